@@ -1,0 +1,75 @@
+# The targets people expect; everything they do is a command of `srd-audit` or of a tool in the environment.
+PYTHON ?= python3
+SPEC ?= specs/demo.toml
+WORKERS ?= 2
+
+BIN := .venv/bin
+AUDIT := $(BIN)/srd-audit
+UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraints constraints.txt --overrides overrides.txt
+RUN_OPTIONS := --workers $(WORKERS)
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev audit perturb attribute score report status models test check format clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  variables    SPEC=specs/demo.toml  WORKERS=2 (0: in this process)  PYTHON=python3"
+
+.venv/.uv:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("srd-audit needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@touch $@
+
+.venv/.installed: .venv/.uv pyproject.toml constraints.txt overrides.txt
+	@echo "installing the pinned set into .venv (about 6 GB with PyTorch) ..."
+	@$(UV_INSTALL) --editable .
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed
+	@echo "installing the tools that test it ..."
+	@$(UV_INSTALL) --editable '.[dev]'
+	@touch $@
+
+install: .venv/.installed ## create .venv with the pinned set
+install-dev: .venv/.installed-dev ## ... and with what the tests need
+
+audit: install ## audit SPEC (the demo by default) and print the report's path
+	@$(AUDIT) run $(SPEC) $(RUN_OPTIONS)
+
+perturb: install ## only the first stage of SPEC: perturb the images
+	@$(AUDIT) run $(SPEC) $(RUN_OPTIONS) --stage perturb
+
+attribute: install ## ... up to the second stage: explain clean and perturbed images
+	@$(AUDIT) run $(SPEC) $(RUN_OPTIONS) --stage attribute
+
+score: install ## ... up to the third stage: score the maps
+	@$(AUDIT) run $(SPEC) $(RUN_OPTIONS) --stage score
+
+report: install ## write the report of SPEC's finished run again
+	@$(AUDIT) report $(SPEC)
+
+status: install ## what is done and what is missing in SPEC's run
+	@$(AUDIT) status $(SPEC)
+
+models: install ## train the demo networks again (minutes)
+	@$(BIN)/python -P -m pipeline.demo.training
+
+test: install-dev ## run the tests
+	@$(BIN)/python -P -m pytest
+
+check: install-dev ## what CI runs: format, lint, types, layers, tests
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory test
+
+format: install-dev ## put the sources into the project's format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+clean: ## remove caches and runs; keep .venv
+	@rm -rf runs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

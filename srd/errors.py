@@ -1,0 +1,61 @@
+"""Everything that this program refuses, as one tree; `exit_code` is what the command line ends with.
+
+AuditError                    1
+├── InputError (ValueError)   2   what the user gave cannot be audited; the message names place, value and way out
+│   ├── SpecError                 the TOML spec
+│   ├── DataError                 images, masks, labels
+│   ├── ModelError                network, weights, output
+│   └── StoreError                a run folder that belongs to another spec, or holds no run
+├── UnsupportedOperation      2   (NotImplementedError) the network does something SRD has no rule for
+├── PerturbationError         1   (RuntimeError) an attack left its ball or [0, 1], or is not finite
+├── StageError                1   (RuntimeError) a task failed; carries the task and its cause
+└── IncompleteRun             4   (RuntimeError) tasks are missing
+"""
+
+
+class AuditError(Exception):
+    """Root of all errors raised on purpose."""
+
+    exit_code = 1
+
+
+class InputError(AuditError, ValueError):
+    """What the user gave cannot be audited."""
+
+    exit_code = 2
+
+
+class SpecError(InputError):
+    """A spec that cannot be run."""
+
+
+class DataError(InputError):
+    """Images, masks or labels that cannot be read or do not fit."""
+
+
+class ModelError(InputError):
+    """A network or weights file that cannot be loaded or audited."""
+
+
+class StoreError(InputError):
+    """A run folder that belongs to another spec, or holds no run."""
+
+
+class UnsupportedOperation(AuditError, NotImplementedError):
+    """The network does something that SRD has no rule for."""
+
+    exit_code = 2
+
+
+class PerturbationError(AuditError, RuntimeError):
+    """A perturbation returned images outside its strength or outside [0, 1]."""
+
+
+class StageError(AuditError, RuntimeError):
+    """A task of a stage failed; the cause is chained."""
+
+
+class IncompleteRun(AuditError, RuntimeError):
+    """Tasks are missing; the same command continues the run."""
+
+    exit_code = 4

@@ -1,0 +1,314 @@
+"""One forward pass of an unmodified network, seen operation by operation.
+
+A `TorchFunctionMode` sees functional, method and module calls alike, in place or not, without tracing the network or
+replacing its modules. `Rules` decide what becomes of an activation or an affine map; the rest keeps its own backward.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from srd import operations
+from srd.affine import Affine, batch_norm_affine
+from srd.errors import ModelError, UnsupportedOperation
+from srd.operations import Arguments, Function, Keywords
+
+
+class Rules(Protocol):
+    """What to make of the output of an operation; the order number says how far up the network it stands."""
+
+    def activation(self, order: int, before: Tensor, after: Tensor) -> Tensor: ...
+
+    def affine(self, order: int, affine: Affine, inputs: Tensor, outputs: Tensor) -> Tensor: ...
+
+    def constant(self, order: int, outputs: Tensor, constant: Tensor) -> Tensor: ...
+
+
+class NoRules:
+    """Leaves every operation as it is: the ordinary gradient."""
+
+    def activation(self, order: int, before: Tensor, after: Tensor) -> Tensor:
+        return after
+
+    def affine(self, order: int, affine: Affine, inputs: Tensor, outputs: Tensor) -> Tensor:
+        return outputs
+
+    def constant(self, order: int, outputs: Tensor, constant: Tensor) -> Tensor:
+        return outputs
+
+
+@dataclass(frozen=True)
+class Activation:
+    """Output of an activation, and where in the order of operations it stands."""
+
+    order: int
+    output: Tensor
+
+
+@dataclass(frozen=True)
+class _AffineOutput:
+    """An affine map's plain output beside what made it, for a batch norm that may follow."""
+
+    affine: Affine
+    inputs: Tensor
+    plain: Tensor
+
+
+@dataclass(frozen=True)
+class _Unknown:
+    order: int
+    name: str
+    is_spatial: bool
+
+
+class Interception(TorchFunctionMode):
+    """Records the forward pass of one batch and applies `rules` on the way.
+
+    In-place operations write to new tensors, which then stand for the old ones. An operation that is not known is
+    remembered, and refused by `encoder` if it stands where it matters.
+    """
+
+    def __init__(self, inputs: Tensor, rules: Rules) -> None:
+        super().__init__()
+        self._rules = rules
+        self._order = 0
+        self._current = WeakTensorKeyDictionary()
+        self._affine = WeakTensorKeyDictionary()
+        self._constants = WeakTensorKeyDictionary()
+        self._tracked = WeakTensorKeyDictionary()
+        self._parts = WeakTensorKeyDictionary()
+        self._activations: list[Activation] = []
+        self._unknown: list[_Unknown] = []
+        self._tracked[inputs] = 0
+        self._named: Activation | None = None
+
+    def __torch_function__(
+        self, func: Function, types: object, args: Arguments = (), kwargs: Keywords | None = None
+    ) -> Any:
+        args, kwargs = tree_map(self._current_value, (args, kwargs or {}))
+        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        self._refuse_hidden(tensors)
+        if not any(tensor in self._tracked for tensor in tensors):
+            return self._remember_constants(func(*args, **kwargs))
+        self._order += 1
+        plain, args, kwargs, mutated = operations.out_of_place(func, args, kwargs)
+        if mutated is not None and mutated in self._parts:
+            raise UnsupportedOperation(f"{operations.full_name(func)} writes into a part of a tensor in place")
+        result = self._apply(plain, args, kwargs)
+        self._track(result, is_part=operations.name_of(plain) in operations.PARTS)
+        if mutated is not None:
+            self._current[mutated] = result
+        return result
+
+    def encoder(self, logits: Tensor) -> Activation:
+        """The encoder's last activation, above which the head begins: the one that the module named to `naming` ran
+        last, else the last of all with more than one position.
+
+        Raises UnsupportedOperation for an operation without a rule below it, or on a spatial map above it that might
+        be an activation; ModelError where there is no such activation or `logits` do not come from the inputs.
+        """
+        if logits not in self._tracked:
+            raise UnsupportedOperation("the logits come from an operation that cannot be seen (compiled or scripted?)")
+        encoder = self._named or self._found(logits)
+        refused = [u for u in self._unknown if u.order < encoder.order or (u.is_spatial and self._named is None)]
+        if refused:
+            names = ", ".join(dict.fromkeys(u.name for u in refused))
+            raise UnsupportedOperation(f"SRD has no rule for {names}")
+        return encoder
+
+    @contextmanager
+    def naming(self, network: nn.Module, name: str | None) -> Iterator[None]:
+        """Takes the last activation run by the module called `name` for the encoder's, while the context is open."""
+        if name is None:
+            yield
+            return
+        handle = _submodule(network, name).register_forward_hook(lambda *_: self._name_encoder(name))
+        try:
+            yield
+        finally:
+            handle.remove()
+
+    def _name_encoder(self, name: str) -> None:
+        if not self._activations:
+            raise ModelError(f"encoder {name!r}: no activation has run when this module returns")
+        self._named = self._activations[-1]
+
+    def _found(self, logits: Tensor) -> Activation:
+        spatial = [a for a in self._activations if _is_spatial(a.output) and not _is_class_map(a.output, logits)]
+        if not spatial:
+            unknown = ", ".join(dict.fromkeys(u.name for u in self._unknown)) or "none"
+            raise UnsupportedOperation(
+                f"no activation with more than one position was found (operations without a rule: {unknown})"
+            )
+        return spatial[-1]
+
+    def _current_value(self, leaf: Any) -> Any:
+        while isinstance(leaf, Tensor) and leaf in self._current:
+            leaf = self._current[leaf]
+        return leaf
+
+    def _refuse_hidden(self, tensors: list[Tensor]) -> None:
+        for tensor in tensors:
+            if tensor.grad_fn is not None and tensor not in self._tracked and tensor not in self._constants:
+                raise UnsupportedOperation(f"{tensor.grad_fn.name()} was made by an operation that cannot be seen")
+
+    def _remember_constants(self, result: Any) -> Any:
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, Tensor):
+                self._constants[leaf] = True
+        return result
+
+    def _track(self, result: Any, *, is_part: bool) -> None:
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, Tensor):
+                self._tracked[leaf] = self._order
+                if is_part:
+                    self._parts[leaf] = True
+
+    def _apply(self, function: Function, args: Arguments, kwargs: Keywords) -> Any:
+        name = operations.name_of(function)
+        if name in operations.ACTIVATIONS:
+            return self._activation(function, args, kwargs)
+        if name == "conv2d":
+            return self._conv2d(function, *args, **kwargs)
+        if name == "batch_norm":
+            return self._batch_norm(function, *args, **kwargs)
+        result = function(*args, **kwargs)
+        if self._is_linear(name, args, kwargs):
+            return self._with_constant(function, args, kwargs, result)
+        self._remember_unknown(operations.full_name(function), result)
+        return result
+
+    def _remember_unknown(self, name: str, result: Any) -> None:
+        tensors = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
+        if tensors:
+            self._unknown.append(_Unknown(self._order, name, any(map(_is_spatial, tensors))))
+
+    def _is_linear(self, name: str, args: Arguments, kwargs: Keywords) -> bool:
+        if name in operations.IDENTITY_IN_EVALUATION:
+            return not (args[2] if len(args) > 2 else kwargs.get("training", True))
+        if name in operations.BILINEAR:
+            depends = [isinstance(a, Tensor) and a in self._tracked for a in (*args, *kwargs.values())]
+            return sum(depends) == 1 and (depends[0] or name not in operations.DIVISIONS)
+        return name in operations.LINEAR
+
+    def _activation(self, function: Function, args: Arguments, kwargs: Keywords) -> Tensor:
+        before = args[0] if args else kwargs["input"]
+        after = function(*args, **kwargs)
+        if before.dim() != 4:
+            self._remember_unknown(operations.full_name(function), after)
+            return after  # type: ignore[no-any-return]
+        after = self._rules.activation(self._order, before, after)
+        self._activations.append(Activation(self._order, after))
+        return after  # type: ignore[no-any-return]
+
+    def _conv2d(
+        self,
+        function: Function,
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        stride: int | tuple[int, int] = 1,
+        padding: int | str | tuple[int, int] = 0,
+        dilation: int | tuple[int, int] = 1,
+        groups: int = 1,
+    ) -> Tensor:
+        if weight in self._tracked:
+            raise UnsupportedOperation("torch.conv2d with a kernel that depends on the input")
+        stride, dilation = _pair(stride), _pair(dilation)
+        input, padding = _explicit_padding(input, weight, padding, dilation)
+        affine = Affine(weight, bias, stride, padding, dilation, groups)
+        plain = function(input, weight, bias, stride, padding, dilation, groups)
+        return self._affine_output(affine, input, plain)
+
+    def _batch_norm(
+        self,
+        function: Function,
+        input: Tensor,
+        running_mean: Tensor | None,
+        running_var: Tensor | None,
+        weight: Tensor | None = None,
+        bias: Tensor | None = None,
+        training: bool = False,
+        momentum: float = 0.1,
+        eps: float = 1e-5,
+    ) -> Tensor:
+        if training or running_mean is None or running_var is None or input.dim() != 4:
+            result = function(input, running_mean, running_var, weight, bias, training, momentum, eps)
+            self._remember_unknown("torch.nn.functional.batch_norm over the batch's own statistics", result)
+            return result  # type: ignore[no-any-return]
+        scale, shift = batch_norm_affine(running_mean, running_var, weight, bias, eps)
+        made_by = self._affine.get(input)
+        inputs, plain = (made_by.inputs, made_by.plain) if made_by else (input, input)
+        affine = (
+            made_by.affine.followed_by(scale, shift)
+            if made_by
+            else Affine(scale[:, None, None, None], shift, groups=len(scale))
+        )
+        outputs = function(plain, running_mean, running_var, weight, bias, training, momentum, eps)
+        return self._affine_output(affine, inputs, outputs)
+
+    def _affine_output(self, affine: Affine, inputs: Tensor, plain: Tensor) -> Tensor:
+        output = self._rules.affine(self._order, affine, inputs, plain)
+        self._affine[output] = _AffineOutput(affine, inputs, plain)
+        return output
+
+    def _with_constant(self, function: Function, args: Arguments, kwargs: Keywords, result: Any) -> Any:
+        """Counts what an added constant or a padding value contributes: it has no source among the pixels."""
+        if not isinstance(result, Tensor) or not self._adds_constant(function, args, kwargs):
+            return result
+        zeros = [torch.zeros_like(a) if isinstance(a, Tensor) and a in self._tracked else a for a in args]
+        return self._rules.constant(self._order, result, function(*zeros, **kwargs).detach())
+
+    def _adds_constant(self, function: Function, args: Arguments, kwargs: Keywords) -> bool:
+        name = operations.name_of(function)
+        if name == "pad":
+            return bool((args[3] if len(args) > 3 else kwargs.get("value")) or 0)
+        adds = name in {"add", "sub", "rsub", "__add__", "__radd__", "__sub__", "__rsub__"}
+        operands = (*args, *kwargs.values())[:2]
+        return adds and not all(isinstance(a, Tensor) and a in self._tracked for a in operands)
+
+
+def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else (value[0], value[-1])
+
+
+def _explicit_padding(
+    inputs: Tensor, weight: Tensor, padding: int | str | tuple[int, int], dilation: tuple[int, int]
+) -> tuple[Tensor, tuple[int, int]]:
+    if padding == "valid":
+        return inputs, (0, 0)
+    if padding != "same":
+        return inputs, _pair(padding)  # type: ignore[arg-type]
+    totals = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
+    top, left = totals[0] // 2, totals[1] // 2
+    return functional.pad(inputs, (left, totals[1] - left, top, totals[0] - top)), (0, 0)
+
+
+def _is_spatial(tensor: Tensor) -> bool:
+    return tensor.dim() == 4 and tensor.shape[2] * tensor.shape[3] > 1
+
+
+def _is_class_map(output: Tensor, logits: Tensor) -> bool:
+    """Whether the logits are just the mean of this map (SqueezeNet)."""
+    if output.shape[1] != logits.shape[-1]:
+        return False
+    return torch.allclose(output.mean((2, 3)), logits, rtol=1e-3, atol=1e-5)
+
+
+def _submodule(network: nn.Module, name: str) -> nn.Module:
+    modules: dict[str, nn.Module] = dict(network.named_modules())
+    if name not in modules:
+        known = ", ".join(child for child, _ in network.named_children())
+        raise ModelError(f"encoder {name!r}: the network has no module of this name (its top modules: {known})")
+    return modules[name]
+
+

@@ -1,0 +1,79 @@
+"""What is known of torch's operations: which are activations, which are linear, and how to call them out of place."""
+
+import inspect
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.overrides import resolve_name
+
+Function = Callable[..., Any]
+Arguments = tuple[Any, ...]
+Keywords = dict[str, Any]
+
+ACTIVATIONS = frozenset(
+    "relu relu6 hardtanh leaky_relu prelu rrelu elu celu selu silu gelu hardswish mish softplus tanh clamp clamp_min".split()
+)
+"""Elementwise functions after which a pointwise feature vector is read."""
+
+LINEAR = frozenset(
+    "add sub rsub neg __add__ __radd__ __sub__ __rsub__ __neg__ mean sum cat concat concatenate stack "
+    "flatten view reshape permute transpose movedim squeeze unsqueeze contiguous clone expand repeat "
+    "chunk split narrow select unbind __getitem__ pad roll flip channel_shuffle pixel_shuffle pixel_unshuffle "
+    "avg_pool2d adaptive_avg_pool2d max_pool2d max_pool2d_with_indices adaptive_max_pool2d to float double".split()
+)
+"""Linear (or, for max pooling, routing) in the tensors they read; each keeps its own backward pass."""
+
+BILINEAR = frozenset("mul div true_divide __mul__ __rmul__ __truediv__ matmul __matmul__ mm bmm".split())
+"""Linear as long as only one operand depends on the network's input."""
+
+DIVISIONS = frozenset("div true_divide __truediv__".split())
+"""Linear in the first operand only."""
+
+IDENTITY_IN_EVALUATION = frozenset("dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout".split())
+
+PARTS = frozenset("__getitem__ chunk split narrow select unbind".split())
+"""Return views of a part of a tensor."""
+
+
+def name_of(function: Function) -> str:
+    """Bare name, the same for `torch.add`, `Tensor.add` and `Tensor.add_`."""
+    name: str = function.__name__
+    return name.removesuffix("_") if _ends_in_place(name) else name
+
+
+def full_name(function: Function) -> str:
+    """Name as a user would look it up."""
+    return resolve_name(function) or repr(function)
+
+
+def out_of_place(
+    function: Function, args: Arguments, kwargs: Keywords
+) -> tuple[Function, Arguments, Keywords, Tensor | None]:
+    """The same call leaving its arguments intact, and the tensor it would have written to."""
+    if _ends_in_place(function.__name__):
+        return _namesake(function), args, kwargs, args[0]
+    if not _has_inplace(function):
+        return function, args, kwargs, None
+    bound = inspect.signature(function).bind(*args, **kwargs)
+    mutated = next(iter(bound.arguments.values())) if bound.arguments.get("inplace") else None
+    bound.arguments["inplace"] = False
+    return function, bound.args, bound.kwargs, mutated
+
+
+def _ends_in_place(name: str) -> bool:
+    return name.endswith("_") and not name.endswith("__")
+
+
+@lru_cache(maxsize=None)
+def _has_inplace(function: Function) -> bool:
+    return inspect.isfunction(function) and "inplace" in inspect.signature(function).parameters
+
+
+def _namesake(function: Function) -> Function:
+    name = function.__name__.removesuffix("_")
+    homes = (Tensor,) if inspect.ismethoddescriptor(function) else (functional, torch)
+    return next(getattr(home, name) for home in homes if hasattr(home, name))  # type: ignore[no-any-return]

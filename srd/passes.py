@@ -1,0 +1,41 @@
+"""Running a network without leaving a trace on it or on the caller's state."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from srd.types import Inputs, Logits, Target
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Evaluation mode, gradients on, full precision; every module's mode is restored."""
+    modes = [(module, module.training) for module in network.modules()]
+    device = next((p.device.type for p in network.parameters()), "cpu")
+    network.eval()
+    try:
+        with torch.inference_mode(False), torch.enable_grad(), torch.autocast(device, enabled=False):
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def leaf(inputs: Inputs, *, create_graph: bool) -> Inputs:
+    """Inputs to differentiate by: the caller's own where a graph is asked for, else a detached copy."""
+    if create_graph and inputs.requires_grad:
+        return inputs
+    return inputs.detach().clone().requires_grad_()
+
+
+def chosen(logits: Logits, target: Target) -> Tensor:
+    """Sum over the batch of the target's logit, whose gradient is each row's own."""
+    return logits.gather(1, target[:, None]).sum()
+
+
+def gradient(output: Tensor, inputs: Tensor, *, create_graph: bool) -> Tensor:
+    """d output / d inputs, part of the graph if asked for."""
+    (result,) = torch.autograd.grad(output, inputs, create_graph=create_graph)
+    return result

@@ -1,0 +1,39 @@
+"""Shapes and protocols of the ground floor."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor, nn
+
+Inputs = Float[Tensor, "n c h w"]
+"""What the network reads: images after normalisation."""
+
+Target = Int64[Tensor, " n"]
+"""The class that is explained, one per row."""
+
+Logits = Float[Tensor, "n classes"]
+Maps = Float[Tensor, "n h w"]
+Masks = Bool[Tensor, "n h w"]
+Scores = Float[Tensor, " n"]
+Generators = Sequence[torch.Generator]
+"""One random stream per row."""
+
+
+class Attributor(Protocol):
+    """Explains `target` at `inputs`: one signed map per row, at input resolution.
+
+    Deterministic methods ignore `generators`. The network, its mode, its hooks and the global random state are left
+    as found. Maps are detached unless `create_graph` asks for a graph back to `inputs`.
+    """
+
+    def __call__(
+        self,
+        network: nn.Module,
+        inputs: Inputs,
+        target: Target,
+        generators: Generators | None = None,
+        *,
+        create_graph: bool = False,
+    ) -> Maps: ...
