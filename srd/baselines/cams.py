@@ -1,0 +1,33 @@
+"""Class activation maps: weighted sums of the encoder's last feature maps."""
+
+from torch import nn
+from torch.nn import functional
+
+from srd.interception import Interception, NoRules
+from srd.passes import chosen, evaluating, gradient, leaf
+from srd.types import Generators, Inputs, Maps, Target
+
+
+def grad_cam(
+    network: nn.Module,
+    inputs: Inputs,
+    target: Target,
+    generators: Generators | None = None,
+    *,
+    encoder: str | None = None,
+    create_graph: bool = False,
+) -> Maps:
+    """ReLU of the encoder's features weighted by their mean gradients, upsampled bilinearly (Selvaraju et al. 2017).
+
+    Non-negative. `encoder` names the layer as for SRD; by default the last activation with more than one position.
+    """
+    inputs = leaf(inputs, create_graph=create_graph)
+    with evaluating(network):
+        trace = Interception(inputs, NoRules())
+        with trace.naming(network, encoder), trace:
+            logits = network(inputs)
+        features = trace.encoder(logits).output
+        weights = gradient(chosen(logits, target), features, create_graph=create_graph).mean((2, 3), keepdim=True)
+        coarse = (weights * features).sum(1, keepdim=True).clamp(min=0)
+        maps = functional.interpolate(coarse, inputs.shape[2:], mode="bilinear", align_corners=False)[:, 0]
+    return maps if create_graph else maps.detach()

@@ -1,0 +1,35 @@
+"""A smooth stand-in for ReLU, through which an attack on an explanation finds its way (Dombrowski et al. 2019)."""
+
+from typing import Any
+
+from torch import Tensor
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from srd import operations
+from srd.operations import Arguments, Function, Keywords
+
+
+class softplus(TorchFunctionMode):  # noqa: N801  a context manager, used as a verb
+    """While open, every ReLU is softplus with sharpness `beta`, and every ReLU6 the difference of two."""
+
+    def __init__(self, beta: float) -> None:
+        super().__init__()
+        self.beta = beta
+
+    def __torch_function__(
+        self, func: Function, types: object, args: Arguments = (), kwargs: Keywords | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if operations.name_of(func) not in {"relu", "relu6", "hardtanh"}:
+            return func(*args, **kwargs)
+        _, args, kwargs, mutated = operations.out_of_place(func, args, kwargs)
+        smooth = self._smooth(operations.name_of(func), *args, **kwargs)
+        return smooth if mutated is None else mutated.copy_(smooth)
+
+    def _smooth(
+        self, name: str, input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
+    ) -> Tensor:
+        low, high = {"relu": (0.0, None), "relu6": (0.0, 6.0)}.get(name, (min_val, max_val))
+        rising = low + functional.softplus(input.clone() - low, self.beta)
+        return rising if high is None else rising - functional.softplus(input - high, self.beta)
