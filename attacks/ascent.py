@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager
 import torch
 
 from attacks.types import Ball, Images, Objective
-from srd.types import Scores
 
 MOMENTUM = 0.9
 FINAL_STEP = 0.02  # last step relative to the first: the sign no longer matters, the level does
@@ -22,8 +21,8 @@ def ascend(
     steps: int,
     step_size: float,
     surrogate: Callable[[float], AbstractContextManager[object]],
-) -> tuple[Images, Scores]:
-    """The iterate of each row that `judge` values most, and its value; never less than the centre's.
+) -> Images:
+    """The iterate of each row that `judge` values most; the centre, where it values none of them more.
 
     Momentum steps (Dong et al. 2018) of cosine-decaying size from `start`. `objective` is differentiated inside
     `surrogate(progress)`, progress in [0, 1]; `judge` is asked outside of it.
@@ -39,7 +38,7 @@ def ascend(
         better = value > highest
         best = torch.where(better[:, None, None, None], images, best)
         highest = torch.where(better, value, highest)
-    return best, highest
+    return best
 
 
 def _gradient(objective: Objective, images: Images) -> Images:

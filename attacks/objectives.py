@@ -7,7 +7,7 @@ from torch import Tensor
 
 from attacks.types import Images, Model
 from srd.metrics.similarity import pearson
-from srd.types import Attributor, Generators, Logits, Maps, Scores, Target
+from srd.types import Attributor, Logits, Maps, Scores, Target
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,9 @@ class MoveMap:
     """Of the clean images: (n, classes)."""
     keep: float
     """Price of a squared change of the probabilities."""
-    generators: Generators | None = None
 
     def __call__(self, images: Images) -> Scores:
-        maps = self.attributor(
-            self.model.network, self.model.normalise(images), self.target, self.generators, create_graph=True
-        )
+        maps = self.attributor(self.model.network, self.model.normalise(images), self.target, create_graph=True)
         changed = (self.model(images).softmax(1) - self.probabilities).square().sum(1)
         return pearson(maps.abs(), self.wanted.abs()) - self.keep * changed
 

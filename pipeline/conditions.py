@@ -1,0 +1,52 @@
+"""The perturbation axis: every entry of every perturbation, the clean images first."""
+
+from dataclasses import dataclass, field
+
+from attacks.registry import PERTURBATIONS
+from pipeline.spec import AuditSpec, Options, PerturbationSpec
+from srd.registry import ATTRIBUTORS
+
+CLEAN = "clean"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One entry of the perturbation axis: a name, its options, a strength."""
+
+    id: str
+    """Such as `pgd@8/255` or `manipulate:srd@8/255`."""
+    name: str
+    family: str
+    strength: float = 0.0
+    norm: str = ""
+    against: str = ""
+    """The attacked method, of an attack on an explanation."""
+    options: Options = field(default_factory=dict)
+
+
+def conditions(spec: AuditSpec) -> tuple[Condition, ...]:
+    """The whole axis, in the order of the spec; entry 0 is `clean`."""
+    return (Condition(CLEAN, CLEAN, CLEAN), *(c for p in spec.perturbation for c in _expanded(p, spec)))
+
+
+def _expanded(perturbation: PerturbationSpec, spec: AuditSpec) -> list[Condition]:
+    entry = PERTURBATIONS[perturbation.name]
+    return [
+        Condition(
+            id=f"{entry.name}{':' * bool(method)}{method}@{strength.text}",
+            name=entry.name,
+            family=entry.family,
+            strength=strength.value,
+            norm=entry.norm or "",
+            against=method,
+            options=perturbation.options,
+        )
+        for method in (_attacked(perturbation, spec) if entry.attacks_attributor else ("",))
+        for strength in perturbation.strengths
+    ]
+
+
+def _attacked(perturbation: PerturbationSpec, spec: AuditSpec) -> tuple[str, ...]:
+    if perturbation.against is not None:
+        return perturbation.against
+    return tuple(name for name in spec.explain.methods if ATTRIBUTORS[name].differentiable)

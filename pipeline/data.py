@@ -1,0 +1,211 @@
+"""Images, masks and labels by position, and where they come from."""
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import sha256
+from itertools import chain, zip_longest
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from pipeline.demo import shapes
+from pipeline.spec import DataSpec, ModelSpec, closest
+from srd.errors import DataError
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+DEMO_IMAGES = 60
+
+
+class Data(Protocol):
+    """A fixed, ordered set of images."""
+
+    ids: tuple[str, ...]
+    """Stable: they name random streams."""
+    labels: tuple[int, ...]
+    classes: tuple[str, ...]
+    has_masks: bool
+    digest: str
+    """Of all that the images, labels and masks are made from."""
+    description: str
+
+    def images(self, rows: Sequence[int]) -> Tensor:
+        """(n, 3, h, w) in [0, 1]."""
+        ...
+
+    def masks(self, rows: Sequence[int]) -> Tensor:
+        """(n, h, w), True on the object."""
+        ...
+
+
+class Shapes:
+    """The procedural test set."""
+
+    def __init__(self, n: int) -> None:
+        self.ids = tuple(f"shapes-{shapes.TEST_SEED}-{index:06d}" for index in range(n))
+        self.labels = tuple(index % len(shapes.CLASSES) for index in range(n))
+        self.classes = shapes.CLASSES
+        self.has_masks = True
+        source = Path(shapes.__file__).read_bytes()
+        self.digest = sha256(source + f"{shapes.TEST_SEED}:{n}".encode()).hexdigest()
+        self.description = f"procedural shapes, seed {shapes.TEST_SEED}, {shapes.SIZE}x{shapes.SIZE}"
+
+    def images(self, rows: Sequence[int]) -> Tensor:
+        return torch.from_numpy(np.stack([_scene(row).image for row in rows]))
+
+    def masks(self, rows: Sequence[int]) -> Tensor:
+        return torch.from_numpy(np.stack([_scene(row).full for row in rows]))
+
+
+@lru_cache(maxsize=256)
+def _scene(index: int) -> shapes.Scene:
+    return shapes.scene(shapes.TEST_SEED, index)
+
+
+class ImageFolder:
+    """One folder per class; the class order is that of a file, or alphabetical.
+
+    Raises DataError for a folder without images, a folder that is no class, an image that cannot be read, images of
+    several sizes without a resize policy, and a missing mask.
+    """
+
+    has_masks: bool
+
+    def __init__(
+        self,
+        root: Path,
+        n: int | None,
+        classes: Path | None,
+        resize: int | tuple[int, int] | None,
+        masks: Path | None,
+    ) -> None:
+        folders = _class_folders(root)
+        self._resize = resize
+        order = _class_order(classes) if classes else [(folder.name, folder.name) for folder in folders]
+        position = {name: index for index, (name, _) in enumerate(order)}
+        _refuse_unknown_folders(root, folders, position, classes)
+        self._files = _in_turn([_image_files(folder) for folder in folders], n)
+        if not self._files:
+            raise DataError(f"{root}: no image found (looked for {', '.join(sorted(SUFFIXES))} in */)")
+        self.ids = tuple(str(file.relative_to(root)) for file in self._files)
+        self.labels = tuple(position[file.parent.name] for file in self._files)
+        self.classes = tuple(title for _, title in order)
+        self.has_masks = masks is not None
+        self._masks = [_mask_file(masks, name) for name in self.ids] if masks else []
+        self._refuse_unreadable()
+        self.digest = self._digest()
+        self.description = f"{len(self._files)} images of {len(folders)} folders"
+
+    def images(self, rows: Sequence[int]) -> Tensor:
+        return torch.stack([self._pixels(row) for row in rows])
+
+    def masks(self, rows: Sequence[int]) -> Tensor:
+        return torch.stack([self._mask(row) for row in rows])
+
+    def _pixels(self, row: int) -> Tensor:
+        image = _geometry(_opened(self._files[row]).convert("RGB"), self._resize, Image.Resampling.BILINEAR)
+        return torch.from_numpy(np.asarray(image, np.float32) / 255).permute(2, 0, 1)
+
+    def _mask(self, row: int) -> Tensor:
+        mask = _geometry(_opened(self._masks[row]).convert("L"), self._resize, Image.Resampling.NEAREST)
+        return torch.from_numpy(np.asarray(mask) > 0)
+
+    def _refuse_unreadable(self) -> None:
+        first = self._pixels(0).shape
+        for row, file in enumerate(self._files):
+            shape = self._pixels(row).shape
+            if shape != first:
+                raise DataError(
+                    f"{file} is {shape[2]}x{shape[1]}, {self._files[0]} is {first[2]}x{first[1]}: "
+                    "set model.resize, such as resize = [256, 224]"
+                )
+            if self._masks and self._mask(row).shape != shape[1:]:
+                raise DataError(f"{self._masks[row]}: a mask must have the size of its image {file}")
+
+    def _digest(self) -> str:
+        digest = sha256(repr((self.ids, self.labels, self.classes, self._resize)).encode())
+        for file in chain(self._files, self._masks):
+            digest.update(sha256(file.read_bytes()).digest())
+        return digest.hexdigest()
+
+
+def load_data(data: DataSpec, model: ModelSpec, base: Path) -> Data:
+    """The images of a spec whose relative paths start at `base`."""
+    if data.path.startswith("demo:"):
+        if data.path != "demo:shapes":
+            raise DataError(f"data.path = {data.path!r}: {closest(data.path, ['demo:shapes'])}")
+        return Shapes(data.n or DEMO_IMAGES)
+    classes = base / model.classes if model.classes else None
+    masks = base / data.masks if data.masks else None
+    return ImageFolder(base / data.path, data.n, classes, model.resize, masks)
+
+
+def _class_folders(root: Path) -> list[Path]:
+    if not root.is_dir():
+        raise DataError(f"data.path = {root}: no such folder")
+    folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if not folders:
+        raise DataError(f"data.path = {root}: holds no folders; put the images of each class into one")
+    return folders
+
+
+def _image_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+
+
+def _in_turn(folders: list[list[Path]], n: int | None) -> list[Path]:
+    """One image of each class in turn, at most `n`, back in the order of the folders."""
+    turns = [path for turn in zip_longest(*folders) for path in turn if path is not None]
+    return sorted(turns[:n])
+
+
+def _class_order(file: Path) -> list[tuple[str, str]]:
+    """(folder, title) of each class, in the order of the network's outputs."""
+    try:
+        text = file.read_text()
+        rows = json.loads(text) if file.suffix == ".json" else [line for line in text.splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DataError(f"model.classes = {file}: {error}") from error
+    if not isinstance(rows, list):
+        raise DataError(f"model.classes = {file}: expected a list of names or of [folder, title]")
+    pairs = [(row, row) if isinstance(row, str) else (str(row[0]), str(row[-1])) for row in rows]
+    return [(folder.strip(), title.strip()) for folder, title in pairs]
+
+
+def _refuse_unknown_folders(root: Path, folders: list[Path], known: dict[str, int], classes: Path | None) -> None:
+    for folder in folders:
+        if folder.name not in known:
+            raise DataError(f"{root}: folder {folder.name!r} is no class of {classes}; {closest(folder.name, known)}")
+
+
+def _mask_file(masks: Path, name: str) -> Path:
+    file = (masks / name).with_suffix(".png")
+    if not file.is_file():
+        raise DataError(f"data.masks: {file} is missing; every image needs one, or leave data.masks out")
+    return file
+
+
+def _opened(file: Path) -> Image.Image:
+    try:
+        image = Image.open(file)
+        image.load()
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise DataError(f"{file}: cannot be read as an image ({error}); remove or replace it") from error
+    return image
+
+
+def _geometry(
+    image: Image.Image, resize: int | tuple[int, int] | None, resampling: Image.Resampling
+) -> Image.Image:
+    """Shorter side to `resize[0]`, then the central square of `resize[1]`."""
+    if resize is None:
+        return image
+    side, crop = (resize, resize) if isinstance(resize, int) else resize
+    scale = side / min(image.size)
+    image = image.resize((round(image.width * scale), round(image.height * scale)), resampling)
+    left, top = (image.width - crop) // 2, (image.height - crop) // 2
+    return image.crop((left, top, left + crop, top + crop))

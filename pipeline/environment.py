@@ -1,0 +1,55 @@
+"""What a result's bits depend on beside the spec: sources, versions, the class of machine."""
+
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+import attacks
+import pipeline
+import srd
+
+PACKAGES = (srd, attacks, pipeline)
+LIBRARIES = ("torch", "torchvision", "torchattacks", "torchmetrics", "numpy", "pillow", "zarr", "xarray", "dask")
+
+
+def source_digest() -> str:
+    """Of every source file and shipped weights file of srd, attacks and pipeline."""
+    digest = sha256()
+    for package in PACKAGES:
+        home = Path(str(package.__file__)).parent
+        for file in sorted(path for path in home.rglob("*") if path.suffix in {".py", ".safetensors"}):
+            digest.update(f"{package.__name__}/{file.relative_to(home)}".encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the libraries that compute or store."""
+    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+
+
+def hardware() -> str:
+    """Class of machine on which the same bytes are promised."""
+    return f"{platform.machine()} {_processor()} {torch.backends.cpu.get_cpu_capability()}"
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One torch thread: sums then do not depend on the number of cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()

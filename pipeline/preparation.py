@@ -1,0 +1,193 @@
+"""What is settled before any task runs: the model and the data fit, the classes to explain, the fingerprint."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline import environment, seeds, store
+from pipeline.conditions import Condition, conditions
+from pipeline.data import Data, load_data
+from pipeline.demo import certificates, shapes
+from pipeline.models import LoadedModel, load_model, refuse_unless_logits
+from pipeline.plan import Plan
+from pipeline.schema import REASONS, REFERENCES
+from pipeline.spec import AuditSpec
+from pipeline.stages import SIMILARITIES, Context
+from pipeline.store import Arrays, Store
+from srd.errors import DataError, StoreError
+from srd.registry import ATTRIBUTORS, METRICS
+
+CERTIFIED_SCENES = 300
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run as it is sent to workers: plain data, from which each process makes its own context once."""
+
+    spec: AuditSpec
+    base: Path
+    """Where relative paths of the spec start."""
+    path: Path
+    """Of the store."""
+
+    def __hash__(self) -> int:
+        return hash(self.spec.model_dump_json()) ^ hash((self.base, self.path))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The loaded model and data of a job."""
+
+    model: LoadedModel
+    data: Data
+
+
+@lru_cache(maxsize=2)
+def context_of(job: Job) -> Context:
+    """The context of a job, made once per process."""
+    subject = load(job)
+    plan = store.plan_of(store.attributes(job.path))
+    return Context(
+        job.spec, conditions(job.spec), plan, Store(job.path, plan), subject.data, subject.model.model
+    )
+
+
+def load(job: Job) -> Subject:
+    """Model and data of the spec. Raises ModelError, DataError."""
+    return Subject(load_model(job.spec.model, job.base), load_data(job.spec.data, job.spec.model, job.base))
+
+
+def prepare(job: Job, subject: Subject) -> dict[str, Any]:
+    """Makes the store of a job, or opens the one that is there; returns its attributes.
+
+    Raises StoreError if the store there was made by another fingerprint; ModelError or DataError if model and data
+    do not fit.
+    """
+    fingerprinted = _fingerprinted(job.spec, subject)
+    if not job.path.exists():
+        _create(job, subject, fingerprinted)
+    attributes = store.attributes(job.path)
+    _refuse_other(job.path, attributes["fingerprinted"], fingerprinted)
+    return attributes
+
+
+def _create(job: Job, subject: Subject, fingerprinted: Mapping[str, Any]) -> None:
+    with environment.one_thread():
+        logits = _clean_logits(job.spec, subject)
+    targets = _targets(job.spec, subject.data, logits)
+    columns = conditions(job.spec)
+    plan = _plan(job.spec, subject.data, columns)
+    job.path.parent.mkdir(parents=True, exist_ok=True)
+    labels = np.array(subject.data.labels)
+    attributes = {
+        "fingerprint": _sha256(fingerprinted),
+        "fingerprinted": fingerprinted,
+        "plan": store.plan_attribute(plan),
+        "correct": int((logits.argmax(1).numpy() == labels).sum()),
+        "data": subject.data.description,
+        "parameters": subject.model.n_parameters,
+        "certificates": _certificates(job.spec, subject),
+        "reasons": REASONS,
+        "references": dict(REFERENCES),
+    }
+    prepared = {"label": labels, **targets}
+    store.create(job.path, plan, columns, _coordinates(job.spec, subject.data), prepared, attributes)
+
+
+def _fingerprinted(spec: AuditSpec, subject: Subject) -> dict[str, Any]:
+    """All that can change a bit of the result."""
+    return {
+        "spec": spec.model_dump(mode="json"),
+        "weights": subject.model.weights_digest,
+        "network": subject.model.source_digest,
+        "data": subject.data.digest,
+        "sources": environment.source_digest(),
+        "versions": environment.versions(),
+        "hardware": environment.hardware(),
+    }
+
+
+def _sha256(value: Mapping[str, Any]) -> str:
+    return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _refuse_other(path: Path, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
+    differ = [key for key in ours if theirs.get(key) != json.loads(json.dumps(ours[key]))]
+    if differ:
+        raise StoreError(
+            f"{path} was made by another audit (it differs in: {', '.join(differ)}); "
+            "choose another folder with --out, or remove this one"
+        )
+
+
+def _clean_logits(spec: AuditSpec, subject: Subject) -> Tensor:
+    """Logits of all clean images, a tile at a time as the perturb stage computes them."""
+    data, tile = subject.data, spec.run.tile
+    rows = range(len(data.ids))
+    with torch.no_grad():
+        logits = torch.cat([subject.model.model(data.images(rows[i : i + tile])) for i in rows[::tile]])
+    refuse_unless_logits(logits, len(data.classes), f"model.spec = {spec.model.spec!r}")
+    return logits
+
+
+def _targets(spec: AuditSpec, data: Data, logits: Tensor) -> Arrays:
+    predicted = logits.argmax(1).numpy()
+    target = predicted if spec.explain.target == "predicted" else np.array(data.labels)
+    others = logits.scatter(1, torch.from_numpy(target)[:, None], -torch.inf).argmax(1).numpy()
+    rows = [_target_image(spec, data, predicted, row) for row in range(len(predicted))]
+    return {"target": target, "other_class": others, "target_image": np.array(rows)}
+
+
+def _target_image(spec: AuditSpec, data: Data, predicted: NDArray[np.int64], row: int) -> int:
+    """Drawn by the image's own stream from the images of another predicted class."""
+    candidates = np.flatnonzero(predicted != predicted[row])
+    if not len(candidates):
+        raise DataError("every image is predicted as the same class; audits compare maps of different classes")
+    return int(candidates[seeds.index(spec.run.seed, len(candidates), "target image", data.ids[row])])
+
+
+def _plan(spec: AuditSpec, data: Data, columns: tuple[Condition, ...]) -> Plan:
+    channels, height, width = data.images(range(1))[0].shape
+    sizes = {
+        "image": len(data.ids),
+        "perturbation": len(columns),
+        "method": len(spec.explain.methods),
+        "metric": len(METRICS),
+        "reference": len(REFERENCES),
+        "similarity": len(SIMILARITIES),
+        "class": len(data.classes),
+        "channel": channels,
+        "y": height,
+        "x": width,
+    }
+    return Plan(sizes, spec.run.tile, data.has_masks)
+
+
+def _coordinates(spec: AuditSpec, data: Data) -> dict[str, tuple[str, ...]]:
+    return {
+        "image": data.ids,
+        "class": data.classes,
+        "method": spec.explain.methods,
+        "method_title": tuple(ATTRIBUTORS[name].title for name in spec.explain.methods),
+        "metric": tuple(METRICS),
+        "reference": tuple(REFERENCES),
+        "similarity": SIMILARITIES,
+    }
+
+
+def _certificates(spec: AuditSpec, subject: Subject) -> dict[str, Any] | None:
+    """That the demo's networks look at the object; None for other data."""
+    if not spec.data.path.startswith("demo:"):
+        return None
+    model = subject.model.model
+    mean, std = model.mean.flatten().tolist(), model.std.flatten().tolist()
+    return asdict(certificates.certify(model.network, mean, std, shapes.TEST_SEED, CERTIFIED_SCENES))

@@ -1,0 +1,84 @@
+"""A run from spec to finished store: prepare, then stage after stage, continuing where the last one stopped."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from pipeline import store
+from pipeline.environment import one_thread
+from pipeline.executors import Executor, Outcome
+from pipeline.plan import Task
+from pipeline.preparation import Job, context_of, load, prepare
+from pipeline.schema import STAGES
+from pipeline.stages import STAGE_FUNCTIONS
+from srd.errors import IncompleteRun, StageError
+
+
+class Observer(Protocol):
+    """Is told how a run goes on."""
+
+    def prepared(self, attributes: dict[str, Any]) -> None: ...
+
+    def stage(self, name: str, done: int, total: int) -> None: ...
+
+    def task(self, outcome: Outcome) -> None: ...
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A task that raised."""
+
+    task: Task
+    error: BaseException
+
+
+def run(job: Job, executor: Executor, observer: Observer, until: str = STAGES[-1]) -> None:
+    """Runs all missing tasks up to the stage `until`.
+
+    Raises IncompleteRun, with the first cause, if a task failed: the other tasks of its stage have been run, later
+    stages not.
+    """
+    observer.prepared(prepare(job, load(job)))
+    context = context_of(job)
+    for stage in STAGES[: STAGES.index(until) + 1]:
+        planned = list(context.plan.tasks(stage))
+        missing = context.store.missing(planned)
+        observer.stage(stage, len(planned) - len(missing), len(planned))
+        _run_stage(stage, missing, executor, observer, job)
+    store.remove_litter(job.path)
+
+
+def perform(job: Job, task: Task) -> str:
+    """Runs one task to its receipt in this process; returns the digest of what it wrote.
+
+    Raises StageError, naming the task, for whatever goes wrong but OSError: a full or unreadable disk stops the run.
+    """
+    try:
+        with one_thread():
+            context = context_of(job)
+            return context.store.write(task, STAGE_FUNCTIONS[task.stage](context, task))
+    except OSError:
+        raise
+    except Exception as error:
+        raise StageError(f"{task.key} failed: {type(error).__name__}: {error}") from error
+
+
+def _run_stage(stage: str, tasks: Sequence[Task], executor: Executor, observer: Observer, job: Job) -> None:
+    failures: list[Failure] = []
+    for outcome in executor(tasks, partial(perform, job)):
+        observer.task(outcome)
+        if isinstance(outcome.error, OSError):
+            raise outcome.error
+        if outcome.error is not None:
+            failures.append(Failure(outcome.task, outcome.error))
+    if failures:
+        raise IncompleteRun(
+            f"{len(failures)} of {len(tasks)} tasks of stage {stage} failed, the first: {failures[0].error}"
+        ) from failures[0].error
+
+
+def store_path(folder: Path) -> Path:
+    """Of the store in a run's folder."""
+    return folder / store.NAME

@@ -1,0 +1,136 @@
+"""Every variable of the store: name, dimensions, type and meaning, and how it is cut into shards."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from types import MappingProxyType
+
+TILE = "image"
+"""The dimension that tasks share out, a tile at a time."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One array of the store."""
+
+    name: str
+    dims: tuple[str, ...]
+    dtype: str
+    meaning: str
+    whole: tuple[str, ...] = ()
+    """Dimensions that one shard holds whole, beside a tile of images; along the others it holds one element."""
+    is_large: bool = False
+    """Worth inner chunks of one image each."""
+
+    def shard(self, sizes: Mapping[str, int], tile: int) -> tuple[int, ...]:
+        """Shape of a shard: what one task writes."""
+        return tuple(tile if dim == TILE else sizes[dim] if dim in self.whole else 1 for dim in self.dims)
+
+    def chunk(self, sizes: Mapping[str, int], tile: int) -> tuple[int, ...]:
+        """Shape of what is read at once."""
+        shard = self.shard(sizes, tile)
+        return (1, *shard[1:]) if self.is_large else shard
+
+    def nbytes(self, sizes: Mapping[str, int]) -> int:
+        """Size before compression."""
+        width = {"float16": 2, "float32": 4, "int64": 8, "bool": 1, "uint8": 1}[self.dtype]
+        return width * prod(sizes[dim] for dim in self.dims)
+
+
+_MAP = ("y", "x")
+
+VARIABLES: Mapping[str, Variable] = MappingProxyType(
+    {
+        variable.name: variable
+        for variable in (
+            Variable("label", ("image",), "int64", "index of the true class"),
+            Variable("target", ("image",), "int64", "index of the class that is explained"),
+            Variable("other_class", ("image",), "int64", "index of the strongest class but the target, clean image"),
+            Variable("target_image", ("image",), "int64", "position of the image whose map a manipulation aims at"),
+            Variable(
+                "input",
+                ("image", "perturbation", "channel", *_MAP),
+                "float32",
+                "what every method saw, in [0, 1]",
+                whole=("channel", *_MAP),
+                is_large=True,
+            ),
+            Variable("mask", ("image", *_MAP), "bool", "where the object is", whole=_MAP),
+            Variable("prediction", ("image", "perturbation", "class"), "float32", "logits", whole=("class",)),
+            Variable(
+                "attribution",
+                ("image", "perturbation", "method", *_MAP),
+                "float16",
+                "map of the target, divided by scale",
+                whole=("perturbation", *_MAP),
+                is_large=True,
+            ),
+            Variable(
+                "scale",
+                ("image", "perturbation", "method"),
+                "float32",
+                "power of two that attribution is to be multiplied by",
+                whole=("perturbation",),
+            ),
+            Variable(
+                "other_class_attribution",
+                ("image", "method", *_MAP),
+                "float16",
+                "map of other_class on the clean image, divided by other_class_scale",
+                whole=_MAP,
+                is_large=True,
+            ),
+            Variable(
+                "other_class_scale",
+                ("image", "method"),
+                "float32",
+                "power of two that other_class_attribution is to be multiplied by",
+            ),
+            Variable(
+                "score",
+                ("image", "perturbation", "method", "metric"),
+                "float32",
+                "metric of the map; similarities are to the clean map of the same image and method",
+                whole=("perturbation", "metric"),
+            ),
+            Variable(
+                "reason",
+                ("image", "perturbation", "method", "metric"),
+                "uint8",
+                "why a score is NaN, as numbered by the attribute reasons",
+                whole=("perturbation", "metric"),
+            ),
+            Variable(
+                "reference_similarity",
+                ("image", "method", "reference", "similarity"),
+                "float32",
+                "similarity of the clean map to another map, which gives similarities their scale",
+                whole=("reference", "similarity"),
+            ),
+        )
+    }
+)
+
+PREPARED = ("label", "target", "other_class", "target_image")
+"""Written whole when the store is created."""
+
+WRITES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "perturb": ("input", "prediction"),
+        "attribute": ("attribution", "scale", "other_class_attribution", "other_class_scale"),
+        "score": ("score", "reason", "reference_similarity"),
+    }
+)
+"""What a task of each stage writes; the clean entry of perturb writes the mask as well, where there are masks."""
+
+STAGES = tuple(WRITES)
+
+REASONS = ("defined", "the data set has no masks", "the mask is empty", "the map has nothing to compare")
+
+REFERENCES: Mapping[str, str] = MappingProxyType(
+    {
+        "other_class": "the same method's map of the second strongest class of the image",
+        "other_image": "the same method's map of the target image",
+        "edges": "the Sobel magnitude of the image",
+    }
+)

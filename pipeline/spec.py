@@ -1,0 +1,226 @@
+"""What a user asks for: TOML, read once, refused with place, value and way out, frozen ever after."""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from attacks.registry import PERTURBATIONS
+from srd.entries import Entry
+from srd.errors import SpecError
+from srd.registry import ATTRIBUTORS
+
+Option = bool | int | float | str
+Options = dict[str, Option]
+
+
+class Part(BaseModel):
+    """A table of the spec: frozen, every key known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Strength(Part):
+    """A radius, a standard deviation: its value and the way it was written."""
+
+    value: float
+    text: str
+
+
+def _strength(given: Any) -> Any:
+    if isinstance(given, bool) or not isinstance(given, (int, float, str)):
+        return given
+    try:
+        return Strength(value=float(Fraction(str(given))), text=str(given))
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f'{given!r} is not a number; write 0.03 or "8/255"') from None
+
+
+def _tuple(given: Any) -> Any:
+    return tuple(given) if isinstance(given, list) else given
+
+
+Floats = Annotated[tuple[float, ...], BeforeValidator(_tuple)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_tuple)]
+Strengths = Annotated[tuple[Annotated[Strength, BeforeValidator(_strength)], ...], BeforeValidator(_tuple)]
+
+
+class ModelSpec(Part):
+    """The network: where it comes from and what it reads."""
+
+    spec: str
+    """`demo:vgg`, `demo:resnet`, `path/to/file.py:callable` or `package.module:callable`."""
+    weights: str | None = None
+    """A state dict: safetensors, or a file that torch loads with `weights_only`."""
+    mean: Floats | None = None
+    std: Floats | None = None
+    resize: Annotated[tuple[int, int] | int | None, BeforeValidator(_tuple)] = None
+    """Length of the shorter side, of which the central square is cut; [256, 224] cuts a smaller one."""
+    classes: str | None = None
+    """File with the class order: JSON list of names or of [folder, name], or text, one folder a line."""
+    encoder: str | None = None
+    """Module whose last activation ends the encoder; found by itself if not given."""
+
+    @model_validator(mode="after")
+    def _normalisation(self) -> "ModelSpec":
+        if (self.mean is None) != (self.std is None):
+            raise ValueError("mean and std belong together")
+        if self.std is not None and min(self.std) <= 0:
+            raise ValueError(f"std must be positive, got {list(self.std)}")
+        return self
+
+
+class DataSpec(Part):
+    """The images: `demo:shapes`, or a folder with one folder per class."""
+
+    path: str
+    n: Annotated[int, Field(ge=1)] | None = None
+    """How many, one of each class in turn; all by default."""
+    masks: str | None = None
+    """Folder with one PNG per image, same relative path: not 0 is object."""
+
+
+class ExplainSpec(Part):
+    """The methods, in the order of the report."""
+
+    methods: Names
+    options: dict[str, Options] = {}
+    target: Literal["predicted", "label"] = "predicted"
+
+
+class PerturbationSpec(Part):
+    """One perturbation at several strengths, each an entry of the perturbation axis."""
+
+    name: str
+    strengths: Strengths
+    against: Names | None = None
+    """Methods that an attack on explanations goes against; all differentiable ones by default."""
+    options: Options = {}
+
+
+class RunSpec(Part):
+    """How the work is cut and seeded: both are part of the result."""
+
+    tile: Annotated[int, Field(ge=1)] = 8
+    """Images per task; what a batched attack sees at once."""
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class AuditSpec(Part):
+    """Everything that an audit is asked to do."""
+
+    model: ModelSpec
+    data: DataSpec
+    explain: ExplainSpec
+    perturbation: Annotated[tuple[PerturbationSpec, ...], BeforeValidator(_tuple)] = ()
+    run: RunSpec = RunSpec()
+
+    @model_validator(mode="after")
+    def _known(self) -> "AuditSpec":
+        _check_methods(self.explain)
+        for number, perturbation in enumerate(self.perturbation, 1):
+            _check_perturbation(f"[[perturbation]] number {number}", perturbation, self.explain.methods)
+        return self
+
+
+def load_spec(path: Path) -> AuditSpec:
+    """The spec in a TOML file. Raises SpecError with the file, the place, the value and the way out."""
+    try:
+        table = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise SpecError(f"{path}: no such file; `srd-audit init` writes a spec to start from") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise SpecError(f"{path}: {error}") from error
+    return parse_spec(table, str(path))
+
+
+def parse_spec(table: Mapping[str, Any], place: str) -> AuditSpec:
+    """The spec in a parsed TOML table; `place` begins the message of a refusal."""
+    try:
+        return AuditSpec.model_validate(table)
+    except ValidationError as error:
+        raise SpecError("\n".join(f"{place}: {_message(table, e)}" for e in error.errors())) from None
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """The way out for a misspelt name."""
+    known = list(known)
+    near = get_close_matches(name, known, 1)
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+
+
+def _check_methods(explain: ExplainSpec) -> None:
+    if not explain.methods:
+        raise ValueError("explain.methods is empty; name at least one: " + ", ".join(ATTRIBUTORS))
+    for name in explain.methods:
+        if name not in ATTRIBUTORS:
+            raise ValueError(f"explain.methods: no method is called {name!r}; {closest(name, ATTRIBUTORS)}")
+        if explain.methods.count(name) > 1:
+            raise ValueError(f"explain.methods: {name!r} stands twice")
+    for name, options in explain.options.items():
+        if name not in explain.methods:
+            raise ValueError(f"explain.options.{name}: not among explain.methods; {closest(name, explain.methods)}")
+        _check_options(f"explain.options.{name}", ATTRIBUTORS[name], options)
+
+
+def _check_perturbation(place: str, perturbation: PerturbationSpec, methods: tuple[str, ...]) -> None:
+    if perturbation.name not in PERTURBATIONS:
+        way_out = closest(perturbation.name, PERTURBATIONS)
+        raise ValueError(f"{place}: no perturbation is called {perturbation.name!r}; {way_out}")
+    entry = PERTURBATIONS[perturbation.name]
+    place = f"{place} ({entry.name})"
+    _check_options(f"{place} options", entry, perturbation.options)
+    if not perturbation.strengths:
+        raise ValueError(f'{place}: strengths is empty; name at least one {entry.strength}, such as "8/255"')
+    for strength in perturbation.strengths:
+        if not 0 < strength.value <= 1:
+            raise ValueError(
+                f"{place}: {entry.strength} = {strength.text} is not in (0, 1], the range of the pixels; "
+                f'write "{strength.text}/255" if you count in 0 to 255'
+            )
+    _check_against(place, entry.attacks_attributor, perturbation.against, methods)
+
+
+def _check_against(place: str, attacks: bool, against: tuple[str, ...] | None, methods: tuple[str, ...]) -> None:
+    if against is not None and not attacks:
+        raise ValueError(f"{place}: against is for attacks on explanations")
+    for name in against or ():
+        if name not in methods:
+            raise ValueError(f"{place}: against {name!r}, which is not among explain.methods; {closest(name, methods)}")
+        if not ATTRIBUTORS[name].differentiable:
+            raise ValueError(f"{place}: against {name!r}, which has no gradient to attack")
+
+
+def _check_options(place: str, entry: Entry, options: Options) -> None:
+    for name, value in options.items():
+        if name not in entry.options:
+            raise ValueError(f"{place}: no option is called {name!r}; {closest(name, entry.options)}")
+        kind = entry.options[name]
+        if type(value) is not kind and not (kind is float and type(value) is int):
+            raise ValueError(f"{place}.{name}: expected {kind.__name__}, got {value!r}")
+        if isinstance(value, (int, float)) and value <= 0:
+            raise ValueError(f"{place}.{name}: must be positive, got {value!r}")
+
+
+def _message(table: Mapping[str, Any], error: Mapping[str, Any]) -> str:
+    place = ".".join(str(part) for part in error["loc"])
+    text = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        return f"{place}: unknown key; {closest(str(error['loc'][-1]), _keys(error['loc'][:-1]))}"
+    if error["type"] == "missing":
+        return f"{place}: is missing"
+    if error["type"] == "value_error":
+        return f"{place}: {text}" if place else text
+    return f"{place}: {text}, got {error['input']!r}"
+
+
+def _keys(loc: tuple[Any, ...]) -> list[str]:
+    """Keys that the table at `loc` may have."""
+    tables: dict[str, type[Part]] = {
+        "model": ModelSpec, "data": DataSpec, "explain": ExplainSpec, "perturbation": PerturbationSpec, "run": RunSpec
+    }  # fmt: skip
+    return list((tables[str(loc[0])] if loc else AuditSpec).model_fields)
