@@ -27,6 +27,8 @@ Arrays = Mapping[str, NDArray[Any]]
 
 NAME = "audit.zarr"
 LEDGER = "_ledger"
+CONDITION_FACTS = tuple(f"perturbation_{fact}" for fact in ("name", "family", "strength", "norm", "against"))
+"""Coordinates along the perturbation axis, beside its ids."""
 LITTER = "*.partial"  # what a killed process leaves of an object it was writing
 
 
@@ -115,8 +117,8 @@ def open_results(path: Path) -> xr.Dataset:
     """The store as a Dataset with named dimensions and coordinates; nothing is loaded before it is used."""
     _opened(path)
     dataset = xr.open_zarr(path, consolidated=False, chunks=None)
-    texts = {name: dataset[name].astype(str) for name in dataset.variables if dataset[name].dtype.kind == "T"}
-    return dataset.assign_coords(texts)
+    texts = [name for name in dataset.variables if dataset[name].dtype.kind == "T"]
+    return dataset.assign_coords({name: _text(dataset[name]) for name in texts}).set_coords(CONDITION_FACTS)
 
 
 def remove_litter(path: Path) -> None:
@@ -142,13 +144,16 @@ def _opened(path: Path) -> zarr.Group:
         raise StoreError(f"{path}: no run here; start one with `srd-audit run SPEC`") from None
 
 
+def _text(array: xr.DataArray) -> tuple[str, list[str]]:
+    return str(array.dims[0]), array.values.tolist()
+
+
 def _condition_coordinates(conditions: Iterable[Condition]) -> dict[str, list[Any]]:
     """Coordinates along the perturbation axis."""
     columns = list(conditions)
-    facts = ("name", "family", "strength", "norm", "against")
     return {
         "perturbation": [condition.id for condition in columns],
-        **{f"perturbation_{fact}": [getattr(condition, fact) for condition in columns] for fact in facts},
+        **{name: [getattr(c, name.removeprefix("perturbation_")) for c in columns] for name in CONDITION_FACTS},
     }
 
 

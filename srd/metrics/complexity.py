@@ -10,7 +10,7 @@ def sparseness(maps: Maps) -> Scores:
 
     Chalasani et al. 2020, section 2.
     """
-    values = maps.abs().flatten(1).sort(1).values
+    values = maps.abs().flatten(1).sort(dim=1).values
     n = values.shape[1]
     ranks = 2 * torch.arange(1, n + 1, device=maps.device, dtype=maps.dtype) - n - 1
     return (values * ranks).sum(1) / (n * values.sum(1))

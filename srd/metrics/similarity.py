@@ -46,6 +46,6 @@ def _scaled(maps: Maps) -> Maps:
 
 
 def _top(maps: Maps, k: int) -> Tensor:
-    order = maps.flatten(1).sort(1, descending=True, stable=True).indices
+    order = maps.flatten(1).sort(dim=1, descending=True, stable=True).indices
     chosen = torch.zeros_like(order, dtype=torch.bool)
     return chosen.scatter(1, order[:, :k], True)
