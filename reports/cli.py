@@ -1,0 +1,139 @@
+"""The root command `srd-audit`. Nothing here imports torch before a command that needs it runs."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from attacks.registry import PERTURBATIONS
+from pipeline.schema import STAGES
+from srd.entries import Entry
+from srd.errors import AuditError, InputError, StoreError
+from srd.registry import ATTRIBUTORS, METRICS
+
+RUNS = Path("runs")
+INTERRUPTED = 130
+STORE = "audit.zarr"
+
+app = typer.Typer(
+    help="Audits how far the explanations of an image classifier can be relied on.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+results = Console(soft_wrap=True)
+messages = Console(stderr=True, soft_wrap=True)
+
+SpecFile = Annotated[Path, typer.Argument(help="TOML spec of the audit.", show_default=False)]
+Run = Annotated[Path, typer.Argument(help="A run's folder, or the spec it was made from.", show_default=False)]
+Out = Annotated[Path | None, typer.Option(help="Folder of the run.  [default: runs/NAME OF SPEC]", show_default=False)]
+
+
+@app.command()
+def run(
+    spec: SpecFile,
+    out: Out = None,
+    workers: Annotated[int, typer.Option(min=0, help="Processes of the embedded cluster; 0: this process.")] = 0,
+    stage: Annotated[str, typer.Option(help=f"Stop after this stage: {', '.join(STAGES)}.")] = STAGES[-1],
+) -> None:
+    """Audit: runs what is missing of SPEC, writes the report, prints its path. Run again to continue."""
+    from reports.commands import run_audit
+
+    if stage not in STAGES:
+        raise InputError(f"--stage {stage!r}: known: {', '.join(STAGES)}")
+    page = run_audit(spec, out or RUNS / spec.stem, workers, stage, messages)
+    if page:
+        results.print(str(page))
+
+
+@app.command()
+def status(run: Run) -> None:
+    """What is done and what is missing."""
+    from pipeline.store import progress
+
+    table = Table("stage", "done", "planned", "missing")
+    counts = progress(_folder(run) / STORE)
+    for stage, (done, planned) in counts.items():
+        table.add_row(stage, str(done), str(planned), str(planned - done))
+    results.print(table)
+    if any(done < planned for done, planned in counts.values()):
+        raise typer.Exit(4)
+
+
+@app.command()
+def report(run: Run) -> None:
+    """Writes the report of a run again, from its store alone, and prints its path."""
+    from reports.report import write_report
+
+    results.print(str(write_report(_folder(run))))
+
+
+@app.command()
+def init(path: Annotated[Path, typer.Argument(help="File to write.")] = Path("audit.toml")) -> None:
+    """Writes a spec to start from, with a comment on every key."""
+    if path.exists():
+        raise InputError(f"{path}: is there already; name another file")
+    path.write_text((Path(__file__).parent / "templates" / "audit.toml").read_text())
+    results.print(str(path))
+
+
+@app.command()
+def methods() -> None:
+    """Lists the explanation methods that a spec may name."""
+    _list(ATTRIBUTORS, "family", "signed", "coarse", "stochastic", "differentiable", "cost")
+
+
+@app.command()
+def perturbations() -> None:
+    """Lists the perturbations that a spec may name."""
+    _list(PERTURBATIONS, "family", "goal", "norm", "access", "strength", "cost")
+
+
+@app.command()
+def metrics() -> None:
+    """Lists what is measured of every map."""
+    _list(METRICS, "of", "better", "bounds")
+
+
+def main() -> NoReturn:
+    """Entry point: every refusal is one message on stderr and the exit code of its kind."""
+    try:
+        app(standalone_mode=False)
+    except AuditError as error:
+        messages.print(f"[bold red]error[/] {_plain(str(error))}", highlight=False)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        messages.print("interrupted: the same command continues the run", highlight=False)
+        sys.exit(INTERRUPTED)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    sys.exit(0)
+
+
+def _folder(run: Path) -> Path:
+    folder = RUNS / run.stem if run.suffix == ".toml" else run
+    if not folder.is_dir():
+        raise StoreError(f"{folder}: no such run; start one with `srd-audit run SPEC`")
+    return folder
+
+
+def _list(entries: Mapping[str, Entry], *facts: str) -> None:
+    table = Table("name", "title", *facts, "options", "reference")
+    for entry in entries.values():
+        values = [_shown(getattr(entry, fact)) for fact in facts]
+        table.add_row(entry.name, entry.title, *values, ", ".join(entry.options), entry.reference)
+    results.print(table)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", "\\[")

@@ -1,0 +1,82 @@
+"""Commands that run models: they join pipeline and reports, and are imported only when asked for."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import TimeRemainingColumn
+
+from pipeline.executors import Executor, OnDask, Outcome, serially
+from pipeline.preparation import Job
+from pipeline.run import run, store_path
+from pipeline.schema import STAGES
+from pipeline.spec import load_spec
+
+SPEC_COPY = "audit.toml"
+
+
+def run_audit(spec: Path, folder: Path, workers: int, stage: str, console: Console) -> Path | None:
+    """Runs what is missing of an audit up to `stage`; after the last stage writes the report and returns its page."""
+    job = Job(load_spec(spec), spec.parent.resolve(), store_path(folder))
+    with _progress(console) as progress, _executor(workers) as executor:
+        run(job, executor, ProgressBars(progress), until=stage)
+    shutil.copyfile(spec, folder / SPEC_COPY)
+    if stage != STAGES[-1]:
+        return None
+    from reports.report import write_report  # seaborn takes two seconds to import
+
+    return write_report(folder)
+
+
+class ProgressBars:
+    """Shows a run on the terminal: one bar a stage, with rate and time left."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._bar: TaskID | None = None
+
+    def prepared(self, attributes: dict[str, Any]) -> None:
+        correct, n = attributes["correct"], attributes["plan"]["sizes"]["image"]
+        share = f"{correct / n:.1%} of {n} clean images are classified as labelled"
+        chance = 1 / attributes["plan"]["sizes"]["class"]
+        warning = "; near chance: check class order, mean and std" if correct / n < 2 * chance else ""
+        self._progress.console.print(share + warning, highlight=False)
+
+    def stage(self, name: str, done: int, total: int) -> None:
+        self._bar = self._progress.add_task(name, completed=done, total=total, rate="")
+
+    def task(self, outcome: Outcome) -> None:
+        if self._bar is None:
+            return
+        if outcome.error is not None:
+            self._progress.console.print(f"failed: {outcome.error}", markup=False, highlight=False)
+            return
+        self._progress.advance(self._bar)
+        speed = self._progress.tasks[self._bar].finished_speed or self._progress.tasks[self._bar].speed
+        self._progress.update(self._bar, rate=f"{speed:.2f} tasks/s" if speed else "")
+
+
+@contextmanager
+def _executor(workers: int) -> Iterator[Executor]:
+    if workers == 0:
+        yield serially
+        return
+    with OnDask(workers) as cluster:
+        yield cluster
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description:10}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+    )
