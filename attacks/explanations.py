@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 
 import torch
 
-from attacks.ascent import ascend
+from attacks.ascent import Ascent
 from attacks.balls import Linf
 from attacks.objectives import MovedWithPredictionKept, MoveMap
 from attacks.types import Images, Model, Samples
@@ -37,9 +37,8 @@ def manipulate(
     wanted = attributor(model.network, model.normalise(samples.target_images), samples.target_images_target)
     objective = MoveMap(model, attributor, samples.target, wanted, logits.softmax(1), keep)
     judge = MovedWithPredictionKept(model, attributor, samples.target, wanted, logits.argmax(1))
-    return ascend(
-        Linf(strength), objective, judge, samples.images, samples.images, steps, relative_step * strength, _sharpening
-    )
+    ascent = Ascent(Linf(strength), objective, judge, _sharpening, steps, relative_step * strength)
+    return ascent(samples.images, samples.images)
 
 
 def _sharpening(progress: float) -> AbstractContextManager[object]:

@@ -29,7 +29,8 @@ class MoveMap:
 
     def __call__(self, images: Images) -> Scores:
         maps = self.attributor(self.model.network, self.model.normalise(images), self.target, create_graph=True)
-        changed = (self.model(images).softmax(1) - self.probabilities).square().sum(1)
+        logits: Logits = self.model(images)
+        changed = (logits.softmax(1) - self.probabilities).square().sum(1)
         return pearson(maps.abs(), self.wanted.abs()) - self.keep * changed
 
 

@@ -198,9 +198,7 @@ def _opened(file: Path) -> Image.Image:
     return image
 
 
-def _geometry(
-    image: Image.Image, resize: int | tuple[int, int] | None, resampling: Image.Resampling
-) -> Image.Image:
+def _geometry(image: Image.Image, resize: int | tuple[int, int] | None, resampling: Image.Resampling) -> Image.Image:
     """Shorter side to `resize[0]`, then the central square of `resize[1]`."""
     if resize is None:
         return image

@@ -90,7 +90,8 @@ def _factory(spec: str, base: Path) -> Callable[[], Any]:
     place, _, name = spec.rpartition(":")
     if not place or not name:
         raise ModelError(
-            f"model.spec = {spec!r}: expected demo:vgg, demo:resnet, path/to/file.py:callable or package.module:callable"
+            f"model.spec = {spec!r}: expected demo:vgg, demo:resnet, path/to/file.py:callable or "
+            "package.module:callable"
         )
     module = _module_of_file(base / place) if place.endswith(".py") else _module(place)
     if not callable(getattr(module, name, None)):

@@ -56,9 +56,7 @@ def context_of(job: Job) -> Context:
     """The context of a job, made once per process."""
     subject = load(job)
     plan = store.plan_of(store.attributes(job.path))
-    return Context(
-        job.spec, conditions(job.spec), plan, Store(job.path, plan), subject.data, subject.model.model
-    )
+    return Context(job.spec, conditions(job.spec), plan, Store(job.path, plan), subject.data, subject.model.model)
 
 
 def load(job: Job) -> Subject:

@@ -122,9 +122,7 @@ def _perturbed(context: Context, task: Task, condition: Condition, images: Image
         options["attributor"] = context.attributor(condition.against)
     samples = _samples(context, task, images)
     generators = context.generators(task, condition.id)
-    perturbed: Images = PERTURBATIONS[condition.name](
-        context.model, samples, condition.strength, generators, **options
-    )
+    perturbed: Images = PERTURBATIONS[condition.name](context.model, samples, condition.strength, generators, **options)
     return perturbed
 
 
@@ -214,5 +212,3 @@ def _edges(context: Context, rows: range) -> Maps:
     images = torch.from_numpy(context.store.read("input", slice(rows.start, rows.stop), 0))
     maps: Maps = ATTRIBUTORS["edges"](context.model.network, images, torch.zeros(len(images), dtype=torch.int64))
     return maps
-
-

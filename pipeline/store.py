@@ -118,7 +118,8 @@ def open_results(path: Path) -> xr.Dataset:
     _opened(path)
     dataset = xr.open_zarr(path, consolidated=False, chunks=None)
     texts = [name for name in dataset.variables if dataset[name].dtype.kind == "T"]
-    return dataset.assign_coords({name: _text(dataset[name]) for name in texts}).set_coords(CONDITION_FACTS)
+    labelled: xr.Dataset = dataset.assign_coords({name: _text(dataset[name]) for name in texts})
+    return labelled.set_coords(CONDITION_FACTS)
 
 
 def remove_litter(path: Path) -> None:
@@ -211,5 +212,3 @@ def _digest(arrays: Arrays) -> str:
         values = np.ascontiguousarray(arrays[name])
         digest.update(f"{name} {values.dtype.str} {values.shape}".encode() + values.tobytes())
     return digest.hexdigest()
-
-

@@ -56,7 +56,8 @@ class Affine:
     def scatter(self, outputs: Tensor, size: torch.Size) -> Tensor:
         """Transpose of `gather`: the value at the output position that each tap of an input position reaches."""
         shape = [outputs.shape[0], self.n_taps, *size]
-        return conv2d_input(shape, self._one_hot(outputs), outputs, self.stride, self.padding, self.dilation)
+        spread: Tensor = conv2d_input(shape, self._one_hot(outputs), outputs, self.stride, self.padding, self.dilation)
+        return spread
 
     def _one_hot(self, like: Tensor) -> Tensor:
         height, width = self.weight.shape[2:]
@@ -65,9 +66,7 @@ class Affine:
 
     def _squares_by_tap(self, inputs: Tensor) -> Tensor:
         taps = self.weight.flatten(2).permute(2, 0, 1).contiguous()
-        squares = [
-            functional.conv2d(inputs, tap[:, :, None, None], groups=self.groups).square().sum(1) for tap in taps
-        ]
+        squares = [functional.conv2d(inputs, tap[:, :, None, None], groups=self.groups).square().sum(1) for tap in taps]
         return torch.stack(squares, 1)
 
     def _squares_by_gram(self, inputs: Tensor) -> Tensor:

@@ -208,7 +208,7 @@ class Interception(TorchFunctionMode):
             return after  # type: ignore[no-any-return]
         after = self._rules.activation(self._order, before, after)
         self._activations.append(Activation(self._order, after))
-        return after  # type: ignore[no-any-return]
+        return after
 
     def _conv2d(
         self,
@@ -310,5 +310,3 @@ def _submodule(network: nn.Module, name: str) -> nn.Module:
         known = ", ".join(child for child, _ in network.named_children())
         raise ModelError(f"encoder {name!r}: the network has no module of this name (its top modules: {known})")
     return modules[name]
-
-

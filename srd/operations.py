@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import torch
@@ -15,7 +15,8 @@ Arguments = tuple[Any, ...]
 Keywords = dict[str, Any]
 
 ACTIVATIONS = frozenset(
-    "relu relu6 hardtanh leaky_relu prelu rrelu elu celu selu silu gelu hardswish mish softplus tanh clamp clamp_min".split()
+    "relu relu6 hardtanh leaky_relu prelu rrelu elu celu selu silu gelu hardswish mish softplus tanh "
+    "clamp clamp_min".split()
 )
 """Elementwise functions after which a pointwise feature vector is read."""
 
@@ -68,7 +69,7 @@ def _ends_in_place(name: str) -> bool:
     return name.endswith("_") and not name.endswith("__")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _has_inplace(function: Function) -> bool:
     return inspect.isfunction(function) and "inplace" in inspect.signature(function).parameters
 

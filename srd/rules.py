@@ -61,7 +61,7 @@ class SharingRatio:
                 return None, g
             return backward(x, y, g)
 
-        ruled: Tensor = _Ruled.apply(switched, inputs, outputs)  # type: ignore[no-untyped-call]
+        ruled: Tensor = _Ruled.apply(switched, inputs, outputs)
         return ruled
 
     def _through_activation(self, order: int, before: Tensor, after: Tensor, g: Tensor) -> tuple[Tensor, None]:
@@ -78,9 +78,7 @@ class SharingRatio:
         self.initial = relevance.detach()[:, 0]
         return relevance
 
-    def _through_bias(
-        self, affine: Affine, inputs: Tensor, outputs: Tensor, g: Tensor
-    ) -> tuple[Tensor | None, Tensor]:
+    def _through_bias(self, affine: Affine, inputs: Tensor, outputs: Tensor, g: Tensor) -> tuple[Tensor | None, Tensor]:
         if affine.bias is None:
             return None, g
         bias = affine.bias[:, None, None]

@@ -13,7 +13,8 @@ SSIM_DATA_RANGE = 2.0  # signed maps divided by their largest absolute value lie
 def pearson(a: Maps, b: Maps) -> Scores:
     """Correlation of the pixels, in [-1, 1]; NaN if a map is constant."""
     x, y = _centred(a), _centred(b)
-    return ((x * y).sum(1) / (x.norm(dim=1) * y.norm(dim=1))).clamp(-1, 1)
+    sizes: Tensor = x.norm(dim=1) * y.norm(dim=1)
+    return ((x * y).sum(1) / sizes).clamp(-1, 1)
 
 
 def ssim(a: Maps, b: Maps) -> Scores:
