@@ -1,7 +1,10 @@
 """Who runs tasks: this process, or Dask. The only module that knows Dask; both must give the same bytes."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import Any, Protocol
 
 from pipeline.plan import Task
@@ -11,6 +14,17 @@ Perform = Callable[[Task], str]
 """Runs a task to its receipt and returns the digest."""
 
 WINDOW = 2  # tasks submitted per worker thread: enough to keep it busy, few to lose with it
+MIB = 2**20
+SETTINGS = {
+    "distributed.scheduler.allowed-failures": 3,
+    "distributed.scheduler.no-workers-timeout": "5 minutes",
+    "distributed.scheduler.worker-ttl": "30 minutes",  # an attack may hold the interpreter for minutes
+    "distributed.worker.memory.target": False,  # tasks return a digest: there is nothing to spill
+    "distributed.worker.memory.spill": False,
+    # Dask trims freed memory at once; giving each tensor back to the kernel cost more than a third of the time
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 512 * MIB,
+    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 32 * MIB,
+}
 
 
 @dataclass(frozen=True)
@@ -33,47 +47,44 @@ def serially(tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
         yield _outcome(task, perform)
 
 
-class OnDask:
-    """Runs tasks on processes of one thread each, of an embedded LocalCluster."""
+@contextmanager
+def on_dask(n_workers: int) -> Iterator[Executor]:
+    """Runs tasks on an embedded LocalCluster of processes with one thread each."""
+    import dask  # its import costs a second that other commands need not pay
+    from distributed import Client, LocalCluster
 
-    def __init__(self, n_workers: int) -> None:
-        from distributed import Client, LocalCluster  # Dask's import costs a second that other commands need not pay
+    with (
+        dask.config.set(SETTINGS),
+        LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        yield partial(_windowed, client, WINDOW * n_workers)
 
-        self._cluster: Any = LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=None)
-        self._client: Any = Client(self._cluster)
-        self._n_threads = n_workers
 
-    def __enter__(self) -> "OnDask":
-        return self
+def _windowed(client: Any, window: int, tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
+    """Keeps `window` tasks submitted, so that memory is flat and little is lost with a worker."""
+    from distributed import as_completed
 
-    def __exit__(self, *_: object) -> None:
-        self._client.close()
-        self._cluster.close()
+    remaining = iter(tasks)
+    submitted: dict[str, Task] = {}
 
-    def __call__(self, tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
-        """Keeps a window of tasks submitted, so that memory is flat and little is lost with a worker."""
-        from distributed import as_completed
+    def submit(task: Task) -> Any:
+        submitted[task.key] = task
+        return client.submit(perform, task, key=task.key, pure=False)
 
-        remaining = iter(tasks)
-        submitted: dict[str, Task] = {}
+    running = as_completed([submit(task) for task in islice(remaining, window)])
+    for future in running:
+        yield _settled(submitted.pop(future.key), future)
+        future.release()
+        following = next(remaining, None)
+        if following is not None:
+            running.add(submit(following))
 
-        def submit(task: Task) -> Any:
-            submitted[task.key] = task
-            return self._client.submit(perform, task, key=task.key, pure=False)
 
-        first = [submit(task) for task, _ in zip(remaining, range(WINDOW * self._n_threads), strict=False)]
-        running = as_completed(first)
-        for future in running:
-            yield self._outcome(submitted.pop(future.key), future)
-            future.release()
-            following = next(remaining, None)
-            if following is not None:
-                running.add(submit(following))
-
-    def _outcome(self, task: Task, future: Any) -> Outcome:
-        if future.status == "cancelled":
-            raise StageError(f"{task.key}: lost the scheduler; run the same command again to continue")
-        return Outcome(task, future.exception())
+def _settled(task: Task, future: Any) -> Outcome:
+    if future.status == "cancelled":
+        raise StageError(f"{task.key}: lost the scheduler; run the same command again to continue")
+    return Outcome(task, future.exception())
 
 
 def _outcome(task: Task, perform: Perform) -> Outcome:

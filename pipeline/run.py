@@ -47,6 +47,7 @@ def run(job: Job, executor: Executor, observer: Observer, until: str = STAGES[-1
         missing = context.store.missing(planned)
         observer.stage(stage, len(planned) - len(missing), len(planned))
         _run_stage(stage, missing, executor, observer, job)
+        _refuse_holes(stage, context.store.missing(planned))
     store.remove_litter(job.path)
 
 
@@ -77,6 +78,12 @@ def _run_stage(stage: str, tasks: Sequence[Task], executor: Executor, observer: 
         raise IncompleteRun(
             f"{len(failures)} of {len(tasks)} tasks of stage {stage} failed, the first: {failures[0].error}"
         ) from failures[0].error
+
+
+def _refuse_holes(stage: str, missing: Sequence[Task]) -> None:
+    """No stage reads what another has not finished, whatever the executor says."""
+    if missing:
+        raise IncompleteRun(f"{len(missing)} tasks of stage {stage} have no receipt, the first: {missing[0].key}")
 
 
 def store_path(folder: Path) -> Path:

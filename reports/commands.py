@@ -17,7 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from pipeline.executors import Executor, OnDask, Outcome, serially
+from pipeline.executors import Executor, on_dask, Outcome, serially
 from pipeline.preparation import Job
 from pipeline.run import run, store_path
 from pipeline.schema import STAGES
@@ -72,7 +72,7 @@ def _executor(workers: int) -> Iterator[Executor]:
     if workers == 0:
         yield serially
         return
-    with OnDask(workers) as cluster:
+    with on_dask(workers) as cluster:
         yield cluster
 
 
