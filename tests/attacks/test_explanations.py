@@ -1,0 +1,79 @@
+"""Manipulation: the prediction stays, the map moves, further than noise moves it."""
+
+from functools import partial
+
+import pytest
+import torch
+from toys import demo_model, demo_samples, generators, left_as_found, normal, small, uniform
+
+from attacks.explanations import manipulate
+from attacks.noise import random_sign
+from attacks.objectives import MoveMap
+from attacks.types import Images, Model, Samples
+from srd import ATTRIBUTORS
+from srd.metrics.similarity import pearson
+from srd.surrogates import softplus
+from srd.types import Attributor, Maps, Scores
+
+ATTACKED = [name for name, entry in ATTRIBUTORS.items() if entry.differentiable]
+EPSILON = 16 / 255
+N = 4
+
+
+def method(name: str) -> Attributor:
+    options = {"points": 4} if name == "integrated_gradients" else {}
+    return partial(ATTRIBUTORS[name].load(), **options)
+
+
+def maps(model: Model, attributor: Attributor, images: Images, samples: Samples) -> Maps:
+    return attributor(model.network, model.normalise(images), samples.target)
+
+
+def to_target(model: Model, attributor: Attributor, images: Images, samples: Samples) -> Scores:
+    wanted = attributor(model.network, model.normalise(samples.target_images), samples.target_images_target)
+    return pearson(maps(model, attributor, images, samples).abs(), wanted.abs())
+
+
+@pytest.mark.parametrize("name", ATTACKED)
+def test_it_moves_the_map_further_than_random_signs_and_towards_the_target(name: str) -> None:
+    model, samples, attributor = demo_model("resnet"), demo_samples(N), method(name)
+    with left_as_found(model, samples.images, samples.target_images):
+        images = manipulate(model, samples, EPSILON, generators(N), attributor=attributor, steps=12)
+    assert float((images - samples.images).abs().max()) <= EPSILON + 1e-6
+    assert 0 <= float(images.min()) <= float(images.max()) <= 1
+    assert torch.equal(model(images).argmax(1), model(samples.images).argmax(1))
+    clean = maps(model, attributor, samples.images, samples)
+    noisy = random_sign(model, samples, EPSILON, generators(N))
+    under_attack = pearson(maps(model, attributor, images, samples), clean).mean()
+    under_noise = pearson(maps(model, attributor, noisy, samples), clean).mean()
+    assert under_attack < under_noise
+    gained = to_target(model, attributor, images, samples) - to_target(model, attributor, samples.images, samples)
+    assert bool((gained >= 0).all())
+    assert float(gained.mean()) > 0.03
+
+
+def test_more_steps_and_a_larger_ball_make_it_stronger() -> None:
+    model, samples, attributor = demo_model("resnet"), demo_samples(N), method("saliency")
+
+    def strength(epsilon: float, steps: int) -> float:
+        images = manipulate(model, samples, epsilon, generators(N), attributor=attributor, steps=steps)
+        return float(to_target(model, attributor, images, samples).mean())
+
+    weak = strength(4 / 255, 4)
+    assert weak < strength(4 / 255, 16)
+    assert weak < strength(16 / 255, 4)
+
+
+@pytest.mark.parametrize("name", ATTACKED)
+def test_the_gradient_of_the_objective_is_the_true_one(name: str) -> None:
+    network = small()
+    model = Model(network, (0.4, 0.5, 0.6), (0.2, 0.3, 0.25)).double()
+    images, target = uniform(1, 3, 6, 5), torch.tensor([2])
+    wanted, probabilities = normal(1, 6, 5, seed=3), torch.tensor([[0.1, 0.2, 0.3, 0.4]]).double()
+    objective = MoveMap(model, method(name), target, wanted, probabilities, keep=1.0)
+
+    def smooth(images: Images) -> Scores:
+        with softplus(3.0):
+            return objective(images)
+
+    assert torch.autograd.gradcheck(smooth, (images.requires_grad_(),), eps=1e-6, atol=1e-6, rtol=1e-4)
