@@ -8,6 +8,7 @@ from attacks.ascent import Ascent
 from attacks.balls import Linf
 from attacks.objectives import MovedWithPredictionKept, MoveMap
 from attacks.types import Images, Model, Samples
+from srd.passes import evaluating
 from srd.surrogates import softplus
 from srd.types import Attributor, Generators
 
@@ -32,13 +33,14 @@ def manipulate(
     the probabilities. Each image gets its best iterate on the network as it is, among those that keep the predicted
     class; without one that beats the clean image it stays clean.
     """
-    with torch.no_grad():
-        logits = model(samples.images)
-    wanted = attributor(model.network, model.normalise(samples.target_images), samples.target_images_target)
-    objective = MoveMap(model, attributor, samples.target, wanted, logits.softmax(1), keep)
-    judge = MovedWithPredictionKept(model, attributor, samples.target, wanted, logits.argmax(1))
-    ascent = Ascent(Linf(strength), objective, judge, _sharpening, steps, relative_step * strength)
-    return ascent(samples.images, samples.images)
+    with evaluating(model):
+        with torch.no_grad():
+            logits = model(samples.images)
+        wanted = attributor(model.network, model.normalise(samples.target_images), samples.target_images_target)
+        objective = MoveMap(model, attributor, samples.target, wanted, logits.softmax(1), keep)
+        judge = MovedWithPredictionKept(model, attributor, samples.target, wanted, logits.argmax(1))
+        ascent = Ascent(Linf(strength), objective, judge, _sharpening, steps, relative_step * strength)
+        return ascent(samples.images, samples.images)
 
 
 def _sharpening(progress: float) -> AbstractContextManager[object]:

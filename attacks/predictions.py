@@ -7,6 +7,7 @@ import torchattacks
 
 from attacks.types import Images, Model, Samples
 from srd.errors import PerturbationError
+from srd.passes import evaluating
 from srd.types import Generators
 
 SLACK = 1e-6  # float32 rounding of (centre + epsilon) - centre in [0, 1]
@@ -14,7 +15,7 @@ SLACK = 1e-6  # float32 rounding of (centre + epsilon) - centre in [0, 1]
 
 def fgsm(model: Model, samples: Samples, strength: float, generators: Generators) -> Images:
     """One signed gradient step of size `strength` away from the label (Goodfellow, Shlens, Szegedy 2015)."""
-    return _attacked(torchattacks.FGSM(model, eps=strength), samples, strength, generators)
+    return _attacked(model, torchattacks.FGSM(model, eps=strength), samples, strength, generators)
 
 
 def pgd(
@@ -31,15 +32,19 @@ def pgd(
     A step is `relative_step` times `strength`.
     """
     attack = torchattacks.PGD(model, eps=strength, alpha=relative_step * strength, steps=steps, random_start=True)
-    return _attacked(attack, samples, strength, generators)
+    return _attacked(model, attack, samples, strength, generators)
 
 
 def _attacked(
-    attack: Callable[[Images, torch.Tensor], Images], samples: Samples, epsilon: float, generators: Generators
+    model: Model,
+    attack: Callable[[Images, torch.Tensor], Images],
+    samples: Samples,
+    epsilon: float,
+    generators: Generators,
 ) -> Images:
     """Runs the attack on random numbers of the tile's own: torchattacks draws from the global generator."""
     devices = [samples.images.device] if samples.images.is_cuda else []
-    with torch.random.fork_rng(devices), torch.enable_grad():
+    with torch.random.fork_rng(devices), evaluating(model):
         torch.manual_seed(int(torch.randint(2**62, (), generator=generators[0])))
         images = attack(samples.images, samples.label).detach()
     _verify(images, samples.images, epsilon, type(attack).__name__)

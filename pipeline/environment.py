@@ -14,7 +14,7 @@ import pipeline
 import srd
 
 PACKAGES = (srd, attacks, pipeline)
-LIBRARIES = ("torch", "torchvision", "torchattacks", "torchmetrics", "numpy", "pillow", "zarr", "xarray", "dask")
+LIBRARIES = ("torch", "torchvision", "torchattacks", "numpy", "pillow", "zarr", "xarray", "dask")
 
 
 def source_digest() -> str:

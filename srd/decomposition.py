@@ -64,8 +64,8 @@ def account(
     _refuse_unknown("bias", bias, get_args(Bias))
     _refuse_unknown("contrast", contrast, get_args(Contrast))
     rules = SharingRatio(bias, contrast)
-    inputs = leaf(inputs, create_graph=create_graph)
     with evaluating(network):
+        inputs = leaf(inputs, create_graph=create_graph)
         trace = Interception(inputs, rules)
         with trace.naming(network, encoder), trace:
             logits = network(inputs)

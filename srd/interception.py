@@ -89,6 +89,7 @@ class Interception(TorchFunctionMode):
         self._unknown: list[_Unknown] = []
         self._tracked[inputs] = 0
         self._named: Activation | None = None
+        self._before_named = 0
 
     def __torch_function__(
         self, func: Function, types: object, args: Arguments = (), kwargs: Keywords | None = None
@@ -100,11 +101,11 @@ class Interception(TorchFunctionMode):
             return self._remember_constants(func(*args, **kwargs))
         self._order += 1
         plain, args, kwargs, mutated = operations.out_of_place(func, args, kwargs)
-        if mutated is not None and mutated in self._parts:
+        if operations.name_of(plain) == "__setitem__" or (mutated is not None and mutated in self._parts):
             raise UnsupportedOperation(f"{operations.full_name(func)} writes into a part of a tensor in place")
         result = self._apply(plain, args, kwargs)
         self._track(result, is_part=operations.name_of(plain) in operations.PARTS)
-        if mutated is not None:
+        if mutated is not None and result is not mutated:  # dropout in evaluation mode returns what it is given
             self._current[mutated] = result
         return result
 
@@ -130,15 +131,25 @@ class Interception(TorchFunctionMode):
         if name is None:
             yield
             return
-        handle = _submodule(network, name).register_forward_hook(lambda *_: self._name_encoder(name))
+        module = _submodule(network, name)
+        handles = (
+            module.register_forward_pre_hook(lambda *_: self._enter_named()),
+            module.register_forward_hook(lambda *_: self._name_encoder(name)),
+        )
         try:
             yield
         finally:
-            handle.remove()
+            for handle in handles:
+                handle.remove()
+        if self._named is None:
+            raise ModelError(f"encoder {name!r}: the network does not run this module")
+
+    def _enter_named(self) -> None:
+        self._before_named = len(self._activations)
 
     def _name_encoder(self, name: str) -> None:
-        if not self._activations:
-            raise ModelError(f"encoder {name!r}: no activation has run when this module returns")
+        if len(self._activations) == self._before_named:
+            raise ModelError(f"encoder {name!r}: no activation with a spatial map runs in this module")
         self._named = self._activations[-1]
 
     def _found(self, logits: Tensor) -> Activation:
@@ -175,6 +186,10 @@ class Interception(TorchFunctionMode):
 
     def _apply(self, function: Function, args: Arguments, kwargs: Keywords) -> Any:
         name = operations.name_of(function)
+        if not torch.is_grad_enabled():
+            result = function(*args, **kwargs)
+            self._remember_unknown(f"{operations.full_name(function)} where gradients are off", result)
+            return result
         if name in operations.ACTIVATIONS:
             return self._activation(function, args, kwargs)
         if name == "conv2d":
@@ -196,8 +211,9 @@ class Interception(TorchFunctionMode):
         if name in operations.IDENTITY_IN_EVALUATION:
             return not (args[2] if len(args) > 2 else kwargs.get("training", True))
         if name in operations.BILINEAR:
-            depends = [isinstance(a, Tensor) and a in self._tracked for a in (*args, *kwargs.values())]
-            return sum(depends) == 1 and (depends[0] or name not in operations.DIVISIONS)
+            depends = [self._is_tracked(a) for a in (*args, *kwargs.values())]
+            rounds = kwargs.get("rounding_mode") is not None
+            return sum(depends) == 1 and (depends[0] or name not in operations.DIVISIONS) and not rounds
         return name in operations.LINEAR
 
     def _activation(self, function: Function, args: Arguments, kwargs: Keywords) -> Tensor:
@@ -262,19 +278,23 @@ class Interception(TorchFunctionMode):
         return output
 
     def _with_constant(self, function: Function, args: Arguments, kwargs: Keywords, result: Any) -> Any:
-        """Counts what an added constant or a padding value contributes: it has no source among the pixels."""
+        """Counts what a constant that is added, joined or padded with contributes: no pixel is its source."""
         if not isinstance(result, Tensor) or not self._adds_constant(function, args, kwargs):
             return result
-        zeros = [torch.zeros_like(a) if isinstance(a, Tensor) and a in self._tracked else a for a in args]
-        return self._rules.constant(self._order, result, function(*zeros, **kwargs).detach())
+        args, kwargs = tree_map(lambda a: torch.zeros_like(a) if self._is_tracked(a) else a, (args, kwargs))
+        return self._rules.constant(self._order, result, function(*args, **kwargs).detach())
 
     def _adds_constant(self, function: Function, args: Arguments, kwargs: Keywords) -> bool:
         name = operations.name_of(function)
         if name == "pad":
             return bool((args[3] if len(args) > 3 else kwargs.get("value")) or 0)
-        adds = name in {"add", "sub", "rsub", "__add__", "__radd__", "__sub__", "__rsub__"}
+        if name in operations.JOINS:
+            return any(isinstance(leaf, Tensor) and not self._is_tracked(leaf) for leaf in tree_leaves((args, kwargs)))
         operands = (*args, *kwargs.values())[:2]
-        return adds and not all(isinstance(a, Tensor) and a in self._tracked for a in operands)
+        return name in operations.SUMS and not all(map(self._is_tracked, operands))
+
+    def _is_tracked(self, leaf: Any) -> bool:
+        return isinstance(leaf, Tensor) and leaf in self._tracked
 
 
 def _pair(value: int | tuple[int, int]) -> tuple[int, int]:

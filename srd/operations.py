@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import resolve_name
 
+from srd.errors import UnsupportedOperation
+
 Function = Callable[..., Any]
 Arguments = tuple[Any, ...]
 Keywords = dict[str, Any]
@@ -27,6 +29,12 @@ LINEAR = frozenset(
     "avg_pool2d adaptive_avg_pool2d max_pool2d max_pool2d_with_indices adaptive_max_pool2d to float double".split()
 )
 """Linear (or, for max pooling, routing) in the tensors they read; each keeps its own backward pass."""
+
+SUMS = frozenset("add sub rsub __add__ __radd__ __sub__ __rsub__".split())
+"""Those of LINEAR that may add a constant,"""
+
+JOINS = frozenset("cat concat concatenate stack".split())
+"""and those that may set one beside what depends on the network's input."""
 
 BILINEAR = frozenset("mul div true_divide __mul__ __rmul__ __truediv__ matmul __matmul__ mm bmm".split())
 """Linear as long as only one operand depends on the network's input."""
@@ -71,10 +79,13 @@ def _ends_in_place(name: str) -> bool:
 
 @cache
 def _has_inplace(function: Function) -> bool:
-    return inspect.isfunction(function) and "inplace" in inspect.signature(function).parameters
+    return inspect.isfunction(function) and "inplace" in inspect.signature(function, follow_wrapped=False).parameters
 
 
 def _namesake(function: Function) -> Function:
     name = function.__name__.removesuffix("_")
     homes = (Tensor,) if inspect.ismethoddescriptor(function) else (functional, torch)
-    return next(getattr(home, name) for home in homes if hasattr(home, name))  # type: ignore[no-any-return]
+    for home in homes:
+        if hasattr(home, name):
+            return getattr(home, name)  # type: ignore[no-any-return]
+    raise UnsupportedOperation(f"{full_name(function)} writes in place and nothing does the same out of place")

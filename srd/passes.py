@@ -32,7 +32,8 @@ def leaf(inputs: Inputs, *, create_graph: bool) -> Inputs:
 
 def chosen(logits: Logits, target: Target) -> Tensor:
     """Sum over the batch of the target's logit, whose gradient is each row's own."""
-    return logits.gather(1, target[:, None]).sum()
+    index = target[:, None].clone()  # the graph cannot keep a tensor made in inference mode
+    return logits.gather(1, index).sum()
 
 
 def gradient(output: Tensor, inputs: Tensor, *, create_graph: bool) -> Tensor:

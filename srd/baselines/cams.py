@@ -21,8 +21,8 @@ def grad_cam(
 
     Non-negative. `encoder` names the layer as for SRD; by default the last activation with more than one position.
     """
-    inputs = leaf(inputs, create_graph=create_graph)
     with evaluating(network):
+        inputs = leaf(inputs, create_graph=create_graph)
         trace = Interception(inputs, NoRules())
         with trace.naming(network, encoder), trace:
             logits = network(inputs)

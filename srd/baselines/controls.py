@@ -34,6 +34,7 @@ def edges(
     smooth, slope = inputs.new_tensor([1.0, 2.0, 1.0]), inputs.new_tensor([-1.0, 0.0, 1.0])
     kernels = torch.stack([smooth.outer(slope), slope.outer(smooth)])[:, None]
     grey = functional.pad(inputs.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
-    squares = functional.conv2d(grey, kernels).square().sum(1)
+    with torch.autocast(inputs.device.type, enabled=False):
+        squares = functional.conv2d(grey, kernels).square().sum(1)
     maps = (squares + torch.finfo(inputs.dtype).tiny).sqrt()
     return maps if create_graph else maps.detach()

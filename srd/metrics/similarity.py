@@ -2,39 +2,43 @@
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 from srd.types import Maps, Scores
 
 TOP = 0.05  # share of the pixels that count as strongest
-SSIM_DATA_RANGE = 2.0  # signed maps divided by their largest absolute value lie in [-1, 1]
+WINDOW, SIGMA = 11, 1.5
+DATA_RANGE = 2.0  # signed maps divided by their largest absolute value lie in [-1, 1]
 
 
 def pearson(a: Maps, b: Maps) -> Scores:
     """Correlation of the pixels, in [-1, 1]; NaN if a map is constant."""
     x, y = _centred(a), _centred(b)
     sizes: Tensor = x.norm(dim=1) * y.norm(dim=1)
-    return ((x * y).sum(1) / sizes).clamp(-1, 1)
+    undefined = _is_constant(a) | _is_constant(b)  # rounding may leave such a map a size
+    return torch.where(undefined, torch.nan, ((x * y).sum(1) / sizes).clamp(-1, 1))
 
 
 def ssim(a: Maps, b: Maps) -> Scores:
-    """Mean structural similarity of the maps divided by their largest absolute values (Wang et al. 2004).
+    """Mean structural similarity of the maps divided by their largest absolute values (Wang et al. 2004, eq. 13).
 
-    Gaussian window of 11 pixels and sigma 1.5, data range 2, borders left out. NaN if a map is zero. Raises
+    Gaussian window of 11 pixels and sigma 1.5 wherever it fits, data range 2. NaN if a map is zero. Raises
     ValueError for maps smaller than the window.
     """
-    if min(a.shape[1:]) < 11:
-        raise ValueError(f"SSIM needs maps of at least 11x11 pixels, got {tuple(a.shape[1:])}")
-    scores = structural_similarity_index_measure(
-        _scaled(a)[:, None], _scaled(b)[:, None], data_range=SSIM_DATA_RANGE, reduction="none"
-    )
-    return torch.as_tensor(scores).reshape(len(a))
+    if min(a.shape[1:]) < WINDOW:
+        raise ValueError(f"SSIM needs maps of at least {WINDOW}x{WINDOW} pixels, got {a.shape[1]}x{a.shape[2]}")
+    x, y = _scaled(a), _scaled(b)
+    mean_x, mean_y, xx, yy, xy = _blurred(torch.stack([x, y, x * x, y * y, x * y]))
+    luminance, contrast = (0.01 * DATA_RANGE) ** 2, (0.03 * DATA_RANGE) ** 2
+    upper = (2 * mean_x * mean_y + luminance) * (2 * (xy - mean_x * mean_y) + contrast)
+    spread = (xx - mean_x.square()) + (yy - mean_y.square())
+    lower = (mean_x.square() + mean_y.square() + luminance) * (spread + contrast)
+    return (upper / lower).mean((1, 2))
 
 
 def top_k_intersection(a: Maps, b: Maps) -> Scores:
     """Share of the 5 % highest pixels that both maps have, in [0, 1]; ties go to the first (Ghorbani et al. 2019)."""
     k = max(1, round(TOP * a[0].numel()))
-    return (_top(a, k) & _top(b, k)).sum(1) / k
+    return (_top(a, k) & _top(b, k)).sum(1).to(a.dtype) / k
 
 
 def _centred(maps: Maps) -> Tensor:
@@ -42,8 +46,27 @@ def _centred(maps: Maps) -> Tensor:
     return flat - flat.mean(1, keepdim=True)
 
 
+def _is_constant(maps: Maps) -> Tensor:
+    flat = maps.flatten(1)
+    return flat.eq(flat[:, :1]).all(1)
+
+
 def _scaled(maps: Maps) -> Maps:
     return maps / maps.abs().amax((1, 2), keepdim=True)
+
+
+def _blurred(maps: Tensor) -> Tensor:
+    """Gaussian means of all windows that fit: (..., h, w) -> (..., h - 10, w - 10)."""
+    return _windows(maps.shape[-2], maps) @ maps @ _windows(maps.shape[-1], maps).T
+
+
+def _windows(size: int, like: Tensor) -> Tensor:
+    """Each row the weights of one window along an axis: (size - 10, size)."""
+    offsets = torch.arange(size, dtype=like.dtype, device=like.device) - torch.arange(
+        WINDOW // 2, size - WINDOW // 2, dtype=like.dtype, device=like.device
+    ).unsqueeze(1)
+    weights = torch.exp(-0.5 * (offsets / SIGMA).square()) * (offsets.abs() <= WINDOW // 2)
+    return weights / weights.sum(1, keepdim=True)
 
 
 def _top(maps: Maps, k: int) -> Tensor:

@@ -691,11 +691,12 @@ def two_readers() -> Example:
 
 
 def preactivation_residual() -> Example:
-    """A convolution read by a batch norm and by a shortcut: that batch norm folds into nothing and is one tap."""
-    branch = nn.Sequential(nn.BatchNorm2d(5), nn.ReLU(), *conv_norm(5, 4, 3), nn.ReLU(), nn.Conv2d(4, 5, 3, padding=1))
-    encoder = nn.Sequential(
-        nn.Conv2d(3, 5, 3, padding=1, stride=2), Residual(branch, nn.Identity()), nn.BatchNorm2d(5), nn.ReLU()
+    """A convolution read by a batch norm and by a shortcut, run once for each: it is one with the norm that reads it."""
+    conv = nn.Conv2d(3, 5, 3, padding=1, stride=2)
+    branch = nn.Sequential(
+        conv, nn.BatchNorm2d(5), nn.ReLU(), *conv_norm(5, 4, 3), nn.ReLU(), nn.Conv2d(4, 5, 3, padding=1)
     )
+    encoder = nn.Sequential(Residual(branch, conv), nn.BatchNorm2d(5), nn.ReLU())
     return Example(encoder, pooled_linear(5), (3, 7, 9))
 
 

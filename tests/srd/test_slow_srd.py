@@ -1,6 +1,6 @@
 """The slow definition against torch, against formulas written by hand, and against a backward pass of its own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -29,15 +29,6 @@ NETWORKS = example_networks()
 NAMES = list(NETWORKS)
 CONSERVING = [name for name in NAMES if name != "dead_vectors"]
 BIAS_RULES: tuple[BiasRule, ...] = ("norm", "ratio", "uniform", "drop")
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Threads that wait for each other cost more than these tensors."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 def generator(seed: int) -> torch.Generator:

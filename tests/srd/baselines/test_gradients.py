@@ -1,0 +1,73 @@
+"""Gradient methods against captum and closed forms."""
+
+from functools import partial
+
+import pytest
+import torch
+from captum.attr import InputXGradient, IntegratedGradients, Saliency
+from toys import classes, demo_inputs, demo_network, normal, relative_error, small
+from torch import Tensor, nn
+
+from srd.baselines.gradients import input_x_gradient, integrated_gradients, saliency
+from srd.surrogates import softplus
+from srd.types import Attributor
+
+METHODS: tuple[Attributor, ...] = (saliency, input_x_gradient, partial(integrated_gradients, points=5))
+
+
+def linear(weight: Tensor) -> nn.Module:
+    """(n, c, h, w) -> one logit per row of the weights."""
+    layer = nn.Linear(weight[0].numel(), len(weight), dtype=weight.dtype)
+    layer.load_state_dict({"weight": weight.flatten(1), "bias": torch.arange(len(weight), dtype=weight.dtype)})
+    return nn.Sequential(nn.Flatten(), layer)
+
+
+@pytest.mark.parametrize("name", ["vgg", "resnet"])
+def test_they_equal_captum(name: str) -> None:
+    network, (inputs, target) = demo_network(name), demo_inputs(4)
+    leaf = inputs.clone().requires_grad_()
+    expected = Saliency(network).attribute(leaf, target, abs=True).sum(1)
+    assert relative_error(saliency(network, inputs, target), expected) < 1e-5
+    expected = InputXGradient(network).attribute(leaf, target).sum(1)
+    assert relative_error(input_x_gradient(network, inputs, target), expected.detach()) < 1e-5
+    black = torch.full((3, 1, 1), -2.0)
+    midpoints = IntegratedGradients(network).attribute(
+        inputs, black.expand_as(inputs).contiguous(), target, n_steps=6, method="riemann_middle"
+    )
+    ours = integrated_gradients(network, inputs, target, points=6, baseline=black)
+    assert relative_error(ours, midpoints.sum(1).float()) < 1e-5
+
+
+def test_on_a_linear_network_they_have_closed_forms() -> None:
+    weight, inputs, baseline = normal(3, 2, 4, 5), normal(2, 2, 4, 5, seed=1), normal(2, 1, 1, seed=2)
+    target = torch.tensor([2, 0])
+    network = linear(weight)
+    torch.testing.assert_close(saliency(network, inputs, target), weight[target].abs().sum(1))
+    torch.testing.assert_close(input_x_gradient(network, inputs, target), (inputs * weight[target]).sum(1))
+    for points in (1, 7):
+        maps = integrated_gradients(network, inputs, target, points=points, baseline=baseline)
+        torch.testing.assert_close(maps, ((inputs - baseline) * weight[target]).sum(1))
+
+
+def test_integrated_gradients_becomes_complete_as_points_grow() -> None:
+    network, inputs, target = small(), normal(2, 3, 8, 7), classes(2)
+    with torch.no_grad():
+        gain = (network(inputs) - network(torch.zeros_like(inputs))).gather(1, target[:, None])[:, 0]
+
+    def gap(points: int) -> float:
+        return float((integrated_gradients(network, inputs, target, points=points).sum((1, 2)) - gain).abs().max())
+
+    assert gap(256) < gap(8)
+    assert gap(1024) < 5e-3 * float(gain.abs().max())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_their_own_gradients_are_the_true_ones(method: Attributor) -> None:
+    network, target = small(), classes(1)
+
+    def maps(inputs: Tensor) -> Tensor:
+        with softplus(3.0):
+            return method(network, inputs, target, create_graph=True)
+
+    inputs = normal(1, 3, 5, 4).requires_grad_()
+    assert torch.autograd.gradcheck(maps, (inputs,), eps=1e-6, atol=1e-6, rtol=1e-4)

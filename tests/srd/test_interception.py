@@ -1,0 +1,427 @@
+"""What is seen of a network: its encoder, in-place operations, constants, and everything that must be refused."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from toys import classes, demo_inputs, demo_network, normal, relative_error, shaken
+from torch import Tensor, nn
+from torch.nn import functional
+
+from srd.decomposition import Decomposition, account, decompose
+from srd.errors import ModelError, UnsupportedOperation
+from srd.interception import Interception, NoRules
+
+Middle = Callable[[Tensor], Any]
+X = normal(2, 3, 7, 8)
+TARGET = classes(2)
+
+
+class Between(nn.Module):
+    """A convolution, `middle`, a convolution with its activation, global average pooling and a linear layer."""
+
+    def __init__(self, middle: Middle) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 3, padding=1)
+        self.middle = middle
+        self.last = nn.Sequential(nn.Conv2d(4, 5, 3, padding=1), nn.ReLU())
+        self.unused = nn.ReLU()
+        self.head = nn.Linear(5, 4)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.last(self.middle(self.first(inputs))).mean((2, 3)))
+        return logits
+
+
+def between(middle: Middle) -> Between:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return shaken(Between(middle)).double()
+
+
+def books(middle: Middle) -> Decomposition:
+    return account(between(middle), X, TARGET, contrast="none")
+
+
+# The encoder.
+
+
+@pytest.mark.parametrize(("name", "encoder"), [("resnet", "layer4"), ("vgg", "features")])
+def test_the_encoder_found_is_the_one_that_is_named(name: str, encoder: str) -> None:
+    x, target = demo_inputs(2)
+    found = account(demo_network(name), x, target)
+    named = account(demo_network(name), x, target, encoder=encoder)
+    assert found.initial.shape == (2, 6, 6)
+    assert torch.equal(found.maps, named.maps)
+
+
+def test_of_a_vgg_it_is_the_last_activation_not_the_pooled_map() -> None:
+    x, target = demo_inputs(1)
+    trace = Interception(x, NoRules())
+    with trace:
+        logits = demo_network("vgg")(x)
+    assert trace.encoder(logits).output.shape == (1, 96, 6, 6)
+    assert account(demo_network("vgg"), x, target).initial.shape == (1, 6, 6)
+
+
+def test_a_map_whose_mean_is_the_logits_is_no_encoder() -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        encoder = nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU())
+        classifier = nn.Sequential(nn.Conv2d(5, 4, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    network = shaken(nn.Sequential(encoder, classifier)).double()
+    assert torch.equal(decompose(network, X, TARGET), decompose(network, X, TARGET, encoder="0"))
+    assert not torch.equal(decompose(network, X, TARGET), decompose(network, X, TARGET, encoder="1"))
+
+
+def test_what_is_above_the_encoder_is_not_decomposed() -> None:
+    network = between(functional.relu)
+    network.head = nn.Sequential(nn.Linear(5, 4), nn.LayerNorm(4), nn.Sigmoid())  # type: ignore[assignment]
+    result = account(network.double(), X, TARGET, contrast="none")
+    assert relative_error(result.maps.sum((1, 2)) + result.lost, result.initial.sum((1, 2))) <= 1e-12
+
+
+def test_an_unknown_encoder_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ModelError, match=r"'layer9'.*first, last, unused, head"):
+        decompose(between(functional.relu), X, TARGET, encoder="layer9")
+
+
+@pytest.mark.parametrize("encoder", ["first", "last.0", "head"])
+def test_an_encoder_without_an_activation_of_its_own_is_refused(encoder: str) -> None:
+    with pytest.raises(ModelError, match=f"'{encoder}': no activation"):
+        decompose(between(functional.relu), X, TARGET, encoder=encoder)
+
+
+def test_an_encoder_that_is_not_run_is_refused() -> None:
+    with pytest.raises(ModelError, match="'unused': the network does not run"):
+        decompose(between(functional.relu), X, TARGET, encoder="unused")
+
+
+def test_a_network_without_a_spatial_activation_is_refused() -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 7 * 8, 5), nn.ReLU(), nn.Linear(5, 4)).double()
+    with pytest.raises(UnsupportedOperation, match=r"no activation.*linear"):
+        decompose(network, X, TARGET)
+
+
+# The same function, written otherwise, has the same map.
+
+
+def residual(x: Tensor) -> Tensor:
+    return functional.relu(functional.relu(x) + x)
+
+
+def residual_in_place(x: Tensor) -> Tensor:
+    out = functional.relu(x)
+    out += x
+    return functional.relu(out, inplace=True)
+
+
+def residual_by_methods(x: Tensor) -> Tensor:
+    out = x.relu().add(x)
+    out.relu_()
+    return out
+
+
+def residual_by_torch(x: Tensor) -> Tensor:
+    out = torch.relu(x)
+    out.add_(x)
+    torch.relu_(out)
+    return out
+
+
+def residual_by_one_module(x: Tensor) -> Tensor:
+    relu = nn.ReLU(inplace=True)
+    out = relu(x.clone())
+    out += x
+    relu(out)
+    return out
+
+
+@pytest.mark.parametrize(
+    "written", [residual_in_place, residual_by_methods, residual_by_torch, residual_by_one_module]
+)
+def test_in_place_and_out_of_place_are_the_same(written: Middle) -> None:
+    expected, result = books(residual), books(written)
+    assert relative_error(result.maps, expected.maps) <= 1e-12
+    torch.testing.assert_close(result.lost, expected.lost, rtol=0, atol=1e-12)
+
+
+def test_one_module_in_place_three_times() -> None:
+    x, target = X.float(), TARGET
+
+    def network(*relus: nn.Module) -> nn.Module:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            convs = [nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3), nn.Conv2d(4, 4, 2)]
+        layers = [layer for pair in zip(convs, relus, strict=True) for layer in pair]
+        return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+    once = nn.ReLU(inplace=True)
+    expected = decompose(network(nn.ReLU(), nn.ReLU(), nn.ReLU()), x, target)
+    assert torch.equal(decompose(network(once, once, once), x, target), expected)
+
+
+def test_in_place_operations_leave_the_callers_inputs() -> None:
+    kept = X.clone()
+    network = nn.Sequential(nn.ReLU(inplace=True), between(functional.relu)).eval()
+    decompose(network, kept, TARGET)
+    assert torch.equal(kept, X)
+    decompose(network, kept.requires_grad_(), TARGET, create_graph=True)
+    assert torch.equal(kept, X)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda x: functional.hardtanh(x, 0.0, 6.0),
+        lambda x: nn.ReLU6(inplace=True)(x),
+        lambda x: x.clamp(0, 6),
+        lambda x: torch.clamp(input=x, min=0, max=6),
+    ],
+)
+def test_relu6_however_written(written: Middle) -> None:
+    assert relative_error(books(lambda x: written(9 * x)).maps, books(lambda x: functional.relu6(9 * x)).maps) <= 1e-12
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda conv, x: functional.conv2d(x, conv.weight, conv.bias, padding="same", dilation=2),
+        lambda conv, x: functional.conv2d(functional.pad(x, (2, 2, 2, 2)), conv.weight, conv.bias, dilation=2),
+        lambda conv, x: torch.conv2d(x, conv.weight, conv.bias, 1, (2, 2), 2),
+        lambda conv, x: functional.conv2d(input=x, weight=conv.weight, bias=conv.bias, padding=2, dilation=(2, 2)),
+    ],
+)
+def test_a_convolution_however_written(written: Callable[[nn.Conv2d, Tensor], Tensor]) -> None:
+    conv = shaken(nn.Conv2d(4, 4, 3, padding=2, dilation=2)).double()
+    expected, result = books(lambda x: functional.relu(conv(x))), books(lambda x: functional.relu(written(conv, x)))
+    assert relative_error(result.maps, expected.maps) <= 1e-12
+
+
+def test_an_even_kernel_is_padded_below_and_to_the_right() -> None:
+    conv = shaken(nn.Conv2d(4, 4, 2)).double()
+    same = books(lambda x: functional.relu(functional.conv2d(x, conv.weight, conv.bias, padding="same")))
+    padded = books(lambda x: functional.relu(conv(functional.pad(x, (0, 1, 0, 1)))))
+    assert relative_error(same.maps, padded.maps) <= 1e-12
+
+
+def test_dropout_and_identity_do_nothing_in_evaluation() -> None:
+    expected = books(functional.relu)
+    for layer in (nn.Dropout(0.5), nn.Dropout2d(0.5, inplace=True), nn.Identity(), nn.AlphaDropout(0.5)):
+        result = books(lambda x, layer=layer.eval(): functional.relu(layer(x)))
+        assert relative_error(result.maps, expected.maps) <= 1e-12
+
+
+def test_the_shapes_and_types_of_tensors_may_be_asked() -> None:
+    def middle(x: Tensor) -> Tensor:
+        n, c, *_ = x.shape
+        assert x.size(0) == n
+        return functional.relu(x.view(n, c, *x.shape[2:]).to(x.dtype).contiguous())
+
+    assert relative_error(books(middle).maps, books(functional.relu).maps) <= 1e-12
+
+
+# Constants: counted, for no pixel is their source.
+
+CHANNELS = normal(4, 1, 1, seed=1)
+JOINED = normal(2, 2, 7, 8, seed=2)
+
+
+@pytest.mark.parametrize(
+    "with_constant",
+    [
+        lambda x: x + 1,
+        lambda x: 1 - x,
+        lambda x: (x - CHANNELS) / 2,
+        lambda x: torch.add(x, CHANNELS, alpha=2),
+        lambda x: torch.add(input=x, other=CHANNELS),
+        lambda x: x.clone().sub_(CHANNELS),
+        lambda x: functional.pad(x, (1, 0, 0, 2), value=3.0),
+        lambda x: nn.ConstantPad2d(1, 2.0)(x),
+        lambda x: torch.cat([x[:, :2], JOINED], 1),
+        lambda x: torch.cat(tensors=(x[:, :2], JOINED), dim=1),
+    ],
+)
+def test_constants_are_counted_as_lost(with_constant: Middle) -> None:
+    result = books(lambda x: with_constant(functional.relu(x)))
+    missing = result.maps.sum((1, 2)) + result.lost - result.initial.sum((1, 2))
+    scale = float(result.initial.abs().sum((1, 2)).min())
+    assert float(missing.abs().max()) <= 1e-12 * scale
+    assert float(result.lost.abs().min()) > 1e-3 * scale
+
+
+def test_zeros_that_are_padded_or_joined_lose_nothing() -> None:
+    zeros = torch.zeros(2, 2, 7, 8, dtype=torch.float64)
+    for middle in (lambda x: functional.pad(x, (1, 1, 1, 1)), lambda x: torch.cat([x[:, :2], zeros], 1)):
+        result = books(lambda x, middle=middle: middle(functional.relu(x)))
+        assert float(result.lost.abs().max()) <= 1e-12
+
+
+def test_normalisation_inside_the_network_loses_the_mean() -> None:
+    mean, std = normal(3, 1, 1, seed=3), torch.tensor(0.5, dtype=torch.float64)
+    inner = between(functional.relu)
+
+    class Normalising(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            logits: Tensor = inner((x - mean) / std)
+            return logits
+
+    inside = account(Normalising(), X, TARGET, contrast="none")
+    outside = account(inner, (X - mean) / std, TARGET, contrast="none")
+    assert relative_error(inside.initial, outside.initial) <= 1e-12
+    assert float(inside.lost.abs().min()) > 1e-3
+    torch.testing.assert_close(
+        inside.maps.sum((1, 2)) + inside.lost, outside.maps.sum((1, 2)) + outside.lost, rtol=1e-9, atol=0
+    )
+
+
+# Refusals: never silently wrong.
+
+
+class Reversed(torch.autograd.Function):
+    """The identity, with a gradient of its own."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.view(x.shape)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return -gradients[0]
+
+
+class Outside(torch.autograd.Function):
+    """A ReLU that no torch operation makes."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return torch.from_numpy(np.maximum(x.detach().numpy(), 0))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return gradients[0]
+
+
+class Swish(torch.autograd.Function):
+    """The memory-efficient one."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x * x.sigmoid()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        sigmoid = x.sigmoid()
+        result: Tensor = gradients[0] * sigmoid * (1 + x * (1 - sigmoid))
+        return result
+
+
+def without_gradient(x: Tensor) -> Tensor:
+    with torch.no_grad():
+        constant = functional.relu(x)
+    return constant + functional.relu(x)
+
+
+def written_into(x: Tensor) -> Tensor:
+    out = torch.zeros(x.shape, dtype=torch.float64)
+    out[:, :2] = x[:, :2]
+    return out
+
+
+def overwritten(x: Tensor) -> Tensor:
+    out = functional.relu(x)
+    out[:, :2] = 7
+    return out
+
+
+def copied(x: Tensor) -> Tensor:
+    out = torch.zeros(x.shape, dtype=torch.float64)
+    out.copy_(x)
+    return out
+
+
+def half_in_place(x: Tensor) -> Tensor:
+    x[:, :2].relu_()
+    return x
+
+
+def chunk_in_place(x: Tensor) -> Tensor:
+    left, right = x.chunk(2, 1)
+    left += 1
+    return torch.cat([left, right], 1)
+
+
+REFUSED: dict[str, tuple[Middle, str]] = {
+    "layer norm": (lambda x: functional.layer_norm(x, x.shape[1:]), "layer_norm"),
+    "group norm": (lambda x: functional.group_norm(x, 2), "group_norm"),
+    "instance norm": (functional.instance_norm, "instance_norm"),
+    "gate": (lambda x: x * x.mean((2, 3), keepdim=True), "mul"),
+    "swish by hand": (lambda x: x * torch.sigmoid(x), "sigmoid"),
+    "softmax": (lambda x: x.softmax(1), "softmax"),
+    "power": (lambda x: functional.relu(x) ** 2, "pow"),
+    "quotient": (lambda x: 1 / (1 + functional.relu(x)), "__rtruediv__"),
+    "rounding division": (lambda x: torch.div(x, 0.1, rounding_mode="floor"), "div"),
+    "square by mul": (lambda x: torch.mul(x, x), "mul"),
+    "interpolation": (lambda x: functional.interpolate(x, scale_factor=2), "interpolate"),
+    "linear below": (lambda x: functional.linear(x, torch.eye(8, dtype=torch.float64)), "linear"),
+    "detached": (lambda x: functional.relu(x.detach()), "detach"),
+    "detached branch": (lambda x: functional.relu(x) + x.detach(), "detach"),
+    "data": (lambda x: functional.relu(x.data), "data"),
+    "no_grad branch": (without_gradient, "relu where gradients are off"),
+    "custom function of torch": (lambda x: Reversed.apply(functional.relu(x)), "view where gradients are off"),
+    "custom swish": (Swish.apply, "sigmoid"),
+    "custom function of numpy": (Outside.apply, "OutsideBackward"),
+    "kernel from the input": (
+        lambda x: functional.conv2d(x, x.mean((0, 2, 3)).reshape(4, 1, 1, 1), groups=4),
+        "conv2d with a kernel",
+    ),
+    "batch statistics": (lambda x: functional.batch_norm(x, None, None, training=True), "the batch's own statistics"),
+    "dropout at work": (lambda x: functional.dropout(x, 0.5, training=True), "dropout"),
+    "dropout by default": (lambda x: functional.dropout(x, 0.5), "dropout"),
+    "dropout2d at work": (lambda x: functional.dropout2d(x, 0.5, True), "dropout2d"),
+    "slice written": (written_into, "__setitem__"),
+    "slice overwritten": (overwritten, "__setitem__"),
+    "copied into": (copied, "copy_"),
+    "slice in place": (half_in_place, "relu_ writes into a part"),
+    "chunk in place": (chunk_in_place, "add_ writes into a part"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_has_no_rule_is_refused_by_name(name: str) -> None:
+    middle, named = REFUSED[name]
+    with pytest.raises(UnsupportedOperation, match=named):
+        books(middle)
+
+
+def test_an_unknown_operation_on_a_map_above_the_encoder_is_refused_unless_the_encoder_is_named() -> None:
+    network = between(functional.relu)
+    network.last.append(nn.Sigmoid())
+    with pytest.raises(UnsupportedOperation, match="sigmoid"):
+        decompose(network, X, TARGET)
+    assert decompose(network, X, TARGET, encoder="last").shape == (2, 7, 8)
+
+
+def test_logits_that_no_operation_made_are_refused() -> None:
+    class Hidden(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = between(functional.relu)
+
+        def forward(self, x: Tensor) -> Tensor:
+            logits: Tensor = Outside.apply(self.network(x))
+            return logits
+
+    with pytest.raises(UnsupportedOperation, match="logits"):
+        decompose(Hidden(), X, TARGET)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning", "ignore:.*torch.jit.*:FutureWarning")
+def test_a_scripted_part_is_refused() -> None:
+    scripted = torch.jit.trace(nn.Sequential(nn.Conv2d(4, 4, 1), nn.ReLU()).double(), normal(2, 4, 7, 8))
+    with pytest.raises(UnsupportedOperation, match="cannot be seen"):
+        books(scripted)
