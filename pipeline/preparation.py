@@ -17,16 +17,17 @@ from pipeline import environment, seeds, store
 from pipeline.conditions import Condition, conditions
 from pipeline.data import Data, load_data
 from pipeline.demo import certificates, shapes
-from pipeline.models import LoadedModel, load_model, refuse_unless_logits
+from pipeline.models import LoadedModel, load_model, logits_of, refuse_unless_logits
 from pipeline.plan import Plan
 from pipeline.schema import REASONS, REFERENCES
 from pipeline.spec import AuditSpec
-from pipeline.stages import SIMILARITIES, Context
+from pipeline.stages import SIMILARITIES, Context, attributor
 from pipeline.store import Arrays, Store
-from srd.errors import DataError, StoreError
+from srd.errors import DataError, ModelError, SpecError, StoreError, UnsupportedOperation
 from srd.registry import ATTRIBUTORS, METRICS
 
 CERTIFIED_SCENES = 300
+SHORT = 60  # characters of two values worth showing beside each other
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ def prepare(job: Job, subject: Subject) -> dict[str, Any]:
 def _create(job: Job, subject: Subject, fingerprinted: Mapping[str, Any]) -> None:
     with environment.one_thread():
         logits = _clean_logits(job.spec, subject)
-    targets = _targets(job.spec, subject.data, logits)
+        targets = _targets(job.spec, subject.data, logits)
+        _try_methods(job.spec, subject, targets["target"])
     columns = conditions(job.spec)
     plan = _plan(job.spec, subject.data, columns)
     job.path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,7 +121,7 @@ def _sha256(value: Mapping[str, Any]) -> str:
 
 
 def _refuse_other(path: Path, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
-    differ = [key for key in ours if theirs.get(key) != json.loads(json.dumps(ours[key]))]
+    differ = _differences(theirs, json.loads(json.dumps(ours)))
     if differ:
         raise StoreError(
             f"{path} was made by another audit (it differs in: {', '.join(differ)}); "
@@ -127,13 +129,43 @@ def _refuse_other(path: Path, theirs: Mapping[str, Any], ours: Mapping[str, Any]
         )
 
 
+def _differences(theirs: Any, ours: Any, place: str = "") -> list[str]:
+    """Where two nested tables differ, with the values where they are short."""
+    if isinstance(theirs, dict) and isinstance(ours, dict):
+        keys = dict.fromkeys([*ours, *theirs])
+        return [d for key in keys for d in _differences(theirs.get(key), ours.get(key), f"{place}.{key}".strip("."))]
+    values = f" ({theirs!r} there, {ours!r} here)"
+    return [] if theirs == ours else [place + values * (len(values) < SHORT)]
+
+
+def _try_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) -> None:
+    """Explains the first image by every method: what cannot work is refused before any task runs."""
+    model = subject.model.model
+    inputs = model.normalise(subject.data.images(range(1)))
+    streams = [seeds.generator(spec.run.seed, "trial")]
+    for name in spec.explain.methods:
+        try:
+            attributor(spec, model, name)(model.network, inputs, torch.from_numpy(target[:1]), streams)
+        except UnsupportedOperation as error:
+            way_out = "leave the method out of explain.methods"
+            raise UnsupportedOperation(f"method {name!r} cannot explain this network: {error}; {way_out}") from error
+        except ModelError as error:
+            raise ModelError(f"model.encoder: {error}") from error
+        except ValueError as error:
+            raise SpecError(f"explain.options.{name}: {error}") from error
+        except RuntimeError as error:
+            raise ModelError(f"method {name!r} fails on the first image: {type(error).__name__}: {error}") from error
+
+
 def _clean_logits(spec: AuditSpec, subject: Subject) -> Tensor:
     """Logits of all clean images, a tile at a time as the perturb stage computes them."""
     data, tile = subject.data, spec.run.tile
     rows = range(len(data.ids))
+    place = f"model.spec = {spec.model.spec!r}"
     with torch.no_grad():
-        logits = torch.cat([subject.model.model(data.images(rows[i : i + tile])) for i in rows[::tile]])
-    refuse_unless_logits(logits, len(data.classes), f"model.spec = {spec.model.spec!r}")
+        tiles = [logits_of(subject.model.model, data.images(rows[i : i + tile]), place) for i in rows[::tile]]
+    logits = torch.cat(tiles)
+    refuse_unless_logits(logits, len(data.classes), place)
     return logits
 
 
@@ -188,4 +220,6 @@ def _certificates(spec: AuditSpec, subject: Subject) -> dict[str, Any] | None:
         return None
     model = subject.model.model
     mean, std = model.mean.flatten().tolist(), model.std.flatten().tolist()
-    return asdict(certificates.certify(model.network, mean, std, shapes.TEST_SEED, CERTIFIED_SCENES))
+    certified = certificates.certify(model.network, mean, std, shapes.TEST_SEED, CERTIFIED_SCENES)
+    bounds = {"least_accuracy": certificates.LEAST_ACCURACY, "largest_drop": certificates.LARGEST_DROP}
+    return {**asdict(certified), **bounds, "holds": certified.checks()}

@@ -46,11 +46,7 @@ class Context:
         return self.store.read("target_image")
 
     def attributor(self, name: str) -> Attributor:
-        """The method with the spec's options and what it needs to know of the model."""
-        entry = ATTRIBUTORS[name]
-        facts = {"encoder": self.spec.model.encoder, "baseline": self.model.black}
-        needed = {fact: facts[fact] for fact in sorted(entry.needs)}
-        return partial(entry.load(), **needed, **self.spec.explain.options.get(name, {}))
+        return attributor(self.spec, self.model, name)
 
     def generators(self, task: Task, *key: str) -> Generators:
         """A stream for each image of the task's tile."""
@@ -58,6 +54,14 @@ class Context:
 
     def rows(self, task: Task) -> range:
         return self.plan.rows(task)
+
+
+def attributor(spec: AuditSpec, model: Model, name: str) -> Attributor:
+    """The method with the spec's options and what it needs to know of the model."""
+    entry = ATTRIBUTORS[name]
+    facts = {"encoder": spec.model.encoder, "baseline": model.black}
+    needed = {fact: facts[fact] for fact in sorted(entry.needs)}
+    return partial(entry.load(), **needed, **spec.explain.options.get(name, {}))
 
 
 def perturb(context: Context, task: Task) -> Arrays:
@@ -140,7 +144,7 @@ def _samples(context: Context, task: Task, images: Images) -> Samples:
 
 def _maps(context: Context, method: str, row: int) -> tuple[Maps, Maps]:
     """Maps of the target on all perturbations of an image (p, h, w), and of the other class on the clean one (h, w)."""
-    attributor, network = context.attributor(method), context.model.network
+    explain, network = context.attributor(method), context.model.network
     inputs = context.model.normalise(torch.from_numpy(context.store.read("input", row)))
     target = torch.tensor([context.targets[row]])
     other = torch.tensor([int(context.store.read("other_class", row))])
@@ -149,8 +153,8 @@ def _maps(context: Context, method: str, row: int) -> tuple[Maps, Maps]:
         image = context.data.ids[row]
         return [seeds.generator(context.spec.run.seed, "attribute", image, key, method) for key in keys]
 
-    of_target = attributor(network, inputs, target.expand(len(inputs)), streams(*(c.id for c in context.conditions)))
-    of_other = attributor(network, inputs[:1], other, streams("other_class"))
+    of_target = explain(network, inputs, target.expand(len(inputs)), streams(*(c.id for c in context.conditions)))
+    of_other = explain(network, inputs[:1], other, streams("other_class"))
     return of_target, of_other[0]
 
 
@@ -209,6 +213,6 @@ def _clean_maps(context: Context, positions: NDArray[np.int64], column: int) -> 
 
 
 def _edges(context: Context, rows: range) -> Maps:
-    images = torch.from_numpy(context.store.read("input", slice(rows.start, rows.stop), 0))
-    maps: Maps = ATTRIBUTORS["edges"](context.model.network, images, torch.zeros(len(images), dtype=torch.int64))
+    inputs = context.model.normalise(torch.from_numpy(context.store.read("input", slice(rows.start, rows.stop), 0)))
+    maps: Maps = ATTRIBUTORS["edges"](context.model.network, inputs, torch.zeros(len(inputs), dtype=torch.int64))
     return maps

@@ -16,6 +16,8 @@ from srd.errors import AuditError, InputError, StoreError
 from srd.registry import ATTRIBUTORS, METRICS
 
 RUNS = Path("runs")
+ENVIRONMENT = 5
+"""Exit code of a disk that is full, a folder that may not be written to."""
 INTERRUPTED = 130
 STORE = "audit.zarr"
 
@@ -41,10 +43,12 @@ def run(
     stage: Annotated[str, typer.Option(help=f"Stop after this stage: {', '.join(STAGES)}.")] = STAGES[-1],
 ) -> None:
     """Audit: runs what is missing of SPEC, writes the report, prints its path. Run again to continue."""
+    if stage not in STAGES:
+        from pipeline.spec import closest
+
+        raise InputError(f"--stage {stage!r}: no stage is called so; {closest(stage, STAGES)}")
     from reports.commands import run_audit
 
-    if stage not in STAGES:
-        raise InputError(f"--stage {stage!r}: known: {', '.join(STAGES)}")
     page = run_audit(spec, out or RUNS / spec.stem, workers, stage, messages)
     if page:
         results.print(str(page))
@@ -102,16 +106,21 @@ def metrics() -> None:
 def main() -> NoReturn:
     """Entry point: every refusal is one message on stderr and the exit code of its kind."""
     try:
-        app(standalone_mode=False)
+        app()
     except AuditError as error:
-        messages.print(f"[bold red]error[/] {_plain(str(error))}", highlight=False)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        messages.print("interrupted: the same command continues the run", highlight=False)
-        sys.exit(INTERRUPTED)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
+        _fail(str(error), error.exit_code)
+    except OSError as error:
+        _fail(str(error), ENVIRONMENT)
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:
+            messages.print("interrupted: the same command continues the run", highlight=False)
+        raise
     sys.exit(0)
+
+
+def _fail(message: str, exit_code: int) -> NoReturn:
+    messages.print(f"[bold red]error[/] {_plain(message)}", highlight=False)
+    sys.exit(exit_code)
 
 
 def _folder(run: Path) -> Path:
@@ -122,11 +131,13 @@ def _folder(run: Path) -> Path:
 
 
 def _list(entries: Mapping[str, Entry], *facts: str) -> None:
-    table = Table("name", "title", *facts, "options", "reference")
+    """Two lines an entry: a table of as many columns would cut the names that a spec needs."""
     for entry in entries.values():
-        values = [_shown(getattr(entry, fact)) for fact in facts]
-        table.add_row(entry.name, entry.title, *values, ", ".join(entry.options), entry.reference)
-    results.print(table)
+        values = {fact: _shown(getattr(entry, fact)) for fact in facts}
+        values |= {"options": ", ".join(entry.options), "reference": entry.reference}
+        results.print(f"[bold]{entry.name}[/]  {entry.title}", highlight=False)
+        text = "; ".join(f"{fact}: {value}" for fact, value in values.items() if value)
+        results.print(f"    {text}", markup=False, highlight=False)
 
 
 def _shown(value: object) -> str:

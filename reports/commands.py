@@ -22,6 +22,7 @@ from pipeline.preparation import Job
 from pipeline.run import run, store_path
 from pipeline.schema import STAGES
 from pipeline.spec import load_spec
+from srd.errors import InputError
 
 SPEC_COPY = "audit.toml"
 
@@ -29,9 +30,12 @@ SPEC_COPY = "audit.toml"
 def run_audit(spec: Path, folder: Path, workers: int, stage: str, console: Console) -> Path | None:
     """Runs what is missing of an audit up to `stage`; after the last stage writes the report and returns its page."""
     job = Job(load_spec(spec), spec.parent.resolve(), store_path(folder))
-    with _progress(console) as progress, _executor(workers) as executor:
-        run(job, executor, ProgressBars(progress), until=stage)
-    shutil.copyfile(spec, folder / SPEC_COPY)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"--out {folder}: is a file; name a folder")
+    with ProgressBars(_progress(console)) as bars, _executor(workers) as executor:
+        run(job, executor, bars, until=stage)
+    if not (folder / SPEC_COPY).exists() or not spec.samefile(folder / SPEC_COPY):
+        shutil.copyfile(spec, folder / SPEC_COPY)
     if stage != STAGES[-1]:
         return None
     from reports.report import write_report  # seaborn takes two seconds to import
@@ -40,11 +44,18 @@ def run_audit(spec: Path, folder: Path, workers: int, stage: str, console: Conso
 
 
 class ProgressBars:
-    """Shows a run on the terminal: one bar a stage, with rate and time left."""
+    """Shows a run on the terminal: one bar a stage, with rate and time left; nothing before the first stage."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._bar: TaskID | None = None
+
+    def __enter__(self) -> "ProgressBars":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._progress.stop()
 
     def prepared(self, attributes: dict[str, Any]) -> None:
         correct, n = attributes["correct"], attributes["plan"]["sizes"]["image"]
@@ -54,6 +65,9 @@ class ProgressBars:
         self._progress.console.print(share + warning, highlight=False)
 
     def stage(self, name: str, done: int, total: int) -> None:
+        if done == total:
+            self._progress.console.print(f"{name}: nothing to do, all {total} tasks are done", highlight=False)
+        self._progress.start()
         self._bar = self._progress.add_task(name, completed=done, total=total, rate="")
 
     def task(self, outcome: Outcome) -> None:

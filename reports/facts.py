@@ -1,0 +1,164 @@
+"""Plain facts of a run, as `audit.json` keeps them: what was audited, how, and how far it came."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Value = bool | int | float | str
+
+
+class Part(BaseModel):
+    """A frozen piece of the result."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Policy(Part):
+    """How intervals are made, so that each can be made again.
+
+    BCa: `scipy.stats.bootstrap((values,), numpy.mean, n_resamples=resamples, confidence_level=confidence,
+    method="BCa", rng=numpy.random.default_rng(seed))`, values in the order of the store's images, NaN left out; the
+    generator is made anew for each interval. Wilson: the score interval without continuity correction.
+    """
+
+    confidence: float
+    resamples: int
+    seed: int
+    least_n: int
+    """With fewer images there is no bootstrap interval."""
+    resampled: str
+    text: str
+    versions: dict[str, str]
+    """Of the libraries that summarise and draw."""
+
+
+class Identity(Part):
+    """What was audited, with what, on what."""
+
+    fingerprint: str
+    model: str
+    parameters: int
+    weights: str
+    """SHA-256 of the weights."""
+    network: str
+    """SHA-256 of the source of the network."""
+    data: str
+    description: str
+    data_digest: str
+    """SHA-256 of all that images, labels and masks are made from."""
+    sources: str
+    """SHA-256 of the auditing code: srd, attacks, pipeline."""
+    versions: dict[str, str]
+    hardware: str
+    sizes: dict[str, int]
+    classes_present: int
+    """Classes that at least one image has."""
+    has_masks: bool
+    tile: int
+    seed: int
+    target: str
+    spec: str
+    """The spec of the run as TOML; relative paths in it start at the folder of the original file."""
+
+
+class StageProgress(Part):
+    """Tasks of a stage."""
+
+    stage: str
+    done: int
+    planned: int
+
+
+class Undefined(Part):
+    """Scores of one method that have no value."""
+
+    method: str
+    reason: str
+    scores: int
+
+
+class Completeness(Part):
+    """What was planned, done, and left undefined."""
+
+    stages: tuple[StageProgress, ...]
+    scores: int
+    """Scores planned: images x perturbation entries x methods x metrics."""
+    undefined: tuple[Undefined, ...]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no task is missing."""
+        return all(stage.done == stage.planned for stage in self.stages)
+
+
+class Certificate(Part):
+    """One property of the demo network, and whether it holds."""
+
+    name: str
+    meaning: str
+    rate: float
+    bound: str
+    passed: bool
+    n: int
+    unit: str = "share of scenes"
+
+
+class Option(Part):
+    """The value of an option, and whether the spec set it."""
+
+    name: str
+    value: Value | None
+    origin: Literal["spec", "default"]
+    """A default is that of the sources which wrote this report."""
+
+
+class MethodFacts(Part):
+    """An explanation method as the registry knows it, with its options in this run."""
+
+    name: str
+    title: str
+    family: str
+    signed: bool
+    coarse: bool
+    stochastic: bool
+    attackable: bool
+    uses_network: bool
+    is_control: bool
+    cost: str
+    reference: str
+    options: tuple[Option, ...]
+
+
+class PerturbationFacts(Part):
+    """A perturbation of the spec: its threat model and options."""
+
+    name: str
+    title: str
+    family: str
+    goal: str
+    access: str
+    norm: str
+    strength: str
+    """What its strengths measure."""
+    strengths: tuple[str, ...]
+    against: tuple[str, ...]
+    cost: str
+    reference: str
+    options: tuple[Option, ...]
+
+
+class ConditionFacts(Part):
+    """One entry of the perturbation axis, and how far it really moved the images."""
+
+    id: str
+    name: str
+    title: str
+    family: str
+    against: str
+    strength: float
+    strength_text: str
+    largest_change: float | None
+    """Largest absolute change of any pixel of any image, pixels in [0, 1]; None if nothing was computed."""
+    unchanged: int
+    """Images that it left exactly as they were."""
+    n: int

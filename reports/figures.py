@@ -1,0 +1,143 @@
+"""Figures drawn from the result's frames, each with a text that tells its numbers."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reports import frames
+from reports.findings import MEASURE, headline
+from reports.heat import transfer
+from reports.marks import Picture, label_rows, method_title, points, told, unique
+from reports.measurements import unit
+from reports.panels import stability
+from reports.result import AuditResult
+from reports.style import GREYS, Look, drawing, look, svg
+from srd.registry import METRICS
+
+RATES: dict[str, Look] = {
+    "accuracy": {"color": "#0072b2", "marker": "o"},
+    "prediction kept": {"color": "#d55e00", "marker": "s"},
+}
+REFERENCE_MARKERS = {"other_class": "o", "other_image": "s", "edges": "^"}
+NOISE: Look = {"color": "#0072b2", "marker": "D"}
+ATTACKED: Look = {"color": "#d55e00", "marker": "v"}
+
+Series = list[tuple[str, pd.DataFrame, Look]]
+
+
+def pictures(result: AuditResult) -> Iterator[Picture]:
+    """All figures of the report; those without any number are left out."""
+    with drawing():
+        yield from _accuracy(result)
+        yield from stability(result)
+        yield from _references(result)
+        yield from transfer(result)
+        yield from _quality(result)
+
+
+def _accuracy(result: AuditResult) -> Iterator[Picture]:
+    frame = frames.accuracy(result)
+    if frame["value"].isna().all():
+        return
+    conditions = unique(frame["condition"])
+    figure = Figure(figsize=(9, 1.3 + 0.34 * len(conditions)), layout="constrained")
+    axes = figure.subplots()
+    for offset, (name, style) in zip((-0.14, 0.14), RATES.items(), strict=True):
+        points(axes, frame[frame["rate"] == name], conditions, "condition", offset, {**style, "label": name})
+    label_rows(axes, conditions)
+    axes.set(xlim=(-0.02, 1.02), xlabel="share of images (95 % Wilson interval)")
+    figure.legend(loc="outside upper left", ncols=2, frameon=False)
+    alt = f"Share of images with the right class: {told(frame[frame['rate'] == 'accuracy'], 'condition', str)}."
+    yield Picture("accuracy", svg(figure), "Accuracy and kept predictions under each perturbation.", alt)
+
+
+def _references(result: AuditResult) -> Iterator[Picture]:
+    """On one line per method: what its maps share with other maps, and what they keep under perturbation."""
+    frame = frames.frames(result)["references"]
+    frame = frame[frame["similarity"] == MEASURE]
+    if frame["value"].isna().all():
+        return
+    caption = (
+        "The scale of similarity, method by method: grey, the clean map against other maps; coloured, against the "
+        "map of the same image after perturbation."
+    )
+    parts = frame.groupby("method", sort=False)
+    values = "; ".join(f"{method_title(str(name))}: {told(part, 'reference', _plain)}" for name, part in parts)
+    figure = _scale(unique(frame["method"]), _reference_series(frame) + _perturbed_series(result))
+    yield Picture("references", svg(figure), caption, f"Correlation of the clean map with other maps. {values}.")
+
+
+def _scale(methods: list[str], series: Series) -> Figure:
+    figure = Figure(figsize=(9, 1.4 + 0.62 * len(methods)), layout="constrained")
+    axes = figure.subplots()
+    for offset, (label, part, style) in zip(np.linspace(-0.32, 0.32, len(series)), series, strict=True):
+        points(axes, part, methods, "method", float(offset), {**style, "label": label})
+    label_rows(axes, [method_title(name) for name in methods])
+    lowest = min(float(part[["value", "low"]].astype(float).min().min()) for _, part, _ in series if len(part))
+    axes.set_xlim(min(-0.05, lowest - 0.03), 1.03)
+    axes.set_xlabel(f"{unit(MEASURE)} (95 % interval)")
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def _reference_series(frame: pd.DataFrame) -> Series:
+    return [
+        (f"clean map, {_plain(name)}", frame[frame["reference"] == name], {"color": GREYS[0], "marker": marker})
+        for name, marker in REFERENCE_MARKERS.items()
+    ]
+
+
+def _perturbed_series(result: AuditResult) -> Series:
+    """Random signs, and the white-box attack, at the largest strength of attacks on explanations."""
+    table = headline(result)
+    if table is None:
+        return []
+    frame = frames.transfer(result).rename(columns={"evaluating": "method"})
+    of_table = pd.Series({name: getattr(table, name) for name in ("attack", "strength_text", "similarity", "images")})
+    chosen = frame[(frame[of_table.index] == of_table).all(axis=1)]
+    attack = f"after {table.title.lower()} of this method, {table.strength_text}"
+    return [
+        (f"after random signs of {table.strength_text}", chosen[chosen["role"] == "control"], NOISE),
+        (attack, chosen[chosen["white_box"]], ATTACKED),
+    ]
+
+
+def _quality(result: AuditResult) -> Iterator[Picture]:
+    frame = frames.frames(result)["localisation"]
+    frame = frame[frame.groupby("metric")["value"].transform("count") > 0]
+    if frame.empty:
+        return
+    caption = "Clean maps against the object masks, and how concentrated they are (95 % intervals)."
+    if result.mask_share is not None:
+        caption += " Dashed: mean share of the image that the mask covers."
+    parts = frame.groupby("metric", sort=False)
+    values = "; ".join(f"{METRICS[str(name)].title}: {told(part, 'method', method_title)}" for name, part in parts)
+    yield Picture("localisation", svg(_quality_figure(frame, result)), caption, f"{values}.")
+
+
+def _quality_figure(frame: pd.DataFrame, result: AuditResult) -> Figure:
+    metrics, methods = unique(frame["metric"]), unique(frame["method"])
+    figure = Figure(figsize=(1.6 + 3.1 * len(metrics), 1.1 + 0.36 * len(methods)), layout="constrained")
+    panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
+    for axes, metric in zip(panels, metrics, strict=True):
+        for method in methods:
+            part = frame[(frame["metric"] == metric) & (frame["method"] == method)]
+            points(axes, part, methods, "method", 0.0, look(method))
+        label_rows(axes, [method_title(name) for name in methods])
+        axes.set(xlim=(-0.04, 1.04), xlabel=unit(metric))
+        axes.set_xticks((0, 0.25, 0.5, 0.75, 1), ("0", "", "0.5", "", "1"))
+        _chance(axes, result, metric)
+    return figure
+
+
+def _chance(axes: Axes, result: AuditResult, metric: str) -> None:
+    share = result.mask_share.value if result.mask_share else None
+    if share is not None and METRICS[metric].of == "map and mask":
+        axes.axvline(share, color=GREYS[0], linestyle="--", linewidth=1)
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")

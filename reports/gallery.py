@@ -1,0 +1,211 @@
+"""Which images the report shows, and the maps drawn from the store."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.conditions import CLEAN
+from reports import maps
+from reports.facts import ConditionFacts
+from reports.maps import Mask, Pixels
+from reports.readings import Readings
+from reports.result import Case, Overview, Shown
+from reports.transfer import EXPLANATION
+from srd.registry import ATTRIBUTORS, METRICS
+
+RANKED_BY = "pearson"
+OVERVIEWS = 4
+FOLDER = "maps"
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """An image and its place among the images under one attack."""
+
+    rank: str
+    row: int
+
+
+def cases(readings: Readings, conditions: Iterable[ConditionFacts]) -> tuple[Case, ...]:
+    """Worst, median and best image under each attack on an explanation, at its largest strength."""
+    strongest = _strongest(facts for facts in conditions if facts.family == EXPLANATION)
+    return tuple(_case(readings, facts, ranked) for facts in strongest for ranked in _ranked(readings, facts))
+
+
+def overview(readings: Readings) -> tuple[Overview, ...]:
+    """The clean maps of all methods on a few images, evenly spaced in the order of the store."""
+    computed = np.flatnonzero(readings.is_predicted(CLEAN))
+    if not len(computed):
+        return ()
+    positions = np.unique(np.linspace(0, len(computed) - 1, OVERVIEWS).round().astype(int))
+    return tuple(_overview(readings, number, int(row)) for number, row in enumerate(computed[positions], 1))
+
+
+def told(readings: Readings, cases: tuple[Case, ...], overview: tuple[Overview, ...]) -> str:
+    """How the shown images were chosen and drawn."""
+    drawn, native = _side(readings, cases, overview), _native(readings)
+    size = f"reduced from {native} to {drawn} pixels by area means" if drawn < native else "in full size"
+    return (
+        "Images are chosen by rule, not by eye: for each attack on an explanation, at its largest strength, the "
+        f"images whose maps of the attacked method are least, median and most alike by "
+        f"{METRICS[RANKED_BY].title}; the overview takes "
+        f"{len(overview)} images evenly spaced in the order of the data. All other images and strengths are left out "
+        f"here and are in the store. Panels are {size}; small ones are enlarged by repeating pixels."
+    )
+
+
+def drawings(
+    readings: Readings, cases: tuple[Case, ...], overview: tuple[Overview, ...]
+) -> Iterator[tuple[str, bytes]]:
+    """Every panel: its file and its PNG."""
+    longest = _side(readings, cases, overview)
+    for case in cases:
+        yield from _drawn_case(readings, case, longest)
+    for row in overview:
+        yield from _drawn_overview(readings, row, longest)
+
+
+def _strongest(attacks: Iterable[ConditionFacts]) -> list[ConditionFacts]:
+    strongest: dict[tuple[str, str], ConditionFacts] = {}
+    for facts in attacks:
+        known = strongest.setdefault((facts.name, facts.against), facts)
+        if facts.strength > known.strength:
+            strongest[facts.name, facts.against] = facts
+    return list(strongest.values())
+
+
+def _ranked(readings: Readings, facts: ConditionFacts) -> list[Ranked]:
+    values = readings.scores(facts.id, facts.against, RANKED_BY)
+    order = [int(row) for row in np.argsort(values, kind="stable") if not np.isnan(values[row])]
+    if not order:
+        return []
+    ranks = {order[(len(order) - 1) // 2]: "median", order[-1]: "best", order[0]: "worst"}
+    return [Ranked(ranks[row], row) for row in order if row in ranks]
+
+
+def _case(readings: Readings, facts: ConditionFacts, ranked: Ranked) -> Case:
+    row, method = ranked.row, facts.against
+    clean, perturbed = (_map(readings, row, name, method) for name in (CLEAN, facts.id))
+    end, rule = maps.limit(clean, perturbed)
+    stem = f"{FOLDER}/{slug(facts.id)}-{ranked.rank}"
+    names = [readings.classes[max(0, readings.predicted[row, c])] for c in (0, readings.conditions.index(facts.id))]
+    return Case(
+        condition=facts.id,
+        title=f"{facts.title} of {ATTRIBUTORS[method].title} at {facts.strength_text}",
+        rank=ranked.rank,
+        image=readings.image_ids[row],
+        label=readings.classes[readings.label[row]],
+        explained=readings.classes[_target(readings, row)],
+        clean_prediction=names[0],
+        clean_probability=_probability(readings, row, CLEAN),
+        perturbed_prediction=names[1],
+        perturbed_probability=_probability(readings, row, facts.id),
+        similarities={name: _score(readings, row, facts.id, method, name) for name in readings.similarities},
+        image_file=f"{stem}-image.png",
+        perturbed_file=f"{stem}-perturbed.png",
+        change_file=f"{stem}-change.png",
+        clean=_shown(method, f"{stem}-map.png", clean, end),
+        perturbed=_shown(method, f"{stem}-perturbed-map.png", perturbed, end),
+        difference=_shown(method, f"{stem}-map-change.png", perturbed - clean, end),
+        limit_rule=rule,
+    )
+
+
+def _overview(readings: Readings, number: int, row: int) -> Overview:
+    mask = _mask(readings, row)
+    return Overview(
+        image=readings.image_ids[row],
+        label=readings.classes[readings.label[row]],
+        explained=readings.classes[_target(readings, row)],
+        image_file=f"{FOLDER}/overview-{number}-image.png",
+        has_outline=mask is not None,
+        maps=tuple(
+            _own_scale(method, f"{FOLDER}/overview-{number}-{method}.png", _map(readings, row, CLEAN, method))
+            for method in readings.methods
+        ),
+    )
+
+
+def _own_scale(method: str, file: str, pixels: Pixels) -> Shown:
+    if np.isnan(pixels).any():
+        return Shown(method=method, file="", limit=None, clipped=None)
+    return _shown(method, file, pixels, maps.limit(pixels)[0])
+
+
+def _shown(method: str, file: str, pixels: Pixels, end: float) -> Shown:
+    return Shown(method=method, file=file, limit=end, clipped=maps.clipped(pixels, end))
+
+
+def _drawn_case(readings: Readings, case: Case, longest: int) -> Iterator[tuple[str, bytes]]:
+    row = readings.image_ids.index(case.image)
+    image, other = (_image(readings, row, name) for name in (CLEAN, case.condition))
+    clean, moved = (_map(readings, row, name, case.clean.method) for name in (CLEAN, case.condition))
+    yield case.image_file, maps.photo(image, longest)
+    yield case.perturbed_file, maps.photo(other, longest)
+    yield case.change_file, maps.change(image, other, longest)
+    for shown, pixels in ((case.clean, clean), (case.perturbed, moved), (case.difference, moved - clean)):
+        yield shown.file, maps.heat(pixels, shown.limit or 1.0, longest)
+
+
+def _drawn_overview(readings: Readings, overview: Overview, longest: int) -> Iterator[tuple[str, bytes]]:
+    row = readings.image_ids.index(overview.image)
+    mask = _mask(readings, row)
+    yield overview.image_file, maps.photo(_image(readings, row, CLEAN), longest, mask)
+    for shown in overview.maps:
+        if shown.limit is not None:
+            yield shown.file, maps.heat(_map(readings, row, CLEAN, shown.method), shown.limit, longest, mask)
+
+
+def slug(text: str) -> str:
+    """A text as part of a file's name."""
+    return "".join(letter if letter.isalnum() or letter in "_." else "-" for letter in text)
+
+
+def _side(readings: Readings, cases: tuple[Case, ...], overview: tuple[Overview, ...]) -> int:
+    panels = 6 * len(cases) + sum(1 + len(row.maps) for row in overview)
+    return maps.side(_native(readings), panels)
+
+
+def _native(readings: Readings) -> int:
+    return max(readings.dataset.sizes["y"], readings.dataset.sizes["x"])
+
+
+def _image(readings: Readings, row: int, condition: str) -> Pixels:
+    column = readings.conditions.index(condition)
+    return np.asarray(readings.dataset["input"].isel(image=row, perturbation=column).values)
+
+
+def _map(readings: Readings, row: int, condition: str, method: str) -> Pixels:
+    where = {
+        "image": row,
+        "perturbation": readings.conditions.index(condition),
+        "method": readings.methods.index(method),
+    }
+    dataset = readings.dataset
+    values = dataset["attribution"].isel(where).values.astype(np.float32) * dataset["scale"].isel(where).values
+    return np.asarray(values, np.float32)
+
+
+def _mask(readings: Readings, row: int) -> Mask | None:
+    if not readings.has_masks:
+        return None
+    mask: NDArray[np.bool_] = np.asarray(readings.dataset["mask"].isel(image=row).values)
+    return mask if mask.any() else None
+
+
+def _target(readings: Readings, row: int) -> int:
+    return int(readings.dataset["target"].isel(image=row).item())
+
+
+def _probability(readings: Readings, row: int, condition: str) -> float:
+    where = {"image": row, "perturbation": readings.conditions.index(condition)}
+    logits = readings.dataset["prediction"].isel(where).values.astype(np.float64)
+    weights = np.exp(logits - logits.max())
+    return float(weights[_target(readings, row)] / weights.sum())
+
+
+def _score(readings: Readings, row: int, condition: str, method: str, metric: str) -> float | None:
+    value = float(readings.scores(condition, method, metric)[row])
+    return None if np.isnan(value) else value

@@ -1,0 +1,92 @@
+"""Transfer tables as heat maps: attacked method x evaluating method."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from reports.gallery import slug
+from reports.marks import Picture, method_title, short
+from reports.measurements import unit
+from reports.result import AuditResult, Cell, Transfer
+from reports.style import INK, svg
+from srd.registry import METRICS
+
+
+def transfer_name(table: Transfer) -> str:
+    """Of the picture of a transfer table."""
+    return f"transfer-{slug(table.attack)}-{slug(table.strength_text)}-{slug(table.similarity)}"
+
+
+def transfer(result: AuditResult) -> Iterator[Picture]:
+    """One picture per attack, strength and similarity, over all images."""
+    for table in result.transfer:
+        if table.images == "all" and not np.isnan(_values(table)).all():
+            yield _picture(table)
+
+
+def _picture(table: Transfer) -> Picture:
+    caption = (
+        f"{METRICS[table.similarity].title} of clean and perturbed maps at {table.strength_text}, all images. "
+        "Rows: what was attacked; columns: whose maps are compared."
+    )
+    alt = f"{caption} Attacked method on itself: {_told(table)}."
+    return Picture(transfer_name(table), svg(_figure(table)), caption, alt)
+
+
+def _figure(table: Transfer) -> Figure:
+    columns, values = [method_title(cell.evaluating) for cell in table.rows[0].cells], _values(table)
+    figure = Figure(figsize=(2.6 + 1.15 * len(columns), 1.5 + 0.52 * len(table.rows)), layout="constrained")
+    axes = figure.subplots()
+    sns.heatmap(  # type: ignore[no-untyped-call]
+        values,
+        ax=axes,
+        annot=np.array([[short(value) for value in row] for row in values]),
+        fmt="",
+        cmap="cividis",
+        vmin=min(0.0, float(np.nanmin(values))),
+        vmax=1,
+        linewidths=1.5,
+        xticklabels=[_folded(name) for name in columns],
+        yticklabels=[row.title for row in table.rows],
+        cbar_kws={"label": unit(table.similarity), "pad": 0.02},
+    )
+    _mark(axes, table)
+    axes.set(xlabel="evaluating method", ylabel="")
+    axes.tick_params(axis="both", rotation=0, length=0)
+    return figure
+
+
+def _mark(axes: Axes, table: Transfer) -> None:
+    """Outlines the white-box cells, names the attacks in doubt, and parts attacks from controls."""
+    paper = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
+    for y, row in enumerate(table.rows):
+        for x, cell in enumerate(row.cells):
+            if cell.white_box:
+                for colour, width in (("white", 4), (INK, 2)):  # seen on dark cells and on light ones
+                    axes.add_patch(Rectangle((x + 0.04, y + 0.05), 0.92, 0.9, fill=False, ec=colour, lw=width))
+            if cell.verdict:
+                word = cell.verdict.removeprefix("attack ")
+                axes.text(x + 0.5, y + 0.82, word, ha="center", va="center", fontsize=7.5, bbox=paper)
+    axes.axhline(sum(row.role == "attacked method" for row in table.rows), color=INK, linewidth=2.5)
+
+
+def _values(table: Transfer) -> NDArray[np.float64]:
+    return np.array([[cell.similarity.value for cell in row.cells] for row in table.rows], np.float64)
+
+
+def _told(table: Transfer) -> str:
+    return "; ".join(_cell(cell) for row in table.rows for cell in row.cells if cell.white_box)
+
+
+def _cell(cell: Cell) -> str:
+    verdict = f" ({cell.verdict})" if cell.verdict else ""
+    return f"{method_title(cell.evaluating)} {short(cell.similarity.value)}{verdict}"
+
+
+def _folded(name: str) -> str:
+    return name.replace(" (", "\n(").replace(" Gradient", "\nGradient")

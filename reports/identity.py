@@ -1,0 +1,238 @@
+"""What was audited and with which options, as plain facts of the store and the registries."""
+
+import ast
+import json
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks.registry import PERTURBATIONS, PerturbationEntry
+from pipeline.conditions import CLEAN
+from reports import statistics
+from reports.facts import (
+    Certificate,
+    Completeness,
+    ConditionFacts,
+    Identity,
+    MethodFacts,
+    Option,
+    PerturbationFacts,
+    Policy,
+    StageProgress,
+    Undefined,
+)
+from reports.readings import Readings
+from srd.entries import Entry
+from srd.registry import ATTRIBUTORS
+
+LIBRARIES = ("numpy", "scipy", "xarray", "matplotlib", "seaborn", "pillow", "jinja2")
+
+
+def identity(readings: Readings) -> Identity:
+    """Model, data, code, machine and sizes."""
+    attributes = readings.dataset.attrs
+    made = attributes["fingerprinted"]
+    spec = made["spec"]
+    return Identity(
+        fingerprint=attributes["fingerprint"],
+        model=spec["model"]["spec"],
+        parameters=attributes["parameters"],
+        weights=made["weights"],
+        network=made["network"],
+        data=spec["data"]["path"],
+        description=attributes["data"],
+        data_digest=made["data"],
+        sources=made["sources"],
+        versions=made["versions"],
+        hardware=made["hardware"],
+        sizes=attributes["plan"]["sizes"],
+        classes_present=len(np.unique(readings.label)),
+        has_masks=readings.has_masks,
+        tile=spec["run"]["tile"],
+        seed=spec["run"]["seed"],
+        target=spec["explain"]["target"],
+        spec=toml(spec),
+    )
+
+
+def completeness(readings: Readings, progress: Mapping[str, tuple[int, int]]) -> Completeness:
+    """Tasks and scores: planned, done, undefined."""
+    return Completeness(
+        stages=tuple(StageProgress(stage=name, done=done, planned=all_) for name, (done, all_) in progress.items()),
+        scores=int(readings.dataset["score"].size),
+        undefined=tuple(
+            Undefined(method=method, reason=reason, scores=count)
+            for method in readings.methods
+            for reason, count in readings.undefined(method).items()
+        ),
+    )
+
+
+def policy() -> Policy:
+    """How every interval of this result was made."""
+    return Policy(
+        confidence=statistics.CONFIDENCE,
+        resamples=statistics.RESAMPLES,
+        seed=statistics.SEED,
+        least_n=statistics.LEAST_N,
+        resampled="images",
+        text="Means: BCa bootstrap over images, the same seed for every interval. Rates: Wilson score interval. "
+        "An interval is for images drawn as these were, not for other data.",
+        versions={name: version(name) for name in LIBRARIES},
+    )
+
+
+def certificates(readings: Readings) -> tuple[Certificate, ...]:
+    """What was proved of the demo network before the run; empty for other networks."""
+    given = readings.dataset.attrs.get("certificates")
+    if not given:
+        return ()
+    without = f"at most {given['limit']:.3f} (chance {given['chance']:.3f} and three standard errors)"
+    told = {
+        "accuracy": ("answers whole scenes", f"at least {given['least_accuracy']}"),
+        "target_removed": ("answers when the target is removed", without),
+        "background_only": ("answers on the background alone", without),
+        "distractors_away": (
+            "answers when the distractors are removed",
+            f"at most {given['largest_drop']} below whole scenes",
+        ),
+    }
+    return tuple(
+        Certificate(
+            name=name, meaning=meaning, rate=given[name], bound=bound, passed=given["holds"][name], n=given["n"]
+        )
+        for name, (meaning, bound) in told.items()
+    )
+
+
+def methods(readings: Readings) -> tuple[MethodFacts, ...]:
+    """The methods of the run, in its order."""
+    given = _spec(readings)["explain"]["options"]
+    return tuple(_method(name, given.get(name, {})) for name in readings.methods)
+
+
+def perturbations(readings: Readings) -> tuple[PerturbationFacts, ...]:
+    """The perturbations of the spec, in its order."""
+    tables = _spec(readings)["perturbation"]
+    return tuple(_perturbation(table, PERTURBATIONS[table["name"]], readings) for table in tables)
+
+
+def conditions(readings: Readings) -> tuple[ConditionFacts, ...]:
+    """The entries of the perturbation axis but `clean`, with the change that each really made."""
+    return tuple(_condition(readings, name) for name in readings.perturbed)
+
+
+def defaults(entry: Entry) -> dict[str, Any]:
+    """Defaults of an entry's options, read from the text of its function: importing it would import torch."""
+    module, function = entry.source.split(":")
+    found = find_spec(module)
+    tree = ast.parse(Path(str(found.origin if found else "")).read_text())
+    signature = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function).args
+    pairs = zip(signature.kwonlyargs, signature.kw_defaults, strict=True)
+    return {name.arg: ast.literal_eval(value) for name, value in pairs if name.arg in entry.options and value}
+
+
+def toml(spec: Mapping[str, Any]) -> str:
+    """A spec as the store keeps it, written as TOML that reads back to the same spec."""
+    tables = [f"[{name}]\n{_toml_lines(spec[name])}" for name in ("model", "data", "explain", "run")]
+    tables += [f"[[perturbation]]\n{_toml_lines(table)}" for table in spec["perturbation"]]
+    return "\n".join(tables)
+
+
+def _spec(readings: Readings) -> dict[str, Any]:
+    spec: dict[str, Any] = readings.dataset.attrs["fingerprinted"]["spec"]
+    return spec
+
+
+def _method(name: str, given: Mapping[str, Any]) -> MethodFacts:
+    entry = ATTRIBUTORS[name]
+    return MethodFacts(
+        name=name,
+        title=entry.title,
+        family=entry.family,
+        signed=entry.signed,
+        coarse=entry.coarse,
+        stochastic=entry.stochastic,
+        attackable=entry.differentiable,
+        uses_network=entry.uses_network,
+        is_control=entry.family == "control",
+        cost=entry.cost,
+        reference=entry.reference,
+        options=_options(entry, given),
+    )
+
+
+def _perturbation(table: Mapping[str, Any], entry: PerturbationEntry, readings: Readings) -> PerturbationFacts:
+    attackable = [name for name in readings.methods if ATTRIBUTORS[name].differentiable]
+    return PerturbationFacts(
+        name=entry.name,
+        title=entry.title,
+        family=entry.family,
+        goal=entry.goal,
+        access=entry.access,
+        norm=entry.norm or "",
+        strength=entry.strength,
+        strengths=tuple(strength["text"] for strength in table["strengths"]),
+        against=tuple(table["against"] or attackable) if entry.attacks_attributor else (),
+        cost=entry.cost,
+        reference=entry.reference,
+        options=_options(entry, table["options"]),
+    )
+
+
+def _options(entry: Entry, given: Mapping[str, Any]) -> tuple[Option, ...]:
+    values = defaults(entry) | dict(given)
+    return tuple(
+        Option(name=name, value=values.get(name), origin="spec" if name in given else "default")
+        for name in entry.options
+    )
+
+
+def _condition(readings: Readings, condition: str) -> ConditionFacts:
+    column = readings.dataset.isel(perturbation=readings.conditions.index(condition))
+    name = str(column["perturbation_name"].item())
+    changes = _changes(readings, condition)
+    return ConditionFacts(
+        id=condition,
+        name=name,
+        title=PERTURBATIONS[name].title,
+        family=str(column["perturbation_family"].item()),
+        against=str(column["perturbation_against"].item()),
+        strength=float(column["perturbation_strength"].item()),
+        strength_text=condition.rpartition("@")[2],
+        largest_change=float(changes.max()) if len(changes) else None,
+        unchanged=int((changes == 0).sum()),
+        n=len(changes),
+    )
+
+
+def _changes(readings: Readings, condition: str) -> NDArray[np.float64]:
+    """Largest absolute change of a pixel, of every image that was computed; one image in memory at a time."""
+    both = readings.is_predicted(CLEAN) & readings.is_predicted(condition)
+    column = readings.conditions.index(condition)
+    inputs = readings.dataset["input"]
+    pairs = (inputs.isel(image=int(row), perturbation=[0, column]).values for row in np.flatnonzero(both))
+    return np.array([np.abs(pair[1] - pair[0]).max() for pair in pairs], np.float64)
+
+
+def _toml_lines(table: Mapping[str, Any], prefix: str = "") -> str:
+    return "".join(_toml_line(prefix + key, value) for key, value in table.items() if value is not None)
+
+
+def _toml_line(key: str, value: Any) -> str:
+    if isinstance(value, Mapping):
+        return _toml_lines(value, f"{key}.")
+    if key == "strengths":
+        value = [strength["text"] for strength in value]
+    return f"{key} = {_toml_value(value)}\n"
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return f"[{', '.join(_toml_value(each) for each in value)}]"
+    return json.dumps(value, ensure_ascii=False)

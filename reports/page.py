@@ -1,0 +1,123 @@
+"""The result as a page and as a short summary: templates filled with tables, sentences and pictures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from reports import findings, maps, tables
+from reports.heat import transfer_name
+from reports.marks import Picture
+from reports.measurements import IMAGES
+from reports.panels import stability_name
+from reports.result import AuditResult, Case, Transfer
+from reports.tables import Cell, Table
+from srd.registry import METRICS
+
+STYLE = "style.css"
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A picture, where there is one, with the tables of its numbers."""
+
+    picture: Picture | None
+    tables: tuple[Table, ...]
+    remarks: tuple[str, ...] = ()
+
+
+def html(result: AuditResult, pictures: Sequence[Picture], data: Sequence[str]) -> str:
+    """The page; `data` are the files with numbers beside it."""
+    by_name = {picture.name: picture for picture in pictures}
+    return _environment().get_template("report.html.j2").render(
+        result=result,
+        tables=tables,
+        accuracy=Exhibit(by_name.get("accuracy"), (tables.accuracy(result),)),
+        references=by_name.get("references"),
+        stability=_stability(result, by_name),
+        transfer=_transfer(result, by_name),
+        localisation=Exhibit(by_name.get("localisation"), (tables.quality(result),)),
+        cases=_by_attack(result.cases),
+        chance=findings.chance(result),
+        undefined=list(findings.undefined(result)),
+        data=data,
+    )  # fmt: skip
+
+
+def markdown(result: AuditResult) -> str:
+    """The summary: sentences and the tables that they rest on."""
+    return _environment().get_template("summary.md.j2").render(
+        result=result,
+        tables=[each for each in _headlines(result) if each is not None],
+        chance=findings.chance(result),
+    )  # fmt: skip
+
+
+def style() -> str:
+    """The style sheet."""
+    return (files("reports") / "templates" / STYLE).read_text()
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("reports"),
+        autoescape=select_autoescape(("html.j2",), default=False),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["piped"] = _piped
+    environment.filters["method"] = findings.title
+    environment.filters["short"] = lambda name: name.rpartition("/")[2]
+    environment.filters["metric"] = lambda name: METRICS[name].title
+    environment.globals["usual_rule"] = maps.USUAL_RULE
+    return environment
+
+
+def _stability(result: AuditResult, by_name: dict[str, Picture]) -> list[Exhibit]:
+    similarities = dict.fromkeys(each.similarity for each in result.stability)
+    return [
+        Exhibit(
+            by_name.get(stability_name(similarity, images)),
+            (tables.stability(result, similarity, images),),
+        )
+        for similarity in similarities
+        for images in IMAGES
+    ]
+
+
+def _transfer(result: AuditResult, by_name: dict[str, Picture]) -> list[Exhibit]:
+    """The headline's strength and similarity first, then the others."""
+    first = findings.headline(result)
+    whole = [table for table in result.transfer if table.images == "all"]
+    whole.sort(key=lambda table: table != first)
+    return [_transfer_exhibit(result, table, by_name) for table in whole]
+
+
+def _transfer_exhibit(result: AuditResult, table: Transfer, by_name: dict[str, Picture]) -> Exhibit:
+    name = transfer_name(table)
+    both = (other for other in result.transfer if transfer_name(other) == name)
+    numbers = tuple(tables.transfer(each) for each in both)
+    return Exhibit(by_name.get(name), numbers, tuple(tables.doubts(table)))
+
+
+def _by_attack(cases: Sequence[Case]) -> list[tuple[str, list[Case]]]:
+    titles = dict.fromkeys(case.title for case in cases)
+    return [(title, [case for case in cases if case.title == title]) for title in titles]
+
+
+def _headlines(result: AuditResult) -> tuple[Table | None, ...]:
+    return (
+        tables.accuracy(result),
+        tables.scale(result),
+        tables.headline_transfer(result),
+        tables.quality(result),
+    )
+
+
+def _piped(cell: Cell) -> str:
+    """A cell of a Markdown table."""
+    text = f"{cell.text} {cell.detail}".strip().replace("\n", ", ")
+    return text.replace("|", "\\|")

@@ -1,0 +1,68 @@
+"""A run's folder in, its report out: audit.json, summary.md and a folder of pages that opens from a disk."""
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pipeline.store import NAME, open_results, progress
+from reports import gallery, page
+from reports.figures import pictures
+from reports.frames import frames
+from reports.marks import Picture
+from reports.readings import Readings
+from reports.result import AuditResult
+from reports.summarise import summarise
+
+RESULT = "audit.json"
+SUMMARY = "summary.md"
+PAGE = "report/index.html"
+SCHEMA = "data/audit.schema.json"
+GENERATED = ("figures", gallery.FOLDER, "data")
+
+
+def write_report(folder: Path) -> Path:
+    """Writes the report of the store in `folder` beside it and returns the path of its page.
+
+    The same bytes each time for one store. Raises StoreError if there is no store.
+    """
+    store = folder / NAME
+    readings = Readings(open_results(store))
+    result = summarise(readings, progress(store))
+    drawn = tuple(pictures(result))
+    home = (folder / PAGE).parent
+    _clear(home)
+    _write(home, (*_data(result), *_figures(drawn), *gallery.drawings(readings, result.cases, result.overview)))
+    _write(home, [(page.STYLE, page.style().encode())])
+    _write(folder, _texts(result, drawn))
+    return folder / PAGE
+
+
+def _texts(result: AuditResult, drawn: tuple[Picture, ...]) -> Iterator[tuple[str, bytes]]:
+    names = [name for name, _ in _data(result)]
+    yield RESULT, (result.model_dump_json(indent=1) + "\n").encode()
+    yield SUMMARY, page.markdown(result).encode()
+    yield PAGE, page.html(result, drawn, names).encode()
+
+
+def _data(result: AuditResult) -> Iterator[tuple[str, bytes]]:
+    for name, frame in frames(result).items():
+        yield f"data/{name}.csv", frame.to_csv(index=False, lineterminator="\n").encode()
+    yield SCHEMA, (json.dumps(AuditResult.model_json_schema(), indent=1) + "\n").encode()
+
+
+def _figures(drawn: Iterable[Picture]) -> Iterator[tuple[str, bytes]]:
+    return ((picture.file, picture.svg) for picture in drawn)
+
+
+def _clear(home: Path) -> None:
+    """Removes what an earlier report left in the folders that are wholly generated."""
+    for name in GENERATED:
+        shutil.rmtree(home / name, ignore_errors=True)
+
+
+def _write(home: Path, contents: Iterable[tuple[str, bytes]]) -> None:
+    for name, content in contents:
+        path = home / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)

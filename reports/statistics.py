@@ -1,0 +1,97 @@
+"""Means and rates over images, with their 95 % intervals, or the reason why there is none."""
+
+import warnings
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest, bootstrap
+
+from reports.result import Estimate
+
+CONFIDENCE = 0.95
+RESAMPLES = 2000
+SEED = 0
+LEAST_N = 5  # four images have but 35 distinct resamples: an interval would be a pretence
+
+Values = NDArray[np.float64]
+Bounds = tuple[float, float]
+
+
+class NoInterval(ValueError):
+    """Why these values have no interval."""
+
+
+def mean(values: Values, unit: str, excluded: Mapping[str, int]) -> Estimate:
+    """Mean with its bootstrap interval; `excluded` says why images of the same set are not among the values."""
+    if not len(values):
+        return _nothing(unit, excluded)
+    try:
+        low, high = bootstrap_interval(values)
+    except NoInterval as why:
+        return _without_interval(float(values.mean()), len(values), unit, str(why), excluded)
+    return Estimate(
+        value=float(values.mean()),
+        low=low,
+        high=high,
+        n=len(values),
+        unit=unit,
+        interval="BCa bootstrap",
+        excluded=dict(excluded),
+    )
+
+
+def rate(hits: NDArray[np.bool_], unit: str, excluded: Mapping[str, int]) -> Estimate:
+    """Share of hits with its Wilson interval."""
+    if not len(hits):
+        return _nothing(unit, excluded)
+    low, high = wilson_interval(int(hits.sum()), len(hits))
+    return Estimate(
+        value=float(hits.mean()),
+        low=low,
+        high=high,
+        n=len(hits),
+        unit=unit,
+        interval="Wilson score",
+        excluded=dict(excluded),
+    )
+
+
+def bootstrap_interval(values: Values) -> Bounds:
+    """BCa interval of the mean, images resampled (Efron 1987). Raises NoInterval, which says why."""
+    if len(values) < LEAST_N:
+        raise NoInterval(f"no interval: fewer than {LEAST_N} images")
+    if np.ptp(values) == 0:
+        raise NoInterval("no interval: all values are equal")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a degenerate bootstrap warns and returns NaN, which is refused below
+        interval = bootstrap(
+            (values,),
+            np.mean,
+            n_resamples=RESAMPLES,
+            confidence_level=CONFIDENCE,
+            method="BCa",
+            rng=np.random.default_rng(SEED),
+        ).confidence_interval
+    if not np.isfinite([interval.low, interval.high]).all():
+        raise NoInterval("no interval: BCa is undefined for these values")
+    return float(interval.low), float(interval.high)
+
+
+def wilson_interval(hits: int, n: int) -> Bounds:
+    """Score interval of a rate, without continuity correction (Wilson 1927)."""
+    interval = binomtest(hits, n).proportion_ci(CONFIDENCE, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def _nothing(unit: str, excluded: Mapping[str, int]) -> Estimate:
+    why = "; ".join(excluded) or "no image is in this set"
+    return Estimate(
+        value=None, low=None, high=None, n=0, unit=unit, interval="none", reason=why, excluded=dict(excluded)
+    )
+
+
+def _without_interval(value: float, n: int, unit: str, why: str, excluded: Mapping[str, int]) -> Estimate:
+    return Estimate(
+        value=value, low=None, high=None, n=n, unit=unit, interval="none", reason=why, excluded=dict(excluded)
+    )

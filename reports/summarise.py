@@ -1,0 +1,48 @@
+"""From a store's Dataset to the result of the audit."""
+
+from collections.abc import Mapping
+
+from reports import findings, gallery, identity, measurements
+from reports.readings import Readings
+from reports.result import AuditResult
+from reports.transfer import transfer
+
+
+def summarise(readings: Readings, progress: Mapping[str, tuple[int, int]]) -> AuditResult:
+    """The result of a store whose tasks are `progress` (done, planned) per stage."""
+    conditions = identity.conditions(readings)
+    stability = measurements.stability(readings)
+    cases, overview = gallery.cases(readings, conditions), gallery.overview(readings)
+    measured = AuditResult(
+        summary=(),
+        identity=identity.identity(readings),
+        completeness=identity.completeness(readings, progress),
+        statistics=identity.policy(),
+        certificates=identity.certificates(readings),
+        methods=identity.methods(readings),
+        perturbations=identity.perturbations(readings),
+        conditions=conditions,
+        accuracy=measurements.accuracy(readings),
+        stability=stability,
+        references=measurements.references(readings),
+        reference_meanings=readings.dataset.attrs["references"],
+        notes={},
+        transfer=transfer(readings, conditions, stability),
+        quality=measurements.quality(readings),
+        mask_share=measurements.mask_share(readings),
+        cases=cases,
+        overview=overview,
+        gallery=gallery.told(readings, cases, overview),
+        not_measured=(),
+        limits=(),
+    )
+    return measured.model_copy(update=_sentences(measured))
+
+
+def _sentences(measured: AuditResult) -> dict[str, object]:
+    return {
+        "summary": findings.summary(measured),
+        "notes": findings.notes(measured),
+        "not_measured": findings.not_measured(measured),
+        "limits": findings.limits(measured),
+    }

@@ -1,0 +1,131 @@
+"""The transfer tables: attacked method x evaluating method, read against random signs of the same size."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from reports import statistics
+from reports.facts import ConditionFacts
+from reports.measurements import IMAGES, unit
+from reports.readings import NOT_COMPUTED, Readings
+from reports.result import Cell, Estimate, Images, Role, Stability, Transfer, TransferRow, Verdict
+from srd.registry import ATTRIBUTORS
+
+EXPLANATION = "attack on the explanation"
+PREDICTION = "attack on the prediction"
+CONTROL = "random_sign"
+
+Means = Mapping[tuple[str, str, str, Images], Estimate]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all cells of one table share."""
+
+    readings: Readings
+    means: Means
+    similarity: str
+    images: Images
+    control: str | None
+    """Random signs of the same size, if they are in the run."""
+
+
+def transfer(
+    readings: Readings, conditions: Iterable[ConditionFacts], stability: Iterable[Stability]
+) -> tuple[Transfer, ...]:
+    """One table per attack on explanations, strength, similarity and set of images."""
+    conditions = tuple(conditions)
+    means = {(row.condition, row.method, row.similarity, row.images): row.estimate for row in stability}
+    attacks = [facts for facts in conditions if facts.family == EXPLANATION]
+    first_of_each = {(facts.name, facts.strength): facts for facts in reversed(attacks)}
+    return tuple(
+        _table(first, conditions, Setting(readings, means, similarity, images, _control(conditions, first.strength)))
+        for first in reversed(first_of_each.values())
+        for similarity in readings.similarities
+        for images in IMAGES
+    )
+
+
+def equal_strength(first: ConditionFacts, strength: float) -> bool:
+    """Whether an L-inf radius is the same, however it was written."""
+    return bool(np.isclose(first.strength, strength, rtol=1e-6, atol=0))
+
+
+def _control(conditions: Iterable[ConditionFacts], strength: float) -> str | None:
+    same = (facts.id for facts in conditions if facts.name == CONTROL and equal_strength(facts, strength))
+    return next(same, None)
+
+
+def _table(first: ConditionFacts, conditions: tuple[ConditionFacts, ...], setting: Setting) -> Transfer:
+    same_size = [facts for facts in conditions if equal_strength(facts, first.strength)]
+    attacked = [facts for facts in same_size if facts.name == first.name]
+    beside = [facts for facts in same_size if facts.name == CONTROL or facts.family == PREDICTION]
+    return Transfer(
+        attack=first.name,
+        title=first.title,
+        strength=first.strength,
+        strength_text=first.strength_text,
+        similarity=setting.similarity,
+        images=setting.images,
+        rows=tuple(_row(facts, setting) for facts in (*attacked, *beside)),
+    )
+
+
+def _row(facts: ConditionFacts, setting: Setting) -> TransferRow:
+    return TransferRow(
+        role=_role(facts),
+        condition=facts.id,
+        attacked=facts.against,
+        title=ATTRIBUTORS[facts.against].title if facts.against else facts.title,
+        cells=tuple(_cell(facts, method, setting) for method in setting.readings.methods),
+    )
+
+
+def _role(facts: ConditionFacts) -> Role:
+    if facts.against:
+        return "attacked method"
+    return "control" if facts.name == CONTROL else "attack on the prediction"
+
+
+def _cell(facts: ConditionFacts, method: str, setting: Setting) -> Cell:
+    is_white_box = facts.against == method
+    beyond = _beyond_control(facts.id, method, setting) if is_white_box else None
+    verdict, reason = _verdict(beyond) if is_white_box else ("", "")
+    return Cell(
+        evaluating=method,
+        similarity=setting.means[facts.id, method, setting.similarity, setting.images],
+        white_box=is_white_box,
+        beyond_control=beyond,
+        verdict=verdict,
+        reason=reason,
+    )
+
+
+def _beyond_control(condition: str, method: str, setting: Setting) -> Estimate | None:
+    """How much further, image by image, the attack moves the map than random signs; None without a control."""
+    if setting.control is None:
+        return None
+    readings, images = setting.readings, setting.images
+    both = readings.images(condition, images) & readings.images(setting.control, images)
+    control, attacked = (readings.scores(name, method, setting.similarity) for name in (setting.control, condition))
+    differences = (control - attacked)[both]
+    absent = int(np.isnan(differences).sum())
+    excluded = {f"undefined, or {NOT_COMPUTED}": absent} if absent else {}
+    return statistics.mean(differences[~np.isnan(differences)], f"difference of {unit(setting.similarity)}", excluded)
+
+
+def _verdict(beyond: Estimate | None) -> tuple[Verdict, str]:
+    """An attack counts only where the whole interval of its lead over random signs is above 0."""
+    if beyond is None:
+        return "attack unchecked", "no random signs of this size in the run to compare with"
+    if beyond.value is None:
+        return "attack unchecked", beyond.reason
+    if beyond.low is None:
+        return "attack unreliable", f"lead over random signs {beyond.value:+.3f} at n = {beyond.n}, {beyond.reason}"
+    if beyond.low > 0:
+        return "", ""
+    return "attack unreliable", (
+        f"does not move the map more than random signs of the same size: lead {beyond.value:+.3f} "
+        f"[{beyond.low:+.3f}, {beyond.high:+.3f}], n = {beyond.n}"
+    )

@@ -1,0 +1,53 @@
+"""Facts that a report repeats must be those of their source."""
+
+import inspect
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import xarray as xr
+
+from attacks.registry import PERTURBATIONS
+from pipeline.spec import load_spec, parse_spec
+from reports import identity
+from reports.readings import Readings
+from srd.entries import Entry
+from srd.registry import ATTRIBUTORS
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("entry", [*ATTRIBUTORS.values(), *PERTURBATIONS.values()], ids=lambda entry: entry.name)
+def test_defaults_are_those_of_the_signature(entry: Entry) -> None:
+    parameters = inspect.signature(entry.load()).parameters
+    expected = {name: parameters[name].default for name in entry.options}
+    assert identity.defaults(entry) == expected
+
+
+def test_certificates_repeat_what_the_run_found(dataset: xr.Dataset) -> None:
+    given = dataset.attrs["certificates"]
+    failed = {**given, "accuracy": 0.5, "holds": {**given["holds"], "accuracy": False}}
+    for attributes in (given, failed):
+        told = identity.certificates(Readings(dataset.assign_attrs(certificates=attributes)))
+        assert {each.name: (each.rate, each.passed, each.n) for each in told} == {
+            name: (attributes[name], attributes["holds"][name], given["n"]) for name in given["holds"]
+        }
+
+
+def test_other_networks_have_no_certificates(dataset: xr.Dataset) -> None:
+    assert identity.certificates(Readings(dataset.assign_attrs(certificates=None))) == ()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "specs").glob("*.toml")), ids=lambda path: path.stem)
+def test_the_printed_spec_reads_back(path: Path) -> None:
+    spec = load_spec(path)
+    table: dict[str, Any] = tomllib.loads(identity.toml(spec.model_dump(mode="json")))
+    assert parse_spec(table, "printed") == spec
+
+
+def test_options_tell_who_set_them(dataset: xr.Dataset) -> None:
+    facts = {each.name: each for each in identity.perturbations(Readings(dataset))}
+    origins = {option.name: (option.value, option.origin) for option in facts["pgd"].options}
+    assert origins["steps"] == (4, "spec")
+    assert origins["relative_step"][1] == "default"

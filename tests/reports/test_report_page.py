@@ -1,0 +1,236 @@
+"""The report of a run: whole, small, the same each time, readable without a network; and of stores with holes."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from pipeline.run import store_path
+from reports import gallery, page
+from reports.figures import pictures
+from reports.readings import NOT_COMPUTED, Readings
+from reports.report import write_report
+from reports.result import AuditResult
+from reports.summarise import summarise
+from srd.errors import StoreError
+
+PROGRESS = {"perturb": (4, 4), "attribute": (2, 2), "score": (2, 2)}
+METHODS = ("srd", "saliency", "random")
+NOISE = "random_sign@8/255"
+SIMILARITIES = ["pearson", "ssim", "top_k_intersection"]
+
+
+class Page(HTMLParser):
+    """Elements of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = [folder / "audit.json", folder / "summary.md", *(folder / "report").rglob("*")]
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files if file.is_file()}
+
+
+def rendered(dataset: xr.Dataset, progress: dict[str, tuple[int, int]] | None = None) -> tuple[AuditResult, str]:
+    """Result and page of a dataset, everything drawn on the way."""
+    readings = Readings(dataset)
+    result = summarise(readings, progress or PROGRESS)
+    drawn = tuple(pictures(result))
+    panels = dict(gallery.drawings(readings, result.cases, result.overview))
+    assert all(panels.values())
+    page.markdown(result)
+    return result, page.html(result, drawn, [])
+
+
+@pytest.fixture(scope="module")
+def small(dataset: xr.Dataset) -> xr.Dataset:
+    """As if the run had three methods and one attack against each that can be attacked."""
+    return part(dataset, METHODS, ("clean", NOISE, "pgd@8/255", "manipulate:srd@8/255", "manipulate:saliency@8/255"))
+
+
+def part(dataset: xr.Dataset, methods: Sequence[str], entries: Sequence[str]) -> xr.Dataset:
+    """As if the spec had named these alone."""
+    chosen = dataset.sel({"method": list(methods), "perturbation": list(entries)})
+    made = dataset.attrs["fingerprinted"]
+    names = {entry.split("@")[0].split(":")[0] for entry in entries}
+    tables = [table for table in made["spec"]["perturbation"] if table["name"] in names]
+    return chosen.assign_attrs(fingerprinted={**made, "spec": {**made["spec"], "perturbation": tables}})
+
+
+@pytest.fixture(scope="module")
+def parsed(folder: Path) -> Page:
+    return Page((folder / "report" / "index.html").read_text())
+
+
+def test_a_second_report_has_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(store_path(folder), store_path(tmp_path))
+    (tmp_path / "report" / "maps").mkdir(parents=True)
+    (tmp_path / "report" / "maps" / "stale.png").write_bytes(b"of an earlier report")
+    assert write_report(tmp_path) == tmp_path / "report" / "index.html"
+    assert contents(tmp_path) == contents(folder)
+
+
+def test_everything_that_is_shown_is_there(folder: Path, parsed: Page) -> None:
+    links = [a["href"] for a in parsed.all("a")] + [i["src"] for i in parsed.all("img")]
+    links += [link["href"] for link in parsed.all("link")]
+    for link in links:
+        assert link is not None
+        if not link.startswith("#"):
+            assert (folder / "report" / link).is_file(), link
+
+
+def test_every_anchor_has_its_place(parsed: Page) -> None:
+    ids = {attributes.get("id") for _, attributes in parsed.elements}
+    assert {a["href"][1:] for a in parsed.all("a") if (a["href"] or "").startswith("#")} <= ids  # type: ignore[index]
+
+
+def test_no_network_no_scripts(folder: Path, parsed: Page) -> None:
+    assert not parsed.all("script")
+    assert not any("style" in attributes for _, attributes in parsed.elements)
+    text = (folder / "report" / "index.html").read_text() + (folder / "report" / "style.css").read_text()
+    assert not re.search(r"https?://|@import|url\(", text)
+
+
+def test_accessible(parsed: Page) -> None:
+    assert parsed.all("html") == [{"lang": "en"}]
+    assert len(parsed.all("h1")) == 1
+    assert all((image["alt"] or "").strip() for image in parsed.all("img"))
+    assert len(parsed.all("caption")) == len(parsed.all("table"))
+    assert all(heading.get("scope") in {"col", "row"} for heading in parsed.all("th"))
+
+
+def test_figures_are_told_in_numbers(parsed: Page) -> None:
+    figures = [image["alt"] or "" for image in parsed.all("img") if (image["src"] or "").startswith("figures/")]
+    assert len(figures) >= 10
+    assert all(re.search(r"\d\.\d\d", alt) for alt in figures)
+
+
+def test_small_enough(folder: Path) -> None:
+    sizes = {name: len(content) for name, content in contents(folder).items()}
+    assert sizes["summary.md"] < 60_000
+    assert sum(size for name, size in sizes.items() if name.startswith("report/")) < 5_000_000
+
+
+def test_the_json_is_of_the_published_schema(folder: Path) -> None:
+    text = (folder / "audit.json").read_text()
+    assert "NaN" not in text
+    assert "Infinity" not in text
+    result = AuditResult.model_validate_json(text)
+    assert result.model_dump_json(indent=1) + "\n" == text
+    schema = json.loads((folder / "report" / "data" / "audit.schema.json").read_text())
+    assert schema == AuditResult.model_json_schema()
+
+
+def test_sober(folder: Path) -> None:
+    text = ((folder / "report" / "index.html").read_text() + (folder / "summary.md").read_text()).lower()
+    assert "compliant" not in text
+    assert "robust" not in text
+    assert str(Path.home()) not in text.replace(str(folder), "")
+    assert str(folder) not in text
+
+
+def test_the_summary_has_numbers_with_n_and_interval(folder: Path) -> None:
+    summary = AuditResult.model_validate_json((folder / "audit.json").read_text()).summary
+    assert 3 <= len(summary) <= 6
+    assert sum("n =" in sentence.replace("\N{NO-BREAK SPACE}", " ") for sentence in summary) >= 3
+
+
+def test_importing_reports_imports_no_torch() -> None:
+    program = "import sys, reports.report, reports.cli; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreError):
+        write_report(tmp_path)
+
+
+def test_without_masks(small: xr.Dataset) -> None:
+    score, reason = small.score.copy(), small.reason.copy()
+    located = {"metric": ["pointing_game", "attribution_localisation"]}
+    score.loc[located], reason.loc[located] = np.nan, 1
+    result, text = rendered(small.drop_vars("mask").assign(score=score, reason=reason))
+    missing = [row.estimate for row in result.quality if row.metric in located["metric"]]
+    assert {(row.value, row.reason) for row in missing} == {(None, "the data set has no masks")}
+    assert "no masks" in " ".join(result.not_measured)
+    assert "localisation was not measured" in text
+    assert result.mask_share is None
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_with_one_method_and_no_attack_on_it(dataset: xr.Dataset, method: str) -> None:
+    result, text = rendered(part(dataset, [method], ("clean", NOISE)))
+    assert result.transfer == ()
+    assert "the run has no attack on an explanation" in text
+
+
+def test_without_perturbations(small: xr.Dataset) -> None:
+    result, text = rendered(part(small, METHODS, ["clean"]))
+    assert result.stability == ()
+    assert "Not measured: the run has no perturbation" in text
+
+
+def test_without_the_control_of_equal_size(small: xr.Dataset) -> None:
+    result = summarise(Readings(part(small, METHODS, ["clean", "manipulate:srd@8/255"])), PROGRESS)
+    verdicts = {cell.verdict for t in result.transfer for row in t.rows for cell in row.cells if cell.white_box}
+    assert verdicts == {"attack unchecked"}
+
+
+def test_with_holes(small: xr.Dataset) -> None:
+    """One method was never attributed, one tile never perturbed under one entry."""
+    holed = small.copy(deep=True)
+    for name in ("score", "reference_similarity", "attribution", "scale"):
+        holed[name].loc[{"method": "saliency"}] = np.nan
+    where = {"image": holed.image.values[:4], "perturbation": "pgd@8/255"}
+    holed["prediction"].loc[where] = np.nan
+    result, text = rendered(holed, {"perturb": (3, 4), "attribute": (1, 2), "score": (1, 2)})
+    rows = [row for row in result.stability if row.method == "saliency" and row.images == "all"]
+    assert all(row.estimate.excluded == {NOT_COMPUTED: holed.sizes["image"]} for row in rows)
+    pgd = next(row for row in result.accuracy if row.condition == "pgd@8/255")
+    assert (pgd.accuracy.n, pgd.accuracy.excluded) == (holed.sizes["image"] - 4, {NOT_COMPUTED: 4})
+    assert result.summary[0].startswith("This run is incomplete")
+    assert "INCOMPLETE" in text
+
+
+def test_with_nothing_computed(small: xr.Dataset) -> None:
+    empty = small.copy(deep=True)
+    for name in ("score", "reference_similarity", "attribution", "scale", "prediction", "input"):
+        empty[name][:] = np.nan
+    result, _ = rendered(empty, {stage: (0, done) for stage, (_, done) in PROGRESS.items()})
+    assert result.cases == ()
+    assert all(row.estimate.value is None and row.estimate.reason for row in result.stability)
+
+
+def test_an_attack_no_better_than_noise_is_called_unreliable(small: xr.Dataset) -> None:
+    scored = small.score.copy()
+    noise = {"perturbation": NOISE, "method": "srd", "metric": SIMILARITIES}
+    scored.loc[noise | {"perturbation": "manipulate:srd@8/255"}] = scored.loc[noise].values
+    result = summarise(Readings(small.assign(score=scored)), PROGRESS)
+    cells = [cell for t in result.transfer for row in t.rows for cell in row.cells if cell.white_box]
+    assert {cell.verdict for cell in cells if cell.evaluating == "srd"} == {"attack unreliable"}
+
+
+def test_a_map_that_ignores_the_class_is_called_out(small: xr.Dataset) -> None:
+    alike = small.reference_similarity.copy()
+    alike.loc[{"method": "saliency", "reference": "other_class"}] = 0.97
+    result = summarise(Readings(small.assign(reference_similarity=alike)), PROGRESS)
+    assert "depends little on the class" in result.notes["saliency"]
+    assert "depends little on the class" in page.html(result, (), [])
+    assert any("Saliency" in sentence and "another class" in sentence for sentence in result.summary)
