@@ -32,7 +32,8 @@ def ssim(a: Maps, b: Maps) -> Scores:
     upper = (2 * mean_x * mean_y + luminance) * (2 * (xy - mean_x * mean_y) + contrast)
     spread = (xx - mean_x.square()) + (yy - mean_y.square())
     lower = (mean_x.square() + mean_y.square() + luminance) * (spread + contrast)
-    return (upper / lower).mean((1, 2))
+    similarity: Tensor = upper / lower
+    return similarity.mean((1, 2))
 
 
 def top_k_intersection(a: Maps, b: Maps) -> Scores:

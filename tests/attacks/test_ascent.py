@@ -3,8 +3,8 @@
 from contextlib import nullcontext
 
 import torch
-from toys import uniform
 from torch import Tensor
+from toys import uniform
 
 from attacks.ascent import Ascent
 from attacks.balls import Linf

@@ -1,8 +1,8 @@
 """Noise that knows nothing of the network."""
 
 import torch
-from toys import demo_model, generators
 from torch import Tensor
+from toys import demo_model, generators
 
 from attacks.noise import gaussian_noise, random_sign
 from attacks.types import Samples

@@ -1,12 +1,15 @@
 """Attacks on the prediction: equal to foolbox's where both are determined, and never believed unchecked."""
 
-import eagerpy
-import foolbox
 import pytest
 import torch
 import torchattacks
-from toys import demo_model, demo_samples, generators, left_as_found
+from foolbox.attacks.base import FixedEpsilonAttack
+from foolbox.attacks.fast_gradient_method import LinfFastGradientAttack
+from foolbox.attacks.projected_gradient_descent import LinfProjectedGradientDescentAttack
+from foolbox.criteria import Misclassification
+from foolbox.models.pytorch import PyTorchModel
 from torch import Tensor
+from toys import demo_model, demo_samples, generators, left_as_found
 
 from attacks import predictions
 from attacks.types import Images, Model, Samples
@@ -20,11 +23,10 @@ def accuracy(model: Model, images: Images, label: Tensor) -> float:
         return float((model(images).argmax(1) == label).double().mean())
 
 
-def foolbox_attack(attack: foolbox.attacks.base.FixedEpsilonAttack, model: Model, samples: Samples) -> Tensor:
-    wrapped = foolbox.PyTorchModel(model, bounds=(0, 1))
-    criterion = foolbox.criteria.Misclassification(samples.label)
-    advs = attack.run(wrapped, eagerpy.astensor(samples.images), criterion, epsilon=EPSILON)
-    images: Tensor = advs.raw if hasattr(advs, "raw") else advs
+def foolbox_attack(attack: FixedEpsilonAttack, model: Model, samples: Samples) -> Tensor:
+    images: Tensor = attack.run(
+        PyTorchModel(model, bounds=(0, 1)), samples.images, Misclassification(samples.label), epsilon=EPSILON
+    )
     return images
 
 
@@ -32,7 +34,7 @@ def foolbox_attack(attack: foolbox.attacks.base.FixedEpsilonAttack, model: Model
 def test_fgsm_equals_foolbox(name: str) -> None:
     model, samples = demo_model(name), demo_samples(6)
     ours = predictions.fgsm(model, samples, EPSILON, generators(6))
-    theirs = foolbox_attack(foolbox.attacks.LinfFastGradientAttack(random_start=False), model, samples)
+    theirs = foolbox_attack(LinfFastGradientAttack(random_start=False), model, samples)
     torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=0)
 
 
@@ -42,7 +44,7 @@ def test_the_pgd_behind_ours_equals_foolbox_step_by_step(steps: int) -> None:
     attack = torchattacks.PGD(model, eps=EPSILON, alpha=0.25 * EPSILON, steps=steps, random_start=False)
     ours = attack(samples.images, samples.label)
     theirs = foolbox_attack(
-        foolbox.attacks.LinfPGD(abs_stepsize=0.25 * EPSILON, steps=steps, random_start=False), model, samples
+        LinfProjectedGradientDescentAttack(abs_stepsize=0.25 * EPSILON, steps=steps, random_start=False), model, samples
     )
     differ = float(((ours - theirs).abs() > 1e-6).double().mean())
     assert differ < 1e-3, "more than isolated signs of gradients at rounding error differ"

@@ -691,7 +691,7 @@ def two_readers() -> Example:
 
 
 def preactivation_residual() -> Example:
-    """A convolution read by a batch norm and by a shortcut, run once for each: it is one with the norm that reads it."""
+    """A convolution read by a batch norm and by a shortcut, run once for each: the norm folds into its own run."""
     conv = nn.Conv2d(3, 5, 3, padding=1, stride=2)
     branch = nn.Sequential(
         conv, nn.BatchNorm2d(5), nn.ReLU(), *conv_norm(5, 4, 3), nn.ReLU(), nn.Conv2d(4, 5, 3, padding=1)

@@ -75,7 +75,9 @@ def test_gather_sums_the_taps_that_a_position_reads(affine: Affine) -> None:
     inputs = inputs_of(affine)
     taps = normal(2, affine.n_taps, *inputs.shape[2:], seed=2)
     gathered = affine.gather(taps)
-    convolved = functional.conv2d(inputs, affine.weight, None, affine.stride, affine.padding, affine.dilation, affine.groups)
+    convolved = functional.conv2d(
+        inputs, affine.weight, None, affine.stride, affine.padding, affine.dilation, affine.groups
+    )
     assert gathered.shape == (2, 1, *convolved.shape[2:])
     for row in range(gathered.shape[2]):
         for col in range(gathered.shape[3]):

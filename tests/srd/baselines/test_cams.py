@@ -3,8 +3,8 @@
 import pytest
 import torch
 from captum.attr import LayerAttribution, LayerGradCam
-from toys import classes, demo_inputs, demo_network, normal, relative_error, small
 from torch import Tensor, nn
+from toys import classes, demo_inputs, demo_network, normal, relative_error, small
 
 from srd.baselines.cams import grad_cam
 from srd.surrogates import softplus
@@ -13,7 +13,7 @@ from srd.surrogates import softplus
 def last_spatial_activation(network: nn.Module) -> nn.Module:
     """The layer whose output is the encoder's: what SRD ends its encoder with."""
     modules = dict(network.named_modules())
-    return modules["layer4"] if "layer4" in modules else [m for m in modules["features"] if isinstance(m, nn.ReLU)][-1]  # type: ignore[attr-defined]
+    return modules["layer4"] if "layer4" in modules else [m for m in modules.values() if isinstance(m, nn.ReLU)][-2]
 
 
 @pytest.mark.parametrize("name", ["vgg", "resnet"])

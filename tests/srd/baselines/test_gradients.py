@@ -5,8 +5,8 @@ from functools import partial
 import pytest
 import torch
 from captum.attr import InputXGradient, IntegratedGradients, Saliency
-from toys import classes, demo_inputs, demo_network, normal, relative_error, small
 from torch import Tensor, nn
+from toys import classes, demo_inputs, demo_network, normal, relative_error, small
 
 from srd.baselines.gradients import input_x_gradient, integrated_gradients, saliency
 from srd.surrogates import softplus
