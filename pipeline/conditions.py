@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field
 
 from attacks.registry import PERTURBATIONS
-from pipeline.spec import AuditSpec, Options, PerturbationSpec
-from srd.registry import ATTRIBUTORS
+from pipeline.spec import AuditSpec, Options, PerturbationSpec, attacked, entry_id
 
 CLEAN = "clean"
 
@@ -33,7 +32,7 @@ def _expanded(perturbation: PerturbationSpec, spec: AuditSpec) -> list[Condition
     entry = PERTURBATIONS[perturbation.name]
     return [
         Condition(
-            id=f"{entry.name}{':' * bool(method)}{method}@{strength.text}",
+            id=entry_id(entry.name, method, strength),
             name=entry.name,
             family=entry.family,
             strength=strength.value,
@@ -41,12 +40,6 @@ def _expanded(perturbation: PerturbationSpec, spec: AuditSpec) -> list[Condition
             against=method,
             options=perturbation.options,
         )
-        for method in (_attacked(perturbation, spec) if entry.attacks_attributor else ("",))
+        for method in attacked(perturbation, spec.explain.methods)
         for strength in perturbation.strengths
     ]
-
-
-def _attacked(perturbation: PerturbationSpec, spec: AuditSpec) -> tuple[str, ...]:
-    if perturbation.against is not None:
-        return perturbation.against
-    return tuple(name for name in spec.explain.methods if ATTRIBUTORS[name].differentiable)

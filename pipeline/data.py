@@ -1,6 +1,7 @@
 """Images, masks and labels by position, and where they come from."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
@@ -90,7 +91,7 @@ class ImageFolder:
         _refuse_unknown_folders(root, folders, position, classes)
         self._files = _in_turn([_image_files(folder) for folder in folders], n)
         if not self._files:
-            raise DataError(f"{root}: no image found (looked for {', '.join(sorted(SUFFIXES))} in */)")
+            raise DataError(f"data.path = {root}: its folders hold no image ({', '.join(sorted(SUFFIXES))})")
         self.ids = tuple(str(file.relative_to(root)) for file in self._files)
         self.labels = tuple(position[file.parent.name] for file in self._files)
         self.classes = tuple(title for _, title in order)
@@ -138,15 +139,22 @@ def load_data(data: DataSpec, model: ModelSpec, base: Path) -> Data:
     if data.path.startswith("demo:"):
         if data.path != "demo:shapes":
             raise DataError(f"data.path = {data.path!r}: {closest(data.path, ['demo:shapes'])}")
+        _refuse_demo_keys(data, model)
         return Shapes(data.n or DEMO_IMAGES)
     classes = base / model.classes if model.classes else None
     masks = base / data.masks if data.masks else None
     return ImageFolder(base / data.path, data.n, classes, model.resize, masks)
 
 
+def _refuse_demo_keys(data: DataSpec, model: ModelSpec) -> None:
+    for key, value in (("model.resize", model.resize), ("model.classes", model.classes), ("data.masks", data.masks)):
+        if value is not None:
+            raise DataError(f"{key} = {value!r}: the demo images have their own; remove the key")
+
+
 def _class_folders(root: Path) -> list[Path]:
     if not root.is_dir():
-        raise DataError(f"data.path = {root}: no such folder")
+        raise DataError(f"data.path = {root}: no such folder; relative paths start at the folder of the spec")
     folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not folders:
         raise DataError(f"data.path = {root}: holds no folders; put the images of each class into one")
@@ -170,16 +178,27 @@ def _class_order(file: Path) -> list[tuple[str, str]]:
         rows = json.loads(text) if file.suffix == ".json" else [line for line in text.splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise DataError(f"model.classes = {file}: {error}") from error
-    if not isinstance(rows, list):
+    if not isinstance(rows, list) or not all(isinstance(row, str) or _is_pair(row) for row in rows):
         raise DataError(f"model.classes = {file}: expected a list of names or of [folder, title]")
-    pairs = [(row, row) if isinstance(row, str) else (str(row[0]), str(row[-1])) for row in rows]
-    return [(folder.strip(), title.strip()) for folder, title in pairs]
+    pairs = [(row, row) if isinstance(row, str) else row for row in rows]
+    order = [(folder.strip(), title.strip()) for folder, title in pairs]
+    for folder, n in Counter(folder for folder, _ in order).items():
+        if n > 1:
+            raise DataError(
+                f"model.classes = {file}: folder {folder!r} stands {n} times; each class has one of its own"
+            )
+    return order
+
+
+def _is_pair(row: object) -> bool:
+    return isinstance(row, list) and len(row) == 2 and all(isinstance(text, str) for text in row)
 
 
 def _refuse_unknown_folders(root: Path, folders: list[Path], known: dict[str, int], classes: Path | None) -> None:
     for folder in folders:
         if folder.name not in known:
-            raise DataError(f"{root}: folder {folder.name!r} is no class of {classes}; {closest(folder.name, known)}")
+            way_out = closest(folder.name, known)
+            raise DataError(f"data.path = {root}: folder {folder.name!r} is no class of {classes}; {way_out}")
 
 
 def _mask_file(masks: Path, name: str) -> Path:

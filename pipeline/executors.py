@@ -1,24 +1,27 @@
 """Who runs tasks: this process, or Dask. The only module that knows Dask; both must give the same bytes."""
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache
 from itertools import islice
 from typing import Any, Protocol
 
 from pipeline.plan import Task
-from srd.errors import StageError
+from srd.errors import IncompleteRun
 
 Perform = Callable[[Task], str]
 """Runs a task to its receipt and returns the digest."""
 
 WINDOW = 2  # tasks submitted per worker thread: enough to keep it busy, few to lose with it
+ANY_PORT = "127.0.0.1:0"  # of the dashboard; None would take 8787, and warn where another audit has it
 MIB = 2**20
 SETTINGS = {
     "distributed.scheduler.allowed-failures": 3,
     "distributed.scheduler.no-workers-timeout": "5 minutes",
     "distributed.scheduler.worker-ttl": "30 minutes",  # an attack may hold the interpreter for minutes
+    "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",  # the run reports what fails
     "distributed.worker.memory.target": False,  # tasks return a digest: there is nothing to spill
     "distributed.worker.memory.spill": False,
     # Dask trims freed memory at once; giving each tensor back to the kernel cost more than a third of the time
@@ -49,16 +52,36 @@ def serially(tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
 
 @contextmanager
 def on_dask(n_workers: int) -> Iterator[Executor]:
-    """Runs tasks on an embedded LocalCluster of processes with one thread each."""
+    """Runs tasks on an embedded LocalCluster of processes with one thread each, which starts with the first task."""
+    with ExitStack() as stack:
+        client = cache(lambda: stack.enter_context(_started(n_workers)))
+
+        def execute(tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
+            return _windowed(client(), WINDOW * n_workers, tasks, perform) if tasks else iter(())
+
+        yield execute
+
+
+@contextmanager
+def _started(n_workers: int) -> Iterator[Any]:
     import dask  # its import costs a second that other commands need not pay
     from distributed import Client, LocalCluster
 
-    with (
-        dask.config.set(SETTINGS),
-        LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=None) as cluster,
-        Client(cluster) as client,
-    ):
-        yield partial(_windowed, client, WINDOW * n_workers)
+    with dask.config.set(SETTINGS):
+        with _interrupts_ignored():
+            cluster = LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=ANY_PORT)
+        with cluster, Client(cluster) as client:
+            yield client
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Processes started within inherit it: Ctrl-C reaches all of the terminal's, and only this one must answer."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _windowed(client: Any, window: int, tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
@@ -83,7 +106,7 @@ def _windowed(client: Any, window: int, tasks: Sequence[Task], perform: Perform)
 
 def _settled(task: Task, future: Any) -> Outcome:
     if future.status == "cancelled":
-        raise StageError(f"{task.key}: lost the scheduler; run the same command again to continue")
+        raise IncompleteRun(f"{task.key}: lost the scheduler; run the same command again to continue")
     return Outcome(task, future.exception())
 
 

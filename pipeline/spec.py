@@ -14,8 +14,7 @@ from srd.entries import Entry
 from srd.errors import SpecError
 from srd.registry import ATTRIBUTORS
 
-Option = bool | int | float | str
-Options = dict[str, Option]
+MANY = 20  # names worth listing: a data set may have a thousand classes
 
 
 class Part(BaseModel):
@@ -32,18 +31,35 @@ class Strength(Part):
 
 
 def _strength(given: Any) -> Any:
-    if isinstance(given, bool) or not isinstance(given, (int, float, str)):
+    if isinstance(given, (Strength, dict)):
         return given
     try:
         return Strength(value=float(Fraction(str(given))), text=str(given))
-    except (ValueError, ZeroDivisionError):
+    except (ValueError, ZeroDivisionError, OverflowError):
         raise ValueError(f'{given!r} is not a number; write 0.03 or "8/255"') from None
 
 
 def _tuple(given: Any) -> Any:
-    return tuple(given) if isinstance(given, list) else given
+    if not isinstance(given, (list, tuple)):
+        raise ValueError(f"expected a list, got {given!r}")
+    return tuple(given)
 
 
+def _resize(given: Any) -> Any:
+    sizes = given if isinstance(given, (list, tuple)) else [given, given]
+    if len(sizes) != 2 or any(type(size) is not int for size in sizes) or not 0 < sizes[1] <= sizes[0]:
+        raise ValueError(f"{given!r} is no size; write 224, or [256, 224] to cut 224 out of 256")
+    return given if isinstance(given, int) else tuple(given)
+
+
+def _option(given: Any) -> Any:
+    if not isinstance(given, (bool, int, float, str)):
+        raise ValueError(f"{given!r} is not a number, a text or a boolean")
+    return given
+
+
+Option = Annotated[bool | int | float | str, BeforeValidator(_option)]
+Options = dict[str, Option]
 Floats = Annotated[tuple[float, ...], BeforeValidator(_tuple)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_tuple)]
 Strengths = Annotated[tuple[Annotated[Strength, BeforeValidator(_strength)], ...], BeforeValidator(_tuple)]
@@ -58,7 +74,7 @@ class ModelSpec(Part):
     """A state dict: safetensors, or a file that torch loads with `weights_only`."""
     mean: Floats | None = None
     std: Floats | None = None
-    resize: Annotated[tuple[int, int] | int | None, BeforeValidator(_tuple)] = None
+    resize: Annotated[tuple[int, int] | int, BeforeValidator(_resize)] | None = None
     """Length of the shorter side, of which the central square is cut; [256, 224] cuts a smaller one."""
     classes: str | None = None
     """File with the class order: JSON list of names or of [folder, name], or text, one folder a line."""
@@ -69,6 +85,9 @@ class ModelSpec(Part):
     def _normalisation(self) -> "ModelSpec":
         if (self.mean is None) != (self.std is None):
             raise ValueError("mean and std belong together")
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if values is not None and len(values) not in {1, 3}:
+                raise ValueError(f"{name} needs one number, or one for each of 3 channels, got {list(values)}")
         if self.std is not None and min(self.std) <= 0:
             raise ValueError(f"std must be positive, got {list(self.std)}")
         return self
@@ -124,6 +143,7 @@ class AuditSpec(Part):
         _check_methods(self.explain)
         for number, perturbation in enumerate(self.perturbation, 1):
             _check_perturbation(f"[[perturbation]] number {number}", perturbation, self.explain.methods)
+        _check_repeated(self.perturbation, self.explain.methods)
         return self
 
 
@@ -143,14 +163,31 @@ def parse_spec(table: Mapping[str, Any], place: str) -> AuditSpec:
     try:
         return AuditSpec.model_validate(table)
     except ValidationError as error:
-        raise SpecError("\n".join(f"{place}: {_message(table, e)}" for e in error.errors())) from None
+        errors = error.errors()
+        unknown = [e for e in errors if e["type"] == "extra_forbidden"]  # a misspelt key is a missing one as well
+        raise SpecError("\n".join(f"{place}: {_message(e)}" for e in unknown or errors)) from None
+
+
+def attacked(perturbation: PerturbationSpec, methods: tuple[str, ...]) -> tuple[str, ...]:
+    """Methods that the perturbation goes against, an entry each: only "" unless it attacks explanations."""
+    if not PERTURBATIONS[perturbation.name].attacks_attributor:
+        return ("",)
+    if perturbation.against is not None:
+        return perturbation.against
+    return tuple(name for name in methods if ATTRIBUTORS[name].differentiable)
+
+
+def entry_id(name: str, method: str, strength: Strength) -> str:
+    """Of an entry of the perturbation axis, such as `pgd@8/255` or `manipulate:srd@8/255`."""
+    return f"{name}{':' * bool(method)}{method}@{strength.text}"
 
 
 def closest(name: str, known: Iterable[str]) -> str:
     """The way out for a misspelt name."""
     known = list(known)
     near = get_close_matches(name, known, 1)
-    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+    shown = [*known[:MANY], *["..."] * (len(known) > MANY)]
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(shown)}"
 
 
 def _check_methods(explain: ExplainSpec) -> None:
@@ -182,17 +219,30 @@ def _check_perturbation(place: str, perturbation: PerturbationSpec, methods: tup
                 f"{place}: {entry.strength} = {strength.text} is not in (0, 1], the range of the pixels; "
                 f'write "{strength.text}/255" if you count in 0 to 255'
             )
-    _check_against(place, entry.attacks_attributor, perturbation.against, methods)
+    _check_against(place, perturbation, methods)
 
 
-def _check_against(place: str, attacks: bool, against: tuple[str, ...] | None, methods: tuple[str, ...]) -> None:
-    if against is not None and not attacks:
-        raise ValueError(f"{place}: against is for attacks on explanations")
-    for name in against or ():
+def _check_repeated(perturbations: tuple[PerturbationSpec, ...], methods: tuple[str, ...]) -> None:
+    seen: set[str] = set()
+    for number, perturbation in enumerate(perturbations, 1):
+        for method in attacked(perturbation, methods):
+            for strength in perturbation.strengths:
+                entry = entry_id(perturbation.name, method, strength)
+                if entry in seen:
+                    raise ValueError(f"[[perturbation]] number {number}: {entry} stands twice; remove one of the two")
+                seen.add(entry)
+
+
+def _check_against(place: str, perturbation: PerturbationSpec, methods: tuple[str, ...]) -> None:
+    if perturbation.against is not None and not PERTURBATIONS[perturbation.name].attacks_attributor:
+        raise ValueError(f"{place}: against is for attacks on explanations; remove it")
+    if not attacked(perturbation, methods):
+        raise ValueError(f"{place}: there is no method to attack; name one that has a gradient, such as 'srd'")
+    for name in perturbation.against or ():
         if name not in methods:
             raise ValueError(f"{place}: against {name!r}, which is not among explain.methods; {closest(name, methods)}")
         if not ATTRIBUTORS[name].differentiable:
-            raise ValueError(f"{place}: against {name!r}, which has no gradient to attack")
+            raise ValueError(f"{place}: against {name!r}, which has no gradient to attack; remove it")
 
 
 def _check_options(place: str, entry: Entry, options: Options) -> None:
@@ -206,16 +256,25 @@ def _check_options(place: str, entry: Entry, options: Options) -> None:
             raise ValueError(f"{place}.{name}: must be positive, got {value!r}")
 
 
-def _message(table: Mapping[str, Any], error: Mapping[str, Any]) -> str:
-    place = ".".join(str(part) for part in error["loc"])
+def _message(error: Mapping[str, Any]) -> str:
+    place = _place(error["loc"])
     text = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         return f"{place}: unknown key; {closest(str(error['loc'][-1]), _keys(error['loc'][:-1]))}"
+    if error["type"] in {"model_type", "dict_type"}:
+        return f"{place}: expected a table, got {error['input']!r}"
     if error["type"] == "missing":
         return f"{place}: is missing"
     if error["type"] == "value_error":
         return f"{place}: {text}" if place else text
     return f"{place}: {text}, got {error['input']!r}"
+
+
+def _place(loc: tuple[Any, ...]) -> str:
+    """Where a value stands, counted as a reader counts."""
+    if loc[:1] == ("perturbation",) and len(loc) > 1:
+        return " ".join([f"[[perturbation]] number {loc[1] + 1}", ".".join(map(str, loc[2:]))]).rstrip()
+    return ".".join(map(str, loc))
 
 
 def _keys(loc: tuple[Any, ...]) -> list[str]:

@@ -1,13 +1,13 @@
 """The Zarr store of a run: made whole before any task, filled region by region, closed task by task with a receipt."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import xarray as xr
@@ -29,6 +29,7 @@ NAME = "audit.zarr"
 LEDGER = "_ledger"
 CONDITION_FACTS = tuple(f"perturbation_{fact}" for fact in ("name", "family", "strength", "norm", "against"))
 """Coordinates along the perturbation axis, beside its ids."""
+DRAFT = ".draft-"
 LITTER = "*.partial"  # what a killed process leaves of an object it was writing
 
 
@@ -40,8 +41,11 @@ def create(
     prepared: Arrays,
     attributes: Mapping[str, Any],
 ) -> None:
-    """Makes the whole store, empty but for coordinates and what is `prepared`; it appears at once or not at all."""
-    draft = path.with_name(f"{path.name}.draft-{os.getpid()}")
+    """Makes the whole store, empty but for coordinates and what is `prepared`; it appears at once or not at all.
+
+    A store that another process has made meanwhile stays as it is.
+    """
+    draft = path.with_name(f"{path.name}{DRAFT}{uuid4().hex}")
     group = zarr.create_group(LocalStore(draft), attributes=dict(attributes))
     group.create_group(LEDGER)
     for name, values in (*coordinates.items(), *_condition_coordinates(conditions).items()):
@@ -55,7 +59,8 @@ def create(
         draft.rename(path)
     except OSError:
         shutil.rmtree(draft)
-        raise
+        if not path.exists():
+            raise
 
 
 class Store:
@@ -126,6 +131,8 @@ def remove_litter(path: Path) -> None:
     """Deletes what killed processes left half written."""
     for file in path.rglob(LITTER):
         file.unlink(missing_ok=True)
+    for draft in path.parent.glob(f"{path.name}{DRAFT}*"):
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def plan_of(attributes: Mapping[str, Any]) -> Plan:
@@ -140,9 +147,12 @@ def plan_attribute(plan: Plan) -> dict[str, Any]:
 
 def _opened(path: Path) -> zarr.Group:
     try:
-        return zarr.open_group(LocalStore(path, read_only=True), mode="r")
+        group = zarr.open_group(LocalStore(path, read_only=True), mode="r")
     except FileNotFoundError:
         raise StoreError(f"{path}: no run here; start one with `srd-audit run SPEC`") from None
+    if "fingerprint" not in group.attrs:
+        raise StoreError(f"{path}: is not the store of an audit; choose another folder with --out, or remove this one")
+    return group
 
 
 def _text(array: xr.DataArray) -> tuple[str, list[str]]:

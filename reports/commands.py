@@ -17,7 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from pipeline.executors import Executor, on_dask, Outcome, serially
+from pipeline.executors import Executor, Outcome, on_dask, serially
 from pipeline.preparation import Job
 from pipeline.run import run, store_path
 from pipeline.schema import STAGES

@@ -79,6 +79,23 @@ class Affine:
         return functional.conv2d(products, gram.reshape(self.n_taps, -1, 1, 1)).clamp(min=0)
 
 
+def convolution(
+    inputs: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: int | Pair,
+    padding: int | str | Pair,
+    dilation: int | Pair,
+    groups: int,
+) -> tuple[Tensor, Affine]:
+    """A call of torch's conv2d as an affine map, and the inputs it is applied to: padded, if padding is "same"."""
+    stride, dilation = _pair(stride), _pair(dilation)
+    if padding == "same":
+        inputs, padding = _padded_to_same(inputs, weight, dilation), 0
+    numbers = (0, 0) if isinstance(padding, str) else _pair(padding)
+    return inputs, Affine(weight, bias, stride, numbers, dilation, groups)
+
+
 def batch_norm_affine(
     mean: Tensor, variance: Tensor, weight: Tensor | None, bias: Tensor | None, epsilon: float
 ) -> tuple[Tensor, Tensor]:
@@ -97,3 +114,13 @@ def safe_ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
     """Quotient, 0 where the (non-negative) denominator is 0."""
     positive = denominator > 0
     return torch.where(positive, numerator / torch.where(positive, denominator, 1), 0)
+
+
+def _pair(value: int | Pair) -> Pair:
+    return (value, value) if isinstance(value, int) else (value[0], value[-1])
+
+
+def _padded_to_same(inputs: Tensor, weight: Tensor, dilation: Pair) -> Tensor:
+    totals = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
+    top, left = totals[0] // 2, totals[1] // 2
+    return functional.pad(inputs, (left, totals[1] - left, top, totals[0] - top))

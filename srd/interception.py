@@ -4,21 +4,20 @@ A `TorchFunctionMode` sees functional, method and module calls alike, in place o
 replacing its modules. `Rules` decide what becomes of an activation or an affine map; the rest keeps its own backward.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from srd import operations
-from srd.affine import Affine, batch_norm_affine
-from srd.errors import ModelError, UnsupportedOperation
+from srd.affine import Affine, batch_norm_affine, convolution
+from srd.encoder import Activation, Landmarks
+from srd.errors import UnsupportedOperation
 from srd.operations import Arguments, Function, Keywords
 
 
@@ -46,27 +45,12 @@ class NoRules:
 
 
 @dataclass(frozen=True)
-class Activation:
-    """Output of an activation, and where in the order of operations it stands."""
-
-    order: int
-    output: Tensor
-
-
-@dataclass(frozen=True)
 class _AffineOutput:
     """An affine map's plain output beside what made it, for a batch norm that may follow."""
 
     affine: Affine
     inputs: Tensor
     plain: Tensor
-
-
-@dataclass(frozen=True)
-class _Unknown:
-    order: int
-    name: str
-    is_spatial: bool
 
 
 class Interception(TorchFunctionMode):
@@ -85,11 +69,8 @@ class Interception(TorchFunctionMode):
         self._constants = WeakTensorKeyDictionary()
         self._tracked = WeakTensorKeyDictionary()
         self._parts = WeakTensorKeyDictionary()
-        self._activations: list[Activation] = []
-        self._unknown: list[_Unknown] = []
+        self._landmarks = Landmarks()
         self._tracked[inputs] = 0
-        self._named: Activation | None = None
-        self._before_named = 0
 
     def __torch_function__(
         self, func: Function, types: object, args: Arguments = (), kwargs: Keywords | None = None
@@ -110,56 +91,17 @@ class Interception(TorchFunctionMode):
         return result
 
     def encoder(self, logits: Tensor) -> Activation:
-        """The encoder's last activation, above which the head begins: the one that the module named to `naming` ran
-        last, else the last of all with more than one position.
+        """The encoder's last activation, above which the head begins; raises as `Landmarks.encoder` does.
 
-        Raises UnsupportedOperation for an operation without a rule below it, or on a spatial map above it that might
-        be an activation; ModelError where there is no such activation or `logits` do not come from the inputs.
+        Also raises UnsupportedOperation where `logits` do not come from the inputs.
         """
         if logits not in self._tracked:
             raise UnsupportedOperation("the logits come from an operation that cannot be seen (compiled or scripted?)")
-        encoder = self._named or self._found(logits)
-        refused = [u for u in self._unknown if u.order < encoder.order or (u.is_spatial and self._named is None)]
-        if refused:
-            names = ", ".join(dict.fromkeys(u.name for u in refused))
-            raise UnsupportedOperation(f"SRD has no rule for {names}")
-        return encoder
+        return self._landmarks.encoder(logits)
 
-    @contextmanager
-    def naming(self, network: nn.Module, name: str | None) -> Iterator[None]:
-        """Takes the last activation run by the module called `name` for the encoder's, while the context is open."""
-        if name is None:
-            yield
-            return
-        module = _submodule(network, name)
-        handles = (
-            module.register_forward_pre_hook(lambda *_: self._enter_named()),
-            module.register_forward_hook(lambda *_: self._name_encoder(name)),
-        )
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
-        if self._named is None:
-            raise ModelError(f"encoder {name!r}: the network does not run this module")
-
-    def _enter_named(self) -> None:
-        self._before_named = len(self._activations)
-
-    def _name_encoder(self, name: str) -> None:
-        if len(self._activations) == self._before_named:
-            raise ModelError(f"encoder {name!r}: no activation with a spatial map runs in this module")
-        self._named = self._activations[-1]
-
-    def _found(self, logits: Tensor) -> Activation:
-        spatial = [a for a in self._activations if _is_spatial(a.output) and not _is_class_map(a.output, logits)]
-        if not spatial:
-            unknown = ", ".join(dict.fromkeys(u.name for u in self._unknown)) or "none"
-            raise UnsupportedOperation(
-                f"no activation with more than one position was found (operations without a rule: {unknown})"
-            )
-        return spatial[-1]
+    def naming(self, network: nn.Module, name: str | None) -> AbstractContextManager[None]:
+        """While the context is open, the last activation run by the module called `name` is taken for the encoder's."""
+        return self._landmarks.naming(network, name)
 
     def _current_value(self, leaf: Any) -> Any:
         while isinstance(leaf, Tensor) and leaf in self._current:
@@ -203,9 +145,7 @@ class Interception(TorchFunctionMode):
         return result
 
     def _remember_unknown(self, name: str, result: Any) -> None:
-        tensors = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
-        if tensors:
-            self._unknown.append(_Unknown(self._order, name, any(map(_is_spatial, tensors))))
+        self._landmarks.unknown(self._order, name, [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)])
 
     def _is_linear(self, name: str, args: Arguments, kwargs: Keywords) -> bool:
         if name in operations.IDENTITY_IN_EVALUATION:
@@ -223,7 +163,7 @@ class Interception(TorchFunctionMode):
             self._remember_unknown(operations.full_name(function), after)
             return after  # type: ignore[no-any-return]
         after = self._rules.activation(self._order, before, after)
-        self._activations.append(Activation(self._order, after))
+        self._landmarks.activation(self._order, after)
         return after
 
     def _conv2d(
@@ -239,11 +179,9 @@ class Interception(TorchFunctionMode):
     ) -> Tensor:
         if weight in self._tracked:
             raise UnsupportedOperation("torch.conv2d with a kernel that depends on the input")
-        stride, dilation = _pair(stride), _pair(dilation)
-        input, padding = _explicit_padding(input, weight, padding, dilation)
-        affine = Affine(weight, bias, stride, padding, dilation, groups)
-        plain = function(input, weight, bias, stride, padding, dilation, groups)
-        return self._affine_output(affine, input, plain)
+        inputs, affine = convolution(input, weight, bias, stride, padding, dilation, groups)
+        plain = function(inputs, weight, bias, affine.stride, affine.padding, affine.dilation, groups)
+        return self._affine_output(affine, inputs, plain)
 
     def _batch_norm(
         self,
@@ -295,38 +233,3 @@ class Interception(TorchFunctionMode):
 
     def _is_tracked(self, leaf: Any) -> bool:
         return isinstance(leaf, Tensor) and leaf in self._tracked
-
-
-def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else (value[0], value[-1])
-
-
-def _explicit_padding(
-    inputs: Tensor, weight: Tensor, padding: int | str | tuple[int, int], dilation: tuple[int, int]
-) -> tuple[Tensor, tuple[int, int]]:
-    if padding == "valid":
-        return inputs, (0, 0)
-    if padding != "same":
-        return inputs, _pair(padding)  # type: ignore[arg-type]
-    totals = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
-    top, left = totals[0] // 2, totals[1] // 2
-    return functional.pad(inputs, (left, totals[1] - left, top, totals[0] - top)), (0, 0)
-
-
-def _is_spatial(tensor: Tensor) -> bool:
-    return tensor.dim() == 4 and tensor.shape[2] * tensor.shape[3] > 1
-
-
-def _is_class_map(output: Tensor, logits: Tensor) -> bool:
-    """Whether the logits are just the mean of this map (SqueezeNet)."""
-    if output.shape[1] != logits.shape[-1]:
-        return False
-    return torch.allclose(output.mean((2, 3)), logits, rtol=1e-3, atol=1e-5)
-
-
-def _submodule(network: nn.Module, name: str) -> nn.Module:
-    modules: dict[str, nn.Module] = dict(network.named_modules())
-    if name not in modules:
-        known = ", ".join(child for child, _ in network.named_children())
-        raise ModelError(f"encoder {name!r}: the network has no module of this name (its top modules: {known})")
-    return modules[name]

@@ -329,6 +329,17 @@ def test_black_images_give_zero_and_lose_everything() -> None:
     torch.testing.assert_close(result.lost, result.initial.sum((1, 2)))
 
 
+@every_bias
+def test_what_contrast_gives_to_dead_vectors_is_lost(bias: Bias) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 5, 1, bias=False), nn.ReLU(), pooled_linear(5)).double()
+    x = normal(1, 3, 6, 7)
+    x[:, :, :2] = 0
+    result = account(network, x, classes(1), bias=bias, contrast="mean")
+    torch.testing.assert_close(result.lost, result.initial[:, :2].sum((1, 2)))
+    assert float(result.lost.abs()) > 1e-3 * float(result.initial.abs().sum())
+    torch.testing.assert_close(result.maps, torch.cat([torch.zeros_like(x[:, 0, :2]), result.initial[:, 2:]], 1))
+
+
 @pytest.mark.parametrize(("option", "known"), [("bias", "norm, ratio"), ("contrast", "none, mean")])
 def test_unknown_options_are_refused_with_those_there_are(option: str, known: str) -> None:
     with pytest.raises(ValueError, match=rf"{option} 'loud' is not one of {known}"):

@@ -1,0 +1,121 @@
+"""Where a network's encoder ends and its head begins."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from srd.errors import ModelError, UnsupportedOperation
+
+
+@dataclass(frozen=True)
+class Activation:
+    """Output of an activation, and where in the order of operations it stands."""
+
+    order: int
+    output: Tensor
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """An operation without a rule."""
+
+    order: int
+    name: str
+    is_spatial: bool
+
+
+class Landmarks:
+    """The activations and the unknown operations of one forward pass, in order."""
+
+    def __init__(self) -> None:
+        self._activations: list[Activation] = []
+        self._unknown: list[Unknown] = []
+        self._named: Activation | None = None
+        self._before_named = 0
+
+    def activation(self, order: int, output: Tensor) -> None:
+        """Notes an activation."""
+        self._activations.append(Activation(order, output))
+
+    def unknown(self, order: int, name: str, outputs: Sequence[Tensor]) -> None:
+        """Notes an operation without a rule, unless it made no tensor."""
+        if outputs:
+            self._unknown.append(Unknown(order, name, any(map(is_spatial, outputs))))
+
+    def encoder(self, logits: Tensor) -> Activation:
+        """The encoder's last activation: the one that the named module ran last, else the last with a spatial map.
+
+        Raises UnsupportedOperation for an operation without a rule below it, or on a spatial map above it that might
+        be an activation, or where there is no such activation.
+        """
+        encoder = self._named or self._found(logits)
+        refused = [u for u in self._unknown if u.order < encoder.order or (u.is_spatial and self._named is None)]
+        if refused:
+            raise UnsupportedOperation(f"SRD has no rule for {_names(refused)}")
+        return encoder
+
+    @contextmanager
+    def naming(self, network: nn.Module, name: str | None) -> Iterator[None]:
+        """Takes the last activation run by the module called `name` for the encoder's, while the context is open.
+
+        Raises ModelError for a module that is not there, does not run, or runs no activation.
+        """
+        if name is None:
+            yield
+            return
+        module = _submodule(network, name)
+        handles = (
+            module.register_forward_pre_hook(lambda *_: self._enter_named()),
+            module.register_forward_hook(lambda *_: self._leave_named(name)),
+        )
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+        if self._named is None:
+            raise ModelError(f"encoder {name!r}: the network does not run this module")
+
+    def _enter_named(self) -> None:
+        self._before_named = len(self._activations)
+
+    def _leave_named(self, name: str) -> None:
+        if len(self._activations) == self._before_named:
+            raise ModelError(f"encoder {name!r}: no activation with a spatial map runs in this module")
+        self._named = self._activations[-1]
+
+    def _found(self, logits: Tensor) -> Activation:
+        spatial = [a for a in self._activations if is_spatial(a.output) and not _is_class_map(a.output, logits)]
+        if not spatial:
+            raise UnsupportedOperation(
+                "no activation with more than one position was found "
+                f"(operations without a rule: {_names(self._unknown) or 'none'})"
+            )
+        return spatial[-1]
+
+
+def is_spatial(tensor: Tensor) -> bool:
+    """Whether this is a map of feature vectors at more than one position."""
+    return tensor.dim() == 4 and tensor.shape[2] * tensor.shape[3] > 1
+
+
+def _names(operations: Sequence[Unknown]) -> str:
+    return ", ".join(dict.fromkeys(operation.name for operation in operations))
+
+
+def _is_class_map(output: Tensor, logits: Tensor) -> bool:
+    """Whether the logits are just the mean of this map (SqueezeNet)."""
+    if output.shape[1] != logits.shape[-1]:
+        return False
+    return torch.allclose(output.mean((2, 3)), logits, rtol=1e-3, atol=1e-5)
+
+
+def _submodule(network: nn.Module, name: str) -> nn.Module:
+    modules: dict[str, nn.Module] = dict(network.named_modules())
+    if name not in modules:
+        known = ", ".join(child for child, _ in network.named_children())
+        raise ModelError(f"encoder {name!r}: the network has no module of this name (its top modules: {known})")
+    return modules[name]

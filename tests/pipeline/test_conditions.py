@@ -1,0 +1,59 @@
+"""Laws of the perturbation axis: clean first, then the spec's order; ids say what was done."""
+
+from typing import Any
+
+from pipeline.conditions import CLEAN, conditions
+from pipeline.spec import AuditSpec, parse_spec
+from srd.registry import ATTRIBUTORS
+
+METHODS = ["saliency", "random", "srd", "edges"]
+
+
+def spec_of(*perturbations: dict[str, Any]) -> AuditSpec:
+    table = {
+        "model": {"spec": "demo:vgg"},
+        "data": {"path": "demo:shapes"},
+        "explain": {"methods": METHODS},
+        "perturbation": list(perturbations),
+    }
+    return parse_spec(table, "spec")
+
+
+def ids(*perturbations: dict[str, Any]) -> list[str]:
+    return [condition.id for condition in conditions(spec_of(*perturbations))]
+
+
+def test_without_perturbations_there_is_the_clean_entry() -> None:
+    assert ids() == [CLEAN]
+
+
+def test_entries_follow_the_spec_and_ids_keep_its_words() -> None:
+    pgd = {"name": "pgd", "strengths": ["8/255", 0.05], "options": {"steps": 3}}
+    noise = {"name": "gaussian_noise", "strengths": [0.1]}
+    assert ids(pgd, noise) == [CLEAN, "pgd@8/255", "pgd@0.05", "gaussian_noise@0.1"]
+    assert ids(noise, pgd) == [CLEAN, "gaussian_noise@0.1", "pgd@8/255", "pgd@0.05"]
+
+
+def test_an_attack_on_explanations_has_an_entry_for_each_method_with_a_gradient() -> None:
+    attack = {"name": "manipulate", "strengths": ["4/255", "8/255"]}
+    expected = [f"manipulate:{method}@{eps}" for method in ("saliency", "srd") for eps in ("4/255", "8/255")]
+    assert ids(attack) == [CLEAN, *expected]
+    assert {c.against for c in conditions(spec_of(attack))[1:]} == {m for m in METHODS if ATTRIBUTORS[m].differentiable}
+
+
+def test_against_chooses_and_orders_the_attacked_methods() -> None:
+    attack = {"name": "manipulate", "strengths": [0.1], "against": ["srd"]}
+    assert ids(attack) == [CLEAN, "manipulate:srd@0.1"]
+
+
+def test_an_entry_has_the_facts_of_its_perturbation() -> None:
+    clean, pgd, noise = conditions(
+        spec_of(
+            {"name": "pgd", "strengths": ["8/255"], "options": {"steps": 3}},
+            {"name": "gaussian_noise", "strengths": [0.1]},
+        )
+    )
+    assert (clean.name, clean.family, clean.strength, clean.norm, clean.against) == (CLEAN, CLEAN, 0.0, "", "")
+    assert (pgd.name, pgd.family, pgd.strength, pgd.norm) == ("pgd", "attack on the prediction", 8 / 255, "L-inf")
+    assert pgd.options == {"steps": 3}
+    assert (noise.norm, noise.options) == ("", {})

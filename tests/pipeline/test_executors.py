@@ -1,0 +1,146 @@
+"""Laws of executors: every task once, each outcome with its task, few at a time; Dask as the serial definition."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.executors import WINDOW, Executor, Outcome, _settled, on_dask, serially
+from pipeline.plan import Task
+from srd.errors import IncompleteRun, StageError
+
+TASKS = [Task("perturb", tile, column) for tile in range(4) for column in range(3)]
+
+
+@pytest.fixture(scope="module")
+def dask() -> Iterator[Executor]:
+    with on_dask(2) as executor:
+        yield executor
+
+
+@pytest.fixture(params=["serially", "on dask"])
+def executor(request: pytest.FixtureRequest) -> Executor:
+    return serially if request.param == "serially" else request.getfixturevalue("dask")
+
+
+def leave_a_note(folder: Path, task: Task) -> str:
+    with (folder / task.key).open("a") as file:
+        file.write("done\n")
+    return task.key
+
+
+def fail_at_times(folder: Path, task: Task) -> str:
+    leave_a_note(folder, task)
+    if task.column == 1:
+        raise StageError(f"{task.key} failed: ValueError: on purpose")
+    if task.column == 2:
+        raise OSError(28, "No space left on device")
+    return task.key
+
+
+def outcomes(executor: Executor, tasks: Sequence[Task], perform: Any) -> dict[Task, BaseException | None]:
+    ended = list(executor(tasks, perform))
+    assert len({outcome.task for outcome in ended}) == len(ended)
+    return {outcome.task: outcome.error for outcome in ended}
+
+
+def test_every_task_runs_once_and_has_an_outcome(executor: Executor, tmp_path: Path) -> None:
+    assert outcomes(executor, TASKS, partial(leave_a_note, tmp_path)) == dict.fromkeys(TASKS)
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {task.key: "done\n" for task in TASKS}
+
+
+@pytest.mark.parametrize("n", range(2 * WINDOW + 3))
+def test_no_task_is_lost_at_any_number(executor: Executor, tmp_path: Path, n: int) -> None:
+    tasks = TASKS[:n]
+    assert list(outcomes(executor, tasks, partial(leave_a_note, tmp_path))).sort(key=str) == tasks.sort(key=str)
+    assert len(list(tmp_path.iterdir())) == n
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_a_task_raises_is_its_outcome_and_the_others_go_on(executor: Executor, tmp_path: Path) -> None:
+    ended = outcomes(executor, TASKS, partial(fail_at_times, tmp_path))
+    assert {task for task, error in ended.items() if error is None} == {task for task in TASKS if task.column == 0}
+    for task, error in ended.items():
+        if task.column == 1:
+            assert isinstance(error, StageError)
+            assert str(error) == f"{task.key} failed: ValueError: on purpose"
+        if task.column == 2:
+            assert isinstance(error, OSError)
+            assert error.errno == 28
+    assert {file.read_text() for file in tmp_path.iterdir()} == {"done\n"}
+
+
+def test_the_serial_executor_keeps_the_order_and_runs_on_demand(tmp_path: Path) -> None:
+    running = serially(TASKS, partial(leave_a_note, tmp_path))
+    assert next(running) == Outcome(TASKS[0])
+    assert [file.name for file in tmp_path.iterdir()] == [TASKS[0].key]
+    assert [outcome.task for outcome in running] == TASKS[1:]
+
+
+def test_an_interrupt_is_no_outcome() -> None:
+    def interrupted(task: Task) -> str:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(serially(TASKS, interrupted))
+
+
+def test_dask_holds_few_tasks_at_a_time(dask: Executor, tmp_path: Path) -> None:
+    running = dask(TASKS, partial(leave_a_note, tmp_path))
+    for ended, _ in enumerate(running):
+        assert len(list(tmp_path.iterdir())) <= ended + 2 * WINDOW
+    assert len(list(tmp_path.iterdir())) == len(TASKS)
+
+
+def die_once(folder: Path, task: Task) -> str:
+    """Takes the whole worker with it the first time that task 5 runs."""
+    if task == TASKS[5] and not (folder / "died").exists():
+        (folder / "died").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return leave_a_note(folder, task)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_killed_worker_costs_no_task(dask: Executor, tmp_path: Path) -> None:
+    assert outcomes(dask, TASKS, partial(die_once, tmp_path)) == dict.fromkeys(TASKS)
+    assert {file.name for file in tmp_path.iterdir()} == {"died", *(task.key for task in TASKS)}
+
+
+def environment_of(folder: Path, task: Task) -> str:
+    import torch
+
+    leave_a_note(folder, task)
+    facts = {"pid": os.getpid(), "threads": torch.get_num_threads()}
+    (folder / f"{task.key}.json").write_text(json.dumps(facts))
+    return task.key
+
+
+def test_no_cluster_starts_without_a_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(**_: Any) -> None:
+        raise AssertionError("a cluster was started")
+
+    monkeypatch.setattr("distributed.LocalCluster", refused)
+    with on_dask(2) as executor:
+        assert list(executor([], leave_nothing)) == []
+        with pytest.raises(AssertionError, match="a cluster was started"):
+            list(executor(TASKS, leave_nothing))
+
+
+def leave_nothing(task: Task) -> str:
+    return task.key
+
+
+class Cancelled:
+    """A future whose scheduler has gone."""
+
+    status = "cancelled"
+
+
+def test_a_lost_scheduler_is_no_failed_task() -> None:
+    with pytest.raises(IncompleteRun, match="lost the scheduler; run the same command again to continue"):
+        _settled(TASKS[0], Cancelled())

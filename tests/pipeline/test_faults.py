@@ -1,0 +1,138 @@
+"""Whatever happens to a run, the same command ends in the same bytes."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing import get_context
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from small_audits import TASKS, Finished, Watch, finish, finish_as_leader, job_of, receipts, tree
+
+import pipeline.run as running
+from pipeline import store as store_module
+from pipeline.executors import on_dask, serially
+from pipeline.plan import Task
+from pipeline.run import run
+from pipeline.schema import STAGES
+from pipeline.stages import STAGE_FUNCTIONS, Context
+from pipeline.store import Arrays, progress
+from srd.errors import IncompleteRun
+
+SMOKE = Path(__file__).parents[2] / "specs" / "smoke.toml"
+N_TASKS = sum(TASKS.values())
+PATIENCE = 120  # seconds
+
+
+def test_serial_and_two_processes_make_the_same_bytes(tmp_path: Path) -> None:
+    alone = finish(SMOKE, tmp_path / "alone")
+    with on_dask(2) as executor:
+        together = finish(SMOKE, tmp_path / "together", executor)
+    assert len(together.watch.outcomes) == len(alone.watch.outcomes) == sum(n for _, _, n in alone.watch.stages)
+    assert tree(alone.job.path) == tree(together.job.path)
+
+
+def killed(spec: Path, folder: Path, reached: Callable[[], bool]) -> None:
+    """Runs the audit in a process group of its own and kills all of it as soon as the moment is reached."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["pipeline.run", "attacks.explanations", "attacks.predictions", "srd.decomposition"])
+    process = context.Process(target=finish_as_leader, args=(spec, folder))
+    process.start()
+    assert process.pid is not None
+    deadline = time.monotonic() + PATIENCE
+    while not reached() and process.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("n_receipts", [0, *sorted(Random(2024).sample(range(1, N_TASKS - 3), 4))])
+def test_a_killed_run_continues_to_the_same_bytes(
+    finished: Finished, spec: Path, tmp_path: Path, n_receipts: int
+) -> None:
+    job = job_of(spec, tmp_path / "run")
+    killed(spec, tmp_path / "run", lambda: job.path.exists() and len(receipts(job.path)) >= n_receipts)
+    done = receipts(job.path)
+    assert n_receipts <= len(done) < N_TASKS
+    watch = finish(spec, tmp_path / "run").watch
+    assert len(watch.outcomes) == N_TASKS - len(done)
+    assert tree(job.path) == tree(finished.job.path)
+
+
+def test_a_run_killed_while_the_store_is_made_starts_over(finished: Finished, spec: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    killed(spec, folder, lambda: any(folder.glob("*")))
+    finish(spec, folder)
+    assert tree(folder) == tree(finished.job.path.parent)
+
+
+@pytest.mark.parametrize("nth", sorted(Random(7).sample(range(60), 4)))
+def test_a_full_disk_stops_the_run_and_leaves_no_false_receipt(
+    finished: Finished, spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
+    writes: Iterator[int] = iter(range(10**6))
+    original = store_module._write
+
+    def full(*args: Any) -> None:
+        if next(writes) >= nth:
+            raise OSError(28, "No space left on device")
+        original(*args)
+
+    job = job_of(spec, tmp_path / "run")
+    with monkeypatch.context() as patched:
+        patched.setattr(store_module, "_write", full)
+        with pytest.raises(OSError, match="No space left"):
+            run(job, serially, Watch())
+    assert len(receipts(job.path)) < N_TASKS
+    finish(spec, tmp_path / "run")
+    assert tree(job.path) == tree(finished.job.path)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_failing_task_stops_neither_its_stage_nor_the_next_run(
+    finished: Finished, spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    bad = Task(stage, 1, 1)
+
+    def failing(context: Context, task: Task) -> Arrays:
+        if task == bad:
+            raise FloatingPointError("on purpose")
+        return STAGE_FUNCTIONS[stage](context, task)
+
+    job, watch = job_of(spec, tmp_path / "run"), Watch()
+    with monkeypatch.context() as patched:
+        patched.setattr(running, "STAGE_FUNCTIONS", {**STAGE_FUNCTIONS, stage: failing})
+        with pytest.raises(IncompleteRun) as caught:
+            run(job, serially, watch)
+    assert caught.value.exit_code == 4
+    cause = f"{bad.key} failed: FloatingPointError: on purpose"
+    assert str(caught.value) == f"1 of {TASKS[stage]} tasks of stage {stage} failed, the first: {cause}"
+    assert [outcome.task for outcome in watch.outcomes if outcome.error] == [bad]
+    before = STAGES[: STAGES.index(stage)]
+    done = {name: TASKS[name] if name in before else 0 for name in STAGES} | {stage: TASKS[stage] - 1}
+    assert {name: finished for name, (finished, _) in progress(job.path).items()} == done
+    watch = finish(spec, tmp_path / "run").watch
+    assert watch.outcomes[0].task == bad
+    assert tree(job.path) == tree(finished.job.path)
+
+
+def damage_every_large_shard(path: Path) -> None:
+    for file in (path / "attribution" / "c").rglob("*"):
+        if file.is_file():
+            file.write_bytes(file.read_bytes()[:-7])
+
+
+def test_work_without_a_receipt_is_done_again_over_whatever_lies_there(
+    finished: Finished, spec: Path, tmp_path: Path
+) -> None:
+    job = finish(spec, tmp_path / "run").job
+    damage_every_large_shard(job.path)
+    for name in receipts(job.path):
+        if not name.startswith("perturb"):
+            (job.path / "_ledger" / name).unlink()
+    finish(spec, tmp_path / "run")
+    assert tree(job.path) == tree(finished.job.path)

@@ -1,0 +1,79 @@
+"""Laws of the plan: tasks share out every variable without gap or overlap, in whole shards."""
+
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.plan import Plan, Task
+from pipeline.schema import PREPARED, STAGES, VARIABLES, Variable
+
+DIMS = sorted({dim for variable in VARIABLES.values() for dim in variable.dims})
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Plan:
+    sizes = {dim: draw(st.integers(1, 4)) for dim in DIMS}
+    return Plan(sizes | {"image": draw(st.integers(1, 23))}, draw(st.integers(1, 9)), draw(st.booleans()))
+
+
+def regions(plan: Plan, variable: Variable) -> Iterator[tuple[slice, ...]]:
+    for task in plan.all_tasks():
+        if variable in plan.variables(task):
+            yield plan.region(task, variable)
+
+
+@given(plans())
+@settings(max_examples=60, deadline=None)
+def test_every_element_is_written_exactly_once(plan: Plan) -> None:
+    for variable in VARIABLES.values():
+        written = np.zeros([plan.sizes[dim] for dim in variable.dims], int)
+        for region in regions(plan, variable):
+            written[region] += 1
+        is_written = variable.name not in PREPARED and (variable.name != "mask" or plan.has_masks)
+        assert (written == is_written).all(), variable.name
+
+
+@given(plans())
+@settings(max_examples=60, deadline=None)
+def test_a_region_is_a_union_of_whole_shards(plan: Plan) -> None:
+    for variable in VARIABLES.values():
+        shape = [plan.sizes[dim] for dim in variable.dims]
+        shard = variable.shard(plan.sizes, plan.tile)
+        chunk = variable.chunk(plan.sizes, plan.tile)
+        assert all(whole % part == 0 for whole, part in zip(shard, chunk, strict=True))
+        for region in regions(plan, variable):
+            for part, size, step in zip(region, shape, shard, strict=True):
+                start, stop, _ = part.indices(size)
+                assert start % step == 0
+                assert stop % step == 0 or stop == size
+
+
+@given(plans())
+@settings(max_examples=60, deadline=None)
+def test_keys_are_unique_and_tiles_hold_the_images_in_order(plan: Plan) -> None:
+    tasks = list(plan.all_tasks())
+    assert len({task.key for task in tasks}) == len(tasks)
+    for stage in STAGES:
+        firsts = [task for task in tasks if task.stage == stage and task.column == 0]
+        rows = [row for task in firsts for row in plan.rows(task)]
+        assert rows == list(range(plan.sizes["image"]))
+
+
+def test_stages_run_in_the_order_of_the_data() -> None:
+    plan = Plan({"image": 3, "perturbation": 2, "method": 1}, tile=2, has_masks=True)
+    assert [task.stage for task in plan.all_tasks()] == ["perturb"] * 4 + ["attribute"] * 2 + ["score"] * 2
+
+
+def test_the_clean_entry_alone_writes_masks_where_there_are_any() -> None:
+    sizes = {"image": 3, "perturbation": 2, "method": 2}
+    for has_masks, stage, column in product((True, False), STAGES, (0, 1)):
+        plan, task = Plan(sizes, tile=2, has_masks=has_masks), Task(stage, 0, column)
+        names = [variable.name for variable in plan.variables(task)]
+        assert ("mask" in names) == (has_masks and stage == "perturb" and column == 0)
+
+
+def test_a_task_is_named_after_its_place() -> None:
+    assert Task("attribute", 12, 3).key == "attribute-00012-03"

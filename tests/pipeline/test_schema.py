@@ -1,0 +1,62 @@
+"""Laws of the schema: each variable stands once, is written by one stage, and is described."""
+
+from collections import Counter
+from math import prod
+
+import numpy as np
+import pytest
+
+from pipeline.schema import PREPARED, REASONS, REFERENCES, STAGES, VARIABLES, WRITES, Variable
+
+SIZES = {
+    "image": 7, "perturbation": 3, "method": 2, "metric": 4, "reference": 3, "similarity": 2,
+    "class": 5, "channel": 3, "y": 6, "x": 8,
+}  # fmt: skip
+
+every_variable = pytest.mark.parametrize("variable", VARIABLES.values(), ids=list(VARIABLES))
+
+
+def test_every_variable_has_exactly_one_writer() -> None:
+    writers = Counter([*PREPARED, "mask", *(name for names in WRITES.values() for name in names)])
+    assert writers == Counter(dict.fromkeys(VARIABLES, 1))
+
+
+def test_the_stages_are_those_of_the_data() -> None:
+    assert STAGES == ("perturb", "attribute", "score")
+
+
+@every_variable
+def test_a_variable_is_described_and_its_dimensions_are_known(variable: Variable) -> None:
+    assert VARIABLES[variable.name] is variable
+    assert variable.meaning
+    assert variable.dims[0] == "image"
+    assert set(variable.dims) <= set(SIZES)
+    assert set(variable.whole) <= set(variable.dims)
+
+
+@every_variable
+def test_size_is_that_of_the_array(variable: Variable) -> None:
+    array = np.empty([SIZES[dim] for dim in variable.dims], variable.dtype)
+    assert variable.nbytes(SIZES) == array.nbytes
+
+
+@every_variable
+def test_a_shard_holds_a_tile_and_what_one_task_makes(variable: Variable) -> None:
+    shard = variable.shard(SIZES, tile=4)
+    assert shard[0] == 4
+    assert prod(shard[1:]) == prod(SIZES[dim] for dim in variable.whole)
+
+
+@every_variable
+def test_only_large_variables_are_read_image_by_image(variable: Variable) -> None:
+    shard, chunk = variable.shard(SIZES, tile=4), variable.chunk(SIZES, tile=4)
+    assert chunk == ((1, *shard[1:]) if variable.is_large else shard)
+
+
+def test_the_first_reason_is_none() -> None:
+    assert REASONS[0] == "defined"
+    assert len(set(REASONS)) == len(REASONS) <= np.iinfo(VARIABLES["reason"].dtype).max
+
+
+def test_references_are_described() -> None:
+    assert all(REFERENCES.values())

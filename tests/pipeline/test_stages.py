@@ -1,0 +1,245 @@
+"""Laws of the stages: packing is exact but for float16, results are each image's own, reasons are true."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from small_audits import Finished, same
+
+from attacks.types import Model
+from pipeline import stages
+from pipeline.plan import Task
+from pipeline.schema import REASONS
+from pipeline.stages import Context, attribute, perturb, score
+from pipeline.store import Arrays
+from srd.registry import METRICS
+
+HALF = 2.0**-11  # half a unit in the last of float16's 11 bits
+
+
+@pytest.fixture(scope="module")
+def context(finished: Finished) -> Context:
+    return finished.context
+
+
+def maps(scale: float, seed: int = 0) -> torch.Tensor:
+    return scale * torch.randn(3, 2, 8, 8, generator=torch.Generator().manual_seed(seed))
+
+
+@given(st.floats(-30, 30), st.integers(0, 99))
+def test_packing_keeps_maps_of_any_size_to_float16(exponent: float, seed: int) -> None:
+    original = maps(10.0**exponent, seed)
+    values, scale = stages._packed(original)
+    restored = stages._unpacked(values, scale)
+    largest = original.abs().amax((-2, -1), keepdim=True)
+    assert values.dtype == np.float16
+    assert scale.dtype == np.float32
+    assert ((restored - original).abs() <= HALF * original.abs() + 2.0**-25 * largest).all()
+
+
+@given(st.floats(-30, 30))
+def test_the_scale_is_a_power_of_two_that_brings_the_largest_value_to_1_or_more(exponent: float) -> None:
+    values, scale = stages._packed(maps(10.0**exponent))
+    assert (np.frexp(scale)[0] == 0.5).all()
+    largest = np.abs(values).max((-2, -1))
+    assert ((largest >= 1) & (largest <= 2)).all()
+
+
+def test_a_tiny_map_is_not_lost() -> None:
+    original = maps(1e-6)
+    assert (original.half() == 0).any()
+    values, scale = stages._packed(original)
+    assert (values != 0).all()
+    torch.testing.assert_close(stages._unpacked(values, scale), original, rtol=1e-3, atol=1e-9)
+
+
+def test_a_map_of_zeros_stays_one() -> None:
+    values, scale = stages._packed(torch.zeros(2, 4, 4))
+    assert (values == 0).all()
+    assert (scale == 1).all()
+
+
+def test_packing_a_packed_map_changes_nothing() -> None:
+    values, scale = stages._packed(maps(3e-5))
+    again, scale_again = stages._packed(stages._unpacked(values, scale))
+    assert values.tobytes() == again.tobytes()
+    assert scale.tobytes() == scale_again.tobytes()
+
+
+def test_each_map_has_a_scale_of_its_own() -> None:
+    values, scale = stages._packed(torch.stack([maps(1.0), maps(1e-6)]))
+    assert (scale[0] > 1e4 * scale[1]).all()
+    assert values.shape[:3] == scale.shape
+
+
+def one_by_one(context: Context, stage: str) -> Iterator[tuple[Context, Task, Arrays, slice]]:
+    """Each image as a tile of its own, beside what the whole tile gave and where the image stands in it."""
+    alone = replace(context, plan=replace(context.plan, tile=1))
+    for task in context.plan.tasks(stage):
+        whole = stages.STAGE_FUNCTIONS[stage](context, task)
+        for place, row in enumerate(context.rows(task)):
+            yield alone, Task(stage, row, task.column), whole, slice(place, place + 1)
+
+
+@pytest.mark.parametrize("stage", ["attribute", "score"])
+def test_an_image_alone_gets_the_bytes_that_it_gets_among_others(context: Context, stage: str) -> None:
+    """Given the stored inputs, and the stored maps of its target image, which need not be in the subset itself."""
+    for alone, task, whole, place in one_by_one(context, stage):
+        assert same(stages.STAGE_FUNCTIONS[stage](alone, task), {name: values[place] for name, values in whole.items()})
+
+
+def test_noise_of_an_image_does_not_depend_on_its_tile(context: Context) -> None:
+    alone = replace(context, plan=replace(context.plan, tile=1))
+    noise = [condition.name for condition in context.conditions].index("gaussian_noise")
+    for row in range(len(context.data.ids)):
+        images = perturb(alone, Task("perturb", row, noise))["input"]
+        assert images.tobytes() == context.store.read("input", slice(row, row + 1), slice(noise, noise + 1)).tobytes()
+
+
+@pytest.mark.parametrize("stage", ["perturb", "attribute", "score"])
+def test_doing_a_task_again_gives_the_same_bytes(context: Context, stage: str) -> None:
+    function = stages.STAGE_FUNCTIONS[stage]
+    for task in context.plan.tasks(stage):
+        made = function(context, task)
+        assert same(made, function(context, task))
+        for variable in context.plan.variables(task):
+            stored = context.store.read(variable.name, *context.plan.region(task, variable))
+            assert made[variable.name].dtype == variable.dtype
+            assert stored.tobytes() == np.ascontiguousarray(made[variable.name]).tobytes()
+
+
+@pytest.mark.parametrize("stage", ["perturb", "attribute", "score"])
+def test_a_task_leaves_the_network_and_the_global_generator_as_found(context: Context, stage: str) -> None:
+    before = {name: value.clone() for name, value in context.model.state_dict().items()}
+    random = torch.get_rng_state()
+    for task in context.plan.tasks(stage):
+        stages.STAGE_FUNCTIONS[stage](context, task)
+    assert torch.equal(torch.get_rng_state(), random)
+    assert all(torch.equal(value, before[name]) for name, value in context.model.state_dict().items())
+    assert not any(module.training for module in context.model.modules())
+    assert not any(module._forward_hooks or module._backward_hooks for module in context.model.modules())
+
+
+def test_the_clean_entry_is_the_image_itself(context: Context) -> None:
+    rows = range(len(context.data.ids))
+    assert context.store.read("input", slice(None), 0).tobytes() == context.data.images(rows).numpy().tobytes()
+    assert (context.store.read("mask") == context.data.masks(rows).numpy()).all()
+
+
+def test_every_input_is_an_image_within_its_strength(context: Context) -> None:
+    inputs = context.store.read("input")
+    assert inputs.min() >= 0
+    assert inputs.max() <= 1
+    for column, condition in enumerate(context.conditions):
+        if condition.norm == "L-inf":
+            moved = np.abs(inputs[:, column] - inputs[:, 0]).max()
+            assert 0 < moved <= condition.strength + 1e-6
+
+
+def test_predictions_are_the_networks_answers_to_the_stored_inputs(context: Context) -> None:
+    for column in range(len(context.conditions)):
+        with torch.no_grad():
+            logits = context.model(torch.from_numpy(context.store.read("input", slice(None), column)))
+        torch.testing.assert_close(logits, torch.from_numpy(context.store.read("prediction", slice(None), column)))
+
+
+class Recorder:
+    """An attributor that answers with the class it was asked to explain."""
+
+    def __init__(self) -> None:
+        self.targets: list[list[int]] = []
+
+    def __call__(self, network: object, inputs: torch.Tensor, target: torch.Tensor, generators: object) -> torch.Tensor:
+        self.targets.append(target.tolist())
+        return target[:, None, None] + torch.ones(inputs.shape[0], *inputs.shape[2:])
+
+
+def test_the_class_of_the_clean_image_is_explained_under_every_perturbation(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder()
+    monkeypatch.setattr(Context, "attributor", lambda *_: recorder)
+    for task in context.plan.tasks("attribute"):
+        attribute(context, task)
+    predicted = context.store.read("prediction").argmax(-1)
+    assert (context.targets == predicted[:, 0]).all()
+    p = len(context.conditions)
+    clean = [[int(context.targets[row])] * p for task in context.plan.tasks("attribute") for row in context.rows(task)]
+    assert recorder.targets[::2] == clean
+    others = context.store.read("other_class")
+    assert (others != context.targets).all()
+    expected = [[int(others[row])] for task in context.plan.tasks("attribute") for row in context.rows(task)]
+    assert recorder.targets[1::2] == expected
+
+
+def test_similarity_to_itself_is_one_where_it_is_defined(context: Context) -> None:
+    scores = score(context, Task("score", 0, 0))["score"]
+    for column, entry in enumerate(METRICS.values()):
+        if entry.of == "two maps":
+            np.testing.assert_allclose(scores[:, 0, 0, column], 1, atol=1e-5)
+
+
+def test_metrics_read_the_stored_maps(context: Context) -> None:
+    values = context.store.read("attribution", slice(None), slice(None), 0).astype(np.float32)
+    stored = torch.from_numpy(values * context.store.read("scale", slice(None), slice(None), 0)[..., None, None])
+    column = list(METRICS).index("sparseness")
+    expected = METRICS["sparseness"](stored.flatten(0, 1)).reshape(stored.shape[:2])
+    written = context.store.read("score", slice(None), slice(None), 0, column)
+    torch.testing.assert_close(torch.from_numpy(written), expected.float())
+
+
+def needs_mask() -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    return np.array([entry.of == "map and mask" for entry in METRICS.values()])
+
+
+def test_a_score_is_a_number_or_has_a_reason(context: Context) -> None:
+    scores, reasons = context.store.read("score"), context.store.read("reason")
+    assert (np.isnan(scores) == (reasons > 0)).all()
+    assert reasons.max() < len(REASONS)
+
+
+def test_without_masks_every_score_that_needs_one_says_so(context: Context) -> None:
+    arrays = score(replace(context, plan=replace(context.plan, has_masks=False)), Task("score", 0, 0))
+    assert np.isnan(arrays["score"][..., needs_mask()]).all()
+    assert (arrays["reason"][..., needs_mask()] == REASONS.index("the data set has no masks")).all()
+    assert (arrays["reason"][..., ~needs_mask()] == 0).all()
+
+
+def test_an_empty_mask_is_a_reason_of_its_image_alone(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    masks = torch.from_numpy(context.store.read("mask", slice(0, 4)))
+    masks[2] = False
+    monkeypatch.setattr(stages, "_masks", lambda *_: masks)
+    arrays = score(context, Task("score", 0, 0))
+    empty = REASONS.index("the mask is empty")
+    assert (arrays["reason"][2][..., needs_mask()] == empty).all()
+    assert (arrays["reason"][[0, 1, 3]] != empty).all()
+    assert (np.isnan(arrays["score"]) == (arrays["reason"] > 0)).all()
+
+
+def test_a_map_without_contrast_is_a_reason(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    maps = stages._stored_maps(context, range(4), 0)
+    maps[1, 2] = 0
+    monkeypatch.setattr(stages, "_stored_maps", lambda *_: maps)
+    arrays = score(context, Task("score", 0, 0))
+    nothing = REASONS.index("the map has nothing to compare")
+    column = list(METRICS).index("pearson")
+    assert arrays["reason"][1, 2, 0, column] == nothing
+    assert np.isnan(arrays["score"][1, 2, 0, column])
+    others = np.ones(maps.shape[:2], bool)
+    others[1, 2] = False
+    assert (arrays["reason"][:, :, 0][others] == 0).all()
+
+
+def test_the_attributor_knows_what_its_entry_needs(context: Context) -> None:
+    encoder = context.spec.model.model_copy(update={"encoder": "relu1"})
+    spec = context.spec.model_copy(update={"model": encoder})
+    model = Model(context.model.network, (0.5,), (0.25,))
+    known = replace(context, spec=spec, model=model)
+    assert known.attributor("srd").keywords == {"encoder": "relu1"}  # type: ignore[attr-defined]
+    assert known.attributor("saliency").keywords == {}  # type: ignore[attr-defined]
+    baseline = known.attributor("integrated_gradients").keywords["baseline"]  # type: ignore[attr-defined]
+    assert torch.equal(baseline, torch.full((1, 1, 1), -2.0))

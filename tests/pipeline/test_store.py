@@ -1,0 +1,332 @@
+"""Laws of the store: it appears whole, a task's region is replaced whole, and its receipt comes last."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+from small_audits import Finished, tree
+
+from pipeline import store as store_module
+from pipeline.conditions import conditions
+from pipeline.plan import Plan, Task
+from pipeline.schema import PREPARED, STAGES, VARIABLES
+from pipeline.spec import parse_spec
+from pipeline.store import (
+    Arrays,
+    Store,
+    attributes,
+    create,
+    open_results,
+    plan_attribute,
+    plan_of,
+    progress,
+    remove_litter,
+)
+from srd.errors import StoreError
+
+SIZES = {
+    "image": 5, "perturbation": 2, "method": 2, "metric": 3, "reference": 3, "similarity": 2,
+    "class": 4, "channel": 3, "y": 6, "x": 6,
+}  # fmt: skip
+PLAN = Plan(SIZES, tile=2, has_masks=True)
+SPEC = parse_spec(
+    {
+        "model": {"spec": "demo:vgg"},
+        "data": {"path": "demo:shapes"},
+        "explain": {"methods": ["srd", "random"]},
+        "perturbation": [{"name": "pgd", "strengths": ["8/255"]}],
+    },
+    "spec",
+)
+COORDINATES = {"image": [f"a/{n}.png" for n in range(5)], "method": ["srd", "random"]}
+
+
+def prepared() -> Arrays:
+    return {name: np.arange(5) for name in PREPARED}
+
+
+def make(path: Path, plan: Plan = PLAN) -> Store:
+    facts = {"fingerprint": "f", "plan": plan_attribute(plan)}
+    create(path, plan, conditions(SPEC), COORDINATES, prepared(), facts)
+    return Store(path, plan)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / store_module.NAME
+
+
+@pytest.fixture
+def made(path: Path) -> Store:
+    return make(path)
+
+
+def arrays(task: Task, seed: int = 0) -> dict[str, np.ndarray[Any, Any]]:
+    """What a task might write."""
+    random, made = np.random.default_rng([seed, task.tile, task.column]), {}
+    for variable in PLAN.variables(task):
+        region = PLAN.region(task, variable)
+        shape = [len(range(*part.indices(SIZES[dim]))) for part, dim in zip(region, variable.dims, strict=True)]
+        made[variable.name] = (random.normal(size=shape) * 9).astype(variable.dtype)
+    return made
+
+
+def shard_file(path: Path, task: Task, name: str) -> Path:
+    variable = VARIABLES[name]
+    region, shard = PLAN.region(task, variable), variable.shard(SIZES, PLAN.tile)
+    position = [(part.start or 0) // size for part, size in zip(region, shard, strict=True)]
+    return path.joinpath(name, "c", *map(str, position))
+
+
+def test_a_store_is_whole_before_any_task(path: Path, made: Store) -> None:
+    group = zarr.open_group(path, mode="r")
+    assert set(VARIABLES) <= set(group.array_keys())
+    for variable in VARIABLES.values():
+        array = group[variable.name]
+        assert isinstance(array, zarr.Array)
+        assert array.shape == tuple(SIZES[dim] for dim in variable.dims)
+        assert array.dtype == variable.dtype
+        assert (array.shards or array.chunks) == variable.shard(SIZES, PLAN.tile)
+        assert array.metadata.dimension_names == variable.dims  # type: ignore[union-attr]
+    for name in PREPARED:
+        assert (made.read(name) == np.arange(5)).all()
+    assert np.isnan(made.read("score")).all()
+
+
+def test_there_is_no_mask_where_the_data_have_none(path: Path) -> None:
+    make(path, replace(PLAN, has_masks=False))
+    assert "mask" not in zarr.open_group(path, mode="r")
+
+
+def test_a_store_that_could_not_be_made_does_not_appear(path: Path) -> None:
+    with pytest.raises(KeyError, match="label"):
+        create(path, PLAN, conditions(SPEC), COORDINATES, {}, {"plan": plan_attribute(PLAN)})
+    assert not path.exists()
+
+
+def test_nothing_of_a_store_shows_before_it_is_whole(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+    original = store_module._create_variable
+
+    def watching(*args: Any) -> None:
+        seen.append(path.exists())
+        original(*args)
+
+    monkeypatch.setattr(store_module, "_create_variable", watching)
+    make(path)
+    assert seen == [False] * len(VARIABLES)
+    assert path.exists()
+
+
+def test_the_loser_of_a_race_leaves_the_winners_store(path: Path, made: Store) -> None:
+    made.write(Task("perturb", 0, 0), arrays(Task("perturb", 0, 0)))
+    before = tree(path.parent)
+    make(path)
+    assert tree(path.parent) == before
+
+
+def test_a_draft_of_a_killed_process_is_in_nobodys_way(path: Path) -> None:
+    draft = path.with_name(f"{path.name}.draft-1")
+    make(draft)
+    make(path)
+    assert draft.exists()
+    remove_litter(path)
+    assert not draft.exists()
+    assert path.exists()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_what_is_written_is_read_and_nothing_else_changes(made: Store, stage: str) -> None:
+    tasks = [task for task in PLAN.all_tasks() if task.stage == stage]
+    for task in tasks:
+        made.write(task, arrays(task))
+    for task in tasks:
+        for name, values in arrays(task).items():
+            read = made.read(name, *PLAN.region(task, VARIABLES[name]))
+            assert read.tobytes() == values.tobytes()
+            assert read.dtype == values.dtype
+
+
+def test_the_receipt_holds_the_digest_and_nothing_of_time_or_place(path: Path, made: Store) -> None:
+    task = Task("attribute", 1, 1)
+    digest = made.write(task, arrays(task))
+    assert json.loads((path / "_ledger" / task.key).read_text()) == {"sha256": digest}
+    assert made.is_done(task)
+    assert not made.is_done(Task("attribute", 1, 0))
+    assert made.write(task, arrays(task)) == digest
+    assert made.write(task, arrays(task, seed=1)) != digest
+
+
+def test_the_receipt_comes_last(made: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = Task("score", 0, 0)
+    written: list[tuple[str, bool]] = []
+    original = store_module._write
+
+    def watching(array: Any, region: Any, values: Any) -> None:
+        written.append((array.path, made.is_done(task)))
+        original(array, region, values)
+
+    monkeypatch.setattr(store_module, "_write", watching)
+    made.write(task, arrays(task))
+    assert written == [(variable.name, False) for variable in PLAN.variables(task)]
+    assert made.is_done(task)
+
+
+@pytest.mark.parametrize("failing", range(3))
+def test_a_write_that_fails_leaves_no_receipt(made: Store, monkeypatch: pytest.MonkeyPatch, failing: int) -> None:
+    task = Task("score", 0, 0)
+    turns: Iterator[int] = iter(range(99))
+    original = store_module._write
+
+    def full(*args: Any) -> None:
+        if next(turns) == failing:
+            raise OSError(28, "No space left on device")
+        original(*args)
+
+    monkeypatch.setattr(store_module, "_write", full)
+    with pytest.raises(OSError, match="No space left"):
+        made.write(task, arrays(task))
+    assert not made.is_done(task)
+    made.write(task, arrays(task))
+    assert made.is_done(task)
+
+
+def test_missing_are_the_tasks_without_a_receipt(made: Store) -> None:
+    tasks = list(PLAN.tasks("perturb"))
+    made.write(tasks[1], arrays(tasks[1]))
+    made.write(tasks[4], arrays(tasks[4]))
+    assert made.missing(tasks) == [task for task in tasks if task not in (tasks[1], tasks[4])]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_result_without_a_single_number_leaves_its_objects_and_receipt(path: Path, made: Store, stage: str) -> None:
+    task = Task(stage, 0, 1)
+    empty = {
+        name: np.full_like(values, np.nan if values.dtype.kind == "f" else 0) for name, values in arrays(task).items()
+    }
+    made.write(task, empty)
+    assert made.is_done(task)
+    assert all(shard_file(path, task, name).stat().st_size for name in empty)
+
+
+@pytest.mark.parametrize("task", [Task("attribute", 0, 1), Task("attribute", 2, 0)], ids=["whole tile", "last tile"])
+@pytest.mark.parametrize("damage", [b"", b"\0", "half", "all but a byte", "flipped"])
+def test_a_damaged_shard_is_replaced(path: Path, made: Store, task: Task, damage: bytes | str) -> None:
+    made.write(task, arrays(task, seed=1))
+    for name in arrays(task):
+        file = shard_file(path, task, name)
+        content = file.read_bytes()
+        cut = {"half": content[: len(content) // 2], "all but a byte": content[:-1], "flipped": content[::-1]}
+        file.write_bytes(damage if isinstance(damage, bytes) else cut[damage])
+    made.write(task, arrays(task))
+    for name, values in arrays(task).items():
+        assert made.read(name, *PLAN.region(task, VARIABLES[name])).tobytes() == values.tobytes()
+
+
+def test_a_repaired_store_is_the_store_that_was_never_damaged(path: Path, made: Store, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    undisturbed = make(other)
+    for task in PLAN.all_tasks():
+        undisturbed.write(task, arrays(task))
+        made.write(task, arrays(task))
+    task = Task("attribute", 1, 0)
+    shard_file(path, task, "attribution").write_bytes(b"")
+    made.write(task, arrays(task))
+    assert tree(path) == tree(other)
+
+
+def test_two_writers_of_one_region_end_in_the_same_bytes(path: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "alone"
+    task = Task("attribute", 0, 0)
+    make(alone).write(task, arrays(task))
+    make(path)
+    writers = [Thread(target=Store(path, PLAN).write, args=(task, arrays(task))) for _ in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert tree(path) == tree(alone)
+
+
+def test_the_order_of_tasks_leaves_no_trace(path: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    one, reverse, tasks = make(path), make(other), list(PLAN.all_tasks())
+    for task in tasks:
+        one.write(task, arrays(task))
+    for task in reversed(tasks):
+        reverse.write(task, arrays(task))
+    assert tree(path) == tree(other)
+
+
+def test_results_have_named_dimensions_and_coordinates(finished: Finished) -> None:
+    dataset = open_results(finished.job.path)
+    context = finished.context
+    for name, variable in VARIABLES.items():
+        assert dataset[name].dims == variable.dims
+    assert dataset["image"].values.tolist() == list(context.data.ids)
+    assert dataset["class"].values.tolist() == ["Red", "Green", "Blue"]
+    assert dataset["method"].values.tolist() == ["srd", "saliency", "random"]
+    assert dataset["method_title"].sel({"method": "srd"}).item() == "SRD"
+    assert dataset["perturbation"].values.tolist() == [condition.id for condition in context.conditions]
+    selected = dataset.sel(perturbation="manipulate:srd@8/255")
+    assert selected["perturbation_name"].item() == "manipulate"
+    assert selected["perturbation_strength"].item() == 8 / 255
+    assert selected["perturbation_norm"].item() == "L-inf"
+    assert selected["perturbation_against"].item() == "srd"
+    assert set(dataset["score"].coords) >= {"image", "perturbation", "method", "metric", "perturbation_family"}
+
+
+def test_results_are_read_when_they_are_used(finished: Finished) -> None:
+    dataset = open_results(finished.job.path)
+    assert not dataset["attribution"].variable._in_memory
+    one = dataset["input"].isel(image=1, perturbation=0).values
+    assert one.tobytes() == finished.context.store.read("input", 1, 0).tobytes()
+
+
+def test_progress_counts_done_and_planned(path: Path, made: Store) -> None:
+    made.write(Task("perturb", 0, 0), arrays(Task("perturb", 0, 0)))
+    assert progress(path) == {"perturb": (1, 6), "attribute": (0, 6), "score": (0, 6)}
+
+
+def test_the_plan_survives_the_store(path: Path, made: Store) -> None:
+    assert plan_of(attributes(path)) == PLAN
+
+
+def test_a_folder_without_a_store_says_how_to_start_one(tmp_path: Path) -> None:
+    for read in (attributes, progress, open_results):
+        with pytest.raises(StoreError, match="no run here; start one with `srd-audit run SPEC`"):
+            read(tmp_path / "nowhere")
+
+
+def test_another_zarr_group_is_no_audit(tmp_path: Path) -> None:
+    zarr.create_group(tmp_path / "group")
+    for read in (attributes, progress, open_results):
+        with pytest.raises(StoreError, match="is not the store of an audit"):
+            read(tmp_path / "group")
+
+
+def test_litter_is_removed_and_nothing_else(path: Path, made: Store) -> None:
+    task = Task("perturb", 0, 0)
+    made.write(task, arrays(task))
+    before = tree(path)
+    (shard_file(path, task, "input").parent / "0.4f2a.partial").write_bytes(b"half")
+    remove_litter(path)
+    assert tree(path) == before
+
+
+def test_every_digest_is_of_the_values_in_the_store(finished: Finished) -> None:
+    context = finished.context
+    for task in context.plan.all_tasks():
+        digest = sha256()
+        for variable in sorted(context.plan.variables(task), key=lambda variable: variable.name):
+            values = np.ascontiguousarray(context.store.read(variable.name, *context.plan.region(task, variable)))
+            digest.update(f"{variable.name} {values.dtype.str} {values.shape}".encode() + values.tobytes())
+        stored = json.loads((finished.job.path / "_ledger" / task.key).read_text())
+        assert stored == {"sha256": digest.hexdigest()}

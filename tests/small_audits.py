@@ -1,0 +1,173 @@
+"""Audits that take a second: pictures of three colours in a folder, a network that sees colour, a spec, and runs."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import colour_network
+import numpy as np
+import torch
+from colour_network import COLOURS
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.executors import Executor, Outcome, serially
+from pipeline.preparation import Job, Subject, context_of, load
+from pipeline.run import run, store_path
+from pipeline.spec import load_spec
+from pipeline.stages import Context
+from pipeline.store import Arrays
+
+SIZE = 16
+PER_CLASS = 2
+
+SPEC = """
+[model]
+spec = "network.py:build"
+weights = "weights.pt"
+classes = "classes.json"
+
+[data]
+path = "images"
+masks = "masks"
+
+[explain]
+methods = ["srd", "saliency", "random"]
+
+[[perturbation]]
+name = "gaussian_noise"
+strengths = [0.1]
+
+[[perturbation]]
+name = "pgd"
+strengths = ["8/255"]
+options.steps = 2
+
+[[perturbation]]
+name = "manipulate"
+strengths = ["8/255"]
+against = ["srd"]
+options.steps = 2
+
+[run]
+tile = 4
+seed = 1
+"""
+"""Two tiles, the second of which is half full: 8 tasks of perturb, 6 of attribute, 6 of score."""
+
+TASKS = {"perturb": 8, "attribute": 6, "score": 6}
+
+
+@dataclass
+class Watch:
+    """Remembers what an observer is told."""
+
+    attributes: dict[str, Any] = field(default_factory=dict)
+    stages: list[tuple[str, int, int]] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def prepared(self, attributes: dict[str, Any]) -> None:
+        self.attributes = attributes
+
+    def stage(self, name: str, done: int, total: int) -> None:
+        self.stages.append((name, done, total))
+
+    def task(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that has ended."""
+
+    spec: Path
+    job: Job
+    watch: Watch
+
+    @property
+    def context(self) -> Context:
+        return context_of(self.job)
+
+
+def write_audit(folder: Path) -> Path:
+    """Pictures, masks, network, weights and spec in `folder`; returns the spec's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for index, colour in enumerate(COLOURS):
+        for number in range(PER_CLASS):
+            write_picture(folder, index, f"{colour}/{number}.png")
+    shutil.copyfile(colour_network.__file__, folder / "network.py")
+    torch.save(colour_network.build().state_dict(), folder / "weights.pt")
+    (folder / "classes.json").write_text(json.dumps([[colour, colour.title()] for colour in COLOURS]))
+    spec = folder / "small.toml"
+    spec.write_text(SPEC)
+    return spec
+
+
+def write_picture(folder: Path, colour: int, name: str, size: int = SIZE) -> None:
+    """A noisy picture with a square of the colour, and its mask."""
+    random = np.random.default_rng([colour, *name.encode()])
+    pixels = random.integers(20, 120, (size, size, 3))
+    top, left = random.integers(1, size // 2, 2)
+    mask = np.zeros((size, size), bool)
+    mask[top : top + size // 2, left : left + size // 2] = True
+    pixels[mask, colour] += 120
+    for file, values in (("images", pixels), ("masks", mask * 255)):
+        write_png(folder / file / name, values)
+
+
+def write_png(path: Path, values: NDArray[Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(values.astype(np.uint8)).save(path)
+
+
+def edit(file: Path, old: str, new: str) -> Path:
+    """Replaces the only `old` in a text file."""
+    text = file.read_text()
+    assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
+    file.write_text(text.replace(old, new))
+    return file
+
+
+def job_of(spec: Path, folder: Path) -> Job:
+    return Job(load_spec(spec), spec.parent, store_path(folder))
+
+
+def subject_of(spec: Path) -> Subject:
+    return load(job_of(spec, spec.parent))
+
+
+def finish(spec: Path, folder: Path, executor: Executor = serially) -> Finished:
+    """Runs the audit to its end."""
+    job, watch = job_of(spec, folder), Watch()
+    run(job, executor, watch)
+    return Finished(spec, job, watch)
+
+
+def finish_as_leader(spec: Path, folder: Path) -> None:
+    """As `finish`, at the head of a process group that can be killed whole."""
+    os.setsid()
+    finish(spec, folder)
+
+
+def tree(folder: Path) -> dict[str, str]:
+    """Digest of every file under `folder`, by relative path."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(file.relative_to(folder)): sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def receipts(store: Path) -> set[str]:
+    return {path.name for path in (store / "_ledger").iterdir()} - {"zarr.json"}
+
+
+def same(one: Arrays, other: Arrays) -> bool:
+    """Whether two tasks made the same bytes."""
+    return _bytes(one) == _bytes(other)
+
+
+def _bytes(arrays: Mapping[str, NDArray[Any]]) -> dict[str, tuple[Any, ...]]:
+    return {name: (values.dtype.str, values.shape, values.tobytes()) for name, values in arrays.items()}

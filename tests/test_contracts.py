@@ -1,0 +1,336 @@
+"""Laws that hold for every entry of the registries, so that a new entry is tested by being named."""
+
+import inspect
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from toys import (
+    classes,
+    demo_model,
+    demo_network,
+    demo_samples,
+    generators,
+    left_as_found,
+    normal,
+    relative_error,
+    rows,
+    small,
+    uniform,
+)
+
+from attacks.registry import PERTURBATIONS, PerturbationEntry
+from attacks.types import Images, Model, Samples
+from srd.baselines.gradients import saliency
+from srd.entries import Entry
+from srd.registry import ATTRIBUTORS, METRICS, AttributorEntry, MetricEntry
+from srd.surrogates import softplus
+from srd.types import Attributor, Maps, Scores
+
+N = 3
+EPSILON = 8 / 255
+
+every_attributor = pytest.mark.parametrize("entry", ATTRIBUTORS.values(), ids=ATTRIBUTORS)
+every_metric = pytest.mark.parametrize("entry", METRICS.values(), ids=METRICS)
+every_perturbation = pytest.mark.parametrize("entry", PERTURBATIONS.values(), ids=PERTURBATIONS)
+every_entry = pytest.mark.parametrize(
+    "entry", [*ATTRIBUTORS.values(), *METRICS.values(), *PERTURBATIONS.values()], ids=lambda entry: entry.name
+)
+
+
+def keyword_only(entry: Entry) -> dict[str, inspect.Parameter]:
+    parameters = inspect.signature(entry.load()).parameters
+    return {name: p for name, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+# Facts.
+
+
+@pytest.mark.parametrize("registry", [ATTRIBUTORS, METRICS, PERTURBATIONS])
+def test_a_registry_is_read_only_and_keyed_by_name(registry: Any) -> None:
+    assert [entry.name for entry in registry.values()] == list(registry)
+    with pytest.raises(TypeError):
+        registry["new"] = None
+
+
+@every_entry
+def test_options_are_the_keywords_that_a_spec_may_set(entry: Entry) -> None:
+    others = {"create_graph", "attributor"} | getattr(entry, "needs", frozenset())
+    parameters = keyword_only(entry)
+    assert set(entry.options) == set(parameters) - others
+    for name, kind in entry.options.items():
+        assert type(parameters[name].default) is kind
+
+
+@every_attributor
+def test_needs_are_keywords(entry: AttributorEntry) -> None:
+    assert entry.needs <= keyword_only(entry).keys()
+
+
+@every_perturbation
+def test_an_attack_on_an_explanation_and_no_other_takes_an_attributor(entry: PerturbationEntry) -> None:
+    assert ("attributor" in keyword_only(entry)) is entry.attacks_attributor
+    assert entry.attacks_attributor is (entry.family == "attack on the explanation")
+    assert (entry.norm is None) is (entry.strength != "epsilon")
+
+
+@every_entry
+def test_every_entry_says_what_it_is(entry: Entry) -> None:
+    assert entry.load().__doc__
+    assert entry.title
+
+
+@pytest.mark.parametrize("module", ["srd.registry", "attacks.registry", "reports.cli"])
+def test_names_are_known_without_torch(module: str) -> None:
+    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# Attributors.
+
+
+def inputs(dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
+    return normal(N, 3, 6, 9, dtype=dtype), classes(N)
+
+
+@every_attributor
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_maps_have_the_size_type_and_device_of_the_inputs(entry: AttributorEntry, dtype: torch.dtype) -> None:
+    x, target = inputs(dtype)
+    maps = entry(small().to(dtype), x, target, generators(N))
+    assert maps.shape == (N, 6, 9)
+    assert maps.dtype == dtype
+    assert maps.device == x.device
+    assert not maps.requires_grad
+    assert bool(maps.isfinite().all())
+
+
+@every_attributor
+def test_an_attributor_leaves_everything_as_found(entry: AttributorEntry) -> None:
+    (x, target), network = inputs(), small().train()
+    network.branch.eval()
+    network.head.requires_grad_(False)
+    with left_as_found(network, x, target):
+        entry(network, x, target, generators(N))
+        entry(network, x.clone().requires_grad_(), target, generators(N), create_graph=True)
+
+
+AMBIENT: dict[str, Callable[[], AbstractContextManager[object]]] = {
+    "no_grad": torch.no_grad,
+    "inference_mode": torch.inference_mode,
+    "autocast": partial(torch.autocast, "cpu", torch.bfloat16),
+}
+
+
+@every_attributor
+@pytest.mark.parametrize("ambient", AMBIENT.values(), ids=AMBIENT)
+def test_ambient_state_does_not_change_a_map(
+    entry: AttributorEntry, ambient: Callable[[], AbstractContextManager[object]]
+) -> None:
+    x, target = inputs(torch.float32)
+    network = small().float()
+    expected = entry(network, x, target, generators(N))
+    with ambient():
+        result = entry(network, x.clone(), target.clone(), generators(N))
+    assert torch.equal(result, expected)
+
+
+@every_attributor
+def test_a_row_does_not_depend_on_its_batch(entry: AttributorEntry) -> None:
+    (x, target), network = inputs(), small()
+    together = entry(network, x, target, generators(N))
+    alone = [entry(network, x[k : k + 1], target[k : k + 1], generators(N)[k : k + 1]) for k in range(N)]
+    assert relative_error(torch.cat(alone), together) <= 1e-12
+
+
+@every_attributor
+def test_equal_streams_give_equal_maps_and_others_only_where_it_is_stochastic(entry: AttributorEntry) -> None:
+    (x, target), network = inputs(), small()
+    maps = [entry(network, x, target, generators(N, seed)) for seed in (0, 0, 1)]
+    assert torch.equal(maps[0], maps[1])
+    assert torch.equal(maps[0], maps[2]) is not entry.stochastic
+    if not entry.stochastic:
+        assert torch.equal(maps[0], entry(network, x, target))
+
+
+@every_attributor
+def test_a_map_is_signed_where_it_is_said_to_be(entry: AttributorEntry) -> None:
+    maps = entry(demo_network("vgg"), demo_model("vgg").normalise(demo_samples(N).images), classes(N), generators(N))
+    assert bool((maps > 0).any())
+    assert bool((maps < 0).any()) is entry.signed
+
+
+@every_attributor
+def test_a_map_depends_on_network_and_class_where_it_uses_the_network(entry: AttributorEntry) -> None:
+    x = demo_model("vgg").normalise(demo_samples(N).images)
+    maps, other_class = (
+        entry(demo_network("vgg"), x, target, generators(N)) for target in (classes(N), classes(N) + 1)
+    )
+    other_network = entry(demo_network("resnet"), x, classes(N), generators(N))
+    assert torch.equal(maps, other_class) is not entry.uses_network
+    assert torch.equal(maps, other_network) is not entry.uses_network
+
+
+@every_attributor
+def test_a_differentiable_method_gives_its_maps_a_graph_to_the_inputs(entry: AttributorEntry) -> None:
+    x, target = inputs()
+    x.requires_grad_()
+    if not entry.differentiable:
+        assert not entry(small(), x, target, generators(N)).requires_grad
+        return
+    with softplus(3.0):
+        maps = entry(small(), x, target, generators(N), create_graph=True)
+    (gradient,) = torch.autograd.grad(maps.square().sum(), x)
+    assert bool(gradient.isfinite().all())
+    speaks = maps.detach().flatten(1).any(1)
+    assert bool(speaks.any())
+    assert torch.equal(gradient.flatten(1).any(1), speaks)
+
+
+@every_attributor
+def test_asking_for_a_graph_does_not_change_a_map(entry: AttributorEntry) -> None:
+    x, target = inputs()
+    expected = entry(small(), x, target, generators(N))
+    result = entry(small(), x.requires_grad_(), target, generators(N), create_graph=True)
+    assert relative_error(result.detach(), expected) <= 1e-12
+
+
+# Metrics.
+
+MAPS = 0.5 * normal(4, 14, 15) + normal(4, 14, 15, seed=1)
+OTHERS = normal(4, 14, 15)
+MASKS = normal(4, 14, 15, seed=2) > 0.5
+
+
+def scores(entry: MetricEntry, maps: Maps, which: slice = slice(None)) -> Scores:
+    given = {"two maps": (OTHERS.to(maps.dtype)[which],), "map and mask": (MASKS[which],), "map": ()}
+    result: Scores = entry(maps[which], *given[entry.of])
+    return result
+
+
+@every_metric
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_metric_gives_one_score_a_row_within_its_bounds(entry: MetricEntry, dtype: torch.dtype) -> None:
+    result = scores(entry, MAPS.to(dtype))
+    low, high = entry.bounds
+    assert result.shape == (4,)
+    assert result.dtype == dtype
+    assert low <= float(result.min()) <= float(result.max()) <= high
+
+
+@every_metric
+def test_a_metric_scores_every_row_alone_and_leaves_the_maps(entry: MetricEntry) -> None:
+    maps = MAPS.clone()
+    together = scores(entry, maps)
+    alone = torch.cat([scores(entry, maps, slice(k, k + 1)) for k in range(4)])
+    torch.testing.assert_close(alone, together)
+    assert torch.equal(maps, MAPS)
+
+
+@every_metric
+def test_a_metric_knows_no_scale(entry: MetricEntry) -> None:
+    torch.testing.assert_close(scores(entry, 1e-6 * MAPS), scores(entry, MAPS))
+
+
+@pytest.mark.parametrize("entry", [entry for entry in METRICS.values() if entry.of == "two maps"], ids=lambda e: e.name)
+def test_a_similarity_is_symmetric_and_greatest_of_a_map_with_itself(entry: MetricEntry) -> None:
+    torch.testing.assert_close(entry(MAPS, OTHERS), entry(OTHERS, MAPS))
+    torch.testing.assert_close(entry(MAPS, MAPS), torch.ones(4, dtype=torch.float64))
+    assert bool((entry(MAPS, OTHERS) < 1).all())
+    assert entry.better == "higher"
+    assert entry.bounds[1] == 1
+
+
+@every_metric
+def test_a_zero_map_has_no_score_unless_position_breaks_its_ties(entry: MetricEntry) -> None:
+    result = scores(entry, torch.zeros_like(MAPS))
+    assert bool(result.isnan().all()) is (entry.name != "top_k_intersection")
+
+
+# Perturbations.
+
+
+def perturbed(
+    entry: PerturbationEntry, model: Model, samples: Samples, strength: float = EPSILON, seed: int = 0
+) -> Images:
+    options: dict[str, Any] = {"attributor": _attacked} if entry.attacks_attributor else {}
+    if "steps" in entry.options:
+        options["steps"] = 3
+    result: Images = entry(model, samples, strength, generators(len(samples.images), seed), **options)
+    return result
+
+
+_attacked: Attributor = saliency
+
+
+@every_perturbation
+@pytest.mark.parametrize("strength", [EPSILON, 64 / 255])
+def test_perturbed_images_are_images_within_their_strength(entry: PerturbationEntry, strength: float) -> None:
+    samples = demo_samples(N)
+    images = perturbed(entry, demo_model("vgg"), samples, strength)
+    assert images.shape == samples.images.shape
+    assert images.dtype == samples.images.dtype
+    assert not images.requires_grad
+    assert 0 <= float(images.min()) <= float(images.max()) <= 1
+    moved = float((images - samples.images).abs().max())
+    assert moved > strength / 2
+    if entry.norm == "L-inf":
+        assert moved <= strength + 1e-6
+
+
+@every_perturbation
+def test_a_perturbation_keeps_double_precision(entry: PerturbationEntry) -> None:
+    model = Model(small(), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)).double().eval()
+    samples = Samples(uniform(N, 3, 12, 13), classes(N), classes(N), uniform(N, 3, 12, 13, seed=1), classes(N))
+    assert perturbed(entry, model, samples).dtype == torch.float64
+
+
+@every_perturbation
+def test_a_perturbation_leaves_everything_as_found(entry: PerturbationEntry) -> None:
+    model = Model(small().float(), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)).train()
+    model.network.get_submodule("branch").eval()
+    samples = demo_samples(N)
+    samples = Samples(samples.images, classes(N), classes(N), samples.target_images, classes(N))
+    tensors = (samples.images, samples.label, samples.target, samples.target_images, samples.target_images_target)
+    with left_as_found(model, *tensors):
+        in_training = perturbed(entry, model, samples)
+    with torch.no_grad(), left_as_found(model, *tensors):
+        assert torch.equal(perturbed(entry, model, samples), in_training)
+    assert torch.equal(perturbed(entry, model.eval(), samples), in_training)
+
+
+@every_perturbation
+def test_equal_streams_give_equal_images(entry: PerturbationEntry) -> None:
+    model, samples = demo_model("vgg"), demo_samples(N)
+    first, again, other = (perturbed(entry, model, samples, seed=seed) for seed in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert torch.equal(first, other) is (entry.name in {"fgsm", "manipulate"})
+
+
+@every_perturbation
+def test_strength_zero_changes_nothing(entry: PerturbationEntry) -> None:
+    samples = demo_samples(N)
+    assert torch.equal(perturbed(entry, demo_model("vgg"), samples, 0.0), samples.images)
+
+
+@pytest.mark.parametrize(
+    "entry", [e for e in PERTURBATIONS.values() if e.family == "noise"], ids=lambda entry: entry.name
+)
+def test_noise_on_a_row_does_not_depend_on_its_tile(entry: PerturbationEntry) -> None:
+    model, samples = demo_model("vgg"), demo_samples(N)
+    together = perturbed(entry, model, samples)
+    alone = [entry(model, rows(samples, [k]), EPSILON, generators(N)[k : k + 1]) for k in range(N)]
+    assert torch.equal(torch.cat(alone), together)
+
+
+@every_perturbation
+def test_access_is_white_box_where_the_network_matters(entry: PerturbationEntry) -> None:
+    samples = demo_samples(N)
+    same = torch.equal(perturbed(entry, demo_model("vgg"), samples), perturbed(entry, demo_model("resnet"), samples))
+    assert same is (entry.access == "none")

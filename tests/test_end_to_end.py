@@ -1,0 +1,229 @@
+"""The command line from spec to report, as a user runs it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_audits import SPEC, TASKS, edit, receipts, tree, write_audit
+
+import pipeline.run as running
+from pipeline.plan import Task
+from pipeline.spec import load_spec
+from pipeline.stages import STAGE_FUNCTIONS, Context
+from pipeline.store import Arrays, progress
+from reports.cli import main
+
+HEAVY = ("torch", "dask", "distributed", "matplotlib", "seaborn")
+MAIN = "from reports.cli import main; main()"
+PATIENCE = 120  # seconds
+
+Command = Callable[..., "Ended"]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def words(self) -> str:
+        return " ".join(self.out.replace("│", " ").split())
+
+
+@pytest.fixture
+def srd_audit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
+    """Runs the command line in this process, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["srd-audit", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return Ended(int(ended.value.code or 0), captured.out, captured.err)
+
+    return command
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    return write_audit(tmp_path / "audit")
+
+
+def test_a_run_writes_store_result_summary_and_report(srd_audit: Command, spec: Path, tmp_path: Path) -> None:
+    ended = srd_audit("run", spec)
+    assert ended.code == 0, ended.err
+    assert ended.out == "runs/small/report/index.html\n"
+    assert "100.0% of 6 clean images are classified as labelled" in ended.err
+    folder = tmp_path / "runs" / "small"
+    assert {"audit.toml", "audit.zarr", "audit.json", "summary.md", "report"} == {
+        path.name for path in folder.iterdir()
+    }
+    assert (folder / "audit.toml").read_text() == spec.read_text()
+    assert (folder / "report" / "index.html").stat().st_size
+    assert (folder / "audit.json").stat().st_size
+    assert (folder / "summary.md").stat().st_size
+    before = tree(folder)
+
+    again = srd_audit("run", spec)
+    assert (again.code, again.out) == (0, ended.out)
+    for stage, n in TASKS.items():
+        assert f"{stage}: nothing to do, all {n} tasks are done" in again.err
+    assert tree(folder) == before
+
+    rendered = srd_audit("report", spec)
+    assert (rendered.code, rendered.out, rendered.err) == (0, ended.out, "")
+    assert tree(folder) == before
+
+    status = srd_audit("status", folder)
+    assert status.code == 0
+    assert all(f"{stage} {n} {n} 0" in status.words for stage, n in TASKS.items())
+
+
+def test_stages_one_after_the_other_end_as_all_at_once(srd_audit: Command, spec: Path, tmp_path: Path) -> None:
+    for stage in ("perturb", "attribute"):
+        ended = srd_audit("run", spec, "--out", tmp_path / "steps", "--stage", stage)
+        assert (ended.code, ended.out) == (0, "")
+    status = srd_audit("status", tmp_path / "steps")
+    assert status.code == 4
+    assert "perturb 8 8 0" in status.words
+    assert "attribute 6 6 0" in status.words
+    assert "score 0 6 6" in status.words
+    ended = srd_audit("run", spec, "--out", tmp_path / "steps")
+    assert (ended.code, ended.out.strip()) == (0, str(tmp_path / "steps" / "report" / "index.html"))
+    assert "perturb: nothing to do" in ended.err
+    assert srd_audit("run", spec, "--out", tmp_path / "once").code == 0
+    assert tree(tmp_path / "steps") == tree(tmp_path / "once")
+
+
+def test_a_failing_task_ends_with_exit_code_4_and_the_next_run_completes(
+    srd_audit: Command, spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(context: Context, task: Task) -> Arrays:
+        if task.column == 1:
+            raise FloatingPointError("on purpose")
+        return STAGE_FUNCTIONS["attribute"](context, task)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(running, "STAGE_FUNCTIONS", {**STAGE_FUNCTIONS, "attribute": failing})
+        ended = srd_audit("run", spec, "--out", "run")
+    assert (ended.code, ended.out) == (4, "")
+    assert (
+        "error 2 of 6 tasks of stage attribute failed, the first: attribute-00000-01 failed: FloatingPoint" in ended.err
+    )
+    assert "Traceback" not in ended.err
+    status = srd_audit("status", "run")
+    assert status.code == 4
+    assert "attribute 4 6 2" in status.words
+    assert srd_audit("run", spec, "--out", "run").code == 0
+    assert srd_audit("status", "run").code == 0
+
+
+def test_a_full_disk_ends_with_exit_code_5_and_one_message(
+    srd_audit: Command, spec: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(context: Context, task: Task) -> Arrays:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(running, "STAGE_FUNCTIONS", {**STAGE_FUNCTIONS, "perturb": full})
+    ended = srd_audit("run", spec, "--out", "run")
+    assert ended.code == 5
+    assert "error [Errno 28] No space left on device" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_spec_may_lie_in_the_folder_of_its_run(srd_audit: Command, spec: Path, tmp_path: Path) -> None:
+    inside = spec.rename(spec.with_name("audit.toml"))
+    for _ in range(2):
+        ended = srd_audit("run", inside, "--out", inside.parent, "--stage", "perturb")
+        assert ended.code == 0, ended.err
+    assert inside.read_text() == SPEC
+
+
+def test_init_writes_a_spec_that_can_be_read(srd_audit: Command, tmp_path: Path) -> None:
+    ended = srd_audit("init", "mine.toml")
+    assert (ended.code, ended.out, ended.err) == (0, "mine.toml\n", "")
+    spec = load_spec(tmp_path / "mine.toml")
+    assert spec.model.spec == "network.py:build"
+    assert srd_audit("init").out == "audit.toml\n"
+
+
+@pytest.mark.parametrize("command", ["methods", "perturbations", "metrics"])
+def test_lists_name_every_entry(srd_audit: Command, command: str) -> None:
+    from attacks.registry import PERTURBATIONS
+    from srd.registry import ATTRIBUTORS, METRICS
+
+    ended = srd_audit(command)
+    entries: dict[str, Any] = {"methods": ATTRIBUTORS, "perturbations": PERTURBATIONS, "metrics": METRICS}
+    assert (ended.code, ended.err) == (0, "")
+    assert all(name in ended.out for name in entries[command])
+
+
+def test_without_a_command_there_is_help(srd_audit: Command) -> None:
+    assert "Usage" in srd_audit("--help").out
+    assert srd_audit("--help").code == 0
+    assert "Usage" in srd_audit().out
+    assert "Traceback" not in srd_audit().err
+
+
+LIGHT = [
+    "--help",
+    "methods",
+    "perturbations",
+    "metrics",
+    "run --help",
+    "init spec.toml",
+    "status run",
+    "run no.toml --stage x",
+]
+
+
+def test_light_commands_import_nothing_heavy(srd_audit: Command, spec: Path, tmp_path: Path) -> None:
+    assert srd_audit("run", spec, "--out", tmp_path / "run", "--stage", "perturb").code == 0
+    for command in LIGHT:
+        code = (
+            f"import sys\nsys.argv = ['srd-audit', *{command.split()!r}]\nfrom reports.cli import main\n"
+            f"try:\n    main()\nexcept SystemExit:\n    print('HEAVY', sorted({{*{HEAVY!r}}} & {{*sys.modules}}))"
+        )
+        ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
+        assert ended.stdout.endswith("HEAVY []\n"), command
+
+
+def started(*arguments: object, folder: Path) -> "subprocess.Popen[str]":
+    """The command in a process group of its own, as a terminal starts it."""
+    command = [sys.executable, "-c", MAIN, *map(str, arguments)]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, cwd=folder, text=True, start_new_session=True, **pipes)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_ctrl_c_ends_with_one_line_and_a_run_that_goes_on(
+    srd_audit: Command, spec: Path, tmp_path: Path, workers: int
+) -> None:
+    edit(spec, "options.steps = 2\n\n[[", "options.steps = 300\n\n[[")  # a task that lasts
+    process = started("run", spec, "--out", "run", "--workers", workers, folder=tmp_path)
+    store, deadline = tmp_path / "run" / "audit.zarr", time.monotonic() + PATIENCE
+    while not (store.exists() and len(receipts(store)) >= 2) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert out == ""
+    *progressed, last = err.splitlines()
+    assert last == "interrupted: the same command continues the run"
+    assert len(progressed) == 2, err  # accuracy, and the bar where it stood
+    assert "Traceback" not in err
+    assert 2 <= progress(store)["perturb"][0] < TASKS["perturb"]
+    assert srd_audit("status", "run").code == 4
+    assert srd_audit("run", spec, "--out", "run", "--stage", "perturb").code == 0
+    assert progress(store)["perturb"] == (TASKS["perturb"], TASKS["perturb"])
