@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from reports.result import Accuracy, AuditResult, Cell, Estimate, Quality, Transfer
-from reports.transfer import CONTROL, EXPLANATION
+from reports.transfer import CONTROL, EXPLANATION, outdone
 from reports.wording import full, listed, number, percent, plural
 from srd.registry import ATTRIBUTORS, METRICS
 
@@ -13,9 +13,9 @@ SMALL_N = 30
 
 
 def summary(result: AuditResult) -> tuple[str, ...]:
-    """Three to five plain sentences, the least complete things first."""
-    sentences = (_unfinished(result), _predictions(result), _manipulated(result), _control(result), _blind(result),
-                 _located(result))  # fmt: skip
+    """A handful of plain sentences, the least complete things first."""
+    sentences = (_unfinished(result), _predictions(result), _manipulated(result), _control(result), _outdone(result),
+                 _blind(result), _located(result))  # fmt: skip
     return tuple(sentence for sentence in sentences if sentence)
 
 
@@ -145,6 +145,18 @@ def _control(result: AuditResult) -> str:
     if not doubtful:
         return f"{sentence}."
     return f"{sentence}; against {listed(doubtful)} that is not shown, so how far their maps can be moved is not known."
+
+
+def _outdone(result: AuditResult) -> str:
+    table = headline(result)
+    found = outdone(table) if table else []
+    cases = [f"{title(cell.evaluating)} {full(cell.similarity)} under the attack on {row.title}" for row, cell in found]
+    if not cases:
+        return ""
+    return (
+        "Attacks aimed at another method move some maps further than the attack on the method itself: "
+        f"{listed(cases)}. The attack on the method is then not its worst case."
+    )
 
 
 def _blind(result: AuditResult) -> str:

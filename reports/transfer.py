@@ -47,6 +47,21 @@ def transfer(
     )
 
 
+def outdone(table: Transfer) -> list[tuple[TransferRow, Cell]]:
+    """Cells in which an attack on another method moves a map further than the attack on the method itself.
+
+    Further: the whole interval of the similarity lies below that of the white-box cell.
+    """
+    attacks = [row for row in table.rows if row.role == "attacked method"]
+    own = {cell.evaluating: cell.similarity for row in attacks for cell in row.cells if cell.white_box}
+    cells = [(row, cell) for row in attacks for cell in row.cells if not cell.white_box and cell.evaluating in own]
+    return [(row, cell) for row, cell in cells if _below(cell.similarity, own[cell.evaluating])]
+
+
+def _below(a: Estimate, b: Estimate) -> bool:
+    return a.high is not None and b.low is not None and a.high < b.low
+
+
 def equal_strength(first: ConditionFacts, strength: float) -> bool:
     """Whether an L-inf radius is the same, however it was written."""
     return bool(np.isclose(first.strength, strength, rtol=1e-6, atol=0))

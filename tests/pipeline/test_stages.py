@@ -1,6 +1,6 @@
 """Laws of the stages: packing is exact but for float16, results are each image's own, reasons are true."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,9 +9,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from small_audits import Finished, same
+from torch import Tensor
 
 from attacks.types import Model
 from pipeline import stages
+from pipeline.data import Data
 from pipeline.plan import Task
 from pipeline.schema import REASONS
 from pipeline.stages import Context, attribute, perturb, score
@@ -98,6 +100,37 @@ def test_noise_of_an_image_does_not_depend_on_its_tile(context: Context) -> None
     for row in range(len(context.data.ids)):
         images = perturb(alone, Task("perturb", row, noise))["input"]
         assert images.tobytes() == context.store.read("input", slice(row, row + 1), slice(noise, noise + 1)).tobytes()
+
+
+class Backwards:
+    """The same images, the last first."""
+
+    def __init__(self, data: Data) -> None:
+        self._data = data
+        self.ids, self.labels, self.classes = data.ids[::-1], data.labels[::-1], data.classes
+        self.has_masks, self.digest, self.description = data.has_masks, data.digest, data.description
+
+    def images(self, rows: Sequence[int]) -> Tensor:
+        return self._data.images([len(self.ids) - 1 - row for row in rows])
+
+    def masks(self, rows: Sequence[int]) -> Tensor:
+        return self._data.masks([len(self.ids) - 1 - row for row in rows])
+
+
+def test_noise_follows_the_image_wherever_it_stands(context: Context) -> None:
+    n = len(context.data.ids)
+    backwards = replace(context, data=Backwards(context.data), plan=replace(context.plan, tile=n))
+    noise = [condition.name for condition in context.conditions].index("gaussian_noise")
+    images = perturb(backwards, Task("perturb", 0, noise))["input"]
+    assert images[::-1].tobytes() == context.store.read("input", slice(None), slice(noise, noise + 1)).tobytes()
+
+
+def test_no_two_random_maps_are_the_same(context: Context) -> None:
+    column = context.spec.explain.methods.index("random")
+    maps = context.store.read("attribution", slice(None), slice(None), column)
+    others = context.store.read("other_class_attribution", slice(None), column)
+    drawn = [one.tobytes() for one in (*maps.reshape(-1, *maps.shape[2:]), *others)]
+    assert len(set(drawn)) == len(drawn) == maps.shape[0] * (maps.shape[1] + 1)
 
 
 @pytest.mark.parametrize("stage", ["perturb", "attribute", "score"])
