@@ -92,6 +92,8 @@ class ImageFolder:
         self._files = _in_turn([_image_files(folder) for folder in folders], n)
         if not self._files:
             raise DataError(f"data.path = {root}: its folders hold no image ({', '.join(sorted(SUFFIXES))})")
+        if n is not None and len(self._files) < n:
+            raise DataError(f"data.n = {n}: {root} holds only {len(self._files)} images; ask for fewer, or leave n out")
         self.ids = tuple(str(file.relative_to(root)) for file in self._files)
         self.labels = tuple(position[file.parent.name] for file in self._files)
         self.classes = tuple(title for _, title in order)

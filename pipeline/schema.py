@@ -125,7 +125,13 @@ WRITES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 STAGES = tuple(WRITES)
 
-REASONS = ("defined", "the data set has no masks", "the mask is empty", "the map has nothing to compare")
+REASONS = (
+    "defined",
+    "the data set has no masks",
+    "the mask is empty",
+    "the map has nothing to compare",
+    "the map is not finite",
+)
 
 REFERENCES: Mapping[str, str] = MappingProxyType(
     {

@@ -103,10 +103,11 @@ def score(context: Context, task: Task) -> Arrays:
         given["map and mask"] = (flat, masks[:, None].expand_as(maps).flatten(0, 1))
     columns = [entry(*given[entry.of]) if entry.of in given else flat.new_full((n * p,), torch.nan)
                for entry in METRICS.values()]  # fmt: skip
-    scores = torch.stack(columns, 1).float().reshape(n, p, 1, -1)
+    broken = _broken(maps)
+    scores = torch.stack(columns, 1).float().reshape(n, p, 1, -1).masked_fill(broken, torch.nan)
     return {
         "score": scores.numpy(),
-        "reason": _reasons(scores, masks),
+        "reason": _reasons(scores, masks, broken),
         "reference_similarity": _references(context, rows, task.column, maps[:, 0]).numpy()[:, None],
     }
 
@@ -161,7 +162,7 @@ def _maps(context: Context, method: str, row: int) -> tuple[Maps, Maps]:
 def _packed(maps: Maps) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
     """Maps as float16 times a power of two, exact but for float16's rounding."""
     largest = maps.abs().amax((-2, -1))
-    exponent = torch.where(largest > 0, torch.frexp(largest).exponent - 1, 0)
+    exponent = torch.where((largest > 0) & largest.isfinite(), torch.frexp(largest).exponent - 1, 0)
     scale = torch.ldexp(torch.ones_like(largest), exponent)
     return (maps / scale[..., None, None]).half().numpy(), scale.float().numpy()
 
@@ -181,11 +182,18 @@ def _masks(context: Context, rows: range) -> Tensor | None:
     return torch.from_numpy(context.store.read("mask", slice(rows.start, rows.stop)))
 
 
-def _reasons(scores: Scores, masks: Tensor | None) -> NDArray[np.uint8]:
+def _broken(maps: Maps) -> Tensor:
+    """Scores of which a map is not finite, their own or the clean one they compare with: (n, p, 1, metric)."""
+    own = ~maps.isfinite().flatten(2).all(2)[:, :, None, None]
+    compares = torch.tensor([entry.of == "two maps" for entry in METRICS.values()])
+    return own | (own[:, :1] & compares)
+
+
+def _reasons(scores: Scores, masks: Tensor | None, broken: Tensor) -> NDArray[np.uint8]:
     """Why a score is NaN, as a position in REASONS."""
-    no_masks, empty_mask, no_contrast = 1, 2, 3
+    no_masks, empty_mask, no_contrast, not_finite = 1, 2, 3, 4
     needs_mask = torch.tensor([entry.of == "map and mask" for entry in METRICS.values()])
-    reasons = scores.isnan() * no_contrast
+    reasons = torch.where(broken, not_finite, scores.isnan() * no_contrast)
     if masks is None:
         reasons[..., needs_mask] = no_masks
     else:

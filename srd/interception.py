@@ -69,6 +69,7 @@ class Interception(TorchFunctionMode):
         self._constants = WeakTensorKeyDictionary()
         self._tracked = WeakTensorKeyDictionary()
         self._parts = WeakTensorKeyDictionary()
+        self._rewritten: dict[int, int] = {}
         self._landmarks = Landmarks()
         self._tracked[inputs] = 0
 
@@ -78,6 +79,7 @@ class Interception(TorchFunctionMode):
         args, kwargs = tree_map(self._current_value, (args, kwargs or {}))
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         self._refuse_hidden(tensors)
+        self._refuse_stale(tensors)
         if not any(tensor in self._tracked for tensor in tensors):
             return self._remember_constants(func(*args, **kwargs))
         self._order += 1
@@ -88,6 +90,7 @@ class Interception(TorchFunctionMode):
         self._track(result, is_part=operations.name_of(plain) in operations.PARTS)
         if mutated is not None and result is not mutated:  # dropout in evaluation mode returns what it is given
             self._current[mutated] = result
+            self._rewritten[_address(mutated)] = self._order
         return result
 
     def encoder(self, logits: Tensor) -> Activation:
@@ -112,6 +115,12 @@ class Interception(TorchFunctionMode):
         for tensor in tensors:
             if tensor.grad_fn is not None and tensor not in self._tracked and tensor not in self._constants:
                 raise UnsupportedOperation(f"{tensor.grad_fn.name()} was made by an operation that cannot be seen")
+
+    def _refuse_stale(self, tensors: list[Tensor]) -> None:
+        """Another view of what an in-place operation wrote to still holds the old values here."""
+        for tensor in tensors:
+            if self._is_tracked(tensor) and self._tracked[tensor] < self._rewritten.get(_address(tensor), 0):
+                raise UnsupportedOperation("a tensor that was written in place is read through another view of it")
 
     def _remember_constants(self, result: Any) -> Any:
         for leaf in tree_leaves(result):
@@ -233,3 +242,7 @@ class Interception(TorchFunctionMode):
 
     def _is_tracked(self, leaf: Any) -> bool:
         return isinstance(leaf, Tensor) and leaf in self._tracked
+
+
+def _address(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()

@@ -44,7 +44,7 @@ def test_images_stand_in_the_order_of_their_names(root: Path) -> None:
         (1, "ant/0"),
         (3, "ant/0 bee/0 cat/0"),
         (4, "ant/0 ant/1 bee/0 cat/0"),
-        (99, "ant/0 ant/1 ant/2 bee/0 cat/0 cat/1"),
+        (6, "ant/0 ant/1 ant/2 bee/0 cat/0 cat/1"),
     ],
 )
 def test_n_takes_one_of_each_class_in_turn(root: Path, n: int, chosen: str) -> None:
@@ -184,3 +184,8 @@ def test_another_choice_of_demo_images_has_another_digest() -> None:
 def test_keys_that_the_demo_images_would_ignore_are_refused(data: DataSpec, model: ModelSpec, message: str) -> None:
     with pytest.raises(DataError, match=message):
         load_data(data, model, Path())
+
+
+def test_more_images_than_there_are_cannot_be_asked_for(root: Path) -> None:
+    with pytest.raises(DataError, match=r"data\.n = 7: .* holds only 6 images"):
+        folder(root, 7)

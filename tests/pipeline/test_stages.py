@@ -267,6 +267,26 @@ def test_a_map_without_contrast_is_a_reason(context: Context, monkeypatch: pytes
     assert (arrays["reason"][:, :, 0][others] == 0).all()
 
 
+def test_a_map_that_is_not_finite_is_a_reason(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    maps = stages._stored_maps(context, range(4), 0)
+    maps[1, 2, 0, 0] = torch.nan
+    maps[3, 0, 0, 0] = torch.inf
+    monkeypatch.setattr(stages, "_stored_maps", lambda *_: maps)
+    arrays = score(context, Task("score", 0, 0))
+    broken = np.zeros((*maps.shape[:2], len(METRICS)), bool)
+    broken[1, 2] = broken[3, 0] = True
+    broken[3, :, [entry.of == "two maps" for entry in METRICS.values()]] = True
+    assert ((arrays["reason"][:, :, 0] == REASONS.index("the map is not finite")) == broken).all()
+    assert (np.isnan(arrays["score"][:, :, 0]) == broken).all()
+
+
+def test_a_map_that_is_not_finite_is_stored_as_it_is() -> None:
+    maps = torch.tensor([[[1.0, torch.nan]], [[torch.inf, -2.0]]])
+    values, scale = stages._packed(maps)
+    assert scale.tolist() == [1, 1]
+    np.testing.assert_array_equal(values.astype(np.float32), maps.numpy())
+
+
 def test_the_attributor_knows_what_its_entry_needs(context: Context) -> None:
     encoder = context.spec.model.model_copy(update={"encoder": "relu1"})
     spec = context.spec.model_copy(update={"model": encoder})

@@ -353,6 +353,19 @@ def chunk_in_place(x: Tensor) -> Tensor:
     return torch.cat([left, right], 1)
 
 
+def read_through_an_older_view(x: Tensor) -> Tensor:
+    out = x + 0
+    view = out.view(out.shape)
+    out.relu_()
+    return view
+
+
+def read_through_the_base(x: Tensor) -> Tensor:
+    out = x + 0
+    functional.relu_(out.view(out.shape))
+    return out
+
+
 REFUSED: dict[str, tuple[Middle, str]] = {
     "layer norm": (lambda x: functional.layer_norm(x, x.shape[1:]), "layer_norm"),
     "group norm": (lambda x: functional.group_norm(x, 2), "group_norm"),
@@ -386,6 +399,8 @@ REFUSED: dict[str, tuple[Middle, str]] = {
     "copied into": (copied, "copy_"),
     "slice in place": (half_in_place, "relu_ writes into a part"),
     "chunk in place": (chunk_in_place, "add_ writes into a part"),
+    "older view of what is written": (read_through_an_older_view, "another view"),
+    "base of a view that is written": (read_through_the_base, "another view"),
 }
 
 
