@@ -216,6 +216,8 @@ def _opened(file: Path) -> Image.Image:
         image.load()
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
         raise DataError(f"{file}: cannot be read as an image ({error}); remove or replace it") from error
+    if image.mode.startswith(("I", "F")):
+        raise DataError(f"{file}: has pixels of mode {image.mode}, not 8 bits a channel; convert it first")
     return image
 
 

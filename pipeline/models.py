@@ -53,10 +53,11 @@ def logits_of(model: Model, images: Tensor, place: str) -> Tensor:
     """The model's answer to `images`. Raises ModelError if it cannot read them, or answers with no tensor."""
     try:
         logits = model(images)
-    except (RuntimeError, ValueError, TypeError) as error:
+    except Exception as error:
         shape = "x".join(map(str, images.shape[1:]))
         raise ModelError(
-            f"{place}: the network fails on images of {shape}: {error}; set model.resize to the size that it reads"
+            f"{place}: the network fails on images of {shape}: {type(error).__name__}: {error}; "
+            "set model.resize to the size that it reads"
         ) from error
     if not isinstance(logits, Tensor):
         raise ModelError(f"{place}: the output is a {type(logits).__name__}, audits need a tensor of logits")

@@ -24,6 +24,7 @@ from pipeline.spec import AuditSpec
 from pipeline.stages import SIMILARITIES, Context, attributor
 from pipeline.store import Arrays, Store
 from srd.errors import DataError, ModelError, SpecError, StoreError, UnsupportedOperation
+from srd.metrics.similarity import WINDOW
 from srd.registry import ATTRIBUTORS, METRICS
 
 CERTIFIED_SCENES = 300
@@ -80,6 +81,7 @@ def prepare(job: Job, subject: Subject) -> dict[str, Any]:
 
 
 def _create(job: Job, subject: Subject, fingerprinted: Mapping[str, Any]) -> None:
+    _refuse_small(subject.data)
     with environment.one_thread():
         logits = _clean_logits(job.spec, subject)
         targets = _targets(job.spec, subject.data, logits)
@@ -136,6 +138,12 @@ def _differences(theirs: Any, ours: Any, place: str = "") -> list[str]:
         return [d for key in keys for d in _differences(theirs.get(key), ours.get(key), f"{place}.{key}".strip("."))]
     values = f" ({theirs!r} there, {ours!r} here)"
     return [] if theirs == ours else [place + values * (len(values) < SHORT)]
+
+
+def _refuse_small(data: Data) -> None:
+    height, width = data.images(range(1)).shape[2:]
+    if min(height, width) < WINDOW:
+        raise DataError(f"images of {width}x{height} pixels: SSIM compares windows of {WINDOW}x{WINDOW}; enlarge them")
 
 
 def _try_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) -> None:

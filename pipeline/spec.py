@@ -1,5 +1,6 @@
 """What a user asks for: TOML, read once, refused with place, value and way out, frozen ever after."""
 
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -252,8 +253,8 @@ def _check_options(place: str, entry: Entry, options: Options) -> None:
         kind = entry.options[name]
         if type(value) is not kind and not (kind is float and type(value) is int):
             raise ValueError(f"{place}.{name}: expected {kind.__name__}, got {value!r}")
-        if isinstance(value, (int, float)) and value <= 0:
-            raise ValueError(f"{place}.{name}: must be positive, got {value!r}")
+        if isinstance(value, (int, float)) and not 0 < value < math.inf:
+            raise ValueError(f"{place}.{name}: must be positive and finite, got {value!r}")
 
 
 def _message(error: Mapping[str, Any]) -> str:

@@ -51,7 +51,7 @@ def run(
 
     page = run_audit(spec, out or RUNS / spec.stem, workers, stage, messages)
     if page:
-        results.print(str(page))
+        _print_path(page)
 
 
 @app.command()
@@ -73,7 +73,7 @@ def report(run: Run) -> None:
     """Writes the report of a run again, from its store alone, and prints its path."""
     from reports.report import write_report
 
-    results.print(str(write_report(_folder(run))))
+    _print_path(write_report(_folder(run)))
 
 
 @app.command()
@@ -82,7 +82,7 @@ def init(path: Annotated[Path, typer.Argument(help="File to write.")] = Path("au
     if path.exists():
         raise InputError(f"{path}: is there already; name another file")
     path.write_text((Path(__file__).parent / "templates" / "audit.toml").read_text())
-    results.print(str(path))
+    _print_path(path)
 
 
 @app.command()
@@ -121,6 +121,10 @@ def main() -> NoReturn:
 def _fail(message: str, exit_code: int) -> NoReturn:
     messages.print(f"[bold red]error[/] {_plain(message)}", highlight=False)
     sys.exit(exit_code)
+
+
+def _print_path(path: Path) -> None:
+    results.print(str(path), markup=False, highlight=False, emoji=False)
 
 
 def _folder(run: Path) -> Path:

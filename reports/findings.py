@@ -105,8 +105,9 @@ def _manipulated(result: AuditResult) -> str:
         return ""
     least, most = max(cells, key=_similarity), min(cells, key=_similarity)
     sentence = (
-        f"An attacker who changes no pixel by more than {table.strength_text} and leaves the predicted class as it was "
-        f"moves the maps of {title(most.evaluating)} the furthest: their correlation with the clean maps falls to "
+        f"Aimed at the method itself, changing no pixel by more than {table.strength_text} and not the predicted "
+        f"class, the attack moves the maps of {title(most.evaluating)} the furthest: their correlation with the clean "
+        "maps is "
         f"{full(most.similarity)}{_doubt(most)}{_under_noise(table, most)}"
     )
     if least is most:
@@ -120,7 +121,7 @@ def _under_noise(table: Transfer, attacked: Cell) -> str:
     noise = next((cell.similarity for cell in controls if cell.evaluating == attacked.evaluating), None)
     if noise is None or noise.value is None:
         return ""
-    return f", where random signs of the same size leave it at {full(noise)}"
+    return f", and {full(noise)} under random signs of the same size"
 
 
 def _doubt(cell: Cell) -> str:

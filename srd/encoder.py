@@ -35,6 +35,11 @@ class Landmarks:
         self._unknown: list[Unknown] = []
         self._named: Activation | None = None
         self._before_named = 0
+        self._sources: dict[int, frozenset[int]] = {}
+
+    def operation(self, order: int, sources: frozenset[int]) -> None:
+        """Notes which operations made what this one reads; 0 stands for the inputs."""
+        self._sources[order] = sources
 
     def activation(self, order: int, output: Tensor) -> None:
         """Notes an activation."""
@@ -45,13 +50,20 @@ class Landmarks:
         if outputs:
             self._unknown.append(Unknown(order, name, any(map(is_spatial, outputs))))
 
-    def encoder(self, logits: Tensor) -> Activation:
+    def encoder(self, logits: Tensor, logits_order: int) -> Activation:
         """The encoder's last activation: the one that the named module ran last, else the last with a spatial map.
 
-        Raises UnsupportedOperation for an operation without a rule below it, or on a spatial map above it that might
-        be an activation, or where there is no such activation.
+        Every path from the inputs to the logits passes it: relevance that went around it would be in no books. Where
+        the last one is bypassed (a residual sum or parallel branches above it), the last of the same resolution that
+        is not takes its place. Raises UnsupportedOperation where there is none, for an operation without a rule
+        below it, or on a spatial map above it that might be an activation.
         """
-        encoder = self._named or self._found(logits)
+        passed = self._passed_by_all(logits_order)
+        encoder = self._named or self._found(logits, passed)
+        if encoder.order not in passed:
+            raise UnsupportedOperation(
+                "an encoder that ends in several parallel activations; name one that every path passes"
+            )
         refused = [u for u in self._unknown if u.order < encoder.order or (u.is_spatial and self._named is None)]
         if refused:
             raise UnsupportedOperation(f"SRD has no rule for {_names(refused)}")
@@ -87,14 +99,25 @@ class Landmarks:
             raise ModelError(f"encoder {name!r}: no activation with a spatial map runs in this module")
         self._named = self._activations[-1]
 
-    def _found(self, logits: Tensor) -> Activation:
+    def _passed_by_all(self, logits_order: int) -> frozenset[int]:
+        """Operations that no path from the inputs to the logits goes around: no later one reads an earlier one."""
+        relevant, waiting = {logits_order}, [logits_order]
+        while waiting:
+            new = self._sources.get(waiting.pop(), frozenset()) - relevant
+            relevant |= new
+            waiting.extend(new)
+        steps = [(source, order) for order in relevant for source in self._sources.get(order, ())]
+        return frozenset(o for o in relevant if not any(source < o < order for source, order in steps))
+
+    def _found(self, logits: Tensor, passed: frozenset[int]) -> Activation:
         spatial = [a for a in self._activations if is_spatial(a.output) and not _is_class_map(a.output, logits)]
         if not spatial:
             raise UnsupportedOperation(
                 "no activation with more than one position was found "
                 f"(operations without a rule: {_names(self._unknown) or 'none'})"
             )
-        return spatial[-1]
+        alike = [a for a in spatial if a.output.shape[2:] == spatial[-1].output.shape[2:]]
+        return next((a for a in reversed(alike) if a.order in passed), spatial[-1])
 
 
 def is_spatial(tensor: Tensor) -> bool:

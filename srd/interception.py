@@ -83,6 +83,7 @@ class Interception(TorchFunctionMode):
         if not any(tensor in self._tracked for tensor in tensors):
             return self._remember_constants(func(*args, **kwargs))
         self._order += 1
+        self._landmarks.operation(self._order, frozenset(self._tracked[t] for t in tensors if t in self._tracked))
         plain, args, kwargs, mutated = operations.out_of_place(func, args, kwargs)
         if operations.name_of(plain) == "__setitem__" or (mutated is not None and mutated in self._parts):
             raise UnsupportedOperation(f"{operations.full_name(func)} writes into a part of a tensor in place")
@@ -100,7 +101,7 @@ class Interception(TorchFunctionMode):
         """
         if logits not in self._tracked:
             raise UnsupportedOperation("the logits come from an operation that cannot be seen (compiled or scripted?)")
-        return self._landmarks.encoder(logits)
+        return self._landmarks.encoder(logits, self._tracked[logits])
 
     def naming(self, network: nn.Module, name: str | None) -> AbstractContextManager[None]:
         """While the context is open, the last activation run by the module called `name` is taken for the encoder's."""

@@ -37,9 +37,13 @@ def ssim(a: Maps, b: Maps) -> Scores:
 
 
 def top_k_intersection(a: Maps, b: Maps) -> Scores:
-    """Share of the 5 % highest pixels that both maps have, in [0, 1]; ties go to the first (Ghorbani et al. 2019)."""
+    """Share of the 5 % highest pixels that both maps have, in [0, 1]; ties go to the first (Ghorbani et al. 2019).
+
+    NaN if a map is constant: it has no highest pixels.
+    """
     k = max(1, round(TOP * a[0].numel()))
-    return (_top(a, k) & _top(b, k)).sum(1).to(a.dtype) / k
+    shared = (_top(a, k) & _top(b, k)).sum(1).to(a.dtype) / k
+    return torch.where(_is_constant(a) | _is_constant(b), torch.nan, shared)
 
 
 def _centred(maps: Maps) -> Tensor:

@@ -189,3 +189,9 @@ def test_keys_that_the_demo_images_would_ignore_are_refused(data: DataSpec, mode
 def test_more_images_than_there_are_cannot_be_asked_for(root: Path) -> None:
     with pytest.raises(DataError, match=r"data\.n = 7: .* holds only 6 images"):
         folder(root, 7)
+
+
+def test_images_of_sixteen_bits_are_refused_not_clipped(root: Path) -> None:
+    Image.fromarray(np.full((16, 16), 7884, np.uint16)).save(root / "bee/0.png")
+    with pytest.raises(DataError, match="8 bits"):
+        folder(root)

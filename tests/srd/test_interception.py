@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torchvision.models import resnet50
 from toys import classes, demo_inputs, demo_network, normal, relative_error, shaken
 
 from srd.decomposition import Decomposition, account, decompose
@@ -74,6 +75,43 @@ def test_a_map_whose_mean_is_the_logits_is_no_encoder() -> None:
     network = shaken(nn.Sequential(encoder, classifier)).double()
     assert torch.equal(decompose(network, X, TARGET), decompose(network, X, TARGET, encoder="0"))
     assert not torch.equal(decompose(network, X, TARGET), decompose(network, X, TARGET, encoder="1"))
+
+
+class Fire(nn.Module):
+    """Ends, like SqueezeNet, in two activations side by side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.squeeze = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU())
+        self.left = nn.Sequential(nn.Conv2d(4, 4, 1), nn.ReLU())
+        self.right = nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.ReLU())
+        self.head = nn.Linear(8, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.squeeze(x)
+        logits: Tensor = self.head(torch.cat([self.left(x), self.right(x)], 1).mean((2, 3)))
+        return logits
+
+
+def test_every_path_passes_the_encoder() -> None:
+    network, inputs = shaken(Fire()).double(), normal(2, 3, 6, 5)
+    found = account(network, inputs, classes(2), contrast="none")
+    total = found.initial.sum((1, 2))
+    torch.testing.assert_close(found.maps.sum((1, 2)) + found.lost, total)
+    named = account(network, inputs, classes(2), contrast="none", encoder="squeeze")
+    torch.testing.assert_close(found.maps, named.maps)
+    with pytest.raises(UnsupportedOperation, match="parallel"):
+        account(network, inputs, classes(2), encoder="right")
+
+
+def test_a_residual_network_on_images_too_small_for_its_last_stage_keeps_its_books() -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = shaken(resnet50(num_classes=4)).double()
+    inputs = normal(1, 3, 32, 32)
+    books = account(network, inputs, classes(1), contrast="none")
+    torch.testing.assert_close(books.maps.sum((1, 2)) + books.lost, books.initial.sum((1, 2)))
+    assert abs(float(account(network, inputs, classes(1), contrast="mean").maps.sum())) < 1e-9
 
 
 def test_what_is_above_the_encoder_is_not_decomposed() -> None:

@@ -58,10 +58,11 @@ def test_top_k_counts_the_common_strongest_pixels() -> None:
 
 
 def test_top_k_breaks_ties_by_position() -> None:
-    flat = torch.zeros(1, 10, 10).double()
+    tied = torch.zeros(1, 10, 10).double()
+    tied[0, 9, 9] = -1
     first = torch.zeros(1, 10, 10).double()
     first[0, 0, :5] = 1
-    assert top_k_intersection(flat, first).tolist() == [1.0]
+    assert top_k_intersection(tied, first).tolist() == [1.0]
 
 
 @pytest.mark.parametrize("similarity", SIMILARITIES)
@@ -77,6 +78,8 @@ def test_a_map_without_contrast_has_no_similarity() -> None:
     flat, other = torch.full((1, 12, 12), 0.1), normal(1, 12, 12, dtype=torch.float32)
     assert math.isnan(float(pearson(flat, other)))
     assert math.isnan(float(pearson(other, flat)))
+    assert math.isnan(float(top_k_intersection(flat, other)))
+    assert math.isnan(float(top_k_intersection(other, flat)))
     assert math.isnan(float(ssim(torch.zeros(1, 12, 12), other)))
 
 
