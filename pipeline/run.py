@@ -1,7 +1,6 @@
 """A run from spec to finished store: prepare, then stage after stage, continuing where the last one stopped."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,14 +23,6 @@ class Observer(Protocol):
     def stage(self, name: str, done: int, total: int) -> None: ...
 
     def task(self, outcome: Outcome) -> None: ...
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A task that raised."""
-
-    task: Task
-    error: BaseException
 
 
 def run(job: Job, executor: Executor, observer: Observer, until: str = STAGES[-1]) -> None:
@@ -67,13 +58,13 @@ def perform(job: Job, task: Task) -> str:
 
 
 def _run_stage(stage: str, tasks: Sequence[Task], executor: Executor, observer: Observer, job: Job) -> None:
-    failures: list[Failure] = []
+    failures: list[Outcome] = []
     for outcome in executor(tasks, partial(perform, job)):
         observer.task(outcome)
         if isinstance(outcome.error, OSError):
             raise outcome.error
         if outcome.error is not None:
-            failures.append(Failure(outcome.task, outcome.error))
+            failures.append(outcome)
     if failures:
         raise IncompleteRun(
             f"{len(failures)} of {len(tasks)} tasks of stage {stage} failed, the first: {failures[0].error}"
