@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Literal
 
 from srd.entries import Entry, registered
@@ -69,7 +68,6 @@ PERTURBATIONS: Mapping[str, PerturbationEntry] = registered(
         norm="L-inf",
         strength="epsilon",
         cost="steps x (1 forward, 1 backward)",
-        options=MappingProxyType({"steps": int, "relative_step": float}),
         reference="Madry et al., ICLR 2018; torchattacks",
     ),
     PerturbationEntry(
@@ -82,7 +80,6 @@ PERTURBATIONS: Mapping[str, PerturbationEntry] = registered(
         norm="L-inf",
         strength="epsilon",
         cost="steps x (1 map differentiated twice, 1 map, 2 forward)",
-        options=MappingProxyType({"steps": int, "relative_step": float, "keep": float}),
         attacks_attributor=True,
         reference="Dombrowski et al., NeurIPS 2019",
     ),

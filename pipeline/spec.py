@@ -250,7 +250,7 @@ def _check_options(place: str, entry: Entry, options: Options) -> None:
     for name, value in options.items():
         if name not in entry.options:
             raise ValueError(f"{place}: no option is called {name!r}; {closest(name, entry.options)}")
-        kind = entry.options[name]
+        kind = type(entry.options[name])
         if type(value) is not kind and not (kind is float and type(value) is int):
             raise ValueError(f"{place}.{name}: expected {kind.__name__}, got {value!r}")
         if isinstance(value, (int, float)) and not 0 < value < math.inf:

@@ -138,7 +138,10 @@ def _list(entries: Mapping[str, Entry], *facts: str) -> None:
     """Two lines an entry: a table of as many columns would cut the names that a spec needs."""
     for entry in entries.values():
         values = {fact: _shown(getattr(entry, fact)) for fact in facts}
-        values |= {"options": ", ".join(entry.options), "reference": entry.reference}
+        values |= {
+            "options": ", ".join(f"{name} = {default}" for name, default in entry.options.items()),
+            "reference": entry.reference,
+        }
         results.print(f"[bold]{entry.name}[/]  {entry.title}", highlight=False)
         text = "; ".join(f"{fact}: {value}" for fact, value in values.items() if value)
         results.print(f"    {text}", markup=False, highlight=False)

@@ -1,11 +1,8 @@
 """What was audited and with which options, as plain facts of the store and the registries."""
 
-import ast
 import json
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -127,16 +124,6 @@ def conditions(readings: Readings) -> tuple[ConditionFacts, ...]:
     return tuple(_condition(readings, name) for name in readings.perturbed)
 
 
-def defaults(entry: Entry) -> dict[str, Any]:
-    """Defaults of an entry's options, read from the text of its function: importing it would import torch."""
-    module, function = entry.source.split(":")
-    found = find_spec(module)
-    tree = ast.parse(Path(str(found.origin if found else "")).read_text())
-    signature = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function).args
-    pairs = zip(signature.kwonlyargs, signature.kw_defaults, strict=True)
-    return {name.arg: ast.literal_eval(value) for name, value in pairs if name.arg in entry.options and value}
-
-
 def toml(spec: Mapping[str, Any]) -> str:
     """A spec as the store keeps it, written as TOML that reads back to the same spec."""
     tables = [f"[{name}]\n{_toml_lines(spec[name])}" for name in ("model", "data", "explain", "run")]
@@ -186,10 +173,9 @@ def _perturbation(table: Mapping[str, Any], entry: PerturbationEntry, readings: 
 
 
 def _options(entry: Entry, given: Mapping[str, Any]) -> tuple[Option, ...]:
-    values = defaults(entry) | dict(given)
     return tuple(
-        Option(name=name, value=values.get(name), origin="spec" if name in given else "default")
-        for name in entry.options
+        Option(name=name, value=given.get(name, default), origin="spec" if name in given else "default")
+        for name, default in entry.options.items()
     )
 
 

@@ -1,10 +1,17 @@
-"""A name that a spec may say, with facts about it, and the callable behind it, imported only when called."""
+"""A name that a spec may say, with facts about it, and the callable behind it, imported only when called.
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+Facts are read from the text of the sources where importing them would import torch.
+"""
+
+import ast
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,8 +23,6 @@ class Entry:
     """As a report prints it."""
     source: str
     """`module:function`."""
-    options: Mapping[str, type] = field(default_factory=lambda: MappingProxyType({}))
-    """Keyword arguments that a spec may set; their defaults stand in the function's signature."""
     reference: str = ""
     """Paper or standard that defines it."""
 
@@ -29,6 +34,58 @@ class Entry:
     def __call__(self, *args: Any, **options: Any) -> Any:
         return self.load()(*args, **options)
 
+    @cached_property
+    def options(self) -> Mapping[str, Any]:
+        """Keyword arguments that a spec may set, with their defaults, as the function's signature has them."""
+        module, function = self.source.split(":")
+        spec = find_spec(module)
+        body = ast.parse(Path(str(spec.origin if spec else "")).read_text()).body
+        signature = next(node for node in body if isinstance(node, ast.FunctionDef) and node.name == function).args
+        pairs = zip(signature.kwonlyargs, signature.kw_defaults, strict=True)
+        return MappingProxyType(
+            {name.arg: ast.literal_eval(value) for name, value in pairs if value and name.arg not in self._not_options}
+        )
+
+    @property
+    def _not_options(self) -> frozenset[str]:
+        return frozenset()
+
+
+Family = Literal["decomposition", "gradient", "class activation", "control"]
+"""Of attributors, in the order of reports."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttributorEntry(Entry):
+    """An `Attributor` and what a report must know of it."""
+
+    family: Family
+    signed: bool
+    coarse: bool = False
+    """Computed at the encoder's resolution and upsampled."""
+    stochastic: bool = False
+    differentiable: bool = True
+    """Can be attacked white box: `create_graph` gives a useful gradient."""
+    uses_network: bool = True
+    cost: str
+    """In passes of the network."""
+    needs: tuple[str, ...] = ()
+    """Facts of the model that it takes as keyword arguments: "encoder", "baseline"."""
+
+    @property
+    def _not_options(self) -> frozenset[str]:
+        return frozenset({"create_graph", *self.needs})
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricEntry(Entry):
+    """A score of one map, or of two maps of one image."""
+
+    of: Literal["two maps", "map and mask", "map"]
+    """What it is called with: (maps, maps), (maps, masks) or (maps)."""
+    better: Literal["higher", "lower"] | None
+    bounds: tuple[float, float]
+
 
 E = TypeVar("E", bound=Entry)
 
@@ -36,3 +93,19 @@ E = TypeVar("E", bound=Entry)
 def registered(*entries: E) -> Mapping[str, E]:
     """Read-only mapping name -> entry, in the order given, which is the order of reports."""
     return MappingProxyType({entry.name: entry for entry in entries})
+
+
+def stated(folder: Path) -> Iterator[AttributorEntry]:
+    """The `ENTRY = AttributorEntry(...)` of every module of a folder, by file name; its arguments are literals."""
+    for file in sorted(folder.glob("[!_]*.py")):
+        facts = [fact for node in ast.parse(file.read_text()).body for fact in _stated_facts(node)]
+        if not facts:
+            raise ValueError(f"{file}: states no ENTRY = AttributorEntry(...)")
+        yield AttributorEntry(**{str(fact.arg): ast.literal_eval(fact.value) for fact in facts})
+
+
+def _stated_facts(node: ast.stmt) -> list[ast.keyword]:
+    match node:
+        case ast.Assign(targets=[ast.Name(id="ENTRY")], value=ast.Call(keywords=facts)):
+            return facts
+    return []

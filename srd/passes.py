@@ -40,3 +40,8 @@ def gradient(output: Tensor, inputs: Tensor, *, create_graph: bool) -> Tensor:
     """d output / d inputs, part of the graph if asked for."""
     (result,) = torch.autograd.grad(output, inputs, create_graph=create_graph)
     return result
+
+
+def input_gradient(network: nn.Module, inputs: Inputs, target: Target, *, create_graph: bool) -> Tensor:
+    """Gradient of the target's logit at each input, (n, c, h, w)."""
+    return gradient(chosen(network(inputs), target), inputs, create_graph=create_graph)

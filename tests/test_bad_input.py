@@ -95,7 +95,7 @@ LAW: dict[str, tuple[Damage, str, str]] = {
     ),
     "unknown table": (replaced("[explain]", "[explains]"), "explains: unknown key", "did you mean 'explain'?"),
     "misspelt method": (replaced('"saliency"', '"salience"'), "explain.methods: no method", "did you mean 'saliency'?"),
-    "method of another world": (replaced('"saliency"', '"zzz"'), "no method is called 'zzz'", "known: srd, saliency"),
+    "method of another world": (replaced('"saliency"', '"zzz"'), "no method is called 'zzz'", "known: srd, input_x_gradient"),
     "misspelt perturbation": (replaced('"pgd"', '"pdg"'), "number 2: no perturbation is called 'pdg'", "mean 'pgd'?"),
     "unknown option": (
         replaced("steps = 2\n\n[[", "step = 2\n\n[["),

@@ -4,7 +4,7 @@ import torch
 from toys import demo_model, demo_samples
 
 from attacks.objectives import MovedWithPredictionKept, MoveMap
-from srd.baselines.gradients import saliency
+from srd.baselines.saliency import saliency
 
 
 def test_the_objective_is_one_where_map_and_probabilities_are_the_wanted_ones() -> None:

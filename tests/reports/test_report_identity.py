@@ -1,6 +1,5 @@
 """Facts that a report repeats must be those of their source."""
 
-import inspect
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -8,21 +7,11 @@ from typing import Any
 import pytest
 import xarray as xr
 
-from attacks.registry import PERTURBATIONS
 from pipeline.spec import load_spec, parse_spec
 from reports import identity
 from reports.readings import Readings
-from srd.entries import Entry
-from srd.registry import ATTRIBUTORS
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.mark.parametrize("entry", [*ATTRIBUTORS.values(), *PERTURBATIONS.values()], ids=lambda entry: entry.name)
-def test_defaults_are_those_of_the_signature(entry: Entry) -> None:
-    parameters = inspect.signature(entry.load()).parameters
-    expected = {name: parameters[name].default for name in entry.options}
-    assert identity.defaults(entry) == expected
 
 
 def test_certificates_repeat_what_the_run_found(dataset: xr.Dataset) -> None:

@@ -6,7 +6,7 @@ from captum.attr import LayerAttribution, LayerGradCam
 from torch import Tensor, nn
 from toys import classes, demo_inputs, demo_network, normal, relative_error, small
 
-from srd.baselines.cams import grad_cam
+from srd.baselines.grad_cam import grad_cam
 from srd.surrogates import softplus
 
 

@@ -5,7 +5,8 @@ import torch
 from scipy.ndimage import sobel
 from toys import classes, generators, normal, small
 
-from srd.baselines.controls import edges, random
+from srd.baselines.edges import edges
+from srd.baselines.random import random
 
 
 def test_edges_are_the_sobel_magnitude() -> None:

@@ -8,7 +8,9 @@ from captum.attr import InputXGradient, IntegratedGradients, Saliency
 from torch import Tensor, nn
 from toys import classes, demo_inputs, demo_network, normal, relative_error, small
 
-from srd.baselines.gradients import input_x_gradient, integrated_gradients, saliency
+from srd.baselines.input_x_gradient import input_x_gradient
+from srd.baselines.integrated_gradients import integrated_gradients
+from srd.baselines.saliency import saliency
 from srd.surrogates import softplus
 from srd.types import Attributor
 

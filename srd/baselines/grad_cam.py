@@ -1,11 +1,24 @@
-"""Class activation maps: weighted sums of the encoder's last feature maps."""
+"""Grad-CAM: the encoder's last feature maps, weighted by their mean gradients."""
 
 from torch import nn
 from torch.nn import functional
 
+from srd.entries import AttributorEntry
 from srd.interception import Interception, NoRules
 from srd.passes import chosen, evaluating, gradient, leaf
 from srd.types import Generators, Inputs, Maps, Target
+
+ENTRY = AttributorEntry(
+    name="grad_cam",
+    title="Grad-CAM",
+    source="srd.baselines.grad_cam:grad_cam",
+    family="class activation",
+    signed=False,
+    coarse=True,
+    cost="1 forward, 1 backward",
+    needs=("encoder",),
+    reference="Selvaraju et al., ICCV 2017",
+)
 
 
 def grad_cam(

@@ -1,25 +1,23 @@
-"""Two maps that explain nothing and should lose every comparison; a metric they win shows itself."""
+"""A control that sees only the picture: a metric that an edge detector wins shows itself."""
 
 import torch
 from torch import nn
 from torch.nn import functional
 
+from srd.entries import AttributorEntry
 from srd.types import Generators, Inputs, Maps, Target
 
-
-def random(
-    network: nn.Module,
-    inputs: Inputs,
-    target: Target,
-    generators: Generators | None = None,
-    *,
-    create_graph: bool = False,
-) -> Maps:
-    """Standard normal noise, each row from its own stream. Raises ValueError without `generators`."""
-    if generators is None:
-        raise ValueError("the random map needs one generator per row")
-    size = inputs.shape[2:]
-    return torch.stack([torch.randn(size, generator=g, dtype=inputs.dtype) for g in generators]).to(inputs.device)
+ENTRY = AttributorEntry(
+    name="edges",
+    title="Edges (control)",
+    source="srd.baselines.edges:edges",
+    family="control",
+    signed=False,
+    differentiable=False,
+    uses_network=False,
+    cost="none",
+    reference="control: Sobel magnitude, should lose",
+)
 
 
 def edges(

@@ -1,0 +1,45 @@
+"""Gradients of the target's logit gathered on the way from a baseline to the inputs."""
+
+import torch
+from torch import Tensor, nn
+
+from srd.entries import AttributorEntry
+from srd.passes import evaluating, input_gradient, leaf
+from srd.types import Generators, Inputs, Maps, Target
+
+ENTRY = AttributorEntry(
+    name="integrated_gradients",
+    title="Integrated Gradients",
+    source="srd.baselines.integrated_gradients:integrated_gradients",
+    family="gradient",
+    signed=True,
+    cost="points x (1 forward, 1 backward)",
+    needs=("baseline",),
+    reference="Sundararajan, Taly, Yan, ICML 2017",
+)
+
+
+def integrated_gradients(
+    network: nn.Module,
+    inputs: Inputs,
+    target: Target,
+    generators: Generators | None = None,
+    *,
+    points: int = 16,
+    baseline: Tensor | None = None,
+    create_graph: bool = False,
+) -> Maps:
+    """Gradients along the straight path from `baseline`, times the way (Sundararajan, Taly, Yan 2017, eq. 3).
+
+    `points` are the midpoints of equal steps. `baseline` broadcasts to `inputs`; 0 by default, which is the mean
+    image where inputs are normalised.
+    """
+    with evaluating(network):
+        inputs = leaf(inputs, create_graph=create_graph)
+        way = inputs - (torch.zeros_like(inputs) if baseline is None else baseline.to(inputs))
+        total = torch.zeros_like(inputs)
+        for k in range(points):
+            at = inputs - way * ((k + 0.5) / points)
+            total = total + input_gradient(network, at, target, create_graph=create_graph)
+        maps = (way * total).sum(1) / points
+    return maps if create_graph else maps.detach()

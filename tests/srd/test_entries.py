@@ -1,0 +1,40 @@
+"""Facts that are read from the text of the sources are those that importing them gives."""
+
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from srd.entries import AttributorEntry, stated
+from srd.registry import ATTRIBUTORS, BASELINES
+
+FILE = """
+import a_module_that_does_not_exist
+ENTRY = AttributorEntry(
+    name="mine", title="Mine", source="srd.mine:mine", family="gradient", signed=False, cost="none", needs=("encoder",)
+)
+"""
+
+
+@pytest.mark.parametrize("entry", BASELINES, ids=lambda entry: entry.name)
+def test_a_stated_entry_is_the_modules_own(entry: AttributorEntry) -> None:
+    assert entry == import_module(entry.source.partition(":")[0]).ENTRY
+
+
+def test_one_file_adds_a_method(tmp_path: Path) -> None:
+    (tmp_path / "__init__.py").touch()
+    (tmp_path / "mine.py").write_text(FILE)
+    (entry,) = stated(tmp_path)
+    assert (entry.name, entry.family, entry.needs, entry.signed) == ("mine", "gradient", ("encoder",), False)
+
+
+def test_a_file_that_states_no_entry_is_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "forgotten.py").write_text("x = 1")
+    with pytest.raises(ValueError, match="states no ENTRY"):
+        list(stated(tmp_path))
+
+
+def test_methods_are_grouped_by_family_and_controls_come_last() -> None:
+    families = [entry.family for entry in ATTRIBUTORS.values()]
+    assert families == sorted(families, key=list(dict.fromkeys(families)).index)
+    assert families[-1] == "control"
