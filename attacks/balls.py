@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from attacks.types import Images
-from srd.types import Generators
 
 
 @dataclass(frozen=True)
@@ -20,7 +18,3 @@ class Linf:
 
     def step(self, gradient: Tensor) -> Tensor:
         return gradient.sign()
-
-    def random_start(self, centre: Images, generators: Generators) -> Images:
-        draws = torch.stack([torch.rand(centre.shape[1:], generator=g) for g in generators]).to(centre)
-        return self.project(centre + self.epsilon * (2 * draws - 1), centre)

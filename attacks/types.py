@@ -70,10 +70,6 @@ class Ball(Protocol):
         """Steepest direction of unit size under the ball's norm."""
         ...
 
-    def random_start(self, centre: Images, generators: Generators) -> Images:
-        """A random image of the ball, each row from its own stream."""
-        ...
-
 
 class Objective(Protocol):
     """What an attack increases: images -> one value per row."""

@@ -94,7 +94,7 @@ class ImageFolder:
             raise DataError(f"data.path = {root}: its folders hold no image ({', '.join(sorted(SUFFIXES))})")
         if n is not None and len(self._files) < n:
             raise DataError(f"data.n = {n}: {root} holds only {len(self._files)} images; ask for fewer, or leave n out")
-        self.ids = tuple(str(file.relative_to(root)) for file in self._files)
+        self.ids = tuple(_image_id(file.relative_to(root)) for file in self._files)
         self.labels = tuple(position[file.parent.name] for file in self._files)
         self.classes = tuple(title for _, title in order)
         self.has_masks = masks is not None
@@ -165,6 +165,14 @@ def _class_folders(root: Path) -> list[Path]:
 
 def _image_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+
+
+def _image_id(file: Path) -> str:
+    """The path of an image in its folder, which names its random streams and its row in the store."""
+    name = str(file)
+    if not name.isprintable():
+        raise DataError(f"data.path: {name!r}: the name is not plain UTF-8 text; rename the file")
+    return name
 
 
 def _in_turn(folders: list[list[Path]], n: int | None) -> list[Path]:

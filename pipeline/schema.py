@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
 from types import MappingProxyType
 
 TILE = "image"
@@ -30,11 +29,6 @@ class Variable:
         """Shape of what is read at once."""
         shard = self.shard(sizes, tile)
         return (1, *shard[1:]) if self.is_large else shard
-
-    def nbytes(self, sizes: Mapping[str, int]) -> int:
-        """Size before compression."""
-        width = {"float16": 2, "float32": 4, "int64": 8, "bool": 1, "uint8": 1}[self.dtype]
-        return width * prod(sizes[dim] for dim in self.dims)
 
 
 _MAP = ("y", "x")

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_serializer, model_validator
 
 from attacks.registry import PERTURBATIONS
 from srd.entries import Entry
@@ -30,9 +30,13 @@ class Strength(Part):
     value: float
     text: str
 
+    @model_serializer
+    def _as_written(self) -> str:
+        return self.text
+
 
 def _strength(given: Any) -> Any:
-    if isinstance(given, (Strength, dict)):
+    if isinstance(given, Strength):
         return given
     try:
         return Strength(value=float(Fraction(str(given))), text=str(given))
@@ -125,7 +129,7 @@ class PerturbationSpec(Part):
 class RunSpec(Part):
     """How the work is cut and seeded: both are part of the result."""
 
-    tile: Annotated[int, Field(ge=1)] = 8
+    tile: Annotated[int, Field(ge=1, le=4096)] = 8
     """Images per task; what a batched attack sees at once."""
     seed: Annotated[int, Field(ge=0)] = 0
 

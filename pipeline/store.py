@@ -83,10 +83,6 @@ class Store:
         sync(self._group.store.set(f"{LEDGER}/{task.key}", default_buffer_prototype().buffer.from_bytes(receipt)))
         return digest
 
-    def is_done(self, task: Task) -> bool:
-        """Whether the task's receipt is there."""
-        return sync(self._group.store.exists(f"{LEDGER}/{task.key}"))
-
     def missing(self, tasks: Iterable[Task]) -> list[Task]:
         """Those tasks that have no receipt."""
         done = receipts(self._group)
@@ -150,6 +146,9 @@ def _opened(path: Path) -> zarr.Group:
         group = zarr.open_group(LocalStore(path, read_only=True), mode="r")
     except FileNotFoundError:
         raise StoreError(f"{path}: no run here; start one with `srd-audit run SPEC`") from None
+    except Exception as error:  # damaged metadata may raise anything
+        text = f"{type(error).__name__}: {error}"
+        raise StoreError(f"{path}: cannot be read ({text}); restore its zarr.json, or remove the folder") from error
     if "fingerprint" not in group.attrs:
         raise StoreError(f"{path}: is not the store of an audit; choose another folder with --out, or remove this one")
     return group

@@ -164,7 +164,7 @@ def _perturbation(table: Mapping[str, Any], entry: PerturbationEntry, readings: 
         access=entry.access,
         norm=entry.norm or "",
         strength=entry.strength,
-        strengths=tuple(strength["text"] for strength in table["strengths"]),
+        strengths=tuple(table["strengths"]),
         against=tuple(table["against"] or attackable) if entry.attacks_attributor else (),
         cost=entry.cost,
         reference=entry.reference,
@@ -213,8 +213,6 @@ def _toml_lines(table: Mapping[str, Any], prefix: str = "") -> str:
 def _toml_line(key: str, value: Any) -> str:
     if isinstance(value, Mapping):
         return _toml_lines(value, f"{key}.")
-    if key == "strengths":
-        value = [strength["text"] for strength in value]
     return f"{key} = {_toml_value(value)}\n"
 
 

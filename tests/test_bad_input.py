@@ -95,7 +95,11 @@ LAW: dict[str, tuple[Damage, str, str]] = {
     ),
     "unknown table": (replaced("[explain]", "[explains]"), "explains: unknown key", "did you mean 'explain'?"),
     "misspelt method": (replaced('"saliency"', '"salience"'), "explain.methods: no method", "did you mean 'saliency'?"),
-    "method of another world": (replaced('"saliency"', '"zzz"'), "no method is called 'zzz'", "known: srd, input_x_gradient"),
+    "method of another world": (
+        replaced('"saliency"', '"zzz"'),
+        "no method is called 'zzz'",
+        "known: srd, input_x_gradient",
+    ),
     "misspelt perturbation": (replaced('"pgd"', '"pdg"'), "number 2: no perturbation is called 'pdg'", "mean 'pgd'?"),
     "unknown option": (
         replaced("steps = 2\n\n[[", "step = 2\n\n[["),
@@ -112,6 +116,12 @@ LAW: dict[str, tuple[Damage, str, str]] = {
         "'strong' is not a number",
         'write 0.03 or "8/255"',
     ),
+    "strength that is a table": (
+        replaced("[0.1]", '[{value = 0.1, text = "1/10"}]'),
+        "is not a number",
+        'write 0.03 or "8/255"',
+    ),
+    "tile beyond reason": (replaced("tile = 4", "tile = 1000000000000"), "run.tile", "less than or equal to 4096"),
     "entry that stands twice": (replaced("[0.1]", "[0.1, 0.1]"), "gaussian_noise@0.1 stands twice", "remove one"),
     "syntax": (replaced("tile = 4", "tile = "), "small.toml: ", "line"),
     "method that is missing": (

@@ -1,5 +1,6 @@
 """Laws of an image folder: which images, in which order, of which class, and that nothing changes unseen."""
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -184,6 +185,13 @@ def test_another_choice_of_demo_images_has_another_digest() -> None:
 def test_keys_that_the_demo_images_would_ignore_are_refused(data: DataSpec, model: ModelSpec, message: str) -> None:
     with pytest.raises(DataError, match=message):
         load_data(data, model, Path())
+
+
+@pytest.mark.parametrize("name", [b"\xff.png", b"two\nlines.png"])
+def test_names_that_no_store_or_report_can_hold_are_refused(root: Path, name: bytes) -> None:
+    shutil.copy(root / "bee" / "0.png", root / "bee" / os.fsdecode(name))
+    with pytest.raises(DataError, match="is not plain UTF-8 text; rename the file"):
+        folder(root)
 
 
 def test_more_images_than_there_are_cannot_be_asked_for(root: Path) -> None:

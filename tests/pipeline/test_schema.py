@@ -35,12 +35,6 @@ def test_a_variable_is_described_and_its_dimensions_are_known(variable: Variable
 
 
 @every_variable
-def test_size_is_that_of_the_array(variable: Variable) -> None:
-    array = np.empty([SIZES[dim] for dim in variable.dims], variable.dtype)
-    assert variable.nbytes(SIZES) == array.nbytes
-
-
-@every_variable
 def test_a_shard_holds_a_tile_and_what_one_task_makes(variable: Variable) -> None:
     shard = variable.shard(SIZES, tile=4)
     assert shard[0] == 4

@@ -158,25 +158,25 @@ def test_the_receipt_holds_the_digest_and_nothing_of_time_or_place(path: Path, m
     task = Task("attribute", 1, 1)
     digest = made.write(task, arrays(task))
     assert json.loads((path / "_ledger" / task.key).read_text()) == {"sha256": digest}
-    assert made.is_done(task)
-    assert not made.is_done(Task("attribute", 1, 0))
+    assert not made.missing([task])
+    assert made.missing([Task("attribute", 1, 0)])
     assert made.write(task, arrays(task)) == digest
     assert made.write(task, arrays(task, seed=1)) != digest
 
 
 def test_the_receipt_comes_last(made: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     task = Task("score", 0, 0)
-    written: list[tuple[str, bool]] = []
+    written: list[tuple[str, list[Task]]] = []
     original = store_module._write
 
     def watching(array: Any, region: Any, values: Any) -> None:
-        written.append((array.path, made.is_done(task)))
+        written.append((array.path, made.missing([task])))
         original(array, region, values)
 
     monkeypatch.setattr(store_module, "_write", watching)
     made.write(task, arrays(task))
-    assert written == [(variable.name, False) for variable in PLAN.variables(task)]
-    assert made.is_done(task)
+    assert written == [(variable.name, [task]) for variable in PLAN.variables(task)]
+    assert not made.missing([task])
 
 
 @pytest.mark.parametrize("failing", range(3))
@@ -193,9 +193,9 @@ def test_a_write_that_fails_leaves_no_receipt(made: Store, monkeypatch: pytest.M
     monkeypatch.setattr(store_module, "_write", full)
     with pytest.raises(OSError, match="No space left"):
         made.write(task, arrays(task))
-    assert not made.is_done(task)
+    assert made.missing([task])
     made.write(task, arrays(task))
-    assert made.is_done(task)
+    assert not made.missing([task])
 
 
 def test_missing_are_the_tasks_without_a_receipt(made: Store) -> None:
@@ -212,7 +212,7 @@ def test_a_result_without_a_single_number_leaves_its_objects_and_receipt(path: P
         name: np.full_like(values, np.nan if values.dtype.kind == "f" else 0) for name, values in arrays(task).items()
     }
     made.write(task, empty)
-    assert made.is_done(task)
+    assert not made.missing([task])
     assert all(shard_file(path, task, name).stat().st_size for name in empty)
 
 
@@ -303,6 +303,13 @@ def test_a_folder_without_a_store_says_how_to_start_one(tmp_path: Path) -> None:
     for read in (attributes, progress, open_results):
         with pytest.raises(StoreError, match="no run here; start one with `srd-audit run SPEC`"):
             read(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]"])
+def test_a_store_whose_metadata_are_damaged_says_what_to_restore(path: Path, made: Store, text: str) -> None:
+    (path / "zarr.json").write_text(text)
+    with pytest.raises(StoreError, match=r"cannot be read .* restore its zarr\.json"):
+        attributes(path)
 
 
 def test_another_zarr_group_is_no_audit(tmp_path: Path) -> None:
