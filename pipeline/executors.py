@@ -1,5 +1,6 @@
 """Who runs tasks: this process, or Dask. The only module that knows Dask; both must give the same bytes."""
 
+import logging
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -70,8 +71,21 @@ def _started(n_workers: int) -> Iterator[Any]:
     with dask.config.set(SETTINGS):
         with _interrupts_ignored():
             cluster = LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=ANY_PORT)
-        with cluster, Client(cluster) as client:
+        with _closed_quietly(cluster), Client(cluster) as client:
             yield client
+
+
+@contextmanager
+def _closed_quietly(cluster: Any) -> Iterator[None]:
+    """Closes the cluster in the end; that a worker was killed in the middle of an interrupted task is no news."""
+    log = logging.getLogger("distributed.nanny")
+    level = log.level
+    try:
+        yield
+    finally:
+        log.setLevel(logging.ERROR)
+        cluster.close()
+        log.setLevel(level)
 
 
 @contextmanager

@@ -21,7 +21,12 @@ from pipeline.store import Arrays, progress
 from reports.cli import main
 
 HEAVY = ("torch", "dask", "distributed", "matplotlib", "seaborn")
-MAIN = "from reports.cli import main; main()"
+MAIN = """\
+import signal
+from reports.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is born deaf to it
+main()
+"""
 PATIENCE = 120  # seconds
 
 Command = Callable[..., "Ended"]
