@@ -4,6 +4,7 @@ SPEC ?= specs/demo.toml
 WORKERS ?= 2
 
 BIN := .venv/bin
+UV := uv==0.13.9
 AUDIT := $(BIN)/srd-audit
 UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraints constraints.txt --overrides overrides.txt
 RUN_OPTIONS := --workers $(WORKERS)
@@ -19,7 +20,7 @@ help: ## list the targets
 .venv/.uv:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("srd-audit needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12 ...")'
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
 	@touch $@
 
 .venv/.installed: .venv/.uv pyproject.toml constraints.txt overrides.txt

@@ -11,7 +11,7 @@ from torch import Tensor
 from attacks.types import Ball, Images, Objective
 
 MOMENTUM = 0.9
-FINAL_STEP = 0.02  # last step relative to the first: fine enough to settle, coarse enough to move
+LEAST_STEP = 0.02  # relative to the first, which the last of many steps comes near: fine enough to settle
 
 
 @dataclass(frozen=True)
@@ -58,4 +58,4 @@ def _mean_size(gradient: Images) -> Tensor:
 
 
 def _decay(progress: float) -> float:
-    return FINAL_STEP + (1 - FINAL_STEP) * (1 + math.cos(math.pi * progress)) / 2
+    return LEAST_STEP + (1 - LEAST_STEP) * (1 + math.cos(math.pi * progress)) / 2

@@ -14,7 +14,9 @@ class Linf:
     epsilon: float
 
     def project(self, images: Images, centre: Images) -> Images:
+        """Nearest images of the ball that lie in [0, 1]."""
         return (centre + (images - centre).clamp(-self.epsilon, self.epsilon)).clamp(0, 1)
 
     def step(self, gradient: Tensor) -> Tensor:
+        """Signs: every pixel moves as far as any may."""
         return gradient.sign()

@@ -1,6 +1,7 @@
 """Attacks on the explanation: the prediction stays, the map moves."""
 
 from contextlib import AbstractContextManager
+from functools import partial
 
 import torch
 
@@ -31,8 +32,9 @@ def manipulate(
     White box and targeted (Dombrowski et al. 2019): differentiates through the method, with softplus of growing
     sharpness in place of ReLU. The first step is `relative_step` times `strength`; `keep` is the price of changing
     the probabilities. Each image gets its best iterate on the network as it is, among those that keep the predicted
-    class; without one that beats the clean image it stays clean.
+    class; without one that beats the clean image it stays clean. A stochastic method draws anew at every step.
     """
+    attributor = partial(attributor, generators=generators)
     with evaluating(model):
         with torch.no_grad():
             logits = model(samples.images)

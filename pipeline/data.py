@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from pipeline.demo import shapes
@@ -222,7 +222,7 @@ def _opened(file: Path) -> Image.Image:
     try:
         image = Image.open(file)
         image.load()
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+    except Exception as error:  # a damaged file may raise anything
         raise DataError(f"{file}: cannot be read as an image ({error}); remove or replace it") from error
     if image.mode.startswith(("I", "F")):
         raise DataError(f"{file}: has pixels of mode {image.mode}, not 8 bits a channel; convert it first")

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from pipeline.plan import Task
 from srd.errors import IncompleteRun
 
-Perform = Callable[[Task], str]
-"""Runs a task to its receipt and returns the digest."""
+Perform = Callable[[Task], None]
+"""Runs a task to its receipt."""
 
 WINDOW = 2  # tasks submitted per worker thread: enough to keep it busy, few to lose with it
 ANY_PORT = "127.0.0.1:0"  # of the dashboard; None would take 8787, and warn where another audit has it
@@ -23,7 +23,7 @@ SETTINGS = {
     "distributed.scheduler.no-workers-timeout": "5 minutes",
     "distributed.scheduler.worker-ttl": "30 minutes",  # an attack may hold the interpreter for minutes
     "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",  # the run reports what fails
-    "distributed.worker.memory.target": False,  # tasks return a digest: there is nothing to spill
+    "distributed.worker.memory.target": False,  # tasks return nothing: there is nothing to spill
     "distributed.worker.memory.spill": False,
     # Dask trims freed memory at once; giving each tensor back to the kernel cost more than a third of the time
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 512 * MIB,

@@ -86,6 +86,7 @@ def _create(job: Job, subject: Subject, fingerprinted: Mapping[str, Any]) -> Non
         logits = _clean_logits(job.spec, subject)
         targets = _targets(job.spec, subject.data, logits)
         _try_methods(job.spec, subject, targets["target"])
+        certified = _certificates(job.spec, subject)
     columns = conditions(job.spec)
     plan = _plan(job.spec, subject.data, columns)
     job.path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +98,7 @@ def _create(job: Job, subject: Subject, fingerprinted: Mapping[str, Any]) -> Non
         "correct": int((logits.argmax(1).numpy() == labels).sum()),
         "data": subject.data.description,
         "parameters": subject.model.n_parameters,
-        "certificates": _certificates(job.spec, subject),
+        "certificates": certified,
         "reasons": REASONS,
         "references": dict(REFERENCES),
     }
@@ -143,7 +144,9 @@ def _differences(theirs: Any, ours: Any, place: str = "") -> list[str]:
 def _refuse_small(data: Data) -> None:
     height, width = data.images(range(1)).shape[2:]
     if min(height, width) < WINDOW:
-        raise DataError(f"images of {width}x{height} pixels: SSIM compares windows of {WINDOW}x{WINDOW}; enlarge them")
+        raise DataError(
+            f"images of {width}x{height} pixels: SSIM compares windows of {WINDOW}x{WINDOW}; set model.resize"
+        )
 
 
 def _try_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) -> None:
@@ -189,7 +192,10 @@ def _target_image(spec: AuditSpec, data: Data, predicted: NDArray[np.int64], row
     """Drawn by the image's own stream from the images of another predicted class."""
     candidates = np.flatnonzero(predicted != predicted[row])
     if not len(candidates):
-        raise DataError("every image is predicted as the same class; audits compare maps of different classes")
+        raise DataError(
+            "every image is predicted as the same class, but audits compare maps of different classes; "
+            "add images of other classes, or check model.mean and model.std"
+        )
     return int(candidates[seeds.index(spec.run.seed, len(candidates), "target image", data.ids[row])])
 
 

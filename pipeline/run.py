@@ -18,11 +18,17 @@ from srd.errors import IncompleteRun, StageError
 class Observer(Protocol):
     """Is told how a run goes on."""
 
-    def prepared(self, attributes: dict[str, Any]) -> None: ...
+    def prepared(self, attributes: dict[str, Any]) -> None:
+        """The store is there, with these attributes."""
+        ...
 
-    def stage(self, name: str, done: int, total: int) -> None: ...
+    def stage(self, name: str, done: int, total: int) -> None:
+        """A stage begins with `done` of its `total` tasks finished before."""
+        ...
 
-    def task(self, outcome: Outcome) -> None: ...
+    def task(self, outcome: Outcome) -> None:
+        """A task has ended."""
+        ...
 
 
 def run(job: Job, executor: Executor, observer: Observer, until: str = STAGES[-1]) -> None:
@@ -31,26 +37,28 @@ def run(job: Job, executor: Executor, observer: Observer, until: str = STAGES[-1
     Raises IncompleteRun, with the first cause, if a task failed: the other tasks of its stage have been run, later
     stages not.
     """
-    observer.prepared(prepare(job, load(job)))
-    context = context_of(job)
+    attributes = prepare(job, load(job))
+    observer.prepared(attributes)
+    plan = store.plan_of(attributes)
+    filled = store.Store(job.path, plan)
     for stage in STAGES[: STAGES.index(until) + 1]:
-        planned = list(context.plan.tasks(stage))
-        missing = context.store.missing(planned)
+        planned = list(plan.tasks(stage))
+        missing = filled.missing(planned)
         observer.stage(stage, len(planned) - len(missing), len(planned))
         _run_stage(stage, missing, executor, observer, job)
-        _refuse_holes(stage, context.store.missing(planned))
+        _refuse_holes(stage, filled.missing(planned))
     store.remove_litter(job.path)
 
 
-def perform(job: Job, task: Task) -> str:
-    """Runs one task to its receipt in this process; returns the digest of what it wrote.
+def perform(job: Job, task: Task) -> None:
+    """Runs one task to its receipt in this process.
 
     Raises StageError, naming the task, for whatever goes wrong but OSError: a full or unreadable disk stops the run.
     """
     try:
         with one_thread():
             context = context_of(job)
-            return context.store.write(task, STAGE_FUNCTIONS[task.stage](context, task))
+            context.store.write(task, STAGE_FUNCTIONS[task.stage](context, task))
     except OSError:
         raise
     except Exception as error:

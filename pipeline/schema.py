@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from types import MappingProxyType
 
 TILE = "image"
@@ -119,6 +120,17 @@ WRITES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 STAGES = tuple(WRITES)
 
+
+class Reason(IntEnum):
+    """Why a score is NaN, as the store numbers it."""
+
+    DEFINED = 0
+    NO_MASKS = 1
+    EMPTY_MASK = 2
+    NO_CONTRAST = 3
+    NOT_FINITE = 4
+
+
 REASONS = (
     "defined",
     "the data set has no masks",
@@ -126,10 +138,11 @@ REASONS = (
     "the map has nothing to compare",
     "the map is not finite",
 )
+"""In words, by number."""
 
 REFERENCES: Mapping[str, str] = MappingProxyType(
     {
-        "other_class": "the same method's map of the second strongest class of the image",
+        "other_class": "the same method's map of the strongest class beside the explained one",
         "other_image": "the same method's map of the target image",
         "edges": "the Sobel magnitude of the image",
     }

@@ -89,7 +89,7 @@ class ModelSpec(Part):
     @model_validator(mode="after")
     def _normalisation(self) -> "ModelSpec":
         if (self.mean is None) != (self.std is None):
-            raise ValueError("mean and std belong together")
+            raise ValueError("mean and std belong together; give both, or neither")
         for name, values in (("mean", self.mean), ("std", self.std)):
             if values is not None and len(values) not in {1, 3}:
                 raise ValueError(f"{name} needs one number, or one for each of 3 channels, got {list(values)}")
@@ -158,8 +158,10 @@ def load_spec(path: Path) -> AuditSpec:
         table = tomllib.loads(path.read_text())
     except FileNotFoundError:
         raise SpecError(f"{path}: no such file; `srd-audit init` writes a spec to start from") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise SpecError(f"{path}: {error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path}: is no TOML: {error}; compare it with what `srd-audit init` writes") from error
+    except OSError as error:
+        raise SpecError(f"{path}: cannot be read: {error.strerror}; name a file that can") from error
     return parse_spec(table, str(path))
 
 
@@ -257,8 +259,8 @@ def _check_options(place: str, entry: Entry, options: Options) -> None:
         kind = type(entry.options[name])
         if type(value) is not kind and not (kind is float and type(value) is int):
             raise ValueError(f"{place}.{name}: expected {kind.__name__}, got {value!r}")
-        if isinstance(value, (int, float)) and not 0 < value < math.inf:
-            raise ValueError(f"{place}.{name}: must be positive and finite, got {value!r}")
+        if isinstance(value, (int, float)) and not int(kind is int) <= value < math.inf:
+            raise ValueError(f"{place}.{name}: must be finite and at least {int(kind is int)}, got {value!r}")
 
 
 def _message(error: Mapping[str, Any]) -> str:
@@ -269,7 +271,7 @@ def _message(error: Mapping[str, Any]) -> str:
     if error["type"] in {"model_type", "dict_type"}:
         return f"{place}: expected a table, got {error['input']!r}"
     if error["type"] == "missing":
-        return f"{place}: is missing"
+        return f"{place}: is missing; add it as in the spec that `srd-audit init` writes"
     if error["type"] == "value_error":
         return f"{place}: {text}" if place else text
     return f"{place}: {text}, got {error['input']!r}"

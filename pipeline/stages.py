@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attacks.registry import PERTURBATIONS
-from attacks.types import Images, Model, Samples
+from attacks.types import Images, Model, Perturbation, Samples
 from pipeline import seeds
 from pipeline.conditions import CLEAN, Condition
 from pipeline.data import Data
 from pipeline.plan import Plan, Task
-from pipeline.schema import REFERENCES
+from pipeline.schema import REFERENCES, Reason
 from pipeline.spec import AuditSpec
 from pipeline.store import Arrays, Store
 from srd.registry import ATTRIBUTORS, METRICS
@@ -126,9 +126,8 @@ def _perturbed(context: Context, task: Task, condition: Condition, images: Image
     if condition.against:
         options["attributor"] = context.attributor(condition.against)
     samples = _samples(context, task, images)
-    generators = context.generators(task, condition.id)
-    perturbed: Images = PERTURBATIONS[condition.name](context.model, samples, condition.strength, generators, **options)
-    return perturbed
+    perturbation: Perturbation = partial(PERTURBATIONS[condition.name].load(), **options)
+    return perturbation(context.model, samples, condition.strength, context.generators(task, condition.id))
 
 
 def _samples(context: Context, task: Task, images: Images) -> Samples:
@@ -190,14 +189,13 @@ def _broken(maps: Maps) -> Tensor:
 
 
 def _reasons(scores: Scores, masks: Tensor | None, broken: Tensor) -> NDArray[np.uint8]:
-    """Why a score is NaN, as a position in REASONS."""
-    no_masks, empty_mask, no_contrast, not_finite = 1, 2, 3, 4
+    """Why a score is NaN."""
     needs_mask = torch.tensor([entry.of == "map and mask" for entry in METRICS.values()])
-    reasons = torch.where(broken, not_finite, scores.isnan() * no_contrast)
+    reasons = torch.where(broken, Reason.NOT_FINITE, scores.isnan() * Reason.NO_CONTRAST)
     if masks is None:
-        reasons[..., needs_mask] = no_masks
+        reasons[..., needs_mask] = Reason.NO_MASKS
     else:
-        reasons[(~masks.flatten(1).any(1))[:, None, None, None] & needs_mask & scores.isnan()] = empty_mask
+        reasons[(~masks.flatten(1).any(1))[:, None, None, None] & needs_mask & scores.isnan()] = Reason.EMPTY_MASK
     return reasons.to(torch.uint8).numpy()
 
 
@@ -210,8 +208,14 @@ def _references(context: Context, rows: range, column: int, clean: Maps) -> Scor
         "other_image": _clean_maps(context, context.target_images[rows.start : rows.stop], column),
         "edges": _edges(context, rows),
     }
-    pairs = [[METRICS[name](clean, others[reference]) for name in SIMILARITIES] for reference in REFERENCES]
+    pairs = [[_similarity(name, clean, others[reference]) for name in SIMILARITIES] for reference in REFERENCES]
     return torch.stack([torch.stack(row, 1) for row in pairs], 1).float()
+
+
+def _similarity(name: str, maps: Maps, others: Maps) -> Scores:
+    """NaN where one of the two is not finite."""
+    finite = (maps + others).isfinite().flatten(1).all(1)
+    return torch.where(finite, METRICS[name](maps, others), torch.nan)
 
 
 def _clean_maps(context: Context, positions: NDArray[np.int64], column: int) -> Maps:

@@ -74,14 +74,12 @@ class Store:
         """Values of a variable in a region."""
         return np.asarray(_array(self._group, name)[region])
 
-    def write(self, task: Task, arrays: Arrays) -> str:
-        """Writes what the task made, whole shards, then its receipt; returns the digest in the receipt."""
+    def write(self, task: Task, arrays: Arrays) -> None:
+        """Writes what the task made, whole shards, then its receipt, which holds their digest."""
         for variable in self._plan.variables(task):
             _write(_array(self._group, variable.name), self._plan.region(task, variable), arrays[variable.name])
-        digest = _digest(arrays)
-        receipt = json.dumps({"sha256": digest}, sort_keys=True).encode()
+        receipt = json.dumps({"sha256": _digest(arrays)}, sort_keys=True).encode()
         sync(self._group.store.set(f"{LEDGER}/{task.key}", default_buffer_prototype().buffer.from_bytes(receipt)))
-        return digest
 
     def missing(self, tasks: Iterable[Task]) -> list[Task]:
         """Those tasks that have no receipt."""

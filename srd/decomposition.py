@@ -69,7 +69,7 @@ def account(
         trace = Interception(inputs, rules)
         with trace.naming(network, encoder), trace:
             logits = network(inputs)
-        with rules.propagating(trace.encoder(logits).order):
+        with rules.propagating(trace.decomposable_encoder(logits).order):
             relevance = gradient(chosen(logits, target), inputs, create_graph=create_graph)
         maps = (inputs * relevance).sum(1)
     return Decomposition(maps if create_graph else maps.detach(), *_books(rules, maps))

@@ -53,21 +53,24 @@ class Landmarks:
     def encoder(self, logits: Tensor, logits_order: int) -> Activation:
         """The encoder's last activation: the one that the named module ran last, else the last with a spatial map.
 
-        Every path from the inputs to the logits passes it: relevance that went around it would be in no books. Where
-        the last one is bypassed (a residual sum or parallel branches above it), the last of the same resolution that
-        is not takes its place. Raises UnsupportedOperation where there is none, for an operation without a rule
-        below it, or on a spatial map above it that might be an activation.
+        Where the last one is bypassed (a residual sum or parallel branches above it), the last of the same resolution
+        that is not takes its place. Raises UnsupportedOperation for a network that runs no activation on a map.
         """
-        passed = self._passed_by_all(logits_order)
-        encoder = self._named or self._found(logits, passed)
-        if encoder.order not in passed:
+        return self._named or self._found(logits, self._passed_by_all(logits_order))
+
+    def refuse_unless_decomposable(self, encoder: Activation, logits_order: int) -> None:
+        """Raises UnsupportedOperation where relevance would go ways that no rule covers and no books hold.
+
+        That is: around the encoder's end, through an operation without a rule below it, or through one on a spatial
+        map above it that might be an activation.
+        """
+        if encoder.order not in self._passed_by_all(logits_order):
             raise UnsupportedOperation(
                 "an encoder that ends in several parallel activations; name one that every path passes"
             )
         refused = [u for u in self._unknown if u.order < encoder.order or (u.is_spatial and self._named is None)]
         if refused:
             raise UnsupportedOperation(f"SRD has no rule for {_names(refused)}")
-        return encoder
 
     @contextmanager
     def naming(self, network: nn.Module, name: str | None) -> Iterator[None]:

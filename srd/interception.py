@@ -24,11 +24,17 @@ from srd.operations import Arguments, Function, Keywords
 class Rules(Protocol):
     """What to make of the output of an operation; the order number says how far up the network it stands."""
 
-    def activation(self, order: int, before: Tensor, after: Tensor) -> Tensor: ...
+    def activation(self, order: int, before: Tensor, after: Tensor) -> Tensor:
+        """What stands for `after` = phi(`before`), both (n, c, h, w)."""
+        ...
 
-    def affine(self, order: int, affine: Affine, inputs: Tensor, outputs: Tensor) -> Tensor: ...
+    def affine(self, order: int, affine: Affine, inputs: Tensor, outputs: Tensor) -> Tensor:
+        """What stands for `outputs` = affine(`inputs`)."""
+        ...
 
-    def constant(self, order: int, outputs: Tensor, constant: Tensor) -> Tensor: ...
+    def constant(self, order: int, outputs: Tensor, constant: Tensor) -> Tensor:
+        """What stands for `outputs`, of which `constant` does not depend on the network's inputs."""
+        ...
 
 
 class NoRules:
@@ -57,7 +63,7 @@ class Interception(TorchFunctionMode):
     """Records the forward pass of one batch and applies `rules` on the way.
 
     In-place operations write to new tensors, which then stand for the old ones. An operation that is not known is
-    remembered, and refused by `encoder` if it stands where it matters.
+    remembered, and refused by `decomposable_encoder` if it stands where it matters.
     """
 
     def __init__(self, inputs: Tensor, rules: Rules) -> None:
@@ -69,6 +75,7 @@ class Interception(TorchFunctionMode):
         self._constants = WeakTensorKeyDictionary()
         self._tracked = WeakTensorKeyDictionary()
         self._parts = WeakTensorKeyDictionary()
+        self._rearranged = WeakTensorKeyDictionary()
         self._rewritten: dict[int, int] = {}
         self._landmarks = Landmarks()
         self._tracked[inputs] = 0
@@ -77,7 +84,7 @@ class Interception(TorchFunctionMode):
         self, func: Function, types: object, args: Arguments = (), kwargs: Keywords | None = None
     ) -> Any:
         args, kwargs = tree_map(self._current_value, (args, kwargs or {}))
-        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        tensors = _tensors((args, kwargs))
         self._refuse_hidden(tensors)
         self._refuse_stale(tensors)
         if not any(tensor in self._tracked for tensor in tensors):
@@ -89,6 +96,8 @@ class Interception(TorchFunctionMode):
             raise UnsupportedOperation(f"{operations.full_name(func)} writes into a part of a tensor in place")
         result = self._apply(plain, args, kwargs)
         self._track(result, is_part=operations.name_of(plain) in operations.PARTS)
+        if self._is_rearranged(operations.name_of(plain), tensors, result):
+            self._rearranged.update(dict.fromkeys(_tensors(result), True))
         if mutated is not None and result is not mutated:  # dropout in evaluation mode returns what it is given
             self._current[mutated] = result
             self._rewritten[_address(mutated)] = self._order
@@ -99,13 +108,22 @@ class Interception(TorchFunctionMode):
 
         Also raises UnsupportedOperation where `logits` do not come from the inputs.
         """
-        if logits not in self._tracked:
-            raise UnsupportedOperation("the logits come from an operation that cannot be seen (compiled or scripted?)")
-        return self._landmarks.encoder(logits, self._tracked[logits])
+        return self._landmarks.encoder(logits, self._order_of(logits))
+
+    def decomposable_encoder(self, logits: Tensor) -> Activation:
+        """The same, of a network that rules can decompose; raises as `Landmarks.refuse_unless_decomposable` does."""
+        encoder = self.encoder(logits)
+        self._landmarks.refuse_unless_decomposable(encoder, self._order_of(logits))
+        return encoder
 
     def naming(self, network: nn.Module, name: str | None) -> AbstractContextManager[None]:
         """While the context is open, the last activation run by the module called `name` is taken for the encoder's."""
         return self._landmarks.naming(network, name)
+
+    def _order_of(self, logits: Tensor) -> int:
+        if logits not in self._tracked:
+            raise UnsupportedOperation("the logits come from an operation that cannot be seen (compiled or scripted?)")
+        return int(self._tracked[logits])
 
     def _current_value(self, leaf: Any) -> Any:
         while isinstance(leaf, Tensor) and leaf in self._current:
@@ -124,17 +142,26 @@ class Interception(TorchFunctionMode):
                 raise UnsupportedOperation("a tensor that was written in place is read through another view of it")
 
     def _remember_constants(self, result: Any) -> Any:
-        for leaf in tree_leaves(result):
-            if isinstance(leaf, Tensor):
-                self._constants[leaf] = True
+        self._constants.update(dict.fromkeys(_tensors(result), True))
         return result
 
     def _track(self, result: Any, *, is_part: bool) -> None:
-        for leaf in tree_leaves(result):
-            if isinstance(leaf, Tensor):
-                self._tracked[leaf] = self._order
-                if is_part:
-                    self._parts[leaf] = True
+        for tensor in _tensors(result):
+            self._tracked[tensor] = self._order
+            if is_part:
+                self._parts[tensor] = True
+
+    def _is_rearranged(self, name: str, read: list[Tensor], result: Any) -> bool:
+        """Whether axis 1 of the result may not hold the channels that a convolution has put there."""
+        if name in {"conv2d", "batch_norm"}:
+            return False
+        if name in operations.MOVES or any(tensor in self._rearranged for tensor in read):
+            return True
+        before = max((tensor for tensor in read if tensor in self._tracked), key=Tensor.dim)
+        return any(
+            after.dim() != before.dim() or (name in operations.RESHAPES and after.shape[:2] != before.shape[:2])
+            for after in _tensors(result)
+        )
 
     def _apply(self, function: Function, args: Arguments, kwargs: Keywords) -> Any:
         name = operations.name_of(function)
@@ -155,7 +182,7 @@ class Interception(TorchFunctionMode):
         return result
 
     def _remember_unknown(self, name: str, result: Any) -> None:
-        self._landmarks.unknown(self._order, name, [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)])
+        self._landmarks.unknown(self._order, name, _tensors(result))
 
     def _is_linear(self, name: str, args: Arguments, kwargs: Keywords) -> bool:
         if name in operations.IDENTITY_IN_EVALUATION:
@@ -169,8 +196,9 @@ class Interception(TorchFunctionMode):
     def _activation(self, function: Function, args: Arguments, kwargs: Keywords) -> Tensor:
         before = args[0] if args else kwargs["input"]
         after = function(*args, **kwargs)
-        if before.dim() != 4:
-            self._remember_unknown(operations.full_name(function), after)
+        if before.dim() != 4 or before in self._rearranged:
+            where = " on axes that were moved" if before in self._rearranged and before.dim() == 4 else ""
+            self._remember_unknown(operations.full_name(function) + where, after)
             return after  # type: ignore[no-any-return]
         after = self._rules.activation(self._order, before, after)
         self._landmarks.activation(self._order, after)
@@ -243,6 +271,10 @@ class Interception(TorchFunctionMode):
 
     def _is_tracked(self, leaf: Any) -> bool:
         return isinstance(leaf, Tensor) and leaf in self._tracked
+
+
+def _tensors(tree: Any) -> list[Tensor]:
+    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
 
 
 def _address(tensor: Tensor) -> int:

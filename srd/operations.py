@@ -44,6 +44,12 @@ DIVISIONS = frozenset("div true_divide __truediv__".split())
 
 IDENTITY_IN_EVALUATION = frozenset("dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout".split())
 
+MOVES = frozenset("permute transpose movedim".split())
+"""Put another axis where the channels were,"""
+
+RESHAPES = frozenset("view reshape flatten".split())
+"""and those that may do so."""
+
 PARTS = frozenset("__getitem__ chunk split narrow select unbind".split())
 """Return views of a part of a tensor."""
 

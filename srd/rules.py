@@ -41,14 +41,18 @@ class SharingRatio:
             self._encoder = None
 
     def activation(self, order: int, before: Tensor, after: Tensor) -> Tensor:
+        """`after`, (n, c, h, w), whose backward hands X <phi(X), g> / ||X||^2 to `before`, X."""
         return self._ruled(order, before, after, lambda x, y, g: self._through_activation(order, x, y, g))
 
     def affine(self, order: int, affine: Affine, inputs: Tensor, outputs: Tensor) -> Tensor:
+        """`outputs` = affine(inputs), whose backward shares the relevance of the bias among its taps."""
         if affine.bias is None:
             return outputs
         return self._ruled(order, inputs, outputs, lambda x, y, g: self._through_bias(affine, x, y, g))
 
     def constant(self, order: int, outputs: Tensor, constant: Tensor) -> Tensor:
+        """`outputs`, whose backward counts as lost what belongs to the `constant` part of it."""
+
         def backward(x: Tensor, y: Tensor, g: Tensor) -> tuple[None, Tensor]:
             self._lose((constant * g).flatten(1).sum(1))
             return None, g

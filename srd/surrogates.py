@@ -11,7 +11,10 @@ from srd.operations import Arguments, Function, Keywords
 
 
 class softplus(TorchFunctionMode):  # noqa: N801  a context manager, used as a verb
-    """While open, every ReLU is softplus with sharpness `beta`, and every ReLU6 the difference of two."""
+    """While open, `relu` is softplus with sharpness `beta`, `relu6` and `hardtanh` the difference of two.
+
+    Other activations, `clamp` and `leaky_relu` among them, stay as they are.
+    """
 
     def __init__(self, beta: float) -> None:
         super().__init__()

@@ -3,6 +3,7 @@
 import os
 import pickle
 import shutil
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 import colour_network
 import pytest
 import torch
+from PIL import Image
 from small_audits import edit, write_audit, write_picture, write_png
 
 from reports.cli import main
@@ -86,6 +88,21 @@ def poisoned(folder: Path) -> None:
     (folder / "weights.pt").write_bytes(pickle.dumps(Code(), protocol=2))
 
 
+def small_images(folder: Path) -> None:
+    for kind in ("images", "masks"):
+        for file in (folder / kind).rglob("*.png"):
+            Image.open(file).resize((8, 8)).save(file)
+
+
+def bomb(folder: Path) -> None:
+    """A picture whose header says 60000 x 60000 pixels."""
+    file = folder / "images" / "red" / "0.bmp"
+    Image.new("RGB", (16, 16)).save(file)
+    data = bytearray(file.read_bytes())
+    data[18:26] = struct.pack("<ii", 60000, 60000)
+    file.write_bytes(data)
+
+
 LAW: dict[str, tuple[Damage, str, str]] = {
     "unknown key": (replaced("tile = 4", "tiles = 4"), "run.tiles", "did you mean 'tile'?"),
     "unknown key of a perturbation": (
@@ -123,11 +140,11 @@ LAW: dict[str, tuple[Damage, str, str]] = {
     ),
     "tile beyond reason": (replaced("tile = 4", "tile = 1000000000000"), "run.tile", "less than or equal to 4096"),
     "entry that stands twice": (replaced("[0.1]", "[0.1, 0.1]"), "gaussian_noise@0.1 stands twice", "remove one"),
-    "syntax": (replaced("tile = 4", "tile = "), "small.toml: ", "line"),
+    "syntax": (replaced("tile = 4", "tile = "), "small.toml: is no TOML: Invalid value (at line", "compare it with"),
     "method that is missing": (
         replaced('methods = ["srd", "saliency", "random"]', ""),
         "explain.methods: is missing",
-        "",
+        "add it as in the spec that `srd-audit init` writes",
     ),
     "weights that are missing": (removed("weights.pt"), "model.weights = ", "weights.pt: no such file; relative paths"),
     "weights that do not fit": (
@@ -202,8 +219,8 @@ LAW: dict[str, tuple[Damage, str, str]] = {
     "network file that is missing": (removed("network.py"), "network.py: no such file", "relative paths start at"),
     "network file that fails": (
         written("network.py", "import no_such_module"),
-        "network.py: cannot be imported",
-        "no_such",
+        "network.py: cannot be imported: ModuleNotFoundError: No module named 'no_such_module'",
+        "&& python network.py` does",
     ),
     "callable that is missing": (
         replaced("network.py:build", "network.py:biuld"),
@@ -217,8 +234,8 @@ LAW: dict[str, tuple[Damage, str, str]] = {
     ),
     "callable that fails": (
         written("network.py", "def build(depth):\n    return depth\n"),
-        "the call without arguments failed: TypeError",
-        "depth",
+        "the call without arguments failed: TypeError: build() missing 1 required positional argument: 'depth'",
+        "name a callable that needs none",
     ),
     "size that the network cannot read": (
         forward("return self.fc(hidden.flatten(1))"),
@@ -243,7 +260,27 @@ LAW: dict[str, tuple[Damage, str, str]] = {
     "one predicted class": (
         forward("return self.fc(hidden.mean((2, 3))) * 0 + torch.tensor([2.0, 0.0, 0.5])"),
         "every image is predicted as the same class",
-        "",
+        "add images of other classes, or check model.mean and model.std",
+    ),
+    "module that is not there": (
+        replaced("network.py:build", "no_such_package.network:build"),
+        "cannot import 'no_such_package.network'",
+        "put its folder into PYTHONPATH, or name the file",
+    ),
+    "half of a normalisation": (
+        replaced("[model]", "[model]\nmean = [0.5]"),
+        "model: mean and std belong together",
+        "give both, or neither",
+    ),
+    "images too small for SSIM": (
+        small_images,
+        "images of 8x8 pixels: SSIM compares windows of 11x11",
+        "set model.resize",
+    ),
+    "damaged image header": (
+        bomb,
+        "images/red/0.bmp: cannot be read as an image (Image size",
+        "remove or replace it",
     ),
 }
 
@@ -253,6 +290,7 @@ def test_bad_input_is_refused_with_place_value_and_way_out(
     case: str, spec: Path, tmp_path: Path, srd_audit: Callable[..., tuple[int, str]]
 ) -> None:
     damage, place, way_out = LAW[case]
+    assert way_out
     damage(spec.parent)
     before = sorted(tmp_path.rglob("*"))
     code, message = srd_audit("run", spec, "--out", tmp_path / "run")

@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 import torch
+from torch import nn
 from toys import demo_model, demo_samples, generators, left_as_found, normal, small, uniform
 
 from attacks.explanations import manipulate
@@ -11,9 +12,10 @@ from attacks.noise import random_sign
 from attacks.objectives import MoveMap
 from attacks.types import Images, Model, Samples
 from srd import ATTRIBUTORS
+from srd.baselines.saliency import saliency
 from srd.metrics.similarity import pearson
 from srd.surrogates import softplus
-from srd.types import Attributor, Maps, Scores
+from srd.types import Attributor, Generators, Inputs, Maps, Scores, Target
 
 ATTACKED = [name for name, entry in ATTRIBUTORS.items() if entry.differentiable]
 EPSILON = 16 / 255
@@ -50,6 +52,20 @@ def test_it_moves_the_map_further_than_random_signs_and_towards_the_target(name:
     gained = to_target(model, attributor, images, samples) - to_target(model, attributor, samples.images, samples)
     assert bool((gained >= 0).all())
     assert float(gained.mean()) > 0.03
+
+
+def test_a_stochastic_method_draws_from_the_rows_own_streams() -> None:
+    model, samples = demo_model("resnet"), demo_samples(N)
+
+    def noisy(network: nn.Module, inputs: Inputs, target: Target, generators: Generators, **options: bool) -> Maps:
+        draws = torch.stack([torch.randn(inputs.shape[1:], generator=g) for g in generators])
+        return saliency(network, inputs + 0.05 * draws, target, **options)
+
+    def attacked(seed: int) -> Images:
+        return manipulate(model, samples, EPSILON, generators(N, seed), attributor=noisy, steps=3)
+
+    assert torch.equal(attacked(0), attacked(0))
+    assert not torch.equal(attacked(0), attacked(1))
 
 
 def test_more_steps_and_a_larger_ball_make_it_stronger() -> None:

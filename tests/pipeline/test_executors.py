@@ -27,19 +27,17 @@ def executor(request: pytest.FixtureRequest) -> Executor:
     return serially if request.param == "serially" else request.getfixturevalue("dask")
 
 
-def leave_a_note(folder: Path, task: Task) -> str:
+def leave_a_note(folder: Path, task: Task) -> None:
     with (folder / task.key).open("a") as file:
         file.write("done\n")
-    return task.key
 
 
-def fail_at_times(folder: Path, task: Task) -> str:
+def fail_at_times(folder: Path, task: Task) -> None:
     leave_a_note(folder, task)
     if task.column == 1:
         raise StageError(f"{task.key} failed: ValueError: on purpose")
     if task.column == 2:
         raise OSError(28, "No space left on device")
-    return task.key
 
 
 def outcomes(executor: Executor, tasks: Sequence[Task], perform: Any) -> dict[Task, BaseException | None]:
@@ -82,7 +80,7 @@ def test_the_serial_executor_keeps_the_order_and_runs_on_demand(tmp_path: Path) 
 
 
 def test_an_interrupt_is_no_outcome() -> None:
-    def interrupted(task: Task) -> str:
+    def interrupted(task: Task) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -96,12 +94,12 @@ def test_dask_holds_few_tasks_at_a_time(dask: Executor, tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == len(TASKS)
 
 
-def die_once(folder: Path, task: Task) -> str:
+def die_once(folder: Path, task: Task) -> None:
     """Takes the whole worker with it the first time that task 5 runs."""
     if task == TASKS[5] and not (folder / "died").exists():
         (folder / "died").touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    return leave_a_note(folder, task)
+    leave_a_note(folder, task)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -121,8 +119,8 @@ def test_no_cluster_starts_without_a_task(monkeypatch: pytest.MonkeyPatch) -> No
             list(executor(TASKS, leave_nothing))
 
 
-def leave_nothing(task: Task) -> str:
-    return task.key
+def leave_nothing(task: Task) -> None:
+    """A task without effect."""
 
 
 class Cancelled:

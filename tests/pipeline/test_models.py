@@ -1,6 +1,5 @@
 """Laws of loading a network: as the spec says, in evaluation mode, and refused with a way out where it cannot be."""
 
-import sys
 from pathlib import Path
 
 import colour_network
@@ -101,29 +100,6 @@ def test_a_file_may_define_dataclasses(spec: Path) -> None:
     text = "from dataclasses import dataclass\n\n\n@dataclass\nclass Options:\n    width: 'int' = 3\n"
     code(spec, text)
     assert loaded(spec).n_parameters
-
-
-def test_a_file_may_import_its_neighbours(spec: Path) -> None:
-    one = loaded(spec)
-    code(spec, "from widths import WIDTH\n")
-    (spec.parent / "widths.py").write_text("WIDTH = 8\n")
-    other = loaded(spec)
-    (spec.parent / "widths.py").write_text("WIDTH = 80\n")
-    assert len({one.source_digest, other.source_digest, loaded(spec).source_digest}) == 3
-    assert "widths" not in sys.modules
-    assert str(spec.parent) not in sys.path
-
-
-def test_neighbours_of_one_name_are_told_apart(spec: Path, tmp_path: Path) -> None:
-    for folder, text in (
-        (tmp_path / "one", "raise ValueError('first')"),
-        (tmp_path / "two", "raise ValueError('second')"),
-    ):
-        folder.mkdir()
-        (folder / "network.py").write_text("def build():\n    import layers")
-        (folder / "layers.py").write_text(text)
-    assert "first" in refused(tmp_path / "one" / "audit.toml", weights=None)
-    assert "second" in refused(tmp_path / "two" / "audit.toml", weights=None)
 
 
 def test_any_callable_will_do(spec: Path) -> None:

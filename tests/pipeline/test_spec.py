@@ -115,7 +115,7 @@ def test_no_two_entries_of_the_axis_share_an_id(perturbations: Any) -> None:
         ({"name": "manipulate", "against": ["saliency"]}, "not among explain.methods"),
         ({"options": {"steps": 2.5}}, "expected int, got 2.5"),
         ({"options": {"steps": True}}, "expected int, got True"),
-        ({"options": {"steps": 0}}, "must be positive and finite, got 0"),
+        ({"options": {"steps": 0}}, "must be finite and at least 1, got 0"),
         ({"options": {"steps": [1]}}, "not a number, a text or a boolean"),
         ({"strengths": []}, "strengths is empty"),
         ({"strengths": 0.1}, "expected a list, got 0.1"),

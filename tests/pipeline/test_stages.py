@@ -15,7 +15,7 @@ from attacks.types import Model
 from pipeline import stages
 from pipeline.data import Data
 from pipeline.plan import Task
-from pipeline.schema import REASONS
+from pipeline.schema import REASONS, REFERENCES
 from pipeline.stages import Context, attribute, perturb, score
 from pipeline.store import Arrays
 from srd.registry import METRICS
@@ -278,6 +278,8 @@ def test_a_map_that_is_not_finite_is_a_reason(context: Context, monkeypatch: pyt
     broken[3, :, [entry.of == "two maps" for entry in METRICS.values()]] = True
     assert ((arrays["reason"][:, :, 0] == REASONS.index("the map is not finite")) == broken).all()
     assert (np.isnan(arrays["score"][:, :, 0]) == broken).all()
+    assert np.isnan(arrays["reference_similarity"][3]).all()
+    assert np.isfinite(arrays["reference_similarity"][1, 0, list(REFERENCES).index("other_class")]).all()
 
 
 def test_a_map_that_is_not_finite_is_stored_as_it_is() -> None:

@@ -417,6 +417,12 @@ REFUSED: dict[str, tuple[Middle, str]] = {
     "square by mul": (lambda x: torch.mul(x, x), "mul"),
     "interpolation": (lambda x: functional.interpolate(x, scale_factor=2), "interpolate"),
     "linear below": (lambda x: functional.linear(x, torch.eye(8, dtype=torch.float64)), "linear"),
+    "moved axes": (
+        lambda x: functional.relu(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2),
+        "relu on axes that were moved",
+    ),
+    "swapped axes": (lambda x: functional.relu(x.transpose(1, 2)).transpose(1, 2), "relu on axes that were moved"),
+    "folded channels": (lambda x: functional.relu(x.reshape(2, 2, -1, 8)).reshape(x.shape), "on axes that were moved"),
     "detached": (lambda x: functional.relu(x.detach()), "detach"),
     "detached branch": (lambda x: functional.relu(x) + x.detach(), "detach"),
     "data": (lambda x: functional.relu(x.data), "data"),

@@ -4,7 +4,7 @@ import pytest
 import torch
 from captum.attr import LayerAttribution, LayerGradCam
 from torch import Tensor, nn
-from toys import classes, demo_inputs, demo_network, normal, relative_error, small
+from toys import classes, demo_inputs, demo_network, normal, relative_error, shaken, small
 
 from srd.baselines.grad_cam import grad_cam
 from srd.surrogates import softplus
@@ -31,6 +31,32 @@ def test_a_named_layer_is_the_one_found_where_it_is_the_last() -> None:
     found = grad_cam(network, inputs, target)
     torch.testing.assert_close(grad_cam(network, inputs, target, encoder="layer4"), found)
     assert relative_error(grad_cam(network, inputs, target, encoder="layer2"), found) > 0.01
+
+
+class Gated(nn.Module):
+    """A squeeze-excite gate below the last activation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 5, 3)
+        self.gate = nn.Conv2d(5, 5, 1)
+        self.last = nn.Sequential(nn.Conv2d(5, 6, 3), nn.ReLU())
+        self.head = nn.Linear(6, 4)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        features = self.stem(inputs)
+        features = features * torch.sigmoid(self.gate(features.mean((2, 3), keepdim=True)))
+        logits: Tensor = self.head(self.last(features).mean((2, 3)))
+        return logits
+
+
+def test_it_explains_networks_that_have_no_sharing_ratios() -> None:
+    network, inputs, target = shaken(Gated()).double(), normal(2, 3, 9, 8), classes(2)
+    coarse = LayerGradCam(network, network.last).attribute(
+        inputs.clone().requires_grad_(), target, relu_attributions=True
+    )
+    expected = LayerAttribution.interpolate(coarse, (9, 8), "bilinear")[:, 0]
+    assert relative_error(grad_cam(network, inputs, target), expected.detach()) < 1e-10
 
 
 def test_its_own_gradient_is_the_true_one() -> None:
