@@ -57,9 +57,16 @@ def test_it_moves_the_map_further_than_random_signs_and_towards_the_target(name:
 def test_a_stochastic_method_draws_from_the_rows_own_streams() -> None:
     model, samples = demo_model("resnet"), demo_samples(N)
 
-    def noisy(network: nn.Module, inputs: Inputs, target: Target, generators: Generators, **options: bool) -> Maps:
-        draws = torch.stack([torch.randn(inputs.shape[1:], generator=g) for g in generators])
-        return saliency(network, inputs + 0.05 * draws, target, **options)
+    def noisy(
+        network: nn.Module,
+        inputs: Inputs,
+        target: Target,
+        generators: Generators | None = None,
+        *,
+        create_graph: bool = False,
+    ) -> Maps:
+        draws = torch.stack([torch.randn(inputs.shape[1:], generator=g) for g in generators or ()])
+        return saliency(network, inputs + 0.05 * draws, target, create_graph=create_graph)
 
     def attacked(seed: int) -> Images:
         return manipulate(model, samples, EPSILON, generators(N, seed), attributor=noisy, steps=3)
