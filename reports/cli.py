@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from attacks.registry import PERTURBATIONS
 from pipeline.schema import STAGES
@@ -19,7 +20,6 @@ RUNS = Path("runs")
 ENVIRONMENT = 5
 """Exit code of a disk that is full, a folder that may not be written to."""
 INTERRUPTED = 130
-STORE = "audit.zarr"
 
 app = typer.Typer(
     help="Audits how far the explanations of an image classifier can be relied on.",
@@ -28,11 +28,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 results = Console(soft_wrap=True)
-messages = Console(stderr=True, soft_wrap=True)
+messages = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 
 SpecFile = Annotated[Path, typer.Argument(help="TOML spec of the audit.", show_default=False)]
 Run = Annotated[Path, typer.Argument(help="A run's folder, or the spec it was made from.", show_default=False)]
-Out = Annotated[Path | None, typer.Option(help="Folder of the run.  [default: runs/NAME OF SPEC]", show_default=False)]
+Out = Annotated[Path | None, typer.Option(help="Folder of the run.", show_default="runs/NAME OF SPEC")]
 
 
 @app.command()
@@ -40,27 +40,30 @@ def run(
     spec: SpecFile,
     out: Out = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes of the embedded cluster; 0: this process.")] = 0,
-    stage: Annotated[str, typer.Option(help=f"Stop after this stage: {', '.join(STAGES)}.")] = STAGES[-1],
+    stage: Annotated[
+        str | None, typer.Option(help=f"Stop after this stage, without report: {', '.join(STAGES)}.")
+    ] = None,
 ) -> None:
     """Audit: runs what is missing of SPEC, writes the report, prints its path. Run again to continue."""
-    if stage not in STAGES:
+    if stage is not None and stage not in STAGES:
         from pipeline.spec import closest
 
         raise InputError(f"--stage {stage!r}: no stage is called so; {closest(stage, STAGES)}")
     from reports.commands import run_audit
 
-    page = run_audit(spec, out or RUNS / spec.stem, workers, stage, messages)
-    if page:
-        _print_path(page)
+    folder = out or RUNS / spec.stem
+    run_audit(spec, folder, workers, stage, messages)
+    if stage is None:
+        _report(folder)
 
 
 @app.command()
 def status(run: Run) -> None:
     """What is done and what is missing."""
-    from pipeline.store import progress
+    from pipeline.store import NAME, progress
 
     table = Table("stage", "done", "planned", "missing")
-    counts = progress(_folder(run) / STORE)
+    counts = progress(_folder(run) / NAME)
     for stage, (done, planned) in counts.items():
         table.add_row(stage, str(done), str(planned), str(planned - done))
     results.print(table)
@@ -71,9 +74,7 @@ def status(run: Run) -> None:
 @app.command()
 def report(run: Run) -> None:
     """Writes the report of a run again, from its store alone, and prints its path."""
-    from reports.report import write_report
-
-    _print_path(write_report(_folder(run)))
+    _report(_folder(run))
 
 
 @app.command()
@@ -113,18 +114,24 @@ def main() -> NoReturn:
         _fail(str(error), ENVIRONMENT)
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
-            messages.print("interrupted: the same command continues the run", highlight=False)
+            messages.print("interrupted: the same command continues the run")
         raise
     sys.exit(0)
 
 
 def _fail(message: str, exit_code: int) -> NoReturn:
-    messages.print(f"[bold red]error[/] {_plain(message)}", highlight=False)
+    messages.print(Text.assemble(("error", "bold red"), " ", message))
     sys.exit(exit_code)
 
 
+def _report(folder: Path) -> None:
+    from reports.report import write_report  # seaborn takes two seconds to import
+
+    _print_path(write_report(folder))
+
+
 def _print_path(path: Path) -> None:
-    results.print(str(path), markup=False, highlight=False, emoji=False)
+    results.print(Text(str(path)))
 
 
 def _folder(run: Path) -> Path:
@@ -142,16 +149,11 @@ def _list(entries: Mapping[str, Entry], *facts: str) -> None:
             "options": ", ".join(f"{name} = {default}" for name, default in entry.options.items()),
             "reference": entry.reference,
         }
-        results.print(f"[bold]{entry.name}[/]  {entry.title}", highlight=False)
-        text = "; ".join(f"{fact}: {value}" for fact, value in values.items() if value)
-        results.print(f"    {text}", markup=False, highlight=False)
+        results.print(Text.assemble((entry.name, "bold"), "  ", entry.title))
+        results.print(Text("    " + "; ".join(f"{fact}: {value}" for fact, value in values.items() if value)))
 
 
 def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "" if value is None else str(value)
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", "\\[")

@@ -1,4 +1,4 @@
-"""Commands that run models: they join pipeline and reports, and are imported only when asked for."""
+"""Running an audit on the terminal: imports torch, so only the command that needs it imports this."""
 
 import shutil
 from collections.abc import Iterator
@@ -27,20 +27,15 @@ from srd.errors import InputError
 SPEC_COPY = "audit.toml"
 
 
-def run_audit(spec: Path, folder: Path, workers: int, stage: str, console: Console) -> Path | None:
-    """Runs what is missing of an audit up to `stage`; after the last stage writes the report and returns its page."""
+def run_audit(spec: Path, folder: Path, workers: int, stage: str | None, console: Console) -> None:
+    """Runs what is missing of an audit, up to `stage` or to its end; the folder gets a copy of the spec."""
     job = Job(load_spec(spec), spec.parent.resolve(), store_path(folder))
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--out {folder}: is a file; name a folder")
     with ProgressBars(_progress(console)) as bars, _executor(workers) as executor:
-        run(job, executor, bars, until=stage)
+        run(job, executor, bars, until=stage or STAGES[-1])
     if not (folder / SPEC_COPY).exists() or not spec.samefile(folder / SPEC_COPY):
         shutil.copyfile(spec, folder / SPEC_COPY)
-    if stage != STAGES[-1]:
-        return None
-    from reports.report import write_report  # seaborn takes two seconds to import
-
-    return write_report(folder)
 
 
 class ProgressBars:
@@ -62,11 +57,11 @@ class ProgressBars:
         share = f"{correct / n:.1%} of {n} clean images are classified as labelled"
         chance = 1 / attributes["plan"]["sizes"]["class"]
         warning = "; near chance: check class order, mean and std" if correct / n < 2 * chance else ""
-        self._progress.console.print(share + warning, highlight=False)
+        self._progress.console.print(share + warning)
 
     def stage(self, name: str, done: int, total: int) -> None:
         if done == total:
-            self._progress.console.print(f"{name}: nothing to do, all {total} tasks are done", highlight=False)
+            self._progress.console.print(f"{name}: nothing to do, all {total} tasks are done")
         self._progress.start()
         self._bar = self._progress.add_task(name, completed=done, total=total, rate="")
 
@@ -74,7 +69,7 @@ class ProgressBars:
         if self._bar is None:
             return
         if outcome.error is not None:
-            self._progress.console.print(f"failed: {outcome.error}", markup=False, highlight=False)
+            self._progress.console.print(f"failed: {outcome.error}", markup=False)
             return
         self._progress.advance(self._bar)
         speed = self._progress.tasks[self._bar].finished_speed or self._progress.tasks[self._bar].speed

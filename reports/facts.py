@@ -1,5 +1,6 @@
 """Plain facts of a run, as `audit.json` keeps them: what was audited, how, and how far it came."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -162,3 +163,13 @@ class ConditionFacts(Part):
     unchanged: int
     """Images that it left exactly as they were."""
     n: int
+
+
+def strongest(conditions: Iterable[ConditionFacts]) -> tuple[ConditionFacts, ...]:
+    """Of each perturbation and attacked method the entry of the largest strength, in the order of the run."""
+    chosen: dict[tuple[str, str], ConditionFacts] = {}
+    for facts in conditions:
+        known = chosen.setdefault((facts.name, facts.against), facts)
+        if facts.strength > known.strength:
+            chosen[facts.name, facts.against] = facts
+    return tuple(chosen.values())

@@ -8,13 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports import frames
-from reports.findings import MEASURE, headline
+from reports.headlines import MEASURE, Headline, headlines
 from reports.heat import transfer
-from reports.marks import Picture, label_rows, method_title, points, told, unique
+from reports.marks import Picture, label_rows, points, unique, values_in_words
 from reports.measurements import unit
 from reports.panels import stability
 from reports.result import AuditResult
 from reports.style import GREYS, Look, drawing, look, svg
+from reports.wording import method_title
 from srd.registry import METRICS
 
 RATES: dict[str, Look] = {
@@ -24,6 +25,7 @@ RATES: dict[str, Look] = {
 REFERENCE_MARKERS = {"other_class": "o", "other_image": "s", "edges": "^"}
 NOISE: Look = {"color": "#0072b2", "marker": "D"}
 ATTACKED: Look = {"color": "#d55e00", "marker": "v"}
+FILLS = ("full", "none", "left", "right")  # one a strength, where methods were attacked at several
 
 Series = list[tuple[str, pd.DataFrame, Look]]
 
@@ -50,7 +52,8 @@ def _accuracy(result: AuditResult) -> Iterator[Picture]:
     label_rows(axes, conditions)
     axes.set(xlim=(-0.02, 1.02), xlabel="share of images (95 % Wilson interval)")
     figure.legend(loc="outside upper left", ncols=2, frameon=False)
-    alt = f"Share of images with the right class: {told(frame[frame['rate'] == 'accuracy'], 'condition', str)}."
+    right = values_in_words(frame[frame["rate"] == "accuracy"], "condition", str)
+    alt = f"Share of images with the right class: {right}."
     yield Picture("accuracy", svg(figure), "Accuracy and kept predictions under each perturbation.", alt)
 
 
@@ -60,14 +63,17 @@ def _references(result: AuditResult) -> Iterator[Picture]:
     frame = frame[frame["similarity"] == MEASURE]
     if frame["value"].isna().all():
         return
-    caption = (
-        "The scale of similarity, method by method: grey, the clean map against other maps; coloured, against the "
-        "map of the same image after perturbation."
-    )
+    perturbed = [series for number, each in enumerate(headlines(result)) for series in _perturbed(result, each, number)]
+    caption = "The scale of similarity, method by method: grey, the clean map against other maps"
+    caption += "; coloured, against the map of the same image after perturbation." if perturbed else "."
     parts = frame.groupby("method", sort=False)
-    values = "; ".join(f"{method_title(str(name))}: {told(part, 'reference', _plain)}" for name, part in parts)
-    figure = _scale(unique(frame["method"]), _reference_series(frame) + _perturbed_series(result))
-    yield Picture("references", svg(figure), caption, f"Correlation of the clean map with other maps. {values}.")
+    values = "; ".join(
+        f"{method_title(str(name))}: {values_in_words(part, 'reference', _plain)}" for name, part in parts
+    )
+    after = "".join(f" {label}: {values_in_words(part, 'method', method_title)}." for label, part, _ in perturbed)
+    alt = f"Correlation of the clean map with other maps. {values}.{after}"
+    figure = _scale(unique(frame["method"]), _reference_series(frame) + perturbed)
+    yield Picture("references", svg(figure), caption, alt)
 
 
 def _scale(methods: list[str], series: Series) -> Figure:
@@ -90,18 +96,16 @@ def _reference_series(frame: pd.DataFrame) -> Series:
     ]
 
 
-def _perturbed_series(result: AuditResult) -> Series:
-    """Random signs, and the white-box attack, at the largest strength of attacks on explanations."""
-    table = headline(result)
-    if table is None:
-        return []
+def _perturbed(result: AuditResult, headline: Headline, number: int) -> Series:
+    """Random signs of the same size, and the attack on each method itself."""
+    table, fill = headline.table, {"fillstyle": FILLS[number % len(FILLS)]}
     frame = frames.transfer(result).rename(columns={"evaluating": "method"})
     of_table = pd.Series({name: getattr(table, name) for name in ("attack", "strength_text", "similarity", "images")})
     chosen = frame[(frame[of_table.index] == of_table).all(axis=1)]
-    attack = f"after {table.title.lower()} of this method, {table.strength_text}"
+    itself = chosen["white_box"] & chosen["method"].isin([cell.evaluating for cell in headline.cells])
     return [
-        (f"after random signs of {table.strength_text}", chosen[chosen["role"] == "control"], NOISE),
-        (attack, chosen[chosen["white_box"]], ATTACKED),
+        (f"after random signs of {table.strength_text}", chosen[chosen["role"] == "control"], NOISE | fill),
+        (f"after {table.title.lower()} of this method, {table.strength_text}", chosen[itself], ATTACKED | fill),
     ]
 
 
@@ -114,7 +118,9 @@ def _quality(result: AuditResult) -> Iterator[Picture]:
     if result.mask_share is not None:
         caption += " Dashed: mean share of the image that the mask covers."
     parts = frame.groupby("metric", sort=False)
-    values = "; ".join(f"{METRICS[str(name)].title}: {told(part, 'method', method_title)}" for name, part in parts)
+    values = "; ".join(
+        f"{METRICS[str(name)].title}: {values_in_words(part, 'method', method_title)}" for name, part in parts
+    )
     yield Picture("localisation", svg(_quality_figure(frame, result)), caption, f"{values}.")
 
 

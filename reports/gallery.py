@@ -7,13 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.conditions import CLEAN
+from pipeline.schema import REASONS, Reason
 from reports import maps
-from reports.facts import ConditionFacts
+from reports.facts import ConditionFacts, strongest
 from reports.maps import Mask, Pixels
-from reports.readings import Readings
+from reports.readings import NOT_COMPUTED, Readings
 from reports.result import Case, Overview, Shown
 from reports.transfer import EXPLANATION
-from srd.registry import ATTRIBUTORS, METRICS
+from reports.wording import method_title, plural
+from srd.registry import METRICS
 
 RANKED_BY = "pearson"
 OVERVIEWS = 4
@@ -29,9 +31,12 @@ class Ranked:
 
 
 def cases(readings: Readings, conditions: Iterable[ConditionFacts]) -> tuple[Case, ...]:
-    """Worst, median and best image under each attack on an explanation, at its largest strength."""
-    strongest = _strongest(facts for facts in conditions if facts.family == EXPLANATION)
-    return tuple(_case(readings, facts, ranked) for facts in strongest for ranked in _ranked(readings, facts))
+    """Worst, median and best image under each attack on a method's explanation, at its largest strength.
+
+    By the similarity RANKED_BY of the attacked method's maps; of an even number the lower median; ties by position.
+    """
+    attacks = strongest(facts for facts in conditions if facts.family == EXPLANATION)
+    return tuple(_case(readings, facts, ranked) for facts in attacks for ranked in _ranked(readings, facts))
 
 
 def overview(readings: Readings) -> tuple[Overview, ...]:
@@ -43,16 +48,18 @@ def overview(readings: Readings) -> tuple[Overview, ...]:
     return tuple(_overview(readings, number, int(row)) for number, row in enumerate(computed[positions], 1))
 
 
-def told(readings: Readings, cases: tuple[Case, ...], overview: tuple[Overview, ...]) -> str:
+def selection(readings: Readings, cases: tuple[Case, ...], overview: tuple[Overview, ...]) -> str:
     """How the shown images were chosen and drawn."""
     drawn, native = _side(readings, cases, overview), _native(readings)
     size = f"reduced from {native} to {drawn} pixels by area means" if drawn < native else "in full size"
+    extremes = (
+        "for each attack on a method's explanation, at its largest strength, the images whose maps of that method are "
+        f"least, median and most alike by {METRICS[RANKED_BY].title}; "
+    )
     return (
-        "Images are chosen by rule, not by eye: for each attack on an explanation, at its largest strength, the "
-        f"images whose maps of the attacked method are least, median and most alike by "
-        f"{METRICS[RANKED_BY].title}; the overview takes "
-        f"{len(overview)} images evenly spaced in the order of the data. All other images and strengths are left out "
-        f"here and are in the store. Panels are {size}; small ones are enlarged by repeating pixels."
+        f"Images are chosen by rule, not by eye: {extremes if cases else ''}the overview takes "
+        f"{plural(len(overview), 'image')} evenly spaced in the order of the data. All other images and strengths are "
+        f"left out here and are in the store. Panels are {size}; small ones are enlarged by repeating pixels."
     )
 
 
@@ -65,15 +72,6 @@ def drawings(
         yield from _drawn_case(readings, case, longest)
     for row in overview:
         yield from _drawn_overview(readings, row, longest)
-
-
-def _strongest(attacks: Iterable[ConditionFacts]) -> list[ConditionFacts]:
-    strongest: dict[tuple[str, str], ConditionFacts] = {}
-    for facts in attacks:
-        known = strongest.setdefault((facts.name, facts.against), facts)
-        if facts.strength > known.strength:
-            strongest[facts.name, facts.against] = facts
-    return list(strongest.values())
 
 
 def _ranked(readings: Readings, facts: ConditionFacts) -> list[Ranked]:
@@ -93,7 +91,7 @@ def _case(readings: Readings, facts: ConditionFacts, ranked: Ranked) -> Case:
     names = [readings.classes[max(0, readings.predicted[row, c])] for c in (0, readings.conditions.index(facts.id))]
     return Case(
         condition=facts.id,
-        title=f"{facts.title} of {ATTRIBUTORS[method].title} at {facts.strength_text}",
+        title=f"{facts.title} of {method_title(method)} at {facts.strength_text}",
         rank=ranked.rank,
         image=readings.image_ids[row],
         label=readings.classes[readings.label[row]],
@@ -122,15 +120,16 @@ def _overview(readings: Readings, number: int, row: int) -> Overview:
         image_file=f"{FOLDER}/overview-{number}-image.png",
         has_outline=mask is not None,
         maps=tuple(
-            _own_scale(method, f"{FOLDER}/overview-{number}-{method}.png", _map(readings, row, CLEAN, method))
-            for method in readings.methods
+            _own_scale(readings, row, method, f"{FOLDER}/overview-{number}-{method}.png") for method in readings.methods
         ),
     )
 
 
-def _own_scale(method: str, file: str, pixels: Pixels) -> Shown:
-    if np.isnan(pixels).any():
-        return Shown(method=method, file="", limit=None, clipped=None)
+def _own_scale(readings: Readings, row: int, method: str, file: str) -> Shown:
+    pixels = _map(readings, row, CLEAN, method)
+    if not np.isfinite(pixels).all():
+        reason = REASONS[Reason.NOT_FINITE] if readings.is_attributed(method)[row] else NOT_COMPUTED
+        return Shown(method=method, file="", limit=None, clipped=None, reason=reason)
     return _shown(method, file, pixels, maps.limit(pixels)[0])
 
 

@@ -10,10 +10,11 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from reports.gallery import slug
-from reports.marks import Picture, method_title, short
+from reports.marks import Picture, short
 from reports.measurements import unit
 from reports.result import AuditResult, Cell, Transfer
 from reports.style import INK, svg
+from reports.wording import images_in_words, method_title
 from srd.registry import METRICS
 
 
@@ -31,10 +32,11 @@ def transfer(result: AuditResult) -> Iterator[Picture]:
 
 def _picture(table: Transfer) -> Picture:
     caption = (
-        f"{METRICS[table.similarity].title} of clean and perturbed maps at {table.strength_text}, all images. "
+        f"{METRICS[table.similarity].title} of clean and perturbed maps at {table.strength_text}, "
+        f"{images_in_words(table.images)}. "
         "Rows: what was attacked; columns: whose maps are compared."
     )
-    alt = f"{caption} Attacked method on itself: {_told(table)}."
+    alt = f"{caption} Attacked method on itself: {_white_box_in_words(table)}."
     return Picture(transfer_name(table), svg(_figure(table)), caption, alt)
 
 
@@ -79,7 +81,7 @@ def _values(table: Transfer) -> NDArray[np.float64]:
     return np.array([[cell.similarity.value for cell in row.cells] for row in table.rows], np.float64)
 
 
-def _told(table: Transfer) -> str:
+def _white_box_in_words(table: Transfer) -> str:
     return "; ".join(_cell(cell) for row in table.rows for cell in row.cells if cell.white_box)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from attacks.registry import PERTURBATIONS, PerturbationEntry
 from pipeline.conditions import CLEAN
+from pipeline.spec import PerturbationSpec, attacked
 from reports import statistics
 from reports.facts import (
     Certificate,
@@ -90,7 +91,7 @@ def certificates(readings: Readings) -> tuple[Certificate, ...]:
     if not given:
         return ()
     without = f"at most {given['limit']:.3f} (chance {given['chance']:.3f} and three standard errors)"
-    told = {
+    meanings = {
         "accuracy": ("answers whole scenes", f"at least {given['least_accuracy']}"),
         "target_removed": ("answers when the target is removed", without),
         "background_only": ("answers on the background alone", without),
@@ -103,7 +104,7 @@ def certificates(readings: Readings) -> tuple[Certificate, ...]:
         Certificate(
             name=name, meaning=meaning, rate=given[name], bound=bound, passed=given["holds"][name], n=given["n"]
         )
-        for name, (meaning, bound) in told.items()
+        for name, (meaning, bound) in meanings.items()
     )
 
 
@@ -155,7 +156,7 @@ def _method(name: str, given: Mapping[str, Any]) -> MethodFacts:
 
 
 def _perturbation(table: Mapping[str, Any], entry: PerturbationEntry, readings: Readings) -> PerturbationFacts:
-    attackable = [name for name in readings.methods if ATTRIBUTORS[name].differentiable]
+    against = attacked(PerturbationSpec.model_validate(table), readings.methods)
     return PerturbationFacts(
         name=entry.name,
         title=entry.title,
@@ -165,7 +166,7 @@ def _perturbation(table: Mapping[str, Any], entry: PerturbationEntry, readings: 
         norm=entry.norm or "",
         strength=entry.strength,
         strengths=tuple(table["strengths"]),
-        against=tuple(table["against"] or attackable) if entry.attacks_attributor else (),
+        against=against if entry.attacks_attributor else (),
         cost=entry.cost,
         reference=entry.reference,
         options=_options(entry, table["options"]),

@@ -10,8 +10,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from reports.style import Look, despine, look
-from reports.wording import NONE
-from srd.registry import ATTRIBUTORS
+from reports.wording import NONE, method_title
 
 RULE = "#e3e3e3"
 
@@ -60,7 +59,7 @@ def legend(methods: list[str]) -> tuple[list[Line2D], list[str]]:
     return handles, [method_title(name) for name in methods]
 
 
-def told(frame: pd.DataFrame, column: str, name: Callable[[str], str]) -> str:
+def values_in_words(frame: pd.DataFrame, column: str, name: Callable[[str], str]) -> str:
     """The values of a frame in words."""
     pairs = zip(frame[column], frame["value"], strict=True)
     return ", ".join(f"{name(str(key))} {short(value)}" for key, value in pairs)
@@ -69,11 +68,6 @@ def told(frame: pd.DataFrame, column: str, name: Callable[[str], str]) -> str:
 def short(value: float | None) -> str:
     """Two decimals."""
     return NONE if value is None or np.isnan(value) else f"{round(value, 2) + 0.0:.2f}"  # never -0.00
-
-
-def method_title(method: str) -> str:
-    """A method as it is printed."""
-    return ATTRIBUTORS[method].title
 
 
 def unique(column: pd.Series) -> list[str]:

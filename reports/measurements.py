@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.conditions import CLEAN
+from pipeline.schema import REASONS, Reason
 from reports import statistics
 from reports.readings import NOT_COMPUTED, Readings
 from reports.result import Accuracy, Estimate, Images, Quality, Reference, Stability
@@ -69,7 +70,7 @@ def mask_share(readings: Readings) -> Estimate | None:
         return None
     shares = np.asarray(readings.dataset["mask"].values).reshape(len(readings.image_ids), -1).mean(1)
     computed = readings.is_predicted(CLEAN)
-    excluded = {NOT_COMPUTED: int((~computed).sum()), "the mask is empty": int((computed & (shares == 0)).sum())}
+    excluded = {NOT_COMPUTED: int((~computed).sum()), REASONS[Reason.EMPTY_MASK]: int((computed & (shares == 0)).sum())}
     values = shares[computed & (shares > 0)].astype(np.float64)
     return statistics.mean(values, "share of the image, 0 to 1", {why: n for why, n in excluded.items() if n})
 

@@ -6,13 +6,15 @@ from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from reports import findings, maps, tables
+from reports import audited, findings, limits, maps, tables
+from reports.cells import Cell, Table
+from reports.headlines import headlines
 from reports.heat import transfer_name
 from reports.marks import Picture
 from reports.measurements import IMAGES
 from reports.panels import stability_name
 from reports.result import AuditResult, Case, Transfer
-from reports.tables import Cell, Table
+from reports.wording import method_title
 from srd.registry import METRICS
 
 STYLE = "style.css"
@@ -30,17 +32,21 @@ class Exhibit:
 def html(result: AuditResult, pictures: Sequence[Picture], data: Sequence[str]) -> str:
     """The page; `data` are the files with numbers beside it."""
     by_name = {picture.name: picture for picture in pictures}
+    headline = [each.table for each in headlines(result)]
+    others = [table for table in result.transfer if table.images == "all" and table not in headline]
     return _environment().get_template("report.html.j2").render(
         result=result,
+        audited=audited,
         tables=tables,
         accuracy=Exhibit(by_name.get("accuracy"), (tables.accuracy(result),)),
         references=by_name.get("references"),
         stability=_stability(result, by_name),
-        transfer=_transfer(result, by_name),
+        headlines=[_transfer_exhibit(result, table, by_name) for table in headline],
+        transfer=[_transfer_exhibit(result, table, by_name) for table in others],
         localisation=Exhibit(by_name.get("localisation"), (tables.quality(result),)),
         cases=_by_attack(result.cases),
         chance=findings.chance(result),
-        undefined=list(findings.undefined(result)),
+        undefined=list(limits.undefined(result)),
         data=data,
     )  # fmt: skip
 
@@ -49,7 +55,7 @@ def markdown(result: AuditResult) -> str:
     """The summary: sentences and the tables that they rest on."""
     return _environment().get_template("summary.md.j2").render(
         result=result,
-        tables=[each for each in _headlines(result) if each is not None],
+        tables=_headlines(result),
         chance=findings.chance(result),
     )  # fmt: skip
 
@@ -69,7 +75,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["piped"] = _piped
-    environment.filters["method"] = findings.title
+    environment.filters["method"] = method_title
     environment.filters["short"] = lambda name: name.rpartition("/")[2]
     environment.filters["metric"] = lambda name: METRICS[name].title
     environment.globals["usual_rule"] = maps.USUAL_RULE
@@ -88,14 +94,6 @@ def _stability(result: AuditResult, by_name: dict[str, Picture]) -> list[Exhibit
     ]
 
 
-def _transfer(result: AuditResult, by_name: dict[str, Picture]) -> list[Exhibit]:
-    """The headline's strength and similarity first, then the others."""
-    first = findings.headline(result)
-    whole = [table for table in result.transfer if table.images == "all"]
-    whole.sort(key=lambda table: table != first)
-    return [_transfer_exhibit(result, table, by_name) for table in whole]
-
-
 def _transfer_exhibit(result: AuditResult, table: Transfer, by_name: dict[str, Picture]) -> Exhibit:
     name = transfer_name(table)
     both = (other for other in result.transfer if transfer_name(other) == name)
@@ -108,13 +106,9 @@ def _by_attack(cases: Sequence[Case]) -> list[tuple[str, list[Case]]]:
     return [(title, [case for case in cases if case.title == title]) for title in titles]
 
 
-def _headlines(result: AuditResult) -> tuple[Table | None, ...]:
-    return (
-        tables.accuracy(result),
-        tables.scale(result),
-        tables.headline_transfer(result),
-        tables.quality(result),
-    )
+def _headlines(result: AuditResult) -> tuple[Table, ...]:
+    attacks = (tables.transfer(each.table) for each in headlines(result))
+    return (tables.accuracy(result), tables.scale(result), *attacks, tables.quality(result))
 
 
 def _piped(cell: Cell) -> str:

@@ -11,10 +11,11 @@ from matplotlib.figure import Figure
 from attacks.registry import PERTURBATIONS
 from reports import frames
 from reports.gallery import slug
-from reports.marks import Picture, errors, legend, method_title, told, unique
-from reports.measurements import unit
-from reports.result import AuditResult
+from reports.marks import Picture, errors, legend, unique, values_in_words
+from reports.measurements import IMAGES, unit
+from reports.result import AuditResult, Images
 from reports.style import despine, look, svg
+from reports.wording import images_in_words, method_title
 from srd.registry import METRICS
 
 COLUMNS = 3
@@ -29,17 +30,18 @@ def stability_name(similarity: str, images: str) -> str:
 def stability(result: AuditResult) -> Iterator[Picture]:
     """One picture per similarity and set of images."""
     everything = frames.own(frames.stability(result))
-    for (similarity, images), frame in everything.groupby(["similarity", "images"], sort=False):
-        if not frame["value"].isna().all():
-            yield _picture(frame, str(similarity), str(images))
+    for similarity in unique(everything["similarity"]):
+        for images in IMAGES:
+            frame = everything[(everything["similarity"] == similarity) & (everything["images"] == images)]
+            if not frame["value"].isna().all():
+                yield _picture(frame, similarity, images)
 
 
-def _picture(frame: pd.DataFrame, similarity: str, images: str) -> Picture:
-    which = "all images" if images == "all" else "images whose prediction was kept"
-    caption = f"{METRICS[similarity].title} of clean and perturbed maps against strength, {which}."
+def _picture(frame: pd.DataFrame, similarity: str, images: Images) -> Picture:
+    caption = f"{METRICS[similarity].title} of clean and perturbed maps against strength, {images_in_words(images)}."
     if (frame["against"] != "").any():
         caption += " Under an attack on explanations each method is attacked itself (white box)."
-    name, alt = stability_name(similarity, images), f"{caption} {_told(frame)}."
+    name, alt = stability_name(similarity, images), f"{caption} {_strongest_in_words(frame)}."
     return Picture(name, svg(_figure(frame, similarity)), caption, alt)
 
 
@@ -85,12 +87,12 @@ def _headings(axes: Axes, frame: pd.DataFrame) -> None:
     axes.set_xlabel(f"{entry.strength}{f' ({entry.norm})' if entry.norm else ''}, pixels in [0, 1]")
 
 
-def _told(frame: pd.DataFrame) -> str:
-    """The values at the largest strength of each perturbation."""
-    strongest = frame[frame["strength"] == frame.groupby("name")["strength"].transform("max")]
+def _strongest_in_words(frame: pd.DataFrame) -> str:
+    """The values at the largest strength of each perturbation that a method met."""
+    strongest = frame[frame["strength"] == frame.groupby(["name", "method"])["strength"].transform("max")]
     return "; ".join(
-        f"{part['title'].iloc[0]} at {part['strength_text'].iloc[0]}: {told(part, 'method', method_title)}"
-        for _, part in strongest.groupby("name", sort=False)
+        f"{part['title'].iloc[0]} at {part['strength_text'].iloc[0]}: {values_in_words(part, 'method', method_title)}"
+        for _, part in strongest.groupby(["name", "strength"], sort=False)
     )
 
 

@@ -3,12 +3,14 @@
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.conditions import CLEAN
+from pipeline.schema import Reason
 from reports.result import Images
 
 NOT_COMPUTED = "not computed: its task is missing"
@@ -80,10 +82,17 @@ class Readings:
         """Similarities of the clean maps to those of a reference."""
         values = self._reference[:, self.methods.index(method), self.references.index(reference)]
         values = values[:, self.similarities.index(similarity)]
-        done = ~np.isnan(self.scores(CLEAN, method, similarity)) | (
-            self._reason[self._index(CLEAN, method, similarity)] > 0
-        )
-        return _sample(values, ["the map has nothing to compare" if each else NOT_COMPUTED for each in done])
+        own = self._reason[self._index(CLEAN, method, similarity)]
+        reasons = [self._why(code) for code in own]
+        blameless = np.isnan(values) & ~np.isnan(self.scores(CLEAN, method, similarity))
+        for row in np.flatnonzero(blameless):
+            reasons[row] = self._why_not_comparable(int(row), method, reference)
+        return _sample(values, reasons)
+
+    def is_attributed(self, method: str) -> NDArray[np.bool_]:
+        """Images whose clean map was computed: it then has a scale, finite or not."""
+        where = {"perturbation": self.conditions.index(CLEAN), "method": self.methods.index(method)}
+        return np.asarray(~np.isnan(self.dataset["scale"].isel(where).values))
 
     def undefined(self, method: str) -> dict[str, int]:
         """Scores of a method without a value, by reason."""
@@ -111,6 +120,23 @@ class Readings:
         logits = self.dataset["prediction"].isel(perturbation=column).values
         missing = np.isnan(logits).any(1)
         return np.where(missing, MISSING, np.where(np.isnan(logits), 0, logits).argmax(1))
+
+    def _why_not_comparable(self, row: int, method: str, reference: str) -> str:
+        """What is wrong with the map of a reference that a sound clean map could not be compared with."""
+        is_finite = np.isfinite(self._reference_pixels(row, method, reference)).all()
+        return f"{reference.replace('_', ' ')}: {self._why(Reason.NO_CONTRAST if is_finite else Reason.NOT_FINITE)}"
+
+    def _reference_pixels(self, row: int, method: str, reference: str) -> NDArray[np.floating[Any]]:
+        """What a reference is made from: maps up to their scale, or the image."""
+        clean, column = self.conditions.index(CLEAN), self.methods.index(method)
+        target = int(self.dataset["target_image"].values[row])
+        sources = {
+            "other_class": ("other_class_attribution", {"image": row, "method": column}),
+            "other_image": ("attribution", {"image": target, "perturbation": clean, "method": column}),
+            "edges": ("input", {"image": row, "perturbation": clean}),
+        }
+        variable, where = sources[reference]
+        return np.asarray(self.dataset[variable].isel(where).values)
 
     def _why(self, code: int) -> str:
         return str(self.dataset.attrs["reasons"][code]) if code else NOT_COMPUTED

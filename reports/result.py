@@ -119,6 +119,8 @@ class Shown(Part):
     """White is 0, the ends of the colours are -limit and +limit; None if there is no map."""
     clipped: float | None
     """Share of the pixels beyond the limits."""
+    reason: str = ""
+    """Why there is no map."""
 
 
 class Case(Part):

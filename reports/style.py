@@ -13,10 +13,11 @@ from matplotlib.figure import Figure
 from srd.registry import ATTRIBUTORS
 
 # Each at least 3:1 against white; neighbours differ in lightness, so that they stay apart for the colour blind.
+# Their number and that of the markers have no common factor: as many pairs as their product, neighbours differ in both.
 COLOURS = ("#0072b2", "#d55e00", "#00795b", "#8f3d97", "#7a5c00", "#c2185b", "#2f8fb3", "#5a3fc0")
-MARKERS = ("o", "s", "^", "D", "v", "p", "h", "*")
+MARKERS = ("o", "s", "^", "D", "v", "*", "p")
 GREYS = ("#6b6b6b", "#8f8f8f")
-CONTROL_MARKERS = ("X", "P")
+CONTROL_MARKERS = ("X", "P", "h")
 INK = "#1f2328"
 Look = dict[str, Any]
 """Colour and marker, as matplotlib takes them."""
@@ -42,8 +43,12 @@ def look(method: str) -> Look:
     """Colour and marker of a method."""
     is_control = ATTRIBUTORS[method].family == "control"
     kin = [name for name, entry in ATTRIBUTORS.items() if (entry.family == "control") == is_control]
+    return look_at(kin.index(method), is_control)
+
+
+def look_at(position: int, is_control: bool) -> Look:
+    """Colour and marker of the method at a position among the controls, or among the others."""
     colours, markers = (GREYS, CONTROL_MARKERS) if is_control else (COLOURS, MARKERS)
-    position = kin.index(method)
     return {"color": colours[position % len(colours)], "marker": markers[position % len(markers)]}
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from reports import findings, gallery, identity, measurements
+from reports import findings, gallery, identity, limits, measurements
 from reports.readings import Readings
 from reports.result import AuditResult
 from reports.transfer import transfer
@@ -32,7 +32,7 @@ def summarise(readings: Readings, progress: Mapping[str, tuple[int, int]]) -> Au
         mask_share=measurements.mask_share(readings),
         cases=cases,
         overview=overview,
-        gallery=gallery.told(readings, cases, overview),
+        gallery=gallery.selection(readings, cases, overview),
         not_measured=(),
         limits=(),
     )
@@ -43,6 +43,6 @@ def _sentences(measured: AuditResult) -> dict[str, object]:
     return {
         "summary": findings.summary(measured),
         "notes": findings.notes(measured),
-        "not_measured": findings.not_measured(measured),
-        "limits": findings.limits(measured),
+        "not_measured": limits.not_measured(measured),
+        "limits": limits.limits(measured),
     }

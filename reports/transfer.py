@@ -10,7 +10,7 @@ from reports.facts import ConditionFacts
 from reports.measurements import IMAGES, unit
 from reports.readings import NOT_COMPUTED, Readings
 from reports.result import Cell, Estimate, Images, Role, Stability, Transfer, TransferRow, Verdict
-from srd.registry import ATTRIBUTORS
+from reports.wording import method_title
 
 EXPLANATION = "attack on the explanation"
 PREDICTION = "attack on the prediction"
@@ -92,7 +92,7 @@ def _row(facts: ConditionFacts, setting: Setting) -> TransferRow:
         role=_role(facts),
         condition=facts.id,
         attacked=facts.against,
-        title=ATTRIBUTORS[facts.against].title if facts.against else facts.title,
+        title=method_title(facts.against) if facts.against else facts.title,
         cells=tuple(_cell(facts, method, setting) for method in setting.readings.methods),
     )
 

@@ -1,8 +1,9 @@
-"""Numbers as people read them, the same on every page and in every sentence."""
+"""Numbers and names as people read them, the same on every page and in every sentence."""
 
 from collections.abc import Iterable
 
-from reports.result import Estimate
+from reports.result import Estimate, Images
+from srd.registry import ATTRIBUTORS
 
 NONE = "\N{EN DASH}"
 TIGHT = "\N{NO-BREAK SPACE}"
@@ -50,6 +51,16 @@ def full(estimate: Estimate) -> str:
     if estimate.low is not None:
         ends = ends.strip("[]").replace(f",{TIGHT}", " to ")
     return f"{value(estimate)} ({ends}, {size(estimate)})"
+
+
+def method_title(method: str) -> str:
+    """A method as it is printed."""
+    return ATTRIBUTORS[method].title
+
+
+def images_in_words(images: Images) -> str:
+    """A set of images as it is printed."""
+    return "all images" if images == "all" else "images whose predicted class is that of the clean image"
 
 
 def listed(names: Iterable[str]) -> str:

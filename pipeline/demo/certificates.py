@@ -43,11 +43,6 @@ class Certificates:
             "distractors_away": self.accuracy - self.distractors_away < LARGEST_DROP + half_a_scene,
         }
 
-    @property
-    def passed(self) -> bool:
-        """Whether all certificates hold."""
-        return all(self.checks().values())
-
 
 @dataclass(frozen=True, slots=True)
 class Renderings:

@@ -1,18 +1,35 @@
-"""A small finished run, made once."""
+"""A small finished run, made once; and results made by hand, whose numbers are known."""
 
 import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 import xarray as xr
 
+from attacks.registry import PERTURBATIONS
 from pipeline.executors import Outcome, serially
 from pipeline.preparation import Job
 from pipeline.run import run, store_path
 from pipeline.spec import parse_spec
 from pipeline.store import open_results
+from reports.facts import Completeness, ConditionFacts, Identity, MethodFacts, PerturbationFacts, StageProgress
 from reports.report import write_report
+from reports.result import (
+    Accuracy,
+    AuditResult,
+    Cell,
+    Estimate,
+    Quality,
+    Reference,
+    Stability,
+    Transfer,
+    TransferRow,
+    Verdict,
+)
+from srd.registry import ATTRIBUTORS
 
 ROOT = Path(__file__).parents[2]
 N_IMAGES = 6  # the fewest that leave an interval where one prediction changes; not a whole number of tiles
@@ -45,3 +62,139 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def dataset(folder: Path) -> xr.Dataset:
     """The run's store, in memory."""
     return open_results(store_path(folder)).load()
+
+
+Correlations = Mapping[str, Mapping[str, float | None]]
+"""Entry of the perturbation axis -> method -> correlation; None where nothing was measured."""
+
+
+@pytest.fixture(scope="session")
+def made() -> Callable[..., AuditResult]:
+    """Makes a result of given correlations; every interval is +- 0.05, every n is 9."""
+    return _made
+
+
+def _made(
+    correlations: Correlations,
+    methods: Iterable[str] = ("srd", "saliency", "random"),
+    accuracy: Mapping[str, float] | None = None,
+    other_class: Mapping[str, float | None] | None = None,
+    localisation: Mapping[str, float] | None = None,
+    verdicts: Mapping[str, Verdict] | None = None,
+    **fields: Any,
+) -> AuditResult:
+    """Entries are those of `manipulate` and `random_sign`; `verdicts` are on attacks, by entry."""
+    conditions = tuple(_condition(name) for name in correlations)
+    rows = [(name, method, value) for name, values in correlations.items() for method, value in values.items()]
+    given: dict[str, Any] = {
+        "identity": Identity.model_construct(sizes={"image": 9}, has_masks=True),
+        "completeness": Completeness(
+            stages=(StageProgress(stage="perturb", done=4, planned=4),), scores=9, undefined=()
+        ),
+        "methods": tuple(_method(name) for name in methods),
+        "perturbations": tuple(_perturbation(name, conditions) for name in dict.fromkeys(c.name for c in conditions)),
+        "conditions": conditions,
+        "accuracy": tuple(_accuracy(*row) for row in (accuracy or {"clean": 0.9}).items()),
+        "stability": tuple(_stability(*row) for row in rows),
+        "references": tuple(_reference(*row) for row in (other_class or {}).items()),
+        "reference_meanings": {"other_class": ""} if other_class else {},
+        "transfer": tuple(_transfers(correlations, conditions, verdicts or {})),
+        "quality": tuple(_quality(*row) for row in (localisation or {}).items()),
+        "mask_share": None,
+        "notes": {},
+    }
+    return AuditResult.model_construct(**(given | fields))
+
+
+def _estimate(value: float | None, unit: str = "Pearson correlation, -1 to 1") -> Estimate:
+    if value is None:
+        why = "the map has nothing to compare"
+        return Estimate(value=None, low=None, high=None, n=0, unit=unit, interval="none", reason=why, excluded={why: 9})
+    return Estimate(
+        value=value, low=value - 0.05, high=value + 0.05, n=9, unit=unit, interval="BCa bootstrap", excluded={}
+    )
+
+
+def _condition(name: str) -> ConditionFacts:
+    attack, _, strength = name.partition("@")
+    attack, _, against = attack.partition(":")
+    return ConditionFacts.model_construct(
+        id=name,
+        name=attack,
+        title=PERTURBATIONS[attack].title,
+        family=PERTURBATIONS[attack].family,
+        against=against,
+        strength=float(Fraction(strength)),
+        strength_text=strength,
+    )
+
+
+def _method(name: str) -> MethodFacts:
+    entry = ATTRIBUTORS[name]
+    return MethodFacts.model_construct(
+        name=name,
+        title=entry.title,
+        attackable=entry.differentiable,
+        uses_network=entry.uses_network,
+        is_control=entry.family == "control",
+    )
+
+
+def _perturbation(name: str, conditions: Iterable[ConditionFacts]) -> PerturbationFacts:
+    against = dict.fromkeys(each.against for each in conditions if each.name == name and each.against)
+    return PerturbationFacts.model_construct(name=name, family=PERTURBATIONS[name].family, against=tuple(against))
+
+
+def _accuracy(condition: str, share: float) -> Accuracy:
+    rate = _estimate(share, "share of images, 0 to 1")
+    return Accuracy(condition=condition, accuracy=rate, kept=rate)
+
+
+def _stability(condition: str, method: str, value: float | None) -> Stability:
+    return Stability(condition=condition, method=method, similarity="pearson", images="all", estimate=_estimate(value))
+
+
+def _reference(method: str, value: float | None) -> Reference:
+    return Reference(method=method, reference="other_class", similarity="pearson", estimate=_estimate(value))
+
+
+def _quality(method: str, value: float) -> Quality:
+    return Quality(method=method, metric="attribution_localisation", estimate=_estimate(value))
+
+
+def _transfers(
+    correlations: Correlations, conditions: tuple[ConditionFacts, ...], verdicts: Mapping[str, Verdict]
+) -> Iterable[Transfer]:
+    for strength in dict.fromkeys(each.strength_text for each in conditions if each.against):
+        rows = [each for each in conditions if each.strength_text == strength]
+        yield Transfer(
+            attack="manipulate",
+            title="Manipulation",
+            strength=rows[0].strength,
+            strength_text=strength,
+            similarity="pearson",
+            images="all",
+            rows=tuple(_row(each, correlations[each.id], verdicts.get(each.id, "")) for each in rows),
+        )
+
+
+def _row(facts: ConditionFacts, values: Mapping[str, float | None], verdict: Verdict) -> TransferRow:
+    return TransferRow(
+        role="attacked method" if facts.against else "control",
+        condition=facts.id,
+        attacked=facts.against,
+        title=ATTRIBUTORS[facts.against].title if facts.against else facts.title,
+        cells=tuple(_cell(method, value, method == facts.against, verdict) for method, value in values.items()),
+    )
+
+
+def _cell(method: str, value: float | None, white_box: bool, verdict: Verdict) -> Cell:
+    is_compared = white_box and verdict != "attack unchecked"
+    return Cell(
+        evaluating=method,
+        similarity=_estimate(value),
+        white_box=white_box,
+        beyond_control=_estimate(0.3) if is_compared else None,
+        verdict=verdict if white_box else "",
+        reason="",
+    )

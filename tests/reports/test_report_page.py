@@ -179,6 +179,8 @@ def test_with_one_method_and_no_attack_on_it(dataset: xr.Dataset, method: str) -
     result, text = rendered(part(dataset, [method], ("clean", NOISE)))
     assert result.transfer == ()
     assert "the run has no attack on an explanation" in text
+    assert "White box" not in text
+    assert "softplus" not in text
 
 
 def test_without_perturbations(small: xr.Dataset) -> None:
@@ -191,6 +193,41 @@ def test_without_the_control_of_equal_size(small: xr.Dataset) -> None:
     result = summarise(Readings(part(small, METHODS, ["clean", "manipulate:srd@8/255"])), PROGRESS)
     verdicts = {cell.verdict for t in result.transfer for row in t.rows for cell in row.cells if cell.white_box}
     assert verdicts == {"attack unchecked"}
+
+
+def test_with_methods_attacked_at_different_strengths(small: xr.Dataset) -> None:
+    """As if the attack on SRD, and random signs, were of 16/255, and that on saliency alone of 8/255."""
+    larger = {NOISE: "random_sign@16/255", "manipulate:srd@8/255": "manipulate:srd@16/255"}
+    names = small.perturbation.values.tolist()
+    strengths = [
+        16 / 255 if name in larger else value
+        for name, value in zip(names, small.perturbation_strength.values, strict=True)
+    ]
+    stronger = small.assign_coords(
+        perturbation=[larger.get(name, name) for name in names],
+        perturbation_strength=("perturbation", strengths),
+    )
+    result, text = rendered(stronger)
+    summary = page.markdown(result)
+    for where in (text, summary):
+        assert "at 8/255" in where
+        assert "Manipulation at 16/255" in where
+        assert "Manipulation at 8/255" in where
+        assert where.count("not attacked") == 1  # the random map
+    moved = [sentence for sentence in result.summary if "moves the maps of" in sentence]
+    assert [title for title in ("SRD", "Saliency") for each in moved if f"moves the maps of {title}:" in each] == [
+        "SRD",
+        "Saliency",
+    ]
+    first, second = (text.index(f'src="figures/transfer-manipulate-{size}-255-pearson.svg"') for size in (16, 8))
+    assert first < second < text.index("The other similarities and strengths")
+
+
+def test_with_a_map_that_is_not_finite(small: xr.Dataset) -> None:
+    broken = small.copy(deep=True)
+    broken["attribution"][0].loc[{"method": "saliency", "perturbation": "clean"}] = np.inf
+    _, text = rendered(broken)
+    assert text.count('<span class="absent">the map is not finite</span>') == 1
 
 
 def test_with_holes(small: xr.Dataset) -> None:
@@ -207,6 +244,7 @@ def test_with_holes(small: xr.Dataset) -> None:
     assert (pgd.accuracy.n, pgd.accuracy.excluded) == (holed.sizes["image"] - 4, {NOT_COMPUTED: 4})
     assert result.summary[0].startswith("This run is incomplete")
     assert "INCOMPLETE" in text
+    assert f'<span class="absent">{NOT_COMPUTED}</span>' in text
 
 
 def test_with_nothing_computed(small: xr.Dataset) -> None:

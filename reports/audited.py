@@ -1,0 +1,112 @@
+"""What was audited, by which methods, against which threats: tables of facts."""
+
+from collections.abc import Sequence
+
+from reports.cells import Cell, Table, heading
+from reports.facts import Certificate, ConditionFacts, Option
+from reports.result import AuditResult
+from reports.wording import NONE, method_title
+
+
+def identity(result: AuditResult) -> Table:
+    """What was audited."""
+    made, sizes = result.identity, result.identity.sizes
+    facts = {
+        "Model": f"{made.model}, {made.parameters:,} parameters",
+        "Weights, SHA-256": made.weights,
+        "Network source, SHA-256": made.network,
+        "Data": f"{made.data}: {made.description}",
+        "Data, SHA-256": made.data_digest,
+        "Images": f"{sizes['image']:,}, each {sizes['channel']} x {sizes['y']} x {sizes['x']}; "
+        f"{made.classes_present:,} of {sizes['class']:,} classes; {'with' if made.has_masks else 'no'} object masks",
+        "Explained class": f"the {made.target} class of the clean image, kept under perturbation",
+        "Fingerprint of the run": made.fingerprint,
+        "Auditing code, SHA-256": made.sources,
+        "Versions": ", ".join(f"{name} {version}" for name, version in made.versions.items()),
+        "Hardware": made.hardware,
+        "Tile and seed": f"{made.tile} images per task, seed {made.seed}",
+        "Summarised with": ", ".join(f"{name} {version}" for name, version in result.statistics.versions.items()),
+    }
+    return Table("Model, data, code and machine.", ("what", "value"), _pairs(facts))
+
+
+def completeness(result: AuditResult) -> Table:
+    """Tasks planned and done."""
+    counts = {s.stage: (s.done, s.planned, s.planned - s.done) for s in result.completeness.stages}
+    rows = ((Cell(stage), *(Cell(f"{count:,}") for count in each)) for stage, each in counts.items())
+    return Table("Tasks of each stage.", ("stage", "done", "planned", "missing"), tuple(rows))
+
+
+def certificates(result: AuditResult) -> Table:
+    """What was shown of the demo network beforehand."""
+    return Table(
+        "Certificates: the network answers by the object alone, so the masks are the truth about its evidence.",
+        ("certificate", "share of right answers", "bound", "n", "verdict"),
+        tuple(_certificate(each) for each in result.certificates),
+    )
+
+
+def methods(result: AuditResult) -> Table:
+    """The methods with their options."""
+    header = ("method", "family", "sign", "resolution", "attackable", "options", "cost", "source")
+    rows = (
+        (
+            heading(each.title, each.name, each.is_control),
+            Cell(each.family + ("" if each.uses_network else ", ignores the network")),
+            Cell("signed" if each.signed else "not negative"),
+            Cell("of the encoder, upsampled" if each.coarse else "of the image"),
+            Cell("yes" if each.attackable else "no gradient"),
+            Cell(_options(each.options)),
+            Cell(each.cost),
+            Cell(each.reference),
+        )
+        for each in result.methods
+    )
+    return Table("Methods, in the order of the spec. Costs in passes of the network.", header, tuple(rows))
+
+
+def threats(result: AuditResult) -> Table:
+    """The threat model of each perturbation."""
+    header = ("perturbation", "goal", "access", "size", "strengths", "options", "against", "cost", "source")
+    rows = (
+        (
+            Cell(each.title, each.family),
+            Cell(each.goal),
+            Cell(each.access),
+            Cell(f"{each.strength}{f', {each.norm} radius' if each.norm else ''}"),
+            Cell(", ".join(each.strengths)),
+            Cell(_options(each.options)),
+            Cell(", ".join(method_title(name) for name in each.against) or NONE),
+            Cell(each.cost),
+            Cell(each.reference or NONE),
+        )
+        for each in result.perturbations
+    )
+    return Table("Threat model. Sizes are of pixels in [0, 1].", header, tuple(rows))
+
+
+def changes(result: AuditResult) -> Table:
+    """How far each entry really moved the images."""
+    rows = ((Cell(each.id), *_change(each)) for each in result.conditions)
+    header = ("entry", "strength", "largest change of a pixel", "images left as they were", "n")
+    return Table("Measured size of each entry of the perturbation axis, over all its images.", header, tuple(rows))
+
+
+def _pairs(facts: dict[str, str]) -> tuple[tuple[Cell, ...], ...]:
+    return tuple((Cell(name), Cell(fact)) for name, fact in facts.items())
+
+
+def _certificate(each: Certificate) -> tuple[Cell, ...]:
+    verdict = Cell("PASS", "", "passed") if each.passed else Cell("FAIL", "", "failed")
+    return Cell(each.meaning, each.name), Cell(f"{each.rate:.3f}"), Cell(each.bound), Cell(str(each.n)), verdict
+
+
+def _options(options: Sequence[Option]) -> str:
+    values = (f"{o.name} = {o.value}{'' if o.origin == 'spec' else ' (default)'}" for o in options)
+    return ", ".join(values) or NONE
+
+
+def _change(each: ConditionFacts) -> tuple[Cell, ...]:
+    largest = NONE if each.largest_change is None else f"{each.largest_change:.4f}"
+    texts = f"{each.strength_text} = {each.strength:.4f}", largest, str(each.unchanged), str(each.n)
+    return tuple(Cell(text) for text in texts)

@@ -1,0 +1,40 @@
+"""What tables are made of: text cells that the page and the summary both print."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from reports.result import Estimate
+from reports.wording import interval, size, value
+
+Mark = Literal["", "control", "unreliable", "white-box", "failed", "passed"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One entry: what is read first, what is read second, and what sets it apart."""
+
+    text: str
+    detail: str = ""
+    mark: Mark = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with a caption; the first cell of a row is its heading."""
+
+    caption: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+def measured(estimate: Estimate, mark: Mark = "", verdict: str = "", strength: str = "") -> Cell:
+    """A value with its interval and n; the strength if it is not that of the column; a verdict takes the mark."""
+    at = f"at {strength}" if strength else ""
+    details: Iterable[str] = (interval(estimate), size(estimate), at, verdict)
+    return Cell(value(estimate), "\n".join(filter(None, details)), "unreliable" if verdict else mark)
+
+
+def heading(title: str, detail: str = "", is_control: bool = False) -> Cell:
+    """The first cell of a row; controls are set apart."""
+    return Cell(title, detail, "control" if is_control else "")

@@ -1,0 +1,35 @@
+"""Which attacks the summary speaks of: on each attacked method, the strongest of each kind."""
+
+from dataclasses import dataclass
+
+from reports.facts import strongest
+from reports.result import AuditResult, Cell, Transfer
+
+MEASURE = "pearson"
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A transfer table by correlation over all images, and the methods that no entry attacks at a larger strength."""
+
+    table: Transfer
+    cells: tuple[Cell, ...]
+    """Of these methods under the attack on themselves."""
+
+    @property
+    def attack(self) -> str:
+        """Such as `manipulation at 8/255`."""
+        return f"{self.table.title.lower()} at {self.table.strength_text}"
+
+
+def headlines(result: AuditResult) -> tuple[Headline, ...]:
+    """The largest strength first; every method that was attacked is in one for each kind of attack."""
+    hardest = {facts.id for facts in strongest(result.conditions)}
+    tables = (table for table in result.transfer if table.similarity == MEASURE and table.images == "all")
+    found = (Headline(table, _white_box(table, hardest)) for table in tables)
+    return tuple(sorted((each for each in found if each.cells), key=lambda each: -each.table.strength))
+
+
+def _white_box(table: Transfer, conditions: set[str]) -> tuple[Cell, ...]:
+    rows = (row for row in table.rows if row.condition in conditions)
+    return tuple(cell for row in rows for cell in row.cells if cell.white_box)

@@ -1,0 +1,84 @@
+"""What an audit says nothing about, and how far its numbers carry."""
+
+from collections.abc import Iterator
+
+from reports.facts import PerturbationFacts
+from reports.result import AuditResult
+from reports.transfer import CONTROL, EXPLANATION
+from reports.wording import listed, method_title, plural
+
+SMALL_N = 30
+
+
+def not_measured(result: AuditResult) -> tuple[str, ...]:
+    """What this audit says nothing about, and why."""
+    return tuple(_not_measured(result))
+
+
+def limits(result: AuditResult) -> tuple[str, ...]:
+    """How far the numbers carry."""
+    n = result.identity.sizes["image"]
+    small = (
+        f"{plural(n, 'image')} are few: below about {SMALL_N} images bootstrap intervals tend to be too narrow."
+        if n < SMALL_N
+        else ""
+    )
+    sentences = (
+        "All results are empirical: no formal guarantee holds between or beyond the strengths that were tried.",
+        small,
+        "Intervals speak of images drawn as these were; they do not carry over to other data or other networks.",
+        "Each interval stands alone: with this many numbers some intervals miss their value; none was corrected for "
+        "the number of comparisons.",
+        "An attack that failed shows only that this attack, with these options, failed. A stronger or differently "
+        "aimed attack may succeed; a high similarity says what was found, it is not a property of the method.",
+        "Similarity of maps is not correctness: a map may be stable and wrong, or move because the evidence moved.",
+        "Means hide the tail: the worst images are shown with the maps, and every score is in the store.",
+    )
+    return tuple(sentence for sentence in sentences if sentence)
+
+
+def undefined(result: AuditResult) -> Iterator[str]:
+    """How many scores have no value, by reason, and whose they are unless it concerns all methods."""
+    missing = result.completeness.undefined
+    for reason in dict.fromkeys(each.reason for each in missing):
+        alike = [each for each in missing if each.reason == reason]
+        whose = listed(f"{method_title(each.method)} {each.scores:,}" for each in alike)
+        of = f" ({whose})" if len(alike) < len(result.methods) else ""
+        count = sum(each.scores for each in alike)
+        yield f"{count:,} of {result.completeness.scores:,} scores have no value: {reason}{of}."
+
+
+def _not_measured(result: AuditResult) -> Iterator[str]:
+    if not result.identity.has_masks:
+        yield "Localisation: the data set has no masks, so pointing game and attribution localisation are undefined."
+    yield from undefined(result)
+    fixed = [method.title for method in result.methods if not method.attackable]
+    if fixed:
+        yield f"Attacks on {listed(fixed)}: they have no gradient to attack; they appear only as evaluating methods."
+    yield from _attacks_not_tried(result)
+    yield "Black-box and universal attacks, other norms than those in the threat model, and geometric changes."
+    yield "Manipulated models: the network is taken as given; only its inputs are perturbed."
+    yield "Faithfulness by deletion or insertion, and randomisation of the network's weights."
+    yield "Other networks, other trainings of this network, other data: one network on one set of images."
+    yield "Formal guarantees: nothing was proved."
+
+
+def _attacks_not_tried(result: AuditResult) -> Iterator[str]:
+    attacks = [p for p in result.perturbations if p.family == EXPLANATION]
+    if not attacks:
+        yield "Attacks on explanations: the run has none, so nothing is known of maps under an attack aimed at them."
+        return
+    if CONTROL not in {p.name for p in result.perturbations}:
+        yield "The control of equal size (random signs) is not in the run: no attack was checked against noise."
+    yield (
+        "Attacks on explanations by the gradient of the network's own activations: they follow the gradient of a "
+        "softplus surrogate alone; the network as it is only judges which iterate is kept."
+    )
+    yield from _spared(result, attacks)
+
+
+def _spared(result: AuditResult, attacks: list[PerturbationFacts]) -> Iterator[str]:
+    attacked = {name for p in attacks for name in p.against}
+    spared = [method.title for method in result.methods if method.attackable and method.name not in attacked]
+    if spared:
+        yield f"Attacks on {listed(spared)}: they could be attacked, but the spec does not ask for it."

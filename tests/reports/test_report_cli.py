@@ -1,0 +1,79 @@
+"""The command line: what users wrote is printed as they wrote it."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from small_audits import write_audit
+
+import pipeline.run as running
+from pipeline.plan import Task
+from pipeline.stages import Context
+from pipeline.store import Arrays
+from reports.cli import main
+
+Command = Callable[..., tuple[int, str, str]]
+LIKE_MARKUP = ["[/x]", r"\[/x]", "[bold]x", ":x:", ":smiley:[red]", "trailing\\"]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
+    """Runs the command line in a folder of its own: exit code, output, messages."""
+    monkeypatch.chdir(tmp_path)
+
+    def ended(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["srd-audit", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        return int(stop.value.code or 0), *capsys.readouterr()
+
+    return ended
+
+
+@pytest.mark.parametrize("name", LIKE_MARKUP)
+def test_messages_repeat_what_looks_like_markup(command: Command, name: str) -> None:
+    code, out, err = command("report", name)
+    assert (code, out) == (2, "")
+    assert err == f"error {name}: no such run; start one with `srd-audit run SPEC`\n"
+
+
+@pytest.mark.parametrize("name", LIKE_MARKUP)
+def test_a_message_of_the_system_repeats_what_looks_like_markup(command: Command, tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("")
+    code, out, err = command("init", f"file/{name}")
+    assert (code, out) == (5, "")
+    assert err.startswith("error [Errno 20] ")
+    assert name in err.replace("\\\\", "\\")
+
+
+def test_a_failed_task_is_told_in_its_own_words(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(context: Context, task: Task) -> Arrays:
+        raise ValueError(" ".join(LIKE_MARKUP))
+
+    monkeypatch.setattr(running, "STAGE_FUNCTIONS", {"perturb": failing})
+    code, _, err = command("run", write_audit(tmp_path / "audit"), "--out", "run")
+    assert code == 4
+    first, *_, last = (line for line in err.splitlines() if "ValueError" in line)
+    assert first.startswith("failed: perturb-00000-00")
+    assert last.startswith("error 8 of 8 tasks of stage perturb failed")
+    assert first.endswith(" ".join(LIKE_MARKUP))
+    assert last.endswith(" ".join(LIKE_MARKUP))
+
+
+@pytest.mark.parametrize("name", ["[bold]x", ":x:"])
+def test_paths_are_printed_as_they_are(command: Command, name: str) -> None:
+    assert command("init", name) == (0, f"{name}\n", "")
+
+
+def test_a_stage_that_does_not_exist_is_refused(command: Command) -> None:
+    code, _, err = command("run", "no.toml", "--stage", "scores")
+    assert code == 2
+    assert err == "error --stage 'scores': no stage is called so; did you mean 'score'?\n"
+
+
+def test_help_names_the_default_folder(command: Command) -> None:
+    _, out, _ = command("run", "--help")
+    assert "[default: (runs/NAME OF SPEC)]" in " ".join(out.replace("│", " ").split())

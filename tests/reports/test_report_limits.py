@@ -1,0 +1,63 @@
+"""What a report says that it does not know."""
+
+from collections.abc import Callable
+
+from reports import limits
+from reports.facts import Completeness, Identity, Undefined
+from reports.result import AuditResult
+
+Made = Callable[..., AuditResult]
+VALUES = {"srd": 0.5, "saliency": 0.5, "random": 0.0}
+NO_ATTACK = "Attacks on explanations: the run has none"
+SURROGATE = "softplus surrogate alone"
+NO_NOISE = "The control of equal size (random signs) is not in the run"
+NO_MASKS = "Localisation: the data set has no masks"
+
+
+def text(result: AuditResult) -> str:
+    return " ".join(limits.not_measured(result))
+
+
+def test_without_attack_on_explanations(made: Made) -> None:
+    found = text(made({"random_sign@8/255": VALUES}))
+    assert NO_ATTACK in found
+    assert SURROGATE not in found
+
+
+def test_with_attacks_on_explanations(made: Made) -> None:
+    found = text(made({"manipulate:srd@8/255": VALUES, "random_sign@8/255": VALUES}))
+    assert NO_ATTACK not in found
+    assert NO_NOISE not in found
+    assert SURROGATE in found
+    assert "Attacks on Saliency: they could be attacked, but the spec does not ask for it." in found
+    assert "Attacks on Random (control): they have no gradient to attack" in found
+
+
+def test_methods_attacked_at_any_strength_are_not_called_spared(made: Made) -> None:
+    found = text(made({"manipulate:srd@16/255": VALUES, "manipulate:saliency@8/255": VALUES}))
+    assert "could be attacked" not in found
+    assert NO_NOISE in found
+
+
+def test_without_masks(made: Made) -> None:
+    assert NO_MASKS in text(made({}, identity=Identity.model_construct(sizes={"image": 9}, has_masks=False)))
+    assert NO_MASKS not in text(made({}))
+
+
+def test_scores_without_value_are_counted_and_their_methods_named_unless_all(made: Made) -> None:
+    missing = (
+        *(Undefined(method=name, reason="the mask is empty", scores=400) for name in VALUES),
+        Undefined(method="srd", reason="the map is not finite", scores=2),
+        Undefined(method="saliency", reason="the map is not finite", scores=1),
+    )
+    result = made({}, completeness=Completeness(stages=(), scores=5000, undefined=missing))
+    assert list(limits.undefined(result)) == [
+        "1,200 of 5,000 scores have no value: the mask is empty.",
+        "3 of 5,000 scores have no value: the map is not finite (SRD 2 and Saliency 1).",
+    ]
+
+
+def test_few_images_are_a_limit(made: Made) -> None:
+    for n, is_few in ((1, True), (29, True), (30, False)):
+        result = made({}, identity=Identity.model_construct(sizes={"image": n}, has_masks=True))
+        assert any("are few" in sentence for sentence in limits.limits(result)) == is_few

@@ -1,0 +1,72 @@
+"""Tables from results whose numbers are known: 0.2 is 0.2 +- 0.05 over 9 images."""
+
+from collections.abc import Callable
+
+from reports import tables
+from reports.cells import Cell
+from reports.result import AuditResult
+
+Made = Callable[..., AuditResult]
+VALUES = {"srd": 0.9, "saliency": 0.8, "random": 0.0}
+ENTRIES = {
+    "random_sign@8/255": VALUES,
+    "random_sign@16/255": VALUES | {"saliency": 0.7},
+    "manipulate:srd@8/255": VALUES | {"srd": 0.5},
+    "manipulate:srd@16/255": VALUES | {"srd": 0.2},
+    "manipulate:saliency@8/255": VALUES | {"saliency": 0.4},
+}
+
+
+def scale(result: AuditResult) -> dict[str, dict[str, Cell]]:
+    """Method -> heading -> cell."""
+    table = tables.scale(result)
+    return {row[0].text: dict(zip(table.header[1:], row[1:], strict=True)) for row in table.rows}
+
+
+def plain(text: str) -> str:
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_each_method_is_shown_at_the_largest_strength_it_was_attacked_with(made: Made) -> None:
+    rows = scale(made(ENTRIES))
+    attack, noise = "Manipulation 16/255, method itself", "Random signs 16/255"
+    assert [list(row) for row in rows.values()] == [[noise, attack]] * 3
+    srd, saliency, random = (rows[name][attack] for name in ("SRD", "Saliency", "Random (control)"))
+    assert (srd.text, plain(srd.detail)) == ("0.200", "[0.150, 0.250]\nn = 9")
+    assert (saliency.text, plain(saliency.detail)) == ("0.400", "[0.350, 0.450]\nn = 9\nat 8/255")
+    assert random.detail == "not attacked"
+    assert rows["Saliency"][noise].text == "0.700"
+    assert "at " not in rows["Saliency"][noise].detail
+
+
+def test_an_attack_no_better_than_noise_is_marked_with_its_own_entrys_verdict(made: Made) -> None:
+    rows = scale(made(ENTRIES, verdicts={"manipulate:saliency@8/255": "attack unreliable"}))
+    srd, saliency = (rows[name]["Manipulation 16/255, method itself"] for name in ("SRD", "Saliency"))
+    assert (srd.mark, saliency.mark) == ("", "unreliable")
+    assert saliency.detail.endswith("at 8/255\nattack unreliable")
+
+
+def test_a_method_that_only_others_attacks_meet_is_not_attacked(made: Made) -> None:
+    rows = scale(made({"manipulate:srd@8/255": VALUES}))
+    assert rows["Saliency"]["Manipulation 8/255, method itself"].detail == "not attacked"
+
+
+def test_reference_similarities_stand_beside(made: Made) -> None:
+    rows = scale(made({}, other_class={"srd": 0.3, "saliency": 0.6, "random": 0.1}))
+    assert {name: row["clean map, other class"].text for name, row in rows.items()} == {
+        "SRD": "0.300",
+        "Saliency": "0.600",
+        "Random (control)": "0.100",
+    }
+
+
+def test_every_reason_why_an_image_was_left_out_is_told(made: Made) -> None:
+    assert list(tables.excluded(made(ENTRIES))) == []
+    (sentence,) = tables.excluded(made({"random_sign@8/255": VALUES | {"srd": None}}))
+    assert sentence == "Images left out of a mean are counted beside it. Why: the map has nothing to compare."
+    assert list(tables.excluded(made({}, other_class={"srd": None}))) == [sentence]
+
+
+def test_a_note_of_several_methods_stands_once(made: Made) -> None:
+    result = made({}, notes={"srd": "one", "saliency": "two", "random": "one"})
+    assert tables.notes(result) == [("SRD and Random (control)", "one"), ("Saliency", "two")]
