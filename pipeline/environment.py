@@ -1,7 +1,7 @@
 """What a result's bits depend on beside the spec: sources, versions, the class of machine."""
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from importlib.metadata import version
@@ -19,11 +19,22 @@ LIBRARIES = ("torch", "torchvision", "torchattacks", "numpy", "pillow", "zarr", 
 
 def source_digest() -> str:
     """Of every source file and shipped weights file of srd, attacks and pipeline."""
+    homes = [Path(str(package.__file__)).parent for package in PACKAGES]
+    return files_digest(
+        {
+            str(file.relative_to(home.parent)): file
+            for home in homes
+            for file in home.rglob("*")
+            if file.suffix in {".py", ".safetensors"}
+        }
+    )
+
+
+def files_digest(files: Mapping[str, Path]) -> str:
+    """Of the names and contents of files; the order does not matter."""
     digest = sha256()
-    for package in PACKAGES:
-        home = Path(str(package.__file__)).parent
-        for file in sorted(path for path in home.rglob("*") if path.suffix in {".py", ".safetensors"}):
-            digest.update(f"{package.__name__}/{file.relative_to(home)}".encode() + file.read_bytes())
+    for name, file in sorted(files.items()):
+        digest.update(f"{name}:".encode() + file.read_bytes())
     return digest.hexdigest()
 
 

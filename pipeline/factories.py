@@ -15,6 +15,7 @@ from typing import Any
 
 from torch import nn
 
+from pipeline.environment import files_digest
 from pipeline.spec import closest
 from srd.errors import ModelError
 
@@ -53,10 +54,7 @@ class Factory:
     @property
     def digest(self) -> str:
         """Of the names and texts of all sources."""
-        digest = sha256()
-        for file in sorted(self.sources):
-            digest.update(f"{file.relative_to(self.folder)}:".encode() + file.read_bytes())
-        return digest.hexdigest()
+        return files_digest({str(file.relative_to(self.folder)): file for file in self.sources})
 
 
 @contextmanager

@@ -259,8 +259,9 @@ def _check_options(place: str, entry: Entry, options: Options) -> None:
         kind = type(entry.options[name])
         if type(value) is not kind and not (kind is float and type(value) is int):
             raise ValueError(f"{place}.{name}: expected {kind.__name__}, got {value!r}")
-        if isinstance(value, (int, float)) and not int(kind is int) <= value < math.inf:
-            raise ValueError(f"{place}.{name}: must be finite and at least {int(kind is int)}, got {value!r}")
+        least = 1 if kind is int else 0
+        if isinstance(value, (int, float)) and not least <= value < math.inf:
+            raise ValueError(f"{place}.{name}: must be finite and at least {least}, got {value!r}")
 
 
 def _message(error: Mapping[str, Any]) -> str:

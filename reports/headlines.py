@@ -22,11 +22,15 @@ class Headline:
         return f"{self.table.title.lower()} at {self.table.strength_text}"
 
 
+def judged(result: AuditResult) -> tuple[Transfer, ...]:
+    """The transfer tables by which attacks are judged: by correlation, over all images."""
+    return tuple(table for table in result.transfer if table.similarity == MEASURE and table.images == "all")
+
+
 def headlines(result: AuditResult) -> tuple[Headline, ...]:
     """The largest strength first; every method that was attacked is in one for each kind of attack."""
     hardest = {facts.id for facts in strongest(result.conditions)}
-    tables = (table for table in result.transfer if table.similarity == MEASURE and table.images == "all")
-    found = (Headline(table, _white_box(table, hardest)) for table in tables)
+    found = (Headline(table, _white_box(table, hardest)) for table in judged(result))
     return tuple(sorted((each for each in found if each.cells), key=lambda each: -each.table.strength))
 
 

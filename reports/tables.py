@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from reports.cells import Cell, Mark, Table, heading, measured
 from reports.facts import ConditionFacts, strongest
-from reports.headlines import MEASURE
+from reports.headlines import MEASURE, judged
 from reports.result import AuditResult, Estimate, Images, Quality, Reference, Stability, Transfer, TransferRow
 from reports.wording import NONE, images_in_words, listed, method_title
 from srd.registry import METRICS
@@ -141,8 +141,8 @@ def _means(result: AuditResult, similarity: str, images: Images) -> ByMethod:
 
 def _verdicts(result: AuditResult) -> dict[tuple[str, str], str]:
     """Of the attacks on explanations, by entry and method, as the correlation of all images judges them."""
-    judged = [table for table in result.transfer if table.similarity == MEASURE and table.images == "all"]
-    return {(row.condition, cell.evaluating): cell.verdict for t in judged for row in t.rows for cell in row.cells}
+    rows = (row for table in judged(result) for row in table.rows)
+    return {(row.condition, cell.evaluating): cell.verdict for row in rows for cell in row.cells}
 
 
 def _transfer_row(row: TransferRow) -> tuple[Cell, ...]:

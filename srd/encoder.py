@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -109,8 +110,10 @@ class Landmarks:
             new = self._sources.get(waiting.pop(), frozenset()) - relevant
             relevant |= new
             waiting.extend(new)
-        steps = [(source, order) for order in relevant for source in self._sources.get(order, ())]
-        return frozenset(o for o in relevant if not any(source < o < order for source, order in steps))
+        orders = sorted(relevant)
+        last_reader = {source: order for order in orders for source in self._sources.get(order, ())}
+        reached = accumulate((last_reader.get(order, 0) for order in orders[:-1]), max, initial=0)
+        return frozenset(order for order, reach in zip(orders, reached, strict=True) if reach <= order)
 
     def _found(self, logits: Tensor, passed: frozenset[int]) -> Activation:
         spatial = [a for a in self._activations if is_spatial(a.output) and not _is_class_map(a.output, logits)]

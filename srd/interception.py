@@ -95,9 +95,7 @@ class Interception(TorchFunctionMode):
         if operations.name_of(plain) == "__setitem__" or (mutated is not None and mutated in self._parts):
             raise UnsupportedOperation(f"{operations.full_name(func)} writes into a part of a tensor in place")
         result = self._apply(plain, args, kwargs)
-        self._track(result, is_part=operations.name_of(plain) in operations.PARTS)
-        if self._is_rearranged(operations.name_of(plain), tensors, result):
-            self._rearranged.update(dict.fromkeys(_tensors(result), True))
+        self._track(operations.name_of(plain), tensors, _tensors(result))
         if mutated is not None and result is not mutated:  # dropout in evaluation mode returns what it is given
             self._current[mutated] = result
             self._rewritten[_address(mutated)] = self._order
@@ -145,13 +143,16 @@ class Interception(TorchFunctionMode):
         self._constants.update(dict.fromkeys(_tensors(result), True))
         return result
 
-    def _track(self, result: Any, *, is_part: bool) -> None:
-        for tensor in _tensors(result):
+    def _track(self, name: str, read: list[Tensor], made: list[Tensor]) -> None:
+        is_rearranged = self._is_rearranged(name, read, made)
+        for tensor in made:
             self._tracked[tensor] = self._order
-            if is_part:
+            if name in operations.PARTS:
                 self._parts[tensor] = True
+            if is_rearranged:
+                self._rearranged[tensor] = True
 
-    def _is_rearranged(self, name: str, read: list[Tensor], result: Any) -> bool:
+    def _is_rearranged(self, name: str, read: list[Tensor], made: list[Tensor]) -> bool:
         """Whether axis 1 of the result may not hold the channels that a convolution has put there."""
         if name in {"conv2d", "batch_norm"}:
             return False
@@ -160,7 +161,7 @@ class Interception(TorchFunctionMode):
         before = max((tensor for tensor in read if tensor in self._tracked), key=Tensor.dim)
         return any(
             after.dim() != before.dim() or (name in operations.RESHAPES and after.shape[:2] != before.shape[:2])
-            for after in _tensors(result)
+            for after in made
         )
 
     def _apply(self, function: Function, args: Arguments, kwargs: Keywords) -> Any:
@@ -196,13 +197,13 @@ class Interception(TorchFunctionMode):
     def _activation(self, function: Function, args: Arguments, kwargs: Keywords) -> Tensor:
         before = args[0] if args else kwargs["input"]
         after = function(*args, **kwargs)
-        if before.dim() != 4 or before in self._rearranged:
-            where = " on axes that were moved" if before in self._rearranged and before.dim() == 4 else ""
+        if before.dim() == 4 and before not in self._rearranged:
+            after = self._rules.activation(self._order, before, after)
+            self._landmarks.activation(self._order, after)
+        else:
+            where = " on axes that were moved" if before.dim() == 4 else ""
             self._remember_unknown(operations.full_name(function) + where, after)
-            return after  # type: ignore[no-any-return]
-        after = self._rules.activation(self._order, before, after)
-        self._landmarks.activation(self._order, after)
-        return after
+        return after  # type: ignore[no-any-return]
 
     def _conv2d(
         self,
