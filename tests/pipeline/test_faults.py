@@ -1,16 +1,14 @@
 """Whatever happens to a run, the same command ends in the same bytes."""
 
-import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
-from small_audits import TASKS, Finished, Watch, finish, finish_as_leader, job_of, receipts, tree
+from small_audits import TASKS, Finished, Watch, finish, finish_until_killed, job_of, receipts, tree
 
 import pipeline.run as running
 from pipeline import store as store_module
@@ -19,12 +17,11 @@ from pipeline.plan import Task
 from pipeline.run import run
 from pipeline.schema import STAGES
 from pipeline.stages import STAGE_FUNCTIONS, Context
-from pipeline.store import Arrays, progress
+from pipeline.store import DRAFT, LITTER, Arrays, progress
 from srd.errors import IncompleteRun
 
 SMOKE = Path(__file__).parents[2] / "specs" / "smoke.toml"
 N_TASKS = sum(TASKS.values())
-PATIENCE = 120  # seconds
 
 
 def test_serial_and_two_processes_make_the_same_bytes(tmp_path: Path) -> None:
@@ -35,37 +32,34 @@ def test_serial_and_two_processes_make_the_same_bytes(tmp_path: Path) -> None:
     assert tree(alone.job.path) == tree(together.job.path)
 
 
-def killed(spec: Path, folder: Path, reached: Callable[[], bool]) -> None:
-    """Runs the audit in a process group of its own and kills all of it as soon as the moment is reached."""
+def kill(spec: Path, folder: Path, within: str, nth: int) -> None:
+    """Runs the audit in a process that is killed while it writes its nth file of a path with `within`."""
     context = get_context("forkserver")
     context.set_forkserver_preload(["pipeline.run", "attacks.explanations", "attacks.predictions", "srd.decomposition"])
-    process = context.Process(target=finish_as_leader, args=(spec, folder))
+    process = context.Process(target=finish_until_killed, args=(spec, folder, within, nth))
     process.start()
-    assert process.pid is not None
-    deadline = time.monotonic() + PATIENCE
-    while not reached() and process.is_alive() and time.monotonic() < deadline:
-        time.sleep(0.001)
-    os.killpg(process.pid, signal.SIGKILL)
     process.join()
     assert process.exitcode == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("n_receipts", [0, *sorted(Random(2024).sample(range(1, N_TASKS - 3), 4))])
-def test_a_killed_run_continues_to_the_same_bytes(
-    finished: Finished, spec: Path, tmp_path: Path, n_receipts: int
-) -> None:
+@pytest.mark.parametrize("nth", [0, *sorted(Random(2024).sample(range(1, 3 * N_TASKS), 4))])
+def test_a_killed_run_continues_to_the_same_bytes(finished: Finished, spec: Path, tmp_path: Path, nth: int) -> None:
     job = job_of(spec, tmp_path / "run")
-    killed(spec, tmp_path / "run", lambda: job.path.exists() and len(receipts(job.path)) >= n_receipts)
-    done = receipts(job.path)
-    assert n_receipts <= len(done) < N_TASKS
+    kill(spec, tmp_path / "run", f"{job.path}/", nth)
+    assert len(list(job.path.rglob(LITTER))) == 1
+    left = N_TASKS - len(receipts(job.path))
     watch = finish(spec, tmp_path / "run").watch
-    assert len(watch.outcomes) == N_TASKS - len(done)
+    assert len(watch.outcomes) == left > 0
     assert tree(job.path) == tree(finished.job.path)
 
 
-def test_a_run_killed_while_the_store_is_made_starts_over(finished: Finished, spec: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("nth", [0, 17])
+def test_a_run_killed_while_the_store_is_made_starts_over(
+    finished: Finished, spec: Path, tmp_path: Path, nth: int
+) -> None:
     folder = tmp_path / "run"
-    killed(spec, folder, lambda: any(folder.glob("*")))
+    kill(spec, folder, DRAFT, nth)
+    assert not job_of(spec, folder).path.exists()
     finish(spec, folder)
     assert tree(folder) == tree(finished.job.path.parent)
 
