@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from attacks.registry import PERTURBATIONS
-from pipeline.spec import AuditSpec, Options, PerturbationSpec, attacked, entry_id
+from pipeline.spec import AuditSpec, Options, PerturbationSpec, entries, entry_id
 
 CLEAN = "clean"
 
@@ -40,6 +40,5 @@ def _expanded(perturbation: PerturbationSpec, spec: AuditSpec) -> list[Condition
             against=method,
             options=perturbation.options,
         )
-        for method in attacked(perturbation, spec.explain.methods)
-        for strength in perturbation.strengths
+        for method, strength in entries(perturbation, spec.explain.methods)
     ]

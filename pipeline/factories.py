@@ -114,9 +114,8 @@ def _module_of_file(file: Path) -> ModuleType:
         raise ModelError(f"model.spec: {file}: no such file; relative paths start at the folder of the spec")
     name = f"audited_{sha256(str(file).encode()).hexdigest()[:16]}"
     loader = SourceFileLoader(name, str(file))
-    module = sys.modules[name] = module_from_spec(
-        ModuleSpec(name, loader, origin=str(file))
-    )  # before it runs: its dataclasses look themselves up there
+    module = module_from_spec(ModuleSpec(name, loader, origin=str(file)))
+    sys.modules[name] = module  # before it runs: its dataclasses look themselves up there
     try:
         loader.exec_module(module)
     except Exception as error:  # the user's code may raise anything

@@ -184,6 +184,11 @@ def attacked(perturbation: PerturbationSpec, methods: tuple[str, ...]) -> tuple[
     return tuple(name for name in methods if ATTRIBUTORS[name].differentiable)
 
 
+def entries(perturbation: PerturbationSpec, methods: tuple[str, ...]) -> list[tuple[str, Strength]]:
+    """Its entries on the perturbation axis: the attacked method, or "", and the strength."""
+    return [(method, strength) for method in attacked(perturbation, methods) for strength in perturbation.strengths]
+
+
 def entry_id(name: str, method: str, strength: Strength) -> str:
     """Of an entry of the perturbation axis, such as `pgd@8/255` or `manipulate:srd@8/255`."""
     return f"{name}{':' * bool(method)}{method}@{strength.text}"
@@ -231,13 +236,15 @@ def _check_perturbation(place: str, perturbation: PerturbationSpec, methods: tup
 
 def _check_repeated(perturbations: tuple[PerturbationSpec, ...], methods: tuple[str, ...]) -> None:
     seen: set[str] = set()
-    for number, perturbation in enumerate(perturbations, 1):
-        for method in attacked(perturbation, methods):
-            for strength in perturbation.strengths:
-                entry = entry_id(perturbation.name, method, strength)
-                if entry in seen:
-                    raise ValueError(f"[[perturbation]] number {number}: {entry} stands twice; remove one of the two")
-                seen.add(entry)
+    numbered = (
+        (number, entry_id(perturbation.name, method, strength))
+        for number, perturbation in enumerate(perturbations, 1)
+        for method, strength in entries(perturbation, methods)
+    )
+    for number, entry in numbered:
+        if entry in seen:
+            raise ValueError(f"[[perturbation]] number {number}: {entry} stands twice; remove one of the two")
+        seen.add(entry)
 
 
 def _check_against(place: str, perturbation: PerturbationSpec, methods: tuple[str, ...]) -> None:

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from fnmatch import fnmatch
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,7 @@ def receipts(group: zarr.Group) -> frozenset[str]:
     """Keys of all tasks that are done."""
 
     async def listed() -> list[str]:
-        return [key async for key in group.store.list_dir(LEDGER)]
+        return [key async for key in group.store.list_dir(LEDGER) if not fnmatch(key, LITTER)]
 
     return frozenset(sync(listed())) - {"zarr.json"}
 

@@ -28,6 +28,7 @@ from pipeline.store import (
     plan_attribute,
     plan_of,
     progress,
+    receipts,
     remove_litter,
 )
 from srd.errors import StoreError
@@ -331,6 +332,13 @@ def test_litter_is_removed_and_nothing_else(path: Path, made: Store) -> None:
     (shard_file(path, task, "input").parent / "0.4f2a.partial").write_bytes(b"half")
     remove_litter(path)
     assert tree(path) == before
+
+
+def test_a_receipt_half_written_is_none(path: Path, made: Store) -> None:
+    task = Task("perturb", 0, 0)
+    made.write(task, arrays(task))
+    (path / "_ledger" / "perturb-00001-00.4f2a.partial").write_bytes(b"{")
+    assert receipts(zarr.open_group(path, mode="r")) == {task.key}
 
 
 def test_every_digest_is_of_the_values_in_the_store(finished: Finished) -> None:
