@@ -158,8 +158,8 @@ def _try_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) -
         try:
             attributor(spec, model, name)(model.network, inputs, torch.from_numpy(target[:1]), streams)
         except UnsupportedOperation as error:
-            way_out = "leave the method out of explain.methods"
-            raise UnsupportedOperation(f"method {name!r} cannot explain this network: {error}; {way_out}") from error
+            way_out = "or leave the method out of explain.methods"
+            raise UnsupportedOperation(f"method {name!r} cannot explain this network: {error}, {way_out}") from error
         except ModelError as error:
             raise ModelError(f"model.encoder: {error}") from error
         except ValueError as error:

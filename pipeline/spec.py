@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_serializer, model_validator
 
 from attacks.registry import PERTURBATIONS
-from srd.entries import Entry
+from srd.entries import Entry, Meaning
 from srd.errors import SpecError
 from srd.registry import ATTRIBUTORS
 
@@ -84,7 +84,9 @@ class ModelSpec(Part):
     classes: str | None = None
     """File with the class order: JSON list of names or of [folder, name], or text, one folder a line."""
     encoder: str | None = None
-    """Module whose last activation ends the encoder; found by itself if not given."""
+    """Module with whose output the encoder ends; found by itself if not given."""
+    operations: dict[str, Meaning] = {}
+    """What torch functions without a rule are, by the name under which SRD refuses them."""
 
     @model_validator(mode="after")
     def _normalisation(self) -> "ModelSpec":

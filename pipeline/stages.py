@@ -59,7 +59,7 @@ class Context:
 def attributor(spec: AuditSpec, model: Model, name: str) -> Attributor:
     """The method with the spec's options and what it needs to know of the model."""
     entry = ATTRIBUTORS[name]
-    facts = {"encoder": spec.model.encoder, "baseline": model.black}
+    facts = {"encoder": spec.model.encoder, "operations": spec.model.operations, "baseline": model.black}
     needed = {fact: facts[fact] for fact in sorted(entry.needs)}
     return partial(entry.load(), **needed, **spec.explain.options.get(name, {}))
 

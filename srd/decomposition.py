@@ -1,16 +1,23 @@
 """Sharing Ratio Decomposition (Han, Kim, Kwak, ICLR 2024) in one modified backward pass."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import get_args
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from srd.interception import Interception
-from srd.passes import chosen, evaluating, gradient, leaf
-from srd.rules import Bias, Contrast, SharingRatio
+from srd.encoder import Signal, Vectors
+from srd.entries import Meaning
+from srd.interception import NOTHING_DECLARED
+from srd.passes import evaluating, leaf
+from srd.propagation import Propagation
+from srd.rules import Bias, SharingRatio
 from srd.types import Generators, Inputs, Maps, Scores, Target
+from srd.vectors import inner, position_axes
+
+Contrast = Literal["none", "mean"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +25,7 @@ class Decomposition:
     """A map with its books: sum(initial) = sum(map) + lost, up to rounding."""
 
     maps: Maps
-    initial: Float[Tensor, "n h_e w_e"]
+    initial: Float[Tensor, "n *positions"]
     """Relevance of each position of the encoder's output, from which the map was built."""
     lost: Scores
     """Relevance that has no source among the pixels: dead feature vectors, added constants, dropped biases."""
@@ -31,22 +38,32 @@ def decompose(
     generators: Generators | None = None,
     *,
     encoder: str | None = None,
+    operations: Mapping[str, Meaning] = NOTHING_DECLARED,
     bias: Bias = "norm",
     contrast: Contrast = "mean",
     create_graph: bool = False,
 ) -> Maps:
     """SRD saliency maps of `target`, signed, at the resolution of `inputs`.
 
-    `encoder` names the module whose last activation ends the encoder; by default the last activation with more than
-    one position. `bias` divides a bias among the taps of its convolution: by `||W_t x_i||` ("norm", the authors'
-    code), by the sharing ratio ("ratio"), equally ("uniform"), or not at all ("drop"). `contrast` "mean" subtracts
-    the mean over positions from the starting relevance, so that what all classes share falls away.
+    `encoder` names the module with whose output the encoder ends; by default it ends with the last features that every
+    path passes and that are read at more than one position. `operations` says of torch functions that are not known
+    here whether they are "linear", a "gate" or an "activation". `bias` divides a bias among the taps of its
+    convolution: by `||W_t x_i||` ("norm", the authors' code), by the sharing ratio ("ratio"), equally ("uniform"), or
+    not at all ("drop"). `contrast` "mean" subtracts the mean over positions from the starting relevance, so that what
+    all classes share falls away.
 
     Raises UnsupportedOperation for a network with an operation that has no rule, ModelError for an unknown encoder,
     ValueError for an unknown bias or contrast.
     """
     return account(
-        network, inputs, target, encoder=encoder, bias=bias, contrast=contrast, create_graph=create_graph
+        network,
+        inputs,
+        target,
+        encoder=encoder,
+        operations=operations,
+        bias=bias,
+        contrast=contrast,
+        create_graph=create_graph,
     ).maps
 
 
@@ -56,6 +73,7 @@ def account(
     target: Target,
     *,
     encoder: str | None = None,
+    operations: Mapping[str, Meaning] = NOTHING_DECLARED,
     bias: Bias = "norm",
     contrast: Contrast = "mean",
     create_graph: bool = False,
@@ -63,21 +81,26 @@ def account(
     """As `decompose`, with the relevance that went in and the relevance that was lost."""
     _refuse_unknown("bias", bias, get_args(Bias))
     _refuse_unknown("contrast", contrast, get_args(Contrast))
-    rules = SharingRatio(bias, contrast)
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
-        trace = Interception(inputs, rules)
-        with trace.naming(network, encoder), trace:
-            logits = network(inputs)
-        with rules.propagating(trace.decomposable_encoder(logits).order):
-            relevance = gradient(chosen(logits, target), inputs, create_graph=create_graph)
-        maps = (inputs * relevance).sum(1)
-    return Decomposition(maps if create_graph else maps.detach(), *_books(rules, maps))
+        names = [] if encoder is None else [encoder]
+        run = Propagation(network, inputs, SharingRatio(bias), layers=names, operations=operations)
+        end, signal = run.encoder(target, encoder, create_graph=create_graph)
+        initial, started = _started(run, end, signal, contrast)
+        maps = run.maps(end, started, create_graph=create_graph)
+    lost = torch.zeros_like(maps[:, 0, 0]).detach() + run.rules.lost(len(maps))
+    return Decomposition(maps if create_graph else maps.detach(), initial.detach().squeeze(end.channels), lost)
 
 
-def _books(rules: SharingRatio, maps: Maps) -> tuple[Tensor, Tensor]:
-    initial = torch.zeros_like(maps) if rules.initial is None else rules.initial
-    return initial, torch.zeros_like(maps[:, 0, 0]).detach() + rules.lost
+def _started(run: Propagation, end: Vectors, signal: Signal, contrast: Contrast) -> tuple[Tensor, Signal]:
+    """Relevance of the encoder's output, and the signal with which it sets out."""
+    relevance = inner(end.after, signal, end.channels)
+    if contrast == "none":
+        return relevance, run.rules.decomposed(end.before, relevance, end.channels) if end.is_activation else signal
+    mean = relevance.mean(position_axes(relevance, end.channels), keepdim=True)
+    if end.is_activation:
+        return relevance - mean, run.rules.decomposed(end.before, relevance - mean, end.channels)
+    return relevance - mean, signal - run.rules.decomposed(end.before, mean, end.channels)
 
 
 def _refuse_unknown(name: str, value: str, known: tuple[str, ...]) -> None:

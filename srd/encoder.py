@@ -1,150 +1,176 @@
 """Where a network's encoder ends and its head begins."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from srd.errors import ModelError, UnsupportedOperation
+from srd.errors import UnsupportedOperation
+from srd.flow import Flow
+from srd.vectors import inner, position_axes
+
+Signal = Tensor
+"""Gradient of the scores, or what SRD propagates instead of it, at some feature vectors."""
 
 
 @dataclass(frozen=True)
-class Activation:
-    """Output of an activation, and where in the order of operations it stands."""
+class Vectors:
+    """Pointwise feature vectors that an operation has made."""
 
     order: int
-    output: Tensor
+    before: Tensor
+    """What is decomposed: the input of an activation, else the output itself."""
+    after: Tensor
+    """What the next operation reads."""
+    channels: tuple[int, ...]
+
+    @property
+    def is_activation(self) -> bool:
+        """Whether an activation made them."""
+        return self.before is not self.after
+
+    @property
+    def is_spatial(self) -> bool:
+        """Whether there is more than one per row."""
+        return any(self.after.shape[axis] > 1 for axis in position_axes(self.after, self.channels))
 
 
 @dataclass(frozen=True)
-class Unknown:
-    """An operation without a rule."""
+class Layer:
+    """What a module made: its output's vectors, and the operation that stood before its first."""
 
+    vectors: Vectors
+    since: int
+
+
+@dataclass(frozen=True)
+class _Unknown:
     order: int
     name: str
-    is_spatial: bool
 
 
 class Landmarks:
-    """The activations and the unknown operations of one forward pass, in order."""
+    """The feature vectors and the operations without a rule of one forward pass."""
 
-    def __init__(self) -> None:
-        self._activations: list[Activation] = []
-        self._unknown: list[Unknown] = []
-        self._named: Activation | None = None
-        self._before_named = 0
-        self._sources: dict[int, frozenset[int]] = {}
+    def __init__(self, flow: Flow) -> None:
+        self._flow = flow
+        self._vectors: dict[int, Vectors] = {}
+        self._affine: list[int] = []
+        self._unknown: list[_Unknown] = []
 
-    def operation(self, order: int, sources: frozenset[int]) -> None:
-        """Notes which operations made what this one reads; 0 stands for the inputs."""
-        self._sources[order] = sources
+    def add(self, vectors: Vectors) -> None:
+        """Notes feature vectors."""
+        self._vectors[vectors.order] = vectors
 
-    def activation(self, order: int, output: Tensor) -> None:
-        """Notes an activation."""
-        self._activations.append(Activation(order, output))
+    def at(self, order: int) -> Vectors | None:
+        """Those that operation `order` has made."""
+        return self._vectors.get(order)
 
-    def unknown(self, order: int, name: str, outputs: Sequence[Tensor]) -> None:
-        """Notes an operation without a rule, unless it made no tensor."""
-        if outputs:
-            self._unknown.append(Unknown(order, name, any(map(is_spatial, outputs))))
+    def affine(self, order: int, continued: int | None = None) -> None:
+        """Notes an affine map; the vectors of one that it continues are none in their own right."""
+        self._affine.append(order)
+        if continued is not None:
+            self._vectors.pop(continued, None)
 
-    def encoder(self, logits: Tensor, logits_order: int) -> Activation:
-        """The encoder's last activation: the one that the named module ran last, else the last with a spatial map.
+    def unknown(self, order: int, name: str) -> None:
+        """Notes an operation without a rule."""
+        self._unknown.append(_Unknown(order, name))
 
-        Where the last one is bypassed (a residual sum or parallel branches above it), the last of the same resolution
-        that is not takes its place. Raises UnsupportedOperation for a network that runs no activation on a map.
+    def encoder(
+        self, order: int, logits: Tensor, scores: Tensor, named: Layer | None, *, create_graph: bool
+    ) -> tuple[Vectors, Signal]:
+        """The vectors at which the encoder ends, and the gradient there of the `scores`, one per row.
+
+        `order` is that of the operation that made the `logits`. The end is `named`, or the last vectors that every path
+        passes, that more than one of the positions supplies the scores with, and that are not the class map. Where only
+        linear operations stand between it and an activation, the end is that activation.
+
+        Raises UnsupportedOperation for a network without such vectors, or with one that paths go around.
         """
-        return self._named or self._found(logits, self._passed_by_all(logits_order))
+        passed = self._flow.passed_by_all(order)
+        if named:
+            layer, signal = named, _gradient(scores, named.vectors, create_graph=create_graph)
+        else:
+            layer, signal = self._last(passed, logits, scores, create_graph=create_graph)
+        if layer.vectors.order not in passed:
+            raise UnsupportedOperation("an encoder that paths go around; name one that every path passes")
+        end = self._activation_below(layer, passed) or layer.vectors
+        if not end.is_spatial:
+            raise UnsupportedOperation("an encoder that ends in a single position; name one whose output is a map")
+        return end, _carried(layer.vectors, end, signal, create_graph=create_graph)
 
-    def refuse_unless_decomposable(self, encoder: Activation, logits_order: int) -> None:
-        """Raises UnsupportedOperation where relevance would go ways that no rule covers and no books hold.
-
-        That is: around the encoder's end, through an operation without a rule below it, or through one on a spatial
-        map above it that might be an activation.
-        """
-        if encoder.order not in self._passed_by_all(logits_order):
+    def refuse_unknown_below(self, vectors: Vectors) -> None:
+        """Raises UnsupportedOperation where relevance would flow through an operation that has no rule."""
+        below = self._flow.ancestors(vectors.order)
+        names = _names([unknown for unknown in self._unknown if unknown.order in below])
+        if names:
             raise UnsupportedOperation(
-                "an encoder that ends in several parallel activations; name one that every path passes"
+                f"SRD has no rule for {names}; declare it 'linear', 'gate' or 'activation' in operations"
             )
-        refused = [u for u in self._unknown if u.order < encoder.order or (u.is_spatial and self._named is None)]
-        if refused:
-            raise UnsupportedOperation(f"SRD has no rule for {_names(refused)}")
 
-    @contextmanager
-    def naming(self, network: nn.Module, name: str | None) -> Iterator[None]:
-        """Takes the last activation run by the module called `name` for the encoder's, while the context is open.
-
-        Raises ModelError for a module that is not there, does not run, or runs no activation.
-        """
-        if name is None:
-            yield
-            return
-        module = _submodule(network, name)
-        handles = (
-            module.register_forward_pre_hook(lambda *_: self._enter_named()),
-            module.register_forward_hook(lambda *_: self._leave_named(name)),
+    def _last(
+        self, passed: frozenset[int], logits: Tensor, scores: Tensor, *, create_graph: bool
+    ) -> tuple[Layer, Signal]:
+        end = max(passed) + 1
+        for order in sorted(passed & self._vectors.keys(), reverse=True):
+            vectors = self._vectors[order]
+            if order >= end or not vectors.is_spatial:
+                continue
+            if _is_class_map(vectors, logits):
+                end = max((affine for affine in self._affine if affine <= order), default=order)
+                continue
+            signal = _gradient(scores, vectors, create_graph=create_graph)
+            if _reads_many_positions(signal, vectors.channels) and _holds_rows_first(vectors, scores):
+                return Layer(vectors, since=0), signal
+        raise UnsupportedOperation(
+            "no features with more than one position were found "
+            f"(operations without a rule: {_names(self._unknown) or 'none'})"
         )
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
-        if self._named is None:
-            raise ModelError(f"encoder {name!r}: the network does not run this module")
 
-    def _enter_named(self) -> None:
-        self._before_named = len(self._activations)
-
-    def _leave_named(self, name: str) -> None:
-        if len(self._activations) == self._before_named:
-            raise ModelError(f"encoder {name!r}: no activation with a spatial map runs in this module")
-        self._named = self._activations[-1]
-
-    def _passed_by_all(self, logits_order: int) -> frozenset[int]:
-        """Operations that no path from the inputs to the logits goes around: no later one reads an earlier one."""
-        relevant, waiting = {logits_order}, [logits_order]
-        while waiting:
-            new = self._sources.get(waiting.pop(), frozenset()) - relevant
-            relevant |= new
-            waiting.extend(new)
-        orders = sorted(relevant)
-        last_reader = {source: order for order in orders for source in self._sources.get(order, ())}
-        reached = accumulate((last_reader.get(order, 0) for order in orders[:-1]), max, initial=0)
-        return frozenset(order for order, reach in zip(orders, reached, strict=True) if reach <= order)
-
-    def _found(self, logits: Tensor, passed: frozenset[int]) -> Activation:
-        spatial = [a for a in self._activations if is_spatial(a.output) and not _is_class_map(a.output, logits)]
-        if not spatial:
-            raise UnsupportedOperation(
-                "no activation with more than one position was found "
-                f"(operations without a rule: {_names(self._unknown) or 'none'})"
-            )
-        alike = [a for a in spatial if a.output.shape[2:] == spatial[-1].output.shape[2:]]
-        return next((a for a in reversed(alike) if a.order in passed), spatial[-1])
+    def _activation_below(self, layer: Layer, passed: frozenset[int]) -> Vectors | None:
+        below = self._flow.ancestors(layer.vectors.order)
+        activations = [vectors for order, vectors in self._vectors.items() if order in below and vectors.is_activation]
+        last = max(activations, key=lambda vectors: vectors.order, default=None)
+        if last is None or any(last.order < unknown.order and unknown.order in below for unknown in self._unknown):
+            return None
+        return last if last.order in passed and last.order > layer.since and last.is_spatial else None
 
 
-def is_spatial(tensor: Tensor) -> bool:
-    """Whether this is a map of feature vectors at more than one position."""
-    return tensor.dim() == 4 and tensor.shape[2] * tensor.shape[3] > 1
+def _names(unknown: Sequence[_Unknown]) -> str:
+    return ", ".join(dict.fromkeys(operation.name for operation in unknown))
 
 
-def _names(operations: Sequence[Unknown]) -> str:
-    return ", ".join(dict.fromkeys(operation.name for operation in operations))
+def _gradient(scores: Tensor, vectors: Vectors, *, create_graph: bool) -> Signal:
+    (signal,) = torch.autograd.grad(scores.sum(), vectors.after, retain_graph=True, create_graph=create_graph)
+    return signal
 
 
-def _is_class_map(output: Tensor, logits: Tensor) -> bool:
+def _carried(above: Vectors, below: Vectors, signal: Signal, *, create_graph: bool) -> Signal:
+    if above is below:
+        return signal
+    (carried,) = torch.autograd.grad(above.after, below.after, signal, retain_graph=True, create_graph=create_graph)
+    return carried
+
+
+def _is_class_map(vectors: Vectors, logits: Tensor) -> bool:
     """Whether the logits are just the mean of this map (SqueezeNet)."""
-    if output.shape[1] != logits.shape[-1]:
+    if [vectors.after.shape[axis] for axis in vectors.channels] != [logits.shape[-1]]:
         return False
-    return torch.allclose(output.mean((2, 3)), logits, rtol=1e-3, atol=1e-5)
+    means = vectors.after.mean(position_axes(vectors.after, vectors.channels))
+    return torch.allclose(means, logits, rtol=1e-3, atol=1e-5)
 
 
-def _submodule(network: nn.Module, name: str) -> nn.Module:
-    modules: dict[str, nn.Module] = dict(network.named_modules())
-    if name not in modules:
-        known = ", ".join(child for child, _ in network.named_children())
-        raise ModelError(f"encoder {name!r}: the network has no module of this name (its top modules: {known})")
-    return modules[name]
+def _reads_many_positions(signal: Signal, channels: tuple[int, ...]) -> bool:
+    """Whether more than one position of some row is read (of a class token, one is), or none of any."""
+    n_read = inner(signal, signal, channels).ne(0).flatten(1).sum(1)
+    return bool((n_read > 1).any() or (n_read == 0).all())
+
+
+def _holds_rows_first(vectors: Vectors, scores: Tensor) -> bool:
+    """Whether axis 0 holds the rows of the batch."""
+    n, shape = len(scores), vectors.after.shape
+    if shape[0] != n or n == 1 or all(shape[axis] != n for axis in position_axes(vectors.after, vectors.channels)):
+        return shape[0] == n
+    (first,) = torch.autograd.grad(scores[0], vectors.after, retain_graph=True)
+    return not first[1:].any()

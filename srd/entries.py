@@ -51,6 +51,9 @@ class Entry:
         return frozenset()
 
 
+Meaning = Literal["linear", "gate", "activation"]
+"""What the owner of a network may say of an operation that has no rule."""
+
 Family = Literal["decomposition", "gradient", "class activation", "control"]
 """Of attributors, in the order of reports."""
 

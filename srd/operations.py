@@ -17,16 +17,20 @@ Arguments = tuple[Any, ...]
 Keywords = dict[str, Any]
 
 ACTIVATIONS = frozenset(
-    "relu relu6 hardtanh leaky_relu prelu rrelu elu celu selu silu gelu hardswish mish softplus tanh "
-    "clamp clamp_min".split()
+    "relu relu6 hardtanh leaky_relu prelu rrelu elu celu selu silu gelu hardswish mish softplus tanh sigmoid "
+    "hardsigmoid clamp clamp_min".split()
 )
 """Elementwise functions after which a pointwise feature vector is read."""
 
+WEIGHTS = frozenset("sigmoid hardsigmoid softmax".split())
+"""What gates and attention multiply features with; held constant where they do."""
+
 LINEAR = frozenset(
     "add sub rsub neg __add__ __radd__ __sub__ __rsub__ __neg__ mean sum cat concat concatenate stack "
-    "flatten view reshape permute transpose movedim squeeze unsqueeze contiguous clone expand repeat "
-    "chunk split narrow select unbind __getitem__ pad roll flip channel_shuffle pixel_shuffle pixel_unshuffle "
-    "avg_pool2d adaptive_avg_pool2d max_pool2d max_pool2d_with_indices adaptive_max_pool2d to float double".split()
+    "flatten unflatten view view_as reshape reshape_as permute transpose swapaxes swapdims movedim squeeze unsqueeze "
+    "contiguous clone expand expand_as repeat chunk split narrow select unbind __getitem__ pad roll flip "
+    "channel_shuffle pixel_shuffle pixel_unshuffle avg_pool2d adaptive_avg_pool2d max_pool2d max_pool2d_with_indices "
+    "adaptive_max_pool2d to type_as float double".split()
 )
 """Linear (or, for max pooling, routing) in the tensors they read; each keeps its own backward pass."""
 
@@ -36,22 +40,31 @@ SUMS = frozenset("add sub rsub __add__ __radd__ __sub__ __rsub__".split())
 JOINS = frozenset("cat concat concatenate stack".split())
 """and those that may set one beside what depends on the network's input."""
 
-BILINEAR = frozenset("mul div true_divide __mul__ __rmul__ __truediv__ matmul __matmul__ mm bmm".split())
-"""Linear as long as only one operand depends on the network's input."""
+BILINEAR = frozenset("mul div true_divide __mul__ __rmul__ __truediv__ matmul __matmul__ mm bmm einsum".split())
+"""Linear as long as only one operand depends on the network's input and is not held constant."""
 
 DIVISIONS = frozenset("div true_divide __truediv__".split())
 """Linear in the first operand only."""
 
+PRODUCTS = frozenset("mul __mul__ __rmul__".split())
+"""Elementwise ones of BILINEAR."""
+
 IDENTITY_IN_EVALUATION = frozenset("dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout".split())
 
-MOVES = frozenset("permute transpose movedim".split())
-"""Put another axis where the channels were,"""
-
-RESHAPES = frozenset("view reshape flatten".split())
-"""and those that may do so."""
+REARRANGING = frozenset(
+    "flatten unflatten view view_as reshape reshape_as permute transpose swapaxes swapdims movedim squeeze unsqueeze "
+    "expand expand_as chunk split narrow select unbind __getitem__".split()
+)
+"""May put the channels on other axes."""
 
 PARTS = frozenset("__getitem__ chunk split narrow select unbind".split())
 """Return views of a part of a tensor."""
+
+SHAPED = frozenset("new_zeros new_ones new_full new_empty zeros_like ones_like full_like empty_like".split())
+"""Take a shape or a type from what they read, and nothing else;"""
+
+LIKE = frozenset("expand_as view_as reshape_as type_as to".split())
+"""those take it from all but their first argument."""
 
 
 def name_of(function: Function) -> str:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from srd.types import Inputs, Logits, Target
+from srd.types import Inputs, Logits, Scores, Target
 
 
 @contextmanager
@@ -30,18 +30,14 @@ def leaf(inputs: Inputs, *, create_graph: bool) -> Inputs:
     return inputs.detach().clone().requires_grad_()
 
 
-def chosen(logits: Logits, target: Target) -> Tensor:
-    """Sum over the batch of the target's logit, whose gradient is each row's own."""
+def scores_of(logits: Logits, target: Target) -> Scores:
+    """The target's logit of each row."""
     index = target[:, None].clone()  # the graph cannot keep a tensor made in inference mode
-    return logits.gather(1, index).sum()
-
-
-def gradient(output: Tensor, inputs: Tensor, *, create_graph: bool) -> Tensor:
-    """d output / d inputs, part of the graph if asked for."""
-    (result,) = torch.autograd.grad(output, inputs, create_graph=create_graph)
-    return result
+    return logits.gather(1, index)[:, 0]
 
 
 def input_gradient(network: nn.Module, inputs: Inputs, target: Target, *, create_graph: bool) -> Tensor:
-    """Gradient of the target's logit at each input, (n, c, h, w)."""
-    return gradient(chosen(network(inputs), target), inputs, create_graph=create_graph)
+    """Gradient of the target's logit at each input, (n, c, h, w); part of the graph if asked for."""
+    scores = scores_of(network(inputs), target)
+    (gradient,) = torch.autograd.grad(scores.sum(), inputs, create_graph=create_graph)
+    return gradient

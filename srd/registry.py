@@ -13,7 +13,7 @@ SRD = AttributorEntry(
     family="decomposition",
     signed=True,
     cost="1 forward, 1 backward",
-    needs=("encoder",),
+    needs=("encoder", "operations"),
     reference="Han, Kim, Kwak, ICLR 2024",
 )
 BASELINES = sorted(stated(Path(__file__).parent / "baselines"), key=lambda entry: get_args(Family).index(entry.family))

@@ -1,7 +1,7 @@
-"""The two rules of SRD, as backward passes that replace the ordinary ones while relevance is propagated.
+"""The rules of SRD, as backward passes that replace the ordinary ones while relevance is propagated.
 
 With G_j = X_j R_j / ||X_j||^2 carried instead of R_j, an affine map hands on g_i = W^T G, its ordinary backward, and
-R_i = <x_i, g_i>. Only activations (Han et al. 2024, eq. 4-6) and biases need a rule of their own.
+R_i = <x_i, g_i>. Only activations (Han et al. 2024, eq. 4-6), biases and what is held constant need a rule.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,110 +12,127 @@ import torch
 from torch import Tensor
 
 from srd.affine import Affine, safe_ratio
+from srd.pointwise import Pointwise
+from srd.vectors import inner
 
 Bias = Literal["norm", "ratio", "uniform", "drop"]
-Contrast = Literal["none", "mean"]
 Backward = Callable[[Tensor, Tensor, Tensor], tuple[Tensor | None, Tensor | None]]
 """(inputs, outputs, gradient at the outputs) -> gradients at the inputs and at the outputs."""
 
 
 class SharingRatio:
-    """Rules of one backward pass; outside `propagating` every gradient is the ordinary one."""
+    """Rules of one backward pass; outside `holding` and `propagating` every gradient is the ordinary one."""
 
-    def __init__(self, bias: Bias, contrast: Contrast) -> None:
+    def __init__(self, bias: Bias) -> None:
         self._bias = bias
-        self._contrast = contrast
-        self._encoder: int | None = None
-        self.initial: Tensor | None = None
-        """Relevance of each position of the encoder's output: (n, h, w)."""
-        self.lost: Tensor | float = 0.0
-        """Relevance per row that found no source: (n,)."""
+        self._is_holding = False
+        self._is_propagating = False
+        self._lost: list[Tensor] = []
 
     @contextmanager
-    def propagating(self, encoder: int) -> Iterator[None]:
-        """Backward passes propagate relevance, from the activation of order `encoder` down."""
-        self._encoder = encoder
+    def holding(self) -> Iterator[None]:
+        """Backward passes take for constant what is held: those through the head."""
+        self._is_holding = True
         try:
             yield
         finally:
-            self._encoder = None
+            self._is_holding = False
 
-    def activation(self, order: int, before: Tensor, after: Tensor) -> Tensor:
-        """`after`, (n, c, h, w), whose backward hands X <phi(X), g> / ||X||^2 to `before`, X."""
-        return self._ruled(order, before, after, lambda x, y, g: self._through_activation(order, x, y, g))
+    @contextmanager
+    def propagating(self) -> Iterator[None]:
+        """Backward passes propagate relevance: those through the encoder."""
+        self._is_propagating = True
+        try:
+            with self.holding():
+                yield
+        finally:
+            self._is_propagating = False
 
-    def affine(self, order: int, affine: Affine, inputs: Tensor, outputs: Tensor) -> Tensor:
-        """`outputs` = affine(inputs), whose backward shares the relevance of the bias among its taps."""
+    def activation(self, before: Tensor, after: Tensor, channels: tuple[int, ...]) -> Tensor:
+        """`after`, whose backward hands X <phi(X), g> / ||X||^2 to `before`, X."""
+        return self._ruled(before, after, lambda x, y, g: self._through_activation(channels, x, y, g))
+
+    def affine(self, affine: Affine | Pointwise, axis: int, inputs: Tensor, outputs: Tensor) -> Tensor:
+        """`outputs` = affine(inputs), channels on `axis`, whose backward shares the bias's relevance among its taps."""
         if affine.bias is None:
             return outputs
-        return self._ruled(order, inputs, outputs, lambda x, y, g: self._through_bias(affine, x, y, g))
+        bias = affine.bias.reshape(-1, *[1] * (outputs.dim() - 1 - axis))
+        return self._ruled(inputs, outputs, lambda x, y, g: self._through_bias(affine, bias, (axis,), x, y, g))
 
-    def constant(self, order: int, outputs: Tensor, constant: Tensor) -> Tensor:
+    def constant(self, outputs: Tensor, constant: Tensor) -> Tensor:
         """`outputs`, whose backward counts as lost what belongs to the `constant` part of it."""
 
         def backward(x: Tensor, y: Tensor, g: Tensor) -> tuple[None, Tensor]:
-            self._lose((constant * g).flatten(1).sum(1))
+            self._lose(constant * g)
             return None, g
 
-        return self._ruled(order, outputs, outputs, backward)
+        return self._ruled(outputs, outputs, backward)
 
-    def _ruled(self, order: int, inputs: Tensor, outputs: Tensor, backward: Backward) -> Tensor:
+    def held(self, tensor: Tensor) -> Tensor:
+        """`tensor`, whose backward ends here while it is held constant."""
+        held: Tensor = _Held.apply(lambda: self._is_holding, tensor)
+        return held
+
+    def decomposed(self, vectors: Tensor, relevance: Tensor, channels: tuple[int, ...]) -> Tensor:
+        """X R / ||X||^2; the relevance of a vector that is 0 is lost."""
+        squares = inner(vectors, vectors, channels)
+        self._lose(relevance * (squares == 0))
+        return vectors * safe_ratio(relevance, squares)
+
+    def _ruled(self, inputs: Tensor, outputs: Tensor, backward: Backward) -> Tensor:
         def switched(x: Tensor, y: Tensor, g: Tensor) -> tuple[Tensor | None, Tensor | None]:
-            if self._encoder is None or order > self._encoder:
-                return None, g
-            return backward(x, y, g)
+            return backward(x, y, g) if self._is_propagating else (None, g)
 
         ruled: Tensor = _Ruled.apply(switched, inputs, outputs)
         return ruled
 
-    def _through_activation(self, order: int, before: Tensor, after: Tensor, g: Tensor) -> tuple[Tensor, None]:
-        relevance = (after * g).sum(1, keepdim=True)
-        if order == self._encoder:
-            relevance = self._started(relevance)
-        squares = before.square().sum(1, keepdim=True)
-        self._lose(_where_zero(relevance, squares))
-        return before * safe_ratio(relevance, squares), None
+    def _through_activation(
+        self, channels: tuple[int, ...], before: Tensor, after: Tensor, g: Tensor
+    ) -> tuple[Tensor, None]:
+        return self.decomposed(before, inner(after, g, channels), channels), None
 
-    def _started(self, relevance: Tensor) -> Tensor:
-        if self._contrast == "mean":
-            relevance = relevance - relevance.mean((2, 3), keepdim=True)
-        self.initial = relevance.detach()[:, 0]
-        return relevance
-
-    def _through_bias(self, affine: Affine, inputs: Tensor, outputs: Tensor, g: Tensor) -> tuple[Tensor | None, Tensor]:
-        if affine.bias is None:
-            return None, g
-        bias = affine.bias[:, None, None]
-        share = (g * bias).sum(1, keepdim=True)
+    def _through_bias(
+        self,
+        affine: Affine | Pointwise,
+        bias: Tensor,
+        channels: tuple[int, ...],
+        inputs: Tensor,
+        outputs: Tensor,
+        g: Tensor,
+    ) -> tuple[Tensor | None, Tensor]:
+        share = inner(g, bias, channels)
         if self._bias == "drop":
-            self._lose(share.flatten(1).sum(1))
+            self._lose(share)
             return None, g
         if self._bias == "ratio":
-            return None, g + self._by_ratio(outputs - bias, share)
-        return self._by_tap(affine, inputs, share), g
+            return None, g + self.decomposed(outputs - bias, share, channels)
+        received = self._by_tap(affine, inputs, share)
+        return inputs * safe_ratio(received, inner(inputs, inputs, channels)), g
 
-    def _by_ratio(self, bias_free: Tensor, share: Tensor) -> Tensor:
-        squares = bias_free.square().sum(1, keepdim=True)
-        self._lose(_where_zero(share, squares))
-        return bias_free * safe_ratio(share, squares)
-
-    def _by_tap(self, affine: Affine, inputs: Tensor, share: Tensor) -> Tensor:
+    def _by_tap(self, affine: Affine | Pointwise, inputs: Tensor, share: Tensor) -> Tensor:
         weights = affine.tap_norms(inputs) if self._bias == "norm" else affine.tap_presence(inputs)
-        if affine.is_pointwise:
-            received = share * weights
-            self._lose(_where_zero(share, weights))
-        else:
-            totals = affine.gather(weights)
-            self._lose(_where_zero(share, totals))
-            received = (weights * affine.scatter(safe_ratio(share, totals), inputs.shape[2:])).sum(1, keepdim=True)
-        return inputs * safe_ratio(received, inputs.square().sum(1, keepdim=True))
+        if isinstance(affine, Pointwise) or affine.is_pointwise:
+            self._lose(share * (weights == 0))
+            return share * weights
+        totals = affine.gather(weights)
+        self._lose(share * (totals == 0))
+        return (weights * affine.scatter(safe_ratio(share, totals), inputs.shape[2:])).sum(1, keepdim=True)
+
+    def lost(self, n_rows: int) -> Tensor | float:
+        """Relevance that found no source, per row of the batch, (n_rows,), or 0.
+
+        NaN if it was lost where axis 0 holds something else than the rows, split further or not.
+        """
+        return sum((_per_row(relevance, n_rows) for relevance in self._lost), 0.0)
 
     def _lose(self, relevance: Tensor) -> None:
-        self.lost = self.lost + relevance.detach()
+        self._lost.append(relevance.detach().flatten(1).sum(1))
 
 
-def _where_zero(relevance: Tensor, divisor: Tensor) -> Tensor:
-    return (relevance * (divisor == 0)).flatten(1).sum(1)
+def _per_row(relevance: Tensor, n_rows: int) -> Tensor:
+    if len(relevance) % n_rows:
+        return relevance.new_full((n_rows,), torch.nan)
+    return relevance.reshape(n_rows, -1).sum(1)
 
 
 class _Ruled(torch.autograd.Function):
@@ -136,3 +153,16 @@ class _Ruled(torch.autograd.Function):
         inputs, outputs = ctx.saved_tensors
         at_inputs, at_outputs = ctx.rule(inputs, outputs, gradients[0])
         return None, at_inputs, at_outputs
+
+
+class _Held(torch.autograd.Function):
+    """Identity whose backward is 0 while `is_held` says so."""
+
+    @staticmethod
+    def forward(ctx: Any, is_held: Callable[[], bool], tensor: Tensor) -> Tensor:
+        ctx.is_held = is_held
+        return tensor.view_as(tensor)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor | None]:
+        return None, None if ctx.is_held() else gradients[0]

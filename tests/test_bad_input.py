@@ -249,7 +249,7 @@ LAW: dict[str, tuple[Damage, str, str]] = {
     ),
     "encoder that is not there": (
         replaced("[model]", '[model]\nencoder = "layer4"'),
-        "encoder 'layer4'",
+        "model.encoder: layer 'layer4'",
         "its top modules",
     ),
     "value of an option": (

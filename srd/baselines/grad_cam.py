@@ -4,9 +4,11 @@ from torch import nn
 from torch.nn import functional
 
 from srd.entries import AttributorEntry
-from srd.interception import Interception, NoRules
-from srd.passes import chosen, evaluating, gradient, leaf
+from srd.interception import Interception
+from srd.meanings import NoRules
+from srd.passes import evaluating, leaf, scores_of
 from srd.types import Generators, Inputs, Maps, Target
+from srd.vectors import inner, position_axes
 
 ENTRY = AttributorEntry(
     name="grad_cam",
@@ -37,10 +39,12 @@ def grad_cam(
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
         trace = Interception(inputs, NoRules())
-        with trace.naming(network, encoder), trace:
+        names = [] if encoder is None else [encoder]
+        with trace.watching(network, names) as layers, trace:
             logits = network(inputs)
-        features = trace.encoder(logits).output
-        weights = gradient(chosen(logits, target), features, create_graph=create_graph).mean((2, 3), keepdim=True)
-        coarse = (weights * features).sum(1, keepdim=True).clamp(min=0)
+        scores = scores_of(logits, target)
+        end, gradient = trace.encoder(logits, scores, *layers.values(), create_graph=create_graph)
+        weights = gradient.mean(position_axes(gradient, end.channels), keepdim=True)
+        coarse = inner(weights, end.after, end.channels).clamp(min=0)
         maps = functional.interpolate(coarse, inputs.shape[2:], mode="bilinear", align_corners=False)[:, 0]
     return maps if create_graph else maps.detach()

@@ -34,9 +34,10 @@ from toys import (
     small,
 )
 
-from srd.decomposition import Decomposition, account, decompose
+from srd.decomposition import Contrast, Decomposition, account, decompose
+from srd.errors import UnsupportedOperation
 from srd.metrics.similarity import pearson
-from srd.rules import Bias, Contrast
+from srd.rules import Bias
 from srd.surrogates import softplus
 
 BIAS_RULES: tuple[Bias, ...] = get_args(Bias)
@@ -249,7 +250,7 @@ def test_the_network_is_left_as_found_after_a_refusal() -> None:
     network, x, target = nn.Sequential(small(), nn.Sigmoid()).train(), normal(2, 3, 7, 8), classes(2)
     with left_as_found(network, x, target), pytest.raises(ValueError, match="no module of this name"):
         decompose(network, x, target, encoder="nowhere")
-    with left_as_found(network, x, target), pytest.raises(ValueError, match="no activation"):
+    with left_as_found(network, x, target), pytest.raises(UnsupportedOperation, match="single position"):
         decompose(network, x, target, encoder="1")
 
 

@@ -12,8 +12,11 @@ from torchvision.models import resnet50
 from toys import classes, demo_inputs, demo_network, normal, relative_error, shaken
 
 from srd.decomposition import Decomposition, account, decompose
+from srd.entries import Meaning
 from srd.errors import ModelError, UnsupportedOperation
-from srd.interception import Interception, NoRules
+from srd.interception import Interception
+from srd.meanings import NoRules
+from srd.passes import scores_of
 
 Middle = Callable[[Tensor], Any]
 X = normal(2, 3, 7, 8)
@@ -60,10 +63,11 @@ def test_the_encoder_found_is_the_one_that_is_named(name: str, encoder: str) -> 
 
 def test_of_a_vgg_it_is_the_last_activation_not_the_pooled_map() -> None:
     x, target = demo_inputs(1)
-    trace = Interception(x, NoRules())
+    trace = Interception(x.requires_grad_(), NoRules())
     with trace:
         logits = demo_network("vgg")(x)
-    assert trace.encoder(logits).output.shape == (1, 96, 6, 6)
+    end, gradient = trace.encoder(logits, scores_of(logits, target))
+    assert end.after.shape == gradient.shape == (1, 96, 6, 6)
     assert account(demo_network("vgg"), x, target).initial.shape == (1, 6, 6)
 
 
@@ -93,14 +97,17 @@ class Fire(nn.Module):
         return logits
 
 
-def test_every_path_passes_the_encoder() -> None:
+def test_an_encoder_that_ends_in_parallel_activations_ends_where_they_meet() -> None:
     network, inputs = shaken(Fire()).double(), normal(2, 3, 6, 5)
     found = account(network, inputs, classes(2), contrast="none")
-    total = found.initial.sum((1, 2))
-    torch.testing.assert_close(found.maps.sum((1, 2)) + found.lost, total)
+    torch.testing.assert_close(found.maps.sum((1, 2)) + found.lost, found.initial.sum((1, 2)))
+    features = torch.cat([branch(network.squeeze(inputs)) for branch in (network.left, network.right)], 1)
+    torch.testing.assert_close(
+        found.initial, torch.einsum("nchw,nc->nhw", features, network.head.weight[classes(2)]) / 30
+    )
     named = account(network, inputs, classes(2), contrast="none", encoder="squeeze")
-    torch.testing.assert_close(found.maps, named.maps)
-    with pytest.raises(UnsupportedOperation, match="parallel"):
+    assert relative_error(named.maps, found.maps) > 1e-3
+    with pytest.raises(UnsupportedOperation, match="paths go around"):
         account(network, inputs, classes(2), encoder="right")
 
 
@@ -126,10 +133,18 @@ def test_an_unknown_encoder_is_refused_with_those_there_are() -> None:
         decompose(between(functional.relu), X, TARGET, encoder="layer9")
 
 
-@pytest.mark.parametrize("encoder", ["first", "last.0", "head"])
-def test_an_encoder_without_an_activation_of_its_own_is_refused(encoder: str) -> None:
-    with pytest.raises(ModelError, match=f"'{encoder}': no activation"):
-        decompose(between(functional.relu), X, TARGET, encoder=encoder)
+def test_of_a_module_without_activation_the_output_is_the_encoders() -> None:
+    network = between(functional.relu)
+    result = account(network, X, TARGET, encoder="last.0", contrast="none")
+    before = network.last[0](functional.relu(network.first(X))).detach().requires_grad_()
+    scores = network.head(before.relu().mean((2, 3))).gather(1, TARGET[:, None])
+    (gradient,) = torch.autograd.grad(scores.sum(), before)
+    assert relative_error(result.initial, (before.detach() * gradient).sum(1)) <= 1e-12
+
+
+def test_an_encoder_whose_output_has_one_position_is_refused() -> None:
+    with pytest.raises(UnsupportedOperation, match="single position"):
+        decompose(between(functional.relu), X, TARGET, encoder="head")
 
 
 def test_an_encoder_that_is_not_run_is_refused() -> None:
@@ -139,7 +154,7 @@ def test_an_encoder_that_is_not_run_is_refused() -> None:
 
 def test_a_network_without_a_spatial_activation_is_refused() -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 7 * 8, 5), nn.ReLU(), nn.Linear(5, 4)).double()
-    with pytest.raises(UnsupportedOperation, match=r"no activation.*linear"):
+    with pytest.raises(UnsupportedOperation, match=r"no features"):
         decompose(network, X, TARGET)
 
 
@@ -257,6 +272,130 @@ def test_the_shapes_and_types_of_tensors_may_be_asked() -> None:
         return functional.relu(x.view(n, c, *x.shape[2:]).to(x.dtype).contiguous())
 
     assert relative_error(books(middle).maps, books(functional.relu).maps) <= 1e-12
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (lambda x: x * torch.sigmoid(x), functional.silu),
+        (lambda x: x.sigmoid().mul(x), functional.silu),
+        (lambda x: functional.hardsigmoid(x) * x, functional.hardswish),
+        (lambda x: functional.relu(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), functional.relu),
+        (lambda x: functional.relu(x.reshape(2, 2, 2, 56)).view(x.shape), functional.relu),
+        (lambda x: functional.relu(x.transpose(1, 2)).transpose(1, 2), functional.relu),
+        (lambda x: functional.instance_norm(x).relu(), lambda x: functional.relu(functional.group_norm(x, 4))),
+        (
+            lambda x: functional.layer_norm(x.movedim(1, 3), [4]).movedim(3, 1).relu(),
+            lambda x: nn.LayerNorm(4, elementwise_affine=False)(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2).relu(),
+        ),
+    ],
+)
+def test_an_activation_however_written(written: Middle, meant: Middle) -> None:
+    assert relative_error(books(written).maps, books(meant).maps) <= 1e-12
+
+
+# What features are multiplied with.
+
+
+def frozen(weights: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """Of the first features it is ever called with."""
+    kept: list[Tensor] = []
+
+    def constant(x: Tensor) -> Tensor:
+        if not kept:
+            with torch.no_grad():
+                kept.append(weights(between(functional.relu).first(X)))
+        return kept[0]
+
+    return constant
+
+
+def squeezed(x: Tensor) -> Tensor:
+    return functional.relu(x.mean((2, 3), keepdim=True) - 0.1).sigmoid()
+
+
+def attending(x: Tensor) -> Tensor:
+    tokens = x.flatten(2).transpose(1, 2)
+    return (tokens @ tokens.transpose(1, 2) / 2).softmax(-1)
+
+
+def deviation(x: Tensor) -> Tensor:
+    return (x - x.mean(1, keepdim=True)).square().mean(1, keepdim=True).add(1e-5).rsqrt()
+
+
+@pytest.mark.parametrize(
+    ("weights", "weighted"),
+    [
+        (squeezed, lambda x, w: x * w),
+        (squeezed, lambda x, w: w.expand_as(x).mul(x)),
+        (squeezed, lambda x, w: (1 - w) * x),
+        (attending, lambda x, w: (w @ x.flatten(2).transpose(1, 2)).transpose(1, 2).view(x.shape)),
+        (
+            attending,
+            lambda x, w: torch.einsum("nij,ncj->nci", functional.dropout(w, 0.5, False), x.flatten(2)).view_as(x),
+        ),
+    ],
+)
+def test_weights_are_held_constant(weights: Middle, weighted: Callable[[Tensor, Tensor], Tensor]) -> None:
+    constant = frozen(weights)
+    expected = books(lambda x: functional.relu(weighted(x, constant(x))))
+    result = books(lambda x: functional.relu(weighted(x, weights(x))))
+    assert relative_error(result.maps, expected.maps) <= 1e-12
+    torch.testing.assert_close(result.lost, expected.lost, rtol=0, atol=1e-12)
+
+
+def test_a_layer_norms_deviation_is_held_constant() -> None:
+    norm = shaken(nn.LayerNorm(4)).double()
+    constant = frozen(deviation)
+
+    def written_out(x: Tensor) -> Tensor:
+        scale = constant(x) * norm.weight[:, None, None]
+        return functional.relu((x - x.mean(1, keepdim=True)) * scale + norm.bias[:, None, None])
+
+    def called(x: Tensor) -> Tensor:
+        return functional.relu(norm(x.movedim(1, 3)).movedim(3, 1))
+
+    expected, result = (account(between(m), X, TARGET, bias="drop", contrast="none") for m in (written_out, called))
+    assert relative_error(result.maps, expected.maps) <= 1e-12
+    torch.testing.assert_close(result.lost, expected.lost, rtol=0, atol=1e-12)
+
+
+def test_attention_of_torch_is_attention_by_hand() -> None:
+    def by_hand(x: Tensor) -> Tensor:
+        tokens = x.flatten(2).transpose(1, 2)
+        return ((tokens @ tokens.transpose(1, 2) / 2).softmax(-1) @ tokens).transpose(1, 2).reshape(x.shape).relu()
+
+    def by_torch(x: Tensor) -> Tensor:
+        tokens = x.flatten(2).transpose(1, 2)
+        attended = functional.scaled_dot_product_attention(tokens, tokens, tokens)
+        return attended.transpose(1, 2).reshape(x.shape).relu()
+
+    assert relative_error(books(by_torch).maps, books(by_hand).maps) <= 1e-12
+
+
+def test_probabilities_for_logits_are_explained_too() -> None:
+    network = nn.Sequential(between(functional.relu), nn.Softmax(1)).eval()
+    result = account(network, X, TARGET, contrast="none")
+    torch.testing.assert_close(result.maps.sum((1, 2)) + result.lost, result.initial.sum((1, 2)))
+
+
+@pytest.mark.parametrize(
+    ("operation", "meaning", "middle", "meant"),
+    [
+        ("torch.erf", "activation", torch.erf, None),
+        ("torch.negative", "linear", torch.negative, torch.neg),
+        ("torch.exp", "gate", lambda x: functional.relu(x) * torch.exp(x), None),
+    ],
+)
+def test_the_meaning_of_an_operation_may_be_declared(
+    operation: str, meaning: Meaning, middle: Middle, meant: Middle | None
+) -> None:
+    with pytest.raises(UnsupportedOperation, match=f"{operation}.*; declare it 'linear', 'gate' or 'activation'"):
+        books(middle)
+    result = account(between(middle), X, TARGET, contrast="none", operations={operation: meaning})
+    torch.testing.assert_close(result.maps.sum((1, 2)) + result.lost, result.initial.sum((1, 2)))
+    if meant:
+        assert relative_error(result.maps, books(meant).maps) <= 1e-12
 
 
 # Constants: counted, for no pixel is their source.
@@ -406,10 +545,7 @@ def read_through_the_base(x: Tensor) -> Tensor:
 
 REFUSED: dict[str, tuple[Middle, str]] = {
     "layer norm": (lambda x: functional.layer_norm(x, x.shape[1:]), "layer_norm"),
-    "group norm": (lambda x: functional.group_norm(x, 2), "group_norm"),
-    "instance norm": (functional.instance_norm, "instance_norm"),
     "gate": (lambda x: x * x.mean((2, 3), keepdim=True), "mul"),
-    "swish by hand": (lambda x: x * torch.sigmoid(x), "sigmoid"),
     "softmax": (lambda x: x.softmax(1), "softmax"),
     "power": (lambda x: functional.relu(x) ** 2, "pow"),
     "quotient": (lambda x: 1 / (1 + functional.relu(x)), "__rtruediv__"),
@@ -418,10 +554,10 @@ REFUSED: dict[str, tuple[Middle, str]] = {
     "interpolation": (lambda x: functional.interpolate(x, scale_factor=2), "interpolate"),
     "linear below": (lambda x: functional.linear(x, torch.eye(8, dtype=torch.float64)), "linear"),
     "moved axes": (
-        lambda x: functional.relu(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2),
-        "relu on axes that were moved",
+        lambda x: functional.conv2d(x.transpose(1, 2), torch.ones(7, 7, 1, 1).double()).transpose(1, 2),
+        "conv2d over axes that were moved",
     ),
-    "swapped axes": (lambda x: functional.relu(x.transpose(1, 2)).transpose(1, 2), "relu on axes that were moved"),
+    "normalised positions": (lambda x: functional.layer_norm(x, x.shape[3:]), "layer_norm over positions"),
     "folded channels": (lambda x: functional.relu(x.reshape(2, 2, -1, 8)).reshape(x.shape), "on axes that were moved"),
     "detached": (lambda x: functional.relu(x.detach()), "detach"),
     "detached branch": (lambda x: functional.relu(x) + x.detach(), "detach"),
@@ -455,12 +591,19 @@ def test_what_has_no_rule_is_refused_by_name(name: str) -> None:
         books(middle)
 
 
-def test_an_unknown_operation_on_a_map_above_the_encoder_is_refused_unless_the_encoder_is_named() -> None:
+class Erf(nn.Module):
+    """An activation that nobody expects."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.erf(x)
+
+
+def test_an_unknown_operation_that_may_be_an_activation_is_refused_unless_the_encoder_is_named_below_it() -> None:
     network = between(functional.relu)
-    network.last.append(nn.Sigmoid())
-    with pytest.raises(UnsupportedOperation, match="sigmoid"):
+    network.last.append(Erf())
+    with pytest.raises(UnsupportedOperation, match=r"erf.*'activation'"):
         decompose(network, X, TARGET)
-    assert decompose(network, X, TARGET, encoder="last").shape == (2, 7, 8)
+    assert decompose(network, X, TARGET, encoder="last.1").shape == (2, 7, 8)
 
 
 def test_logits_that_no_operation_made_are_refused() -> None:

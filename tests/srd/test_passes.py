@@ -4,7 +4,7 @@ import pytest
 import torch
 from toys import classes, left_as_found, normal, small
 
-from srd.passes import chosen, evaluating, gradient, leaf
+from srd.passes import evaluating, input_gradient, leaf
 
 
 def test_evaluating_is_evaluation_with_gradients_in_full_precision() -> None:
@@ -36,15 +36,15 @@ def test_a_leaf_is_a_copy_unless_the_caller_wants_a_graph() -> None:
     assert leaf(x, create_graph=False) is not x
 
 
-def test_the_gradient_of_the_chosen_logits_is_each_rows_own() -> None:
+def test_the_gradient_of_the_targets_logits_is_each_rows_own() -> None:
     network, x, target = small(), normal(3, 3, 5, 6).requires_grad_(), classes(3)
-    together = gradient(chosen(network(x), target), x, create_graph=False)
+    together = input_gradient(network, x, target, create_graph=False)
     for row in range(3):
         alone = torch.autograd.grad(network(x[row : row + 1])[0, target[row]], x)[0][row]
         torch.testing.assert_close(together[row], alone)
 
 
 def test_a_gradient_is_part_of_the_graph_only_if_asked() -> None:
-    x = normal(1, 3, 4, 4).requires_grad_()
-    assert gradient(x.pow(3).sum(), x, create_graph=True).requires_grad
-    assert not gradient(x.pow(3).sum(), x, create_graph=False).requires_grad
+    x = normal(1, 3, 5, 6).requires_grad_()
+    assert input_gradient(small(), x, classes(1), create_graph=True).requires_grad
+    assert not input_gradient(small(), x, classes(1), create_graph=False).requires_grad

@@ -1,0 +1,175 @@
+"""Torch's functions that are affine maps of feature vectors: convolutions, linear layers and normalisations."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from torch import Tensor
+from torch.nn import functional
+
+from srd.affine import Affine, batch_norm_affine, convolution
+from srd.calls import Call, Made
+from srd.errors import UnsupportedOperation
+from srd.operations import Function
+from srd.pointwise import Pointwise
+from srd.provenance import Convolved, Provenance
+
+
+class AffineRules(Protocol):
+    """What to make of affine maps and of what they hold constant."""
+
+    def affine(self, affine: Affine | Pointwise, axis: int, inputs: Tensor, outputs: Tensor) -> Tensor:
+        """What stands for `outputs` = affine(`inputs`), whose channels are on `axis`."""
+        ...
+
+    def held(self, tensor: Tensor) -> Tensor:
+        """What stands for a `tensor` that features are multiplied with."""
+        ...
+
+
+class AffineCalls:
+    """Applies the rules to them; each method takes what the torch function of its name takes."""
+
+    def __init__(self, rules: AffineRules, provenance: Provenance) -> None:
+        self._rules = rules
+        self._provenance = provenance
+        self._known: dict[str, Callable[..., Made]] = {
+            "conv2d": self._conv2d,
+            "batch_norm": self._batch_norm,
+            "linear": self._linear,
+            "layer_norm": self._layer_norm,
+            "group_norm": self._group_norm,
+            "instance_norm": self._instance_norm,
+        }
+
+    def made(self, call: Call) -> Made | None:
+        """The result of an affine map; None of anything else."""
+        known = self._known.get(call.name)
+        return known(call.function, *call.args, **call.kwargs) if known else None
+
+    def _conv2d(
+        self,
+        function: Function,
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        stride: int | tuple[int, int] = 1,
+        padding: int | str | tuple[int, int] = 0,
+        dilation: int | tuple[int, int] = 1,
+        groups: int = 1,
+    ) -> Made:
+        if self._provenance.get(weight):
+            raise UnsupportedOperation("torch.conv2d with a kernel that depends on the input")
+        inputs, affine = convolution(input, weight, bias, stride, padding, dilation, groups)
+        plain = function(inputs, weight, bias, affine.stride, affine.padding, affine.dilation, groups)
+        if not self._has_channels_on(1, input):
+            return Made(result=plain, sources=[input], unknown="torch.conv2d over axes that were moved")
+        outputs = self._rules.affine(affine, 1, inputs, plain)
+        return Made(
+            result=outputs, sources=[input], channels=(1,), is_affine=True, convolved=Convolved(affine, inputs, plain)
+        )
+
+    def _batch_norm(
+        self,
+        function: Function,
+        input: Tensor,
+        running_mean: Tensor | None,
+        running_var: Tensor | None,
+        weight: Tensor | None = None,
+        bias: Tensor | None = None,
+        training: bool = False,
+        momentum: float = 0.1,
+        eps: float = 1e-5,
+    ) -> Made:
+        def norm(plain: Tensor) -> Tensor:
+            return function(plain, running_mean, running_var, weight, bias, training, momentum, eps)  # type: ignore[no-any-return]
+
+        if training or running_mean is None or running_var is None or not self._has_channels_on(1, input):
+            name = "torch.nn.functional.batch_norm over the batch's own statistics or axes that were moved"
+            return Made(result=norm(input), sources=[input], unknown=name)
+        scale, shift = batch_norm_affine(running_mean, running_var, weight, bias, eps)
+        convolved = self._provenance[input].convolved
+        if convolved is None:
+            outputs = self._rules.affine(Pointwise(shift, 1), 1, input, norm(input))
+            return Made(result=outputs, sources=[input], channels=(1,), is_affine=True)
+        affine, plain = convolved.affine.followed_by(scale, shift), norm(convolved.plain)
+        outputs = self._rules.affine(affine, 1, convolved.inputs, plain)
+        convolved = Convolved(affine, convolved.inputs, plain)
+        return Made(
+            result=outputs, sources=[input], channels=(1,), is_affine=True, convolved=convolved, continues=input
+        )
+
+    def _linear(self, function: Function, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Made:
+        if self._provenance.get(weight):
+            raise UnsupportedOperation("torch.nn.functional.linear with weights that depend on the input")
+        plain = function(input, weight, bias)
+        if not self._has_channels_on(input.dim() - 1, input):
+            return Made(result=plain, sources=[input], unknown="torch.nn.functional.linear over positions")
+        return self._pointwise(bias, -1, input, plain)
+
+    def _layer_norm(
+        self,
+        function: Function,
+        input: Tensor,
+        normalized_shape: list[int],
+        weight: Tensor | None = None,
+        bias: Tensor | None = None,
+        eps: float = 1e-5,
+    ) -> Made:
+        if len(normalized_shape) > 1 or not self._has_channels_on(input.dim() - 1, input):
+            result = function(input, normalized_shape, weight, bias, eps)
+            return Made(result=result, sources=[input], unknown="torch.nn.functional.layer_norm over positions")
+        return self._pointwise(bias, -1, input, _scaled(self._normalised(input, (-1,), eps), weight, bias, -1))
+
+    def _group_norm(
+        self,
+        function: Function,
+        input: Tensor,
+        num_groups: int,
+        weight: Tensor | None = None,
+        bias: Tensor | None = None,
+        eps: float = 1e-5,
+    ) -> Made:
+        if not self._has_channels_on(1, input):
+            result = function(input, num_groups, weight, bias, eps)
+            return Made(result=result, sources=[input], unknown="group norm over axes that were moved")
+        grouped = input.unflatten(1, (num_groups, -1))
+        normalised = self._normalised(grouped, tuple(range(2, grouped.dim())), eps).reshape(input.shape)
+        return self._pointwise(bias, 1, input, _scaled(normalised, weight, bias, 1))
+
+    def _instance_norm(
+        self,
+        function: Function,
+        input: Tensor,
+        running_mean: Tensor | None = None,
+        running_var: Tensor | None = None,
+        weight: Tensor | None = None,
+        bias: Tensor | None = None,
+        use_input_stats: bool = True,
+        momentum: float = 0.1,
+        eps: float = 1e-5,
+    ) -> Made:
+        if not use_input_stats:
+            return self._batch_norm(functional.batch_norm, input, running_mean, running_var, weight, bias, eps=eps)
+        return self._group_norm(functional.group_norm, input, input.shape[1], weight, bias, eps)
+
+    def _pointwise(self, bias: Tensor | None, axis: int, inputs: Tensor, plain: Tensor) -> Made:
+        axis %= plain.dim()
+        outputs = self._rules.affine(Pointwise(bias, axis), axis, inputs, plain)
+        return Made(result=outputs, sources=[inputs], channels=(axis,), is_affine=True)
+
+    def _normalised(self, input: Tensor, axes: tuple[int, ...], eps: float) -> Tensor:
+        """Zero mean and unit variance over the axes, the deviation held constant."""
+        centred = input - input.mean(axes, keepdim=True)
+        return centred * self._rules.held((centred.square().mean(axes, keepdim=True) + eps).rsqrt())
+
+    def _has_channels_on(self, axis: int, input: Tensor) -> bool:
+        """Whether no other axis is known to hold some of them."""
+        record = self._provenance.get(input)
+        return record is None or record.channels is None or set(record.channels) <= {axis}
+
+
+def _scaled(normalised: Tensor, weight: Tensor | None, bias: Tensor | None, axis: int) -> Tensor:
+    """Per channel, times the weight plus the bias."""
+    shape = [-1] + [1] * (normalised.dim() - 1 - axis % normalised.dim())
+    scaled = normalised if weight is None else normalised * weight.reshape(shape)
+    return scaled if bias is None else scaled + bias.reshape(shape)

@@ -1,0 +1,88 @@
+"""Attention written out in operations that have a rule, for the calls of torch that hide them."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from srd.errors import UnsupportedOperation
+from srd.operations import Function
+
+
+def scaled_dot_product_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """torch's function of this name, without dropout and groups of queries, which raise UnsupportedOperation."""
+    if dropout_p or enable_gqa:
+        raise UnsupportedOperation("scaled_dot_product_attention with dropout or enable_gqa")
+    if is_causal:
+        attn_mask = query.new_ones(query.shape[-2], key.shape[-2], dtype=torch.bool).tril()
+    return _weights(query, key, attn_mask, scale) @ value
+
+
+def multi_head_attention_forward(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    embed_dim_to_check: int,
+    num_heads: int,
+    in_proj_weight: Tensor | None,
+    in_proj_bias: Tensor | None,
+    bias_k: Tensor | None,
+    bias_v: Tensor | None,
+    add_zero_attn: bool,
+    dropout_p: float,
+    out_proj_weight: Tensor,
+    out_proj_bias: Tensor | None,
+    training: bool = True,
+    key_padding_mask: Tensor | None = None,
+    need_weights: bool = True,
+    attn_mask: Tensor | None = None,
+    use_separate_proj_weight: bool = False,
+    q_proj_weight: Tensor | None = None,
+    k_proj_weight: Tensor | None = None,
+    v_proj_weight: Tensor | None = None,
+    static_k: Tensor | None = None,
+    static_v: Tensor | None = None,
+    average_attn_weights: bool = True,
+    is_causal: bool = False,
+) -> tuple[Tensor, Tensor | None]:
+    """torch's function of this name for batches (l, n, e).
+
+    Raises UnsupportedOperation for added or static keys, padding masks, separate projections and dropout at work.
+    """
+    added = any(extra is not None for extra in (bias_k, bias_v, static_k, static_v, key_padding_mask))
+    if added or add_zero_attn or (training and dropout_p) or query.dim() != 3 or in_proj_weight is None:
+        raise UnsupportedOperation(
+            "multi_head_attention_forward with added or static keys, padding, dropout, separate projections or no batch"
+        )
+    biases = (None, None, None) if in_proj_bias is None else in_proj_bias.chunk(3)
+    q, k, v = (
+        functional.linear(x.transpose(0, 1), weight, bias).unflatten(-1, (num_heads, -1)).transpose(1, 2)
+        for x, weight, bias in zip((query, key, value), in_proj_weight.chunk(3), biases, strict=True)
+    )
+    attention = _weights(q, k, attn_mask, None)
+    heads = (attention @ v).transpose(1, 2).flatten(2)
+    output = functional.linear(heads, out_proj_weight, out_proj_bias).transpose(0, 1)
+    if not need_weights:
+        return output, None
+    return output, attention.mean(1) if average_attn_weights else attention
+
+
+COMPOSITES: dict[str, Function] = {
+    function.__name__: function for function in (scaled_dot_product_attention, multi_head_attention_forward)
+}
+"""By the name of what they stand for; to be called where each of their operations is seen."""
+
+
+def _weights(query: Tensor, key: Tensor, mask: Tensor | None, scale: float | None) -> Tensor:
+    scores = query @ key.transpose(-2, -1) * (query.shape[-1] ** -0.5 if scale is None else scale)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else scores + mask
+    return scores.softmax(-1)

@@ -1,0 +1,69 @@
+"""One forward pass of a network, down which relevance is propagated from any of its layers."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from srd.encoder import Layer, Signal, Vectors
+from srd.entries import Meaning
+from srd.interception import NOTHING_DECLARED, Interception
+from srd.passes import scores_of
+from srd.rules import SharingRatio
+from srd.types import Inputs, Maps, Target
+
+
+class Propagation:
+    """The pass of `inputs`, which require grad, through a `network` in evaluation mode.
+
+    Raises ModelError for the name of a layer that the network has not, does not run, or that makes no feature vectors.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        inputs: Inputs,
+        rules: SharingRatio,
+        *,
+        layers: Sequence[str] = (),
+        operations: Mapping[str, Meaning] = NOTHING_DECLARED,
+    ) -> None:
+        self.inputs = inputs
+        self.rules = rules
+        self._trace = Interception(inputs, rules, operations)
+        with self._trace.watching(network, layers) as seen, self._trace:
+            self._logits = network(inputs)
+        self.layers: Mapping[str, Layer] = seen
+
+    def encoder(self, target: Target, named: str | None, *, create_graph: bool) -> tuple[Vectors, Signal]:
+        """The vectors at which the encoder ends, or the layer that is named does, and the target's gradient there.
+
+        Raises UnsupportedOperation for a network that cannot be decomposed from there down.
+        """
+        layer = None if named is None else self.layers[named]
+        with self.rules.holding():
+            scores = scores_of(self._logits, target)
+            end, signal = self._trace.encoder(self._logits, scores, layer, create_graph=create_graph)
+        self._trace.refuse_unknown_below(end)
+        return end, signal
+
+    def seeded(self, vectors: Vectors, relevance: Tensor) -> Signal:
+        """The signal at `vectors.before` of a relevance for each position, channel axes kept with size 1.
+
+        Raises UnsupportedOperation where relevance would flow through an operation that has no rule.
+        """
+        self._trace.refuse_unknown_below(vectors)
+        return self.rules.decomposed(vectors.before, relevance, vectors.channels)
+
+    def down(
+        self, vectors: Vectors, signal: Signal, lower: Sequence[Tensor], *, create_graph: bool
+    ) -> tuple[Signal | None, ...]:
+        """What reaches each of the `lower` tensors of a `signal` at `vectors.before`; None where nothing does."""
+        with self.rules.propagating():
+            return torch.autograd.grad(vectors.before, lower, signal, create_graph=create_graph, allow_unused=True)
+
+    def maps(self, vectors: Vectors, signal: Signal, *, create_graph: bool) -> Maps:
+        """Relevance of each pixel, (n, h, w)."""
+        (at_inputs,) = self.down(vectors, signal, [self.inputs], create_graph=create_graph)
+        maps = torch.zeros_like(self.inputs) if at_inputs is None else self.inputs * at_inputs
+        return maps.sum(1)

@@ -1,0 +1,64 @@
+"""Pointwise feature vectors: which axes of a tensor hold their channels, and their inner products."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_map
+
+Channels = tuple[int, ...] | None
+"""The axes that one vector runs over; None where channels and positions share an axis."""
+
+
+def inner(a: Tensor, b: Tensor, channels: tuple[int, ...]) -> Tensor:
+    """<a_p, b_p> at every position p, the channel axes kept with size 1."""
+    if len(channels) == 1:
+        products: Tensor = torch.linalg.vecdot(a, b, dim=channels[0])
+        return products.unsqueeze(channels[0])
+    return (a * b).sum(channels, keepdim=True) if channels else a * b
+
+
+def safe_ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
+    """Quotient, 0 where the (non-negative) denominator is 0."""
+    positive = denominator > 0
+    return torch.where(positive, numerator / torch.where(positive, denominator, 1), 0)
+
+
+def position_axes(tensor: Tensor, channels: tuple[int, ...]) -> tuple[int, ...]:
+    """All axes but the channels and axis 0, which holds the rows of the batch."""
+    return tuple(axis for axis in range(1, tensor.dim()) if axis not in channels)
+
+
+def without(channels: tuple[int, ...], tensor: Tensor) -> Tensor:
+    """The tensor without its channel axes, which have size 1: (n, *positions)."""
+    return tensor.squeeze(channels)
+
+
+def moved(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], before: Tensor, channels: Channels
+) -> Channels:
+    """Where `channels` of `before` are after an operation that rearranges its elements; None if that mixes them.
+
+    The operation is run on a tensor without memory that has strides along its channels only: views show where they go,
+    and what would have to copy such a tensor merges channels with other axes.
+    """
+    if channels is None:
+        return None
+    marker = _marker(before.shape, channels)
+    args, kwargs = tree_map(lambda leaf: marker if leaf is before else leaf, (args, kwargs))
+    try:
+        result = function(*args, **kwargs)
+    except RuntimeError:  # a view of axes that do not merge
+        return None
+    view = result[0] if isinstance(result, (tuple, list)) else result
+    if view._base is not marker and view is not marker:
+        return None
+    return tuple(axis for axis, stride in enumerate(view.stride()) if stride and view.shape[axis] > 1)
+
+
+def _marker(shape: torch.Size, channels: tuple[int, ...]) -> Tensor:
+    strides, step = [0] * len(shape), 1
+    for axis in reversed(channels):
+        strides[axis], step = step, step * shape[axis]
+    return torch.empty_strided(shape, strides, device="meta")
