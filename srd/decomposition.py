@@ -2,22 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from srd.encoder import Signal, Vectors
 from srd.entries import Meaning
 from srd.interception import NOTHING_DECLARED
 from srd.passes import evaluating, leaf
-from srd.propagation import Propagation
+from srd.propagation import Contrast, Propagation
 from srd.rules import Bias, SharingRatio
 from srd.types import Generators, Inputs, Maps, Scores, Target
-from srd.vectors import inner, position_axes
-
-Contrast = Literal["none", "mean"]
 
 
 @dataclass(frozen=True)
@@ -79,30 +74,35 @@ def account(
     create_graph: bool = False,
 ) -> Decomposition:
     """As `decompose`, with the relevance that went in and the relevance that was lost."""
-    _refuse_unknown("bias", bias, get_args(Bias))
-    _refuse_unknown("contrast", contrast, get_args(Contrast))
+    return decomposed(
+        network,
+        inputs,
+        target,
+        SharingRatio(bias),
+        encoder=encoder,
+        operations=operations,
+        contrast=contrast,
+        create_graph=create_graph,
+    )
+
+
+def decomposed(
+    network: nn.Module,
+    inputs: Inputs,
+    target: Target,
+    rules: SharingRatio,
+    *,
+    encoder: str | None,
+    operations: Mapping[str, Meaning],
+    contrast: Contrast,
+    create_graph: bool,
+) -> Decomposition:
+    """As `account`, by the `rules` given."""
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
-        names = [] if encoder is None else [encoder]
-        run = Propagation(network, inputs, SharingRatio(bias), layers=names, operations=operations)
-        end, signal = run.encoder(target, encoder, create_graph=create_graph)
-        initial, started = _started(run, end, signal, contrast)
-        maps = run.maps(end, started, create_graph=create_graph)
-    lost = torch.zeros_like(maps[:, 0, 0]).detach() + run.rules.lost(len(maps))
+        run = Propagation(network, inputs, rules, layers=[encoder] if encoder else [], operations=operations)
+        end, gradient = run.encoder(target, encoder, create_graph=create_graph)
+        initial, signal = run.started(end, gradient, contrast)
+        maps = run.maps(end, signal, create_graph=create_graph)
+    lost = torch.zeros_like(maps[:, 0, 0]).detach() + rules.lost(len(maps))
     return Decomposition(maps if create_graph else maps.detach(), initial.detach().squeeze(end.channels), lost)
-
-
-def _started(run: Propagation, end: Vectors, signal: Signal, contrast: Contrast) -> tuple[Tensor, Signal]:
-    """Relevance of the encoder's output, and the signal with which it sets out."""
-    relevance = inner(end.after, signal, end.channels)
-    if contrast == "none":
-        return relevance, run.rules.decomposed(end.before, relevance, end.channels) if end.is_activation else signal
-    mean = relevance.mean(position_axes(relevance, end.channels), keepdim=True)
-    if end.is_activation:
-        return relevance - mean, run.rules.decomposed(end.before, relevance - mean, end.channels)
-    return relevance - mean, signal - run.rules.decomposed(end.before, mean, end.channels)
-
-
-def _refuse_unknown(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise ValueError(f"{name} {value!r} is not one of {', '.join(known)}")

@@ -1,6 +1,7 @@
 """One forward pass of a network, down which relevance is propagated from any of its layers."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,9 @@ from srd.interception import NOTHING_DECLARED, Interception
 from srd.passes import scores_of
 from srd.rules import SharingRatio
 from srd.types import Inputs, Maps, Target
+from srd.vectors import inner, position_axes
+
+Contrast = Literal["none", "mean"]
 
 
 class Propagation:
@@ -46,6 +50,20 @@ class Propagation:
             end, signal = self._trace.encoder(self._logits, scores, layer, create_graph=create_graph)
         self._trace.refuse_unknown_below(end)
         return end, signal
+
+    def started(self, end: Vectors, gradient: Signal, contrast: Contrast) -> tuple[Tensor, Signal]:
+        """Relevance of each position at the encoder's `end`, channel axes kept, and the signal with which it sets out.
+
+        Raises ValueError for an unknown contrast.
+        """
+        if contrast not in get_args(Contrast):
+            raise ValueError(f"contrast {contrast!r} is not one of {', '.join(get_args(Contrast))}")
+        relevance = inner(end.after, gradient, end.channels)
+        mean = relevance.mean(position_axes(relevance, end.channels), keepdim=True) if contrast == "mean" else None
+        initial = relevance if mean is None else relevance - mean
+        if end.is_activation:
+            return initial, self.rules.decomposed(end.before, initial, end.channels)
+        return initial, gradient if mean is None else gradient - self.rules.decomposed(end.before, mean, end.channels)
 
     def seeded(self, vectors: Vectors, relevance: Tensor) -> Signal:
         """The signal at `vectors.before` of a relevance for each position, channel axes kept with size 1.

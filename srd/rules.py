@@ -6,7 +6,7 @@ R_i = <x_i, g_i>. Only activations (Han et al. 2024, eq. 4-6), biases and what i
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -21,9 +21,14 @@ Backward = Callable[[Tensor, Tensor, Tensor], tuple[Tensor | None, Tensor | None
 
 
 class SharingRatio:
-    """Rules of one backward pass; outside `holding` and `propagating` every gradient is the ordinary one."""
+    """Rules of one backward pass; outside `holding` and `propagating` every gradient is the ordinary one.
+
+    Raises ValueError for an unknown `bias`.
+    """
 
     def __init__(self, bias: Bias) -> None:
+        if bias not in get_args(Bias):
+            raise ValueError(f"bias {bias!r} is not one of {', '.join(get_args(Bias))}")
         self._bias = bias
         self._is_holding = False
         self._is_propagating = False

@@ -34,9 +34,10 @@ from toys import (
     small,
 )
 
-from srd.decomposition import Contrast, Decomposition, account, decompose
+from srd.decomposition import Decomposition, account, decompose
 from srd.errors import UnsupportedOperation
 from srd.metrics.similarity import pearson
+from srd.propagation import Contrast
 from srd.rules import Bias
 from srd.surrogates import softplus
 

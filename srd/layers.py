@@ -1,0 +1,129 @@
+"""SRD between the layers of a network: where a feature vector looks, what it is made of, and where relevance passes."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from srd.encoder import Vectors
+from srd.entries import Meaning
+from srd.errors import ModelError
+from srd.interception import NOTHING_DECLARED
+from srd.passes import evaluating, leaf
+from srd.propagation import Contrast, Propagation
+from srd.rules import Bias, SharingRatio
+from srd.types import Inputs, Target
+from srd.vectors import inner
+
+Positions = Int64[Tensor, "p d"] | Int64[Tensor, "n p d"]
+"""Row and column in a map (d = 2), or number of a token (d = 1); the same for every image, or its own."""
+
+
+def relevance(
+    network: nn.Module,
+    inputs: Inputs,
+    target: Target,
+    layers: Sequence[str],
+    *,
+    encoder: str | None = None,
+    operations: Mapping[str, Meaning] = NOTHING_DECLARED,
+    bias: Bias = "norm",
+    contrast: Contrast = "mean",
+) -> dict[str, Float[Tensor, "n *positions"]]:
+    """Relevance of `target` at each position of the output of each module that `layers` names, in one backward pass.
+
+    Of a module that runs more than once, its last output. Options as of `srd.decompose`. Raises ModelError for a module
+    that is unknown, does not run, or whose output is no part of the encoder.
+    """
+    with evaluating(network):
+        inputs = leaf(inputs, create_graph=False)
+        names = [*layers, *([encoder] if encoder else [])]
+        run = Propagation(network, inputs, SharingRatio(bias), layers=names, operations=operations)
+        end, gradient = run.encoder(target, encoder, create_graph=False)
+        initial, signal = run.started(end, gradient, contrast)
+        found = {name: run.layers[name].vectors for name in layers}
+        below = {name: vectors for name, vectors in found.items() if vectors is not end}
+        maps = dict.fromkeys(found, initial.squeeze(end.channels).detach())
+        return maps | dict(zip(below, _relevances(run, end, signal, below), strict=True))
+
+
+def sharing_ratios(
+    network: nn.Module,
+    inputs: Inputs,
+    lower: str,
+    upper: str,
+    position: Sequence[int],
+    *,
+    operations: Mapping[str, Meaning] = NOTHING_DECLARED,
+    bias: Bias = "norm",
+) -> Float[Tensor, "n *positions"]:
+    """Share of each vector at the output of module `lower` in the one at `position` of the output of module `upper`.
+
+    They sum to 1, less what the constants between the layers supply. Raises ModelError for modules that are unknown, do
+    not run, or do not lie below each other; ValueError for a position that is not there.
+    """
+    with evaluating(network):
+        run = Propagation(
+            network, leaf(inputs, create_graph=False), SharingRatio(bias), layers=[lower, upper], operations=operations
+        )
+        above = run.layers[upper].vectors
+        seeds = _one_hot(above, upper, torch.tensor(position).expand(len(inputs), -1))
+        (shares,) = _relevances(run, above, run.seeded(above, seeds), {lower: run.layers[lower].vectors})
+        return shares
+
+
+def receptive_field(
+    network: nn.Module,
+    inputs: Inputs,
+    layer: str,
+    positions: Positions,
+    *,
+    operations: Mapping[str, Meaning] = NOTHING_DECLARED,
+    bias: Bias = "norm",
+    batch: int = 32,
+) -> Float[Tensor, "n p h w"]:
+    """Effective receptive field, at the resolution of `inputs`, of the vectors at some positions of a module's output.
+
+    Each is a map of sharing ratios (Han et al. 2024, section 3) that sums to 1, less what constants supply. `batch`
+    rows, one for each image and position, pass the network at once. Raises ModelError for a module that is unknown,
+    does not run or makes no feature vectors, ValueError for a position that is not there.
+    """
+    n, (p, d) = len(inputs), positions.shape[-2:]
+    rows = inputs.detach().repeat_interleave(p, 0)
+    places = positions.expand(n, p, d).reshape(n * p, d)
+    with evaluating(network):
+        fields = []
+        for images, at in zip(rows.split(batch), places.split(batch), strict=True):
+            part = leaf(images, create_graph=False)
+            run = Propagation(network, part, SharingRatio(bias), layers=[layer], operations=operations)
+            vectors = run.layers[layer].vectors
+            signal = run.seeded(vectors, _one_hot(vectors, layer, at))
+            fields.append(run.maps(vectors, signal, create_graph=False).detach())
+    return torch.cat(fields).reshape(n, p, *inputs.shape[2:])
+
+
+def _one_hot(vectors: Vectors, layer: str, places: Int64[Tensor, "n d"]) -> Tensor:
+    """1 at one position of each row, channel axes with size 1; raises ValueError for a position that is not there."""
+    seeds = torch.zeros_like(inner(vectors.before, vectors.before, vectors.channels)).squeeze(vectors.channels)
+    sizes = tuple(seeds.shape[1:])
+    if places.shape[1] != len(sizes) or (places < 0).any() or (places >= places.new_tensor(sizes)).any():
+        raise ValueError(f"layer {layer!r} has positions below {sizes}, got {places.unique(dim=0).tolist()}")
+    seeds[(torch.arange(len(seeds)), *places.unbind(1))] = 1
+    for axis in vectors.channels:
+        seeds = seeds.unsqueeze(axis)
+    return seeds
+
+
+def _relevances(run: Propagation, upper: Vectors, signal: Tensor, lower: Mapping[str, Vectors]) -> list[Tensor]:
+    tensors = [run.inputs, *(vectors.after for vectors in lower.values())]
+    _, *signals = run.down(upper, signal, tensors, create_graph=False)
+    return [_relevance(name, vectors, at) for (name, vectors), at in zip(lower.items(), signals, strict=True)]
+
+
+def _relevance(name: str, vectors: Vectors, signal: Tensor | None) -> Tensor:
+    if signal is None:
+        raise ModelError(
+            f"layer {name!r}: no relevance arrives there; it lies above, aside, or is one with the batch norm after it"
+        )
+    return inner(vectors.after, signal, vectors.channels).squeeze(vectors.channels).detach()
