@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
+from zlib import crc32
 
 import matplotlib as mpl
 import seaborn as sns
@@ -43,7 +44,7 @@ def look(method: str) -> Look:
     """Colour and marker of a method."""
     is_control = ATTRIBUTORS[method].family == "control"
     kin = [name for name, entry in ATTRIBUTORS.items() if (entry.family == "control") == is_control]
-    return look_at(kin.index(method), is_control)
+    return look_at(kin.index(method) if method in kin else len(kin) + crc32(method.encode()), is_control)
 
 
 def look_at(position: int, is_control: bool) -> Look:

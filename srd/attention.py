@@ -1,5 +1,7 @@
 """Attention written out in operations that have a rule, for the calls of torch that hide them."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -62,11 +64,8 @@ def multi_head_attention_forward(
         raise UnsupportedOperation(
             "multi_head_attention_forward with added or static keys, padding, dropout, separate projections or no batch"
         )
-    biases = (None, None, None) if in_proj_bias is None else in_proj_bias.chunk(3)
-    q, k, v = (
-        functional.linear(x.transpose(0, 1), weight, bias).unflatten(-1, (num_heads, -1)).transpose(1, 2)
-        for x, weight, bias in zip((query, key, value), in_proj_weight.chunk(3), biases, strict=True)
-    )
+    projected = _projected((query, key, value), in_proj_weight, in_proj_bias)
+    q, k, v = (x.unflatten(-1, (num_heads, -1)).transpose(1, 2) for x in projected)
     attention = _weights(q, k, attn_mask, None)
     heads = (attention @ v).transpose(1, 2).flatten(2)
     output = functional.linear(heads, out_proj_weight, out_proj_bias).transpose(0, 1)
@@ -79,6 +78,15 @@ COMPOSITES: dict[str, Function] = {
     function.__name__: function for function in (scaled_dot_product_attention, multi_head_attention_forward)
 }
 """By the name of what they stand for; to be called where each of their operations is seen."""
+
+
+def _projected(inputs: tuple[Tensor, Tensor, Tensor], weight: Tensor, bias: Tensor | None) -> Sequence[Tensor]:
+    """(l, n, e) to (n, l, e), by one linear map where all three are the same."""
+    query, key, value = (x.transpose(0, 1) for x in inputs)
+    if inputs[0] is inputs[1] is inputs[2]:
+        return functional.linear(query, weight, bias).chunk(3, -1)
+    biases = (None, None, None) if bias is None else bias.chunk(3)
+    return [functional.linear(*map_) for map_ in zip((query, key, value), weight.chunk(3), biases, strict=True)]
 
 
 def _weights(query: Tensor, key: Tensor, mask: Tensor | None, scale: float | None) -> Tensor:

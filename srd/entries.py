@@ -5,8 +5,8 @@ Facts are read from the text of the sources where importing them would import to
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,11 +25,14 @@ class Entry:
     """`module:function`."""
     reference: str = ""
     """Paper or standard that defines it."""
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    """Keyword arguments that make it what it is; a spec may not set them."""
 
     def load(self) -> Callable[..., Any]:
         """The callable itself."""
         module, function = self.source.split(":")
-        return getattr(import_module(module), function)  # type: ignore[no-any-return]
+        loaded: Callable[..., Any] = getattr(import_module(module), function)
+        return partial(loaded, **self.fixed) if self.fixed else loaded
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         return self.load()(*args, **options)
@@ -48,7 +51,7 @@ class Entry:
 
     @property
     def _not_options(self) -> frozenset[str]:
-        return frozenset()
+        return frozenset(self.fixed)
 
 
 Meaning = Literal["linear", "gate", "activation"]
@@ -72,12 +75,14 @@ class AttributorEntry(Entry):
     uses_network: bool = True
     cost: str
     """In passes of the network."""
+    layers: str = ""
+    """`module:function` of what explains by the relevance of one `layer`, for methods that have it at every layer."""
     needs: tuple[str, ...] = ()
     """Facts of the model that it takes as keyword arguments: "encoder", "baseline"."""
 
     @property
     def _not_options(self) -> frozenset[str]:
-        return frozenset({"create_graph", *self.needs})
+        return frozenset({"create_graph", *self.needs, *self.fixed})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +101,38 @@ E = TypeVar("E", bound=Entry)
 def registered(*entries: E) -> Mapping[str, E]:
     """Read-only mapping name -> entry, in the order given, which is the order of reports."""
     return MappingProxyType({entry.name: entry for entry in entries})
+
+
+class Attributors(Mapping[str, AttributorEntry]):
+    """The entries given, by name; and `method@layer` for the relevance that an entry's `layers` finds at any layer.
+
+    Iteration is over the entries given alone, in the order of reports.
+    """
+
+    def __init__(self, *entries: AttributorEntry) -> None:
+        self._entries = {entry.name: entry for entry in entries}
+
+    def __getitem__(self, name: str) -> AttributorEntry:
+        method, at, layer = name.partition("@")
+        entry = self._entries[method]
+        if not at:
+            return entry
+        if not entry.layers or not layer:
+            raise KeyError(name)
+        return replace(
+            entry,
+            name=name,
+            title=f"{entry.title} at {layer}",
+            source=entry.layers,
+            fixed={**entry.fixed, "layer": layer},
+            coarse=True,
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
 
 
 def stated(folder: Path) -> Iterator[AttributorEntry]:

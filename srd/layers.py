@@ -5,16 +5,17 @@ from collections.abc import Mapping, Sequence
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
+from torch.nn import functional
 
-from srd.encoder import Vectors
+from srd.encoder import Signal, Vectors
 from srd.entries import Meaning
 from srd.errors import ModelError
 from srd.interception import NOTHING_DECLARED
 from srd.passes import evaluating, leaf
 from srd.propagation import Contrast, Propagation
 from srd.rules import Bias, SharingRatio
-from srd.types import Inputs, Target
-from srd.vectors import inner
+from srd.types import Generators, Inputs, Maps, Target
+from srd.vectors import inner, on_grid
 
 Positions = Int64[Tensor, "p d"] | Int64[Tensor, "n p d"]
 """Row and column in a map (d = 2), or number of a token (d = 1); the same for every image, or its own."""
@@ -30,6 +31,7 @@ def relevance(
     operations: Mapping[str, Meaning] = NOTHING_DECLARED,
     bias: Bias = "norm",
     contrast: Contrast = "mean",
+    create_graph: bool = False,
 ) -> dict[str, Float[Tensor, "n *positions"]]:
     """Relevance of `target` at each position of the output of each module that `layers` names, in one backward pass.
 
@@ -37,15 +39,48 @@ def relevance(
     that is unknown, does not run, or whose output is no part of the encoder.
     """
     with evaluating(network):
-        inputs = leaf(inputs, create_graph=False)
+        inputs = leaf(inputs, create_graph=create_graph)
         names = [*layers, *([encoder] if encoder else [])]
         run = Propagation(network, inputs, SharingRatio(bias), layers=names, operations=operations)
-        end, gradient = run.encoder(target, encoder, create_graph=False)
+        end, gradient = run.encoder(target, encoder, create_graph=create_graph)
         initial, signal = run.started(end, gradient, contrast)
         found = {name: run.layers[name].vectors for name in layers}
         below = {name: vectors for name, vectors in found.items() if vectors is not end}
-        maps = dict.fromkeys(found, initial.squeeze(end.channels).detach())
-        return maps | dict(zip(below, _relevances(run, end, signal, below), strict=True))
+        at = dict.fromkeys(found, initial.squeeze(end.channels))
+        at |= _relevances(run, end, signal, below, create_graph=create_graph)
+    return at if create_graph else {name: maps.detach() for name, maps in at.items()}
+
+
+def relevance_map(
+    network: nn.Module,
+    inputs: Inputs,
+    target: Target,
+    generators: Generators | None = None,
+    *,
+    layer: str,
+    encoder: str | None = None,
+    operations: Mapping[str, Meaning] = NOTHING_DECLARED,
+    bias: Bias = "norm",
+    contrast: Contrast = "mean",
+    create_graph: bool = False,
+) -> Maps:
+    """The relevance of one `layer` as a map at the resolution of `inputs`, each position as large as it is.
+
+    As `relevance`; raises UnsupportedOperation for positions that lie on no grid.
+    """
+    at = relevance(
+        network,
+        inputs,
+        target,
+        [layer],
+        encoder=encoder,
+        operations=operations,
+        bias=bias,
+        contrast=contrast,
+        create_graph=create_graph,
+    )[layer]
+    size = inputs.shape[2:]
+    return functional.interpolate(on_grid(at, *size)[:, None], size, mode="nearest-exact")[:, 0]
 
 
 def sharing_ratios(
@@ -69,8 +104,8 @@ def sharing_ratios(
         )
         above = run.layers[upper].vectors
         seeds = _one_hot(above, upper, torch.tensor(position).expand(len(inputs), -1))
-        (shares,) = _relevances(run, above, run.seeded(above, seeds), {lower: run.layers[lower].vectors})
-        return shares
+        below = {lower: run.layers[lower].vectors}
+        return _relevances(run, above, run.seeded(above, seeds), below, create_graph=False)[lower].detach()
 
 
 def receptive_field(
@@ -115,15 +150,17 @@ def _one_hot(vectors: Vectors, layer: str, places: Int64[Tensor, "n d"]) -> Tens
     return seeds
 
 
-def _relevances(run: Propagation, upper: Vectors, signal: Tensor, lower: Mapping[str, Vectors]) -> list[Tensor]:
+def _relevances(
+    run: Propagation, upper: Vectors, signal: Signal, lower: Mapping[str, Vectors], *, create_graph: bool
+) -> dict[str, Tensor]:
     tensors = [run.inputs, *(vectors.after for vectors in lower.values())]
-    _, *signals = run.down(upper, signal, tensors, create_graph=False)
-    return [_relevance(name, vectors, at) for (name, vectors), at in zip(lower.items(), signals, strict=True)]
+    _, *signals = run.down(upper, signal, tensors, create_graph=create_graph)
+    return {name: _relevance(name, lower[name], at) for name, at in zip(lower, signals, strict=True)}
 
 
-def _relevance(name: str, vectors: Vectors, signal: Tensor | None) -> Tensor:
+def _relevance(name: str, vectors: Vectors, signal: Signal | None) -> Tensor:
     if signal is None:
         raise ModelError(
             f"layer {name!r}: no relevance arrives there; it lies above, aside, or is one with the batch norm after it"
         )
-    return inner(vectors.after, signal, vectors.channels).squeeze(vectors.channels).detach()
+    return inner(vectors.after, signal, vectors.channels).squeeze(vectors.channels)

@@ -62,7 +62,7 @@ class Propagation:
         mean = relevance.mean(position_axes(relevance, end.channels), keepdim=True) if contrast == "mean" else None
         initial = relevance if mean is None else relevance - mean
         if end.is_activation:
-            return initial, self.rules.decomposed(end.before, initial, end.channels)
+            return initial, self.rules.started(end.before, end.after, gradient, initial, end.channels)
         return initial, gradient if mean is None else gradient - self.rules.decomposed(end.before, mean, end.channels)
 
     def seeded(self, vectors: Vectors, relevance: Tensor) -> Signal:

@@ -78,6 +78,12 @@ class SharingRatio:
         held: Tensor = _Held.apply(lambda: self._is_holding, tensor)
         return held
 
+    def started(
+        self, before: Tensor, after: Tensor, gradient: Tensor, relevance: Tensor, channels: tuple[int, ...]
+    ) -> Tensor:
+        """The signal at `before` with which `relevance` sets out from an activation, where the `gradient` is given."""
+        return self.decomposed(before, relevance, channels)
+
     def decomposed(self, vectors: Tensor, relevance: Tensor, channels: tuple[int, ...]) -> Tensor:
         """X R / ||X||^2; the relevance of a vector that is 0 is lost."""
         squares = inner(vectors, vectors, channels)
@@ -110,7 +116,7 @@ class SharingRatio:
             self._lose(share)
             return None, g
         if self._bias == "ratio":
-            return None, g + self.decomposed(outputs - bias, share, channels)
+            return None, g + self.decomposed(_bias_free(outputs, bias, channels), share, channels)
         received = self._by_tap(affine, inputs, share)
         return inputs * safe_ratio(received, inner(inputs, inputs, channels)), g
 
@@ -132,6 +138,13 @@ class SharingRatio:
 
     def _lose(self, relevance: Tensor) -> None:
         self._lost.append(relevance.detach().flatten(1).sum(1))
+
+
+def _bias_free(outputs: Tensor, bias: Tensor, channels: tuple[int, ...]) -> Tensor:
+    """outputs - bias, 0 where that is what rounding has left: where every tap reads 0."""
+    rest = outputs - bias
+    noise = (16 * torch.finfo(rest.dtype).eps) ** 2 * bias.square().sum()
+    return rest * (inner(rest, rest, channels) > noise)
 
 
 def _per_row(relevance: Tensor, n_rows: int) -> Tensor:

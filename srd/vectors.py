@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
+from srd.errors import UnsupportedOperation
+
 Channels = tuple[int, ...] | None
 """The axes that one vector runs over; None where channels and positions share an axis."""
 
@@ -33,6 +35,21 @@ def position_axes(tensor: Tensor, channels: tuple[int, ...]) -> tuple[int, ...]:
 def without(channels: tuple[int, ...], tensor: Tensor) -> Tensor:
     """The tensor without its channel axes, which have size 1: (n, *positions)."""
     return tensor.squeeze(channels)
+
+
+def on_grid(values: Tensor, height: int, width: int) -> Tensor:
+    """Values of positions, (n, *positions), as maps (n, rows, columns), without that of a class token, the first.
+
+    Tokens are taken to lie row by row on a grid of the proportions height : width; raises UnsupportedOperation where
+    they cannot.
+    """
+    if values.dim() == 3:
+        return values
+    for tokens in (values, values[:, 1:]):
+        rows = round((tokens.shape[1] * height / width) ** 0.5)
+        if rows and rows * rows * width == tokens.shape[1] * height:
+            return tokens.reshape(len(tokens), rows, -1)
+    raise UnsupportedOperation(f"{tuple(values.shape[1:])} positions do not lie on a grid of {height} : {width}")
 
 
 def moved(

@@ -61,7 +61,7 @@ def test_a_registry_is_read_only_and_keyed_by_name(registry: Any) -> None:
 
 @every_entry
 def test_options_are_the_keywords_that_a_spec_may_set(entry: Entry) -> None:
-    others = {"create_graph", "attributor", *getattr(entry, "needs", ())}
+    others = {"create_graph", "attributor", *entry.fixed, *getattr(entry, "needs", ())}
     defaults = {name: parameter.default for name, parameter in keyword_only(entry).items() if name not in others}
     assert entry.options == defaults
     assert all(type(default) in {bool, int, float, str} for default in defaults.values())

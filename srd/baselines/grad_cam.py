@@ -8,7 +8,7 @@ from srd.interception import Interception
 from srd.meanings import NoRules
 from srd.passes import evaluating, leaf, scores_of
 from srd.types import Generators, Inputs, Maps, Target
-from srd.vectors import inner, position_axes
+from srd.vectors import inner, on_grid, position_axes
 
 ENTRY = AttributorEntry(
     name="grad_cam",
@@ -45,6 +45,8 @@ def grad_cam(
         scores = scores_of(logits, target)
         end, gradient = trace.encoder(logits, scores, *layers.values(), create_graph=create_graph)
         weights = gradient.mean(position_axes(gradient, end.channels), keepdim=True)
-        coarse = inner(weights, end.after, end.channels).clamp(min=0)
-        maps = functional.interpolate(coarse, inputs.shape[2:], mode="bilinear", align_corners=False)[:, 0]
+        coarse = inner(weights, end.after, end.channels).clamp(min=0).squeeze(end.channels)
+        size = inputs.shape[2:]
+        grid = on_grid(coarse, *size)
+        maps = functional.interpolate(grid[:, None], size, mode="bilinear", align_corners=False)[:, 0]
     return maps if create_graph else maps.detach()

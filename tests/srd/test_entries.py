@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from srd.entries import AttributorEntry, stated
-from srd.registry import ATTRIBUTORS, BASELINES
+from srd.registry import ABLATIONS, ATTRIBUTORS, BASELINES, SRD
 
 FILE = """
 import a_module_that_does_not_exist
@@ -38,3 +38,25 @@ def test_methods_are_grouped_by_family_and_controls_come_last() -> None:
     families = [entry.family for entry in ATTRIBUTORS.values()]
     assert families == sorted(families, key=list(dict.fromkeys(families)).index)
     assert families[-1] == "control"
+
+
+def test_what_makes_an_entry_what_it_is_is_no_option_of_it() -> None:
+    entry = next(entry for entry in ABLATIONS if entry.fixed == {"bias": "ratio"})
+    assert "bias" in SRD.options
+    assert "bias" not in entry.options
+    assert entry.load().keywords == {"bias": "ratio"}  # type: ignore[attr-defined]
+
+
+def test_a_method_may_be_asked_for_at_a_layer() -> None:
+    entry = ATTRIBUTORS["srd@layer2.0"]
+    assert (entry.name, entry.title, entry.coarse) == ("srd@layer2.0", "SRD at layer2.0", True)
+    assert entry.load().keywords == {"layer": "layer2.0"}  # type: ignore[attr-defined]
+    assert "layer" not in entry.options
+    assert "srd@layer2.0" in ATTRIBUTORS
+    assert "srd@layer2.0" not in list(ATTRIBUTORS)
+    assert len(list(ATTRIBUTORS)) == len(ATTRIBUTORS)
+
+
+@pytest.mark.parametrize("name", ["srd@", "saliency@layer2", "nobody@layer2", "nobody"])
+def test_no_other_method_is_known(name: str) -> None:
+    assert name not in ATTRIBUTORS

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from toys import normal, relative_error
 
-from srd.vectors import inner, moved, position_axes, safe_ratio
+from srd.errors import UnsupportedOperation
+from srd.vectors import inner, moved, on_grid, position_axes, safe_ratio
 
 Rearrangement = Callable[[Tensor], Any]
 
@@ -85,3 +86,19 @@ def test_a_ratio_to_nothing_is_nothing_and_so_is_its_gradient() -> None:
     assert ratio.tolist() == [1.5, 0.0]
     (gradient,) = torch.autograd.grad(ratio.sum(), divisor)
     assert gradient.tolist() == [-0.75, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("n_tokens", "size", "grid"), [(6, (8, 12), (2, 3)), (7, (8, 12), (2, 3)), (16, (9, 9), (4, 4))]
+)
+def test_tokens_lie_row_by_row(n_tokens: int, size: tuple[int, int], grid: tuple[int, int]) -> None:
+    values = normal(2, n_tokens)
+    result = on_grid(values, *size)
+    assert result.shape == (2, *grid)
+    assert torch.equal(result.flatten(1), values[:, n_tokens - grid[0] * grid[1] :])
+    assert torch.equal(on_grid(result, *size), result)
+
+
+def test_tokens_that_lie_on_no_grid_are_refused() -> None:
+    with pytest.raises(UnsupportedOperation, match=r"\(7,\) positions do not lie on a grid of 8 : 8"):
+        on_grid(normal(2, 7), 8, 8)

@@ -1,0 +1,127 @@
+"""SRD with one of its choices undone: by neuron, after the activation, without recursion."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from srd.decomposition import decomposed
+from srd.entries import Meaning
+from srd.interception import NOTHING_DECLARED
+from srd.passes import evaluating, leaf
+from srd.propagation import Contrast, Propagation
+from srd.rules import Bias, SharingRatio
+from srd.types import Generators, Inputs, Maps, Target
+from srd.vectors import inner, on_grid, safe_ratio
+
+
+class ScalarRatio(SharingRatio):
+    """Each neuron k shares its own relevance, r_k / X_k, instead of the vector its relevance X / ||X||^2."""
+
+    def started(
+        self, before: Tensor, after: Tensor, gradient: Tensor, relevance: Tensor, channels: tuple[int, ...]
+    ) -> Tensor:
+        missing = relevance - inner(after, gradient, channels)
+        contrasted = gradient + self.decomposed(after, missing, channels)
+        return self._through_activation(channels, before, after, contrasted)[0]
+
+    def _through_activation(
+        self, channels: tuple[int, ...], before: Tensor, after: Tensor, g: Tensor
+    ) -> tuple[Tensor, None]:
+        silent = before == 0
+        self._lose(after * g * silent)
+        return torch.where(silent, 0, after * g / torch.where(silent, 1, before)), None
+
+
+class PostActivationRatio(SharingRatio):
+    """<v, phi(X)> / <X, phi(X)> for the sharing ratio: what an inactive neuron holds does not count."""
+
+    def started(
+        self, before: Tensor, after: Tensor, gradient: Tensor, relevance: Tensor, channels: tuple[int, ...]
+    ) -> Tensor:
+        agreement = inner(before, after, channels)
+        self._lose(relevance * (agreement <= 0))
+        return after * safe_ratio(relevance, agreement)
+
+    def _through_activation(
+        self, channels: tuple[int, ...], before: Tensor, after: Tensor, g: Tensor
+    ) -> tuple[Tensor, None]:
+        return self.started(before, after, g, inner(after, g, channels), channels), None
+
+
+def scalar(
+    network: nn.Module,
+    inputs: Inputs,
+    target: Target,
+    generators: Generators | None = None,
+    *,
+    encoder: str | None = None,
+    operations: Mapping[str, Meaning] = NOTHING_DECLARED,
+    bias: Bias = "norm",
+    contrast: Contrast = "mean",
+    create_graph: bool = False,
+) -> Maps:
+    """As `srd.decompose`, with a ratio per neuron: phi(X_k) / X_k, the gradient itself for a ReLU."""
+    rules = ScalarRatio(bias)
+    return decomposed(
+        network,
+        inputs,
+        target,
+        rules,
+        encoder=encoder,
+        operations=operations,
+        contrast=contrast,
+        create_graph=create_graph,
+    ).maps
+
+
+def post_activation(
+    network: nn.Module,
+    inputs: Inputs,
+    target: Target,
+    generators: Generators | None = None,
+    *,
+    encoder: str | None = None,
+    operations: Mapping[str, Meaning] = NOTHING_DECLARED,
+    bias: Bias = "norm",
+    contrast: Contrast = "mean",
+    create_graph: bool = False,
+) -> Maps:
+    """As `srd.decompose`, with the vector after the activation in place of the one before it."""
+    rules = PostActivationRatio(bias)
+    return decomposed(
+        network,
+        inputs,
+        target,
+        rules,
+        encoder=encoder,
+        operations=operations,
+        contrast=contrast,
+        create_graph=create_graph,
+    ).maps
+
+
+def coarse(
+    network: nn.Module,
+    inputs: Inputs,
+    target: Target,
+    generators: Generators | None = None,
+    *,
+    encoder: str | None = None,
+    operations: Mapping[str, Meaning] = NOTHING_DECLARED,
+    contrast: Contrast = "mean",
+    create_graph: bool = False,
+) -> Maps:
+    """The relevance with which SRD sets out, at the encoder's resolution, upsampled bilinearly."""
+    with evaluating(network):
+        inputs = leaf(inputs, create_graph=create_graph)
+        run = Propagation(
+            network, inputs, SharingRatio("drop"), layers=[encoder] if encoder else [], operations=operations
+        )
+        end, gradient = run.encoder(target, encoder, create_graph=create_graph)
+        initial, _ = run.started(end, gradient, contrast)
+        size = inputs.shape[2:]
+        grid = on_grid(initial.squeeze(end.channels), *size)
+        maps = functional.interpolate(grid[:, None], size, mode="bilinear", align_corners=False)[:, 0]
+    return maps if create_graph else maps.detach()
