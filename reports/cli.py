@@ -78,6 +78,14 @@ def report(run: Run) -> None:
 
 
 @app.command()
+def apop(spec: SpecFile, out: Out = None) -> None:
+    """Activation-pattern-only prediction: what the on/off patterns of SPEC's images tell while other inputs run."""
+    from reports.apop import write_apop
+
+    _print_path(write_apop(spec, out or RUNS / spec.stem, results, messages))
+
+
+@app.command()
 def init(path: Annotated[Path, typer.Argument(help="File to write.")] = Path("audit.toml")) -> None:
     """Writes a spec to start from, with a comment on every key."""
     if path.exists():

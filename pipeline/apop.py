@@ -1,0 +1,159 @@
+"""Activation-pattern-only prediction of the images of a spec: the pattern of each on an input that is not its own."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from attacks.types import Images, Model
+from pipeline import seeds
+from pipeline.data import Data, load_data
+from pipeline.environment import one_thread
+from pipeline.models import LoadedModel, load_model, logits_of, refuse_unless_logits
+from pipeline.spec import AuditSpec
+from srd.apop import activation_patterns, logits_from_patterns
+from srd.errors import DataError
+from srd.types import Generators, Inputs, Logits
+
+Classes = NDArray[np.int64]
+"""Index of a class, one per image."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Some images, and of each one image of another class."""
+
+    images: Images
+    others: Images
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """What the network reads in place of an image."""
+
+    title: str
+    inputs: Callable[[Model, Tile, Generators], Inputs]
+    """One random generator per row, which constants ignore."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predicted classes of some images."""
+
+    clean: Classes
+    replaced: Mapping[str, Classes]
+    """From the patterns alone, by the name of the replacement."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The network and the images of a spec. Raises DataError if all images have one label."""
+
+    spec: AuditSpec
+    loaded: LoadedModel
+    data: Data
+
+    def __post_init__(self) -> None:
+        if len(set(self.data.labels)) == 1:
+            raise DataError(
+                f"data.path = {self.spec.data.path}: every image has the same label, but patterns are also replayed "
+                "on images of another class; add images of other classes"
+            )
+
+    @property
+    def tiles(self) -> list[range]:
+        """Positions of the images that the network reads at once."""
+        rows = range(len(self.data.ids))
+        return [rows[start : start + self.spec.run.tile] for start in rows[:: self.spec.run.tile]]
+
+    def predictions(self) -> Iterator[Predictions]:
+        """A tile at a time.
+
+        Raises ModelError for a network that gives no logits of the data's classes, UnsupportedOperation for one
+        without activation patterns.
+        """
+        for rows in self.tiles:
+            with one_thread():
+                predictions = self._predictions(rows)
+            yield predictions
+
+    def tile(self, rows: range) -> Tile:
+        """The images at `rows`."""
+        return Tile(self.data.images(rows), self.data.images([self._other(row) for row in rows]))
+
+    def generators(self, rows: range, name: str) -> Generators:
+        """A stream for each image and the replacement `name`."""
+        return [self._generator(row, name) for row in rows]
+
+    def _predictions(self, rows: range) -> Predictions:
+        model, tile = self.loaded.model, self.tile(rows)
+        clean = self._clean_logits(tile.images)
+        patterns = activation_patterns(model.network, model.normalise(tile.images))
+        replaced = {}
+        for name, replacement in REPLACEMENTS.items():
+            inputs = replacement.inputs(model, tile, self.generators(rows, name))
+            replaced[name] = _classes(logits_from_patterns(model.network, patterns, inputs))
+        return Predictions(_classes(clean), replaced)
+
+    def _clean_logits(self, images: Images) -> Logits:
+        place = f"model.spec = {self.spec.model.spec!r}"
+        with torch.no_grad():
+            logits = logits_of(self.loaded.model, images, place)
+        refuse_unless_logits(logits, len(self.data.classes), place)
+        return logits
+
+    def _other(self, row: int) -> int:
+        """Drawn by the image's own stream from the images of another label."""
+        others = np.flatnonzero(np.array(self.data.labels) != self.data.labels[row])
+        return int(others[torch.randint(len(others), (), generator=self._generator(row, "other_image"))])
+
+    def _generator(self, row: int, name: str) -> torch.Generator:
+        return seeds.generator(self.spec.run.seed, "apop", self.data.ids[row], name)
+
+
+def experiment(spec: AuditSpec, base: Path) -> Experiment:
+    """That of a spec whose relative paths start at `base`. Raises ModelError, DataError."""
+    return Experiment(spec, load_model(spec.model, base), load_data(spec.data, spec.model, base))
+
+
+def _constant(value: float, model: Model, tile: Tile, _: Generators) -> Inputs:
+    return model.normalise(torch.full_like(tile.images, value))
+
+
+def _uniform(model: Model, tile: Tile, generators: Generators) -> Inputs:
+    return model.normalise(_drawn(torch.rand, tile, generators))
+
+
+def _gaussian(model: Model, tile: Tile, generators: Generators) -> Inputs:
+    return _drawn(torch.randn, tile, generators)
+
+
+def _other_images(model: Model, tile: Tile, _: Generators) -> Inputs:
+    return model.normalise(tile.others)
+
+
+REPLACEMENTS: Mapping[str, Replacement] = MappingProxyType(
+    {
+        "black": Replacement("black", partial(_constant, 0.0)),
+        "grey": Replacement("mid-grey", partial(_constant, 0.5)),
+        "white": Replacement("white", partial(_constant, 1.0)),
+        "uniform_noise": Replacement("uniform noise in [0, 1]", _uniform),
+        "gaussian_noise": Replacement("standard normal inputs", _gaussian),
+        "other_image": Replacement("image of another class", _other_images),
+    }
+)
+
+
+def _drawn(draw: Callable[..., Tensor], tile: Tile, generators: Generators) -> Tensor:
+    return torch.stack([draw(tile.images.shape[1:], generator=generator) for generator in generators])
+
+
+def _classes(logits: Tensor) -> Classes:
+    classes: Classes = logits.argmax(1).numpy()
+    return classes

@@ -1,0 +1,176 @@
+"""Activation-pattern-only prediction (APOP; Han, Kim, Kwak, ICLR 2024): what the on/off pattern of an image tells.
+
+A first pass records on which of its linear pieces every neuron lies; a second one reads another input, with every
+activation replaced by the recorded pieces. Of a ReLU that is the product with a 0/1 mask, of a bounded activation
+such as ReLU6 or a clamp the constant bound where the neuron lay beyond it. So a network replays its own input exactly,
+and nothing of an image but its pattern reaches the second pass. All else, max pooling too, works on the other input.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import inf
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from jaxtyping import UInt8
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from srd import operations
+from srd.errors import UnsupportedOperation
+from srd.operations import Arguments, Function, Keywords
+from srd.passes import evaluating, leaf
+from srd.types import Inputs, Logits
+
+Pattern = UInt8[Tensor, "n ..."]
+"""The linear piece of every neuron of one activation, counted from the left: of a ReLU 0 is off and 1 is on."""
+
+Patterns = tuple[Pattern, ...]
+"""One for each time that the network calls an activation, in the order of the calls."""
+
+
+def activation_patterns(network: nn.Module, inputs: Inputs) -> Patterns:
+    """On which linear piece every neuron lies where the network reads `inputs`.
+
+    Raises UnsupportedOperation for an activation without linear pieces, a network without any, and where a part of it
+    cannot be seen.
+    """
+    patterns: list[Pattern] = []
+
+    def recorded(pieces: Pieces, before: Tensor) -> Pattern:
+        patterns.append(pieces.pattern(before))
+        return patterns[-1]
+
+    _run(network, inputs, recorded)
+    if not patterns:
+        raise UnsupportedOperation(f"the network calls none of {', '.join(PIECEWISE_LINEAR)}: it has no pattern")
+    return tuple(patterns)
+
+
+def logits_from_patterns(network: nn.Module, patterns: Patterns, inputs: Inputs) -> Logits:
+    """The network's answer to `inputs`, (n, c, h, w) as those of the patterns, on the pieces that `patterns` name.
+
+    Raises UnsupportedOperation as `activation_patterns` does, and where the activations are not those of the patterns.
+    """
+    remaining = list(reversed(patterns))
+
+    def replayed(_: Pieces, before: Tensor) -> Pattern:
+        if not remaining or remaining[-1].shape != before.shape:
+            _refuse_other(patterns, len(patterns) - len(remaining), f"is of shape {tuple(before.shape)}")
+        return remaining.pop()
+
+    logits = _run(network, inputs, replayed)
+    if remaining:
+        _refuse_other(patterns, len(patterns) - len(remaining), "is not there")
+    return logits
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A piecewise-linear activation: a line up to `low`, the identity between the bounds, constant from `high` on."""
+
+    low: float | Tensor = 0.0
+    high: float | Tensor = inf
+    slope: float | Tensor = 0.0
+    """Of the line below, which meets the identity at `low`."""
+
+    def pattern(self, before: Tensor) -> Pattern:
+        """0 up to `low`, 1 between the bounds, 2 from `high` on."""
+        return (before > self.low).to(torch.uint8) + (before >= self.high)
+
+    def values(self, before: Tensor, pattern: Pattern) -> Tensor:
+        """What the pieces of `pattern` make of `before`; the activation itself if the pattern is that of `before`."""
+        below = self.low + self.slope * (before - self.low)
+        return torch.where(pattern == 0, below, torch.where(pattern == 1, before, self.high))
+
+
+def _clamp(input: Tensor, min: float | Tensor | None = None, max: float | Tensor | None = None) -> Pieces:
+    return Pieces(-inf if min is None else min, inf if max is None else max)
+
+
+def _prelu(input: Tensor, weight: Tensor) -> Pieces:
+    return Pieces(slope=weight.view(-1, *[1] * (input.dim() - 2)))
+
+
+PIECEWISE_LINEAR: Mapping[str, Callable[..., Pieces]] = MappingProxyType(
+    {
+        "relu": lambda input, inplace=False: Pieces(),
+        "relu6": lambda input, inplace=False: Pieces(high=6.0),
+        "hardtanh": lambda input, min_val=-1.0, max_val=1.0, inplace=False: Pieces(min_val, max_val),
+        "clamp": _clamp,
+        "clip": _clamp,
+        "clamp_min": lambda input, min: Pieces(min),
+        "clamp_max": lambda input, max: Pieces(-inf, max),
+        "leaky_relu": lambda input, negative_slope=0.01, inplace=False: Pieces(slope=negative_slope),
+        "prelu": _prelu,
+    }
+)
+"""Activations that have a pattern: name -> their pieces, given the arguments of a call."""
+
+
+class _OnPieces(TorchFunctionMode):
+    """Puts the pieces that `pattern_of` names in place of every activation, however it is called."""
+
+    def __init__(self, pattern_of: Callable[[Pieces, Tensor], Pattern]) -> None:
+        super().__init__()
+        self._pattern_of = pattern_of
+        self._seen = WeakTensorKeyDictionary()
+
+    def __torch_function__(
+        self, func: Function, types: object, args: Arguments = (), kwargs: Keywords | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        self._refuse_hidden(_tensors((args, kwargs)))
+        result = self._activation(func, args, kwargs) if _is_activation(func, args, kwargs) else func(*args, **kwargs)
+        self._seen.update(dict.fromkeys(_tensors(result), True))
+        return result
+
+    def _activation(self, func: Function, args: Arguments, kwargs: Keywords) -> Tensor:
+        pieces_of = PIECEWISE_LINEAR.get(operations.name_of(func))
+        if pieces_of is None:
+            raise UnsupportedOperation(
+                f"{operations.full_name(func)} has no activation pattern: activation-pattern-only prediction is "
+                f"defined for the piecewise-linear activations {', '.join(PIECEWISE_LINEAR)}"
+            )
+        _, args, kwargs, mutated = operations.out_of_place(func, args, kwargs)
+        before, pieces = _operand(args, kwargs), pieces_of(*args, **kwargs)
+        after = pieces.values(before, self._pattern_of(pieces, before))
+        return after if mutated is None else mutated.copy_(after)
+
+    def _refuse_hidden(self, tensors: list[Tensor]) -> None:
+        """Gradients are on for this alone: what a scripted part has made shows where it comes from."""
+        for tensor in tensors:
+            if tensor.grad_fn is not None and tensor not in self._seen:
+                raise UnsupportedOperation(f"{tensor.grad_fn.name()} was made by an operation that cannot be seen")
+
+
+def _run(network: nn.Module, inputs: Inputs, pattern_of: Callable[[Pieces, Tensor], Pattern]) -> Logits:
+    with evaluating(network), _OnPieces(pattern_of):
+        logits: Logits = network(leaf(inputs, create_graph=False).clone())  # it may write to them in place
+    return logits.detach()
+
+
+def _is_activation(func: Function, args: Arguments, kwargs: Keywords) -> bool:
+    name = operations.name_of(func)
+    known = name in PIECEWISE_LINEAR or name in operations.ACTIVATIONS
+    return known and _operand(args, kwargs).is_floating_point()  # indices may be clamped as well
+
+
+def _operand(args: Arguments, kwargs: Keywords) -> Tensor:
+    operand: Tensor = args[0] if args else kwargs["input"]
+    return operand
+
+
+def _tensors(tree: Any) -> list[Tensor]:
+    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
+
+
+def _refuse_other(patterns: Patterns, position: int, what: str) -> None:
+    expected = f"is of shape {tuple(patterns[position].shape)}" if position < len(patterns) else "is not there"
+    raise UnsupportedOperation(
+        f"activation {position + 1} {what}, in the patterns it {expected}: give inputs of the shape that the patterns "
+        "were recorded at; a network whose operations depend on the values that it reads cannot be replayed"
+    )
