@@ -102,7 +102,7 @@ def _certificate(each: Certificate) -> tuple[Cell, ...]:
 
 
 def _options(options: Sequence[Option]) -> str:
-    values = (f"{o.name} = {o.value}{'' if o.origin == 'spec' else ' (default)'}" for o in options)
+    values = (f"{o.name} = {o.value}{'' if o.origin == 'spec' else f' ({o.origin})'}" for o in options)
     return ", ".join(values) or NONE
 
 

@@ -105,12 +105,12 @@ class Certificate(Part):
 
 
 class Option(Part):
-    """The value of an option, and whether the spec set it."""
+    """The value of an option, and where it comes from."""
 
     name: str
     value: Value | None
-    origin: Literal["spec", "default"]
-    """A default is that of the sources which wrote this report."""
+    origin: Literal["spec", "default", "fixed"]
+    """A default is that of the sources which wrote this report; what is fixed makes the method what it is."""
 
 
 class MethodFacts(Part):

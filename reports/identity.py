@@ -174,10 +174,12 @@ def _perturbation(table: Mapping[str, Any], entry: PerturbationEntry, readings: 
 
 
 def _options(entry: Entry, given: Mapping[str, Any]) -> tuple[Option, ...]:
-    return tuple(
+    fixed = [Option(name=name, value=value, origin="fixed") for name, value in entry.fixed.items()]
+    free = (
         Option(name=name, value=given.get(name, default), origin="spec" if name in given else "default")
         for name, default in entry.options.items()
     )
+    return (*fixed, *free)
 
 
 def _condition(readings: Readings, condition: str) -> ConditionFacts:

@@ -19,13 +19,13 @@ SRD = AttributorEntry(
     reference="Han, Kim, Kwak, ICLR 2024",
 )
 ABLATIONS = (
-    replace(SRD, name="srd_no_contrast", title="SRD, no contrast", layers="", fixed={"contrast": "none"}),
-    replace(SRD, name="srd_bias_ratio", title="SRD, bias by ratio", layers="", fixed={"bias": "ratio"}),
-    replace(SRD, name="srd_bias_uniform", title="SRD, bias uniform", layers="", fixed={"bias": "uniform"}),
-    replace(SRD, name="srd_bias_drop", title="SRD, bias dropped", layers="", fixed={"bias": "drop"}),
-    replace(SRD, name="srd_scalar", title="SRD, scalar ratio", layers="", source="srd.ablations:scalar"),
-    replace(SRD, name="srd_post", title="SRD, post-activation", layers="", source="srd.ablations:post_activation"),
-    replace(SRD, name="srd_coarse", title="SRD, coarse", layers="", source="srd.ablations:coarse", coarse=True),
+    replace(SRD, name="srd_no_contrast", title="SRD (no contrast)", layers="", fixed={"contrast": "none"}),
+    replace(SRD, name="srd_bias_ratio", title="SRD (bias: ratio)", layers="", fixed={"bias": "ratio"}),
+    replace(SRD, name="srd_bias_uniform", title="SRD (bias: uniform)", layers="", fixed={"bias": "uniform"}),
+    replace(SRD, name="srd_bias_drop", title="SRD (bias: dropped)", layers="", fixed={"bias": "drop"}),
+    replace(SRD, name="srd_scalar", title="SRD (scalar ratio)", layers="", source="srd.ablations:scalar"),
+    replace(SRD, name="srd_post", title="SRD (post-activation)", layers="", source="srd.ablations:post_activation"),
+    replace(SRD, name="srd_coarse", title="SRD (coarse)", layers="", source="srd.ablations:coarse", coarse=True),
 )
 """Each differs from SRD in one choice."""
 BASELINES = sorted(stated(Path(__file__).parent / "baselines"), key=lambda entry: get_args(Family).index(entry.family))
