@@ -86,6 +86,25 @@ def apop(spec: SpecFile, out: Out = None) -> None:
 
 
 @app.command()
+def concepts(
+    spec: SpecFile,
+    layer: Annotated[str, typer.Option(help="Module of the network, such as layer3.", show_default=False)],
+    clusters: Annotated[int, typer.Option(min=2, help="How many.")] = 12,
+    vectors: Annotated[int, typer.Option(min=1, help="Drawn from each image.")] = 16,
+    members: Annotated[int, typer.Option(min=1, help="Shown of each cluster.")] = 6,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draws and the clusters.")] = 0,
+    out: Out = None,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that perturb the images; 0: this process.")] = 0,
+) -> None:
+    """What the vectors of a layer stand for: clusters of them, what they saw, and how stable they are under SPEC."""
+    from reports.concepts import Request
+    from reports.explore import write_concepts
+
+    request = Request(layer=layer, clusters=clusters, vectors=vectors, members=members, seed=seed)
+    _print_path(write_concepts(spec, out or RUNS / spec.stem, request, workers, messages))
+
+
+@app.command()
 def init(path: Annotated[Path, typer.Argument(help="File to write.")] = Path("audit.toml")) -> None:
     """Writes a spec to start from, with a comment on every key."""
     if path.exists():

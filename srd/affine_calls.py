@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -80,18 +81,17 @@ class AffineCalls:
         momentum: float = 0.1,
         eps: float = 1e-5,
     ) -> Made:
-        def norm(plain: Tensor) -> Tensor:
-            return function(plain, running_mean, running_var, weight, bias, training, momentum, eps)  # type: ignore[no-any-return]
-
         if training or running_mean is None or running_var is None or not self._has_channels_on(1, input):
             name = "torch.nn.functional.batch_norm over the batch's own statistics or axes that were moved"
-            return Made(result=norm(input), sources=[input], unknown=name)
-        scale, shift = batch_norm_affine(running_mean, running_var, weight, bias, eps)
+            result = function(input, running_mean, running_var, weight, bias, training, momentum, eps)
+            return Made(result=result, sources=[input], unknown=name)
+        facts = batch_norm_affine(running_mean, running_var, weight, bias, eps)
+        scale, shift = (fact.detach() for fact in facts)  # so that nothing is kept for a gradient that nobody asks for
         convolved = self._provenance[input].convolved
         if convolved is None:
-            outputs = self._rules.affine(Pointwise(shift, 1), 1, input, norm(input))
+            outputs = self._rules.affine(Pointwise(shift, 1), 1, input, _scaled(input, scale, shift, 1))
             return Made(result=outputs, sources=[input], channels=(1,), is_affine=True)
-        affine, plain = convolved.affine.followed_by(scale, shift), norm(convolved.plain)
+        affine, plain = convolved.affine.followed_by(scale, shift), _scaled(convolved.plain, scale, shift, 1)
         outputs = self._rules.affine(affine, 1, convolved.inputs, plain)
         convolved = Convolved(affine, convolved.inputs, plain)
         return Made(
@@ -171,5 +171,7 @@ class AffineCalls:
 def _scaled(normalised: Tensor, weight: Tensor | None, bias: Tensor | None, axis: int) -> Tensor:
     """Per channel, times the weight plus the bias."""
     shape = [-1] + [1] * (normalised.dim() - 1 - axis % normalised.dim())
-    scaled = normalised if weight is None else normalised * weight.reshape(shape)
-    return scaled if bias is None else scaled + bias.reshape(shape)
+    if weight is None:
+        return normalised if bias is None else normalised + bias.reshape(shape)
+    weight = weight.reshape(shape)
+    return normalised * weight if bias is None else torch.addcmul(bias.reshape(shape), normalised, weight)

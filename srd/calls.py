@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
-from torch.utils._pytree import tree_map
 
 from srd import operations
 from srd.operations import Arguments, Function, Keywords
-from srd.provenance import Convolved, tensors
+from srd.provenance import Convolved, mapped, tensors
 from srd.vectors import Channels
 
 
@@ -44,7 +43,7 @@ class Call:
 
     def replacing(self, substitutes: dict[int, Tensor], carried: Sequence[Tensor]) -> "Call":
         """The same call with other tensors for those whose `id` is a key."""
-        args, kwargs = tree_map(lambda leaf: substitutes.get(id(leaf), leaf), (self.args, self.kwargs))
+        args, kwargs = mapped(lambda tensor: substitutes.get(id(tensor), tensor), (self.args, self.kwargs))
         return Call(self.order, self.function, args, kwargs, carried)
 
 

@@ -1,11 +1,10 @@
 """Where the tensors of one forward pass come from."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
-from torch.utils._pytree import tree_map
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from srd.affine import Affine
@@ -68,7 +67,7 @@ class Provenance:
 
     def current(self, tree: Any) -> Any:
         """The tree with the tensors that stand for those that were written in place."""
-        return tree_map(self._current_value, tree) if len(self._current) else tree
+        return mapped(self._current_value, tree) if len(self._current) else tree
 
     def rewrite(self, mutated: Tensor, result: Tensor, order: int) -> None:
         """From now on `result` stands for `mutated`, which is left as it was."""
@@ -88,10 +87,10 @@ class Provenance:
             elif self._rewritten and record.order < self._rewritten.get(_address(tensor), 0):
                 raise UnsupportedOperation("a tensor that was written in place is read through another view of it")
 
-    def _current_value(self, leaf: Any) -> Any:
-        while isinstance(leaf, Tensor) and leaf in self._current:
-            leaf = self._current[leaf]
-        return leaf
+    def _current_value(self, tensor: Tensor) -> Tensor:
+        while tensor in self._current:
+            tensor = self._current[tensor]
+        return tensor
 
 
 def tensors(tree: Any) -> Iterator[Tensor]:
@@ -103,6 +102,17 @@ def tensors(tree: Any) -> Iterator[Tensor]:
             yield from tensors(branch)
     elif isinstance(tree, dict):
         yield from tensors(tuple(tree.values()))
+
+
+def mapped(function: Callable[[Tensor], Any], tree: Any) -> Any:
+    """The same nested sequences and mappings, with what the function makes of each tensor."""
+    if isinstance(tree, Tensor):
+        return function(tree)
+    if type(tree) in {tuple, list}:
+        return type(tree)(mapped(function, branch) for branch in tree)
+    if isinstance(tree, dict):
+        return {key: mapped(function, branch) for key, branch in tree.items()}
+    return tree
 
 
 def _address(tensor: Tensor) -> int:

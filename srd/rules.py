@@ -11,9 +11,9 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from srd.affine import Affine, safe_ratio
+from srd.affine import Affine
 from srd.pointwise import Pointwise
-from srd.vectors import inner
+from srd.vectors import along, inner, safe_ratio
 
 Bias = Literal["norm", "ratio", "uniform", "drop"]
 Backward = Callable[[Tensor, Tensor, Tensor], tuple[Tensor | None, Tensor | None]]
@@ -61,8 +61,8 @@ class SharingRatio:
         """`outputs` = affine(inputs), channels on `axis`, whose backward shares the bias's relevance among its taps."""
         if affine.bias is None:
             return outputs
-        bias = affine.bias.reshape(-1, *[1] * (outputs.dim() - 1 - axis))
-        return self._ruled(inputs, outputs, lambda x, y, g: self._through_bias(affine, bias, (axis,), x, y, g))
+        bias = affine.bias.detach()
+        return self._ruled(inputs, outputs, lambda x, y, g: self._through_bias(affine, bias, axis, x, y, g))
 
     def constant(self, outputs: Tensor, constant: Tensor) -> Tensor:
         """`outputs`, whose backward counts as lost what belongs to the `constant` part of it."""
@@ -103,22 +103,24 @@ class SharingRatio:
         return self.decomposed(before, inner(after, g, channels), channels), None
 
     def _through_bias(
-        self,
-        affine: Affine | Pointwise,
-        bias: Tensor,
-        channels: tuple[int, ...],
-        inputs: Tensor,
-        outputs: Tensor,
-        g: Tensor,
+        self, affine: Affine | Pointwise, bias: Tensor, axis: int, inputs: Tensor, outputs: Tensor, g: Tensor
     ) -> tuple[Tensor | None, Tensor]:
-        share = inner(g, bias, channels)
+        share = along(g, bias, axis)
         if self._bias == "drop":
             self._lose(share)
             return None, g
         if self._bias == "ratio":
-            return None, g + self.decomposed(_bias_free(outputs, bias, channels), share, channels)
+            return None, self._by_ratio(bias.reshape(-1, *[1] * (g.dim() - 1 - axis)), outputs, share, axis, g)
         received = self._by_tap(affine, inputs, share)
-        return inputs * safe_ratio(received, inner(inputs, inputs, channels)), g
+        return inputs * safe_ratio(received, inner(inputs, inputs, (axis,))), g
+
+    def _by_ratio(self, bias: Tensor, outputs: Tensor, share: Tensor, axis: int, g: Tensor) -> Tensor:
+        """g + u <b, g> / ||u||^2, u = outputs - b; g alone where u is mere rounding, where all taps read 0."""
+        squares = torch.cat([inner(u, u, (axis,)) for u in (row - bias for row in outputs.split(1))])
+        is_noise = squares <= (16 * torch.finfo(squares.dtype).eps) ** 2 * bias.square().sum()
+        self._lose(share * is_noise)
+        ratio = torch.where(is_noise, 0, share / torch.where(is_noise, 1, squares))
+        return torch.addcmul(g, outputs, ratio).addcmul_(bias, ratio, value=-1)
 
     def _by_tap(self, affine: Affine | Pointwise, inputs: Tensor, share: Tensor) -> Tensor:
         weights = affine.tap_norms(inputs) if self._bias == "norm" else affine.tap_presence(inputs)
@@ -138,13 +140,6 @@ class SharingRatio:
 
     def _lose(self, relevance: Tensor) -> None:
         self._lost.append(relevance.detach().flatten(1).sum(1))
-
-
-def _bias_free(outputs: Tensor, bias: Tensor, channels: tuple[int, ...]) -> Tensor:
-    """outputs - bias, 0 where that is what rounding has left: where every tap reads 0."""
-    rest = outputs - bias
-    noise = (16 * torch.finfo(rest.dtype).eps) ** 2 * bias.square().sum()
-    return rest * (inner(rest, rest, channels) > noise)
 
 
 def _per_row(relevance: Tensor, n_rows: int) -> Tensor:

@@ -13,12 +13,23 @@ Channels = tuple[int, ...] | None
 """The axes that one vector runs over; None where channels and positions share an axis."""
 
 
+AT_ONCE = 2**20
+"""Elements of a product that is summed right away: more would leave the cache, or be given back to the system."""
+
+
 def inner(a: Tensor, b: Tensor, channels: tuple[int, ...]) -> Tensor:
-    """<a_p, b_p> at every position p, the channel axes kept with size 1."""
-    if len(channels) == 1:
-        products: Tensor = torch.linalg.vecdot(a, b, dim=channels[0])
-        return products.unsqueeze(channels[0])
-    return (a * b).sum(channels, keepdim=True) if channels else a * b
+    """<a_p, b_p> at every position p, the channel axes kept with size 1; both of one shape."""
+    n_rows = max(1, AT_ONCE * len(a) // max(1, a.numel()))
+    parts = [_inner(x, y, channels) for x, y in zip(a.split(n_rows), b.split(n_rows), strict=True)]
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def along(vectors: Tensor, direction: Tensor, axis: int) -> Tensor:
+    """<x_p, direction> at every position p, the channel axis kept with size 1; `direction` is (c,)."""
+    if axis == vectors.dim() - 1:
+        return torch.matmul(vectors, direction)[..., None]
+    products = torch.matmul(direction, vectors.flatten(axis + 1))
+    return products.reshape(*vectors.shape[:axis], 1, *vectors.shape[axis + 1 :])
 
 
 def safe_ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
@@ -79,3 +90,10 @@ def _marker(shape: torch.Size, channels: tuple[int, ...]) -> Tensor:
     for axis in reversed(channels):
         strides[axis], step = step, step * shape[axis]
     return torch.empty_strided(shape, strides, device="meta")
+
+
+def _inner(a: Tensor, b: Tensor, channels: tuple[int, ...]) -> Tensor:
+    if len(channels) == 1:
+        products: Tensor = torch.linalg.vecdot(a, b, dim=channels[0])
+        return products.unsqueeze(channels[0])
+    return (a * b).sum(channels, keepdim=True) if channels else a * b
