@@ -1,10 +1,10 @@
 """One colour and one shape per method, the same in every figure; controls are grey."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
-from zlib import crc32
 
 import matplotlib as mpl
 import seaborn as sns
@@ -19,6 +19,7 @@ COLOURS = ("#0072b2", "#d55e00", "#00795b", "#8f3d97", "#7a5c00", "#c2185b", "#2
 MARKERS = ("o", "s", "^", "D", "v", "*", "p")
 GREYS = ("#6b6b6b", "#8f8f8f")
 CONTROL_MARKERS = ("X", "P", "h")
+LAYER_MARKERS = ("<", ">", "d", "H", "8")
 INK = "#1f2328"
 Look = dict[str, Any]
 """Colour and marker, as matplotlib takes them."""
@@ -41,10 +42,14 @@ RC: dict[Any, Any] = {
 
 
 def look(method: str) -> Look:
-    """Colour and marker of a method."""
+    """Colour and marker of a method; at a layer, the method's colour and a marker of the layer's number."""
+    base, at, layer = method.partition("@")
+    if at:
+        number = int(next(reversed(re.findall(r"\d+", layer)), 0))
+        return {"color": look(base)["color"], "marker": LAYER_MARKERS[number % len(LAYER_MARKERS)]}
     is_control = ATTRIBUTORS[method].family == "control"
     kin = [name for name, entry in ATTRIBUTORS.items() if (entry.family == "control") == is_control]
-    return look_at(kin.index(method) if method in kin else len(kin) + crc32(method.encode()), is_control)
+    return look_at(kin.index(method), is_control)
 
 
 def look_at(position: int, is_control: bool) -> Look:

@@ -36,3 +36,10 @@ def test_every_colour_stands_out_from_white() -> None:
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
         luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
         assert 1.05 / (luminance + 0.05) >= 3, colour
+
+
+def test_layers_have_the_colour_of_their_method_and_markers_of_their_own() -> None:
+    looks = [pair(look(f"srd@layer{number}")) for number in range(1, 5)] + [pair(look("srd@stem"))]
+    assert {colour for colour, _ in looks} == {look("srd")["color"]}
+    assert len(set(looks)) == 5
+    assert not set(looks) & {pair(look(name)) for name in ATTRIBUTORS}
