@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torchvision.models import VisionTransformer
 
 from attacks.types import Model, Samples
 from pipeline.demo.networks import MEAN, STD, load
@@ -75,6 +76,16 @@ def small(seed: int = 0) -> Small:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return shaken(Small(), seed).double()
+
+
+def tiny_transformer() -> VisionTransformer:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = VisionTransformer(
+            image_size=8, patch_size=4, num_layers=3, num_heads=2, hidden_dim=6, mlp_dim=8, num_classes=4
+        )
+        nn.init.normal_(network.heads.get_parameter("head.weight"))
+    return network.double().eval()
 
 
 @cache

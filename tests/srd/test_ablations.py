@@ -13,6 +13,7 @@ from srd.ablations import PostActivationRatio, ScalarRatio, coarse, post_activat
 from srd.decomposition import decomposed
 from srd.registry import ABLATIONS
 from srd.rules import SharingRatio
+from srd.surrogates import softplus
 
 X, TARGET = normal(2, 3, 7, 8), classes(2)
 
@@ -77,6 +78,17 @@ def test_the_coarse_map_is_the_starting_relevance_upsampled() -> None:
     at = relevance(network, X, TARGET, ["relu"])["relu"]
     expected = functional.interpolate(at[:, None], (7, 8), mode="bilinear", align_corners=False)[:, 0]
     assert torch.equal(coarse(network, X, TARGET), expected)
+
+
+@pytest.mark.parametrize("method", [scalar, post_activation, coarse])
+@pytest.mark.parametrize("contrast", ["none", "mean"])
+def test_gradients_of_the_maps_are_true(method: Callable[..., Tensor], contrast: str) -> None:
+    network = small().requires_grad_(False)
+    with softplus(3.0):
+        assert torch.autograd.gradcheck(
+            lambda x: method(network, x, torch.tensor([2]), contrast=contrast, create_graph=True),
+            normal(1, 3, 4, 6).requires_grad_(),
+        )
 
 
 @pytest.mark.parametrize("entry", ABLATIONS, ids=lambda entry: entry.name)

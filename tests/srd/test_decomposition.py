@@ -32,6 +32,7 @@ from toys import (
     relative_error,
     shaken,
     small,
+    tiny_transformer,
 )
 
 from srd.decomposition import Decomposition, account, decompose
@@ -364,6 +365,41 @@ def test_gradients_of_the_map_are_true(bias: Bias, contrast: Contrast, smooth: b
             return decompose(network, x, target, bias=bias, contrast=contrast, create_graph=True)
 
     assert torch.autograd.gradcheck(maps, normal(1, 3, 4, 6).requires_grad_())
+
+
+class Gated(nn.Module):
+    """A convolution, a layer norm over its channels, squeeze-excite, pooling and a linear layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 2)
+        self.norm = nn.LayerNorm(4)
+        self.squeeze = nn.Conv2d(4, 4, 1)
+        self.last = nn.Sequential(nn.Conv2d(4, 3, 2), nn.GELU())
+        self.head = nn.Linear(3, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = nn.functional.silu(self.norm(self.first(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2))
+        gate = self.squeeze(x.mean((2, 3), keepdim=True)).sigmoid()
+        logits: Tensor = self.head(self.last(x * gate).mean((2, 3)))
+        return logits
+
+
+def gated() -> Gated:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return shaken(Gated()).double()
+
+
+@every_bias
+@pytest.mark.parametrize("network", [gated, tiny_transformer])
+def test_gradients_through_what_is_held_constant_are_true(network: Callable[[], nn.Module], bias: Bias) -> None:
+    built, size = network().requires_grad_(False), 8 if network is tiny_transformer else 4
+    assert torch.autograd.gradcheck(
+        lambda x: decompose(built, x, torch.tensor([2]), bias=bias, create_graph=True),
+        normal(1, 3, size, size).requires_grad_(),
+        fast_mode=True,  # along a random direction: there are 192 inputs
+    )
 
 
 def pooled() -> nn.Module:

@@ -6,8 +6,7 @@ import pytest
 import torch
 from slow_srd import Example, example_networks, receptive_fields
 from torch import Tensor, nn
-from torchvision.models import VisionTransformer
-from toys import classes, generator, left_as_found, normal, relative_error, small
+from toys import classes, generator, left_as_found, normal, relative_error, small, tiny_transformer
 
 import srd
 from srd.decomposition import account
@@ -84,16 +83,6 @@ def test_an_image_and_a_position_do_not_depend_on_what_they_are_batched_with() -
     own = torch.stack([EVERYWHERE[:3], EVERYWHERE[3:6]])
     fields = srd.receptive_field(network, X, "relu", own)
     assert relative_error(fields, torch.stack([together[0, :3], together[1, 3:6]])) <= 1e-12
-
-
-def tiny_transformer() -> VisionTransformer:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        network = VisionTransformer(
-            image_size=8, patch_size=4, num_layers=3, num_heads=2, hidden_dim=6, mlp_dim=8, num_classes=4
-        )
-        nn.init.normal_(network.heads.get_parameter("head.weight"))
-    return network.double().eval()
 
 
 def test_tokens_are_positions() -> None:
