@@ -23,7 +23,14 @@ ABLATIONS = (
     replace(SRD, name="srd_bias_ratio", title="SRD (bias: ratio)", layers="", fixed={"bias": "ratio"}),
     replace(SRD, name="srd_bias_uniform", title="SRD (bias: uniform)", layers="", fixed={"bias": "uniform"}),
     replace(SRD, name="srd_bias_drop", title="SRD (bias: dropped)", layers="", fixed={"bias": "drop"}),
-    replace(SRD, name="srd_scalar", title="SRD (scalar ratio)", layers="", source="srd.ablations:scalar"),
+    replace(
+        SRD,
+        name="srd_scalar",
+        title="SRD (scalar ratio)",
+        layers="",
+        source="srd.ablations:scalar",
+        differentiable=False,  # phi(X) / X is singular at 0 for the softplus that an attack puts in a ReLU's place
+    ),
     replace(SRD, name="srd_post", title="SRD (post-activation)", layers="", source="srd.ablations:post_activation"),
     replace(SRD, name="srd_coarse", title="SRD (coarse)", layers="", source="srd.ablations:coarse", coarse=True),
 )

@@ -115,7 +115,7 @@ LAW: dict[str, tuple[Damage, str, str]] = {
     "method of another world": (
         replaced('"saliency"', '"zzz"'),
         "no method is called 'zzz'",
-        "known: srd, input_x_gradient",
+        "known: srd, srd_no_contrast",
     ),
     "misspelt perturbation": (replaced('"pgd"', '"pdg"'), "number 2: no perturbation is called 'pdg'", "mean 'pgd'?"),
     "unknown option": (

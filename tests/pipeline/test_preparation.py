@@ -179,7 +179,7 @@ def test_every_method_is_tried(spec: Path, tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("old", "new", "error", "message"),
     [
-        ("[model]", '[model]\nencoder = "relu9"', ModelError, "model.encoder: encoder 'relu9'"),
+        ("[model]", '[model]\nencoder = "relu9"', ModelError, "model.encoder: layer 'relu9'"),
         ("[explain]", '[explain]\noptions.srd.bias = "none"', SpecError, "explain.options.srd: bias 'none' is not one"),
     ],
 )

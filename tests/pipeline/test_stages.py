@@ -294,7 +294,7 @@ def test_the_attributor_knows_what_its_entry_needs(context: Context) -> None:
     spec = context.spec.model_copy(update={"model": encoder})
     model = Model(context.model.network, (0.5,), (0.25,))
     known = replace(context, spec=spec, model=model)
-    assert known.attributor("srd").keywords == {"encoder": "relu1"}  # type: ignore[attr-defined]
+    assert known.attributor("srd").keywords == {"encoder": "relu1", "operations": {}}  # type: ignore[attr-defined]
     assert known.attributor("saliency").keywords == {}  # type: ignore[attr-defined]
     baseline = known.attributor("integrated_gradients").keywords["baseline"]  # type: ignore[attr-defined]
     assert torch.equal(baseline, torch.full((1, 1, 1), -2.0))
