@@ -10,7 +10,7 @@ UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraints
 RUN_OPTIONS := --workers $(WORKERS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev audit perturb attribute score report status models test check format clean
+.PHONY: help install install-dev audit perturb attribute score report status models bench test check format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ status: install ## what is done and what is missing in SPEC's run
 
 models: install ## train the demo networks again (minutes)
 	@$(BIN)/python -P -m pipeline.demo.training
+
+bench: install ## what SRD costs beside a gradient, in time and memory (about ten minutes)
+	@$(BIN)/python -P -W ignore -m benchmarks.speed $(BENCH)
 
 test: install-dev ## run the tests
 	@$(BIN)/python -P -m pytest

@@ -24,14 +24,12 @@ class ScalarRatio(SharingRatio):
     ) -> Tensor:
         missing = relevance - inner(after, gradient, channels)
         contrasted = gradient + self.decomposed(after, missing, channels)
-        return self._through_activation(channels, before, after, contrasted)[0]
+        return self._through_activation(channels, before, after, contrasted)
 
-    def _through_activation(
-        self, channels: tuple[int, ...], before: Tensor, after: Tensor, g: Tensor
-    ) -> tuple[Tensor, None]:
+    def _through_activation(self, channels: tuple[int, ...], before: Tensor, after: Tensor, g: Tensor) -> Tensor:
         silent = before == 0
         self._lose(after * g * silent)
-        return torch.where(silent, 0, after * g / torch.where(silent, 1, before)), None
+        return torch.where(silent, 0, after * g / torch.where(silent, 1, before))
 
 
 class PostActivationRatio(SharingRatio):
@@ -44,10 +42,8 @@ class PostActivationRatio(SharingRatio):
         self._lose(relevance * (agreement <= 0))
         return after * safe_ratio(relevance, agreement)
 
-    def _through_activation(
-        self, channels: tuple[int, ...], before: Tensor, after: Tensor, g: Tensor
-    ) -> tuple[Tensor, None]:
-        return self.started(before, after, g, inner(after, g, channels), channels), None
+    def _through_activation(self, channels: tuple[int, ...], before: Tensor, after: Tensor, g: Tensor) -> Tensor:
+        return self.started(before, after, g, inner(after, g, channels), channels)
 
 
 def scalar(

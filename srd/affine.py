@@ -1,20 +1,22 @@
 """Convolutions as affine maps between pointwise feature vectors: their taps, norms and bias."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.nn.grad import conv2d_input
+
+from srd.taps import squares
 
 Pair = tuple[int, int]
-
-GRAM_LIMIT = 4  # channels per group up to which a quadratic form is cheaper than one product per tap
 
 
 @dataclass(frozen=True)
 class Affine:
-    """A convolution (n, c, h, w) -> (n, k, h', w'), with the batch norm that follows it folded in."""
+    """A convolution (n, c, h, w) -> (n, k, h', w') and, after it, a `scale` of its output channels and a bias."""
 
     weight: Tensor
     bias: Tensor | None
@@ -22,6 +24,7 @@ class Affine:
     padding: Pair = (0, 0)
     dilation: Pair = (1, 1)
     groups: int = 1
+    scale: Tensor | None = None
 
     @property
     def n_taps(self) -> int:
@@ -36,47 +39,54 @@ class Affine:
     def followed_by(self, scale: Tensor, shift: Tensor) -> "Affine":
         """The same map with `y * scale + shift` per output channel after it."""
         bias = shift if self.bias is None else self.bias * scale + shift
-        return replace(self, weight=self.weight * scale[:, None, None, None], bias=bias)
+        return replace(self, bias=bias, scale=scale if self.scale is None else self.scale * scale)
 
     def tap_norms(self, inputs: Tensor) -> Tensor:
-        """||W_t x_i|| of every tap t at every input position i: (n, taps, h, w). A lone tap needs no norm: 1 or 0."""
+        """||W_t x_i|| of the input position i that tap t joins to each output position: (n, taps, h', w').
+
+        0 where a tap reads the padding. A lone tap needs no norm: 1 or 0.
+        """
         if self.n_taps == 1:
             return self.tap_presence(inputs)
-        few = self.weight.shape[1] <= GRAM_LIMIT
-        return safe_sqrt(self._squares_by_gram(inputs) if few else self._squares_by_tap(inputs))
+        size, phases = self._output_size(inputs), self._offsets()
+        order = [tap for offsets in phases.values() for tap in offsets]
+        evaluate = squares(self.weight, self.scale, self.groups, order)
+        norms: dict[int, Tensor] = {}
+        for phase, offsets in phases.items():
+            read = inputs[:, :, phase[0] :: self.stride[0], phase[1] :: self.stride[1]]
+            maps = safe_sqrt(evaluate(read, slice(len(norms), len(norms) + len(offsets))))
+            norms |= dict(zip(offsets, _shifted(maps, list(offsets.values()), size), strict=True))
+        return torch.stack([norms[tap] for tap in range(self.n_taps)], 1)
 
     def tap_presence(self, inputs: Tensor) -> Tensor:
-        """1 for every tap whose x_i is not zero, else 0: (n, taps, h, w)."""
-        return inputs.detach().ne(0).any(1, keepdim=True).to(inputs.dtype).expand(-1, self.n_taps, -1, -1)
+        """1 for every tap whose x_i is not zero, else 0: (n, taps, h', w')."""
+        present = inputs.detach().ne(0).any(1, keepdim=True).to(inputs.dtype)
+        read = functional.unfold(present, self._kernel, self.dilation, self.padding, self.stride)
+        return read.reshape(len(read), self.n_taps, *self._output_size(inputs))
 
-    def gather(self, taps: Tensor) -> Tensor:
-        """Sum over the taps that reach each output position: (n, taps, h, w) -> (n, 1, h', w')."""
-        return functional.conv2d(taps, self._one_hot(taps), None, self.stride, self.padding, self.dilation)
+    def scatter(self, shares: Tensor, size: torch.Size) -> Tensor:
+        """What the taps that read an input position have, summed: (n, taps, h', w') -> (n, 1, h, w)."""
+        summed: Tensor = functional.fold(
+            shares.flatten(2), size, self._kernel, self.dilation, self.padding, self.stride
+        )
+        return summed
 
-    def scatter(self, outputs: Tensor, size: torch.Size) -> Tensor:
-        """Transpose of `gather`: the value at the output position that each tap of an input position reaches."""
-        shape = [outputs.shape[0], self.n_taps, *size]
-        spread: Tensor = conv2d_input(shape, self._one_hot(outputs), outputs, self.stride, self.padding, self.dilation)
-        return spread
+    @property
+    def _kernel(self) -> torch.Size:
+        return self.weight.shape[2:]
 
-    def _one_hot(self, like: Tensor) -> Tensor:
-        height, width = self.weight.shape[2:]
-        identity = torch.eye(self.n_taps, dtype=like.dtype, device=like.device)
-        return identity.reshape(1, self.n_taps, height, width)
+    def _output_size(self, inputs: Tensor) -> torch.Size:
+        sides = zip(inputs.shape[2:], self._kernel, self.stride, self.padding, self.dilation, strict=True)
+        return torch.Size((side + 2 * p - d * (k - 1) - 1) // s + 1 for side, k, s, p, d in sides)
 
-    def _squares_by_tap(self, inputs: Tensor) -> Tensor:
-        taps = self.weight.flatten(2).permute(2, 0, 1).contiguous()
-        squares = [functional.conv2d(inputs, tap[:, :, None, None], groups=self.groups).square().sum(1) for tap in taps]
-        return torch.stack(squares, 1)
-
-    def _squares_by_gram(self, inputs: Tensor) -> Tensor:
-        n, _, height, width = inputs.shape
-        c = self.weight.shape[1]
-        weight = self.weight.reshape(self.groups, -1, c, self.n_taps)
-        gram = torch.einsum("gkat,gkbt->tgab", weight, weight)
-        x = inputs.reshape(n, self.groups, c, height, width)
-        products = torch.einsum("ngahw,ngbhw->ngabhw", x, x).reshape(n, -1, height, width)
-        return functional.conv2d(products, gram.reshape(self.n_taps, -1, 1, 1)).clamp(min=0)
+    def _offsets(self) -> dict[Pair, dict[int, Pair]]:
+        """Taps and their offsets, by phase: output position j reads input position (j + offset) * stride + phase."""
+        offsets: dict[Pair, dict[int, Pair]] = defaultdict(dict)
+        for tap, place in enumerate(product(*map(range, self._kernel))):
+            sides = zip(place, self.dilation, self.padding, self.stride, strict=True)
+            (row, row_phase), (column, column_phase) = (divmod(k * d - p, s) for k, d, p, s in sides)
+            offsets[row_phase, column_phase][tap] = row, column
+        return offsets
 
 
 def convolution(
@@ -106,14 +116,20 @@ def batch_norm_affine(
 
 def safe_sqrt(squares: Tensor) -> Tensor:
     """Square root whose gradient at 0 is 0 instead of infinite."""
+    if not torch.is_grad_enabled():
+        return squares.sqrt()
     positive = squares > 0
     return torch.where(positive, torch.where(positive, squares, 1).sqrt(), 0)
 
 
-def safe_ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
-    """Quotient, 0 where the (non-negative) denominator is 0."""
-    positive = denominator > 0
-    return torch.where(positive, numerator / torch.where(positive, denominator, 1), 0)
+def _shifted(maps: Tensor, offsets: Sequence[Pair], size: torch.Size) -> list[Tensor]:
+    """maps[:, t, j + offset t] for every j in `size`, 0 beyond the maps: (n, taps, h, w) -> taps times (n, *size)."""
+    sides = list(zip(zip(*offsets, strict=True), size, maps.shape[2:], strict=True))
+    before = [max(0, -min(along)) for along, _, _ in sides]
+    after = [max(0, max(along) + wanted - given) for along, wanted, given in sides]
+    padded = functional.pad(maps, (before[1], after[1], before[0], after[0]))
+    starts = [(top + before[0], left + before[1]) for top, left in offsets]
+    return [m[:, y : y + size[0], x : x + size[1]] for m, (y, x) in zip(padded.unbind(1), starts, strict=True)]
 
 
 def _pair(value: int | Pair) -> Pair:

@@ -1,6 +1,7 @@
 """Torch's functions that are affine maps of feature vectors: convolutions, linear layers and normalisations."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 import torch
@@ -11,15 +12,18 @@ from srd.affine import Affine, batch_norm_affine, convolution
 from srd.calls import Call, Made
 from srd.errors import UnsupportedOperation
 from srd.operations import Function
-from srd.pointwise import Pointwise
 from srd.provenance import Convolved, Provenance
 
 
 class AffineRules(Protocol):
     """What to make of affine maps and of what they hold constant."""
 
-    def affine(self, affine: Affine | Pointwise, axis: int, inputs: Tensor, outputs: Tensor) -> Tensor:
-        """What stands for `outputs` = affine(`inputs`), whose channels are on `axis`."""
+    def affine(self, affine: Affine, inputs: Tensor, outputs: Tensor) -> Tensor:
+        """What stands for `outputs` = affine(`inputs`), a convolution."""
+        ...
+
+    def pointwise(self, bias: Tensor, axis: int, inputs: Tensor, outputs: Tensor) -> Tensor:
+        """What stands for `outputs`, each vector W x + `bias` of the one at its position; channels on `axis`."""
         ...
 
     def held(self, tensor: Tensor) -> Tensor:
@@ -64,10 +68,7 @@ class AffineCalls:
         plain = function(inputs, weight, bias, affine.stride, affine.padding, affine.dilation, groups)
         if not self._has_channels_on(1, input):
             return Made(result=plain, sources=[input], unknown="torch.conv2d over axes that were moved")
-        outputs = self._rules.affine(affine, 1, inputs, plain)
-        return Made(
-            result=outputs, sources=[input], channels=(1,), is_affine=True, convolved=Convolved(affine, inputs, plain)
-        )
+        return self._convolved(input, affine, inputs, plain)
 
     def _batch_norm(
         self,
@@ -89,14 +90,11 @@ class AffineCalls:
         scale, shift = (fact.detach() for fact in facts)  # so that nothing is kept for a gradient that nobody asks for
         convolved = self._provenance[input].convolved
         if convolved is None:
-            outputs = self._rules.affine(Pointwise(shift, 1), 1, input, _scaled(input, scale, shift, 1))
+            outputs = self._rules.pointwise(shift, 1, input, _scaled(input, scale, shift, 1))
             return Made(result=outputs, sources=[input], channels=(1,), is_affine=True)
-        affine, plain = convolved.affine.followed_by(scale, shift), _scaled(convolved.plain, scale, shift, 1)
-        outputs = self._rules.affine(affine, 1, convolved.inputs, plain)
-        convolved = Convolved(affine, convolved.inputs, plain)
-        return Made(
-            result=outputs, sources=[input], channels=(1,), is_affine=True, convolved=convolved, continues=input
-        )
+        plain = _scaled(input if convolved.plain is None else convolved.plain, scale, shift, 1)
+        affine = convolved.affine.followed_by(scale, shift)
+        return replace(self._convolved(input, affine, convolved.inputs, plain), continues=input)
 
     def _linear(self, function: Function, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Made:
         if self._provenance.get(weight):
@@ -152,9 +150,14 @@ class AffineCalls:
             return self._batch_norm(functional.batch_norm, input, running_mean, running_var, weight, bias, eps=eps)
         return self._group_norm(functional.group_norm, input, input.shape[1], weight, bias, eps)
 
+    def _convolved(self, input: Tensor, affine: Affine, inputs: Tensor, plain: Tensor) -> Made:
+        outputs = self._rules.affine(affine, inputs, plain)
+        convolved = Convolved(affine, inputs, None if outputs is plain else plain)
+        return Made(result=outputs, sources=[input], channels=(1,), is_affine=True, convolved=convolved)
+
     def _pointwise(self, bias: Tensor | None, axis: int, inputs: Tensor, plain: Tensor) -> Made:
         axis %= plain.dim()
-        outputs = self._rules.affine(Pointwise(bias, axis), axis, inputs, plain)
+        outputs = plain if bias is None else self._rules.pointwise(bias, axis, inputs, plain)
         return Made(result=outputs, sources=[inputs], channels=(axis,), is_affine=True)
 
     def _normalised(self, input: Tensor, axes: tuple[int, ...], eps: float) -> Tensor:

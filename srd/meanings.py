@@ -11,7 +11,6 @@ from srd.affine import Affine
 from srd.affine_calls import AffineCalls, AffineRules
 from srd.calls import Call, Made
 from srd.entries import Meaning
-from srd.pointwise import Pointwise
 from srd.provenance import Provenance
 from srd.vectors import Channels, moved
 
@@ -34,7 +33,10 @@ class NoRules:
     def activation(self, before: Tensor, after: Tensor, channels: tuple[int, ...]) -> Tensor:
         return after
 
-    def affine(self, affine: Affine | Pointwise, axis: int, inputs: Tensor, outputs: Tensor) -> Tensor:
+    def affine(self, affine: Affine, inputs: Tensor, outputs: Tensor) -> Tensor:
+        return outputs
+
+    def pointwise(self, bias: Tensor, axis: int, inputs: Tensor, outputs: Tensor) -> Tensor:
         return outputs
 
     def constant(self, outputs: Tensor, constant: Tensor) -> Tensor:

@@ -18,7 +18,8 @@ class Convolved:
 
     affine: Affine
     inputs: Tensor
-    plain: Tensor
+    plain: Tensor | None
+    """None if it is the output itself, which would else never be released."""
 
 
 @dataclass(frozen=True, kw_only=True)

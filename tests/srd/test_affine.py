@@ -1,4 +1,4 @@
-"""Convolutions tap by tap: norms, gather and scatter, and folded batch norms, each against a loop or torch itself."""
+"""Convolutions tap by tap: norms and shares at every position, and folded batch norms, against loops or torch."""
 
 from collections.abc import Iterator
 
@@ -8,15 +8,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 from toys import normal, shaken
 
-from srd.affine import GRAM_LIMIT, Affine, batch_norm_affine, safe_ratio, safe_sqrt
+from srd.affine import Affine, batch_norm_affine, safe_sqrt
+from srd.taps import GRAM_LIMIT
 
 AFFINES = {
     "image": Affine(normal(6, 3, 3, 3), None, padding=(1, 1)),
-    "wide": Affine(normal(6, 8, 3, 3), None, stride=(2, 1), padding=(1, 2)),
+    "wide": Affine(normal(24, 18, 3, 3), None, stride=(2, 1), padding=(1, 2)),
+    "narrowing": Affine(normal(6, 12, 3, 3), None, padding=(1, 1)),
     "grouped, few channels": Affine(normal(6, 4, 3, 2), None, dilation=(1, 2), groups=2),
-    "grouped, many channels": Affine(normal(6, 5, 2, 3), None, padding=(1, 1), groups=3),
+    "grouped, many channels": Affine(normal(30, 10, 2, 3), None, padding=(1, 1), groups=3),
     "depthwise": Affine(normal(6, 1, 3, 3), None, stride=(2, 2), padding=(1, 1), groups=6),
-    "dilated": Affine(normal(4, 6, 3, 3), None, padding=(0, 1), dilation=(2, 3)),
+    "dilated and strided": Affine(normal(4, 9, 3, 3), None, stride=(2, 3), padding=(0, 1), dilation=(2, 3)),
+    "one tap, strided": Affine(normal(4, 6, 1, 1), None, stride=(2, 2)),
+    "scaled": Affine(normal(12, 10, 3, 3), None, padding=(1, 1)).followed_by(normal(12, seed=4), normal(12, seed=5)),
 }
 every_affine = pytest.mark.parametrize("affine", AFFINES.values(), ids=AFFINES)
 
@@ -27,21 +31,34 @@ def inputs_of(affine: Affine) -> Tensor:
     return inputs
 
 
-def taps_of(affine: Affine) -> Iterator[tuple[int, int, int]]:
-    """(tap, row, column) of the kernel."""
+def output_size(affine: Affine) -> tuple[int, int]:
+    height, width = functional.conv2d(
+        inputs_of(affine), affine.weight, None, affine.stride, affine.padding, affine.dilation, affine.groups
+    ).shape[2:]
+    return height, width
+
+
+def reads(affine: Affine) -> Iterator[tuple[int, int, int, int, int, int, int]]:
+    """(tap, kernel row, kernel column, output row, output column, input row, input column), within the inputs."""
     height, width = affine.weight.shape[2:]
     for tap in range(affine.n_taps):
-        yield tap, *divmod(tap, width)
+        a, b = divmod(tap, width)
+        for row in range(output_size(affine)[0]):
+            for col in range(output_size(affine)[1]):
+                i = row * affine.stride[0] - affine.padding[0] + a * affine.dilation[0]
+                j = col * affine.stride[1] - affine.padding[1] + b * affine.dilation[1]
+                if 0 <= i < 9 and 0 <= j < 8:
+                    yield tap, a, b, row, col, i, j
     assert height * width == affine.n_taps
 
 
-def reached(affine: Affine, size: torch.Size, row: int, col: int) -> Iterator[tuple[int, int, int]]:
-    """(tap, input row, input column) that the output position (row, col) reads."""
-    for tap, a, b in taps_of(affine):
-        i = row * affine.stride[0] - affine.padding[0] + a * affine.dilation[0]
-        j = col * affine.stride[1] - affine.padding[1] + b * affine.dilation[1]
-        if 0 <= i < size[0] and 0 <= j < size[1]:
-            yield tap, i, j
+def expected_norms(affine: Affine, inputs: Tensor) -> Tensor:
+    norms = torch.zeros(2, affine.n_taps, *output_size(affine), dtype=torch.float64)
+    weight = affine.weight if affine.scale is None else affine.weight * affine.scale[:, None, None, None]
+    for tap, a, b, row, col, i, j in reads(affine):
+        parts = zip(weight[:, :, a, b].chunk(affine.groups), inputs[:, :, i, j].chunk(affine.groups, 1), strict=True)
+        norms[:, tap, row, col] = torch.cat([part @ matrix.T for matrix, part in parts], 1).norm(dim=1)
+    return norms
 
 
 def test_both_ways_to_the_norms_are_tried() -> None:
@@ -49,49 +66,30 @@ def test_both_ways_to_the_norms_are_tried() -> None:
 
 
 @every_affine
-def test_tap_norms_are_those_of_the_products(affine: Affine) -> None:
+@pytest.mark.parametrize("graph", [True, False])
+def test_tap_norms_are_those_of_the_products(affine: Affine, graph: bool) -> None:
     inputs = inputs_of(affine)
-    norms = affine.tap_norms(inputs)
-    groups = affine.weight.chunk(affine.groups)
-    for tap, a, b in taps_of(affine):
-        for i, j in ((0, 0), (2, 3), (4, 7), (8, 1)):
-            parts = inputs[:, :, i, j].chunk(affine.groups, 1)
-            products = [part @ weight[:, :, a, b].T for weight, part in zip(groups, parts, strict=True)]
-            torch.testing.assert_close(norms[:, tap, i, j], torch.cat(products, 1).norm(dim=1), rtol=1e-10, atol=0)
+    expected = expected_norms(affine, inputs)
+    with torch.set_grad_enabled(graph):
+        norms = affine.tap_norms(inputs)
+    if affine.n_taps == 1:
+        expected = expected.ne(0).double()
+    torch.testing.assert_close(norms, expected, rtol=1e-9, atol=1e-12)
 
 
 @every_affine
-def test_a_lone_tap_is_there_or_not(affine: Affine) -> None:
+def test_a_tap_is_present_where_it_reads_a_vector_that_is_not_zero(affine: Affine) -> None:
     inputs = inputs_of(affine)
-    lone = Affine(affine.weight[:, :, :1, :1], None, groups=affine.groups)
-    expected = inputs.ne(0).any(1, keepdim=True).double()
-    assert torch.equal(lone.tap_norms(inputs), expected)
-    assert torch.equal(affine.tap_presence(inputs), expected.expand(-1, affine.n_taps, -1, -1))
-    assert float(expected[0, 0, 2, 3]) == 0
+    assert torch.equal(affine.tap_presence(inputs), expected_norms(affine, inputs).ne(0).double())
 
 
 @every_affine
-def test_gather_sums_the_taps_that_a_position_reads(affine: Affine) -> None:
-    inputs = inputs_of(affine)
-    taps = normal(2, affine.n_taps, *inputs.shape[2:], seed=2)
-    gathered = affine.gather(taps)
-    convolved = functional.conv2d(
-        inputs, affine.weight, None, affine.stride, affine.padding, affine.dilation, affine.groups
-    )
-    assert gathered.shape == (2, 1, *convolved.shape[2:])
-    for row in range(gathered.shape[2]):
-        for col in range(gathered.shape[3]):
-            expected = sum(taps[:, t, i, j] for t, i, j in reached(affine, inputs.shape[2:], row, col))
-            torch.testing.assert_close(gathered[:, 0, row, col], torch.as_tensor(expected))
-
-
-@every_affine
-def test_scatter_is_the_adjoint_of_gather(affine: Affine) -> None:
-    size = inputs_of(affine).shape[2:]
-    taps = normal(2, affine.n_taps, *size, seed=2)
-    gathered = affine.gather(taps)
-    outputs = normal(*gathered.shape, seed=3)
-    torch.testing.assert_close((gathered * outputs).sum(), (taps * affine.scatter(outputs, size)).sum())
+def test_scatter_sums_what_the_readers_of_a_position_have(affine: Affine) -> None:
+    shares = normal(2, affine.n_taps, *output_size(affine), seed=2)
+    expected = torch.zeros(2, 1, 9, 8, dtype=torch.float64)
+    for tap, _, _, row, col, i, j in reads(affine):
+        expected[:, 0, i, j] += shares[:, tap, row, col]
+    torch.testing.assert_close(affine.scatter(shares, torch.Size((9, 8))), expected)
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -102,7 +100,10 @@ def test_a_folded_batch_norm_is_the_batch_norm_after_the_convolution(bias: bool)
     scale, shift = batch_norm_affine(norm.running_mean, norm.running_var, norm.weight, norm.bias, norm.eps)  # type: ignore[arg-type]
     folded = Affine(conv.weight, conv.bias, (2, 2), (1, 1), groups=2).followed_by(scale, shift)
     x = normal(2, 4, 7, 6)
-    result = functional.conv2d(x, folded.weight, folded.bias, folded.stride, folded.padding, groups=2)
+    assert folded.scale is not None
+    assert folded.bias is not None
+    plain = functional.conv2d(x, folded.weight, None, folded.stride, folded.padding, groups=2)
+    result = plain * folded.scale[:, None, None] + folded.bias[:, None, None]
     torch.testing.assert_close(result, network(x))
 
 
@@ -129,17 +130,15 @@ def test_pointwise_is_position_by_position(affine: Affine, pointwise: bool) -> N
     assert affine.is_pointwise is pointwise
 
 
-@every_affine
-def test_gradients_of_tap_norms_are_true(affine: Affine) -> None:
-    inputs = inputs_of(affine)[1:, :, :3, :3].clone().requires_grad_()
-    assert torch.autograd.gradcheck(affine.tap_norms, inputs)
+@pytest.mark.parametrize("name", sorted(AFFINES.keys() - {"one tap, strided"}))  # which has no norm to differentiate
+def test_gradients_of_tap_norms_are_true(name: str) -> None:
+    affine = AFFINES[name]
+    inputs = inputs_of(affine)[1:].clone().requires_grad_()
+    assert torch.autograd.gradcheck(affine.tap_norms, inputs, fast_mode=True)
 
 
-def test_square_root_and_ratio_are_safe_at_zero_and_plain_elsewhere() -> None:
+def test_a_square_root_is_safe_at_zero_and_plain_elsewhere() -> None:
     x = torch.tensor([0.0, 4.0]).requires_grad_()
     root = safe_sqrt(x)
     assert root.tolist() == [0, 2]
     assert torch.autograd.grad(root.sum(), x)[0].tolist() == [0, 0.25]
-    ratio = safe_ratio(torch.tensor([3.0, 3.0]), x)
-    assert ratio.tolist() == [0, 0.75]
-    assert torch.autograd.grad(ratio.sum(), x)[0].tolist() == [0, -3 / 16]

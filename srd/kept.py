@@ -1,0 +1,43 @@
+"""What is prepared of a weight, kept for as long as the weight lives unchanged."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Kept:
+    facts: tuple[object, ...]
+    probes: Tensor
+    images: Tensor
+    prepared: Any
+
+
+_KEPT = WeakTensorKeyDictionary()
+
+
+def kept(weight: Tensor, scale: Tensor | None, facts: tuple[object, ...], prepare: Callable[[], T]) -> T:
+    """`prepare()`, which depends on nothing but the scaled weight and the `facts`, or what it returned before.
+
+    `weight` is (k, ...), `scale`, of its rows, (k,). The owner of a weight may change it at any time and in any way
+    (an optimiser, `load_state_dict`, `.data`), so each call asks whether two random vectors still have the same images
+    under the scaled weight, bit for bit. What does not show there is lost in rounding wherever the weight is used.
+    """
+    facts = (weight.shape, weight.dtype, weight.device, *facts)
+    found = _KEPT.get(weight)
+    if found is None or found.facts != facts or not torch.equal(_images(found.probes, weight, scale), found.images):
+        probes = torch.randn(2, weight[0].numel(), generator=torch.Generator().manual_seed(0)).to(weight)
+        found = _Kept(facts, probes, _images(probes, weight, scale), prepare())
+        _KEPT[weight] = found
+    return found.prepared  # type: ignore[no-any-return]
+
+
+def _images(probes: Tensor, weight: Tensor, scale: Tensor | None) -> Tensor:
+    images = torch.stack([weight.flatten(1).mv(probe) for probe in probes])
+    return images if scale is None else images * scale

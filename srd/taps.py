@@ -1,0 +1,131 @@
+"""||W_t x_i||^2 for taps t of a convolution, at all positions i of its inputs.
+
+Shapes: inputs (n, groups * c, h, w), weight (k, c, height, width), results (n, taps, h, w). Taps are numbered along the
+rows of the kernel. The norm is taken over the outputs of all groups.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from srd.kept import kept
+
+GRAM_LIMIT = 8
+"""Channels per group up to which a quadratic form is cheapest."""
+
+ROWS = 16
+"""Of each triangular factor in one product: fewer are slower to multiply, more hold more zeros."""
+
+NUMBERS = {"cpu": 2**19, "cuda": 2**24}
+"""Written before they are summed: what a processor keeps in its cache, what keeps a GPU busy."""
+
+
+class Squares(Protocol):
+    """||W_t x_i||^2 of one convolution, whose taps are in an order of their own."""
+
+    def __call__(self, inputs: Tensor, part: slice) -> Tensor:
+        """Of a part of the taps."""
+        ...
+
+
+def squares(weight: Tensor, scale: Tensor | None, groups: int, order: Sequence[int]) -> Squares:
+    """Those of W_t times `scale` of the outputs, the taps in this `order`; differentiable while gradients are on."""
+    few = weight.shape[1] <= GRAM_LIMIT
+    form = Quadratic if few else Triangular
+
+    def prepare() -> Squares:
+        return form.of(_by_tap(weight, scale, groups, order))
+
+    if not torch.is_grad_enabled():
+        return kept(weight, scale, (groups, *order), prepare)
+    return prepare() if few else Definition(_by_tap(weight, scale, groups, order))
+
+
+def _by_tap(weight: Tensor, scale: Tensor | None, groups: int, order: Sequence[int]) -> Tensor:
+    """(groups, taps, k / groups, c)."""
+    scaled = weight if scale is None else weight * scale[:, None, None, None]
+    return scaled.reshape(groups, -1, *weight.shape[1:]).flatten(3)[..., order].permute(0, 3, 1, 2)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """As it stands."""
+
+    taps: Tensor
+    """(groups, taps, k / groups, c)."""
+
+    def __call__(self, inputs: Tensor, part: slice) -> Tensor:
+        kernels = self.taps[:, part].transpose(0, 1).flatten(1, 2)[..., None, None]
+        groups = len(self.taps)
+        return torch.stack([functional.conv2d(inputs, k, groups=groups).square().sum(1) for k in kernels], 1)
+
+
+@dataclass(frozen=True)
+class Quadratic:
+    """The sum over a <= b of (W_t^T W_t)_ab x_a x_b, those off the diagonal twice."""
+
+    coefficients: Tensor
+    """(taps, groups, pairs)."""
+    channels: int
+
+    @classmethod
+    def of(cls, taps: Tensor) -> "Quadratic":
+        grams = taps.mT @ taps
+        a, b = torch.triu_indices(*grams.shape[2:], device=taps.device)
+        return cls((grams[..., a, b] * torch.where(a == b, 1, 2)).transpose(0, 1), taps.shape[3])
+
+    def __call__(self, inputs: Tensor, part: slice) -> Tensor:
+        kernels = self.coefficients[part].flatten(1)[..., None, None]
+        n = NUMBERS[inputs.device.type] // (kernels.shape[1] * inputs.shape[2:].numel() + 1)
+        parts = [functional.conv2d(self._products(images), kernels) for images in inputs.split(max(1, n))]
+        return torch.cat(parts).clamp(min=0)
+
+    def _products(self, images: Tensor) -> Tensor:
+        if self.channels == 1:
+            return images.contiguous().square()  # strided images are squared slowly
+        x = images.unflatten(1, (-1, self.channels))
+        return torch.cat([x[:, :, i : i + 1] * x[:, :, i:] for i in range(self.channels)], 2).flatten(1, 2)
+
+
+@dataclass(frozen=True)
+class Triangular:
+    """||R_t x_i||^2 of the triangular factors of W_t = Q_t R_t, Q_t orthonormal; without gradient."""
+
+    blocks: tuple[Tensor, ...]
+    """Rows i to i + ROWS of every R_t without the first i columns, which are 0: (groups, taps, rows, columns)."""
+
+    @classmethod
+    def of(cls, taps: Tensor) -> "Triangular":
+        whole = torch.linalg.qr(taps, mode="r").R
+        rows = min(ROWS, whole.shape[2])
+        whole = functional.pad(whole, (0, 0, 0, -whole.shape[2] % rows))
+        return cls(tuple(whole[:, :, i : i + rows, i:].contiguous() for i in range(0, whole.shape[2], rows)))
+
+    def __call__(self, inputs: Tensor, part: slice) -> Tensor:
+        blocks = [block[:, part].flatten(1, 2) for block in self.blocks]
+        groups, rows, _ = blocks[0].shape
+        size = inputs.shape[2:]
+        width = max(196, NUMBERS.get(inputs.device.type, NUMBERS["cuda"]) // (groups * rows))
+        workspace = inputs.new_empty(0)
+        maps = []
+        for images in inputs.split(max(1, width // max(1, size.numel()))):
+            columns = images.unflatten(1, (groups, -1)).permute(1, 2, 0, 3, 4).flatten(2)
+            sums = [
+                _sums(blocks, x, workspace).unflatten(1, (-1, self.blocks[0].shape[2])).sum((0, 2))
+                for x in columns.split(width, 2)
+            ]
+            maps.append(torch.cat(sums, 1).unflatten(1, (-1, *size)).transpose(0, 1))
+        return torch.cat(maps)
+
+
+def _sums(blocks: Sequence[Tensor], x: Tensor, workspace: Tensor) -> Tensor:
+    total, product = workspace.resize_(2, *blocks[0].shape[:2], x.shape[2]).unbind()
+    torch.bmm(blocks[0], x, out=total).square_()
+    for block in blocks[1:]:
+        torch.bmm(block, x[:, -block.shape[2] :], out=product)
+        total.addcmul_(product, product)
+    return total
