@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torchvision.models import get_model
+from torchvision import models
 
 from srd.decomposition import decompose
 from srd.rules import Bias
@@ -106,7 +106,8 @@ def _peak(run: Competitor, device: torch.device) -> float:
         torch.cuda.reset_peak_memory_stats()
         run()
         return float(torch.cuda.max_memory_allocated() - before)
-    with _Alive() as alive:
+    alive = _Alive()
+    with alive:
         run()
     return alive.peak
 
@@ -116,7 +117,8 @@ class _Alive(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.now = self.peak = 0
+        self.now: float = 0
+        self.peak: float = 0
         self._known: set[int] = set()
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
@@ -145,7 +147,7 @@ class _Alive(TorchDispatchMode):
 def _network(name: str) -> nn.Module:
     """Random weights, batch norms far from the identity."""
     torch.manual_seed(0)
-    network: nn.Module = get_model(name, weights=None)
+    network: nn.Module = getattr(models, name)(weights=None)
     draw = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for module in network.modules():
