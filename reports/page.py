@@ -29,12 +29,12 @@ class Exhibit:
     remarks: tuple[str, ...] = ()
 
 
-def html(result: AuditResult, pictures: Sequence[Picture], data: Sequence[str]) -> str:
-    """The page; `data` are the files with numbers beside it."""
+def html(result: AuditResult, pictures: Sequence[Picture], data: Sequence[str], layers: Sequence[str] = ()) -> str:
+    """The page; `data` are the files with numbers beside it, `layers` those whose concepts have a page."""
     by_name = {picture.name: picture for picture in pictures}
     headline = [each.table for each in headlines(result)]
     others = [table for table in result.transfer if table.images == "all" and table not in headline]
-    return _environment().get_template("report.html.j2").render(
+    return environment().get_template("report.html.j2").render(
         result=result,
         audited=audited,
         tables=tables,
@@ -48,12 +48,13 @@ def html(result: AuditResult, pictures: Sequence[Picture], data: Sequence[str]) 
         chance=findings.chance(result),
         undefined=list(limits.undefined(result)),
         data=data,
+        layers=layers,
     )  # fmt: skip
 
 
 def markdown(result: AuditResult) -> str:
     """The summary: sentences and the tables that they rest on."""
-    return _environment().get_template("summary.md.j2").render(
+    return environment().get_template("summary.md.j2").render(
         result=result,
         tables=_headlines(result),
         chance=findings.chance(result),
@@ -65,8 +66,9 @@ def style() -> str:
     return (files("reports") / "templates" / STYLE).read_text()
 
 
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """What fills the templates."""
+    made = Environment(
         loader=PackageLoader("reports"),
         autoescape=select_autoescape(("html.j2",), default=False),
         undefined=StrictUndefined,
@@ -74,12 +76,12 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["piped"] = _piped
-    environment.filters["method"] = method_title
-    environment.filters["short"] = lambda name: name.rpartition("/")[2]
-    environment.filters["metric"] = lambda name: METRICS[name].title
-    environment.globals["usual_rule"] = maps.USUAL_RULE
-    return environment
+    made.filters["piped"] = _piped
+    made.filters["method"] = method_title
+    made.filters["short"] = lambda name: name.rpartition("/")[2]
+    made.filters["metric"] = lambda name: METRICS[name].title
+    made.globals["usual_rule"] = maps.USUAL_RULE
+    return made
 
 
 def _stability(result: AuditResult, by_name: dict[str, Picture]) -> list[Exhibit]:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pipeline.store import NAME, open_results, progress
@@ -18,13 +18,15 @@ RESULT = "audit.json"
 SUMMARY = "summary.md"
 PAGE = "report/index.html"
 SCHEMA = "data/audit.schema.json"
+CONCEPTS = "concepts"
+"""Folder of the pages of layers, which `srd-audit concepts` writes."""
 GENERATED = ("figures", gallery.FOLDER, "data")
 
 
 def write_report(folder: Path) -> Path:
     """Writes the report of the store in `folder` beside it and returns the path of its page.
 
-    The same bytes each time for one store. Raises StoreError if there is no store.
+    The same bytes each time for one store and the same layers with a page. Raises StoreError if there is no store.
     """
     store = folder / NAME
     readings = Readings(open_results(store))
@@ -34,21 +36,26 @@ def write_report(folder: Path) -> Path:
     _clear(home)
     _write(home, (*_data(result), *_figures(drawn), *gallery.drawings(readings, result.cases, result.overview)))
     _write(home, [(page.STYLE, page.style().encode())])
-    _write(folder, _texts(result, drawn))
+    _write(folder, _texts(result, drawn, _layers(home)))
     return folder / PAGE
 
 
-def _texts(result: AuditResult, drawn: tuple[Picture, ...]) -> Iterator[tuple[str, bytes]]:
+def _texts(result: AuditResult, drawn: tuple[Picture, ...], layers: Sequence[str]) -> Iterator[tuple[str, bytes]]:
     names = [name for name, _ in _data(result)]
     yield RESULT, (result.model_dump_json(indent=1) + "\n").encode()
     yield SUMMARY, page.markdown(result).encode()
-    yield PAGE, page.html(result, drawn, names).encode()
+    yield PAGE, page.html(result, drawn, names, layers).encode()
 
 
 def _data(result: AuditResult) -> Iterator[tuple[str, bytes]]:
     for name, frame in frames(result).items():
         yield f"data/{name}.csv", frame.to_csv(index=False, lineterminator="\n").encode()
     yield SCHEMA, (json.dumps(AuditResult.model_json_schema(), indent=1) + "\n").encode()
+
+
+def _layers(home: Path) -> list[str]:
+    """Layers whose concepts have a page beside the report."""
+    return sorted(file.parent.name for file in home.glob(f"{CONCEPTS}/*/{Path(PAGE).name}"))
 
 
 def _figures(drawn: Iterable[Picture]) -> Iterator[tuple[str, bytes]]:

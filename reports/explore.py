@@ -1,0 +1,102 @@
+"""Exploring a layer on the terminal: imports torch, so only the command that needs it imports this."""
+
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from pipeline.concepts import Exploration, exploration, refuse_unfit
+from pipeline.preparation import Job
+from pipeline.run import store_path
+from pipeline.schema import STAGES
+from pipeline.spec import load_spec
+from pipeline.store import open_results
+from reports import concept_page, crops, page
+from reports.commands import run_audit
+from reports.concepts import ConceptsResult, Member, Request, Sample, sample, summarise
+from reports.gallery import slug
+from reports.maps import Pixels
+from reports.readings import Readings
+from reports.report import CONCEPTS, PAGE, write_report
+
+RESULT = "concepts.json"
+T = TypeVar("T")
+File = tuple[str, bytes]
+
+
+def write_concepts(spec: Path, folder: Path, request: Request, workers: int, console: Console) -> Path:
+    """Explores a layer on the images of a run, perturbs those that are missing, returns the path of the layer's page.
+
+    The same bytes each time for one spec and request. Raises SpecError, ModelError, DataError, UnsupportedOperation,
+    StoreError, IncompleteRun.
+    """
+    job = Job(load_spec(spec), spec.parent.resolve(), store_path(folder))
+    refuse_unfit(job, request.layer, request.clusters, request.vectors)
+    run_audit(spec, folder, workers, STAGES[0], console)
+    readings = Readings(open_results(job.path))
+    result, pictures = _explored(exploration(job, request.layer, request.seed), readings, request, console)
+    report = folder / PAGE
+    home = report.parent / CONCEPTS / slug(request.layer)
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    for name, content in (*pictures, (RESULT, (result.model_dump_json(indent=1) + "\n").encode())):
+        (home / name).write_bytes(content)
+    (home / report.name).write_text(concept_page.html(result, has_report=report.exists()))
+    (report.parent / page.STYLE).write_text(page.style())
+    if report.exists():
+        write_report(folder)  # links the page
+    return home / report.name
+
+
+def _explored(
+    layer: Exploration, readings: Readings, request: Request, console: Console
+) -> tuple[ConceptsResult, list[File]]:
+    def told(items: Sequence[T], doing: str) -> Iterable[T]:
+        return track(items, doing, console=console, disable=not console.is_terminal)
+
+    rows = range(len(readings.image_ids))
+    every = [layer.drawn(row, request.vectors) for row in told(rows, "drawing vectors")]
+    drawn = [each for each in every if len(each.positions)]
+    clusters = layer.clusters(drawn, request.clusters)
+    found = sample(drawn, [layer.followed(each, clusters) for each in told(drawn, "perturbing them")])
+    pictures: list[File] = []
+    members = []
+    for number in told(range(request.clusters), "cutting out their fields"):
+        shown = list(_members(layer, readings, found, number, request.members))
+        members.append(tuple(member for member, _ in shown))
+        pictures += [file for _, files in shown for file in files]
+    return summarise(readings, request, found, members), pictures
+
+
+def _members(
+    layer: Exploration, readings: Readings, found: Sample, number: int, count: int
+) -> Iterator[tuple[Member, tuple[File, File]]]:
+    """The most relevant members of a cluster, one of an image, with their pictures."""
+    for rank, index in enumerate(found.strongest(found.labels[:, 0] == number)[:count]):
+        row, position = int(found.row[index]), tuple(found.position[index].tolist())
+        field = layer.field(row, position)
+        box = crops.square(crops.bounding_box(field), field.shape)
+        stem = f"{number + 1:02d}-{rank + 1}"
+        member = Member(
+            image=readings.image_ids[row],
+            explained=readings.classes[int(readings.dataset["target"].values[row])],
+            position=position,
+            relevance=float(found.relevance[index, 0]),
+            box=box,
+            mass=crops.share_inside(field, box),
+            crop_file=f"{stem}-crop.png",
+            image_file=f"{stem}-image.png",
+        )
+        yield member, _pictures(readings, row, field, member)
+
+
+def _pictures(readings: Readings, row: int, field: Pixels, member: Member) -> tuple[File, File]:
+    image = np.asarray(readings.dataset["input"].isel(image=row, perturbation=0).values)
+    return (
+        (member.crop_file, crops.crop(image, field, member.box)),
+        (member.image_file, crops.surroundings(image, member.box)),
+    )

@@ -1,0 +1,101 @@
+"""What the feature vectors of a layer stand for: vectors drawn by their relevance, clustered by their direction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from srd.entries import Meaning
+from srd.errors import ModelError
+from srd.interception import NOTHING_DECLARED
+from srd.passes import evaluating, leaf
+from srd.propagation import Propagation
+from srd.rules import SharingRatio
+from srd.types import Inputs
+from srd.vectors import safe_ratio
+
+if TYPE_CHECKING:
+    from sklearn.cluster import BisectingKMeans
+
+NO_CLUSTER = -1
+"""Of a vector that is 0 and has no direction."""
+ATTEMPTS = 10  # at each bisection, of which the best is kept
+DIGITS = 6  # in which two directions must differ to be two
+
+
+def feature_vectors(
+    network: nn.Module, inputs: Inputs, layer: str, *, operations: Mapping[str, Meaning] = NOTHING_DECLARED
+) -> Float[Tensor, "n *positions c"]:
+    """The vector at each position of the output of module `layer`, as the next operation reads it.
+
+    Of a module that runs more than once, its last output. Raises ModelError for a module that is unknown, does not run,
+    makes no feature vectors, or whose first axis does not hold the images.
+    """
+    with evaluating(network):
+        read = leaf(inputs, create_graph=False)
+        run = Propagation(network, read, SharingRatio("norm"), layers=[layer], operations=operations)
+    after, channels = run.layers[layer].vectors.after.detach(), run.layers[layer].vectors.channels
+    if len(after) != len(inputs):
+        raise ModelError(f"layer {layer!r}: its first axis does not hold the images; name one before or after it")
+    last = after.movedim(channels, tuple(range(-len(channels), 0)))
+    return last.reshape(*last.shape[: after.dim() - len(channels)], -1)
+
+
+def drawn_positions(
+    relevance: Float[Tensor, "*positions"], count: int, generator: torch.Generator
+) -> Int64[Tensor, "count d"]:
+    """Positions drawn with replacement, each with a probability in proportion to its positive relevance.
+
+    None where no relevance is positive. What speaks against the class is not drawn: a concept is to be named by the
+    classes that it serves.
+    """
+    weights = relevance.clamp(min=0).flatten()
+    if not weights.any():
+        return torch.empty(0, relevance.dim(), dtype=torch.int64)
+    places = torch.multinomial(weights, count, replacement=True, generator=generator)
+    return torch.stack(torch.unravel_index(places, relevance.shape), 1)
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """Clusters of directions, numbered from 0, the largest first."""
+
+    _tree: "BisectingKMeans"
+    _number: Int64[Tensor, " k"]
+
+    def labels(self, vectors: Float[Tensor, "n c"]) -> Int64[Tensor, " n"]:
+        """Cluster of each vector; NO_CLUSTER for one that is 0."""
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(1):
+            found = self._tree.predict(_directions(vectors).numpy())
+        return torch.where(vectors.any(1), self._number[torch.from_numpy(found).long()], NO_CLUSTER)
+
+
+def clustered(vectors: Float[Tensor, "n c"], count: int, generator: torch.Generator) -> Clusters:
+    """Bisecting k-means of the vectors' directions.
+
+    Vectors are divided by their norm, since one concept may be seen strongly here and weakly there; of the distances
+    between unit vectors only the angles are left. One thread: sums over several depend on their order. Raises
+    ValueError if there are fewer distinct directions than clusters.
+    """
+    from sklearn.cluster import BisectingKMeans
+    from threadpoolctl import threadpool_limits
+
+    directions = _directions(vectors)
+    distinct = len(directions.round(decimals=DIGITS).unique(dim=0))
+    if distinct < count:
+        raise ValueError(f"{count} clusters of {distinct} distinct directions")
+    seed = int(torch.randint(2**31, (), generator=generator))
+    tree = BisectingKMeans(count, init="k-means++", n_init=ATTEMPTS, random_state=seed)
+    with threadpool_limits(1):
+        found = torch.from_numpy(tree.fit_predict(directions.numpy())).long()
+    by_size = found.bincount(minlength=count).argsort(descending=True, stable=True)
+    return Clusters(tree, by_size.argsort())
+
+
+def _directions(vectors: Tensor) -> Float[Tensor, "n c"]:
+    return safe_ratio(vectors.double(), vectors.double().norm(dim=1, keepdim=True))
