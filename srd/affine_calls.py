@@ -94,7 +94,7 @@ class AffineCalls:
             return Made(result=outputs, sources=[input], channels=(1,), is_affine=True)
         plain = _scaled(input if convolved.plain is None else convolved.plain, scale, shift, 1)
         affine = convolved.affine.followed_by(scale, shift)
-        return replace(self._convolved(input, affine, convolved.inputs, plain), continues=input)
+        return replace(self._convolved(input, affine, convolved.inputs, plain), continues=True)
 
     def _linear(self, function: Function, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Made:
         if self._provenance.get(weight):

@@ -63,5 +63,5 @@ class Made:
     weight_of: Tensor | None = None
     is_affine: bool = False
     convolved: Convolved | None = None
-    continues: Tensor | None = None
-    """The output of a convolution that a batch norm makes one with."""
+    continues: bool = False
+    """Whether a batch norm is one with the convolution whose output it reads."""

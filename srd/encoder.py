@@ -67,11 +67,14 @@ class Landmarks:
         """Those that operation `order` has made."""
         return self._vectors.get(order)
 
-    def affine(self, order: int, continued: int | None = None) -> None:
-        """Notes an affine map; the vectors of one that it continues are none in their own right."""
+    def affine(self, order: int) -> None:
+        """Notes an affine map."""
         self._affine.append(order)
-        if continued is not None:
-            self._vectors.pop(continued, None)
+
+    def superseded(self, order: int) -> None:
+        """Forgets the vectors of an affine map of which a batch norm or a sum has made others."""
+        if order in self._affine:
+            self._vectors.pop(order, None)
 
     def unknown(self, order: int, name: str) -> None:
         """Notes an operation without a rule."""

@@ -144,8 +144,9 @@ class Interception(TorchFunctionMode):
             before = made.result if made.before is None else made.before
             self._landmarks.add(Vectors(call.order, before, made.result, made.channels))
         if made.is_affine:
-            continued = None if made.continues is None else self._provenance[made.continues].order
-            self._landmarks.affine(call.order, continued)
+            self._landmarks.affine(call.order)
+        for source in made.sources if made.continues or call.name in operations.SUMS else ():
+            self._landmarks.superseded(self._provenance[source].order)
 
 
 def _submodule(network: nn.Module, name: str) -> nn.Module:
