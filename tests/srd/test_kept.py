@@ -1,13 +1,14 @@
 """What is kept of a weight is what would be prepared anew, however the weight was changed."""
 
 import gc
+import weakref
 from collections.abc import Callable
+from functools import partial
 
 import pytest
-from torch import Tensor, nn
+from torch import nn
 from toys import normal
 
-from srd import kept as module
 from srd.kept import kept
 
 Change = Callable[[nn.Parameter], object]
@@ -63,10 +64,12 @@ def test_another_scale_or_another_fact_is_prepared_again() -> None:
 
 
 def test_nothing_is_kept_of_a_weight_that_is_gone() -> None:
-    before = len(module._KEPT)
-    weight = parameter()
-    kept(weight, None, (), Tensor)
-    assert len(module._KEPT) == before + 1
+    weight, factor = parameter(), normal(2)
+    gone = weakref.ref(factor)
+    kept(weight, None, (), partial(next, iter([factor])))
+    del factor
+    gc.collect()
+    assert gone() is not None
     del weight
     gc.collect()
-    assert len(module._KEPT) == before
+    assert gone() is None
