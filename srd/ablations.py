@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from srd.decomposition import decomposed
 from srd.entries import Meaning
+from srd.functions import Elementwise
 from srd.interception import NOTHING_DECLARED
 from srd.passes import evaluating, leaf
 from srd.propagation import Contrast, Propagation
@@ -24,11 +25,14 @@ class ScalarRatio(SharingRatio):
     ) -> Tensor:
         missing = relevance - inner(after, gradient, channels)
         contrasted = gradient + self.decomposed(after, missing, channels)
-        return self._through_activation(channels, before, after, contrasted)
+        return self._by_neuron(before, after, contrasted)
 
-    def _through_activation(self, channels: tuple[int, ...], before: Tensor, after: Tensor, g: Tensor) -> Tensor:
+    def _through_activation(self, channels: tuple[int, ...], phi: Elementwise, before: Tensor, g: Tensor) -> Tensor:
+        return self._by_neuron(before, phi(before), g)
+
+    def _by_neuron(self, before: Tensor, after: Tensor, g: Tensor) -> Tensor:
         silent = before == 0
-        self._lose(after * g * silent)
+        self._lose((after * g * silent).flatten(1).sum(1, keepdim=True))
         return torch.where(silent, 0, after * g / torch.where(silent, 1, before))
 
 
@@ -39,10 +43,11 @@ class PostActivationRatio(SharingRatio):
         self, before: Tensor, after: Tensor, gradient: Tensor, relevance: Tensor, channels: tuple[int, ...]
     ) -> Tensor:
         agreement = inner(before, after, channels)
-        self._lose(relevance * (agreement <= 0))
+        self._lose(relevance, agreement)
         return after * safe_ratio(relevance, agreement)
 
-    def _through_activation(self, channels: tuple[int, ...], before: Tensor, after: Tensor, g: Tensor) -> Tensor:
+    def _through_activation(self, channels: tuple[int, ...], phi: Elementwise, before: Tensor, g: Tensor) -> Tensor:
+        after = phi(before)
         return self.started(before, after, g, inner(after, g, channels), channels)
 
 
@@ -59,17 +64,17 @@ def scalar(
     create_graph: bool = False,
 ) -> Maps:
     """As `srd.decompose`, with a ratio per neuron: phi(X_k) / X_k, the gradient itself for a ReLU."""
-    rules = ScalarRatio(bias)
-    return decomposed(
+    maps, _ = decomposed(
         network,
         inputs,
         target,
-        rules,
+        ScalarRatio(bias),
         encoder=encoder,
         operations=operations,
         contrast=contrast,
         create_graph=create_graph,
-    ).maps
+    )
+    return maps
 
 
 def post_activation(
@@ -85,17 +90,17 @@ def post_activation(
     create_graph: bool = False,
 ) -> Maps:
     """As `srd.decompose`, with the vector after the activation in place of the one before it."""
-    rules = PostActivationRatio(bias)
-    return decomposed(
+    maps, _ = decomposed(
         network,
         inputs,
         target,
-        rules,
+        PostActivationRatio(bias),
         encoder=encoder,
         operations=operations,
         contrast=contrast,
         create_graph=create_graph,
-    ).maps
+    )
+    return maps
 
 
 def coarse(

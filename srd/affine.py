@@ -41,6 +41,19 @@ class Affine:
         bias = shift if self.bias is None else self.bias * scale + shift
         return replace(self, bias=bias, scale=scale if self.scale is None else self.scale * scale)
 
+    def transposed(self, signal: Tensor, inputs: Tensor) -> Tensor:
+        """W^T `signal`, in the shape of the `inputs`, which are not read; the weight is taken for constant."""
+        weight = self.weight.detach()
+        if self.scale is not None and weight.numel() < signal.numel():
+            weight = weight * self.scale[:, None, None, None]
+        elif self.scale is not None:
+            signal = signal * self.scale[:, None, None]
+        geometry = self.stride, self.padding, self.dilation, False, (0, 0), self.groups
+        pulled, _, _ = torch.ops.aten.convolution_backward.default(
+            signal, inputs, weight, None, *geometry, (True, False, False)
+        )
+        return pulled  # type: ignore[no-any-return]
+
     def tap_norms(self, inputs: Tensor) -> Tensor:
         """||W_t x_i|| of the input position i that tap t joins to each output position: (n, taps, h', w').
 

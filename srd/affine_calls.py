@@ -1,55 +1,32 @@
 """Torch's functions that are affine maps of feature vectors: convolutions, linear layers and normalisations."""
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from srd.affine import Affine, batch_norm_affine, convolution
+from srd.affine import batch_norm_affine, convolution
 from srd.calls import Call, Made
 from srd.errors import UnsupportedOperation
 from srd.operations import Function
-from srd.provenance import Convolved, Provenance
-
-
-class AffineRules(Protocol):
-    """What to make of affine maps and of what they hold constant."""
-
-    def affine(self, affine: Affine, inputs: Tensor, outputs: Tensor) -> Tensor:
-        """What stands for `outputs` = affine(`inputs`), a convolution."""
-        ...
-
-    def pointwise(self, bias: Tensor, axis: int, inputs: Tensor, outputs: Tensor) -> Tensor:
-        """What stands for `outputs`, each vector W x + `bias` of the one at its position; channels on `axis`."""
-        ...
-
-    def held(self, tensor: Tensor) -> Tensor:
-        """What stands for a `tensor` that features are multiplied with."""
-        ...
+from srd.provenance import Convolved, Provenance, Source
+from srd.rules import SharingRatio
 
 
 class AffineCalls:
     """Applies the rules to them; each method takes what the torch function of its name takes."""
 
-    def __init__(self, rules: AffineRules, provenance: Provenance) -> None:
+    def __init__(self, rules: SharingRatio, provenance: Provenance) -> None:
         self._rules = rules
         self._provenance = provenance
-        self._known: dict[str, Callable[..., Made]] = {
-            "conv2d": self._conv2d,
-            "batch_norm": self._batch_norm,
-            "linear": self._linear,
-            "layer_norm": self._layer_norm,
-            "group_norm": self._group_norm,
-            "instance_norm": self._instance_norm,
-        }
 
     def made(self, call: Call) -> Made | None:
         """The result of an affine map; None of anything else."""
-        known = self._known.get(call.name)
-        return known(call.function, *call.args, **call.kwargs) if known else None
+        known = _KNOWN.get(call.name)
+        return known(self, call.function, *call.args, **call.kwargs) if known else None
 
     def _conv2d(
         self,
@@ -65,10 +42,11 @@ class AffineCalls:
         if self._provenance.get(weight):
             raise UnsupportedOperation("torch.conv2d with a kernel that depends on the input")
         inputs, affine = convolution(input, weight, bias, stride, padding, dilation, groups)
-        plain = function(inputs, weight, bias, affine.stride, affine.padding, affine.dilation, groups)
+        convolve = partial(function, inputs, weight, bias, affine.stride, affine.padding, affine.dilation, groups)
         if not self._has_channels_on(1, input):
-            return Made(result=plain, sources=[input], unknown="torch.conv2d over axes that were moved")
-        return self._convolved(input, affine, inputs, plain)
+            return Made(convolve(), [input], unknown="torch.conv2d over axes that were moved")
+        source = self._provenance[input].activated if inputs is input else None
+        return self._convolved(input, Convolved(affine, inputs, source or Source(inputs, lambda x: x)), convolve)
 
     def _batch_norm(
         self,
@@ -85,23 +63,23 @@ class AffineCalls:
         if training or running_mean is None or running_var is None or not self._has_channels_on(1, input):
             name = "torch.nn.functional.batch_norm over the batch's own statistics or axes that were moved"
             result = function(input, running_mean, running_var, weight, bias, training, momentum, eps)
-            return Made(result=result, sources=[input], unknown=name)
-        facts = batch_norm_affine(running_mean, running_var, weight, bias, eps)
-        scale, shift = (fact.detach() for fact in facts)  # so that nothing is kept for a gradient that nobody asks for
+            return Made(result, [input], unknown=name)
+        with torch.no_grad():  # nothing is kept for a gradient that nobody asks for
+            scale, shift = batch_norm_affine(running_mean, running_var, weight, bias, eps)
         convolved = self._provenance[input].convolved
+        normalise = partial(_scaled, input, scale, shift, 1)
         if convolved is None:
-            outputs = self._rules.pointwise(shift, 1, input, _scaled(input, scale, shift, 1))
-            return Made(result=outputs, sources=[input], channels=(1,), is_affine=True)
-        plain = _scaled(input if convolved.plain is None else convolved.plain, scale, shift, 1)
-        affine = convolved.affine.followed_by(scale, shift)
-        return replace(self._convolved(input, affine, convolved.inputs, plain), continues=True)
+            outputs = self._rules.pointwise(shift, 1, input, normalise())
+            return Made(outputs, [input], channels=(1,), is_affine=True)
+        convolved = convolved._replace(affine=convolved.affine.followed_by(scale, shift))
+        return self._convolved(input, convolved, normalise)._replace(continues=True)
 
     def _linear(self, function: Function, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Made:
         if self._provenance.get(weight):
             raise UnsupportedOperation("torch.nn.functional.linear with weights that depend on the input")
         plain = function(input, weight, bias)
         if not self._has_channels_on(input.dim() - 1, input):
-            return Made(result=plain, sources=[input], unknown="torch.nn.functional.linear over positions")
+            return Made(plain, [input], unknown="torch.nn.functional.linear over positions")
         return self._pointwise(bias, -1, input, plain)
 
     def _layer_norm(
@@ -115,7 +93,7 @@ class AffineCalls:
     ) -> Made:
         if len(normalized_shape) > 1 or not self._has_channels_on(input.dim() - 1, input):
             result = function(input, normalized_shape, weight, bias, eps)
-            return Made(result=result, sources=[input], unknown="torch.nn.functional.layer_norm over positions")
+            return Made(result, [input], unknown="torch.nn.functional.layer_norm over positions")
         return self._pointwise(bias, -1, input, _scaled(self._normalised(input, (-1,), eps), weight, bias, -1))
 
     def _group_norm(
@@ -129,7 +107,7 @@ class AffineCalls:
     ) -> Made:
         if not self._has_channels_on(1, input):
             result = function(input, num_groups, weight, bias, eps)
-            return Made(result=result, sources=[input], unknown="group norm over axes that were moved")
+            return Made(result, [input], unknown="group norm over axes that were moved")
         grouped = input.unflatten(1, (num_groups, -1))
         normalised = self._normalised(grouped, tuple(range(2, grouped.dim())), eps).reshape(input.shape)
         return self._pointwise(bias, 1, input, _scaled(normalised, weight, bias, 1))
@@ -150,15 +128,14 @@ class AffineCalls:
             return self._batch_norm(functional.batch_norm, input, running_mean, running_var, weight, bias, eps=eps)
         return self._group_norm(functional.group_norm, input, input.shape[1], weight, bias, eps)
 
-    def _convolved(self, input: Tensor, affine: Affine, inputs: Tensor, plain: Tensor) -> Made:
-        outputs = self._rules.affine(affine, inputs, plain)
-        convolved = Convolved(affine, inputs, None if outputs is plain else plain)
-        return Made(result=outputs, sources=[input], channels=(1,), is_affine=True, convolved=convolved)
+    def _convolved(self, input: Tensor, convolved: Convolved, outputs: Callable[[], Tensor]) -> Made:
+        result = self._rules.affine(convolved.affine, outputs, convolved.inputs, convolved.source)
+        return Made(result, [input], channels=(1,), is_affine=True, convolved=convolved)
 
     def _pointwise(self, bias: Tensor | None, axis: int, inputs: Tensor, plain: Tensor) -> Made:
         axis %= plain.dim()
         outputs = plain if bias is None else self._rules.pointwise(bias, axis, inputs, plain)
-        return Made(result=outputs, sources=[inputs], channels=(axis,), is_affine=True)
+        return Made(outputs, [inputs], channels=(axis,), is_affine=True)
 
     def _normalised(self, input: Tensor, axes: tuple[int, ...], eps: float) -> Tensor:
         """Zero mean and unit variance over the axes, the deviation held constant."""
@@ -178,3 +155,15 @@ def _scaled(normalised: Tensor, weight: Tensor | None, bias: Tensor | None, axis
         return normalised if bias is None else normalised + bias.reshape(shape)
     weight = weight.reshape(shape)
     return normalised * weight if bias is None else torch.addcmul(bias.reshape(shape), normalised, weight)
+
+
+_KNOWN: Mapping[str, Callable[..., Made]] = MappingProxyType(
+    {
+        "conv2d": AffineCalls._conv2d,
+        "batch_norm": AffineCalls._batch_norm,
+        "linear": AffineCalls._linear,
+        "layer_norm": AffineCalls._layer_norm,
+        "group_norm": AffineCalls._group_norm,
+        "instance_norm": AffineCalls._instance_norm,
+    }
+)

@@ -1,32 +1,27 @@
 """One call of a torch function, and what it means for relevance."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from srd import operations
 from srd.operations import Arguments, Function, Keywords
-from srd.provenance import Convolved, mapped, tensors
+from srd.provenance import Convolved, Source, mapped, tensors
 from srd.vectors import Channels
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """A function that writes nothing in place, and what it is called with."""
 
     order: int
+    name: str
+    """The same for a function and a method."""
     function: Function
     args: Arguments
     kwargs: Keywords
     carried: Sequence[Tensor]
     """Those of its arguments that carry relevance."""
-
-    @property
-    def name(self) -> str:
-        """The same for a function and a method."""
-        return operations.name_of(self.function)
 
     @property
     def full_name(self) -> str:
@@ -36,7 +31,7 @@ class Call:
     @property
     def operands(self) -> list[Tensor]:
         """All tensors it reads, in order."""
-        return list(tensors((self.args, self.kwargs)))
+        return tensors((self.args, self.kwargs))
 
     def __call__(self) -> Any:
         return self.function(*self.args, **self.kwargs)
@@ -44,23 +39,28 @@ class Call:
     def replacing(self, substitutes: dict[int, Tensor], carried: Sequence[Tensor]) -> "Call":
         """The same call with other tensors for those whose `id` is a key."""
         args, kwargs = mapped(lambda tensor: substitutes.get(id(tensor), tensor), (self.args, self.kwargs))
-        return Call(self.order, self.function, args, kwargs, carried)
+        return self._replace(args=args, kwargs=kwargs, carried=carried)
+
+    def of(self, before: Tensor) -> Callable[[Tensor], Tensor]:
+        """The call as a function of one of its operands."""
+        function, args, kwargs = self.function, self.args, self.kwargs
+        if args and args[0] is before:
+            return operations.under_these_modes(lambda tensor: function(tensor, *args[1:], **kwargs))
+        return operations.under_these_modes(lambda tensor: self.replacing({id(before): tensor}, ())())
 
 
-@dataclass(frozen=True, kw_only=True)
-class Made:
+class Made(NamedTuple):
     """The result of a call, and what is known of it."""
 
     result: Any
     sources: Sequence[Tensor]
     """The tensors that supply it with relevance."""
     channels: Channels = None
-    before: Tensor | None = None
-    """The input of an activation."""
+    activated: Source | None = None
+    """Of an activation."""
     unknown: str | None = None
     """The name of an operation without a rule."""
     is_weight: bool = False
-    weight_of: Tensor | None = None
     is_affine: bool = False
     convolved: Convolved | None = None
     continues: bool = False

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from srd.entries import Meaning
 from srd.interception import NOTHING_DECLARED
+from srd.ledger import Ledger
 from srd.passes import evaluating, leaf
 from srd.propagation import Contrast, Propagation
 from srd.rules import Bias, SharingRatio
@@ -50,16 +51,17 @@ def decompose(
     Raises UnsupportedOperation for a network with an operation that has no rule, ModelError for an unknown encoder,
     ValueError for an unknown bias or contrast.
     """
-    return account(
+    maps, _ = decomposed(
         network,
         inputs,
         target,
+        SharingRatio(bias),
         encoder=encoder,
         operations=operations,
-        bias=bias,
         contrast=contrast,
         create_graph=create_graph,
-    ).maps
+    )
+    return maps
 
 
 def account(
@@ -74,16 +76,19 @@ def account(
     create_graph: bool = False,
 ) -> Decomposition:
     """As `decompose`, with the relevance that went in and the relevance that was lost."""
-    return decomposed(
+    ledger = Ledger()
+    maps, initial = decomposed(
         network,
         inputs,
         target,
-        SharingRatio(bias),
+        SharingRatio(bias, ledger),
         encoder=encoder,
         operations=operations,
         contrast=contrast,
         create_graph=create_graph,
     )
+    lost = torch.zeros(len(maps)).to(maps) + ledger.total(len(maps))
+    return Decomposition(maps, initial, lost.detach())
 
 
 def decomposed(
@@ -96,13 +101,12 @@ def decomposed(
     operations: Mapping[str, Meaning],
     contrast: Contrast,
     create_graph: bool,
-) -> Decomposition:
-    """As `account`, by the `rules` given."""
+) -> tuple[Maps, Float[Tensor, "n *positions"]]:
+    """The maps by the `rules` given, and the relevance of each position of the encoder's output."""
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
         run = Propagation(network, inputs, rules, layers=[encoder] if encoder else [], operations=operations)
         end, gradient = run.encoder(target, encoder, create_graph=create_graph)
         initial, signal = run.started(end, gradient, contrast)
         maps = run.maps(end, signal, create_graph=create_graph)
-    lost = torch.zeros_like(maps[:, 0, 0]).detach() + rules.lost(len(maps))
-    return Decomposition(maps if create_graph else maps.detach(), initial.detach().squeeze(end.channels), lost)
+    return maps if create_graph else maps.detach(), initial.detach().squeeze(end.channels)

@@ -2,38 +2,53 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from srd.errors import UnsupportedOperation
 from srd.flow import Flow
+from srd.provenance import Source
 from srd.vectors import inner, position_axes
 
 Signal = Tensor
 """Gradient of the scores, or what SRD propagates instead of it, at some feature vectors."""
 
 
-@dataclass(frozen=True)
-class Vectors:
+class Vectors(NamedTuple):
     """Pointwise feature vectors that an operation has made."""
 
     order: int
     before: Tensor
     """What is decomposed: the input of an activation, else the output itself."""
-    after: Tensor
-    """What the next operation reads."""
+    activated: Source | None
+    at: Tensor | GradientEdge
+    """Where the next operation reads them; an activation's output itself is not kept."""
     channels: tuple[int, ...]
+
+    @classmethod
+    def of(cls, order: int, made: Tensor, activated: Source | None, channels: tuple[int, ...]) -> "Vectors":
+        """Those that an operation, perhaps an activation, has `made`."""
+        if activated is None or not made.requires_grad:
+            return cls(order, made, None, made, channels)
+        return cls(order, activated.before, activated, get_gradient_edge(made), channels)
+
+    @property
+    def after(self) -> Tensor:
+        """What the next operation reads."""
+        return self.before if self.activated is None else self.activated.phi(self.before)
 
     @property
     def is_activation(self) -> bool:
         """Whether an activation made them."""
-        return self.before is not self.after
+        return self.activated is not None
 
     @property
     def is_spatial(self) -> bool:
         """Whether there is more than one per row."""
-        return any(self.after.shape[axis] > 1 for axis in position_axes(self.after, self.channels))
+        return any(self.before.shape[axis] > 1 for axis in position_axes(self.before, self.channels))
 
 
 @dataclass(frozen=True)
@@ -87,7 +102,7 @@ class Landmarks:
 
         `order` is that of the operation that made the `logits`. The end is `named`, or the last vectors that every path
         passes, that more than one of the positions supplies the scores with, and that are not the class map. Where only
-        linear operations stand between it and an activation, the end is that activation.
+        linear operations stand between it and an activation, the end is that activation. To be asked once.
 
         Raises UnsupportedOperation for a network without such vectors, or with one that paths go around.
         """
@@ -101,6 +116,7 @@ class Landmarks:
         end = self._activation_below(layer, passed) or layer.vectors
         if not end.is_spatial:
             raise UnsupportedOperation("an encoder that ends in a single position; name one whose output is a map")
+        self._vectors.clear()  # so that a backward pass can let go of them on its way
         return end, _carried(layer.vectors, end, signal, create_graph=create_graph)
 
     def refuse_unknown_below(self, vectors: Vectors) -> None:
@@ -120,6 +136,8 @@ class Landmarks:
             vectors = self._vectors[order]
             if order >= end or not vectors.is_spatial:
                 continue
+            if not vectors.before.requires_grad:
+                self.refuse_unknown_below(vectors)
             if _is_class_map(vectors, logits):
                 end = max((affine for affine in self._affine if affine <= order), default=order)
                 continue
@@ -145,22 +163,22 @@ def _names(unknown: Sequence[_Unknown]) -> str:
 
 
 def _gradient(scores: Tensor, vectors: Vectors, *, create_graph: bool) -> Signal:
-    (signal,) = torch.autograd.grad(scores.sum(), vectors.after, retain_graph=True, create_graph=create_graph)
+    (signal,) = torch.autograd.grad(scores.sum(), vectors.at, retain_graph=True, create_graph=create_graph)
     return signal
 
 
 def _carried(above: Vectors, below: Vectors, signal: Signal, *, create_graph: bool) -> Signal:
     if above is below:
         return signal
-    (carried,) = torch.autograd.grad(above.after, below.after, signal, retain_graph=True, create_graph=create_graph)
+    (carried,) = torch.autograd.grad(above.at, below.at, signal, retain_graph=True, create_graph=create_graph)
     return carried
 
 
 def _is_class_map(vectors: Vectors, logits: Tensor) -> bool:
     """Whether the logits are just the mean of this map (SqueezeNet)."""
-    if [vectors.after.shape[axis] for axis in vectors.channels] != [logits.shape[-1]]:
+    if [vectors.before.shape[axis] for axis in vectors.channels] != [logits.shape[-1]]:
         return False
-    means = vectors.after.mean(position_axes(vectors.after, vectors.channels))
+    means = vectors.after.mean(position_axes(vectors.before, vectors.channels))
     return torch.allclose(means, logits, rtol=1e-3, atol=1e-5)
 
 
@@ -172,8 +190,8 @@ def _reads_many_positions(signal: Signal, channels: tuple[int, ...]) -> bool:
 
 def _holds_rows_first(vectors: Vectors, scores: Tensor) -> bool:
     """Whether axis 0 holds the rows of the batch."""
-    n, shape = len(scores), vectors.after.shape
-    if shape[0] != n or n == 1 or all(shape[axis] != n for axis in position_axes(vectors.after, vectors.channels)):
+    n, shape = len(scores), vectors.before.shape
+    if shape[0] != n or n == 1 or all(shape[axis] != n for axis in position_axes(vectors.before, vectors.channels)):
         return shape[0] == n
-    (first,) = torch.autograd.grad(scores[0], vectors.after, retain_graph=True)
+    (first,) = torch.autograd.grad(scores[0], vectors.at, retain_graph=True)
     return not first[1:].any()

@@ -19,9 +19,11 @@ from srd.encoder import Landmarks, Layer, Signal, Vectors
 from srd.entries import Meaning
 from srd.errors import ModelError, UnsupportedOperation
 from srd.flow import Flow
-from srd.meanings import Meanings, Rules
+from srd.functions import Alias
+from srd.meanings import Meanings
 from srd.operations import Arguments, Function, Keywords
 from srd.provenance import Provenance, Record, tensors
+from srd.rules import SharingRatio
 
 NOTHING_DECLARED: Mapping[str, Meaning] = MappingProxyType({})
 
@@ -33,7 +35,7 @@ class Interception(TorchFunctionMode):
     `declared`, is remembered, and refused if relevance would flow through it.
     """
 
-    def __init__(self, inputs: Tensor, rules: Rules, declared: Mapping[str, Meaning] = NOTHING_DECLARED) -> None:
+    def __init__(self, inputs: Tensor, rules: SharingRatio, declared: Mapping[str, Meaning] = NOTHING_DECLARED) -> None:
         super().__init__()
         self._order = 0
         self._flow = Flow()
@@ -45,22 +47,22 @@ class Interception(TorchFunctionMode):
         self, func: Function, types: object, args: Arguments = (), kwargs: Keywords | None = None
     ) -> Any:
         args, kwargs = self._provenance.current((args, kwargs or {}))
-        self._provenance.refuse_hidden((args, kwargs))
-        name = operations.name_of(func)
-        carried = self._provenance.carried(args[:1] if name in operations.LIKE else (args, kwargs))
+        if func in operations.INSPECTIONS:
+            return func(*args, **kwargs)
+        name, read = operations.name_of(func), tensors((args, kwargs))
+        self._provenance.refuse_hidden(read)
+        carried = self._provenance.carried(args[:1] if name in operations.LIKE else read)
         if not carried or name in operations.SHAPED:
             return self._constant(func(*args, **kwargs))
         if name in COMPOSITES:
             with self:
                 return COMPOSITES[name](*args, **kwargs)
         plain, args, kwargs, mutated = operations.out_of_place(func, args, kwargs)
-        if operations.name_of(plain) == "__setitem__" or self._is_part(mutated):
+        if name == "__setitem__" or self._is_part(mutated):
             raise UnsupportedOperation(f"{operations.full_name(func)} writes into a part of a tensor in place")
         self._order += 1
-        result = self._noted(Call(self._order, plain, args, kwargs, carried))
-        if mutated is not None and result is not mutated:  # dropout in evaluation mode returns what it is given
-            self._provenance.rewrite(mutated, result, self._order)
-        return result
+        call = Call(self._order, name, plain, args, kwargs, carried)
+        return self._noted(call) if mutated is None else self._rewritten(call, mutated)
 
     def encoder(
         self, logits: Tensor, scores: Tensor, layer: Layer | None = None, *, create_graph: bool = False
@@ -115,15 +117,34 @@ class Interception(TorchFunctionMode):
         record = None if mutated is None else self._provenance.get(mutated)
         return record is not None and record.is_part
 
+    def _rewritten(self, call: Call, mutated: Tensor) -> Any:
+        """The result of a call that would have written to `mutated`, of whose old values an alias remains to be kept.
+
+        So nothing but the caller keeps the tensor itself, for which the result then stands.
+        """
+        alias: Tensor = Alias.apply(mutated)
+        record = self._provenance.get(mutated)
+        if record is not None:
+            self._provenance[alias] = record
+            self._landmarks.superseded(record.order)
+        substitute = {id(mutated): alias}
+        result = self._noted(call.replacing(substitute, [substitute.get(id(t), t) for t in call.carried]))
+        if result is alias:  # of dropout in evaluation mode
+            return mutated
+        self._provenance.rewrite(mutated, result, call.order)
+        return result
+
     def _constant(self, result: Any) -> Any:
         self._provenance.constants(tensors(result))
         return result
 
     def _noted(self, call: Call) -> Any:
         made = self._meanings.made(call)
-        outputs = list(tensors(made.result))
+        if made.activated:
+            self._provenance.activated(call.carried)
+        outputs = tensors(made.result)
         if outputs:
-            self._flow.add(call.order, frozenset(self._provenance[source].order for source in made.sources))
+            self._flow.add(call.order, frozenset([self._provenance[source].order for source in made.sources]))
             self._note_landmark(call, made)
         for tensor in outputs:
             known = self._provenance.get(tensor)
@@ -132,7 +153,7 @@ class Interception(TorchFunctionMode):
                 channels=made.channels,
                 is_part=call.name in operations.PARTS or (known is not None and known.is_part),
                 is_weight=made.is_weight,
-                weight_of=made.weight_of,
+                activated=made.activated,
                 convolved=made.convolved,
             )
         return made.result
@@ -141,8 +162,7 @@ class Interception(TorchFunctionMode):
         if made.unknown:
             self._landmarks.unknown(call.order, made.unknown)
         if made.channels is not None and isinstance(made.result, Tensor):
-            before = made.result if made.before is None else made.before
-            self._landmarks.add(Vectors(call.order, before, made.result, made.channels))
+            self._landmarks.add(Vectors.of(call.order, made.result, made.activated, made.channels))
         if made.is_affine:
             self._landmarks.affine(call.order)
         for source in made.sources if made.continues or call.name in operations.SUMS else ():

@@ -153,8 +153,8 @@ def _one_hot(vectors: Vectors, layer: str, places: Int64[Tensor, "n d"]) -> Tens
 def _relevances(
     run: Propagation, upper: Vectors, signal: Signal, lower: Mapping[str, Vectors], *, create_graph: bool
 ) -> dict[str, Tensor]:
-    tensors = [run.inputs, *(vectors.after for vectors in lower.values())]
-    _, *signals = run.down(upper, signal, tensors, create_graph=create_graph)
+    ends = [run.inputs, *(vectors.at for vectors in lower.values())]
+    _, *signals = run.down(upper, signal, ends, create_graph=create_graph)
     return {name: _relevance(name, lower[name], at) for name, at in zip(lower, signals, strict=True)}
 
 

@@ -1,55 +1,26 @@
 """What an operation means for relevance: an affine map, an activation, a weighting, or something without a rule."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from srd import operations
-from srd.affine import Affine
-from srd.affine_calls import AffineCalls, AffineRules
+from srd.affine import Pair
+from srd.affine_calls import AffineCalls
 from srd.calls import Call, Made
 from srd.entries import Meaning
-from srd.provenance import Provenance
+from srd.functions import MaxPool
+from srd.provenance import Provenance, Source
+from srd.rules import SharingRatio
 from srd.vectors import Channels, moved
-
-
-class Rules(AffineRules, Protocol):
-    """What to make of the output of an operation."""
-
-    def activation(self, before: Tensor, after: Tensor, channels: tuple[int, ...]) -> Tensor:
-        """What stands for `after` = phi(`before`)."""
-        ...
-
-    def constant(self, outputs: Tensor, constant: Tensor) -> Tensor:
-        """What stands for `outputs`, of which `constant` does not depend on the network's inputs."""
-        ...
-
-
-class NoRules:
-    """Leaves every operation as it is: the ordinary gradient."""
-
-    def activation(self, before: Tensor, after: Tensor, channels: tuple[int, ...]) -> Tensor:
-        return after
-
-    def affine(self, affine: Affine, inputs: Tensor, outputs: Tensor) -> Tensor:
-        return outputs
-
-    def pointwise(self, bias: Tensor, axis: int, inputs: Tensor, outputs: Tensor) -> Tensor:
-        return outputs
-
-    def constant(self, outputs: Tensor, constant: Tensor) -> Tensor:
-        return outputs
-
-    def held(self, tensor: Tensor) -> Tensor:
-        return tensor
 
 
 class Meanings:
     """Runs calls as the rules would have them run."""
 
-    def __init__(self, rules: Rules, provenance: Provenance, declared: Mapping[str, Meaning]) -> None:
+    def __init__(self, rules: SharingRatio, provenance: Provenance, declared: Mapping[str, Meaning]) -> None:
         self._rules = rules
         self._provenance = provenance
         self._declared = declared
@@ -62,6 +33,12 @@ class Meanings:
         declared = self._declared.get(call.full_name) if self._declared else None
         if declared == "activation" or call.name in operations.ACTIVATIONS:
             return self._activation(call)
+        if call.name == "max_pool2d":
+            return Made(
+                _max_pooled(*call.args, **call.kwargs),
+                call.carried,
+                channels=self._provenance[call.carried[0]].channels,
+            )
         if declared == "linear" or self._is_linear(call):
             return self._linear(call)
         if call.name in operations.BILINEAR:
@@ -73,7 +50,7 @@ class Meanings:
     def _unknown(self, call: Call, name: str, *, is_weight: bool = False) -> Made:
         result = call()
         channels = self._channels(call, result) if isinstance(result, Tensor) else None
-        return Made(result=result, sources=call.carried, channels=channels, unknown=name, is_weight=is_weight)
+        return Made(result, call.carried, channels=channels, unknown=name, is_weight=is_weight)
 
     def _activation(self, call: Call) -> Made:
         before = call.operands[0]
@@ -83,15 +60,11 @@ class Meanings:
         is_weight = call.name in operations.WEIGHTS
         if record.channels is None:
             return self._unknown(call, f"{call.full_name} on axes that were moved", is_weight=is_weight)
-        after = self._rules.activation(before, call(), record.channels)
-        return Made(
-            result=after,
-            sources=call.carried,
-            channels=record.channels,
-            before=before,
-            is_weight=is_weight,
-            weight_of=before if is_weight else None,
-        )
+        return self._activated(call, Source(before, call.of(before)), record.channels)._replace(is_weight=is_weight)
+
+    def _activated(self, call: Call, source: Source, channels: tuple[int, ...]) -> Made:
+        after = self._rules.activation(source.phi, source.before, channels)
+        return Made(after, [source.before], channels=channels, activated=source)
 
     def _is_linear(self, call: Call) -> bool:
         if call.name in operations.IDENTITY_IN_EVALUATION:
@@ -101,18 +74,18 @@ class Meanings:
     def _linear(self, call: Call) -> Made:
         result = call()
         if isinstance(result, Tensor) and self._adds_constant(call):
-            result = self._rules.constant(result, self._constant_part(call))
+            result = self._rules.constant(result, partial(self._constant_part, call))
         return Made(
-            result=result,
-            sources=call.carried,
+            result,
+            call.carried,
             channels=self._channels(call, result),
             is_weight=all(self._provenance[tensor].is_weight for tensor in call.carried),
         )
 
     def _bilinear(self, call: Call) -> Made:
-        before = self._gated_by_itself(call)
-        if before is not None:
-            return self._self_gated(call, before)
+        gated = self._gated_by_itself(call)
+        if gated is not None:
+            return self._self_gated(call, *gated)
         weights = {id(tensor) for tensor in call.carried if self._provenance[tensor].is_weight}
         features = (
             [tensor for tensor in call.carried if id(tensor) not in weights] if len(call.carried) > 1 else call.carried
@@ -127,21 +100,27 @@ class Meanings:
             return True
         return call.operands[0] is features and call.kwargs.get("rounding_mode") is None
 
-    def _gated_by_itself(self, call: Call) -> Tensor | None:
-        """x of x * sigmoid(x)."""
+    def _gated_by_itself(self, call: Call) -> tuple[Tensor, Tensor] | None:
+        """x and sigmoid(x) of x * sigmoid(x)."""
         if call.name not in operations.PRODUCTS or len(call.carried) != 2:
             return None
         for features, weight in (call.carried, call.carried[::-1]):
-            if self._provenance[weight].weight_of is features:
-                return features
+            made = self._provenance[weight]
+            if made.is_weight and made.activated and made.activated.before is features:
+                return features, weight
         return None
 
-    def _self_gated(self, call: Call, before: Tensor) -> Made:
+    def _self_gated(self, call: Call, before: Tensor, weight: Tensor) -> Made:
         channels = self._provenance[before].channels
-        if channels is None:
+        gate = self._provenance[weight].activated
+        if channels is None or gate is None:
             return self._unknown(call, f"{call.full_name} on axes that were moved")
-        after = self._rules.activation(before, call(), channels)
-        return Made(result=after, sources=[before], channels=channels, before=before)
+
+        def phi(x: Tensor) -> Tensor:
+            product: Tensor = call.function(x, gate.phi(x))
+            return product
+
+        return self._activated(call, Source(before, operations.under_these_modes(phi)), channels)
 
     def _channels(self, call: Call, result: object) -> Channels:
         before = max(call.carried, key=Tensor.dim)
@@ -163,3 +142,16 @@ class Meanings:
         zeros = {id(tensor): torch.zeros_like(tensor) for tensor in call.carried}
         part: Tensor = call.replacing(zeros, [])().detach()
         return part
+
+
+def _max_pooled(
+    input: Tensor,
+    kernel_size: int | Pair,
+    stride: int | Pair | None = None,
+    padding: int | Pair = 0,
+    dilation: int | Pair = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,  # goes by another name
+) -> Tensor:
+    pooled: Tensor = MaxPool.apply(input, kernel_size, stride or kernel_size, padding, dilation, ceil_mode)
+    return pooled

@@ -2,13 +2,14 @@
 
 import inspect
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.overrides import resolve_name
+from torch.overrides import _get_current_function_mode_stack, resolve_name
 
 from srd.errors import UnsupportedOperation
 
@@ -60,6 +61,11 @@ REARRANGING = frozenset(
 PARTS = frozenset("__getitem__ chunk split narrow select unbind".split())
 """Return views of a part of a tensor."""
 
+INSPECTIONS = frozenset(
+    {Tensor.dim, Tensor.size, *(getattr(Tensor, name).__get__ for name in ("shape", "dtype", "device"))}
+)
+"""Tell of a tensor what its elements have no part in."""
+
 SHAPED = frozenset("new_zeros new_ones new_full new_empty zeros_like ones_like full_like empty_like".split())
 """Take a shape or a type from what they read, and nothing else;"""
 
@@ -78,6 +84,23 @@ def full_name(function: Function) -> str:
     return resolve_name(function) or repr(function)
 
 
+def under_these_modes(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """The function, whenever it is called, under the function modes at work now, such as a surrogate's."""
+    modes = _get_current_function_mode_stack()  # torch has no public name for it
+    if not modes:
+        return function
+
+    def under_modes(tensor: Tensor) -> Tensor:
+        at_work = _get_current_function_mode_stack()
+        with ExitStack() as stack:
+            for mode in modes:
+                if all(mode is not other for other in at_work):
+                    stack.enter_context(mode)
+            return function(tensor)
+
+    return under_modes
+
+
 def out_of_place(
     function: Function, args: Arguments, kwargs: Keywords
 ) -> tuple[Function, Arguments, Keywords, Tensor | None]:
@@ -86,6 +109,8 @@ def out_of_place(
         return _namesake(function), args, kwargs, args[0]
     if not _has_inplace(function):
         return function, args, kwargs, None
+    if "inplace" in kwargs and args:
+        return function, args, kwargs | {"inplace": False}, args[0] if kwargs["inplace"] else None
     bound = inspect.signature(function).bind(*args, **kwargs)
     mutated = next(iter(bound.arguments.values())) if bound.arguments.get("inplace") else None
     bound.arguments["inplace"] = False

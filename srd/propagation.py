@@ -5,6 +5,7 @@ from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge
 
 from srd.encoder import Layer, Signal, Vectors
 from srd.entries import Meaning
@@ -58,11 +59,12 @@ class Propagation:
         """
         if contrast not in get_args(Contrast):
             raise ValueError(f"contrast {contrast!r} is not one of {', '.join(get_args(Contrast))}")
-        relevance = inner(end.after, gradient, end.channels)
+        after = end.after
+        relevance = inner(after, gradient, end.channels)
         mean = relevance.mean(position_axes(relevance, end.channels), keepdim=True) if contrast == "mean" else None
         initial = relevance if mean is None else relevance - mean
         if end.is_activation:
-            return initial, self.rules.started(end.before, end.after, gradient, initial, end.channels)
+            return initial, self.rules.started(end.before, after, gradient, initial, end.channels)
         return initial, gradient if mean is None else gradient - self.rules.decomposed(end.before, mean, end.channels)
 
     def seeded(self, vectors: Vectors, relevance: Tensor) -> Signal:
@@ -74,11 +76,17 @@ class Propagation:
         return self.rules.decomposed(vectors.before, relevance, vectors.channels)
 
     def down(
-        self, vectors: Vectors, signal: Signal, lower: Sequence[Tensor], *, create_graph: bool
+        self, vectors: Vectors, signal: Signal, lower: Sequence[Tensor | GradientEdge], *, create_graph: bool
     ) -> tuple[Signal | None, ...]:
-        """What reaches each of the `lower` tensors of a `signal` at `vectors.before`; None where nothing does."""
+        """What reaches each of the `lower` ends of a `signal` at `vectors.before`; None where nothing does."""
         with self.rules.propagating():
-            return torch.autograd.grad(vectors.before, lower, signal, create_graph=create_graph, allow_unused=True)
+            return torch.autograd.grad(
+                vectors.before,
+                lower,  # type: ignore[arg-type]  # the stub knows no mixture
+                signal,
+                create_graph=create_graph,
+                allow_unused=True,
+            )
 
     def maps(self, vectors: Vectors, signal: Signal, *, create_graph: bool) -> Maps:
         """Relevance of each pixel, (n, h, w)."""

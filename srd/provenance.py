@@ -1,8 +1,8 @@
 """Where the tensors of one forward pass come from."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, NamedTuple, TypeVar
+from weakref import KeyedRef, ref
 
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
@@ -11,19 +11,25 @@ from srd.affine import Affine
 from srd.errors import UnsupportedOperation
 from srd.vectors import Channels
 
+T = TypeVar("T")
 
-@dataclass(frozen=True)
-class Convolved:
-    """A convolution's plain output beside what made it, for a batch norm that may follow."""
+
+class Source(NamedTuple):
+    """What a tensor can be computed from again: it is phi(before)."""
+
+    before: Tensor
+    phi: Callable[[Tensor], Tensor]
+
+
+class Convolved(NamedTuple):
+    """What made the output of a convolution, for a batch norm that may follow."""
 
     affine: Affine
     inputs: Tensor
-    plain: Tensor | None
-    """None if it is the output itself, which would else never be released."""
+    source: Source
 
 
-@dataclass(frozen=True, kw_only=True)
-class Record:
+class Record(NamedTuple):
     """What is known of a tensor that comes from the inputs."""
 
     order: int
@@ -33,22 +39,48 @@ class Record:
     """Whether it is a view of a part of another."""
     is_weight: bool = False
     """Whether it is what a gate or attention multiplies features with."""
-    weight_of: Tensor | None = None
-    """What an elementwise weight was made of."""
+    activated: Source | None = None
+    """Of the output of an activation, or of a weight that is elementwise."""
     convolved: Convolved | None = None
+
+
+class _ByTensor(Generic[T]):
+    """What is noted of tensors, for as long as they live; a plain dictionary is several times as fast as torch's."""
+
+    def __init__(self) -> None:
+        self._noted: dict[int, tuple[object, T]] = {}
+
+        itself = ref(self)
+
+        def forget(reference: Any) -> None:
+            if (owner := itself()) is not None:
+                owner._noted.pop(reference.key, None)
+
+        self._forget = forget
+
+    def __setitem__(self, tensor: Tensor, value: T) -> None:
+        key = id(tensor)
+        self._noted[key] = KeyedRef(tensor, self._forget, key), value
+
+    def get(self, tensor: Tensor) -> T | None:
+        found = self._noted.get(id(tensor))
+        return None if found is None else found[1]
 
 
 class Provenance:
     """The records of all tensors that carry relevance, and what became of those that were written in place."""
 
     def __init__(self, inputs: Tensor) -> None:
-        self._records = WeakTensorKeyDictionary({inputs: Record(order=0, channels=(1,))})
+        self._records: _ByTensor[Record] = _ByTensor()
+        self._records[inputs] = Record(order=0, channels=(1,))
         self._constants = WeakTensorKeyDictionary()
-        self._current = WeakTensorKeyDictionary()
+        self._current: _ByTensor[Tensor] = _ByTensor()
         self._rewritten: dict[int, int] = {}
 
     def __getitem__(self, tensor: Tensor) -> Record:
-        record: Record = self._records[tensor]
+        record = self._records.get(tensor)
+        if record is None:
+            raise KeyError("a tensor that does not carry relevance")
         return record
 
     def __setitem__(self, tensor: Tensor, record: Record) -> None:
@@ -56,31 +88,38 @@ class Provenance:
 
     def get(self, tensor: Tensor) -> Record | None:
         """The record of a tensor that carries relevance."""
-        return self._records.get(tensor)  # type: ignore[no-any-return]
+        return self._records.get(tensor)
 
     def carried(self, tree: Any) -> list[Tensor]:
         """The tensors among the leaves of arguments that carry relevance."""
-        return [tensor for tensor in tensors(tree) if tensor in self._records]
+        return [tensor for tensor in tensors(tree) if self._records.get(tensor)]
+
+    def activated(self, read: Iterable[Tensor]) -> None:
+        """Lets go of what made the tensors that an activation has read: no batch norm is to follow."""
+        for tensor in read:
+            record = self[tensor]
+            if record.convolved:
+                self[tensor] = record._replace(convolved=None)
 
     def constants(self, made: Iterable[Tensor]) -> None:
         """Notes tensors that do not come from the inputs."""
-        self._constants.update(dict.fromkeys(made, True))
+        self._constants.update(dict.fromkeys((tensor for tensor in made if tensor.grad_fn is not None), True))
 
     def current(self, tree: Any) -> Any:
         """The tree with the tensors that stand for those that were written in place."""
-        return mapped(self._current_value, tree) if len(self._current) else tree
+        return mapped(self._current_value, tree) if self._rewritten else tree
 
     def rewrite(self, mutated: Tensor, result: Tensor, order: int) -> None:
         """From now on `result` stands for `mutated`, which is left as it was."""
         self._current[mutated] = result
         self._rewritten[_address(mutated)] = order
 
-    def refuse_hidden(self, tree: Any) -> None:
+    def refuse_hidden(self, read: Iterable[Tensor]) -> None:
         """Raises UnsupportedOperation for a tensor that no recorded operation made.
 
         Or for one that holds old values: another view of it was written in place.
         """
-        for tensor in tensors(tree):
+        for tensor in read:
             record = self._records.get(tensor)
             if record is None:
                 if tensor.grad_fn is not None and tensor not in self._constants:
@@ -89,20 +128,27 @@ class Provenance:
                 raise UnsupportedOperation("a tensor that was written in place is read through another view of it")
 
     def _current_value(self, tensor: Tensor) -> Tensor:
-        while tensor in self._current:
-            tensor = self._current[tensor]
+        while (newer := self._current.get(tensor)) is not None:
+            tensor = newer
         return tensor
 
 
-def tensors(tree: Any) -> Iterator[Tensor]:
-    """The tensors in arguments or results: nested sequences and mappings."""
+def tensors(tree: Any) -> list[Tensor]:
+    """The tensors in arguments or results, in order: nested sequences and mappings."""
+    found: list[Tensor] = []
+    _gather(tree, found)
+    return found
+
+
+def _gather(tree: Any, found: list[Tensor]) -> None:
     if isinstance(tree, Tensor):
-        yield tree
+        found.append(tree)
     elif isinstance(tree, (tuple, list)):
         for branch in tree:
-            yield from tensors(branch)
+            _gather(branch, found)
     elif isinstance(tree, dict):
-        yield from tensors(tuple(tree.values()))
+        for branch in tree.values():
+            _gather(branch, found)
 
 
 def mapped(function: Callable[[Tensor], Any], tree: Any) -> Any:
@@ -110,7 +156,7 @@ def mapped(function: Callable[[Tensor], Any], tree: Any) -> Any:
     if isinstance(tree, Tensor):
         return function(tree)
     if type(tree) in {tuple, list}:
-        return type(tree)(mapped(function, branch) for branch in tree)
+        return type(tree)([mapped(function, branch) for branch in tree])
     if isinstance(tree, dict):
         return {key: mapped(function, branch) for key, branch in tree.items()}
     return tree

@@ -4,35 +4,42 @@ With G_j = X_j R_j / ||X_j||^2 carried instead of R_j, an affine map hands on g_
 R_i = <x_i, g_i>. Only activations (Han et al. 2024, eq. 4-6), biases and what is held constant need a rule.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Literal, get_args
+from types import MappingProxyType
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from srd.affine import Affine
-from srd.vectors import along, inner, safe_ratio
+from srd.functions import Activation, Added, AffineRule, Convolution, Elementwise, Held, Keeps, Rule, Ruled
+from srd.ledger import Ledger
+from srd.provenance import Source
+from srd.vectors import along, by_parts, inner, safe_ratio
 
 Bias = Literal["norm", "ratio", "uniform", "drop"]
-Rule = Callable[..., tuple[Tensor | None, ...]]
-"""(gradient at the outputs, what was kept) -> gradients at the outputs and at each tensor that was kept."""
+KEPT: Mapping[Bias, Keeps] = MappingProxyType(
+    {"norm": "source", "ratio": "outputs", "uniform": "source", "drop": "nothing"}
+)
+"""What each rule needs to see again."""
+NO_BIAS = AffineRule("nothing", lambda g, _: (g, None))
 
 
 class SharingRatio:
     """Rules of one backward pass; outside `holding` and `propagating` every gradient is the ordinary one.
 
-    Raises ValueError for an unknown `bias`.
+    What is lost on the way is entered into the `ledger`. Raises ValueError for an unknown `bias`.
     """
 
-    def __init__(self, bias: Bias) -> None:
+    def __init__(self, bias: Bias, ledger: Ledger | None = None) -> None:
         if bias not in get_args(Bias):
             raise ValueError(f"bias {bias!r} is not one of {', '.join(get_args(Bias))}")
         self._bias = bias
         self._is_holding = False
         self._is_propagating = False
-        self._lost: list[Tensor] = []
+        self._ledger = ledger
 
     @contextmanager
     def holding(self) -> Iterator[None]:
@@ -53,32 +60,52 @@ class SharingRatio:
         finally:
             self._is_propagating = False
 
-    def activation(self, before: Tensor, after: Tensor, channels: tuple[int, ...]) -> Tensor:
-        """`after`, whose backward hands X <phi(X), g> / ||X||^2 to `before`, X."""
-        return self._ruled(
-            lambda g, x, y: (None, self._through_activation(channels, x, y, g), None), after, before, after
-        )
+    def activation(self, phi: Elementwise, before: Tensor, channels: tuple[int, ...]) -> Tensor:
+        """phi(X), X = `before`, whose backward hands X <phi(X), g> / ||X||^2 on."""
 
-    def affine(self, affine: Affine, inputs: Tensor, outputs: Tensor) -> Tensor:
-        """`outputs` = affine(inputs), whose backward shares the relevance of the bias among its taps."""
-        if affine.bias is None:
-            return outputs
-        if affine.is_pointwise:
-            return self.pointwise(affine.bias, 1, inputs, outputs)
-        return self._with_bias(affine.bias.detach(), 1, inputs, outputs, partial(self._by_tap, affine))
+        def rule(g: Tensor, x: Tensor) -> Tensor | None:
+            return self._through_activation(channels, phi, x, g) if self._is_propagating else None
+
+        after: Tensor = Activation.apply(rule, phi, before)
+        return after
+
+    def affine(self, affine: Affine, outputs: Callable[[], Tensor], inputs: Tensor, source: Source) -> Tensor:
+        """The `outputs` of a convolution, whose backward shares the relevance of the bias among its taps.
+
+        The `inputs` are computed again from their `source`.
+        """
+        by_tap = partial(self._by_tap, affine, source.phi)
+        rule = NO_BIAS if affine.bias is None else self._affine_rule(affine.bias, 1, by_tap)
+        ruled: Tensor = Convolution.apply(rule, affine, outputs, inputs, source.before)
+        return ruled
 
     def pointwise(self, bias: Tensor, axis: int, inputs: Tensor, outputs: Tensor) -> Tensor:
         """`outputs` = W `inputs` + bias at each position, channels on `axis`: one tap, which has all of the bias."""
-        by_tap = partial(self.decomposed, channels=(axis,))
-        return self._with_bias(bias.detach(), axis, inputs, outputs, by_tap)
+        rule = self._affine_rule(bias, axis, partial(self._by_position, (axis,)))
+        kept = {"outputs": (outputs,), "source": (inputs,), "nothing": ()}[rule.keeps]
 
-    def constant(self, outputs: Tensor, constant: Tensor) -> Tensor:
-        """`outputs`, whose backward counts as lost what belongs to the `constant` part of it."""
-        return self._ruled(lambda g: (self._losing(g, constant * g),), outputs)
+        def ruled(g: Tensor, *saved: Tensor) -> tuple[Tensor | None, ...]:
+            g, added = rule.of(g, *(saved or [None]))
+            return (g, *(None if added is None else added[0] * added[1] for _ in saved))
+
+        return self._marked(ruled, outputs, *kept)
+
+    def constant(self, outputs: Tensor, constant_part: Callable[[], Tensor]) -> Tensor:
+        """`outputs`, whose backward counts as lost what belongs to the constant part of it."""
+        if self._ledger is None:
+            return outputs
+        constant = constant_part()
+
+        def rule(g: Tensor) -> tuple[Tensor]:
+            if self._is_propagating:
+                self._lose((constant * g).flatten(1).sum(1, keepdim=True))
+            return (g,)
+
+        return self._marked(rule, outputs)
 
     def held(self, tensor: Tensor) -> Tensor:
         """`tensor`, whose backward ends here while it is held constant."""
-        held: Tensor = _Held.apply(lambda: self._is_holding, tensor)
+        held: Tensor = Held.apply(lambda: self._is_holding, tensor)
         return held
 
     def started(
@@ -89,94 +116,59 @@ class SharingRatio:
 
     def decomposed(self, vectors: Tensor, relevance: Tensor, channels: tuple[int, ...]) -> Tensor:
         """X R / ||X||^2; the relevance of a vector that is 0 is lost."""
-        squares = inner(vectors, vectors, channels)
-        self._lose(relevance * (squares == 0))
-        return vectors * safe_ratio(relevance, squares)
+        vectors, ratio = self._by_position(channels, vectors, relevance)
+        return vectors * ratio
 
-    def _ruled(self, rule: Rule, outputs: Tensor, *kept: Tensor) -> Tensor:
-        def switched(g: Tensor, *saved: Tensor) -> tuple[Tensor | None, ...]:
-            return rule(g, *saved) if self._is_propagating else (g, *[None] * len(saved))
-
-        ruled: Tensor = _Ruled.apply(switched, outputs, *kept)
+    def _marked(self, rule: Rule, outputs: Tensor, *kept: Tensor) -> Tensor:
+        ruled: Tensor = Ruled.apply(rule, outputs, *kept)
         return ruled
 
-    def _through_activation(self, channels: tuple[int, ...], before: Tensor, after: Tensor, g: Tensor) -> Tensor:
-        return self.decomposed(before, inner(after, g, channels), channels)
+    def _through_activation(self, channels: tuple[int, ...], phi: Elementwise, before: Tensor, g: Tensor) -> Tensor:
+        relevance = by_parts(lambda x, g: inner(phi(x), g, channels), channels, before, g)
+        return self.decomposed(before, relevance, channels)
 
-    def _with_bias(
-        self, bias: Tensor, axis: int, inputs: Tensor, outputs: Tensor, by_tap: Callable[[Tensor, Tensor], Tensor]
-    ) -> Tensor:
-        """`by_tap` makes of the inputs and of the bias's relevance what the inputs receive of it."""
-        if self._bias == "drop":
-            return self._ruled(lambda g: (self._losing(g, along(g, bias, axis)),), outputs)
-        if self._bias == "ratio":
-            return self._ruled(lambda g, y: (self._by_ratio(bias, axis, y, g), None), outputs, outputs)
-        return self._ruled(lambda g, x: (g, by_tap(x, along(g, bias, axis))), outputs, inputs)
+    def _affine_rule(self, bias: Tensor, axis: int, by_tap: Callable[[Tensor, Tensor], Added]) -> AffineRule:
+        """`by_tap` makes of what was kept and of the bias's relevance what the inputs receive of it."""
+        bias = bias.detach()
 
-    def _by_ratio(self, bias: Tensor, axis: int, outputs: Tensor, g: Tensor) -> Tensor:
+        def sharing(g: Tensor, kept: Tensor | None) -> tuple[Tensor, Added | None]:
+            if not self._is_propagating:
+                return g, None
+            share = along(g, bias, axis)
+            if kept is None:
+                self._lose(share)
+                return g, None
+            if self._bias == "ratio":
+                return self._by_ratio(bias, axis, kept, g, share), None
+            return g, by_tap(kept, share)
+
+        return AffineRule(KEPT[self._bias], sharing)
+
+    def _by_ratio(self, bias: Tensor, axis: int, outputs: Tensor, g: Tensor, share: Tensor) -> Tensor:
         """g + u <b, g> / ||u||^2, u = outputs - b; g alone where u is mere rounding, where all taps read 0."""
-        share = along(g, bias, axis)
         bias = bias.reshape(-1, *[1] * (g.dim() - 1 - axis))
-        squares = torch.cat([inner(u, u, (axis,)) for u in (row - bias for row in outputs.split(1))])
-        is_noise = squares <= (16 * torch.finfo(squares.dtype).eps) ** 2 * bias.square().sum()
-        self._lose(share * is_noise)
-        ratio = torch.where(is_noise, 0, share / torch.where(is_noise, 1, squares))
+        noise = (16 * torch.finfo(bias.dtype).eps) ** 2 * bias.square().sum()
+        squares = by_parts(lambda y: (y - bias).square().sum(axis, keepdim=True), (axis,), outputs)
+        squares = squares.masked_fill(squares <= noise, 0)
+        self._lose(share, squares)
+        ratio = safe_ratio(share, squares)
         return torch.addcmul(g, outputs, ratio).addcmul_(bias, ratio, value=-1)
 
-    def _by_tap(self, affine: Affine, inputs: Tensor, share: Tensor) -> Tensor:
+    def _by_tap(self, affine: Affine, phi: Elementwise, source: Tensor, share: Tensor) -> Added:
+        inputs = phi(source)
+        return self._by_position((1,), inputs, share if affine.is_pointwise else self._received(affine, inputs, share))
+
+    def _by_position(self, channels: tuple[int, ...], vectors: Tensor, relevance: Tensor) -> Added:
+        squares = inner(vectors, vectors, channels)
+        self._lose(relevance, squares)
+        return vectors, safe_ratio(relevance, squares)
+
+    def _received(self, affine: Affine, inputs: Tensor, share: Tensor) -> Tensor:
         weights = affine.tap_norms(inputs) if self._bias == "norm" else affine.tap_presence(inputs)
         totals = weights.sum(1, keepdim=True)
-        self._lose(share * (totals == 0))
-        received = affine.scatter(weights * safe_ratio(share, totals), inputs.shape[2:])
-        return inputs * safe_ratio(received, inner(inputs, inputs, (1,)))
+        self._lose(share, totals)
+        return affine.scatter(weights * safe_ratio(share, totals), inputs.shape[2:])
 
-    def lost(self, n_rows: int) -> Tensor | float:
-        """Relevance that found no source, per row of the batch, (n_rows,), or 0.
-
-        NaN if it was lost where axis 0 holds something else than the rows, split further or not.
-        """
-        return sum((_per_row(relevance, n_rows) for relevance in self._lost), 0.0)
-
-    def _losing(self, g: Tensor, relevance: Tensor) -> Tensor:
-        self._lose(relevance)
-        return g
-
-    def _lose(self, relevance: Tensor) -> None:
-        self._lost.append(relevance.detach().flatten(1).sum(1))
-
-
-def _per_row(relevance: Tensor, n_rows: int) -> Tensor:
-    if len(relevance) % n_rows:
-        return relevance.new_full((n_rows,), torch.nan)
-    return relevance.reshape(n_rows, -1).sum(1)
-
-
-class _Ruled(torch.autograd.Function):
-    """Identity on `outputs` with a replaceable backward, which is itself differentiable by what it has `kept`.
-
-    Keeping the derivative of `outputs` at hand is needed where an attack on a map differentiates what a rule has kept,
-    and must not meet the rule again on its way down.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, rule: Rule, outputs: Tensor, *kept: Tensor) -> Tensor:
-        ctx.rule = rule
-        ctx.save_for_backward(*kept)
-        return outputs.view_as(outputs)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        return (None, *ctx.rule(gradients[0], *ctx.saved_tensors))
-
-
-class _Held(torch.autograd.Function):
-    """Identity whose backward is 0 while `is_held` says so."""
-
-    @staticmethod
-    def forward(ctx: Any, is_held: Callable[[], bool], tensor: Tensor) -> Tensor:
-        ctx.is_held = is_held
-        return tensor.view_as(tensor)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor | None]:
-        return None, None if ctx.is_held() else gradients[0]
+    def _lose(self, relevance: Tensor, unless: Tensor | None = None) -> None:
+        if self._ledger is not None:
+            self._ledger.enter(relevance, unless)

@@ -33,7 +33,10 @@ class Squares(Protocol):
 
 
 def squares(weight: Tensor, scale: Tensor | None, groups: int, order: Sequence[int]) -> Squares:
-    """Those of W_t times `scale` of the outputs, the taps in this `order`; differentiable while gradients are on."""
+    """Those of W_t times `scale` of the outputs, the taps in this `order`; differentiable while gradients are on.
+
+    The weight is taken for constant.
+    """
     few = weight.shape[1] <= GRAM_LIMIT
     form = Quadratic if few else Triangular
 
@@ -47,6 +50,7 @@ def squares(weight: Tensor, scale: Tensor | None, groups: int, order: Sequence[i
 
 def _by_tap(weight: Tensor, scale: Tensor | None, groups: int, order: Sequence[int]) -> Tensor:
     """(groups, taps, k / groups, c)."""
+    weight = weight.detach()
     scaled = weight if scale is None else weight * scale[:, None, None, None]
     return scaled.reshape(groups, -1, *weight.shape[1:]).flatten(3)[..., order].permute(0, 3, 1, 2)
 

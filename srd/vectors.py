@@ -1,6 +1,6 @@
 """Pointwise feature vectors: which axes of a tensor hold their channels, and their inner products."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -13,15 +13,18 @@ Channels = tuple[int, ...] | None
 """The axes that one vector runs over; None where channels and positions share an axis."""
 
 
-AT_ONCE = 2**20
-"""Elements of a product that is summed right away: more would leave the cache, or be given back to the system."""
+AT_ONCE = 2**18
+"""Elements of what is summed right away: more would leave the cache, or be given back to the system."""
 
 
 def inner(a: Tensor, b: Tensor, channels: tuple[int, ...]) -> Tensor:
     """<a_p, b_p> at every position p, the channel axes kept with size 1; both of one shape."""
-    n_rows = max(1, AT_ONCE * len(a) // max(1, a.numel()))
-    parts = [_inner(x, y, channels) for x, y in zip(a.split(n_rows), b.split(n_rows), strict=True)]
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
+    return by_parts(lambda x, y: (x * y).sum(channels, keepdim=True), channels, a, b) if channels else a * b
+
+
+def by_parts(function: Callable[..., Tensor], channels: tuple[int, ...], *tensors: Tensor) -> Tensor:
+    """The function of tensors, which reads each position by itself, a few positions at a time."""
+    return _by_parts(function, [axis for axis in range(tensors[0].dim()) if axis not in channels], tensors)
 
 
 def along(vectors: Tensor, direction: Tensor, axis: int) -> Tensor:
@@ -33,9 +36,8 @@ def along(vectors: Tensor, direction: Tensor, axis: int) -> Tensor:
 
 
 def safe_ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
-    """Quotient, 0 where the (non-negative) denominator is 0."""
-    positive = denominator > 0
-    return torch.where(positive, numerator / torch.where(positive, denominator, 1), 0)
+    """Quotient, 0 where the denominator is not positive."""
+    return numerator / denominator.masked_fill(denominator <= 0, torch.inf)
 
 
 def position_axes(tensor: Tensor, channels: tuple[int, ...]) -> tuple[int, ...]:
@@ -92,8 +94,10 @@ def _marker(shape: torch.Size, channels: tuple[int, ...]) -> Tensor:
     return torch.empty_strided(shape, strides, device="meta")
 
 
-def _inner(a: Tensor, b: Tensor, channels: tuple[int, ...]) -> Tensor:
-    if len(channels) == 1:
-        products: Tensor = torch.linalg.vecdot(a, b, dim=channels[0])
-        return products.unsqueeze(channels[0])
-    return (a * b).sum(channels, keepdim=True) if channels else a * b
+def _by_parts(function: Callable[..., Tensor], axes: Sequence[int], tensors: Sequence[Tensor]) -> Tensor:
+    first = tensors[0]
+    if first.numel() <= AT_ONCE or not axes:
+        return function(*tensors)
+    size = max(1, AT_ONCE * first.shape[axes[0]] // first.numel())
+    parts = zip(*(tensor.split(size, axes[0]) for tensor in tensors), strict=True)
+    return torch.cat([_by_parts(function, axes[1:], part) for part in parts], axes[0])

@@ -5,8 +5,8 @@ from torch.nn import functional
 
 from srd.entries import AttributorEntry
 from srd.interception import Interception
-from srd.meanings import NoRules
 from srd.passes import evaluating, leaf, scores_of
+from srd.rules import SharingRatio
 from srd.types import Generators, Inputs, Maps, Target
 from srd.vectors import inner, on_grid, position_axes
 
@@ -38,7 +38,7 @@ def grad_cam(
     """
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
-        trace = Interception(inputs, NoRules())
+        trace = Interception(inputs, SharingRatio("drop"))
         names = [] if encoder is None else [encoder]
         with trace.watching(network, names) as layers, trace:
             logits = network(inputs)

@@ -11,6 +11,7 @@ from toys import classes, normal, relative_error, small
 from srd import ATTRIBUTORS, relevance
 from srd.ablations import PostActivationRatio, ScalarRatio, coarse, post_activation, scalar
 from srd.decomposition import decomposed
+from srd.ledger import Ledger
 from srd.registry import ABLATIONS
 from srd.rules import SharingRatio
 from srd.surrogates import softplus
@@ -40,18 +41,19 @@ def test_a_ratio_per_neuron_is_the_gradient_times_the_input_where_relus_have_no_
 @pytest.mark.parametrize("contrast", ["none", "mean"])
 @pytest.mark.parametrize("activation", [nn.ReLU, nn.SiLU, nn.GELU])
 def test_each_keeps_its_books(rules: type[SharingRatio], contrast: str, activation: Callable[[], nn.Module]) -> None:
-    books = decomposed(
+    ledger = Ledger()
+    maps, initial = decomposed(
         stacked(5, activation, bias=True),
         X,
         TARGET,
-        rules("norm"),
+        rules("norm", ledger),
         encoder=None,
         operations={},
         contrast=contrast,  # type: ignore[arg-type]
         create_graph=False,
     )
-    missing = books.maps.sum((1, 2)) + books.lost - books.initial.sum((1, 2))
-    assert float(missing.abs().max()) <= 1e-12 * float(books.initial.abs().sum())
+    missing = maps.sum((1, 2)) + ledger.total(len(X)) - initial.sum((1, 2))
+    assert float(missing.abs().max()) <= 1e-12 * float(initial.abs().sum())
 
 
 def test_after_a_relu_only_active_neurons_share() -> None:

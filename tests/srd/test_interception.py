@@ -15,8 +15,8 @@ from srd.decomposition import Decomposition, account, decompose
 from srd.entries import Meaning
 from srd.errors import ModelError, UnsupportedOperation
 from srd.interception import Interception
-from srd.meanings import NoRules
 from srd.passes import scores_of
+from srd.rules import SharingRatio
 
 Middle = Callable[[Tensor], Any]
 X = normal(2, 3, 7, 8)
@@ -63,7 +63,7 @@ def test_the_encoder_found_is_the_one_that_is_named(name: str, encoder: str) -> 
 
 def test_of_a_vgg_it_is_the_last_activation_not_the_pooled_map() -> None:
     x, target = demo_inputs(1)
-    trace = Interception(x.requires_grad_(), NoRules())
+    trace = Interception(x.requires_grad_(), SharingRatio("drop"))
     with trace:
         logits = demo_network("vgg")(x)
     end, gradient = trace.encoder(logits, scores_of(logits, target))

@@ -1,0 +1,153 @@
+"""Operations whose backward pass is replaced while relevance is propagated, or keeps less than autograd's own.
+
+Of an activation only what it reads is kept, of a convolution and of a max pooling not even that: what is needed again
+is computed again.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.nn import functional
+
+from srd.affine import Affine, Pair
+
+Elementwise = Callable[[Tensor], Tensor]
+Rule = Callable[..., tuple[Tensor | None, ...]]
+"""(gradient at the outputs, what was kept) -> gradients at the outputs and at each tensor that was kept."""
+
+
+class Ruled(Function):
+    """Identity on `outputs` with a replaceable backward, which is itself differentiable by what it has `kept`."""
+
+    @staticmethod
+    def forward(ctx: Any, rule: Rule, outputs: Tensor, *kept: Tensor) -> Tensor:
+        ctx.rule = rule
+        ctx.save_for_backward(*kept)
+        return outputs.view_as(outputs)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        return (None, *ctx.rule(gradients[0], *ctx.saved_tensors))
+
+
+class Alias(Function):
+    """Another tensor of the same memory, which does not keep the first one alive as a view would."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor) -> Tensor:
+        return tensor.detach()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return gradients[0]
+
+
+class Held(Function):
+    """Identity whose backward is 0 while `is_held` says so."""
+
+    @staticmethod
+    def forward(ctx: Any, is_held: Callable[[], bool], tensor: Tensor) -> Tensor:
+        ctx.is_held = is_held
+        return tensor.view_as(tensor)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor | None]:
+        return None, None if ctx.is_held() else gradients[0]
+
+
+class Activation(Function):
+    """phi(X), whose backward is `rule` of (gradient, X), or the ordinary one where that is None."""
+
+    @staticmethod
+    def forward(ctx: Any, rule: Callable[[Tensor, Tensor], Tensor | None], phi: Elementwise, before: Tensor) -> Tensor:
+        ctx.rule, ctx.phi = rule, phi
+        ctx.save_for_backward(before)
+        return phi(before)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, Tensor]:
+        (before,) = ctx.saved_tensors
+        ruled = ctx.rule(gradients[0], before)
+        return None, None, _pulled_back(ctx.phi, before, gradients[0]) if ruled is None else ruled
+
+
+Keeps = Literal["outputs", "source", "nothing"]
+Added = tuple[Tensor, Tensor]
+"""Vectors, and a factor for each of their positions."""
+
+
+@dataclass(frozen=True)
+class AffineRule:
+    """What to do with a gradient at the outputs of an affine map."""
+
+    keeps: Keeps
+    of: Callable[[Tensor, Tensor | None], tuple[Tensor, Added | None]]
+    """(gradient, what was kept) -> the gradient to pull back, and what to add to it then, if anything."""
+
+
+class Convolution(Function):
+    """The `outputs` of an affine map of `inputs`, which are made of a `source`."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, rule: AffineRule, affine: Affine, outputs: Callable[[], Tensor], inputs: Tensor, source: Tensor
+    ) -> Tensor:
+        ctx.rule, ctx.affine = rule, affine
+        ctx.shape, ctx.strides = inputs.shape, inputs.stride()
+        result = outputs()
+        ctx.save_for_backward({"outputs": result, "source": source, "nothing": None}[rule.keeps])
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (kept,) = ctx.saved_tensors
+        gradient, added = ctx.rule.of(gradients[0], kept)
+        pulled = ctx.affine.transposed(gradient, _unread(gradient, ctx))
+        return None, None, None, pulled if added is None else pulled.addcmul_(*added), None
+
+
+class MaxPool(Function):
+    """Max pooling that keeps where its maxima were."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        inputs: Tensor,
+        kernel: int | Pair,
+        stride: int | Pair,
+        padding: int | Pair,
+        dilation: int | Pair,
+        ceil_mode: bool,
+    ) -> Tensor:
+        ctx.options = kernel, stride, padding, dilation, ceil_mode
+        ctx.shape, ctx.strides = inputs.shape, inputs.stride()
+        result, indices = functional.max_pool2d(inputs, *ctx.options, return_indices=True)
+        ctx.save_for_backward(indices)
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (indices,) = ctx.saved_tensors
+        inputs = _unread(gradients[0], ctx)
+        pulled = torch.ops.aten.max_pool2d_with_indices_backward.default(gradients[0], inputs, *ctx.options, indices)
+        return pulled, *[None] * 5
+
+
+def _pulled_back(phi: Elementwise, before: Tensor, gradient: Tensor) -> Tensor:
+    create_graph = torch.is_grad_enabled()
+    with torch.enable_grad():
+        at = before if create_graph else before.detach().requires_grad_()
+        (pulled,) = torch.autograd.grad(phi(at), at, gradient, create_graph=create_graph)
+    return pulled
+
+
+def _unread(like: Tensor, ctx: Any) -> Tensor:
+    """In place of inputs of which no more than the shape is read; of memory that is there already, if it is enough."""
+    extent = 1 + sum((size - 1) * stride for size, stride in zip(ctx.shape, ctx.strides, strict=True))
+    if like.is_contiguous() and extent <= like.numel():
+        return like.detach().as_strided(ctx.shape, ctx.strides)
+    return like.new_empty_strided(ctx.shape, ctx.strides)

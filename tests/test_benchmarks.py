@@ -1,0 +1,51 @@
+"""The harness of the benchmark: what it counts as memory, and how competitors take turns."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from benchmarks.speed import _interleaved, _peak
+
+CPU = torch.device("cpu")
+FLOATS = 1024
+BYTES = 4 * FLOATS
+
+
+def together(n: int) -> None:
+    kept = [torch.empty(FLOATS) for _ in range(n)]
+    assert len(kept) == n
+
+
+def one_after_another(n: int) -> None:
+    for _ in range(n):
+        torch.empty(FLOATS)
+
+
+def views(n: int) -> None:
+    whole = torch.empty(FLOATS)
+    kept = [whole[row:] for row in range(n)]
+    assert len(kept) == n
+
+
+@pytest.mark.parametrize(("run", "expected"), [(together, 5), (one_after_another, 1), (views, 1)])
+def test_memory_is_what_is_alive_at_once(run: Callable[[int], None], expected: int) -> None:
+    assert _peak(lambda: run(5), CPU) == expected * BYTES
+
+
+def test_what_was_there_before_is_not_counted() -> None:
+    before = torch.zeros(FLOATS)
+    assert _peak(lambda: before.add_(1), CPU) == 0
+
+
+def test_what_a_backward_pass_makes_is_counted() -> None:
+    x = torch.ones(FLOATS, requires_grad=True)
+    y = x.exp()  # keeps its result
+    assert _peak(lambda: torch.autograd.grad(y, x, torch.ones_like(y)), CPU) >= 2 * BYTES
+
+
+def test_competitors_take_turns_and_the_first_turn_is_dropped() -> None:
+    order: list[str] = []
+    seconds = _interleaved({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 3, CPU)
+    assert order == ["a", "b"] * 4
+    assert {name: len(runs) for name, runs in seconds.items()} == {"a": 3, "b": 3}
