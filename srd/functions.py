@@ -5,8 +5,7 @@ is computed again.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -80,8 +79,7 @@ Added = tuple[Tensor, Tensor]
 """Vectors, and a factor for each of their positions."""
 
 
-@dataclass(frozen=True)
-class AffineRule:
+class AffineRule(NamedTuple):
     """What to do with a gradient at the outputs of an affine map."""
 
     keeps: Keeps

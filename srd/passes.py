@@ -12,15 +12,16 @@ from srd.types import Inputs, Logits, Scores, Target
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
     """Evaluation mode, gradients on, full precision; every module's mode is restored."""
-    modes = [(module, module.training) for module in network.modules()]
+    training = [module for module in network.modules() if module.training]
     device = next((p.device.type for p in network.parameters()), "cpu")
-    network.eval()
+    if training:
+        network.eval()
     try:
         with torch.inference_mode(False), torch.enable_grad(), torch.autocast(device, enabled=False):
             yield
     finally:
-        for module, training in modes:
-            module.training = training
+        for module in training:
+            module.training = True
 
 
 def leaf(inputs: Inputs, *, create_graph: bool) -> Inputs:
