@@ -6,7 +6,7 @@ from reports.comparison.result import ComparisonResult, Kept, Row
 from reports.findings import CLASS_BLIND
 from reports.limits import SMALL_N
 from reports.result import Estimate
-from reports.wording import NONE, full, interval, listed, method_title, plural, size
+from reports.wording import NONE, TIGHT, full, interval, listed, method_title, plural, size
 from srd.registry import ATTRIBUTORS, SRD
 
 Cases = frozenset[tuple[str, str]]
@@ -54,7 +54,7 @@ def signed_interval(estimate: Estimate) -> str:
     """The interval of a difference, with signs; a word where there is none."""
     if estimate.low is None:
         return interval(estimate)
-    return f"[{estimate.low:+.3f}, {estimate.high:+.3f}]"
+    return f"[{estimate.low:+.3f},{TIGHT}{estimate.high:+.3f}]"
 
 
 def _hardest(result: ComparisonResult) -> Cases:
@@ -153,7 +153,7 @@ def _full(row: Row) -> str:
 def _furthest(result: ComparisonResult, row: Row | None) -> str:
     if row is None:
         return ""
-    ends = signed_interval(row.estimate).strip("[]").replace(", ", " to ")
+    ends = signed_interval(row.estimate).strip("[]").replace(f",{TIGHT}", " to ")
     where = f"on {row.network} under {_title(result, row.column)}"
     return f" (furthest {where}: {signed(row.estimate)}, {ends}, {size(row.estimate)})"
 

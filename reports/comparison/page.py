@@ -59,6 +59,7 @@ def html(result: ComparisonResult, drawn: Sequence[Picture]) -> str:
         difference=Exhibit(by_name.get("difference"), (_difference(result, *HEADLINE),)),
         others=[table for each in others for table in (_stability(result, *each), _difference(result, *each))],
         networks=_networks(result),
+        excluded=sorted({why for row in (*result.similarities, *result.differences) for why in row.estimate.excluded}),
     )  # fmt: skip
 
 

@@ -6,7 +6,6 @@ from reports.facts import Identity, Part, Policy
 from reports.headlines import MEASURE
 from reports.result import Estimate, Images
 
-
 HEADLINE: tuple[str, Images] = (MEASURE, "all")
 
 
