@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from reports.comparison.result import Column, ComparisonResult, Row
 from reports.headlines import MEASURE
-from reports.marks import Picture, label_rows, legend, points, unique
+from reports.marks import Picture, extent, label_rows, legend, points, unique
 from reports.measurements import unit
 from reports.style import INK, drawing, look, svg
 from srd.registry import METRICS, SRD
@@ -81,7 +81,8 @@ def _figure(frame: pd.DataFrame, result: ComparisonResult, label: str) -> Figure
         axes.remove()
     for axes in panels.flat[max(0, len(columns) - width) : len(columns)]:
         axes.tick_params(labelbottom=True)
-    label_rows(panels[0, 0], [f"{name}\nn = {_range(frame, name)}" for name in networks])
+    panels[0, 0].locator_params(axis="x", nbins=5)
+    label_rows(panels[0, 0], [f"{name}\nn = {extent(frame[frame['network'] == name]['n'])}" for name in networks])
     figure.supxlabel(label, fontsize=9.5)
     figure.legend(*legend(methods), loc="outside upper left", ncols=len(methods), frameon=False)
     return figure
@@ -103,9 +104,3 @@ def _hollow(frame: pd.DataFrame) -> str:
 
 def _shown(frame: pd.DataFrame, result: ComparisonResult) -> list[Column]:
     return [column for column in result.columns if column.name in set(frame["column"])]
-
-
-def _range(frame: pd.DataFrame, network: str) -> str:
-    counts = frame[frame["network"] == network]["n"]
-    low, high = int(counts.min()), int(counts.max())
-    return f"{low}" if low == high else f"{low} to {high}"

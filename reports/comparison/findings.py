@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from reports.comparison.result import ComparisonResult, Kept, Row
 from reports.findings import CLASS_BLIND
-from reports.limits import SMALL_N
+from reports.limits import NOT_CORRECTNESS, SMALL_N, UNCORRECTED
 from reports.result import Estimate
 from reports.wording import NONE, TIGHT, full, interval, listed, method_title, plural, size
 from srd.registry import ATTRIBUTORS, SRD
@@ -27,22 +27,19 @@ def summary(result: ComparisonResult) -> Iterator[str]:
 def limits(result: ComparisonResult) -> Iterator[str]:
     """How far the numbers carry."""
     yield (
-        "The networks differ in data, image size, training and depth at once: a difference between two of them is not "
-        "the effect of the architecture alone."
+        "Networks may differ in data, image size, training and depth at once: a difference between two of them is "
+        "not the effect of the architecture alone."
     )
     few = [f"{each.name} ({each.identity.sizes['image']})" for each in result.networks
            if each.identity.sizes["image"] < SMALL_N]  # fmt: skip
     if few:
         yield f"Few images: {listed(few)}. Below about {SMALL_N} bootstrap intervals tend to be too narrow."
-    yield (
-        "Each interval stands alone: with this many numbers some miss their value; none was corrected for the number "
-        "of comparisons."
-    )
+    yield UNCORRECTED
     yield (
         "A perturbation of the same size in pixels is not equally strong for every network, and an attack that failed "
         "shows only that this attack, with these options, failed."
     )
-    yield "Similarity of maps is not correctness: a map may be stable and wrong, or move because the evidence moved."
+    yield NOT_CORRECTNESS
 
 
 def signed(estimate: Estimate) -> str:

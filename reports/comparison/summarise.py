@@ -8,17 +8,15 @@ from itertools import count, product
 from pathlib import Path
 from urllib.parse import quote
 
-import numpy as np
-
 from pipeline.store import NAME, open_results, progress
-from reports import identity, statistics
+from reports import identity
 from reports.comparison import findings
 from reports.comparison.result import Column, ComparisonResult, Difference, Kept, Network, Similarity
 from reports.facts import ConditionFacts, MethodFacts, Option, PerturbationFacts
-from reports.measurements import IMAGES, unit
-from reports.readings import NOT_COMPUTED, Readings
+from reports.measurements import IMAGES, difference
+from reports.readings import Readings
 from reports.report import PAGE
-from reports.result import AuditResult, Estimate, Images, Verdict
+from reports.result import AuditResult, Images, Verdict
 from reports.summarise import summarise as summarise_audit
 from reports.wording import listed, method_title
 from srd.errors import InputError
@@ -158,27 +156,17 @@ def _differences(audit: Audit) -> Iterator[Difference]:
     columns = [column for column, method in audit.entries if method == SRD.name]
     for column, baseline, similarity, images in product(columns, baselines, audit.readings.similarities, IMAGES):
         if (column, baseline) in audit.entries:
-            entries = {name: audit.entries[column, name] for name in (SRD.name, baseline)}
-            doubts = {name: audit.verdicts.get((entry, name, similarity, images)) for name, entry in entries.items()}
+            own, other = ((audit.entries[column, name], name) for name in (SRD.name, baseline))
+            doubts = {name: audit.verdicts.get((entry, name, similarity, images)) for entry, name in (own, other)}
             yield Difference(
                 network=audit.name,
                 column=column,
                 method=baseline,
                 similarity=similarity,
                 images=images,
-                estimate=_paired(audit.readings, entries, similarity, images),
+                estimate=difference(audit.readings, own, other, similarity, images),
                 doubt=", ".join(f"{method_title(name)}: {doubt}" for name, doubt in doubts.items() if doubt),
             )
-
-
-def _paired(readings: Readings, entries: Mapping[str, str], similarity: str, images: Images) -> Estimate:
-    """First method less second, each under its entry, image by image."""
-    (one, first), (other, second) = entries.items()
-    both = readings.images(first, images) & readings.images(second, images)
-    differences = (readings.scores(first, one, similarity) - readings.scores(second, other, similarity))[both]
-    absent = int(np.isnan(differences).sum())
-    excluded = {f"undefined, or {NOT_COMPUTED}": absent} if absent else {}
-    return statistics.mean(differences[~np.isnan(differences)], f"difference of {unit(similarity)}", excluded)
 
 
 def _unlike(audits: Sequence[Audit]) -> Iterator[str]:
