@@ -4,70 +4,20 @@ import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_serializer, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from attacks.registry import PERTURBATIONS
+from pipeline.spec_values import Floats, Names, Option, Part, Size, Strength, Strengths, as_tuple
 from srd.entries import Entry, Meaning
 from srd.errors import SpecError
 from srd.registry import ATTRIBUTORS
 
 MANY = 20  # names worth listing: a data set may have a thousand classes
-
-
-class Part(BaseModel):
-    """A table of the spec: frozen, every key known."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Strength(Part):
-    """A radius, a standard deviation: its value and the way it was written."""
-
-    value: float
-    text: str
-
-    @model_serializer
-    def _as_written(self) -> str:
-        return self.text
-
-
-def _strength(given: Any) -> Any:
-    if isinstance(given, Strength):
-        return given
-    try:
-        return Strength(value=float(Fraction(str(given))), text=str(given))
-    except (ValueError, ZeroDivisionError, OverflowError):
-        raise ValueError(f'{given!r} is not a number; write 0.03 or "8/255"') from None
-
-
-def _tuple(given: Any) -> Any:
-    if not isinstance(given, (list, tuple)):
-        raise ValueError(f"expected a list, got {given!r}")
-    return tuple(given)
-
-
-def _resize(given: Any) -> Any:
-    sizes = given if isinstance(given, (list, tuple)) else [given, given]
-    if len(sizes) != 2 or any(type(size) is not int for size in sizes) or not 0 < sizes[1] <= sizes[0]:
-        raise ValueError(f"{given!r} is no size; write 224, or [256, 224] to cut 224 out of 256")
-    return given if isinstance(given, int) else tuple(given)
-
-
-def _option(given: Any) -> Any:
-    if not isinstance(given, (bool, int, float, str)):
-        raise ValueError(f"{given!r} is not a number, a text or a boolean")
-    return given
-
-
-Option = Annotated[bool | int | float | str, BeforeValidator(_option)]
 Options = dict[str, Option]
-Floats = Annotated[tuple[float, ...], BeforeValidator(_tuple)]
-Names = Annotated[tuple[str, ...], BeforeValidator(_tuple)]
-Strengths = Annotated[tuple[Annotated[Strength, BeforeValidator(_strength)], ...], BeforeValidator(_tuple)]
+T = TypeVar("T", bound=Part)
 
 
 class ModelSpec(Part):
@@ -79,13 +29,13 @@ class ModelSpec(Part):
     """A state dict: safetensors, or a file that torch loads with `weights_only`."""
     mean: Floats | None = None
     std: Floats | None = None
-    resize: Annotated[tuple[int, int] | int, BeforeValidator(_resize)] | None = None
+    resize: Size | None = None
     """Length of the shorter side, of which the central square is cut; [256, 224] cuts a smaller one."""
     classes: str | None = None
     """File with the class order: JSON list of names or of [folder, name], or text, one folder a line."""
     encoder: str | None = None
     """Module with whose output the encoder ends; found by itself if not given."""
-    operations: dict[str, Meaning] = {}
+    operations: dict[str, Meaning] = Field(default_factory=dict)
     """What torch functions without a rule are, by the name under which SRD refuses them."""
 
     @model_validator(mode="after")
@@ -110,11 +60,18 @@ class DataSpec(Part):
     """Folder with one PNG per image, same relative path: not 0 is object."""
 
 
+class SubjectSpec(Part):
+    """What is audited: a network and its images."""
+
+    model: ModelSpec
+    data: DataSpec
+
+
 class ExplainSpec(Part):
     """The methods, in the order of the report."""
 
     methods: Names
-    options: dict[str, Options] = {}
+    options: dict[str, Options] = Field(default_factory=dict)
     target: Literal["predicted", "label"] = "predicted"
 
 
@@ -125,7 +82,7 @@ class PerturbationSpec(Part):
     strengths: Strengths
     against: Names | None = None
     """Methods that an attack on explanations goes against; all differentiable ones by default."""
-    options: Options = {}
+    options: Options = Field(default_factory=dict)
 
 
 class RunSpec(Part):
@@ -136,17 +93,15 @@ class RunSpec(Part):
     seed: Annotated[int, Field(ge=0)] = 0
 
 
-class AuditSpec(Part):
-    """Everything that an audit is asked to do."""
+class ProtocolSpec(Part):
+    """What is done to a subject."""
 
-    model: ModelSpec
-    data: DataSpec
     explain: ExplainSpec
-    perturbation: Annotated[tuple[PerturbationSpec, ...], BeforeValidator(_tuple)] = ()
+    perturbation: Annotated[tuple[PerturbationSpec, ...], BeforeValidator(as_tuple)] = ()
     run: RunSpec = RunSpec()
 
     @model_validator(mode="after")
-    def _known(self) -> "AuditSpec":
+    def _known(self) -> "ProtocolSpec":
         _check_methods(self.explain)
         for number, perturbation in enumerate(self.perturbation, 1):
             _check_perturbation(f"[[perturbation]] number {number}", perturbation, self.explain.methods)
@@ -154,27 +109,43 @@ class AuditSpec(Part):
         return self
 
 
+class AuditSpec(ProtocolSpec, SubjectSpec):
+    """Everything that an audit is asked to do."""
+
+
 def load_spec(path: Path) -> AuditSpec:
     """The spec in a TOML file. Raises SpecError with the file, the place, the value and the way out."""
+    table = read_table(path)
+    if "subject" in table:
+        raise SpecError(f"{path}: subject: this command takes one network; move one subject's tables to the top")
+    return parse_spec(table, str(path))
+
+
+def parse_spec(table: Mapping[str, Any], place: str) -> AuditSpec:
+    """The spec in a parsed TOML table; `place` begins the message of a refusal."""
+    return parse_table(AuditSpec, table, place)
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """A TOML file. Raises SpecError with the file and the way out."""
     try:
-        table = tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_text())
     except FileNotFoundError:
         raise SpecError(f"{path}: no such file; `srd-audit init` writes a spec to start from") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SpecError(f"{path}: is no TOML: {error}; compare it with what `srd-audit init` writes") from error
     except OSError as error:
         raise SpecError(f"{path}: cannot be read: {error.strerror}; name a file that can") from error
-    return parse_spec(table, str(path))
 
 
-def parse_spec(table: Mapping[str, Any], place: str) -> AuditSpec:
-    """The spec in a parsed TOML table; `place` begins the message of a refusal."""
+def parse_table(kind: type[T], table: Mapping[str, Any], place: str) -> T:
+    """A parsed TOML table as a `kind` of spec; `place` begins the message of a refusal."""
     try:
-        return AuditSpec.model_validate(table)
+        return kind.model_validate(table)
     except ValidationError as error:
         errors = error.errors()
         unknown = [e for e in errors if e["type"] == "extra_forbidden"]  # a misspelt key is a missing one as well
-        raise SpecError("\n".join(f"{place}: {_message(e)}" for e in unknown or errors)) from None
+        raise SpecError("\n".join(f"{place}: {_message(e, kind)}" for e in unknown or errors)) from None
 
 
 def attacked(perturbation: PerturbationSpec, methods: tuple[str, ...]) -> tuple[str, ...]:
@@ -273,11 +244,11 @@ def _check_options(place: str, entry: Entry, options: Options) -> None:
             raise ValueError(f"{place}.{name}: must be finite and at least {least}, got {value!r}")
 
 
-def _message(error: Mapping[str, Any]) -> str:
+def _message(error: Mapping[str, Any], spec: type[Part]) -> str:
     place = _place(error["loc"])
     text = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
-        return f"{place}: unknown key; {closest(str(error['loc'][-1]), _keys(error['loc'][:-1]))}"
+        return f"{place}: unknown key; {closest(str(error['loc'][-1]), _keys(spec, error['loc'][:-1]))}"
     if error["type"] in {"model_type", "dict_type"}:
         return f"{place}: expected a table, got {error['input']!r}"
     if error["type"] == "missing":
@@ -294,9 +265,11 @@ def _place(loc: tuple[Any, ...]) -> str:
     return ".".join(map(str, loc))
 
 
-def _keys(loc: tuple[Any, ...]) -> list[str]:
+def _keys(spec: type[Part], loc: tuple[Any, ...]) -> list[str]:
     """Keys that the table at `loc` may have."""
+    if loc[:1] == ("subject",):
+        return _keys(SubjectSpec, loc[2:])
     tables: dict[str, type[Part]] = {
         "model": ModelSpec, "data": DataSpec, "explain": ExplainSpec, "perturbation": PerturbationSpec, "run": RunSpec
     }  # fmt: skip
-    return list((tables[str(loc[0])] if loc else AuditSpec).model_fields)
+    return list((tables[str(loc[0])] if loc else spec).model_fields)

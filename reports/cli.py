@@ -1,7 +1,7 @@
 """The root command `srd-audit`. Nothing here imports torch before a command that needs it runs."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -12,11 +12,11 @@ from rich.text import Text
 
 from attacks.registry import PERTURBATIONS
 from pipeline.schema import STAGES
+from reports.runs import RUNS, audits_in, finished, folder_of
 from srd.entries import Entry
-from srd.errors import AuditError, InputError, StoreError
+from srd.errors import AuditError, InputError
 from srd.registry import ATTRIBUTORS, METRICS
 
-RUNS = Path("runs")
 ENVIRONMENT = 5
 """Exit code of a disk that is full, a folder that may not be written to."""
 INTERRUPTED = 130
@@ -44,15 +44,20 @@ def run(
         str | None, typer.Option(help=f"Stop after this stage, without report: {', '.join(STAGES)}.")
     ] = None,
 ) -> None:
-    """Audit: runs what is missing of SPEC, writes the report, prints its path. Run again to continue."""
+    """Audit: runs what is missing of SPEC, writes the report, prints its path. Run again to continue.
+
+    A SPEC of several subjects gives a report of each, and one page that compares them.
+    """
     if stage is not None and stage not in STAGES:
         from pipeline.spec import closest
 
         raise InputError(f"--stage {stage!r}: no stage is called so; {closest(stage, STAGES)}")
-    from reports.commands import run_audit
+    from pipeline.comparison import load_audits
+    from reports.commands import run_audit, run_comparison
 
     folder = out or RUNS / spec.stem
-    run_audit(spec, folder, workers, stage, messages)
+    start = run_comparison if load_audits(spec) else run_audit
+    start(spec, folder, workers, stage, messages)
     if stage is None:
         _report(folder)
 
@@ -62,19 +67,30 @@ def status(run: Run) -> None:
     """What is done and what is missing."""
     from pipeline.store import NAME, progress
 
-    table = Table("stage", "done", "planned", "missing")
-    counts = progress(_folder(run) / NAME)
-    for stage, (done, planned) in counts.items():
-        table.add_row(stage, str(done), str(planned), str(planned - done))
-    results.print(table)
-    if any(done < planned for done, planned in counts.values()):
+    folder = folder_of(run)
+    counts = {name: progress(path / NAME) for name, path in (audits_in(folder) or {"": folder}).items()}
+    for name, stages in counts.items():
+        table = Table("stage", "done", "planned", "missing", title=name or None)
+        for stage, (done, planned) in stages.items():
+            table.add_row(stage, str(done), str(planned), str(planned - done))
+        results.print(table)
+    if any(done < planned for stages in counts.values() for done, planned in stages.values()):
         raise typer.Exit(4)
 
 
 @app.command()
 def report(run: Run) -> None:
     """Writes the report of a run again, from its store alone, and prints its path."""
-    _report(_folder(run))
+    _report(folder_of(run))
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of finished runs, or their specs.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder of the comparison.")] = RUNS / "comparison",
+) -> None:
+    """Compares the networks of finished RUNS on one page, and prints its path."""
+    _print_path(_compare([folder for run in runs for folder in finished(run)], out))
 
 
 @app.command()
@@ -154,18 +170,19 @@ def _fail(message: str, exit_code: int) -> NoReturn:
 def _report(folder: Path) -> None:
     from reports.report import write_report  # seaborn takes two seconds to import
 
-    _print_path(write_report(folder))
+    subjects = audits_in(folder)
+    paths = [write_report(each) for each in subjects.values() or [folder]]
+    _print_path(_compare(finished(folder), folder) if subjects else paths[0])
+
+
+def _compare(folders: Sequence[Path], out: Path) -> Path:
+    from reports.comparison.page import write_comparison
+
+    return write_comparison(folders, out)
 
 
 def _print_path(path: Path) -> None:
     results.print(Text(str(path)))
-
-
-def _folder(run: Path) -> Path:
-    folder = RUNS / run.stem if run.suffix == ".toml" else run
-    if not folder.is_dir():
-        raise StoreError(f"{folder}: no such run; start one with `srd-audit run SPEC`")
-    return folder
 
 
 def _list(entries: Mapping[str, Entry], *facts: str) -> None:

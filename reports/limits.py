@@ -8,6 +8,13 @@ from reports.transfer import CONTROL, EXPLANATION
 from reports.wording import listed, method_title, plural
 
 SMALL_N = 30
+UNCORRECTED = (
+    "Each interval stands alone: with this many numbers some intervals miss their value; none was corrected for the "
+    "number of comparisons."
+)
+NOT_CORRECTNESS = (
+    "Similarity of maps is not correctness: a map may be stable and wrong, or move because the evidence moved."
+)
 
 
 def not_measured(result: AuditResult) -> tuple[str, ...]:
@@ -27,11 +34,10 @@ def limits(result: AuditResult) -> tuple[str, ...]:
         "All results are empirical: no formal guarantee holds between or beyond the strengths that were tried.",
         small,
         "Intervals speak of images drawn as these were; they do not carry over to other data or other networks.",
-        "Each interval stands alone: with this many numbers some intervals miss their value; none was corrected for "
-        "the number of comparisons.",
+        UNCORRECTED,
         "An attack that failed shows only that this attack, with these options, failed. A stronger or differently "
         "aimed attack may succeed; a high similarity says what was found, it is not a property of the method.",
-        "Similarity of maps is not correctness: a map may be stable and wrong, or move because the evidence moved.",
+        NOT_CORRECTNESS,
         "Means hide the tail: the worst images are shown with the maps, and every score is in the store.",
     )
     return tuple(sentence for sentence in sentences if sentence)

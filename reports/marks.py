@@ -70,6 +70,12 @@ def short(value: float | None) -> str:
     return NONE if value is None or np.isnan(value) else f"{round(value, 2) + 0.0:.2f}"  # never -0.00
 
 
+def extent(counts: pd.Series) -> str:
+    """Least and largest, or the one count."""
+    low, high = int(counts.min()), int(counts.max())
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
 def unique(column: pd.Series) -> list[str]:
     """Distinct texts of a column, in their order."""
     return [str(name) for name in dict.fromkeys(column)]

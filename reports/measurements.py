@@ -83,6 +83,17 @@ def estimate(readings: Readings, condition: str, method: str, metric: str, image
     return statistics.mean(sample.values, unit(metric), sample.excluded)
 
 
+def difference(
+    readings: Readings, first: tuple[str, str], second: tuple[str, str], similarity: str, images: Images
+) -> Estimate:
+    """Mean of the first similarity less the second, paired by image; each of a (condition, method)."""
+    both = readings.images(first[0], images) & readings.images(second[0], images)
+    differences = (readings.scores(*first, similarity) - readings.scores(*second, similarity))[both]
+    absent = int(np.isnan(differences).sum())
+    excluded = {f"undefined, or {NOT_COMPUTED}": absent} if absent else {}
+    return statistics.mean(differences[~np.isnan(differences)], f"difference of {unit(similarity)}", excluded)
+
+
 def unit(metric: str) -> str:
     """What a metric is counted in."""
     low, high = METRICS[metric].bounds

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from attacks.registry import PERTURBATIONS
 from reports import frames
 from reports.gallery import slug
-from reports.marks import Picture, errors, legend, unique, values_in_words
+from reports.marks import Picture, errors, extent, legend, unique, values_in_words
 from reports.measurements import IMAGES, unit
 from reports.result import AuditResult, Images
 from reports.style import despine, look, svg
@@ -71,7 +71,7 @@ def _panel(axes: Axes, frame: pd.DataFrame, methods: list[str]) -> None:
         part = frame[frame["method"] == method].sort_values("strength")
         x = part["strength"].map(positions).to_numpy(float) + offset
         axes.errorbar(x, part["value"], yerr=errors(part), **look(method), markersize=5, linewidth=0.9, elinewidth=1.3)
-    counts = [_range(frame[frame["strength"] == value]["n"]) for value in strengths["strength"]]
+    counts = [extent(frame[frame["strength"] == value]["n"]) for value in strengths["strength"]]
     labels = [f"{text}\nn = {n}" for text, n in zip(strengths["strength_text"], counts, strict=True)]
     axes.set_xticks(range(len(labels)), labels)
     axes.set_xlim(-0.5, len(labels) - 0.5)
@@ -94,8 +94,3 @@ def _strongest_in_words(frame: pd.DataFrame) -> str:
         f"{part['title'].iloc[0]} at {part['strength_text'].iloc[0]}: {values_in_words(part, 'method', method_title)}"
         for _, part in strongest.groupby(["name", "strength"], sort=False)
     )
-
-
-def _range(counts: pd.Series) -> str:
-    low, high = int(counts.min()), int(counts.max())
-    return f"{low}" if low == high else f"{low} to {high}"

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports import statistics
 from reports.facts import ConditionFacts
-from reports.measurements import IMAGES, unit
-from reports.readings import NOT_COMPUTED, Readings
+from reports.measurements import IMAGES, difference
+from reports.readings import Readings
 from reports.result import Cell, Estimate, Images, Role, Stability, Transfer, TransferRow, Verdict
 from reports.wording import method_title
 
@@ -121,13 +120,8 @@ def _beyond_control(condition: str, method: str, setting: Setting) -> Estimate |
     """How much further, image by image, the attack moves the map than random signs; None without a control."""
     if setting.control is None:
         return None
-    readings, images = setting.readings, setting.images
-    both = readings.images(condition, images) & readings.images(setting.control, images)
-    control, attacked = (readings.scores(name, method, setting.similarity) for name in (setting.control, condition))
-    differences = (control - attacked)[both]
-    absent = int(np.isnan(differences).sum())
-    excluded = {f"undefined, or {NOT_COMPUTED}": absent} if absent else {}
-    return statistics.mean(differences[~np.isnan(differences)], f"difference of {unit(setting.similarity)}", excluded)
+    control, attacked = (setting.control, method), (condition, method)
+    return difference(setting.readings, control, attacked, setting.similarity, setting.images)
 
 
 def _verdict(beyond: Estimate | None) -> tuple[Verdict, str]:

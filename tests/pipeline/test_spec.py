@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 from small_audits import SPEC
 
+from pipeline.comparison import load_audits
 from pipeline.spec import AuditSpec, load_spec, parse_spec
 from srd.errors import SpecError
 
@@ -161,3 +162,89 @@ def test_every_wrong_place_is_named_at_once() -> None:
     with pytest.raises(SpecError) as caught:
         parse_spec(table(run={"tile": 0, "seed": -1}), "spec")
     assert len(str(caught.value).splitlines()) == 2
+
+
+NETWORK = {"model": {"spec": "demo:vgg"}, "data": {"path": "demo:shapes"}}
+SUBJECTS = """
+[subject.one]
+model.spec = "demo:vgg"
+data = { path = "demo:shapes", n = 6 }
+
+[subject.two-b]
+model = { spec = "demo:resnet", mean = [0.5], std = [0.25] }
+data.path = "demo:shapes"
+
+[explain]
+methods = ["srd", "saliency"]
+target = "label"
+
+[[perturbation]]
+name = "pgd"
+strengths = ["8/255"]
+
+[run]
+seed = 3
+"""
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "spec.toml"
+    path.write_text(text)
+    return path
+
+
+def test_every_subject_gets_the_audit_that_a_spec_of_its_own_would_give(tmp_path: Path) -> None:
+    shared = {
+        "explain": {"methods": ["srd", "saliency"], "target": "label"},
+        "perturbation": [PGD],
+        "run": {"seed": 3},
+    }
+    one = NETWORK | {"data": {"path": "demo:shapes", "n": 6}} | shared
+    two = NETWORK | {"model": {"spec": "demo:resnet", "mean": [0.5], "std": [0.25]}} | shared
+    audits = load_audits(written(tmp_path, SUBJECTS))
+    assert list(audits) == ["one", "two-b"]
+    assert audits == {"one": parse_spec(one, "spec"), "two-b": parse_spec(two, "spec")}
+    assert audits["one"].model_dump_json() == parse_spec(one, "spec").model_dump_json()
+
+
+def test_a_spec_of_one_network_has_no_subjects(tmp_path: Path) -> None:
+    assert load_audits(written(tmp_path, SPEC)) == {}
+
+
+def test_a_command_for_one_network_refuses_several(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"spec\.toml: subject: this command takes one network; move one subject's"):
+        load_spec(written(tmp_path, SUBJECTS))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[run]", "[model]\nspec = 'demo:vgg'\n[run]", r"model: each subject has its own; .* \[subject\.NAME\.model\]"),
+        ("[subject.two-b]", '[subject."../b"]', r"subject\.'\.\./b': names a folder; use letters, digits, - and _"),
+        ("data.path =", "data.paht =", r"subject\.two-b\.data\.paht: unknown key; did you mean 'path'\?"),
+        ("data.path =", "date.path =", r"subject\.two-b\.date: unknown key; did you mean 'data'\?"),
+        ('data.path = "demo:shapes"', "", r"subject\.two-b\.data: is missing; add it"),
+        ("std = [0.25]", "std = [0.0]", r"subject\.two-b\.model: std must be positive"),
+        ("[run]", "[runs]", r"runs: unknown key; did you mean 'run'\?"),
+        ('"saliency"', '"salience"', r"explain\.methods: no method is called 'salience'; did you mean 'saliency'\?"),
+    ],
+)
+def test_a_wrong_spec_of_several_subjects_is_refused_once_with_its_place(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    assert SUBJECTS.count(old) == 1
+    with pytest.raises(SpecError, match=rf"^\S*spec\.toml: {message}[^\n]*$"):
+        load_audits(written(tmp_path, SUBJECTS.replace(old, new)))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[subject]\n[explain]\nmethods = ['srd']", r"subject: names no network; add \[subject\.NAME\.model\]"),
+        ("subject = 3\n[explain]\nmethods = ['srd']", "subject: expected a table, got 3"),
+        ("subject.a = 3\n[explain]\nmethods = ['srd']", r"subject\.a: expected a table, got 3"),
+    ],
+)
+def test_subjects_are_tables(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        load_audits(written(tmp_path, text))

@@ -1,0 +1,40 @@
+"""Where runs lie, and which audits they hold: one, or one for each subject of their spec."""
+
+from pathlib import Path
+
+from srd.errors import IncompleteRun, StoreError
+
+RUNS = Path("runs")
+SPEC_COPY = "audit.toml"
+
+
+def folder_of(run: Path) -> Path:
+    """Folder of a run that is named by it, or by the spec that it was made from. Raises StoreError if there is none."""
+    folder = RUNS / run.stem if run.suffix == ".toml" else run
+    if not folder.is_dir():
+        raise StoreError(f"{folder}: no such run; start one with `srd-audit run SPEC`")
+    return folder
+
+
+def audits_in(folder: Path) -> dict[str, Path]:
+    """Folders of the audits of several subjects, by subject; none if the run is a single audit."""
+    from pipeline.comparison import load_audits
+    from pipeline.store import NAME
+
+    spec = folder / SPEC_COPY
+    if (folder / NAME).exists() or not spec.exists():
+        return {}
+    return {subject: folder / subject for subject in load_audits(spec)}
+
+
+def finished(run: Path) -> tuple[Path, ...]:
+    """Folders of all audits of a run. Raises StoreError if there is none, IncompleteRun if tasks are missing."""
+    from pipeline.store import NAME, progress
+
+    folders = tuple(audits_in(folder_of(run)).values()) or (folder_of(run),)
+    for folder in folders:
+        missing = sum(planned - done for done, planned in progress(folder / NAME).values())
+        if missing:
+            command = f"srd-audit run {run}" if run.suffix == ".toml" else f"srd-audit run SPEC --out {run}"
+            raise IncompleteRun(f"{folder}: {missing} tasks are missing; `{command}` continues the run")
+    return folders
