@@ -123,8 +123,10 @@ def batch_norm_affine(
     mean: Tensor, variance: Tensor, weight: Tensor | None, bias: Tensor | None, epsilon: float
 ) -> tuple[Tensor, Tensor]:
     """Scale and shift per channel of a batch norm in evaluation mode."""
-    scale = (variance + epsilon).rsqrt() * (1 if weight is None else weight)
-    return scale, (0 if bias is None else bias) - mean * scale
+    scale = (variance + epsilon).rsqrt()
+    if weight is not None:
+        scale = scale * weight
+    return scale, -mean * scale if bias is None else torch.addcmul(bias, mean, scale, value=-1)
 
 
 def safe_sqrt(squares: Tensor) -> Tensor:

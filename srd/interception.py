@@ -127,8 +127,8 @@ class Interception(TorchFunctionMode):
         if record is not None:
             self._provenance[alias] = record
             self._landmarks.superseded(record.order)
-        substitute = {id(mutated): alias}
-        result = self._noted(call.replacing(substitute, [substitute.get(id(t), t) for t in call.carried]))
+        carried = [alias if tensor is mutated else tensor for tensor in call.carried]
+        result = self._noted(call._replace(args=(alias, *call.args[1:]), carried=carried))
         if result is alias:  # of dropout in evaluation mode
             return mutated
         self._provenance.rewrite(mutated, result, call.order)

@@ -62,6 +62,9 @@ class _ByTensor(Generic[T]):
         key = id(tensor)
         self._noted[key] = KeyedRef(tensor, self._forget, key), value
 
+    def __len__(self) -> int:
+        return len(self._noted)
+
     def get(self, tensor: Tensor) -> T | None:
         found = self._noted.get(id(tensor))
         return None if found is None else found[1]
@@ -107,7 +110,7 @@ class Provenance:
 
     def current(self, tree: Any) -> Any:
         """The tree with the tensors that stand for those that were written in place."""
-        return mapped(self._current_value, tree) if self._rewritten else tree
+        return mapped(self._current_value, tree) if self._current else tree
 
     def rewrite(self, mutated: Tensor, result: Tensor, order: int) -> None:
         """From now on `result` stands for `mutated`, which is left as it was."""
