@@ -1,7 +1,8 @@
 """What SRD costs beside one plain gradient of the same network, in time and memory: a Markdown table.
 
 Competitors take turns in one process, so that a slow moment of the machine meets them all; ratios are taken within a
-turn. Memory is counted by the storages that are alive, each competitor in a run of its own.
+turn. Memory is counted by the storages that are alive, each competitor in a run of its own. `make bench` has glibc keep
+freed memory, for all competitors alike: else the page faults of large tensors are a good part of what is measured.
 """
 
 import argparse

@@ -27,7 +27,7 @@ SETTINGS = {
     "distributed.worker.memory.spill": False,
     # Dask trims freed memory at once; giving each tensor back to the kernel cost more than a third of the time
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 512 * MIB,
-    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 32 * MIB,
+    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 1024 * MIB,
 }
 
 

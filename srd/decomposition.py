@@ -46,7 +46,7 @@ def decompose(
     here whether they are "linear", a "gate" or an "activation". `bias` divides a bias among the taps of its
     convolution: by `||W_t x_i||` ("norm", the authors' code), by the sharing ratio ("ratio"), equally ("uniform"), or
     not at all ("drop"). `contrast` "mean" subtracts the mean over positions from the starting relevance, so that what
-    all classes share falls away.
+    all classes share falls away. `create_graph` makes the maps differentiable by the inputs, not by the parameters.
 
     Raises UnsupportedOperation for a network with an operation that has no rule, ModelError for an unknown encoder,
     ValueError for an unknown bias or contrast.

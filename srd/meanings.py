@@ -33,12 +33,6 @@ class Meanings:
         declared = self._declared.get(call.full_name) if self._declared else None
         if declared == "activation" or call.name in operations.ACTIVATIONS:
             return self._activation(call)
-        if call.name == "max_pool2d":
-            return Made(
-                _max_pooled(*call.args, **call.kwargs),
-                call.carried,
-                channels=self._provenance[call.carried[0]].channels,
-            )
         if declared == "linear" or self._is_linear(call):
             return self._linear(call)
         if call.name in operations.BILINEAR:
@@ -72,7 +66,7 @@ class Meanings:
         return call.name in operations.LINEAR
 
     def _linear(self, call: Call) -> Made:
-        result = call()
+        result = _max_pooled(*call.args, **call.kwargs) if call.name == "max_pool2d" else call()
         if isinstance(result, Tensor) and self._adds_constant(call):
             result = self._rules.constant(result, partial(self._constant_part, call))
         return Made(

@@ -5,7 +5,11 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from toys import demo_inputs, demo_network
+
 from benchmarks.speed import _interleaved, _peak
+from srd.decomposition import decompose
+from srd.rules import Bias
 
 CPU = torch.device("cpu")
 FLOATS = 1024
@@ -49,3 +53,19 @@ def test_competitors_take_turns_and_the_first_turn_is_dropped() -> None:
     seconds = _interleaved({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 3, CPU)
     assert order == ["a", "b"] * 4
     assert {name: len(runs) for name, runs in seconds.items()} == {"a": 3, "b": 3}
+
+
+@pytest.mark.parametrize(("bias", "limit"), [("norm", 1.6), ("ratio", 1.3), ("drop", 1.3)])
+@pytest.mark.parametrize("name", ["vgg", "resnet"])
+def test_a_map_needs_little_more_memory_than_a_gradient(name: str, bias: Bias, limit: float) -> None:
+    network, (inputs, target) = demo_network(name).float(), demo_inputs(32)
+
+    def gradient() -> None:
+        x = inputs.float().requires_grad_()
+        torch.autograd.grad(network(x).gather(1, target[:, None]).sum(), x)
+
+    def explain() -> None:
+        decompose(network, inputs.float(), target, bias=bias)
+
+    explain()  # what is kept of the weights is made once
+    assert _peak(explain, CPU) <= limit * _peak(gradient, CPU)
