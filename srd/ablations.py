@@ -121,7 +121,7 @@ def coarse(
             network, inputs, SharingRatio("drop"), layers=[encoder] if encoder else [], operations=operations
         )
         end, gradient = run.encoder(target, encoder, create_graph=create_graph)
-        initial, _ = run.started(end, gradient, contrast)
+        initial, _ = run.started(end, gradient, contrast, create_graph=create_graph)
         size = inputs.shape[2:]
         grid = on_grid(initial.squeeze(end.channels), *size)
         maps = functional.interpolate(grid[:, None], size, mode="bilinear", align_corners=False)[:, 0]

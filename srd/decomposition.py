@@ -11,7 +11,7 @@ from srd.entries import Meaning
 from srd.interception import NOTHING_DECLARED
 from srd.ledger import Ledger
 from srd.passes import evaluating, leaf
-from srd.propagation import Contrast, Propagation
+from srd.propagation import Contrast, Propagation, Start
 from srd.rules import Bias, SharingRatio
 from srd.types import Generators, Inputs, Maps, Scores, Target
 
@@ -37,6 +37,7 @@ def decompose(
     operations: Mapping[str, Meaning] = NOTHING_DECLARED,
     bias: Bias = "norm",
     contrast: Contrast = "mean",
+    start: Start = "gradient",
     create_graph: bool = False,
 ) -> Maps:
     """SRD saliency maps of `target`, signed, at the resolution of `inputs`.
@@ -46,10 +47,12 @@ def decompose(
     here whether they are "linear", a "gate" or an "activation". `bias` divides a bias among the taps of its
     convolution: by `||W_t x_i||` ("norm", the authors' code), by the sharing ratio ("ratio"), equally ("uniform"), or
     not at all ("drop"). `contrast` "mean" subtracts the mean over positions from the starting relevance, so that what
-    all classes share falls away. `create_graph` makes the maps differentiable by the inputs, not by the parameters.
+    all classes share falls away. `start` "gradcam" begins with Grad-CAM's values at the vectors before the encoder's
+    last activation, as the authors do for VGG, instead of each vector's product with its own gradient. `create_graph`
+    makes the maps differentiable by the inputs, not by the parameters.
 
     Raises UnsupportedOperation for a network with an operation that has no rule, ModelError for an unknown encoder,
-    ValueError for an unknown bias or contrast.
+    ValueError for an unknown bias, contrast or start.
     """
     maps, _ = decomposed(
         network,
@@ -59,6 +62,7 @@ def decompose(
         encoder=encoder,
         operations=operations,
         contrast=contrast,
+        start=start,
         create_graph=create_graph,
     )
     return maps
@@ -73,6 +77,7 @@ def account(
     operations: Mapping[str, Meaning] = NOTHING_DECLARED,
     bias: Bias = "norm",
     contrast: Contrast = "mean",
+    start: Start = "gradient",
     create_graph: bool = False,
 ) -> Decomposition:
     """As `decompose`, with the relevance that went in and the relevance that was lost."""
@@ -85,6 +90,7 @@ def account(
         encoder=encoder,
         operations=operations,
         contrast=contrast,
+        start=start,
         create_graph=create_graph,
     )
     lost = torch.zeros(len(maps)).to(maps) + ledger.total(len(maps))
@@ -100,6 +106,7 @@ def decomposed(
     encoder: str | None,
     operations: Mapping[str, Meaning],
     contrast: Contrast,
+    start: Start = "gradient",
     create_graph: bool,
 ) -> tuple[Maps, Float[Tensor, "n *positions"]]:
     """The maps by the `rules` given, and the relevance of each position of the encoder's output."""
@@ -107,6 +114,6 @@ def decomposed(
         inputs = leaf(inputs, create_graph=create_graph)
         run = Propagation(network, inputs, rules, layers=[encoder] if encoder else [], operations=operations)
         end, gradient = run.encoder(target, encoder, create_graph=create_graph)
-        initial, signal = run.started(end, gradient, contrast)
+        initial, signal = run.started(end, gradient, contrast, start, create_graph=create_graph)
         maps = run.maps(end, signal, create_graph=create_graph)
     return maps if create_graph else maps.detach(), initial.detach().squeeze(end.channels)

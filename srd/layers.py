@@ -12,7 +12,7 @@ from srd.entries import Meaning
 from srd.errors import ModelError
 from srd.interception import NOTHING_DECLARED
 from srd.passes import evaluating, leaf
-from srd.propagation import Contrast, Propagation
+from srd.propagation import Contrast, Propagation, Start
 from srd.rules import Bias, SharingRatio
 from srd.types import Generators, Inputs, Maps, Target
 from srd.vectors import inner, on_grid
@@ -31,6 +31,7 @@ def relevance(
     operations: Mapping[str, Meaning] = NOTHING_DECLARED,
     bias: Bias = "norm",
     contrast: Contrast = "mean",
+    start: Start = "gradient",
     create_graph: bool = False,
 ) -> dict[str, Float[Tensor, "n *positions"]]:
     """Relevance of `target` at each position of the output of each module that `layers` names, in one backward pass.
@@ -43,7 +44,7 @@ def relevance(
         names = [*layers, *([encoder] if encoder else [])]
         run = Propagation(network, inputs, SharingRatio(bias), layers=names, operations=operations)
         end, gradient = run.encoder(target, encoder, create_graph=create_graph)
-        initial, signal = run.started(end, gradient, contrast)
+        initial, signal = run.started(end, gradient, contrast, start, create_graph=create_graph)
         found = {name: run.layers[name].vectors for name in layers}
         below = {name: vectors for name, vectors in found.items() if vectors is not end}
         at = dict.fromkeys(found, initial.squeeze(end.channels))
@@ -62,6 +63,7 @@ def relevance_map(
     operations: Mapping[str, Meaning] = NOTHING_DECLARED,
     bias: Bias = "norm",
     contrast: Contrast = "mean",
+    start: Start = "gradient",
     create_graph: bool = False,
 ) -> Maps:
     """The relevance of one `layer` as a map at the resolution of `inputs`, each position as large as it is.
@@ -77,6 +79,7 @@ def relevance_map(
         operations=operations,
         bias=bias,
         contrast=contrast,
+        start=start,
         create_graph=create_graph,
     )[layer]
     size = inputs.shape[2:]

@@ -16,6 +16,7 @@ from srd.types import Inputs, Maps, Target
 from srd.vectors import inner, position_axes
 
 Contrast = Literal["none", "mean"]
+Start = Literal["gradient", "gradcam"]
 
 
 class Propagation:
@@ -52,20 +53,25 @@ class Propagation:
         self._trace.refuse_unknown_below(end)
         return end, signal
 
-    def started(self, end: Vectors, gradient: Signal, contrast: Contrast) -> tuple[Tensor, Signal]:
+    def started(
+        self, end: Vectors, gradient: Signal, contrast: Contrast, start: Start = "gradient", *, create_graph: bool
+    ) -> tuple[Tensor, Signal]:
         """Relevance of each position at the encoder's `end`, channel axes kept, and the signal with which it sets out.
 
-        Raises ValueError for an unknown contrast.
+        Raises ValueError for an unknown contrast or start.
         """
-        if contrast not in get_args(Contrast):
-            raise ValueError(f"contrast {contrast!r} is not one of {', '.join(get_args(Contrast))}")
+        for value, known in ((contrast, Contrast), (start, Start)):
+            if value not in get_args(known):
+                raise ValueError(f"{value!r} is not one of {', '.join(get_args(known))}")
+        if start == "gradcam":
+            relevance = _contrasted(_grad_cam(end, gradient, create_graph=create_graph), end, contrast)
+            return relevance, self.rules.decomposed(end.before, relevance, end.channels)
         after = end.after
         relevance = inner(after, gradient, end.channels)
-        mean = relevance.mean(position_axes(relevance, end.channels), keepdim=True) if contrast == "mean" else None
-        initial = relevance if mean is None else relevance - mean
+        initial = _contrasted(relevance, end, contrast)
         if end.is_activation:
             return initial, self.rules.started(end.before, after, gradient, initial, end.channels)
-        return initial, gradient if mean is None else gradient - self.rules.decomposed(end.before, mean, end.channels)
+        return initial, gradient + self.rules.decomposed(end.before, initial - relevance, end.channels)
 
     def seeded(self, vectors: Vectors, relevance: Tensor) -> Signal:
         """The signal at `vectors.before` of a relevance for each position, channel axes kept with size 1.
@@ -93,3 +99,17 @@ class Propagation:
         (at_inputs,) = self.down(vectors, signal, [self.inputs], create_graph=create_graph)
         maps = torch.zeros_like(self.inputs) if at_inputs is None else self.inputs * at_inputs
         return maps.sum(1)
+
+
+def _contrasted(relevance: Tensor, end: Vectors, contrast: Contrast) -> Tensor:
+    if contrast == "none":
+        return relevance
+    return relevance - relevance.mean(position_axes(relevance, end.channels), keepdim=True)
+
+
+def _grad_cam(end: Vectors, gradient: Signal, *, create_graph: bool) -> Tensor:
+    """<X_p, mean over positions of the gradient at X>, X before the activation; without the ReLU of Grad-CAM."""
+    if end.is_activation:
+        (gradient,) = torch.autograd.grad(end.at, end.before, gradient, retain_graph=True, create_graph=create_graph)
+    weights = gradient.mean(position_axes(gradient, end.channels), keepdim=True)
+    return inner(end.before, weights.expand_as(end.before), end.channels)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 import torch
-
 from toys import demo_inputs, demo_network
 
 from benchmarks.speed import _interleaved, _peak

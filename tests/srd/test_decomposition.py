@@ -87,6 +87,21 @@ def test_receptive_fields_built_forward_sum_to_the_map(name: str, bias: Bias) ->
     assert relative_error(result.maps[0], summed) <= 1e-9
 
 
+@every_example
+@pytest.mark.parametrize("contrast", CONTRASTS)
+def test_a_start_from_grad_cam_weighs_the_receptive_fields_by_it(name: str, contrast: Contrast) -> None:
+    network, image = example(name)
+    whole, (*below, last) = nn.Sequential(network.encoder, network.head), network.encoder
+    before = nn.Sequential(*below)(image[None]).detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(network.head(last(before))[0, 1], before)
+    cam = torch.einsum("chw,c->hw", before[0].detach(), gradient[0].mean((1, 2)))
+    expected = cam - cam.mean() if contrast == "mean" else cam
+    result = account(whole, image[None], torch.tensor([1]), encoder="0", contrast=contrast, start="gradcam")
+    assert relative_error(result.initial[0], expected) <= 1e-9
+    fields = torch.from_numpy(receptive_fields(network.encoder, image))
+    assert relative_error(result.maps[0], torch.einsum("pq,pqhw->hw", expected, fields)) <= 1e-9
+
+
 @every_bias
 def test_a_convolution_with_two_readers_is_as_if_run_once_for_each(bias: Bias) -> None:
     conv, norm, last = nn.Conv2d(3, 5, 3, padding=1), nn.BatchNorm2d(5), nn.BatchNorm2d(5)
