@@ -118,18 +118,25 @@ class Triangular:
         maps = []
         for images in inputs.split(max(1, width // max(1, size.numel()))):
             columns = images.unflatten(1, (groups, -1)).permute(1, 2, 0, 3, 4).flatten(2)
-            sums = [
-                _sums(blocks, x, workspace).unflatten(1, (-1, self.blocks[0].shape[2])).sum((0, 2))
-                for x in columns.split(width, 2)
-            ]
+            sums = [self._summed(blocks, x, workspace) for x in columns.split(width, 2)]
             maps.append(torch.cat(sums, 1).unflatten(1, (-1, *size)).transpose(0, 1))
         return torch.cat(maps)
 
+    def _summed(self, blocks: Sequence[Tensor], x: Tensor, workspace: Tensor) -> Tensor:
+        """(groups, c, columns) to (taps, columns), the columns of a lone group one part for each processor."""
+        n = torch.get_num_threads() if x.device.type == "cpu" else 1
+        parts = x if len(x) > 1 or x.shape[2] % n else x[0].unflatten(1, (n, -1)).transpose(0, 1)
+        squares = _squares(blocks, parts, workspace)
+        sums: Tensor = squares.unflatten(1, (-1, self.blocks[0].shape[2])).sum(2)
+        return sums.sum(0) if len(x) > 1 else sums.transpose(0, 1).flatten(1)
 
-def _sums(blocks: Sequence[Tensor], x: Tensor, workspace: Tensor) -> Tensor:
-    total, product = workspace.resize_(2, *blocks[0].shape[:2], x.shape[2]).unbind()
-    torch.bmm(blocks[0], x, out=total).square_()
-    for block in blocks[1:]:
+
+def _squares(blocks: Sequence[Tensor], x: Tensor, workspace: Tensor) -> Tensor:
+    """(n, c, columns) to (n, taps * rows, columns): each part stays with the processor that has it in its cache."""
+    total, product = workspace.resize_(2, len(x), blocks[0].shape[1], x.shape[2]).unbind()
+    first, *others = (block.expand(len(x), -1, -1) for block in blocks)
+    torch.bmm(first, x, out=total).square_()
+    for block in others:
         torch.bmm(block, x[:, -block.shape[2] :], out=product)
         total.addcmul_(product, product)
     return total
