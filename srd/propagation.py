@@ -60,9 +60,9 @@ class Propagation:
 
         Raises ValueError for an unknown contrast or start.
         """
-        for value, known in ((contrast, Contrast), (start, Start)):
+        for option, value, known in (("contrast", contrast, Contrast), ("start", start, Start)):
             if value not in get_args(known):
-                raise ValueError(f"{value!r} is not one of {', '.join(get_args(known))}")
+                raise ValueError(f"{option} {value!r} is not one of {', '.join(get_args(known))}")
         if start == "gradcam":
             relevance = _contrasted(_grad_cam(end, gradient, create_graph=create_graph), end, contrast)
             return relevance, self.rules.decomposed(end.before, relevance, end.channels)

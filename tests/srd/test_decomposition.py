@@ -93,7 +93,7 @@ def test_a_start_from_grad_cam_weighs_the_receptive_fields_by_it(name: str, cont
     network, image = example(name)
     whole, (*below, last) = nn.Sequential(network.encoder, network.head), network.encoder
     before = nn.Sequential(*below)(image[None]).detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(network.head(last(before))[0, 1], before)
+    (gradient,) = torch.autograd.grad(network.head(last(before.clone()))[0, 1], before)
     cam = torch.einsum("chw,c->hw", before[0].detach(), gradient[0].mean((1, 2)))
     expected = cam - cam.mean() if contrast == "mean" else cam
     result = account(whole, image[None], torch.tensor([1]), encoder="0", contrast=contrast, start="gradcam")
@@ -358,7 +358,9 @@ def test_what_contrast_gives_to_dead_vectors_is_lost(bias: Bias) -> None:
     torch.testing.assert_close(result.maps, torch.cat([torch.zeros_like(x[:, 0, :2]), result.initial[:, 2:]], 1))
 
 
-@pytest.mark.parametrize(("option", "known"), [("bias", "norm, ratio"), ("contrast", "none, mean")])
+@pytest.mark.parametrize(
+    ("option", "known"), [("bias", "norm, ratio"), ("contrast", "none, mean"), ("start", "gradient, gradcam")]
+)
 def test_unknown_options_are_refused_with_those_there_are(option: str, known: str) -> None:
     with pytest.raises(ValueError, match=rf"{option} 'loud' is not one of {known}"):
         decompose(small(), normal(1, 3, 7, 8), classes(1), **{option: "loud"})  # type: ignore[arg-type]
