@@ -13,7 +13,7 @@ from srd.interception import NOTHING_DECLARED, Interception
 from srd.passes import scores_of
 from srd.rules import SharingRatio
 from srd.types import Inputs, Maps, Target
-from srd.vectors import inner, position_axes
+from srd.vectors import by_mean_gradient, inner, position_axes
 
 Contrast = Literal["none", "mean"]
 Start = Literal["gradient", "gradcam"]
@@ -108,8 +108,7 @@ def _contrasted(relevance: Tensor, end: Vectors, contrast: Contrast) -> Tensor:
 
 
 def _grad_cam(end: Vectors, gradient: Signal, *, create_graph: bool) -> Tensor:
-    """<X_p, mean over positions of the gradient at X>, X before the activation; without the ReLU of Grad-CAM."""
+    """Grad-CAM of the vectors before the activation."""
     if end.is_activation:
         (gradient,) = torch.autograd.grad(end.at, end.before, gradient, retain_graph=True, create_graph=create_graph)
-    weights = gradient.mean(position_axes(gradient, end.channels), keepdim=True)
-    return inner(end.before, weights.expand_as(end.before), end.channels)
+    return by_mean_gradient(end.before, gradient, end.channels)

@@ -5,7 +5,6 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from weakref import KeyedRef, ref
 
 from torch import Tensor
-from torch.utils.weak import WeakTensorKeyDictionary
 
 from srd.affine import Affine
 from srd.errors import UnsupportedOperation
@@ -49,7 +48,6 @@ class _ByTensor(Generic[T]):
 
     def __init__(self) -> None:
         self._noted: dict[int, tuple[object, T]] = {}
-
         itself = ref(self)
 
         def forget(reference: Any) -> None:
@@ -76,7 +74,7 @@ class Provenance:
     def __init__(self, inputs: Tensor) -> None:
         self._records: _ByTensor[Record] = _ByTensor()
         self._records[inputs] = Record(order=0, channels=(1,))
-        self._constants = WeakTensorKeyDictionary()
+        self._constants: _ByTensor[bool] = _ByTensor()
         self._current: _ByTensor[Tensor] = _ByTensor()
         self._rewritten: dict[int, int] = {}
 
@@ -106,7 +104,9 @@ class Provenance:
 
     def constants(self, made: Iterable[Tensor]) -> None:
         """Notes tensors that do not come from the inputs."""
-        self._constants.update(dict.fromkeys((tensor for tensor in made if tensor.grad_fn is not None), True))
+        for tensor in made:
+            if tensor.grad_fn is not None:
+                self._constants[tensor] = True
 
     def current(self, tree: Any) -> Any:
         """The tree with the tensors that stand for those that were written in place."""
@@ -125,7 +125,7 @@ class Provenance:
         for tensor in read:
             record = self._records.get(tensor)
             if record is None:
-                if tensor.grad_fn is not None and tensor not in self._constants:
+                if tensor.grad_fn is not None and not self._constants.get(tensor):
                     raise UnsupportedOperation(f"{tensor.grad_fn.name()} was made by an operation that cannot be seen")
             elif self._rewritten and record.order < self._rewritten.get(_address(tensor), 0):
                 raise UnsupportedOperation("a tensor that was written in place is read through another view of it")

@@ -45,9 +45,10 @@ def position_axes(tensor: Tensor, channels: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(axis for axis in range(1, tensor.dim()) if axis not in channels)
 
 
-def without(channels: tuple[int, ...], tensor: Tensor) -> Tensor:
-    """The tensor without its channel axes, which have size 1: (n, *positions)."""
-    return tensor.squeeze(channels)
+def by_mean_gradient(vectors: Tensor, gradient: Tensor, channels: tuple[int, ...]) -> Tensor:
+    """<x_p, mean over positions of the gradient>, channel axes kept: Grad-CAM (Selvaraju et al. 2017), no ReLU."""
+    weights = gradient.mean(position_axes(gradient, channels), keepdim=True)
+    return inner(vectors, weights.expand_as(vectors), channels)
 
 
 def on_grid(values: Tensor, height: int, width: int) -> Tensor:

@@ -1,9 +1,14 @@
-"""One torch thread for every test: threads that wait for each other cost more than these tensors."""
+"""One torch thread for every test: threads that wait for each other cost more than these tensors. The command line."""
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
+from command_line import Command, Ended
+
+from reports.cli import main
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -12,3 +17,17 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(n_threads)
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
+    """Runs the command line in this process, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def ended(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["srd-audit", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        return Ended(int(stop.value.code or 0), *capsys.readouterr())
+
+    return ended

@@ -2,9 +2,7 @@
 
 import json
 import math
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
@@ -12,42 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from command_line import Command
 from small_audits import edit, write_audit
 from torch import Tensor, nn
 
 from pipeline import seeds
 from pipeline.apop import REPLACEMENTS, Experiment, Predictions, experiment
 from pipeline.spec import load_spec
-from reports.cli import main
 
 RESULT = Path("runs") / "small" / "apop.json"
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Ended]
-
-
-@pytest.fixture
-def srd_audit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
-    """Runs the command line in this process, in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-
-    def command(*arguments: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["srd-audit", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return Ended(int(ended.value.code or 0), captured.out, captured.err)
-
-    return command
 
 
 @pytest.fixture
@@ -120,8 +91,8 @@ def test_predictions_are_those_of_masks_put_on_by_hand(spec: Path, name: str) ->
     assert joined(list(subject.predictions()), name) == by_hand(subject, name)
 
 
-def test_the_file_holds_the_rates_and_the_table_shows_them(srd_audit: Command, spec: Path) -> None:
-    ended = srd_audit("apop", spec)
+def test_the_file_holds_the_rates_and_the_table_shows_them(command: Command, spec: Path) -> None:
+    ended = command("apop", spec)
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.splitlines()[-1] == str(RESULT)
     result = json.loads(RESULT.read_text())
@@ -142,8 +113,8 @@ def test_the_file_holds_the_rates_and_the_table_shows_them(srd_audit: Command, s
     assert "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}6, 95 % Wilson intervals. Chance 33.3" in ended.out
 
 
-def test_intervals_are_wilsons(srd_audit: Command, spec: Path) -> None:
-    srd_audit("apop", spec)
+def test_intervals_are_wilsons(command: Command, spec: Path) -> None:
+    command("apop", spec)
     z = NormalDist().inv_cdf(0.975)
     for row in json.loads(RESULT.read_text())["replaced"]:
         share, n = row["accuracy"]["value"], row["accuracy"]["n"]
@@ -152,21 +123,21 @@ def test_intervals_are_wilsons(srd_audit: Command, spec: Path) -> None:
         assert [row["accuracy"]["low"], row["accuracy"]["high"]] == pytest.approx(bounds)
 
 
-def test_the_same_spec_gives_the_same_bytes_and_nothing_but_the_file(srd_audit: Command, spec: Path) -> None:
-    first = srd_audit("apop", spec)
+def test_the_same_spec_gives_the_same_bytes_and_nothing_but_the_file(command: Command, spec: Path) -> None:
+    first = command("apop", spec)
     before = RESULT.read_bytes()
     assert [path.name for path in RESULT.parent.iterdir()] == ["apop.json"]
-    assert srd_audit("apop", spec) == first
+    assert command("apop", spec) == first
     assert RESULT.read_bytes() == before
-    assert srd_audit("apop", spec, "--out", "elsewhere").code == 0
+    assert command("apop", spec, "--out", "elsewhere").code == 0
     assert Path("elsewhere/apop.json").read_bytes() == before
 
 
-def test_a_run_may_follow_in_the_same_folder(srd_audit: Command, spec: Path) -> None:
-    srd_audit("apop", spec)
+def test_a_run_may_follow_in_the_same_folder(command: Command, spec: Path) -> None:
+    command("apop", spec)
     before = RESULT.read_bytes()
-    assert "no run here" in srd_audit("status", spec).err
-    assert srd_audit("run", spec, "--stage", "perturb").code == 0
+    assert "no run here" in command("status", spec).err
+    assert command("run", spec, "--stage", "perturb").code == 0
     assert RESULT.read_bytes() == before
 
 
@@ -209,15 +180,15 @@ REFUSALS: dict[str, tuple[Damage, str]] = {
 
 
 @pytest.mark.parametrize(("damage", "message"), REFUSALS.values(), ids=REFUSALS)
-def test_what_cannot_be_predicted_is_refused(srd_audit: Command, spec: Path, damage: Damage, message: str) -> None:
+def test_what_cannot_be_predicted_is_refused(command: Command, spec: Path, damage: Damage, message: str) -> None:
     damage(spec.parent)
-    ended = srd_audit("apop", spec)
+    ended = command("apop", spec)
     assert (ended.code, ended.out) == (2, "")
     assert message in ended.err
     assert not RESULT.parent.exists()
 
 
-def test_a_file_is_no_folder(srd_audit: Command, spec: Path) -> None:
-    ended = srd_audit("apop", spec, "--out", spec)
+def test_a_file_is_no_folder(command: Command, spec: Path) -> None:
+    ended = command("apop", spec, "--out", spec)
     assert (ended.code, ended.out) == (2, "")
     assert "is a file" in ended.err

@@ -8,7 +8,7 @@ from srd.interception import Interception
 from srd.passes import evaluating, leaf, scores_of
 from srd.rules import SharingRatio
 from srd.types import Generators, Inputs, Maps, Target
-from srd.vectors import inner, on_grid, position_axes
+from srd.vectors import by_mean_gradient, on_grid
 
 ENTRY = AttributorEntry(
     name="grad_cam",
@@ -44,8 +44,7 @@ def grad_cam(
             logits = network(inputs)
         scores = scores_of(logits, target)
         end, gradient = trace.encoder(logits, scores, *layers.values(), create_graph=create_graph)
-        weights = gradient.mean(position_axes(gradient, end.channels), keepdim=True)
-        coarse = inner(weights, end.after, end.channels).clamp(min=0).squeeze(end.channels)
+        coarse = by_mean_gradient(end.after, gradient, end.channels).clamp(min=0).squeeze(end.channels)
         size = inputs.shape[2:]
         grid = on_grid(coarse, *size)
         maps = functional.interpolate(grid[:, None], size, mode="bilinear", align_corners=False)[:, 0]

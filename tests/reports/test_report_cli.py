@@ -1,34 +1,17 @@
 """The command line: what users wrote is printed as they wrote it."""
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import Command
 from small_audits import write_audit
 
 import pipeline.run as running
 from pipeline.plan import Task
 from pipeline.stages import Context
 from pipeline.store import Arrays
-from reports.cli import main
 
-Command = Callable[..., tuple[int, str, str]]
 LIKE_MARKUP = ["[/x]", r"\[/x]", "[bold]x", ":x:", ":smiley:[red]", "trailing\\"]
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
-    """Runs the command line in a folder of its own: exit code, output, messages."""
-    monkeypatch.chdir(tmp_path)
-
-    def ended(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["srd-audit", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        return int(stop.value.code or 0), *capsys.readouterr()
-
-    return ended
 
 
 @pytest.mark.parametrize("name", LIKE_MARKUP)

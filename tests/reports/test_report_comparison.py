@@ -3,14 +3,14 @@
 import json
 import re
 import shutil
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
 import numpy as np
 import pytest
+from command_line import Command
 from scipy.stats import bootstrap
 from small_audits import SPEC, edit, finish, receipts, tree, write_audit
 
@@ -18,7 +18,6 @@ import pipeline.run as running
 from pipeline.plan import Task
 from pipeline.stages import STAGE_FUNCTIONS, Context
 from pipeline.store import Arrays, open_results
-from reports.cli import main
 from reports.comparison import findings
 from reports.comparison.page import write_comparison
 from reports.comparison.result import Column, ComparisonResult, Difference, Kept, Network, Row, Similarity
@@ -27,8 +26,6 @@ from reports.report import write_report
 from reports.result import Estimate
 from srd.errors import InputError, StoreError
 from srd.registry import ATTRIBUTORS, METRICS
-
-Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -475,20 +472,6 @@ std = [0.5]
 path = "images"
 masks = "masks"
 """
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
-    """Runs the command line in a folder of its own: exit code, output, messages."""
-    monkeypatch.chdir(tmp_path)
-
-    def ended(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["srd-audit", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        return int(stop.value.code or 0), *capsys.readouterr()
-
-    return ended
 
 
 @pytest.fixture

@@ -3,24 +3,22 @@
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
+from command_line import Command
 from numpy.typing import NDArray
 from PIL import Image
 from small_audits import edit, write_audit
 
 from reports import concept_page, crops
-from reports.cli import main
 from reports.concepts import ConceptsResult, Request, Sample, summarise
 from reports.readings import Readings
 from reports.statistics import wilson_interval
 
-Command = Callable[..., tuple[int, str, str]]
 FIELDS = [np.random.default_rng(seed).standard_t(1.5, (13, 21)).astype(np.float32) for seed in range(20)]
 
 
@@ -188,20 +186,6 @@ def test_without_perturbations_the_page_says_so(result: ConceptsResult) -> None:
     )
     assert "Not measured: the spec of this run names no perturbation." in page
     assert "interval" not in page.split("<main>")[1].split('<section id="made">')[0]
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
-    """Runs the command line in a folder of its own: exit code, output, messages."""
-    monkeypatch.chdir(tmp_path)
-
-    def ended(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["srd-audit", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        return int(stop.value.code or 0), *capsys.readouterr()
-
-    return ended
 
 
 def contents(folder: Path) -> dict[str, bytes]:
