@@ -27,8 +27,11 @@ class ScalarRatio(SharingRatio):
         contrasted = gradient + self.decomposed(after, missing, channels)
         return self._by_neuron(before, after, contrasted)
 
-    def _through_activation(self, channels: tuple[int, ...], phi: Elementwise, before: Tensor, g: Tensor) -> Tensor:
-        return self._by_neuron(before, phi(before), g)
+    def _through_activation(
+        self, channels: tuple[int, ...], phi: Elementwise, before: Tensor, g: Tensor, received: Tensor | None
+    ) -> Tensor:
+        after = phi(before)
+        return self._by_neuron(before, after, g if received is None else g + self.decomposed(after, received, channels))
 
     def _by_neuron(self, before: Tensor, after: Tensor, g: Tensor) -> Tensor:
         silent = before == 0
@@ -46,9 +49,10 @@ class PostActivationRatio(SharingRatio):
         self._lose(relevance, agreement)
         return after * safe_ratio(relevance, agreement)
 
-    def _through_activation(self, channels: tuple[int, ...], phi: Elementwise, before: Tensor, g: Tensor) -> Tensor:
-        after = phi(before)
-        return self.started(before, after, g, inner(after, g, channels), channels)
+    def _through_activation(
+        self, channels: tuple[int, ...], phi: Elementwise, before: Tensor, g: Tensor, received: Tensor | None
+    ) -> Tensor:
+        return self.started(before, phi(before), g, self.relevance(channels, phi, before, g, received), channels)
 
 
 def scalar(

@@ -36,6 +36,11 @@ class Affine:
         """Whether output position j reads exactly input position j."""
         return self.n_taps == 1 and self.stride == (1, 1) and self.padding == (0, 0)
 
+    @property
+    def has_lone_tap(self) -> bool:
+        """Whether every output position reads one input position, and never the padding."""
+        return self.n_taps == 1 and self.padding == (0, 0)
+
     def followed_by(self, scale: Tensor, shift: Tensor) -> "Affine":
         """The same map with `y * scale + shift` per output channel after it."""
         bias = shift if self.bias is None else self.bias * scale + shift
@@ -79,6 +84,8 @@ class Affine:
 
     def scatter(self, shares: Tensor, size: torch.Size) -> Tensor:
         """What the taps that read an input position have, summed: (n, taps, h', w') -> (n, 1, h, w)."""
+        if self.is_pointwise:
+            return shares
         summed: Tensor = functional.fold(
             shares.flatten(2), size, self._kernel, self.dilation, self.padding, self.stride
         )

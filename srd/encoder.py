@@ -10,6 +10,7 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from srd.errors import UnsupportedOperation
 from srd.flow import Flow
+from srd.functions import Elementwise
 from srd.provenance import Source
 from srd.vectors import inner, position_axes
 
@@ -38,7 +39,18 @@ class Vectors(NamedTuple):
     @property
     def after(self) -> Tensor:
         """What the next operation reads."""
-        return self.before if self.activated is None else self.activated.phi(self.before)
+        return self.phi(self.before)
+
+    @property
+    def phi(self) -> Elementwise:
+        """Makes of what is decomposed what the next operation reads."""
+        return _as_it_is if self.activated is None else self.activated.phi
+
+    @property
+    def ends(self) -> list[Tensor | GradientEdge]:
+        """Where a backward pass reaches them: where they are read, and the inbox of an activation."""
+        inbox = None if self.activated is None else self.activated.inbox
+        return [self.at] if inbox is None else [self.at, inbox]
 
     @property
     def is_activation(self) -> bool:
@@ -156,6 +168,10 @@ class Landmarks:
         if last is None or any(last.order < unknown.order and unknown.order in below for unknown in self._unknown):
             return None
         return last if last.order in passed and last.order > layer.since and last.is_spatial else None
+
+
+def _as_it_is(tensor: Tensor) -> Tensor:
+    return tensor
 
 
 def _names(unknown: Sequence[_Unknown]) -> str:

@@ -59,19 +59,32 @@ class Held(Function):
 
 
 class Activation(Function):
-    """phi(X), whose backward is `rule` of (gradient, X), or the ordinary one where that is None."""
+    """phi(X), and a place to which convolutions hand relevance of their biases: as large as `inbox`.
+
+    The backward is `rule` of (X, gradient, relevance handed there or None), or the ordinary one where that is None.
+    """
 
     @staticmethod
-    def forward(ctx: Any, rule: Callable[[Tensor, Tensor], Tensor | None], phi: Elementwise, before: Tensor) -> Tensor:
+    def forward(
+        ctx: Any,
+        rule: Callable[[Tensor, Tensor, Tensor | None], Tensor | None],
+        phi: Elementwise,
+        before: Tensor,
+        shape: tuple[int, ...],
+    ) -> tuple[Tensor, Tensor]:
         ctx.rule, ctx.phi = rule, phi
         ctx.save_for_backward(before)
-        return phi(before)
+        ctx.set_materialize_grads(False)
+        return phi(before), before.new_zeros(()).expand(shape)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, Tensor]:
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[None, None, Tensor | None, None]:
+        gradient, received = gradients
+        if gradient is None:
+            return None, None, None, None
         (before,) = ctx.saved_tensors
-        ruled = ctx.rule(gradients[0], before)
-        return None, None, _pulled_back(ctx.phi, before, gradients[0]) if ruled is None else ruled
+        ruled = ctx.rule(before, gradient, received)
+        return None, None, _pulled_back(ctx.phi, before, gradient) if ruled is None else ruled, None
 
 
 Keeps = Literal["outputs", "source", "nothing"]
@@ -79,20 +92,37 @@ Added = tuple[Tensor, Tensor]
 """Vectors, and a factor for each of their positions."""
 
 
+class Shared(NamedTuple):
+    """What becomes of a gradient at the outputs of an affine map."""
+
+    gradient: Tensor
+    """To be pulled back to the inputs."""
+    added: Added | None = None
+    """To what is pulled back."""
+    handed: Tensor | None = None
+    """Relevance of each position, to the activation that made the inputs."""
+
+
 class AffineRule(NamedTuple):
     """What to do with a gradient at the outputs of an affine map."""
 
     keeps: Keeps
-    of: Callable[[Tensor, Tensor | None], tuple[Tensor, Added | None]]
-    """(gradient, what was kept) -> the gradient to pull back, and what to add to it then, if anything."""
+    of: Callable[[Tensor, Tensor | None], Shared]
+    """(gradient, what was kept) -> where it goes."""
 
 
 class Convolution(Function):
-    """The `outputs` of an affine map of `inputs`, which are made of a `source`."""
+    """The `outputs` of an affine map of `inputs`, which are made of a `source`, by an activation with an `inbox`."""
 
     @staticmethod
     def forward(
-        ctx: Any, rule: AffineRule, affine: Affine, outputs: Callable[[], Tensor], inputs: Tensor, source: Tensor
+        ctx: Any,
+        rule: AffineRule,
+        affine: Affine,
+        outputs: Callable[[], Tensor],
+        inputs: Tensor,
+        source: Tensor,
+        inbox: Tensor | None,
     ) -> Tensor:
         ctx.rule, ctx.affine = rule, affine
         ctx.shape, ctx.strides = inputs.shape, inputs.stride()
@@ -103,9 +133,9 @@ class Convolution(Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (kept,) = ctx.saved_tensors
-        gradient, added = ctx.rule.of(gradients[0], kept)
+        gradient, added, handed = ctx.rule.of(gradients[0], kept)
         pulled = ctx.affine.transposed(gradient, _unread(gradient, ctx))
-        return None, None, None, pulled if added is None else pulled.addcmul_(*added), None
+        return None, None, None, pulled if added is None else pulled.addcmul_(*added), None, handed
 
 
 class MaxPool(Function):

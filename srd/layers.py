@@ -1,6 +1,7 @@
 """SRD between the layers of a network: where a feature vector looks, what it is made of, and where relevance passes."""
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 import torch
 from jaxtyping import Float, Int64
@@ -156,14 +157,20 @@ def _one_hot(vectors: Vectors, layer: str, places: Int64[Tensor, "n d"]) -> Tens
 def _relevances(
     run: Propagation, upper: Vectors, signal: Signal, lower: Mapping[str, Vectors], *, create_graph: bool
 ) -> dict[str, Tensor]:
-    ends = [run.inputs, *(vectors.at for vectors in lower.values())]
-    _, *signals = run.down(upper, signal, ends, create_graph=create_graph)
-    return {name: _relevance(name, lower[name], at) for name, at in zip(lower, signals, strict=True)}
+    ends = [run.inputs, *(end for vectors in lower.values() for end in vectors.ends)]
+    _, *arriving = run.down(upper, signal, ends, create_graph=create_graph)
+    arrived = iter(arriving)
+    return {
+        name: _relevance(run, name, vectors, *islice(arrived, len(vectors.ends))) for name, vectors in lower.items()
+    }
 
 
-def _relevance(name: str, vectors: Vectors, signal: Signal | None) -> Tensor:
+def _relevance(
+    run: Propagation, name: str, vectors: Vectors, signal: Signal | None, received: Tensor | None = None
+) -> Tensor:
     if signal is None:
         raise ModelError(
             f"layer {name!r}: no relevance arrives there; it lies above, aside, or is one with the batch norm after it"
         )
-    return inner(vectors.after, signal, vectors.channels).squeeze(vectors.channels)
+    relevance = run.rules.relevance(vectors.channels, vectors.phi, vectors.before, signal, received)
+    return relevance.squeeze(vectors.channels)

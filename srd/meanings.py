@@ -57,8 +57,8 @@ class Meanings:
         return self._activated(call, Source(before, call.of(before)), record.channels)._replace(is_weight=is_weight)
 
     def _activated(self, call: Call, source: Source, channels: tuple[int, ...]) -> Made:
-        after = self._rules.activation(source.phi, source.before, channels)
-        return Made(after, [source.before], channels=channels, activated=source)
+        after, inbox = self._rules.activation(source.phi, source.before, channels)
+        return Made(after, [source.before], channels=channels, activated=source._replace(inbox=inbox))
 
     def _is_linear(self, call: Call) -> bool:
         if call.name in operations.IDENTITY_IN_EVALUATION:

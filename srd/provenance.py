@@ -18,6 +18,8 @@ class Source(NamedTuple):
 
     before: Tensor
     phi: Callable[[Tensor], Tensor]
+    inbox: Tensor | None = None
+    """Of an activation: what has relevance as its gradient that is handed to the positions of its output."""
 
 
 class Convolved(NamedTuple):

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
 from srd.affine import Affine
-from srd.functions import Activation, Added, AffineRule, Convolution, Elementwise, Held, Keeps, Rule, Ruled
+from srd.functions import Activation, Added, AffineRule, Convolution, Elementwise, Held, Keeps, Rule, Ruled, Shared
 from srd.ledger import Ledger
 from srd.provenance import Source
 from srd.vectors import along, by_parts, inner, safe_ratio
@@ -24,7 +24,9 @@ KEPT: Mapping[Bias, Keeps] = MappingProxyType(
     {"norm": "source", "ratio": "outputs", "uniform": "source", "drop": "nothing"}
 )
 """What each rule needs to see again."""
-NO_BIAS = AffineRule("nothing", lambda g, _: (g, None))
+NO_BIAS = AffineRule("nothing", lambda g, _: Shared(g))
+Sharing = Callable[[Tensor, Any, Tensor], Shared]
+"""(gradient, what was kept, relevance of the bias at each position) -> where it goes."""
 
 
 class SharingRatio:
@@ -60,32 +62,36 @@ class SharingRatio:
         finally:
             self._is_propagating = False
 
-    def activation(self, phi: Elementwise, before: Tensor, channels: tuple[int, ...]) -> Tensor:
-        """phi(X), X = `before`, whose backward hands X <phi(X), g> / ||X||^2 on."""
+    def activation(self, phi: Elementwise, before: Tensor, channels: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        """phi(X), X = `before`, whose backward hands X (<phi(X), g> + B) / ||X||^2 on, and an inbox for B."""
 
-        def rule(g: Tensor, x: Tensor) -> Tensor | None:
-            return self._through_activation(channels, phi, x, g) if self._is_propagating else None
+        def rule(x: Tensor, g: Tensor, received: Tensor | None) -> Tensor | None:
+            return self._through_activation(channels, phi, x, g, received) if self._is_propagating else None
 
-        after: Tensor = Activation.apply(rule, phi, before)
-        return after
+        positions = tuple(1 if axis in channels else size for axis, size in enumerate(before.shape))
+        after, inbox = Activation.apply(rule, phi, before, positions)
+        return after, inbox
 
     def affine(self, affine: Affine, outputs: Callable[[], Tensor], inputs: Tensor, source: Source) -> Tensor:
         """The `outputs` of a convolution, whose backward shares the relevance of the bias among its taps.
 
         The `inputs` are computed again from their `source`.
         """
-        by_tap = partial(self._by_tap, affine, source.phi)
-        rule = NO_BIAS if affine.bias is None else self._affine_rule(affine.bias, 1, by_tap)
-        ruled: Tensor = Convolution.apply(rule, affine, outputs, inputs, source.before)
+        rule = NO_BIAS if affine.bias is None else self._convolution_rule(affine, affine.bias, source)
+        ruled: Tensor = Convolution.apply(rule, affine, outputs, inputs, source.before, source.inbox)
         return ruled
 
     def pointwise(self, bias: Tensor, axis: int, inputs: Tensor, outputs: Tensor) -> Tensor:
         """`outputs` = W `inputs` + bias at each position, channels on `axis`: one tap, which has all of the bias."""
-        rule = self._affine_rule(bias, axis, partial(self._by_position, (axis,)))
+
+        def by_position(g: Tensor, inputs: Tensor, share: Tensor) -> Shared:
+            return Shared(g, added=self._by_position((axis,), inputs, share))
+
+        rule = self._affine_rule(bias, axis, by_position)
         kept = {"outputs": (outputs,), "source": (inputs,), "nothing": ()}[rule.keeps]
 
         def ruled(g: Tensor, *saved: Tensor) -> tuple[Tensor | None, ...]:
-            g, added = rule.of(g, *(saved or [None]))
+            g, added, _ = rule.of(g, *(saved or [None]))
             return (g, *(None if added is None else added[0] * added[1] for _ in saved))
 
         return self._marked(ruled, outputs, *kept)
@@ -114,6 +120,21 @@ class SharingRatio:
         """The signal at `before` with which `relevance` sets out from an activation, where the `gradient` is given."""
         return self.decomposed(before, relevance, channels)
 
+    def relevance(
+        self, channels: tuple[int, ...], phi: Elementwise, before: Tensor, g: Tensor, received: Tensor | None
+    ) -> Tensor:
+        """<phi(X), g> and what was `received` besides, which is lost where phi(X) is 0."""
+        if received is None:
+            return by_parts(lambda x, g: inner(phi(x), g, channels), channels, before, g)
+
+        def products(x: Tensor, g: Tensor) -> Tensor:
+            after = phi(x)
+            return torch.stack([inner(after, g, channels), inner(after, after, channels)], -1)
+
+        products_with_g, squares = by_parts(products, channels, before, g).unbind(-1)
+        self._lose(received, squares)
+        return products_with_g + received.masked_fill(squares <= 0, 0)
+
     def decomposed(self, vectors: Tensor, relevance: Tensor, channels: tuple[int, ...]) -> Tensor:
         """X R / ||X||^2; the relevance of a vector that is 0 is lost."""
         vectors, ratio = self._by_position(channels, vectors, relevance)
@@ -123,28 +144,38 @@ class SharingRatio:
         ruled: Tensor = Ruled.apply(rule, outputs, *kept)
         return ruled
 
-    def _through_activation(self, channels: tuple[int, ...], phi: Elementwise, before: Tensor, g: Tensor) -> Tensor:
-        relevance = by_parts(lambda x, g: inner(phi(x), g, channels), channels, before, g)
-        return self.decomposed(before, relevance, channels)
+    def _through_activation(
+        self, channels: tuple[int, ...], phi: Elementwise, before: Tensor, g: Tensor, received: Tensor | None
+    ) -> Tensor:
+        return self.decomposed(before, self.relevance(channels, phi, before, g, received), channels)
 
-    def _affine_rule(self, bias: Tensor, axis: int, by_tap: Callable[[Tensor, Tensor], Added]) -> AffineRule:
-        """`by_tap` makes of what was kept and of the bias's relevance what the inputs receive of it."""
+    def _affine_rule(self, bias: Tensor, axis: int, shared: Sharing) -> AffineRule:
+        """`shared` is what "norm" and "uniform" do with what was kept."""
+        if self._bias == "ratio":
+            shared = partial(self._by_ratio, bias.detach(), axis)
+        elif self._bias == "drop":
+            shared = self._dropped
+        return self._rule(KEPT[self._bias], bias, axis, shared)
+
+    def _convolution_rule(self, affine: Affine, bias: Tensor, source: Source) -> AffineRule:
+        if affine.has_lone_tap and source.inbox is not None and self._bias != "drop":
+            size = source.before.shape[2:]
+            return self._rule("nothing", bias, 1, lambda g, _, share: Shared(g, handed=affine.scatter(share, size)))
+        return self._affine_rule(bias, 1, partial(self._by_tap, affine, source))
+
+    def _rule(self, keeps: Keeps, bias: Tensor, axis: int, shared: Sharing) -> AffineRule:
         bias = bias.detach()
 
-        def sharing(g: Tensor, kept: Tensor | None) -> tuple[Tensor, Added | None]:
-            if not self._is_propagating:
-                return g, None
-            share = along(g, bias, axis)
-            if kept is None:
-                self._lose(share)
-                return g, None
-            if self._bias == "ratio":
-                return self._by_ratio(bias, axis, kept, g, share), None
-            return g, by_tap(kept, share)
+        def of(g: Tensor, kept: Tensor | None) -> Shared:
+            return shared(g, kept, along(g, bias, axis)) if self._is_propagating else Shared(g)
 
-        return AffineRule(KEPT[self._bias], sharing)
+        return AffineRule(keeps, of)
 
-    def _by_ratio(self, bias: Tensor, axis: int, outputs: Tensor, g: Tensor, share: Tensor) -> Tensor:
+    def _dropped(self, g: Tensor, kept: None, share: Tensor) -> Shared:
+        self._lose(share)
+        return Shared(g)
+
+    def _by_ratio(self, bias: Tensor, axis: int, g: Tensor, outputs: Tensor, share: Tensor) -> Shared:
         """g + u <b, g> / ||u||^2, u = outputs - b; g alone where u is mere rounding, where all taps read 0."""
         bias = bias.reshape(-1, *[1] * (g.dim() - 1 - axis))
         noise = (16 * torch.finfo(bias.dtype).eps) ** 2 * bias.square().sum()
@@ -152,11 +183,14 @@ class SharingRatio:
         squares = squares.masked_fill(squares <= noise, 0)
         self._lose(share, squares)
         ratio = safe_ratio(share, squares)
-        return torch.addcmul(g, outputs, ratio).addcmul_(bias, ratio, value=-1)
+        return Shared(torch.addcmul(g, outputs, ratio).addcmul_(bias, ratio, value=-1))
 
-    def _by_tap(self, affine: Affine, phi: Elementwise, source: Tensor, share: Tensor) -> Added:
-        inputs = phi(source)
-        return self._by_position((1,), inputs, share if affine.is_pointwise else self._received(affine, inputs, share))
+    def _by_tap(self, affine: Affine, source: Source, g: Tensor, before: Tensor, share: Tensor) -> Shared:
+        inputs = source.phi(before)
+        received = share if affine.is_pointwise else self._received(affine, inputs, share)
+        if source.inbox is not None:
+            return Shared(g, handed=received)
+        return Shared(g, added=self._by_position((1,), inputs, received))
 
     def _by_position(self, channels: tuple[int, ...], vectors: Tensor, relevance: Tensor) -> Added:
         squares = inner(vectors, vectors, channels)
