@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import GradientEdge, get_gradient_edge
+from torch.autograd.graph import GradientEdge
 
 from srd.errors import UnsupportedOperation
 from srd.flow import Flow
@@ -25,16 +25,19 @@ class Vectors(NamedTuple):
     before: Tensor
     """What is decomposed: the input of an activation, else the output itself."""
     activated: Source | None
-    at: Tensor | GradientEdge
-    """Where the next operation reads them; an activation's output itself is not kept."""
+    """Of an activation, whose output itself is not kept."""
     channels: tuple[int, ...]
 
     @classmethod
     def of(cls, order: int, made: Tensor, activated: Source | None, channels: tuple[int, ...]) -> "Vectors":
         """Those that an operation, perhaps an activation, has `made`."""
-        if activated is None or not made.requires_grad:
-            return cls(order, made, None, made, channels)
-        return cls(order, activated.before, activated, get_gradient_edge(made), channels)
+        return cls(order, activated.before if activated else made, activated, channels)
+
+    @property
+    def at(self) -> Tensor | GradientEdge:
+        """Where the next operation reads them."""
+        inbox = self.activated.inbox if self.activated else None
+        return self.before if inbox is None or inbox.grad_fn is None else GradientEdge(inbox.grad_fn, 0)
 
     @property
     def after(self) -> Tensor:

@@ -75,7 +75,7 @@ class Activation(Function):
         ctx.rule, ctx.phi = rule, phi
         ctx.save_for_backward(before)
         ctx.set_materialize_grads(False)
-        return phi(before), before.new_zeros(()).expand(shape)
+        return phi(before), before.new_empty(shape)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[None, None, Tensor | None, None]:

@@ -46,12 +46,16 @@ class Interception(TorchFunctionMode):
     def __torch_function__(
         self, func: Function, types: object, args: Arguments = (), kwargs: Keywords | None = None
     ) -> Any:
-        args, kwargs = self._provenance.current((args, kwargs or {}))
+        kwargs = kwargs or {}
+        read = tensors((args, kwargs))
+        if self._provenance.is_outdated(read):
+            args, kwargs = self._provenance.current((args, kwargs))
+            read = tensors((args, kwargs))
         if func in operations.INSPECTIONS:
             return func(*args, **kwargs)
-        name, read = operations.name_of(func), tensors((args, kwargs))
+        name = operations.name_of(func)
         self._provenance.refuse_hidden(read)
-        carried = self._provenance.carried(args[:1] if name in operations.LIKE else read)
+        carried = self._provenance.carried(tensors(args[:1]) if name in operations.LIKE else read)
         if not carried or name in operations.SHAPED:
             return self._constant(func(*args, **kwargs))
         if name in COMPOSITES:

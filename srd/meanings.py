@@ -12,7 +12,7 @@ from srd.affine_calls import AffineCalls
 from srd.calls import Call, Made
 from srd.entries import Meaning
 from srd.functions import MaxPool
-from srd.provenance import Provenance, Source
+from srd.provenance import Provenance, Source, tensors
 from srd.rules import SharingRatio
 from srd.vectors import Channels, moved
 
@@ -129,7 +129,7 @@ class Meanings:
         if call.name in operations.JOINS:
             return len(call.operands) > len(call.carried)
         operands = (*call.args, *call.kwargs.values())[:2]
-        return call.name in operations.SUMS and len(self._provenance.carried(operands)) < 2
+        return call.name in operations.SUMS and len(self._provenance.carried(tensors(operands))) < 2
 
     def _constant_part(self, call: Call) -> Tensor:
         """The result without what is added, joined or padded to: no pixel is its source."""

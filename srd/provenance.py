@@ -93,9 +93,9 @@ class Provenance:
         """The record of a tensor that carries relevance."""
         return self._records.get(tensor)
 
-    def carried(self, tree: Any) -> list[Tensor]:
-        """The tensors among the leaves of arguments that carry relevance."""
-        return [tensor for tensor in tensors(tree) if self._records.get(tensor)]
+    def carried(self, read: Iterable[Tensor]) -> list[Tensor]:
+        """Those that carry relevance."""
+        return [tensor for tensor in read if self._records.get(tensor)]
 
     def activated(self, read: Iterable[Tensor]) -> None:
         """Lets go of what made the tensors that an activation has read: no batch norm is to follow."""
@@ -110,9 +110,13 @@ class Provenance:
             if tensor.grad_fn is not None:
                 self._constants[tensor] = True
 
+    def is_outdated(self, read: Iterable[Tensor]) -> bool:
+        """Whether another tensor stands for one of them."""
+        return len(self._current) > 0 and any(self._current.get(tensor) is not None for tensor in read)
+
     def current(self, tree: Any) -> Any:
         """The tree with the tensors that stand for those that were written in place."""
-        return mapped(self._current_value, tree) if self._current else tree
+        return mapped(self._current_value, tree)
 
     def rewrite(self, mutated: Tensor, result: Tensor, order: int) -> None:
         """From now on `result` stands for `mutated`, which is left as it was."""

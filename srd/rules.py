@@ -17,7 +17,7 @@ from srd.affine import Affine
 from srd.functions import Activation, Added, AffineRule, Convolution, Elementwise, Held, Keeps, Rule, Ruled, Shared
 from srd.ledger import Ledger
 from srd.provenance import Source
-from srd.vectors import along, by_parts, inner, safe_ratio
+from srd.vectors import along, by_parts, inner, safe_ratio, summed
 
 Bias = Literal["norm", "ratio", "uniform", "drop"]
 KEPT: Mapping[Bias, Keeps] = MappingProxyType(
@@ -179,7 +179,7 @@ class SharingRatio:
         """g + u <b, g> / ||u||^2, u = outputs - b; g alone where u is mere rounding, where all taps read 0."""
         bias = bias.reshape(-1, *[1] * (g.dim() - 1 - axis))
         noise = (16 * torch.finfo(bias.dtype).eps) ** 2 * bias.square().sum()
-        squares = by_parts(lambda y: (y - bias).square().sum(axis, keepdim=True), (axis,), outputs)
+        squares = by_parts(lambda y: summed((y - bias).square(), (axis,)), (axis,), outputs)
         squares = squares.masked_fill(squares <= noise, 0)
         self._lose(share, squares)
         ratio = safe_ratio(share, squares)

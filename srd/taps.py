@@ -17,8 +17,9 @@ from srd.kept import kept
 GRAM_LIMIT = 8
 """Channels per group up to which a quadratic form is cheapest."""
 
-ROWS = 16
-"""Of each triangular factor in one product: fewer are slower to multiply, more hold more zeros."""
+BLOCKS, ROWS = 8, 16
+"""Of each triangular factor, and of each block at least: more blocks, or smaller ones, are slower to multiply, fewer
+hold more zeros."""
 
 NUMBERS = {"cpu": 2**19, "cuda": 2**24}
 """Written before they are summed: what a processor keeps in its cache, what keeps a GPU busy."""
@@ -100,12 +101,12 @@ class Triangular:
     """||R_t x_i||^2 of the triangular factors of W_t = Q_t R_t, Q_t orthonormal; without gradient."""
 
     blocks: tuple[Tensor, ...]
-    """Rows i to i + ROWS of every R_t without the first i columns, which are 0: (groups, taps, rows, columns)."""
+    """A few rows, from i on, of every R_t without the first i columns, which are 0: (groups, taps, rows, columns)."""
 
     @classmethod
     def of(cls, taps: Tensor) -> "Triangular":
         whole = torch.linalg.qr(taps, mode="r").R
-        rows = min(ROWS, whole.shape[2])
+        rows = min(max(ROWS, whole.shape[2] // BLOCKS), whole.shape[2])
         whole = functional.pad(whole, (0, 0, 0, -whole.shape[2] % rows))
         return cls(tuple(whole[:, :, i : i + rows, i:].contiguous() for i in range(0, whole.shape[2], rows)))
 

@@ -1,6 +1,7 @@
 """Pointwise feature vectors: which axes of a tensor hold their channels, and their inner products."""
 
 from collections.abc import Callable, Sequence
+from math import gcd
 from typing import Any
 
 import torch
@@ -13,18 +14,37 @@ Channels = tuple[int, ...] | None
 """The axes that one vector runs over; None where channels and positions share an axis."""
 
 
-AT_ONCE = 2**18
-"""Elements of what is summed right away: more would leave the cache, or be given back to the system."""
+IMAGES_AT_ONCE, POSITIONS_AT_ONCE = 2**18, 2**20
+"""Elements of whole images, and of one image, that are multiplied before they are summed.
+
+More would leave the cache, be given back to the system, or add to the peak of memory; parts of an image read slowly.
+"""
+
+GROUPS = 8
+"""Of channels that are summed by themselves, so that each processor sums what it has in its own cache."""
 
 
 def inner(a: Tensor, b: Tensor, channels: tuple[int, ...]) -> Tensor:
     """<a_p, b_p> at every position p, the channel axes kept with size 1; both of one shape."""
-    return by_parts(lambda x, y: (x * y).sum(channels, keepdim=True), channels, a, b) if channels else a * b
+    return by_parts(lambda x, y: summed(x * y, channels), channels, a, b)
+
+
+def summed(products: Tensor, channels: tuple[int, ...]) -> Tensor:
+    """The sum over channels at every position, the channel axes kept with size 1."""
+    if not channels:
+        return products
+    axis = channels[0]
+    groups = gcd(products.shape[axis], GROUPS)
+    if groups == 1 or len(channels) > 1 or axis in {0, products.dim() - 1}:
+        return products.sum(channels, keepdim=True)
+    sums: Tensor = products.unflatten(axis, (groups, -1)).sum(axis + 1)
+    return sums.sum(axis, keepdim=True)
 
 
 def by_parts(function: Callable[..., Tensor], channels: tuple[int, ...], *tensors: Tensor) -> Tensor:
-    """The function of tensors, which reads each position by itself, a few positions at a time."""
-    return _by_parts(function, [axis for axis in range(tensors[0].dim()) if axis not in channels], tensors)
+    """The function of tensors, which reads each position by itself, of a few images or positions at a time."""
+    axes = [axis for axis in range(tensors[0].dim()) if axis not in channels]
+    return _by_parts(function, axes, tensors, IMAGES_AT_ONCE)
 
 
 def along(vectors: Tensor, direction: Tensor, axis: int) -> Tensor:
@@ -95,10 +115,11 @@ def _marker(shape: torch.Size, channels: tuple[int, ...]) -> Tensor:
     return torch.empty_strided(shape, strides, device="meta")
 
 
-def _by_parts(function: Callable[..., Tensor], axes: Sequence[int], tensors: Sequence[Tensor]) -> Tensor:
+def _by_parts(function: Callable[..., Tensor], axes: Sequence[int], tensors: Sequence[Tensor], at_once: int) -> Tensor:
     first = tensors[0]
-    if first.numel() <= AT_ONCE or not axes:
+    if first.numel() <= at_once or not axes:
         return function(*tensors)
-    size = max(1, AT_ONCE * first.shape[axes[0]] // first.numel())
-    parts = zip(*(tensor.split(size, axes[0]) for tensor in tensors), strict=True)
-    return torch.cat([_by_parts(function, axes[1:], part) for part in parts], axes[0])
+    axis, *others = axes
+    size = max(1, at_once * first.shape[axis] // first.numel())
+    parts = zip(*(tensor.split(size, axis) for tensor in tensors), strict=True)
+    return torch.cat([_by_parts(function, others, part, POSITIONS_AT_ONCE) for part in parts], axis)
