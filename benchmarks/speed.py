@@ -1,4 +1,6 @@
-"""What SRD costs beside one plain gradient of the same network, in time and memory: a Markdown table.
+"""What SRD costs beside one plain gradient of the same network, in time and memory, and how far fewer bits move it.
+
+Prints a Markdown table. The error is Euclidean, relative to the map of the same rule with nothing rounded.
 
 Competitors take turns in one process, so that a slow moment of the machine meets them all; ratios are taken within a
 turn. Memory is counted by the storages that are alive, each competitor in a run of its own. `make bench` has glibc keep
@@ -21,10 +23,16 @@ from torch.utils._pytree import tree_leaves
 from torchvision import models
 
 from srd.decomposition import decompose
+from srd.precision import PRODUCTS, Precision
 from srd.rules import Bias
 
-Competitor = Callable[[], object]
+Competitor = Callable[[], Tensor]
 SIZE = 224
+MEASURED: tuple[Bias, ...] = ("norm", "ratio")
+ROUNDED: Mapping[str, tuple[Precision, ...]] = {
+    "cpu": ("mixed", "bfloat16"),  # few processors multiply in float16
+    "cuda": ("mixed", "bfloat16", "float16"),
+}
 
 
 def main() -> None:
@@ -36,8 +44,8 @@ def main() -> None:
     print(
         f"{_machine(device)}, torch {torch.__version__}, {date.today()}, {SIZE}x{SIZE}, n = {arguments.rounds} turns.\n"
     )
-    print("| network | batch | what | median s | of a gradient | quartiles | peak memory of a gradient's |")
-    print("|---|---|---|---|---|---|---|")
+    print("| network | batch | what | median s | of a gradient | quartiles | peak memory of a gradient's | error |")
+    print("|---|---|---|---|---|---|---|---|")
     for name in arguments.networks:
         network = _network(name).to(device)
         for batch in arguments.batches:
@@ -56,8 +64,8 @@ def _competitors(network: nn.Module, batch: int, device: torch.device, *, attack
         (result,) = torch.autograd.grad(network(x).gather(1, target[:, None]).sum(), x)
         return result
 
-    def srd(bias: Bias) -> Competitor:
-        return lambda: decompose(network, inputs, target, bias=bias)
+    def srd(bias: Bias, precision: Precision = "full") -> Competitor:
+        return lambda: decompose(network, inputs, target, bias=bias, precision=precision)
 
     def attack_step() -> Tensor:
         x = inputs.clone().requires_grad_()
@@ -65,8 +73,10 @@ def _competitors(network: nn.Module, batch: int, device: torch.device, *, attack
         (result,) = torch.autograd.grad(maps.square().sum(), x)
         return result
 
-    competitors: dict[str, Competitor] = {"gradient": gradient}
-    competitors |= {"srd, norm": srd("norm"), "srd, ratio": srd("ratio"), "srd, drop": srd("drop")}
+    competitors: dict[str, Competitor] = {"gradient": gradient, "srd, drop": srd("drop")}
+    for bias in MEASURED:
+        competitors[f"srd, {bias}"] = srd(bias)
+        competitors |= {f"srd, {bias}, {bits}": srd(bias, bits) for bits in ROUNDED[device.type]}
     return competitors | ({"step through srd, norm": attack_step} if attack else {})
 
 
@@ -79,10 +89,21 @@ def _lines(competitors: Mapping[str, Competitor], rounds: int, device: torch.dev
         low, middle, high = statistics.quantiles(ratios, n=4)
         share = peaks[name] / peaks[gradient]
         median = statistics.median(seconds[name])
-        yield f"{name} | {median:.3f} | {middle:.2f} | {low:.2f} to {high:.2f} | {share:.2f} |"
+        error = _error(name, competitors)
+        yield f"{name} | {median:.3f} | {middle:.2f} | {low:.2f} to {high:.2f} | {share:.2f} | {error} |"
 
 
-def _interleaved(competitors: Mapping[str, Competitor], rounds: int, device: torch.device) -> dict[str, list[float]]:
+def _error(name: str, competitors: Mapping[str, Competitor]) -> str:
+    *method, bits = name.split(", ")
+    if bits not in PRODUCTS:
+        return ""
+    rounded, full = competitors[name](), competitors[", ".join(method)]()
+    return f"{float((rounded - full).norm() / full.norm()):.1e}"
+
+
+def _interleaved(
+    competitors: Mapping[str, Callable[[], object]], rounds: int, device: torch.device
+) -> dict[str, list[float]]:
     """Seconds of every run but the first turn, in which things are prepared and caches fill."""
     seconds: dict[str, list[float]] = {name: [] for name in competitors}
     for _ in range(rounds + 1):
@@ -100,7 +121,7 @@ def _finished(device: torch.device) -> None:
         torch.cuda.synchronize()
 
 
-def _peak(run: Competitor, device: torch.device) -> float:
+def _peak(run: Callable[[], object], device: torch.device) -> float:
     """Largest number of bytes alive at once that the run has made."""
     if device.type == "cuda":
         before = torch.cuda.memory_allocated()

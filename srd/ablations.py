@@ -1,17 +1,19 @@
 """SRD with one of its choices undone: by neuron, after the activation, without recursion."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from srd.affine import Affine
 from srd.decomposition import decomposed
 from srd.entries import Meaning
 from srd.functions import Elementwise
 from srd.interception import NOTHING_DECLARED
 from srd.passes import evaluating, leaf
 from srd.propagation import Contrast, Propagation
+from srd.provenance import Source
 from srd.rules import Bias, SharingRatio
 from srd.types import Generators, Inputs, Maps, Target
 from srd.vectors import inner, on_grid, safe_ratio
@@ -27,11 +29,13 @@ class ScalarRatio(SharingRatio):
         contrasted = gradient + self.decomposed(after, missing, channels)
         return self._by_neuron(before, after, contrasted)
 
+    def affine(self, affine: Affine, outputs: Callable[[], Tensor], inputs: Tensor, source: Source) -> Tensor:
+        return super().affine(affine, outputs, inputs, source._replace(inbox=None))  # a position's share has no neurons
+
     def _through_activation(
-        self, channels: tuple[int, ...], phi: Elementwise, before: Tensor, g: Tensor, received: Tensor | None
+        self, before: Tensor, phi: Elementwise, g: Tensor, received: Tensor | None, channels: tuple[int, ...]
     ) -> Tensor:
-        after = phi(before)
-        return self._by_neuron(before, after, g if received is None else g + self.decomposed(after, received, channels))
+        return self._by_neuron(before, phi(before), g)
 
     def _by_neuron(self, before: Tensor, after: Tensor, g: Tensor) -> Tensor:
         silent = before == 0
@@ -50,9 +54,9 @@ class PostActivationRatio(SharingRatio):
         return after * safe_ratio(relevance, agreement)
 
     def _through_activation(
-        self, channels: tuple[int, ...], phi: Elementwise, before: Tensor, g: Tensor, received: Tensor | None
+        self, before: Tensor, phi: Elementwise, g: Tensor, received: Tensor | None, channels: tuple[int, ...]
     ) -> Tensor:
-        return self.started(before, phi(before), g, self.relevance(channels, phi, before, g, received), channels)
+        return self.started(before, phi(before), g, self.relevance(before, phi, g, received, channels), channels)
 
 
 def scalar(

@@ -47,32 +47,40 @@ class Affine:
         return replace(self, bias=bias, scale=scale if self.scale is None else self.scale * scale)
 
     def transposed(self, signal: Tensor, inputs: Tensor) -> Tensor:
-        """W^T `signal`, in the shape of the `inputs`, which are not read; the weight is taken for constant."""
+        """W^T `signal`, in its type, and in the shape of the `inputs`, which are not read.
+
+        The weight is taken for constant.
+        """
         weight = self.weight.detach()
         if self.scale is not None and weight.numel() < signal.numel():
             weight = weight * self.scale[:, None, None, None]
         elif self.scale is not None:
-            signal = signal * self.scale[:, None, None]
+            signal = signal * self.scale[:, None, None].to(signal.dtype)
         geometry = self.stride, self.padding, self.dilation, False, (0, 0), self.groups
         pulled, _, _ = torch.ops.aten.convolution_backward.default(
-            signal, inputs, weight, None, *geometry, (True, False, False)
+            signal, inputs, weight.to(signal.dtype), None, *geometry, (True, False, False)
         )
         return pulled  # type: ignore[no-any-return]
 
-    def tap_norms(self, inputs: Tensor) -> Tensor:
+    def tap_norms(self, inputs: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         """||W_t x_i|| of the input position i that tap t joins to each output position: (n, taps, h', w').
 
-        0 where a tap reads the padding. A lone tap needs no norm: 1 or 0.
+        0 where a tap reads the padding. A lone tap needs no norm: 1 or 0. `dtype` is that of the products.
         """
         if self.n_taps == 1:
             return self.tap_presence(inputs)
         size, phases = self._output_size(inputs), self._offsets()
         order = [tap for offsets in phases.values() for tap in offsets]
-        evaluate = squares(self.weight, self.scale, self.groups, order)
+        evaluate = squares(self.weight, self.scale, self.groups, order, dtype)
         norms: dict[int, Tensor] = {}
         for phase, offsets in phases.items():
             read = inputs[:, :, phase[0] :: self.stride[0], phase[1] :: self.stride[1]]
-            maps = safe_sqrt(evaluate(read, slice(len(norms), len(norms) + len(offsets))))
+            part = slice(len(norms), len(norms) + len(offsets))
+            maps = (
+                safe_sqrt(evaluate(read, part))
+                if read.numel()
+                else read.new_zeros(len(read), len(offsets), *read.shape[2:])
+            )
             norms |= dict(zip(offsets, _shifted(maps, list(offsets.values()), size), strict=True))
         return torch.stack([norms[tap] for tap in range(self.n_taps)], 1)
 

@@ -12,7 +12,8 @@ from srd.affine import batch_norm_affine, convolution
 from srd.calls import Call, Made
 from srd.errors import UnsupportedOperation
 from srd.operations import Function
-from srd.provenance import Convolved, Provenance, Source
+from srd.precision import in_type
+from srd.provenance import Convolved, Provenance, Source, as_it_is
 from srd.rules import SharingRatio
 
 
@@ -42,11 +43,12 @@ class AffineCalls:
         if self._provenance.get(weight):
             raise UnsupportedOperation("torch.conv2d with a kernel that depends on the input")
         inputs, affine = convolution(input, weight, bias, stride, padding, dilation, groups)
-        convolve = partial(function, inputs, weight, bias, affine.stride, affine.padding, affine.dilation, groups)
+        product = in_type(function, self._rules.products.network)
+        convolve = partial(product, inputs, weight, bias, affine.stride, affine.padding, affine.dilation, groups)
         if not self._has_channels_on(1, input):
             return Made(convolve(), [input], unknown="torch.conv2d over axes that were moved")
         source = self._provenance[input].activated if inputs is input else None
-        return self._convolved(input, Convolved(affine, inputs, source or Source(inputs, lambda x: x)), convolve)
+        return self._convolved(input, Convolved(affine, inputs, source or Source(inputs, as_it_is)), convolve)
 
     def _batch_norm(
         self,
@@ -77,10 +79,9 @@ class AffineCalls:
     def _linear(self, function: Function, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Made:
         if self._provenance.get(weight):
             raise UnsupportedOperation("torch.nn.functional.linear with weights that depend on the input")
-        plain = function(input, weight, bias)
         if not self._has_channels_on(input.dim() - 1, input):
-            return Made(plain, [input], unknown="torch.nn.functional.linear over positions")
-        return self._pointwise(bias, -1, input, plain)
+            return Made(function(input, weight, bias), [input], unknown="torch.nn.functional.linear over positions")
+        return self._pointwise(bias, -1, input, self._rules.linear(function, input, weight, bias))
 
     def _layer_norm(
         self,

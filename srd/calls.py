@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from srd import operations
@@ -42,11 +43,13 @@ class Call(NamedTuple):
         return self._replace(args=args, kwargs=kwargs, carried=carried)
 
     def of(self, before: Tensor) -> Callable[[Tensor], Tensor]:
-        """The call as a function of one of its operands."""
-        function, args, kwargs = self.function, self.args, self.kwargs
-        if args and args[0] is before:
-            return operations.under_these_modes(lambda tensor: function(tensor, *args[1:], **kwargs))
-        return operations.under_these_modes(lambda tensor: self.replacing({id(before): tensor}, ())())
+        """The call as a function of one of its operands, which it does not keep alive."""
+        function, kwargs, others = self.function, self.kwargs, self.args[1:]
+        if self.args and self.args[0] is before:
+            return operations.under_these_modes(lambda tensor: function(tensor, *others, **kwargs))
+        gap = torch.empty(0)
+        template = self.replacing({id(before): gap}, ())
+        return operations.under_these_modes(lambda tensor: template.replacing({id(gap): tensor}, ())())
 
 
 class Made(NamedTuple):

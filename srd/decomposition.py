@@ -11,6 +11,7 @@ from srd.entries import Meaning
 from srd.interception import NOTHING_DECLARED
 from srd.ledger import Ledger
 from srd.passes import evaluating, leaf
+from srd.precision import Precision
 from srd.propagation import Contrast, Propagation, Start
 from srd.rules import Bias, SharingRatio
 from srd.types import Generators, Inputs, Maps, Scores, Target
@@ -38,6 +39,7 @@ def decompose(
     bias: Bias = "norm",
     contrast: Contrast = "mean",
     start: Start = "gradient",
+    precision: Precision = "full",
     create_graph: bool = False,
 ) -> Maps:
     """SRD saliency maps of `target`, signed, at the resolution of `inputs`.
@@ -48,17 +50,19 @@ def decompose(
     convolution: by `||W_t x_i||` ("norm", the authors' code), by the sharing ratio ("ratio"), equally ("uniform"), or
     not at all ("drop"). `contrast` "mean" subtracts the mean over positions from the starting relevance, so that what
     all classes share falls away. `start` "gradcam" begins with Grad-CAM's values at the vectors before the encoder's
-    last activation, as the authors do for VGG, instead of each vector's product with its own gradient. `create_graph`
-    makes the maps differentiable by the inputs, not by the parameters.
+    last activation, as the authors do for VGG, instead of each vector's product with its own gradient. `precision` is
+    that of what convolutions and linear layers multiply: "mixed" rounds relevance and weights to bfloat16 on the way
+    down (docs/architecture.md states the error), "bfloat16" and "float16" also the network's own; all else keeps the
+    type of the inputs. `create_graph` makes the maps differentiable by the inputs, not by the parameters.
 
     Raises UnsupportedOperation for a network with an operation that has no rule, ModelError for an unknown encoder,
-    ValueError for an unknown bias, contrast or start.
+    ValueError for an unknown bias, contrast, start or precision.
     """
     maps, _ = decomposed(
         network,
         inputs,
         target,
-        SharingRatio(bias),
+        SharingRatio(bias, precision=precision),
         encoder=encoder,
         operations=operations,
         contrast=contrast,

@@ -11,7 +11,7 @@ from torch.autograd.graph import GradientEdge
 from srd.errors import UnsupportedOperation
 from srd.flow import Flow
 from srd.functions import Elementwise
-from srd.provenance import Source
+from srd.provenance import Source, as_it_is
 from srd.vectors import inner, position_axes
 
 Signal = Tensor
@@ -36,8 +36,13 @@ class Vectors(NamedTuple):
     @property
     def at(self) -> Tensor | GradientEdge:
         """Where the next operation reads them."""
-        inbox = self.activated.inbox if self.activated else None
-        return self.before if inbox is None or inbox.grad_fn is None else GradientEdge(inbox.grad_fn, 0)
+        made = self.inbox.grad_fn if self.inbox is not None else None
+        return self.before if made is None else GradientEdge(made, 0)
+
+    @property
+    def inbox(self) -> Tensor | None:
+        """Of an activation: what has for gradient the relevance handed straight to its output."""
+        return self.activated.inbox if self.activated else None
 
     @property
     def after(self) -> Tensor:
@@ -47,13 +52,7 @@ class Vectors(NamedTuple):
     @property
     def phi(self) -> Elementwise:
         """Makes of what is decomposed what the next operation reads."""
-        return _as_it_is if self.activated is None else self.activated.phi
-
-    @property
-    def ends(self) -> list[Tensor | GradientEdge]:
-        """Where a backward pass reaches them: where they are read, and the inbox of an activation."""
-        inbox = None if self.activated is None else self.activated.inbox
-        return [self.at] if inbox is None else [self.at, inbox]
+        return self.activated.phi if self.activated else as_it_is
 
     @property
     def is_activation(self) -> bool:
@@ -171,10 +170,6 @@ class Landmarks:
         if last is None or any(last.order < unknown.order and unknown.order in below for unknown in self._unknown):
             return None
         return last if last.order in passed and last.order > layer.since and last.is_spatial else None
-
-
-def _as_it_is(tensor: Tensor) -> Tensor:
-    return tensor
 
 
 def _names(unknown: Sequence[_Unknown]) -> str:

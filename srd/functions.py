@@ -13,6 +13,7 @@ from torch.autograd import Function
 from torch.nn import functional
 
 from srd.affine import Affine, Pair
+from srd.precision import Products, in_type
 
 Elementwise = Callable[[Tensor], Tensor]
 Rule = Callable[..., tuple[Tensor | None, ...]]
@@ -26,11 +27,15 @@ class Ruled(Function):
     def forward(ctx: Any, rule: Rule, outputs: Tensor, *kept: Tensor) -> Tensor:
         ctx.rule = rule
         ctx.save_for_backward(*kept)
+        ctx.set_materialize_grads(False)
         return outputs.view_as(outputs)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        return (None, *ctx.rule(gradients[0], *ctx.saved_tensors))
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        (gradient,) = gradients
+        if gradient is None:
+            return (None,) * (2 + len(ctx.saved_tensors))
+        return (None, *ctx.rule(gradient, *ctx.saved_tensors))
 
 
 class Alias(Function):
@@ -59,7 +64,8 @@ class Held(Function):
 
 
 class Activation(Function):
-    """phi(X), and a place to which convolutions hand relevance of their biases: as large as `inbox`.
+    """phi(X), and an inbox of the `shape` given: what has for gradient the relevance that convolutions hand straight to
+    the positions of phi(X); nobody reads its values.
 
     The backward is `rule` of (X, gradient, relevance handed there or None), or the ordinary one where that is None.
     """
@@ -80,7 +86,7 @@ class Activation(Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[None, None, Tensor | None, None]:
         gradient, received = gradients
-        if gradient is None:
+        if gradient is None:  # nor was anything handed, which comes with a gradient
             return None, None, None, None
         (before,) = ctx.saved_tensors
         ruled = ctx.rule(before, gradient, received)
@@ -109,6 +115,8 @@ class AffineRule(NamedTuple):
     keeps: Keeps
     of: Callable[[Tensor, Tensor | None], Shared]
     """(gradient, what was kept) -> where it goes."""
+    dtype: torch.dtype | None = None
+    """In which to pull back."""
 
 
 class Convolution(Function):
@@ -128,14 +136,37 @@ class Convolution(Function):
         ctx.shape, ctx.strides = inputs.shape, inputs.stride()
         result = outputs()
         ctx.save_for_backward({"outputs": result, "source": source, "nothing": None}[rule.keeps])
+        ctx.set_materialize_grads(False)
         return result
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (kept,) = ctx.saved_tensors
-        gradient, added, handed = ctx.rule.of(gradients[0], kept)
-        pulled = ctx.affine.transposed(gradient, _unread(gradient, ctx))
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        (gradient,), (kept,) = gradients, ctx.saved_tensors
+        if gradient is None:
+            return (None,) * 6
+        gradient, added, handed = ctx.rule.of(gradient, kept)
+        pulled = in_type(lambda g: ctx.affine.transposed(g, _unread(g, ctx)), ctx.rule.dtype)(gradient)
         return None, None, None, pulled if added is None else pulled.addcmul_(*added), None, handed
+
+
+class Linear(Function):
+    """A linear layer that multiplies in other types; the weight is taken for constant."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        products: Products,
+        function: Callable[..., Tensor],
+        inputs: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+    ) -> Tensor:
+        ctx.dtype, ctx.weight = products.relevance, weight.detach()
+        return in_type(function, products.network)(inputs, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        return None, None, in_type(torch.matmul, ctx.dtype)(gradients[0], ctx.weight), None, None
 
 
 class MaxPool(Function):

@@ -13,7 +13,6 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class _Kept:
-    facts: tuple[object, ...]
     probes: Tensor
     images: Tensor
     prepared: Any
@@ -30,11 +29,11 @@ def kept(weight: Tensor, scale: Tensor | None, facts: tuple[object, ...], prepar
     under the scaled weight, bit for bit. What does not show there is lost in rounding wherever the weight is used.
     """
     facts = (weight.shape, weight.dtype, weight.device, *facts)
-    found = _KEPT.get(weight)
-    if found is None or found.facts != facts or not torch.equal(_images(found.probes, weight, scale), found.images):
+    by_facts: dict[tuple[object, ...], _Kept] = _KEPT.setdefault(weight, {})
+    found = by_facts.get(facts)
+    if found is None or not torch.equal(_images(found.probes, weight, scale), found.images):
         probes = torch.randn(2, weight[0].numel(), generator=torch.Generator().manual_seed(0)).to(weight)
-        found = _Kept(facts, probes, _images(probes, weight, scale), prepare())
-        _KEPT[weight] = found
+        found = by_facts[facts] = _Kept(probes, _images(probes, weight, scale), prepare())
     return found.prepared  # type: ignore[no-any-return]
 
 

@@ -1,7 +1,6 @@
 """SRD between the layers of a network: where a feature vector looks, what it is made of, and where relevance passes."""
 
 from collections.abc import Mapping, Sequence
-from itertools import islice
 
 import torch
 from jaxtyping import Float, Int64
@@ -157,20 +156,19 @@ def _one_hot(vectors: Vectors, layer: str, places: Int64[Tensor, "n d"]) -> Tens
 def _relevances(
     run: Propagation, upper: Vectors, signal: Signal, lower: Mapping[str, Vectors], *, create_graph: bool
 ) -> dict[str, Tensor]:
-    ends = [run.inputs, *(end for vectors in lower.values() for end in vectors.ends)]
-    _, *arriving = run.down(upper, signal, ends, create_graph=create_graph)
-    arrived = iter(arriving)
-    return {
-        name: _relevance(run, name, vectors, *islice(arrived, len(vectors.ends))) for name, vectors in lower.items()
-    }
+    if not lower:
+        return {}
+    inboxes = {name: vectors.inbox for name, vectors in lower.items() if vectors.inbox is not None}
+    ends = [*(vectors.at for vectors in lower.values()), *inboxes.values()]
+    arrived = run.down(upper, signal, ends, create_graph=create_graph)
+    signals, received = dict(zip(lower, arrived, strict=False)), dict(zip(inboxes, arrived[len(lower) :], strict=True))
+    return {name: _relevance(run, name, lower[name], signals[name], received.get(name)) for name in lower}
 
 
-def _relevance(
-    run: Propagation, name: str, vectors: Vectors, signal: Signal | None, received: Tensor | None = None
-) -> Tensor:
+def _relevance(run: Propagation, name: str, vectors: Vectors, signal: Signal | None, received: Tensor | None) -> Tensor:
     if signal is None:
         raise ModelError(
             f"layer {name!r}: no relevance arrives there; it lies above, aside, or is one with the batch norm after it"
         )
-    relevance = run.rules.relevance(vectors.channels, vectors.phi, vectors.before, signal, received)
-    return relevance.squeeze(vectors.channels)
+    summed = run.rules.relevance(vectors.before, vectors.phi, signal, received, vectors.channels)
+    return summed.squeeze(vectors.channels)

@@ -14,7 +14,7 @@ from srd.entries import Meaning
 from srd.functions import MaxPool
 from srd.provenance import Provenance, Source, tensors
 from srd.rules import SharingRatio
-from srd.vectors import Channels, moved
+from srd.vectors import Channels, grown, moved
 
 
 class Meanings:
@@ -54,6 +54,10 @@ class Meanings:
         is_weight = call.name in operations.WEIGHTS
         if record.channels is None:
             return self._unknown(call, f"{call.full_name} on axes that were moved", is_weight=is_weight)
+        if any(_differs_between_positions(other, before, record.channels) for other in call.operands):
+            return self._unknown(
+                call, f"{call.full_name} by numbers that differ between positions", is_weight=is_weight
+            )
         return self._activated(call, Source(before, call.of(before)), record.channels)._replace(is_weight=is_weight)
 
     def _activated(self, call: Call, source: Source, channels: tuple[int, ...]) -> Made:
@@ -110,8 +114,10 @@ class Meanings:
         if channels is None or gate is None:
             return self._unknown(call, f"{call.full_name} on axes that were moved")
 
+        multiply, weigh = call.function, gate.phi
+
         def phi(x: Tensor) -> Tensor:
-            product: Tensor = call.function(x, gate.phi(x))
+            product: Tensor = multiply(x, weigh(x))
             return product
 
         return self._activated(call, Source(before, operations.under_these_modes(phi)), channels)
@@ -120,8 +126,10 @@ class Meanings:
         before = max(call.carried, key=Tensor.dim)
         channels = self._provenance[before].channels
         if call.name in operations.REARRANGING:
-            return moved(call.function, call.args, call.kwargs, before, channels)
-        return channels if isinstance(result, Tensor) and result.dim() == before.dim() else None
+            channels = moved(call.function, call.args, call.kwargs, before, channels)
+        elif not isinstance(result, Tensor) or result.dim() != before.dim():
+            return None
+        return grown(before, result) if channels == () and isinstance(result, Tensor) else channels
 
     def _adds_constant(self, call: Call) -> bool:
         if call.name == "pad":
@@ -136,6 +144,14 @@ class Meanings:
         zeros = {id(tensor): torch.zeros_like(tensor) for tensor in call.carried}
         part: Tensor = call.replacing(zeros, [])().detach()
         return part
+
+
+def _differs_between_positions(operand: Tensor, before: Tensor, channels: tuple[int, ...]) -> bool:
+    """Of what an activation reads beside `before`."""
+    if operand is before or operand.dim() < 2:
+        return False
+    axes = range(before.dim() - operand.dim(), before.dim())
+    return any(axis not in channels and size > 1 for axis, size in zip(axes, operand.shape, strict=True))
 
 
 def _max_pooled(

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from srd.affine import Affine
 from srd.errors import UnsupportedOperation
+from srd.functions import Elementwise
 from srd.vectors import Channels
 
 T = TypeVar("T")
@@ -17,9 +18,9 @@ class Source(NamedTuple):
     """What a tensor can be computed from again: it is phi(before)."""
 
     before: Tensor
-    phi: Callable[[Tensor], Tensor]
+    phi: Elementwise
     inbox: Tensor | None = None
-    """Of an activation: what has relevance as its gradient that is handed to the positions of its output."""
+    """Of an activation: a tensor that has for gradient the relevance handed straight to the positions of its output."""
 
 
 class Convolved(NamedTuple):
@@ -140,6 +141,11 @@ class Provenance:
         while (newer := self._current.get(tensor)) is not None:
             tensor = newer
         return tensor
+
+
+def as_it_is(tensor: Tensor) -> Tensor:
+    """Of what no activation made."""
+    return tensor
 
 
 def tensors(tree: Any) -> list[Tensor]:

@@ -1,7 +1,9 @@
 """The rules of SRD, as backward passes that replace the ordinary ones while relevance is propagated.
 
 With G_j = X_j R_j / ||X_j||^2 carried instead of R_j, an affine map hands on g_i = W^T G, its ordinary backward, and
-R_i = <x_i, g_i>. Only activations (Han et al. 2024, eq. 4-6), biases and what is held constant need a rule.
+R_i = <x_i, g_i> + B_i. B_i is what biases hand straight to an activation, into its inbox; to vectors that no activation
+made they hand x_i B_i / ||x_i||^2. Only activations (Han et al. 2024, eq. 4-6), biases and what is held constant need a
+rule.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -14,8 +16,21 @@ import torch
 from torch import Tensor
 
 from srd.affine import Affine
-from srd.functions import Activation, Added, AffineRule, Convolution, Elementwise, Held, Keeps, Rule, Ruled, Shared
+from srd.functions import (
+    Activation,
+    Added,
+    AffineRule,
+    Convolution,
+    Elementwise,
+    Held,
+    Keeps,
+    Linear,
+    Rule,
+    Ruled,
+    Shared,
+)
 from srd.ledger import Ledger
+from srd.precision import PRODUCTS, Precision, Products
 from srd.provenance import Source
 from srd.vectors import along, by_parts, inner, safe_ratio, summed
 
@@ -32,13 +47,16 @@ Sharing = Callable[[Tensor, Any, Tensor], Shared]
 class SharingRatio:
     """Rules of one backward pass; outside `holding` and `propagating` every gradient is the ordinary one.
 
-    What is lost on the way is entered into the `ledger`. Raises ValueError for an unknown `bias`.
+    What is lost on the way is entered into the `ledger`. Raises ValueError for an unknown `bias` or `precision`.
     """
 
-    def __init__(self, bias: Bias, ledger: Ledger | None = None) -> None:
+    def __init__(self, bias: Bias, ledger: Ledger | None = None, precision: Precision = "full") -> None:
         if bias not in get_args(Bias):
             raise ValueError(f"bias {bias!r} is not one of {', '.join(get_args(Bias))}")
+        if precision not in PRODUCTS:
+            raise ValueError(f"precision {precision!r} is not one of {', '.join(PRODUCTS)}")
         self._bias = bias
+        self.products = PRODUCTS[precision]
         self._is_holding = False
         self._is_propagating = False
         self._ledger = ledger
@@ -66,7 +84,7 @@ class SharingRatio:
         """phi(X), X = `before`, whose backward hands X (<phi(X), g> + B) / ||X||^2 on, and an inbox for B."""
 
         def rule(x: Tensor, g: Tensor, received: Tensor | None) -> Tensor | None:
-            return self._through_activation(channels, phi, x, g, received) if self._is_propagating else None
+            return self._through_activation(x, phi, g, received, channels) if self._is_propagating else None
 
         positions = tuple(1 if axis in channels else size for axis, size in enumerate(before.shape))
         after, inbox = Activation.apply(rule, phi, before, positions)
@@ -78,8 +96,16 @@ class SharingRatio:
         The `inputs` are computed again from their `source`.
         """
         rule = NO_BIAS if affine.bias is None else self._convolution_rule(affine, affine.bias, source)
+        rule = rule._replace(dtype=self.products.relevance)
         ruled: Tensor = Convolution.apply(rule, affine, outputs, inputs, source.before, source.inbox)
         return ruled
+
+    def linear(self, function: Callable[..., Tensor], inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """The outputs of a linear layer, which is the `function` of the rest."""
+        if self.products == Products():
+            return function(inputs, weight, bias)
+        outputs: Tensor = Linear.apply(self.products, function, inputs, weight, bias)
+        return outputs
 
     def pointwise(self, bias: Tensor, axis: int, inputs: Tensor, outputs: Tensor) -> Tensor:
         """`outputs` = W `inputs` + bias at each position, channels on `axis`: one tap, which has all of the bias."""
@@ -87,7 +113,7 @@ class SharingRatio:
         def by_position(g: Tensor, inputs: Tensor, share: Tensor) -> Shared:
             return Shared(g, added=self._by_position((axis,), inputs, share))
 
-        rule = self._affine_rule(bias, axis, by_position)
+        rule = self._bias_rule(bias, axis, by_position)
         kept = {"outputs": (outputs,), "source": (inputs,), "nothing": ()}[rule.keeps]
 
         def ruled(g: Tensor, *saved: Tensor) -> tuple[Tensor | None, ...]:
@@ -121,7 +147,7 @@ class SharingRatio:
         return self.decomposed(before, relevance, channels)
 
     def relevance(
-        self, channels: tuple[int, ...], phi: Elementwise, before: Tensor, g: Tensor, received: Tensor | None
+        self, before: Tensor, phi: Elementwise, g: Tensor, received: Tensor | None, channels: tuple[int, ...]
     ) -> Tensor:
         """<phi(X), g> and what was `received` besides, which is lost where phi(X) is 0."""
         if received is None:
@@ -145,23 +171,21 @@ class SharingRatio:
         return ruled
 
     def _through_activation(
-        self, channels: tuple[int, ...], phi: Elementwise, before: Tensor, g: Tensor, received: Tensor | None
+        self, before: Tensor, phi: Elementwise, g: Tensor, received: Tensor | None, channels: tuple[int, ...]
     ) -> Tensor:
-        return self.decomposed(before, self.relevance(channels, phi, before, g, received), channels)
+        return self.decomposed(before, self.relevance(before, phi, g, received, channels), channels)
 
-    def _affine_rule(self, bias: Tensor, axis: int, shared: Sharing) -> AffineRule:
-        """`shared` is what "norm" and "uniform" do with what was kept."""
-        if self._bias == "ratio":
-            shared = partial(self._by_ratio, bias.detach(), axis)
-        elif self._bias == "drop":
-            shared = self._dropped
-        return self._rule(KEPT[self._bias], bias, axis, shared)
+    def _bias_rule(self, bias: Tensor, axis: int, otherwise: Sharing) -> AffineRule:
+        """The rule for "ratio" or "drop", else that for "norm" and "uniform"."""
+        known: dict[str, Sharing] = {"ratio": partial(self._by_ratio, bias.detach(), axis), "drop": self._dropped}
+        return self._rule(KEPT[self._bias], bias, axis, known.get(self._bias, otherwise))
 
     def _convolution_rule(self, affine: Affine, bias: Tensor, source: Source) -> AffineRule:
         if affine.has_lone_tap and source.inbox is not None and self._bias != "drop":
             size = source.before.shape[2:]
             return self._rule("nothing", bias, 1, lambda g, _, share: Shared(g, handed=affine.scatter(share, size)))
-        return self._affine_rule(bias, 1, partial(self._by_tap, affine, source))
+        shared = self._added if source.inbox is None else self._handed
+        return self._bias_rule(bias, 1, partial(shared, affine, source.phi))
 
     def _rule(self, keeps: Keeps, bias: Tensor, axis: int, shared: Sharing) -> AffineRule:
         bias = bias.detach()
@@ -185,12 +209,12 @@ class SharingRatio:
         ratio = safe_ratio(share, squares)
         return Shared(torch.addcmul(g, outputs, ratio).addcmul_(bias, ratio, value=-1))
 
-    def _by_tap(self, affine: Affine, source: Source, g: Tensor, before: Tensor, share: Tensor) -> Shared:
-        inputs = source.phi(before)
-        received = share if affine.is_pointwise else self._received(affine, inputs, share)
-        if source.inbox is not None:
-            return Shared(g, handed=received)
-        return Shared(g, added=self._by_position((1,), inputs, received))
+    def _handed(self, affine: Affine, phi: Elementwise, g: Tensor, before: Tensor, share: Tensor) -> Shared:
+        return Shared(g, handed=self._received(affine, phi(before), share))
+
+    def _added(self, affine: Affine, phi: Elementwise, g: Tensor, before: Tensor, share: Tensor) -> Shared:
+        inputs = phi(before)
+        return Shared(g, added=self._by_position((1,), inputs, self._received(affine, inputs, share)))
 
     def _by_position(self, channels: tuple[int, ...], vectors: Tensor, relevance: Tensor) -> Added:
         squares = inner(vectors, vectors, channels)
@@ -198,10 +222,17 @@ class SharingRatio:
         return vectors, safe_ratio(relevance, squares)
 
     def _received(self, affine: Affine, inputs: Tensor, share: Tensor) -> Tensor:
-        weights = affine.tap_norms(inputs) if self._bias == "norm" else affine.tap_presence(inputs)
+        """What each position of the inputs has of the bias; a lone tap has it all, whatever it supplies."""
+        size = inputs.shape[2:]
+        if affine.has_lone_tap:
+            return affine.scatter(share, size)
+        if self._bias == "norm":
+            weights = affine.tap_norms(inputs, self.products.relevance)
+        else:
+            weights = affine.tap_presence(inputs)
         totals = weights.sum(1, keepdim=True)
         self._lose(share, totals)
-        return affine.scatter(weights * safe_ratio(share, totals), inputs.shape[2:])
+        return affine.scatter(weights * safe_ratio(share, totals), size)
 
     def _lose(self, relevance: Tensor, unless: Tensor | None = None) -> None:
         if self._ledger is not None:

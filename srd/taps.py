@@ -18,8 +18,8 @@ GRAM_LIMIT = 8
 """Channels per group up to which a quadratic form is cheapest."""
 
 BLOCKS, ROWS = 8, 16
-"""Of each triangular factor, and of each block at least: more blocks, or smaller ones, are slower to multiply, fewer
-hold more zeros."""
+"""Into how many blocks a triangular factor is cut, of how many rows at least: many or small ones are slow to multiply,
+few hold more zeros."""
 
 NUMBERS = {"cpu": 2**19, "cuda": 2**24}
 """Written before they are summed: what a processor keeps in its cache, what keeps a GPU busy."""
@@ -33,19 +33,21 @@ class Squares(Protocol):
         ...
 
 
-def squares(weight: Tensor, scale: Tensor | None, groups: int, order: Sequence[int]) -> Squares:
+def squares(
+    weight: Tensor, scale: Tensor | None, groups: int, order: Sequence[int], dtype: torch.dtype | None = None
+) -> Squares:
     """Those of W_t times `scale` of the outputs, the taps in this `order`; differentiable while gradients are on.
 
-    The weight is taken for constant.
+    The weight is taken for constant. `dtype` is that of the largest products, by default the weight's.
     """
     few = weight.shape[1] <= GRAM_LIMIT
-    form = Quadratic if few else Triangular
 
     def prepare() -> Squares:
-        return form.of(_by_tap(weight, scale, groups, order))
+        taps = _by_tap(weight, scale, groups, order)
+        return Quadratic.of(taps) if few else Triangular.of(taps, dtype or weight.dtype)
 
     if not torch.is_grad_enabled():
-        return kept(weight, scale, (groups, *order), prepare)
+        return kept(weight, scale, (groups, *order, dtype), prepare)
     return prepare() if few else Definition(_by_tap(weight, scale, groups, order))
 
 
@@ -104,11 +106,11 @@ class Triangular:
     """A few rows, from i on, of every R_t without the first i columns, which are 0: (groups, taps, rows, columns)."""
 
     @classmethod
-    def of(cls, taps: Tensor) -> "Triangular":
+    def of(cls, taps: Tensor, dtype: torch.dtype) -> "Triangular":
         whole = torch.linalg.qr(taps, mode="r").R
         rows = min(max(ROWS, whole.shape[2] // BLOCKS), whole.shape[2])
         whole = functional.pad(whole, (0, 0, 0, -whole.shape[2] % rows))
-        return cls(tuple(whole[:, :, i : i + rows, i:].contiguous() for i in range(0, whole.shape[2], rows)))
+        return cls(tuple(whole[:, :, i : i + rows, i:].to(dtype).contiguous() for i in range(0, whole.shape[2], rows)))
 
     def __call__(self, inputs: Tensor, part: slice) -> Tensor:
         blocks = [block[:, part].flatten(1, 2) for block in self.blocks]
@@ -118,7 +120,7 @@ class Triangular:
         workspace = inputs.new_empty(0)
         maps = []
         for images in inputs.split(max(1, width // max(1, size.numel()))):
-            columns = images.unflatten(1, (groups, -1)).permute(1, 2, 0, 3, 4).flatten(2)
+            columns = images.to(blocks[0].dtype).unflatten(1, (groups, -1)).permute(1, 2, 0, 3, 4).flatten(2)
             sums = [self._summed(blocks, x, workspace) for x in columns.split(width, 2)]
             maps.append(torch.cat(sums, 1).unflatten(1, (-1, *size)).transpose(0, 1))
         return torch.cat(maps)
@@ -134,8 +136,13 @@ class Triangular:
 
 def _squares(blocks: Sequence[Tensor], x: Tensor, workspace: Tensor) -> Tensor:
     """(n, c, columns) to (n, taps * rows, columns): each part stays with the processor that has it in its cache."""
-    total, product = workspace.resize_(2, len(x), blocks[0].shape[1], x.shape[2]).unbind()
     first, *others = (block.expand(len(x), -1, -1) for block in blocks)
+    if x.dtype != workspace.dtype:
+        total = torch.bmm(first, x).to(workspace.dtype).square_()
+        for block in others:
+            total += torch.bmm(block, x[:, -block.shape[2] :]).to(workspace.dtype).square_()
+        return total
+    total, product = workspace.resize_(2, len(x), blocks[0].shape[1], x.shape[2]).unbind()
     torch.bmm(first, x, out=total).square_()
     for block in others:
         torch.bmm(block, x[:, -block.shape[2] :], out=product)

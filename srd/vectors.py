@@ -15,9 +15,9 @@ Channels = tuple[int, ...] | None
 
 
 IMAGES_AT_ONCE, POSITIONS_AT_ONCE = 2**18, 2**20
-"""Elements of whole images, and of one image, that are multiplied before they are summed.
+"""Elements, of whole images or of one, that are multiplied before they are summed.
 
-More would leave the cache, be given back to the system, or add to the peak of memory; parts of an image read slowly.
+Larger temporaries leave the cache and add to the peak of memory; parts of one image are strided, and read slowly.
 """
 
 GROUPS = 8
@@ -33,9 +33,9 @@ def summed(products: Tensor, channels: tuple[int, ...]) -> Tensor:
     """The sum over channels at every position, the channel axes kept with size 1."""
     if not channels:
         return products
-    axis = channels[0]
+    axis, *others = channels
     groups = gcd(products.shape[axis], GROUPS)
-    if groups == 1 or len(channels) > 1 or axis in {0, products.dim() - 1}:
+    if others or groups == 1 or axis == products.dim() - 1:
         return products.sum(channels, keepdim=True)
     sums: Tensor = products.unflatten(axis, (groups, -1)).sum(axis + 1)
     return sums.sum(axis, keepdim=True)
@@ -106,6 +106,14 @@ def moved(
     if view._base is not marker and view is not marker:
         return None
     return tuple(axis for axis, stride in enumerate(view.stride()) if stride and view.shape[axis] > 1)
+
+
+def grown(before: Tensor, after: Tensor) -> Channels:
+    """Where a lone channel is that has become several, as a grey image is repeated for red, green and blue."""
+    if before.dim() != after.dim():
+        return ()
+    axes = tuple(axis for axis, (old, new) in enumerate(zip(before.shape, after.shape, strict=True)) if old == 1 != new)
+    return axes if len(axes) < 2 else None
 
 
 def _marker(shape: torch.Size, channels: tuple[int, ...]) -> Tensor:

@@ -68,6 +68,19 @@ def test_after_a_relu_only_active_neurons_share() -> None:
     assert relative_error(post_activation(network, X, TARGET, contrast="none"), expected) <= 1e-9
 
 
+@pytest.mark.parametrize("method", [scalar, post_activation])
+@pytest.mark.parametrize("bias", ["norm", "ratio"])
+def test_a_lone_tap_is_a_kernel_of_zeros_but_for_one(method: Callable[..., Tensor], bias: str) -> None:
+    first, relu, _, *rest = stacked(5, nn.ReLU, bias=True)
+    tap, kernel = nn.Conv2d(5, 5, 1).double(), nn.Conv2d(5, 5, 3, padding=1).double()
+    with torch.no_grad():
+        kernel.weight.zero_()[:, :, 1:2, 1:2] = tap.weight
+        kernel.get_parameter("bias").copy_(tap.get_parameter("bias"))
+    lone, among_zeros = (nn.Sequential(first, relu, convolution, *rest) for convolution in (tap, kernel))
+    expected = method(among_zeros, X, TARGET, bias=bias)
+    assert relative_error(method(lone, X, TARGET, bias=bias), expected) <= 1e-9
+
+
 def test_vectors_of_one_neuron_are_scalars() -> None:
     network = stacked(1, nn.ReLU, bias=True)
     expected = ATTRIBUTORS["srd"](network, X, TARGET, contrast="none")

@@ -5,7 +5,8 @@ import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from slow_srd import (
     slow_srd,
 )
 from torch import Tensor, nn
+from torch.nn import functional
 from toys import (
     classes,
     demo_inputs,
@@ -35,11 +37,12 @@ from toys import (
     tiny_transformer,
 )
 
-from srd.decomposition import Decomposition, account, decompose
+from srd.decomposition import Decomposition, account, decompose, decomposed
 from srd.errors import UnsupportedOperation
+from srd.functions import Elementwise
 from srd.metrics.similarity import pearson
 from srd.propagation import Contrast
-from srd.rules import Bias
+from srd.rules import Bias, SharingRatio
 from srd.surrogates import softplus
 
 BIAS_RULES: tuple[Bias, ...] = get_args(Bias)
@@ -271,6 +274,46 @@ def test_the_network_is_left_as_found_after_a_refusal() -> None:
         decompose(network, x, target, encoder="1")
 
 
+class Watching(SharingRatio):
+    """Counts what activations have read that is alive when relevance reaches each of them."""
+
+    def __init__(self, bias: Bias) -> None:
+        super().__init__(bias)
+        self._read: list[ref[Tensor]] = []
+        self.alive: list[int] = []
+
+    def activation(self, phi: Elementwise, before: Tensor, channels: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        self._read.append(ref(before))
+        return super().activation(phi, before, channels)
+
+    def _through_activation(self, before: Tensor, *others: Any) -> Tensor:
+        self.alive.append(len({id(read()) for read in self._read} - {id(None)}))
+        return super()._through_activation(before, *others)
+
+
+def silu_by_hand(x: Tensor) -> Tensor:
+    return x * torch.sigmoid(x)
+
+
+@every_bias
+@pytest.mark.parametrize("activation", [functional.relu, silu_by_hand])
+def test_what_activations_have_read_is_let_go_of_on_the_way_down(bias: Bias, activation: Callable[..., Tensor]) -> None:
+    class Deep(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.convolutions = nn.ModuleList(nn.Conv2d(3, 3, 3, padding=1) for _ in range(6))
+
+        def forward(self, x: Tensor) -> Tensor:
+            for convolution in self.convolutions:
+                x = activation(convolution(x))
+            return x.mean((2, 3))
+
+    rules, x = Watching(bias), normal(1, 3, 7, 8, dtype=torch.float32)
+    decomposed(Deep(), x, classes(1, 3), rules, encoder=None, operations={}, contrast="none", create_graph=False)
+    assert rules.alive == sorted(rules.alive, reverse=True)
+    assert rules.alive[0] - rules.alive[-1] == len(rules.alive) - 1 > 0
+
+
 def test_training_mode_does_not_change_the_map() -> None:
     x, target = normal(2, 3, 7, 8), classes(2)
     assert torch.equal(decompose(small().train(), x, target), decompose(small(), x, target))
@@ -359,7 +402,13 @@ def test_what_contrast_gives_to_dead_vectors_is_lost(bias: Bias) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "known"), [("bias", "norm, ratio"), ("contrast", "none, mean"), ("start", "gradient, gradcam")]
+    ("option", "known"),
+    [
+        ("bias", "norm, ratio"),
+        ("contrast", "none, mean"),
+        ("start", "gradient, gradcam"),
+        ("precision", "full, mixed"),
+    ],
 )
 def test_unknown_options_are_refused_with_those_there_are(option: str, known: str) -> None:
     with pytest.raises(ValueError, match=rf"{option} 'loud' is not one of {known}"):

@@ -258,6 +258,13 @@ def test_an_even_kernel_is_padded_below_and_to_the_right() -> None:
     assert relative_error(same.maps, padded.maps) <= 1e-12
 
 
+def test_a_kernel_larger_than_its_inputs_is_the_part_that_reads_them() -> None:
+    kernel = normal(4, 4, 3, 3)
+    whole = books(lambda x: functional.relu(functional.conv2d(x[:, :, :1], kernel, X[0, 0, :4, 0], 2, 1)))
+    row = books(lambda x: functional.relu(functional.conv2d(x[:, :, :1], kernel[:, :, 1:2], X[0, 0, :4, 0], 2, (0, 1))))
+    assert relative_error(whole.maps, row.maps) <= 1e-12
+
+
 def test_dropout_and_identity_do_nothing_in_evaluation() -> None:
     expected = books(functional.relu)
     for layer in (nn.Dropout(0.5), nn.Dropout2d(0.5, inplace=True), nn.Identity(), nn.AlphaDropout(0.5)):
@@ -274,6 +281,10 @@ def test_the_shapes_and_types_of_tensors_may_be_asked() -> None:
     assert relative_error(books(middle).maps, books(functional.relu).maps) <= 1e-12
 
 
+def first_channel_repeated(x: Tensor) -> Tensor:
+    return functional.conv2d(x, torch.eye(4, dtype=x.dtype)[0].expand(4, 4)[..., None, None])
+
+
 @pytest.mark.parametrize(
     ("written", "meant"),
     [
@@ -283,6 +294,15 @@ def test_the_shapes_and_types_of_tensors_may_be_asked() -> None:
         (lambda x: functional.relu(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), functional.relu),
         (lambda x: functional.relu(x.reshape(2, 2, 2, 56)).view(x.shape), functional.relu),
         (lambda x: functional.relu(x.transpose(1, 2)).transpose(1, 2), functional.relu),
+        (
+            lambda x: functional.relu(x[:, :1].expand(-1, 4, -1, -1)),
+            lambda x: functional.relu(first_channel_repeated(x)),
+        ),
+        (lambda x: functional.relu(torch.cat([x[:, :1]] * 4, 1)), lambda x: functional.relu(first_channel_repeated(x))),
+        (
+            lambda x: functional.relu(x[:, :1] * torch.ones(1, 4, 1, 1)),
+            lambda x: functional.relu(first_channel_repeated(x)),
+        ),
         (lambda x: functional.instance_norm(x).relu(), lambda x: functional.relu(functional.group_norm(x, 4))),
         (
             lambda x: functional.layer_norm(x.movedim(1, 3), [4]).movedim(3, 1).relu(),

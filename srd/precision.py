@@ -1,0 +1,40 @@
+"""In which floating-point types convolutions and linear layers multiply."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+Precision = Literal["full", "mixed", "bfloat16", "float16"]
+
+
+class Products(NamedTuple):
+    """Types of the operands; None for that of the network's inputs. Sums, ratios and activations keep the latter."""
+
+    network: torch.dtype | None = None
+    relevance: torch.dtype | None = None
+    """Relevance spans more orders of magnitude than float16 holds."""
+
+
+PRODUCTS: Mapping[Precision, Products] = MappingProxyType(
+    {
+        "full": Products(),
+        "mixed": Products(None, torch.bfloat16),
+        "bfloat16": Products(torch.bfloat16, torch.bfloat16),
+        "float16": Products(torch.float16, torch.bfloat16),
+    }
+)
+
+
+def in_type(product: Callable[..., Tensor], dtype: torch.dtype | None) -> Callable[..., Tensor]:
+    """The product of operands that are cast to a type, its result cast back to that of the first of them."""
+    if dtype is None:
+        return product
+
+    def rounded(first: Tensor, *others: Any) -> Tensor:
+        operands = [other.to(dtype) if isinstance(other, Tensor) else other for other in others]
+        return product(first.to(dtype), *operands).to(first.dtype)
+
+    return rounded
