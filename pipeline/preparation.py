@@ -183,9 +183,18 @@ def _clean_logits(spec: AuditSpec, subject: Subject) -> Tensor:
 def _targets(spec: AuditSpec, data: Data, logits: Tensor) -> Arrays:
     predicted = logits.argmax(1).numpy()
     target = predicted if spec.explain.target == "predicted" else np.array(data.labels)
-    others = logits.scatter(1, torch.from_numpy(target)[:, None], -torch.inf).argmax(1).numpy()
-    rows = [_target_image(spec, data, predicted, row) for row in range(len(predicted))]
-    return {"target": target, "other_class": others, "target_image": np.array(rows)}
+    rows = range(len(predicted))
+    return {
+        "target": target,
+        "target_image": np.array([_target_image(spec, data, predicted, row) for row in rows]),
+        "other_class": np.array([_other_class(spec, data, int(target[row]), row) for row in rows]),
+    }
+
+
+def _other_class(spec: AuditSpec, data: Data, target: int, row: int) -> int:
+    """Drawn by the image's own stream from all classes but the target; the runner-up may be next to the same thing."""
+    drawn = seeds.index(spec.run.seed, len(data.classes) - 1, "other class", data.ids[row])
+    return drawn + (drawn >= target)
 
 
 def _target_image(spec: AuditSpec, data: Data, predicted: NDArray[np.int64], row: int) -> int:

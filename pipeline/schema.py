@@ -40,7 +40,7 @@ VARIABLES: Mapping[str, Variable] = MappingProxyType(
         for variable in (
             Variable("label", ("image",), "int64", "index of the true class"),
             Variable("target", ("image",), "int64", "index of the class that is explained"),
-            Variable("other_class", ("image",), "int64", "index of the strongest class but the target, clean image"),
+            Variable("other_class", ("image",), "int64", "index of a class drawn from all but the target"),
             Variable("target_image", ("image",), "int64", "position of the image whose map a manipulation aims at"),
             Variable(
                 "input",
@@ -142,7 +142,7 @@ REASONS = (
 
 REFERENCES: Mapping[str, str] = MappingProxyType(
     {
-        "other_class": "the same method's map of the strongest class beside the explained one",
+        "other_class": "the same method's map of another class, drawn at random for each image",
         "other_image": "the same method's map of the target image",
         "edges": "the Sobel magnitude of the image",
     }
