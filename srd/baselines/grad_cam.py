@@ -1,14 +1,11 @@
 """Grad-CAM: the encoder's last feature maps, weighted by their mean gradients."""
 
-from torch import nn
-from torch.nn import functional
+from torch import Tensor, nn
 
+from srd.baselines._features import class_activation_map
 from srd.entries import AttributorEntry
-from srd.interception import Interception
-from srd.passes import evaluating, leaf, scores_of
-from srd.rules import SharingRatio
 from srd.types import Generators, Inputs, Maps, Target
-from srd.vectors import by_mean_gradient, on_grid
+from srd.vectors import by_mean_gradient
 
 ENTRY = AttributorEntry(
     name="grad_cam",
@@ -32,20 +29,13 @@ def grad_cam(
     encoder: str | None = None,
     create_graph: bool = False,
 ) -> Maps:
-    """ReLU of the encoder's features weighted by their mean gradients, upsampled bilinearly (Selvaraju et al. 2017).
+    """ReLU of the encoder's features weighted by their mean gradients (Selvaraju et al. 2017).
 
-    Non-negative. `encoder` names the layer as for SRD; by default the last activation with more than one position.
+    Non-negative, upsampled bilinearly. `encoder` names the layer as for SRD; by default the last activation with more
+    than one position.
     """
-    with evaluating(network):
-        inputs = leaf(inputs, create_graph=create_graph)
-        trace = Interception(inputs, SharingRatio("drop"))
-        names = [] if encoder is None else [encoder]
-        with trace.watching(network, names) as layers, trace:
-            logits = network(inputs)
-        scores = scores_of(logits, target)
-        end, gradient = trace.encoder(logits, scores, *layers.values(), create_graph=create_graph)
-        coarse = by_mean_gradient(end.after, gradient, end.channels).clamp(min=0).squeeze(end.channels)
-        size = inputs.shape[2:]
-        grid = on_grid(coarse, *size)
-        maps = functional.interpolate(grid[:, None], size, mode="bilinear", align_corners=False)[:, 0]
-    return maps if create_graph else maps.detach()
+    return class_activation_map(network, inputs, target, _combined, encoder=encoder, create_graph=create_graph)
+
+
+def _combined(vectors: Tensor, gradient: Tensor, channels: tuple[int, ...]) -> Tensor:
+    return by_mean_gradient(vectors, gradient, channels).clamp(min=0)

@@ -6,11 +6,12 @@ import pytest
 import torch
 from captum.attr import InputXGradient, IntegratedGradients, Saliency
 from torch import Tensor, nn
-from toys import classes, demo_inputs, demo_network, normal, relative_error, small
+from toys import classes, demo_inputs, demo_network, generators, normal, relative_error, small
 
 from srd.baselines.input_x_gradient import input_x_gradient
 from srd.baselines.integrated_gradients import integrated_gradients
 from srd.baselines.saliency import saliency
+from srd.baselines.smooth_grad import smooth_grad
 from srd.surrogates import softplus
 from srd.types import Attributor
 
@@ -70,6 +71,57 @@ def test_their_own_gradients_are_the_true_ones(method: Attributor) -> None:
     def maps(inputs: Tensor) -> Tensor:
         with softplus(3.0):
             return method(network, inputs, target, create_graph=True)
+
+    inputs = normal(1, 3, 5, 4).requires_grad_()
+    assert torch.autograd.gradcheck(maps, (inputs,), eps=1e-6, atol=1e-6, rtol=1e-4)
+
+
+# SmoothGrad.
+
+
+def noisy(inputs: Tensor, samples: int, noise: float) -> list[Tensor]:
+    """The copies that rows with streams 0, 1, ... see, row by row and draw by draw."""
+    draws = generators(len(inputs))
+    spread = noise * (inputs.amax((1, 2, 3), keepdim=True) - inputs.amin((1, 2, 3), keepdim=True))
+    rows = [[torch.randn(inputs.shape[1:], generator=g, dtype=inputs.dtype) for _ in range(samples)] for g in draws]
+    return [inputs + spread * torch.stack(sample) for sample in zip(*rows, strict=True)]
+
+
+def test_smooth_grad_is_the_mean_of_captums_gradients_at_the_noisy_copies() -> None:
+    network, (inputs, target) = demo_network("resnet"), demo_inputs(3)
+    gradients = [
+        Saliency(network).attribute(copy.requires_grad_(), target, abs=False) for copy in noisy(inputs, 6, 0.1)
+    ]
+    expected = torch.stack(gradients).mean(0).abs().sum(1)
+    maps = smooth_grad(network, inputs, target, generators(3), samples=6, noise=0.1)
+    assert relative_error(maps, expected) < 1e-5
+
+
+@pytest.mark.parametrize("batch", [1, 4, 7, 100])
+def test_smooth_grad_does_not_depend_on_what_passes_at_once(batch: int) -> None:
+    network, inputs, target = small(), normal(2, 3, 8, 7), classes(2)
+    expected = smooth_grad(network, inputs, target, generators(2), samples=5)
+    maps = smooth_grad(network, inputs, target, generators(2), samples=5, batch=batch)
+    torch.testing.assert_close(maps, expected, rtol=1e-12, atol=1e-14)
+
+
+def test_smooth_grad_without_noise_is_saliency() -> None:
+    network, inputs, target = small(), normal(2, 3, 8, 7), classes(2)
+    maps = smooth_grad(network, inputs, target, generators(2), noise=0.0)
+    torch.testing.assert_close(maps, saliency(network, inputs, target))
+
+
+def test_smooth_grad_needs_streams() -> None:
+    with pytest.raises(ValueError, match="generator"):
+        smooth_grad(small(), normal(1, 3, 4, 4), classes(1))
+
+
+def test_the_gradient_of_smooth_grad_is_the_true_one() -> None:
+    network, target = small(), classes(1)
+
+    def maps(inputs: Tensor) -> Tensor:
+        with softplus(3.0):
+            return smooth_grad(network, inputs, target, generators(1), samples=3, create_graph=True)
 
     inputs = normal(1, 3, 5, 4).requires_grad_()
     assert torch.autograd.gradcheck(maps, (inputs,), eps=1e-6, atol=1e-6, rtol=1e-4)

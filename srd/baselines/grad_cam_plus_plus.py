@@ -1,0 +1,45 @@
+"""Grad-CAM++: Grad-CAM that counts every occurrence of an object."""
+
+from torch import Tensor, nn
+
+from srd.baselines._features import class_activation_map
+from srd.entries import AttributorEntry
+from srd.types import Generators, Inputs, Maps, Target
+from srd.vectors import inner, position_axes
+
+ENTRY = AttributorEntry(
+    name="grad_cam_plus_plus",
+    title="Grad-CAM++",
+    source="srd.baselines.grad_cam_plus_plus:grad_cam_plus_plus",
+    family="class activation",
+    signed=False,
+    coarse=True,
+    cost="1 forward, 1 backward",
+    needs=("encoder",),
+    reference="Chattopadhay et al., WACV 2018",
+)
+
+
+def grad_cam_plus_plus(
+    network: nn.Module,
+    inputs: Inputs,
+    target: Target,
+    generators: Generators | None = None,
+    *,
+    encoder: str | None = None,
+    create_graph: bool = False,
+) -> Maps:
+    """ReLU of the encoder's features, weighted by sums of positive gradients (Chattopadhay et al. 2018).
+
+    Each gradient g counts by eq. 19 with exp(logit) for the score: g^2 / (2 g^2 + sum(A) g^3) = 1 / (2 + sum(A) g).
+    Non-negative, upsampled bilinearly. `encoder` names the layer as for SRD; by default the last activation with more
+    than one position.
+    """
+    return class_activation_map(network, inputs, target, _combined, encoder=encoder, create_graph=create_graph)
+
+
+def _combined(vectors: Tensor, gradient: Tensor, channels: tuple[int, ...]) -> Tensor:
+    positions = position_axes(vectors, channels)
+    sums = vectors.sum(positions, keepdim=True)
+    weights = (gradient.clamp(min=0) / (2 + sums * gradient)).sum(positions, keepdim=True)
+    return inner(vectors, weights.expand_as(vectors), channels).clamp(min=0)

@@ -1,0 +1,41 @@
+"""HiResCAM: the encoder's last features, each weighted by its own gradient."""
+
+from torch import Tensor, nn
+
+from srd.baselines._features import class_activation_map
+from srd.entries import AttributorEntry
+from srd.types import Generators, Inputs, Maps, Target
+from srd.vectors import inner
+
+ENTRY = AttributorEntry(
+    name="hires_cam",
+    title="HiResCAM",
+    source="srd.baselines.hires_cam:hires_cam",
+    family="class activation",
+    signed=True,
+    coarse=True,
+    cost="1 forward, 1 backward",
+    needs=("encoder",),
+    reference="Draelos, Carin, 2020",
+)
+
+
+def hires_cam(
+    network: nn.Module,
+    inputs: Inputs,
+    target: Target,
+    generators: Generators | None = None,
+    *,
+    encoder: str | None = None,
+    create_graph: bool = False,
+) -> Maps:
+    """Each feature times its own gradient, summed over channels (Draelos, Carin 2020, eq. 5).
+
+    Signed, upsampled bilinearly. `encoder` names the layer as for SRD; by default the last activation with more than
+    one position.
+    """
+    return class_activation_map(network, inputs, target, _combined, encoder=encoder, create_graph=create_graph)
+
+
+def _combined(vectors: Tensor, gradient: Tensor, channels: tuple[int, ...]) -> Tensor:
+    return inner(vectors, gradient, channels)

@@ -1,0 +1,41 @@
+"""Layer-CAM: the encoder's last features, each weighted by its own gradient where that is positive."""
+
+from torch import Tensor, nn
+
+from srd.baselines._features import class_activation_map
+from srd.entries import AttributorEntry
+from srd.types import Generators, Inputs, Maps, Target
+from srd.vectors import inner
+
+ENTRY = AttributorEntry(
+    name="layer_cam",
+    title="Layer-CAM",
+    source="srd.baselines.layer_cam:layer_cam",
+    family="class activation",
+    signed=False,
+    coarse=True,
+    cost="1 forward, 1 backward",
+    needs=("encoder",),
+    reference="Jiang et al., IEEE TIP 2021",
+)
+
+
+def layer_cam(
+    network: nn.Module,
+    inputs: Inputs,
+    target: Target,
+    generators: Generators | None = None,
+    *,
+    encoder: str | None = None,
+    create_graph: bool = False,
+) -> Maps:
+    """ReLU of the encoder's features weighted by the positive part of their own gradients (Jiang et al. 2021, eq. 5).
+
+    Non-negative, upsampled bilinearly. `encoder` names the layer as for SRD; by default the last activation with more
+    than one position.
+    """
+    return class_activation_map(network, inputs, target, _combined, encoder=encoder, create_graph=create_graph)
+
+
+def _combined(vectors: Tensor, gradient: Tensor, channels: tuple[int, ...]) -> Tensor:
+    return inner(vectors, gradient.clamp(min=0), channels).clamp(min=0)

@@ -1,0 +1,45 @@
+"""XGrad-CAM: Grad-CAM with weights that conserve the score better."""
+
+import torch
+from torch import Tensor, nn
+
+from srd.baselines._features import class_activation_map
+from srd.entries import AttributorEntry
+from srd.types import Generators, Inputs, Maps, Target
+from srd.vectors import inner, position_axes
+
+ENTRY = AttributorEntry(
+    name="xgrad_cam",
+    title="XGrad-CAM",
+    source="srd.baselines.xgrad_cam:xgrad_cam",
+    family="class activation",
+    signed=False,
+    coarse=True,
+    cost="1 forward, 1 backward",
+    needs=("encoder",),
+    reference="Fu et al., BMVC 2020",
+)
+
+
+def xgrad_cam(
+    network: nn.Module,
+    inputs: Inputs,
+    target: Target,
+    generators: Generators | None = None,
+    *,
+    encoder: str | None = None,
+    create_graph: bool = False,
+) -> Maps:
+    """ReLU of the encoder's features, weighted by gradients averaged in proportion to the features (Fu et al. 2020).
+
+    Non-negative, upsampled bilinearly. A channel whose features sum to 0 has no weight. `encoder` names the layer as
+    for SRD; by default the last activation with more than one position.
+    """
+    return class_activation_map(network, inputs, target, _combined, encoder=encoder, create_graph=create_graph)
+
+
+def _combined(vectors: Tensor, gradient: Tensor, channels: tuple[int, ...]) -> Tensor:
+    positions = position_axes(vectors, channels)
+    sums = vectors.sum(positions, keepdim=True)
+    weights = (vectors * gradient).sum(positions, keepdim=True) / torch.where(sums == 0, torch.inf, sums)
+    return inner(vectors, weights.expand_as(vectors), channels).clamp(min=0)
