@@ -64,10 +64,10 @@ class Held(Function):
 
 
 class Activation(Function):
-    """phi(X), and an inbox of the `shape` given: what has for gradient the relevance that convolutions hand straight to
-    the positions of phi(X); nobody reads its values.
+    """phi(X), and an inbox: what has for gradient the relevance that convolutions hand straight to positions of phi(X).
 
-    The backward is `rule` of (X, gradient, relevance handed there or None), or the ordinary one where that is None.
+    Nobody reads its values. The backward is `rule` of (X, gradient, relevance handed there or None), or the ordinary
+    one where that is None.
     """
 
     @staticmethod
@@ -90,7 +90,7 @@ class Activation(Function):
             return None, None, None, None
         (before,) = ctx.saved_tensors
         ruled = ctx.rule(before, gradient, received)
-        return None, None, _pulled_back(ctx.phi, before, gradient) if ruled is None else ruled, None
+        return None, None, pulled_back(ctx.phi, before, gradient) if ruled is None else ruled, None
 
 
 Keeps = Literal["outputs", "source", "nothing"]
@@ -196,7 +196,8 @@ class MaxPool(Function):
         return pulled, *[None] * 5
 
 
-def _pulled_back(phi: Elementwise, before: Tensor, gradient: Tensor) -> Tensor:
+def pulled_back(phi: Elementwise, before: Tensor, gradient: Tensor) -> Tensor:
+    """`gradient` at phi(X), at X; part of the graph where gradients are on."""
     create_graph = torch.is_grad_enabled()
     with torch.enable_grad():
         at = before if create_graph else before.detach().requires_grad_()

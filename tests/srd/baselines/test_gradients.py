@@ -4,10 +4,12 @@ from functools import partial
 
 import pytest
 import torch
-from captum.attr import InputXGradient, IntegratedGradients, Saliency
+from captum.attr import GuidedBackprop, InputXGradient, IntegratedGradients, Saliency
 from torch import Tensor, nn
+from torch.nn import functional
 from toys import classes, demo_inputs, demo_network, generators, normal, relative_error, small
 
+from srd.baselines.guided_backprop import guided_backprop
 from srd.baselines.input_x_gradient import input_x_gradient
 from srd.baselines.integrated_gradients import integrated_gradients
 from srd.baselines.saliency import saliency
@@ -15,7 +17,7 @@ from srd.baselines.smooth_grad import smooth_grad
 from srd.surrogates import softplus
 from srd.types import Attributor
 
-METHODS: tuple[Attributor, ...] = (saliency, input_x_gradient, partial(integrated_gradients, points=5))
+METHODS: tuple[Attributor, ...] = (saliency, input_x_gradient, guided_backprop, partial(integrated_gradients, points=5))
 
 
 def linear(weight: Tensor) -> nn.Module:
@@ -125,3 +127,36 @@ def test_the_gradient_of_smooth_grad_is_the_true_one() -> None:
 
     inputs = normal(1, 3, 5, 4).requires_grad_()
     assert torch.autograd.gradcheck(maps, (inputs,), eps=1e-6, atol=1e-6, rtol=1e-4)
+
+
+# Guided Backprop.
+
+
+@pytest.mark.filterwarnings("ignore:Setting backward hooks on ReLU activations")
+@pytest.mark.parametrize("name", ["vgg", "resnet"])
+def test_guided_backprop_equals_captum(name: str) -> None:
+    network, (inputs, target) = demo_network(name), demo_inputs(4)
+    expected = GuidedBackprop(network).attribute(inputs.clone().requires_grad_(), target).sum(1)
+    assert relative_error(guided_backprop(network, inputs, target), expected.detach()) < 1e-5
+
+
+def test_guided_backprop_is_the_gradient_where_no_activation_is() -> None:
+    weight, inputs = normal(3, 2, 4, 5), normal(2, 2, 4, 5, seed=1)
+    target = torch.tensor([2, 0])
+    torch.testing.assert_close(guided_backprop(linear(weight), inputs, target), weight[target].sum(1))
+
+
+def test_guided_backprop_sees_activations_that_are_no_modules() -> None:
+    class Functional(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = small()
+
+        def forward(self, x: Tensor) -> Tensor:
+            conv, norm, _, pool = self.network.stem
+            stem = pool(functional.relu(norm(conv(x))))
+            return self.network.head((self.network.branch(stem) + stem).clamp(min=0).mean((2, 3)))  # type: ignore[no-any-return]
+
+    inputs, target = normal(2, 3, 8, 7), classes(2)
+    expected = guided_backprop(small(), inputs, target)
+    assert relative_error(guided_backprop(Functional(), inputs, target), expected) < 1e-12

@@ -1,0 +1,131 @@
+"""Layer-wise relevance propagation by the rule z+: relevance is shared in proportion to positive contributions."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import Function
+from torch.nn import functional
+
+from srd.affine import Affine
+from srd.entries import AttributorEntry
+from srd.functions import Elementwise, pulled_back
+from srd.interception import Interception
+from srd.passes import evaluating, leaf, scores_of
+from srd.provenance import Source
+from srd.rules import SharingRatio
+from srd.types import Generators, Inputs, Maps, Target
+
+ENTRY = AttributorEntry(
+    name="lrp_z_plus",
+    title="LRP-z+",
+    source="srd.baselines.lrp_z_plus:lrp_z_plus",
+    family="decomposition",
+    signed=False,
+    cost="3 forward, 2 backward",
+    reference="Montavon, Lapuschkin, Binder, Samek, Mueller, Pattern Recognition 2017",
+)
+
+
+class LinearMap(NamedTuple):
+    """A convolution or linear layer without its bias, for any weight of the same shape."""
+
+    weight: Tensor
+    forward: Callable[[Tensor, Tensor], Tensor]
+    """(inputs, weight) -> outputs."""
+    transposed: Callable[[Tensor, Tensor, Tensor], Tensor]
+    """(signal at the outputs, inputs, weight) -> signal at the inputs."""
+
+
+class PositiveShares(Function):
+    """Outputs of a linear map and a bias, whose backward is the ordinary one, or z+ while relevance is propagated.
+
+    Carried is relevance by value, m = R / y, which all else hands on as it does gradients.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, is_propagating: Callable[[], bool], linear: LinearMap, outputs: Callable[[], Tensor], inputs: Tensor
+    ) -> Tensor:
+        ctx.is_propagating, ctx.linear = is_propagating, linear
+        result = outputs()
+        ctx.save_for_backward(result, inputs)
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, None, Tensor]:
+        (outputs, inputs), (weight, forward, transposed) = ctx.saved_tensors, ctx.linear
+        if not ctx.is_propagating():
+            return None, None, None, transposed(gradients[0], inputs, weight)
+        positive, negative = weight.clamp(min=0), weight.clamp(max=0)
+        contributions = forward(inputs.clamp(min=0), positive) + forward(inputs.clamp(max=0), negative)
+        share = gradients[0] * outputs / contributions.masked_fill(contributions <= 0, torch.inf)
+        of_both = transposed(share, inputs, positive), transposed(share, inputs, negative)
+        return None, None, None, torch.where(inputs > 0, *of_both)
+
+
+class PositiveContributions(SharingRatio):
+    """Relevance of convolutions and linear layers by z+; activations hand theirs on."""
+
+    def __init__(self) -> None:
+        super().__init__("drop")
+
+    def affine(self, affine: Affine, outputs: Callable[[], Tensor], inputs: Tensor, source: Source) -> Tensor:
+        """A convolution."""
+        weight = affine.weight.detach()
+        if affine.scale is not None:
+            weight = weight * affine.scale[:, None, None, None]
+        geometry = affine.stride, affine.padding, affine.dilation, affine.groups
+        linear = LinearMap(
+            weight,
+            lambda x, w: functional.conv2d(x, w, None, *geometry),
+            lambda g, x, w: replace(affine, weight=w, scale=None).transposed(g, x),
+        )
+        return self._shared(linear, outputs, inputs)
+
+    def linear(self, function: Callable[..., Tensor], inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """A linear layer."""
+        linear = LinearMap(weight.detach(), functional.linear, lambda g, _, w: g @ w)
+        return self._shared(linear, partial(function, inputs, weight, bias), inputs)
+
+    def pointwise(self, bias: Tensor, axis: int, inputs: Tensor, outputs: Tensor) -> Tensor:
+        """No rule for biases."""
+        return outputs
+
+    def _shared(self, linear: LinearMap, outputs: Callable[[], Tensor], inputs: Tensor) -> Tensor:
+        shared: Tensor = PositiveShares.apply(lambda: self._is_propagating, linear, outputs, inputs)
+        return shared
+
+    def _through_activation(
+        self, before: Tensor, phi: Elementwise, g: Tensor, received: Tensor | None, channels: tuple[int, ...]
+    ) -> Tensor:
+        return pulled_back(phi, before, g)
+
+
+def lrp_z_plus(
+    network: nn.Module,
+    inputs: Inputs,
+    target: Target,
+    generators: Generators | None = None,
+    *,
+    create_graph: bool = False,
+) -> Maps:
+    """Relevance of each pixel, summed over channels, by the rule z+ in every convolution and linear layer.
+
+    R_i = sum_j (x_i w_ij)+ R_j / sum_i (x_i w_ij)+ (Montavon et al. 2017, eq. 12, for inputs of both signs), biases
+    without a share, a batch norm folded into the convolution before it. Sums, poolings and normalisations divide
+    relevance in proportion to what they add up. What is divided is 1, whatever the target's logit: non-negative.
+    """
+    with evaluating(network):
+        inputs, rules = leaf(inputs, create_graph=create_graph), PositiveContributions()
+        with Interception(inputs, rules):
+            logits = network(inputs)
+        scores = scores_of(logits, target)
+        starts = torch.where(scores == 0, 1, scores).reciprocal()
+        with rules.propagating():
+            (by_value,) = torch.autograd.grad(scores, inputs, starts, create_graph=create_graph)
+        maps = (inputs * by_value).sum(1)
+    return maps if create_graph else maps.detach()
