@@ -1,6 +1,7 @@
 """Manipulation: the prediction stays, the map moves, further than noise moves it."""
 
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -23,8 +24,16 @@ N = 4
 
 
 def method(name: str) -> Attributor:
-    options = {"points": 4} if name == "integrated_gradients" else {}
-    return partial(ATTRIBUTORS[name].load(), **options)
+    """Of an entry, few passes; a stochastic one with the same noise at every call."""
+    options = {"integrated_gradients": {"points": 4}, "smooth_grad": {"samples": 4}}.get(name, {})
+    attributor = partial(ATTRIBUTORS[name].load(), **options)
+    if not ATTRIBUTORS[name].stochastic:
+        return attributor
+
+    def fixed(network: nn.Module, inputs: Inputs, target: Target, *_: object, **others: Any) -> Maps:
+        return attributor(network, inputs, target, **others | {"generators": generators(len(inputs))})  # type: ignore[no-any-return]
+
+    return fixed
 
 
 def maps(model: Model, attributor: Attributor, images: Images, samples: Samples) -> Maps:
