@@ -68,7 +68,10 @@ class PositiveShares(Function):
 
 
 class PositiveContributions(SharingRatio):
-    """Relevance of convolutions and linear layers by z+; activations hand theirs on."""
+    """Relevance of convolutions and linear layers by z+; activations hand theirs on.
+
+    Those that do more than lessen their input, as softplus in ReLU's place, hand on by their derivative instead.
+    """
 
     def __init__(self) -> None:
         super().__init__("drop")
@@ -102,7 +105,9 @@ class PositiveContributions(SharingRatio):
     def _through_activation(
         self, before: Tensor, phi: Elementwise, g: Tensor, received: Tensor | None, channels: tuple[int, ...]
     ) -> Tensor:
-        return pulled_back(phi, before, g)
+        kept = phi(before) / torch.where(before == 0, torch.nan, before)
+        lessens = (kept >= 0) & (kept <= 1)
+        return torch.where(lessens, g * torch.where(lessens, kept, 0), pulled_back(phi, before, g))
 
 
 def lrp_z_plus(
@@ -117,7 +122,8 @@ def lrp_z_plus(
 
     R_i = sum_j (x_i w_ij)+ R_j / sum_i (x_i w_ij)+ (Montavon et al. 2017, eq. 12, for inputs of both signs), biases
     without a share, a batch norm folded into the convolution before it. Sums, poolings and normalisations divide
-    relevance in proportion to what they add up. What is divided is 1, whatever the target's logit: non-negative.
+    relevance in proportion to what they add up. What is divided is 1, whatever the target's logit. It is lost where
+    nothing contributes positively, as often in depthwise convolutions. Non-negative where sums add no opposites.
     """
     with evaluating(network):
         inputs, rules = leaf(inputs, create_graph=create_graph), PositiveContributions()

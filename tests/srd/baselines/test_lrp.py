@@ -38,14 +38,26 @@ def zennits(network: nn.Module, inputs: Tensor, target: Tensor, canonizer: Canon
     return relevance.sum(1).detach()  # type: ignore[no-any-return]
 
 
+def linear_bottleneck() -> nn.Module:
+    """A depthwise convolution and a linear one between two with ReLU6, as in MobileNetV2."""
+    return nn.Sequential(
+        *(nn.Conv2d(3, 6, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(6), nn.ReLU6()),
+        *(nn.Conv2d(6, 6, 3, padding=1, groups=6, bias=False), nn.BatchNorm2d(6), nn.ReLU6()),
+        *(nn.Conv2d(6, 5, 1, bias=False), nn.BatchNorm2d(5)),
+        *(nn.Conv2d(5, 8, 1, bias=False), nn.BatchNorm2d(8), nn.ReLU6()),
+        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4)),
+    )
+
+
 @pytest.mark.parametrize(
     ("make", "canonizer"),
     [
         (partial(vgg, batch_norm=False), SequentialMergeBatchNorm),
         (partial(vgg, batch_norm=True), SequentialMergeBatchNorm),
         (partial(resnet, BasicBlock), ResNetCanonizer),
+        (linear_bottleneck, SequentialMergeBatchNorm),
     ],
-    ids=["VGG", "VGG with batch norm", "ResNet"],
+    ids=["VGG", "VGG with batch norm", "ResNet", "linear bottleneck"],
 )
 def test_it_equals_zennit(make: Callable[[], nn.Module], canonizer: type[Canonizer]) -> None:
     network, inputs, target = seeded(make), normal(2, 3, 64, 56), classes(2)
@@ -54,8 +66,11 @@ def test_it_equals_zennit(make: Callable[[], nn.Module], canonizer: type[Canoniz
     assert relative_error(ours, expected) < 1e-4  # a batch norm that zennit has merged still divides by sqrt(1 + eps)
 
 
-def test_relevance_sums_to_1_where_something_contributes_to_everything() -> None:
+@pytest.mark.parametrize("activation", [nn.ReLU(), nn.ReLU6(), nn.Hardtanh(-0.1, 0.1), nn.GELU()])
+def test_relevance_sums_to_1_where_something_contributes_to_everything(activation: nn.Module) -> None:
     network, inputs, target = small(), normal(2, 3, 8, 7), classes(2)
+    network.set_submodule("relu", activation)
+    network.set_submodule("stem.2", activation)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.abs_()
