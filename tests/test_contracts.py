@@ -160,7 +160,8 @@ def test_equal_streams_give_equal_maps_and_others_only_where_it_is_stochastic(en
 
 @every_attributor
 def test_a_map_is_signed_where_it_is_said_to_be(entry: AttributorEntry) -> None:
-    maps = entry(demo_network("vgg"), demo_model("vgg").normalise(demo_samples(N).images), classes(N), generators(N))
+    x = demo_model("vgg").normalise(demo_samples(N).images)
+    maps = torch.cat([entry(demo_network(name), x, classes(N), generators(N)) for name in ("vgg", "resnet")])
     assert bool((maps > 0).any())
     assert bool((maps < 0).any()) is entry.signed
 

@@ -24,7 +24,7 @@ ENTRY = AttributorEntry(
     title="LRP-z+",
     source="srd.baselines.lrp_z_plus:lrp_z_plus",
     family="decomposition",
-    signed=False,
+    signed=True,
     cost="3 forward, 2 backward",
     reference="Montavon, Lapuschkin, Binder, Samek, Mueller, Pattern Recognition 2017",
 )
@@ -123,7 +123,7 @@ def lrp_z_plus(
     R_i = sum_j (x_i w_ij)+ R_j / sum_i (x_i w_ij)+ (Montavon et al. 2017, eq. 12, for inputs of both signs), biases
     without a share, a batch norm folded into the convolution before it. Sums, poolings and normalisations divide
     relevance in proportion to what they add up. What is divided is 1, whatever the target's logit. It is lost where
-    nothing contributes positively, as often in depthwise convolutions. Non-negative where sums add no opposites.
+    nothing contributes positively, as often in depthwise convolutions. Negative only where a sum adds opposites.
     """
     with evaluating(network):
         inputs, rules = leaf(inputs, create_graph=create_graph), PositiveContributions()
