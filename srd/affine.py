@@ -32,14 +32,14 @@ class Affine:
         return self.weight.shape[2] * self.weight.shape[3]
 
     @property
-    def is_pointwise(self) -> bool:
-        """Whether output position j reads exactly input position j."""
-        return self.n_taps == 1 and self.stride == (1, 1) and self.padding == (0, 0)
-
-    @property
     def has_lone_tap(self) -> bool:
         """Whether every output position reads one input position, and never the padding."""
         return self.n_taps == 1 and self.padding == (0, 0)
+
+    @property
+    def is_pointwise(self) -> bool:
+        """Whether output position j reads exactly input position j."""
+        return self.has_lone_tap and self.stride == (1, 1)
 
     def followed_by(self, scale: Tensor, shift: Tensor) -> "Affine":
         """The same map with `y * scale + shift` per output channel after it."""

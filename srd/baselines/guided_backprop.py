@@ -4,12 +4,12 @@ import torch
 from torch import Tensor, nn
 
 from srd.affine import Affine
+from srd.baselines._backward import OwnRules, backward
 from srd.entries import AttributorEntry
 from srd.functions import AffineRule, Elementwise, pulled_back
-from srd.interception import Interception
-from srd.passes import evaluating, leaf, scores_of
+from srd.passes import evaluating, leaf
 from srd.provenance import Source
-from srd.rules import NO_BIAS, SharingRatio
+from srd.rules import NO_BIAS
 from srd.types import Generators, Inputs, Maps, Target
 
 ENTRY = AttributorEntry(
@@ -23,15 +23,8 @@ ENTRY = AttributorEntry(
 )
 
 
-class PositiveGradient(SharingRatio):
+class PositiveGradient(OwnRules):
     """The ordinary backward pass, but that activations pass on only what is positive."""
-
-    def __init__(self) -> None:
-        super().__init__("drop")
-
-    def pointwise(self, bias: Tensor, axis: int, inputs: Tensor, outputs: Tensor) -> Tensor:
-        """No rule for biases."""
-        return outputs
 
     def held(self, tensor: Tensor) -> Tensor:
         """Nothing is held constant."""
@@ -59,10 +52,7 @@ def guided_backprop(
     Signed. For activations other than ReLU that part is multiplied by their own derivative.
     """
     with evaluating(network):
-        inputs, rules = leaf(inputs, create_graph=create_graph), PositiveGradient()
-        with Interception(inputs, rules):
-            logits = network(inputs)
-        with rules.propagating():
-            (gradient,) = torch.autograd.grad(scores_of(logits, target).sum(), inputs, create_graph=create_graph)
-        maps = gradient.sum(1)
+        inputs = leaf(inputs, create_graph=create_graph)
+        rules = PositiveGradient()
+        maps = backward(network, inputs, target, rules, torch.ones_like, create_graph=create_graph).sum(1)
     return maps if create_graph else maps.detach()

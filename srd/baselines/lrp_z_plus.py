@@ -11,13 +11,12 @@ from torch.autograd import Function
 from torch.nn import functional
 
 from srd.affine import Affine
+from srd.baselines._backward import OwnRules, backward
 from srd.entries import AttributorEntry
 from srd.functions import Elementwise, pulled_back
-from srd.interception import Interception
-from srd.passes import evaluating, leaf, scores_of
+from srd.passes import evaluating, leaf
 from srd.provenance import Source
-from srd.rules import SharingRatio
-from srd.types import Generators, Inputs, Maps, Target
+from srd.types import Generators, Inputs, Maps, Scores, Target
 
 ENTRY = AttributorEntry(
     name="lrp_z_plus",
@@ -67,14 +66,11 @@ class PositiveShares(Function):
         return None, None, None, torch.where(inputs > 0, *of_both)
 
 
-class PositiveContributions(SharingRatio):
+class PositiveContributions(OwnRules):
     """Relevance of convolutions and linear layers by z+; activations hand theirs on.
 
     Those that do more than lessen their input, as softplus in ReLU's place, hand on by their derivative instead.
     """
-
-    def __init__(self) -> None:
-        super().__init__("drop")
 
     def affine(self, affine: Affine, outputs: Callable[[], Tensor], inputs: Tensor, source: Source) -> Tensor:
         """A convolution."""
@@ -93,10 +89,6 @@ class PositiveContributions(SharingRatio):
         """A linear layer."""
         linear = LinearMap(weight.detach(), functional.linear, lambda g, _, w: g @ w)
         return self._shared(linear, partial(function, inputs, weight, bias), inputs)
-
-    def pointwise(self, bias: Tensor, axis: int, inputs: Tensor, outputs: Tensor) -> Tensor:
-        """No rule for biases."""
-        return outputs
 
     def _shared(self, linear: LinearMap, outputs: Callable[[], Tensor], inputs: Tensor) -> Tensor:
         shared: Tensor = PositiveShares.apply(lambda: self._is_propagating, linear, outputs, inputs)
@@ -126,12 +118,13 @@ def lrp_z_plus(
     nothing contributes positively, as often in depthwise convolutions. Negative only where a sum adds opposites.
     """
     with evaluating(network):
-        inputs, rules = leaf(inputs, create_graph=create_graph), PositiveContributions()
-        with Interception(inputs, rules):
-            logits = network(inputs)
-        scores = scores_of(logits, target)
-        starts = torch.where(scores == 0, 1, scores).reciprocal()
-        with rules.propagating():
-            (by_value,) = torch.autograd.grad(scores, inputs, starts, create_graph=create_graph)
+        inputs = leaf(inputs, create_graph=create_graph)
+        rules = PositiveContributions()
+        by_value = backward(network, inputs, target, rules, _one_by_value, create_graph=create_graph)
         maps = (inputs * by_value).sum(1)
     return maps if create_graph else maps.detach()
+
+
+def _one_by_value(scores: Scores) -> Tensor:
+    """1 / y, so that 1 is what sets out."""
+    return torch.where(scores == 0, 1, scores).reciprocal()

@@ -1,0 +1,40 @@
+"""What methods with a backward pass of their own share: rules in SRD's place, under the same interception."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from srd.interception import Interception
+from srd.passes import scores_of
+from srd.rules import SharingRatio
+from srd.types import Inputs, Scores, Target
+
+
+class OwnRules(SharingRatio):
+    """For a method that says itself what activations and convolutions hand on; biases have no share."""
+
+    def __init__(self) -> None:
+        super().__init__("drop")
+
+    def pointwise(self, bias: Tensor, axis: int, inputs: Tensor, outputs: Tensor) -> Tensor:
+        """No rule for biases."""
+        return outputs
+
+
+def backward(
+    network: nn.Module,
+    inputs: Inputs,
+    target: Target,
+    rules: OwnRules,
+    start: Callable[[Scores], Tensor],
+    *,
+    create_graph: bool,
+) -> Tensor:
+    """What the rules bring to the inputs, which require grad, of what `start` makes of the target's logits."""
+    with Interception(inputs, rules):
+        logits = network(inputs)
+    scores = scores_of(logits, target)
+    with rules.propagating():
+        (arrived,) = torch.autograd.grad(scores, inputs, start(scores), create_graph=create_graph)
+    return arrived
