@@ -121,7 +121,8 @@ def _windowed(client: Any, window: int, tasks: Sequence[Task], perform: Perform)
 def _settled(task: Task, future: Any) -> Outcome:
     if future.status == "cancelled":
         raise IncompleteRun(f"{task.key}: lost the scheduler; run the same command again to continue")
-    return Outcome(task, future.exception())
+    # asked of failed tasks only: dask reports an interrupt as an error of its own while it waits for the answer
+    return Outcome(task, future.exception() if future.status == "error" else None)
 
 
 def _outcome(task: Task, perform: Perform) -> Outcome:

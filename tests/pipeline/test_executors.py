@@ -129,6 +129,19 @@ class Cancelled:
     status = "cancelled"
 
 
+class Finished:
+    """A future that must not be asked: an interrupt while it answers leaves a traceback of dask's."""
+
+    status = "finished"
+
+    def exception(self) -> None:
+        raise AssertionError("asked")
+
+
+def test_a_finished_task_is_not_asked_for_its_error() -> None:
+    assert _settled(TASKS[0], Finished()) == Outcome(TASKS[0])
+
+
 def test_a_lost_scheduler_is_no_failed_task() -> None:
     with pytest.raises(IncompleteRun, match="lost the scheduler; run the same command again to continue"):
         _settled(TASKS[0], Cancelled())
