@@ -57,7 +57,7 @@ class Entry:
 Meaning = Literal["linear", "gate", "activation"]
 """What the owner of a network may say of an operation that has no rule."""
 
-Family = Literal["decomposition", "gradient", "class activation", "control"]
+Family = Literal["decomposition", "gradient", "class activation", "occlusion", "control"]
 """Of attributors, in the order of reports."""
 
 

@@ -169,31 +169,36 @@ class Linear(Function):
         return None, None, in_type(torch.matmul, ctx.dtype)(gradients[0], ctx.weight), None, None
 
 
+class Windows(NamedTuple):
+    """Which inputs a max pooling reads for each of its outputs."""
+
+    kernel: int | Pair
+    stride: int | Pair
+    padding: int | Pair
+    dilation: int | Pair
+    ceil_mode: bool
+
+    def unpooled(self, signal: Tensor, indices: Tensor, inputs: Tensor) -> Tensor:
+        """The signal at the outputs, where the indices lie among the inputs, which are not read."""
+        pulled: Tensor = torch.ops.aten.max_pool2d_with_indices_backward.default(signal, inputs, *self, indices)
+        return pulled
+
+
 class MaxPool(Function):
     """Max pooling that keeps where its maxima were."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        inputs: Tensor,
-        kernel: int | Pair,
-        stride: int | Pair,
-        padding: int | Pair,
-        dilation: int | Pair,
-        ceil_mode: bool,
-    ) -> Tensor:
-        ctx.options = kernel, stride, padding, dilation, ceil_mode
+    def forward(ctx: Any, inputs: Tensor, windows: Windows) -> Tensor:
+        ctx.windows = windows
         ctx.shape, ctx.strides = inputs.shape, inputs.stride()
-        result, indices = functional.max_pool2d(inputs, *ctx.options, return_indices=True)
+        result, indices = functional.max_pool2d(inputs, *windows, return_indices=True)
         ctx.save_for_backward(indices)
         return result
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (indices,) = ctx.saved_tensors
-        inputs = _unread(gradients[0], ctx)
-        pulled = torch.ops.aten.max_pool2d_with_indices_backward.default(gradients[0], inputs, *ctx.options, indices)
-        return pulled, *[None] * 5
+        return ctx.windows.unpooled(gradients[0], indices, _unread(gradients[0], ctx)), None
 
 
 def pulled_back(phi: Elementwise, before: Tensor, gradient: Tensor) -> Tensor:

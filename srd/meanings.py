@@ -11,7 +11,7 @@ from srd.affine import Pair
 from srd.affine_calls import AffineCalls
 from srd.calls import Call, Made
 from srd.entries import Meaning
-from srd.functions import MaxPool
+from srd.functions import Windows
 from srd.provenance import Provenance, Source, tensors
 from srd.rules import SharingRatio
 from srd.vectors import Channels, grown, moved
@@ -70,7 +70,7 @@ class Meanings:
         return call.name in operations.LINEAR
 
     def _linear(self, call: Call) -> Made:
-        result = _max_pooled(*call.args, **call.kwargs) if call.name == "max_pool2d" else call()
+        result = self._max_pooled(*call.args, **call.kwargs) if call.name == "max_pool2d" else call()
         if isinstance(result, Tensor) and self._adds_constant(call):
             result = self._rules.constant(result, partial(self._constant_part, call))
         return Made(
@@ -79,6 +79,18 @@ class Meanings:
             channels=self._channels(call, result),
             is_weight=all(self._provenance[tensor].is_weight for tensor in call.carried),
         )
+
+    def _max_pooled(
+        self,
+        input: Tensor,
+        kernel_size: int | Pair,
+        stride: int | Pair | None = None,
+        padding: int | Pair = 0,
+        dilation: int | Pair = 1,
+        ceil_mode: bool = False,
+        return_indices: bool = False,  # goes by another name
+    ) -> Tensor:
+        return self._rules.max_pool(input, Windows(kernel_size, stride or kernel_size, padding, dilation, ceil_mode))
 
     def _bilinear(self, call: Call) -> Made:
         gated = self._gated_by_itself(call)
@@ -152,16 +164,3 @@ def _differs_between_positions(operand: Tensor, before: Tensor, channels: tuple[
         return False
     axes = range(before.dim() - operand.dim(), before.dim())
     return any(axis not in channels and size > 1 for axis, size in zip(axes, operand.shape, strict=True))
-
-
-def _max_pooled(
-    input: Tensor,
-    kernel_size: int | Pair,
-    stride: int | Pair | None = None,
-    padding: int | Pair = 0,
-    dilation: int | Pair = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,  # goes by another name
-) -> Tensor:
-    pooled: Tensor = MaxPool.apply(input, kernel_size, stride or kernel_size, padding, dilation, ceil_mode)
-    return pooled

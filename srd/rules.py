@@ -25,9 +25,11 @@ from srd.functions import (
     Held,
     Keeps,
     Linear,
+    MaxPool,
     Rule,
     Ruled,
     Shared,
+    Windows,
 )
 from srd.ledger import Ledger
 from srd.precision import PRODUCTS, Precision, Products
@@ -121,6 +123,11 @@ class SharingRatio:
             return (g, *(None if added is None else added[0] * added[1] for _ in saved))
 
         return self._marked(ruled, outputs, *kept)
+
+    def max_pool(self, inputs: Tensor, windows: Windows) -> Tensor:
+        """The largest of each window, to which its relevance goes."""
+        pooled: Tensor = MaxPool.apply(inputs, windows)
+        return pooled
 
     def constant(self, outputs: Tensor, constant_part: Callable[[], Tensor]) -> Tensor:
         """`outputs`, whose backward counts as lost what belongs to the constant part of it."""

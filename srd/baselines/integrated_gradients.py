@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from srd.baselines._chunks import chunks, gradients_at
 from srd.entries import AttributorEntry
-from srd.passes import evaluating, input_gradient, leaf
+from srd.passes import evaluating, leaf
 from srd.types import Generators, Inputs, Maps, Target
 
 ENTRY = AttributorEntry(
@@ -26,20 +27,21 @@ def integrated_gradients(
     generators: Generators | None = None,
     *,
     points: int = 16,
+    batch: int = 32,
     baseline: Tensor | None = None,
     create_graph: bool = False,
 ) -> Maps:
     """Gradients along the straight path from `baseline`, times the way (Sundararajan, Taly, Yan 2017, eq. 3).
 
     `points` are the midpoints of equal steps. `baseline` broadcasts to `inputs`; 0 by default, which is the mean
-    image where inputs are normalised.
+    image where inputs are normalised. About `batch` points pass the network at once.
     """
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
         way = inputs - (torch.zeros_like(inputs) if baseline is None else baseline.to(inputs))
         total = torch.zeros_like(inputs)
-        for k in range(points):
-            at = inputs - way * ((k + 0.5) / points)
-            total = total + input_gradient(network, at, target, create_graph=create_graph)
+        for chunk in chunks(points, batch // len(inputs)):
+            at = torch.stack([inputs - way * ((k + 0.5) / points) for k in chunk])
+            total = total + gradients_at(network, at, target, create_graph=create_graph).sum(0)
         maps = (way * total).sum(1) / points
     return maps if create_graph else maps.detach()

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from srd.baselines._chunks import chunks, gradients_at
 from srd.entries import AttributorEntry
-from srd.passes import evaluating, input_gradient, leaf
+from srd.passes import evaluating, leaf
 from srd.types import Generators, Inputs, Maps, Target
 
 ENTRY = AttributorEntry(
@@ -41,11 +42,9 @@ def smooth_grad(
         inputs = leaf(inputs, create_graph=create_graph)
         spread = noise * (inputs.amax((1, 2, 3), keepdim=True) - inputs.amin((1, 2, 3), keepdim=True))
         total = torch.zeros_like(inputs)
-        at_once = max(1, batch // len(inputs))
-        for n in (min(at_once, samples - done) for done in range(0, samples, at_once)):
-            noisy = inputs + spread * torch.stack([_drawn(inputs, generators) for _ in range(n)])
-            of_all = input_gradient(network, noisy.flatten(0, 1), target.repeat(n), create_graph=create_graph)
-            total = total + of_all.unflatten(0, (n, -1)).sum(0)
+        for chunk in chunks(samples, batch // len(inputs)):
+            noisy = inputs + spread * torch.stack([_drawn(inputs, generators) for _ in chunk])
+            total = total + gradients_at(network, noisy, target, create_graph=create_graph).sum(0)
         maps = (total / samples).abs().sum(1)
     return maps if create_graph else maps.detach()
 

@@ -1,0 +1,105 @@
+"""What layer-wise relevance propagation shares: the rule z+, and relevance by value from the logit to the pixels."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import Function
+from torch.nn import functional
+
+from srd.affine import Affine
+from srd.baselines._backward import OwnRules, backward
+from srd.functions import Elementwise, pulled_back
+from srd.passes import evaluating, leaf
+from srd.provenance import Source
+from srd.types import Inputs, Maps, Scores, Target
+
+
+class LinearMap(NamedTuple):
+    """A convolution or linear layer without its bias, for any weight of the same shape."""
+
+    weight: Tensor
+    forward: Callable[[Tensor, Tensor], Tensor]
+    """(inputs, weight) -> outputs."""
+    transposed: Callable[[Tensor, Tensor, Tensor], Tensor]
+    """(signal at the outputs, inputs, weight) -> signal at the inputs."""
+
+
+class PositiveShares(Function):
+    """Outputs of a linear map and a bias, whose backward is the ordinary one, or z+ while relevance is propagated.
+
+    Carried is relevance by value, m = R / y, which all else hands on as it does gradients.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, is_propagating: Callable[[], bool], linear: LinearMap, outputs: Callable[[], Tensor], inputs: Tensor
+    ) -> Tensor:
+        ctx.is_propagating, ctx.linear = is_propagating, linear
+        result = outputs()
+        ctx.save_for_backward(result, inputs)
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, None, Tensor]:
+        (outputs, inputs), (weight, forward, transposed) = ctx.saved_tensors, ctx.linear
+        if not ctx.is_propagating():
+            return None, None, None, transposed(gradients[0], inputs, weight)
+        positive, negative = weight.clamp(min=0), weight.clamp(max=0)
+        contributions = forward(inputs.clamp(min=0), positive) + forward(inputs.clamp(max=0), negative)
+        share = gradients[0] * outputs / contributions.masked_fill(contributions <= 0, torch.inf)
+        of_both = transposed(share, inputs, positive), transposed(share, inputs, negative)
+        return None, None, None, torch.where(inputs > 0, *of_both)
+
+
+class PositiveContributions(OwnRules):
+    """Relevance of convolutions and linear layers by z+; activations hand theirs on.
+
+    Those that do more than lessen their input, as softplus in ReLU's place, hand on by their derivative instead.
+    """
+
+    def affine(self, affine: Affine, outputs: Callable[[], Tensor], inputs: Tensor, source: Source) -> Tensor:
+        """A convolution."""
+        weight = affine.weight.detach()
+        if affine.scale is not None:
+            weight = weight * affine.scale[:, None, None, None]
+        geometry = affine.stride, affine.padding, affine.dilation, affine.groups
+        linear = LinearMap(
+            weight,
+            lambda x, w: functional.conv2d(x, w, None, *geometry),
+            lambda g, x, w: replace(affine, weight=w, scale=None).transposed(g, x),
+        )
+        return self._shared(linear, outputs, inputs)
+
+    def linear(self, function: Callable[..., Tensor], inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """A linear layer."""
+        linear = LinearMap(weight.detach(), functional.linear, lambda g, _, w: g @ w)
+        return self._shared(linear, partial(function, inputs, weight, bias), inputs)
+
+    def _shared(self, linear: LinearMap, outputs: Callable[[], Tensor], inputs: Tensor) -> Tensor:
+        shared: Tensor = PositiveShares.apply(lambda: self._is_propagating, linear, outputs, inputs)
+        return shared
+
+    def _through_activation(
+        self, before: Tensor, phi: Elementwise, g: Tensor, received: Tensor | None, channels: tuple[int, ...]
+    ) -> Tensor:
+        kept = phi(before) / torch.where(before == 0, torch.nan, before)
+        lessens = (kept >= 0) & (kept <= 1)
+        return torch.where(lessens, g * torch.where(lessens, kept, 0), pulled_back(phi, before, g))
+
+
+def relevance_map(network: nn.Module, inputs: Inputs, target: Target, rules: OwnRules, *, create_graph: bool) -> Maps:
+    """Relevance that the rules bring to each pixel, summed over channels, where 1 sets out from the target's logit."""
+    with evaluating(network):
+        inputs = leaf(inputs, create_graph=create_graph)
+        by_value = backward(network, inputs, target, rules, _one_by_value, create_graph=create_graph)
+        maps = (inputs * by_value).sum(1)
+    return maps if create_graph else maps.detach()
+
+
+def _one_by_value(scores: Scores) -> Tensor:
+    """1 / y, so that 1 is what sets out."""
+    return torch.where(scores == 0, 1, scores).reciprocal()

@@ -1,0 +1,43 @@
+"""A network run on from its encoder: with feature vectors in place of those that it finds itself."""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from srd.baselines._features import Features
+from srd.calls import Call
+from srd.errors import UnsupportedOperation
+from srd.interception import Interception
+from srd.rules import SharingRatio
+from srd.types import Inputs, Logits
+
+
+class Substitution(Interception):
+    """The forward pass of one row, in which the operation of number `order` has made `substitutes` instead."""
+
+    def __init__(self, inputs: Inputs, order: int, substitutes: Tensor) -> None:
+        super().__init__(inputs, SharingRatio("drop"))
+        self._at = order
+        self._substitutes = substitutes
+
+    def _noted(self, call: Call) -> Any:
+        result = super()._noted(call)
+        if call.order != self._at:
+            return result
+        self._provenance[self._substitutes] = self._provenance[result]
+        return self._substitutes
+
+
+def logits_with(network: nn.Module, inputs: Inputs, features: Features, substitutes: Tensor) -> Logits:
+    """The network's logits for feature vectors, of any number of rows, in place of its encoder's for one row.
+
+    Raises UnsupportedOperation where the head takes no more rows than the network was given.
+    """
+    try:
+        with Substitution(inputs, features.order, substitutes):
+            logits: Logits = network(inputs)
+    except RuntimeError as error:
+        raise UnsupportedOperation(f"a head that cannot take more rows than its encoder: {error}") from error
+    if len(logits) != len(substitutes):
+        raise UnsupportedOperation(f"a head that makes {len(logits)} rows of {len(substitutes)}")
+    return logits

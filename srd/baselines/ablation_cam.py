@@ -1,0 +1,67 @@
+"""Ablation-CAM: the encoder's last feature maps, weighted by what the logit loses without each of them."""
+
+import torch
+from torch import nn
+
+from srd.baselines._chunks import chunks
+from srd.baselines._features import Features, features_of, positively_weighted
+from srd.baselines._substitution import logits_with
+from srd.entries import AttributorEntry
+from srd.passes import evaluating, leaf, scores_of
+from srd.types import Generators, Inputs, Maps, Scores, Target
+
+ENTRY = AttributorEntry(
+    name="ablation_cam",
+    title="Ablation-CAM",
+    source="srd.baselines.ablation_cam:ablation_cam",
+    family="class activation",
+    signed=False,
+    coarse=True,
+    differentiable=False,
+    cost="1 forward, 1 backward, channels x 1 forward of the head",
+    needs=("encoder",),
+    reference="Desai, Ramaswamy, WACV 2020",
+)
+
+
+def ablation_cam(
+    network: nn.Module,
+    inputs: Inputs,
+    target: Target,
+    generators: Generators | None = None,
+    *,
+    batch: int = 256,
+    encoder: str | None = None,
+    create_graph: bool = False,
+) -> Maps:
+    """ReLU of the encoder's features, each weighted by the share of the logit that is lost with it.
+
+    w_k = (y - y_k) / y, where y_k is the target's logit with channel k set to 0 (Desai and Ramaswamy 2020, eq. 3).
+    About `batch` rows of ablated features pass the head at once. Non-negative, upsampled bilinearly, without a
+    gradient. `encoder` names the layer as for SRD. Raises UnsupportedOperation for a head that cannot take more rows
+    than the encoder.
+    """
+    with evaluating(network):
+        inputs = leaf(inputs, create_graph=False)
+        features = features_of(network, inputs, target, encoder)
+        with torch.no_grad():
+            scores = features.scores[:, None]
+            lost = scores - _ablated_scores(network, inputs, target, features, batch)
+            weights = lost / scores.masked_fill(scores == 0, torch.inf)
+            return positively_weighted(features, weights, inputs.shape[2:])
+
+
+def _ablated_scores(network: nn.Module, inputs: Inputs, target: Target, features: Features, batch: int) -> Scores:
+    """The target's logit without each of the channels, (n, channels)."""
+    vectors = features.channels_first
+    n, k = vectors.shape[:2]
+    parts = []
+    for chunk in chunks(n * k, batch):
+        pairs = torch.arange(chunk.start, chunk.stop, device=vectors.device)
+        row, channel = pairs // k, pairs % k
+        ablated = vectors[row]
+        ablated[torch.arange(len(row)), channel] = 0
+        logits = logits_with(network, inputs[:1], features, features.of_channels_first(ablated))
+        parts.append(scores_of(logits, target[row]))
+    scores: Scores = torch.cat(parts).unflatten(0, (n, k))
+    return scores

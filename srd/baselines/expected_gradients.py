@@ -1,0 +1,61 @@
+"""Integrated Gradients averaged over many baselines, each with one point of its path, all drawn at random."""
+
+import torch
+from torch import Tensor, nn
+
+from srd.baselines._chunks import chunks, gradients_at
+from srd.entries import AttributorEntry
+from srd.passes import evaluating, leaf
+from srd.types import Generators, Inputs, Maps, Target
+
+ENTRY = AttributorEntry(
+    name="expected_gradients",
+    title="Expected Gradients",
+    source="srd.baselines.expected_gradients:expected_gradients",
+    family="gradient",
+    signed=True,
+    stochastic=True,
+    cost="samples x (1 forward, 1 backward)",
+    needs=("references",),
+    reference="Erion, Janizek, Sturmfels, Lundberg, Lee, Nature Machine Intelligence 2021",
+)
+
+
+def expected_gradients(
+    network: nn.Module,
+    inputs: Inputs,
+    target: Target,
+    generators: Generators | None = None,
+    *,
+    samples: int = 16,
+    batch: int = 32,
+    references: Inputs | None = None,
+    create_graph: bool = False,
+) -> Maps:
+    """Mean of the way from a reference times the gradient at a point of it (Erion et al. 2021, eq. 3), signed.
+
+    For each sample a row's own stream draws one of the `references`, (r, c, h, w), and a point of the way, uniformly.
+    Without references all start at 0, which is the mean image where inputs are normalised. About `batch` points pass
+    the network at once. Raises ValueError without `generators`.
+    """
+    if generators is None:
+        raise ValueError("Expected Gradients needs one generator per row")
+    if references is None:
+        references = torch.zeros_like(inputs[:1])
+    with evaluating(network):
+        inputs = leaf(inputs, create_graph=create_graph)
+        total = torch.zeros_like(inputs)
+        for chunk in chunks(samples, batch // len(inputs)):
+            draws = [_drawn(generators, references) for _ in chunk]
+            ways = torch.stack([inputs - start for start, _ in draws])
+            at = inputs - ways * torch.stack([rest for _, rest in draws]).to(inputs)
+            total = total + (ways * gradients_at(network, at, target, create_graph=create_graph)).sum(0)
+        maps = total.sum(1) / samples
+    return maps if create_graph else maps.detach()
+
+
+def _drawn(generators: Generators, references: Inputs) -> tuple[Inputs, Tensor]:
+    """A reference for each row, and how much of the way is still to go: (n, 1, 1, 1)."""
+    index = torch.cat([torch.randint(len(references), (1,), generator=g) for g in generators])
+    rest = torch.cat([torch.rand(1, generator=g, dtype=torch.float64) for g in generators])
+    return references[index.to(references.device)], rest[:, None, None, None]

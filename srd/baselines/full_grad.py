@@ -1,0 +1,92 @@
+"""FullGrad: gradients times the inputs and times the biases of every layer, which together make up the logit."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from srd.affine import Affine
+from srd.baselines._backward import OwnRules
+from srd.baselines._features import stretched, upsampled
+from srd.entries import AttributorEntry
+from srd.interception import Interception
+from srd.passes import evaluating, leaf, scores_of
+from srd.provenance import Source
+from srd.types import Generators, Inputs, Maps, Target
+from srd.vectors import position_axes
+
+ENTRY = AttributorEntry(
+    name="full_grad",
+    title="FullGrad",
+    source="srd.baselines.full_grad:full_grad",
+    family="gradient",
+    signed=False,
+    cost="1 forward, 1 backward",
+    reference="Srinivas, Fleuret, NeurIPS 2019",
+)
+
+
+class Biased(NamedTuple):
+    """What a layer made, to which it added a bias on the channel axis."""
+
+    outputs: Tensor
+    bias: Tensor
+    axis: int
+
+
+class Biases(OwnRules):
+    """The ordinary backward pass; notes who adds a bias to more than one position."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[Biased] = []
+
+    def affine(self, affine: Affine, outputs: Callable[[], Tensor], inputs: Tensor, source: Source) -> Tensor:
+        """A convolution, with the batch norm after it, if there is one."""
+        result = super().affine(affine, outputs, inputs, source)
+        return result if affine.bias is None else self._noted(Biased(result, affine.bias.detach(), 1))
+
+    def pointwise(self, bias: Tensor, axis: int, inputs: Tensor, outputs: Tensor) -> Tensor:
+        """A linear layer or a normalisation."""
+        return self._noted(Biased(outputs, bias.detach(), axis))
+
+    def _noted(self, biased: Biased) -> Tensor:
+        if any(biased.outputs.shape[axis] > 1 for axis in position_axes(biased.outputs, (biased.axis,))):
+            self.found.append(biased)
+        return biased.outputs
+
+
+def full_grad(
+    network: nn.Module,
+    inputs: Inputs,
+    target: Target,
+    generators: Generators | None = None,
+    *,
+    create_graph: bool = False,
+) -> Maps:
+    """Sum over channels of psi(inputs x gradient), and over all layers' channels of psi(bias x gradient).
+
+    psi takes the magnitude, stretches it to [0, 1] for each channel and upsamples it bilinearly (Srinivas and Fleuret
+    2019, eq. 8). Non-negative. The biases of a convolution and of the batch norm after it are one; biases of single
+    positions, as in a classifier's head, have no place in a map.
+    """
+    with evaluating(network):
+        inputs = leaf(inputs, create_graph=create_graph)
+        rules = Biases()
+        with Interception(inputs, rules):
+            scores = scores_of(network(inputs), target)
+        read = [inputs, *(layer.outputs for layer in rules.found)]
+        at_inputs, *at_outputs = torch.autograd.grad(
+            scores.sum(), read, create_graph=create_graph, allow_unused=True, materialize_grads=True
+        )
+        maps = _psi(inputs * at_inputs, 1)
+        for layer, gradient in zip(rules.found, at_outputs, strict=True):
+            axes = [1] * (gradient.dim() - 1 - layer.axis)
+            maps = maps + upsampled(_psi(layer.bias.reshape(-1, *axes) * gradient, layer.axis), inputs.shape[2:])
+    return maps if create_graph else maps.detach()
+
+
+def _psi(products: Tensor, channels: int) -> Tensor:
+    """Sum over channels of each one's magnitude, stretched to [0, 1] over its positions."""
+    return stretched(products.abs(), position_axes(products, (channels,))).sum(channels)

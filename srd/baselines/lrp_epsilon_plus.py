@@ -1,0 +1,56 @@
+"""Layer-wise relevance propagation by the rule z+ in convolutions and the rule epsilon in linear layers."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from srd.baselines._lrp import PositiveContributions, relevance_map
+from srd.entries import AttributorEntry
+from srd.types import Generators, Inputs, Maps, Target
+
+ENTRY = AttributorEntry(
+    name="lrp_epsilon_plus",
+    title="LRP-\u03b5+",
+    source="srd.baselines.lrp_epsilon_plus:lrp_epsilon_plus",
+    family="decomposition",
+    signed=True,
+    cost="3 forward, 2 backward",
+    reference="Kohlbrenner, Bauer, Nakajima, Binder, Samek, Lapuschkin, IJCNN 2020",
+)
+
+
+class EpsilonPlus(PositiveContributions):
+    """z+ for convolutions, epsilon for linear layers, whose biases take their share with them."""
+
+    def __init__(self, epsilon: float) -> None:
+        super().__init__()
+        self._epsilon = epsilon
+
+    def linear(self, function: Callable[..., Tensor], inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """A linear layer."""
+        outputs = function(inputs, weight, bias)
+        return self._marked(self._stabilised, outputs, outputs)
+
+    def _stabilised(self, by_value: Tensor, outputs: Tensor) -> tuple[Tensor, None]:
+        if not self._is_propagating:
+            return by_value, None
+        away_from_zero = torch.where(outputs < 0, -self._epsilon, self._epsilon)
+        return by_value * outputs / (outputs + away_from_zero), None
+
+
+def lrp_epsilon_plus(
+    network: nn.Module,
+    inputs: Inputs,
+    target: Target,
+    generators: Generators | None = None,
+    *,
+    epsilon: float = 1e-6,
+    create_graph: bool = False,
+) -> Maps:
+    """Relevance of each pixel, summed over channels: z+ in convolutions, epsilon in linear layers (EpsilonPlus).
+
+    In linear layers R_i = sum_j x_i w_ij R_j / (y_j + epsilon sign y_j), y with its bias (Kohlbrenner et al. 2020,
+    table 1). All else is as for LRP-z+.
+    """
+    return relevance_map(network, inputs, target, EpsilonPlus(epsilon), create_graph=create_graph)

@@ -1,0 +1,61 @@
+"""Score-CAM: the encoder's last feature maps, weighted by the logit of what each of them leaves visible."""
+
+import torch
+from torch import Tensor, nn
+
+from srd.baselines._chunks import chunks
+from srd.baselines._features import features_of, positively_weighted, stretched, upsampled
+from srd.entries import AttributorEntry
+from srd.passes import evaluating, leaf, scores_of
+from srd.types import Generators, Inputs, Maps, Scores, Target
+
+ENTRY = AttributorEntry(
+    name="score_cam",
+    title="Score-CAM",
+    source="srd.baselines.score_cam:score_cam",
+    family="class activation",
+    signed=False,
+    coarse=True,
+    differentiable=False,
+    cost="1 forward, 1 backward, channels x 1 forward",
+    needs=("encoder",),
+    reference="Wang, Wang, Du, Yang, Zhang, Ding, Mardziel, Hu, CVPR workshop 2020",
+)
+
+
+def score_cam(
+    network: nn.Module,
+    inputs: Inputs,
+    target: Target,
+    generators: Generators | None = None,
+    *,
+    batch: int = 32,
+    encoder: str | None = None,
+    create_graph: bool = False,
+) -> Maps:
+    """ReLU of the encoder's features weighted by the softmax, over channels, of logits (Wang et al. 2020, eq. 9).
+
+    A channel's logit is that of the inputs times its feature map, upsampled bilinearly and stretched to [0, 1]; a flat
+    one hides all. About `batch` masked rows pass the network at once. Non-negative, upsampled bilinearly, without a
+    gradient. `encoder` names the layer as for SRD.
+    """
+    with evaluating(network):
+        inputs = leaf(inputs, create_graph=False)
+        features = features_of(network, inputs, target, encoder)
+        with torch.no_grad():
+            masks = features.channels_first
+            n, channels = masks.shape[:2]
+            masks = stretched(upsampled(masks.flatten(0, 1), inputs.shape[2:]), (1, 2))
+            scores = _masked_scores(network, inputs, target, masks.unflatten(0, (n, channels)), batch)
+            return positively_weighted(features, scores.softmax(1), inputs.shape[2:])
+
+
+def _masked_scores(network: nn.Module, inputs: Inputs, target: Target, masks: Tensor, batch: int) -> Scores:
+    """The target's logit behind each mask, (n, k); those that hide all share one pass."""
+    scores = scores_of(network(torch.zeros_like(inputs)), target)[:, None].repeat(1, masks.shape[1])
+    rows, columns = masks.flatten(2).any(2).nonzero(as_tuple=True)
+    for chunk in chunks(len(rows), batch):
+        row, column = rows[chunk.start : chunk.stop], columns[chunk.start : chunk.stop]
+        masked = inputs[row] * masks[row, column][:, None]
+        scores[row, column] = scores_of(network(masked), target[row])
+    return scores
