@@ -1,84 +1,27 @@
-"""Class activation maps against captum's and pytorch-grad-cam's, at the same layer."""
+"""Laws of class activation maps: their layer, their gradients, what they sum to."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 import torch
 from captum.attr import LayerAttribution, LayerGradCam
-from pytorch_grad_cam import GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM, XGradCAM
-from pytorch_grad_cam.base_cam import BaseCAM
 from torch import Tensor, nn
 from torch.nn import functional
-from toys import classes, demo_inputs, demo_network, normal, relative_error, shaken, small
+from toys import classes, demo_inputs, demo_network, normal, relative_error, shaken, small, tiny_transformer
 
+from srd.baselines.ablation_cam import ablation_cam
 from srd.baselines.grad_cam import grad_cam
 from srd.baselines.grad_cam_plus_plus import grad_cam_plus_plus
 from srd.baselines.hires_cam import hires_cam
 from srd.baselines.layer_cam import layer_cam
+from srd.baselines.score_cam import score_cam
 from srd.baselines.xgrad_cam import xgrad_cam
+from srd.errors import UnsupportedOperation
 from srd.layers import relevance
 from srd.surrogates import softplus
 from srd.types import Attributor
 
-CAMS: Mapping[str, tuple[Attributor, type[BaseCAM]]] = {
-    "Grad-CAM": (grad_cam, GradCAM),
-    "Grad-CAM++": (grad_cam_plus_plus, GradCAMPlusPlus),
-    "HiResCAM": (hires_cam, HiResCAM),
-    "Layer-CAM": (layer_cam, LayerCAM),
-    "XGrad-CAM": (xgrad_cam, XGradCAM),
-}
-every_cam = pytest.mark.parametrize("name", CAMS)
-
-
-def last_spatial_activation(network: nn.Module) -> nn.Module:
-    """The layer whose output is the encoder's: what SRD ends its encoder with."""
-    modules = dict(network.named_modules())
-    return modules["layer4"] if "layer4" in modules else [m for m in modules.values() if isinstance(m, nn.ReLU)][-2]
-
-
-@pytest.mark.parametrize("name", ["vgg", "resnet"])
-def test_it_equals_captum(name: str) -> None:
-    network, (inputs, target) = demo_network(name), demo_inputs(4)
-    coarse = LayerGradCam(network, last_spatial_activation(network)).attribute(
-        inputs.clone().requires_grad_(), target, relu_attributions=True
-    )
-    expected = LayerAttribution.interpolate(coarse, (48, 48), "bilinear")[:, 0]
-    assert relative_error(grad_cam(network, inputs, target), expected.detach()) < 1e-5
-
-
-class Louder(nn.Module):
-    """Logits times 1000, beside which the constants that the library adds to squares of gradients are nothing."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        logits: Tensor = 1000 * self.network(inputs)
-        return logits
-
-
-def librarys(kind: type[BaseCAM], network: Louder, inputs: Tensor, target: Tensor) -> Tensor:
-    """The library's map before it is stretched to [0, 1]."""
-    layer, seen = last_spatial_activation(network.network), []
-    handle = layer.register_forward_hook(lambda *call: seen.append(call[-1]))
-    scores = network(inputs.clone().requires_grad_()).gather(1, target[:, None])
-    handle.remove()
-    (gradients,) = torch.autograd.grad(scores.sum(), seen)
-    with kind(network, [layer]) as cam:
-        coarse = cam.get_cam_image(inputs, layer, None, seen[0].detach().numpy(), gradients.numpy(), eigen_smooth=False)
-    if kind is not HiResCAM:  # the library takes the positive part of all of them; HiResCAM is signed
-        coarse = coarse.clip(min=0)
-    return functional.interpolate(torch.from_numpy(coarse)[:, None], inputs.shape[2:], mode="bilinear")[:, 0]
-
-
-@every_cam
-@pytest.mark.parametrize("network_name", ["vgg", "resnet"])
-def test_they_equal_pytorch_grad_cam(name: str, network_name: str) -> None:
-    method, kind = CAMS[name]
-    network, (inputs, target) = Louder(demo_network(network_name)), demo_inputs(4)
-    expected = librarys(kind, network, inputs, target)
-    assert relative_error(method(network, inputs, target), expected) < 1e-4
+CAMS: tuple[Attributor, ...] = (grad_cam, grad_cam_plus_plus, hires_cam, layer_cam, xgrad_cam)
 
 
 def test_a_named_layer_is_the_one_found_where_it_is_the_last() -> None:
@@ -117,9 +60,9 @@ def test_it_explains_networks_that_have_no_sharing_ratios() -> None:
     assert relative_error(grad_cam(network, inputs, target), expected.detach()) < 1e-10
 
 
-@every_cam
-def test_their_own_gradients_are_the_true_ones(name: str) -> None:
-    (method, _), network, target = CAMS[name], small(), classes(1)
+@pytest.mark.parametrize("method", CAMS)
+def test_their_own_gradients_are_the_true_ones(method: Attributor) -> None:
+    network, target = small(), classes(1)
 
     def maps(inputs: Tensor) -> Tensor:
         with softplus(3.0):
@@ -142,5 +85,121 @@ def test_a_silent_channel_weighs_nothing() -> None:
     network, inputs, target = small(), normal(2, 3, 8, 8), classes(2)
     with torch.no_grad():
         network.branch.get_submodule("1").get_parameter("bias")[0] = -1e3
-    for method, _ in CAMS.values():
+    for method in CAMS:
         assert method(network, inputs, target).isfinite().all()
+
+
+# Score-CAM and Ablation-CAM, slowly.
+
+
+def score_by_score(network: nn.Module, layer: nn.Module, inputs: Tensor, target: Tensor) -> Tensor:
+    """Score-CAM, one row and one channel at a time."""
+    return torch.stack([_score_by_score(network, layer, *each) for each in zip(inputs, target, strict=True)])
+
+
+def _score_by_score(network: nn.Module, layer: nn.Module, image: Tensor, label: Tensor) -> Tensor:
+    features = output_of(network, layer, image[None])
+    masks = functional.interpolate(features, image.shape[1:], mode="bilinear")[0]
+    scores = []
+    for mask in masks:
+        span = mask.max() - mask.min()
+        stretched = (mask - mask.min()) / span if span > 0 else torch.zeros_like(mask)
+        scores.append(network((image * stretched)[None])[0, label])
+    return weighted(features, torch.stack(scores).softmax(0), image)
+
+
+def ablation_by_ablation(network: nn.Module, layer: nn.Module, inputs: Tensor, target: Tensor) -> Tensor:
+    """Ablation-CAM, one row and one channel at a time, the whole network each time."""
+    return torch.stack([_ablation_by_ablation(network, layer, *each) for each in zip(inputs, target, strict=True)])
+
+
+def _ablation_by_ablation(network: nn.Module, layer: nn.Module, image: Tensor, label: Tensor) -> Tensor:
+    features, score = output_of(network, layer, image[None]), network(image[None])[0, label]
+    without = []
+    for channel in range(features.shape[1]):
+        ablated = features.clone()
+        ablated[:, channel] = 0
+        handle = layer.register_forward_hook(lambda *_, ablated=ablated: ablated)
+        without.append(network(image[None])[0, label])
+        handle.remove()
+    return weighted(features, (score - torch.stack(without)) / score, image)
+
+
+def output_of(network: nn.Module, layer: nn.Module, inputs: Tensor) -> Tensor:
+    seen: list[Tensor] = []
+    handle = layer.register_forward_hook(lambda *call: seen.append(call[-1]))
+    network(inputs)
+    handle.remove()
+    return seen[-1]
+
+
+def weighted(features: Tensor, weights: Tensor, image: Tensor) -> Tensor:
+    coarse = (features[0] * weights[:, None, None]).sum(0).clamp(min=0)
+    return functional.interpolate(coarse[None, None], image.shape[1:], mode="bilinear")[0, 0]
+
+
+Explanation = Callable[..., Tensor]
+SLOWLY: Mapping[Explanation, Explanation] = {
+    score_cam: score_by_score,
+    ablation_cam: ablation_by_ablation,
+}
+every_scored_cam = pytest.mark.parametrize("method", SLOWLY)
+
+
+@every_scored_cam
+@torch.no_grad()
+def test_channel_by_channel_it_is_the_same(method: Explanation) -> None:
+    network, inputs = small(), normal(3, 3, 9, 8)
+    target = network(inputs).argmax(1)
+    expected = SLOWLY[method](network, network.relu, inputs, target)
+    assert bool(expected.flatten(1).any(1).all())
+    torch.testing.assert_close(method(network, inputs, target), expected)
+
+
+@every_scored_cam
+@pytest.mark.parametrize("batch", [1, 5, 8, 1000])
+def test_it_does_not_depend_on_what_passes_at_once(method: Explanation, batch: int) -> None:
+    network, inputs, target = small(), normal(3, 3, 9, 8), classes(3)
+    expected = method(network, inputs, target)
+    torch.testing.assert_close(method(network, inputs, target, batch=batch), expected, rtol=1e-12, atol=1e-14)
+
+
+@every_scored_cam
+@torch.no_grad()
+def test_it_takes_a_named_layer_tokens_and_silent_channels(method: Explanation) -> None:
+    network, inputs, target = small(), normal(2, 3, 9, 8), classes(2)
+    network.stem.get_submodule("1").get_parameter("bias")[0] = -1e3  # silent after the ReLU
+    expected = SLOWLY[method](network, network.stem.get_submodule("2"), inputs, target)
+    torch.testing.assert_close(method(network, inputs, target, encoder="stem.2"), expected)
+    maps = method(tiny_transformer(), normal(2, 3, 8, 8), target)
+    assert bool(maps.isfinite().all())
+    assert bool(maps.any())
+
+
+def test_of_a_pooled_linear_head_ablation_cam_weighs_by_what_a_channel_adds_to_the_logit() -> None:
+    network, inputs = small(), normal(2, 3, 9, 8)
+    scores, target = network(inputs).max(1)
+    features = output_of(network, network.relu, inputs)
+    lost = features.mean((2, 3)) * network.head.weight[target]
+    each = zip(features[:, None], lost / scores[:, None], inputs, strict=True)
+    expected = torch.stack([weighted(*of_row) for of_row in each])
+    torch.testing.assert_close(ablation_cam(network, inputs, target), expected.detach())
+
+
+class Counting(nn.Module):
+    """A head that remembers how many rows the network was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = small()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        rows = inputs.shape[0]
+        features = self.network.relu(self.network.branch(self.network.stem(inputs)))
+        logits: Tensor = self.network.head(features.reshape(rows, features.shape[1], -1).mean(2))
+        return logits
+
+
+def test_ablation_cam_refuses_a_head_that_takes_no_more_rows() -> None:
+    with pytest.raises(UnsupportedOperation, match="rows"):
+        ablation_cam(Counting(), normal(2, 3, 9, 8), classes(2))

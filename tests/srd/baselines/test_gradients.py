@@ -1,23 +1,30 @@
-"""Gradient methods against captum and closed forms."""
+"""Gradient methods against closed forms and, at the points that they draw, captum's gradients."""
 
 from functools import partial
 
 import pytest
 import torch
-from captum.attr import GuidedBackprop, InputXGradient, IntegratedGradients, Saliency
+from libraries import captums_gradient
 from torch import Tensor, nn
 from torch.nn import functional
-from toys import classes, demo_inputs, demo_network, generators, normal, relative_error, small
+from toys import classes, demo_inputs, demo_network, generators, normal, relative_error, shaken, small
 
+from srd.baselines.deep_lift import deep_lift
+from srd.baselines.expected_gradients import expected_gradients
+from srd.baselines.full_grad import Biases, full_grad
 from srd.baselines.guided_backprop import guided_backprop
 from srd.baselines.input_x_gradient import input_x_gradient
 from srd.baselines.integrated_gradients import integrated_gradients
 from srd.baselines.saliency import saliency
 from srd.baselines.smooth_grad import smooth_grad
+from srd.interception import Interception
 from srd.surrogates import softplus
 from srd.types import Attributor
 
-METHODS: tuple[Attributor, ...] = (saliency, input_x_gradient, guided_backprop, partial(integrated_gradients, points=5))
+METHODS: tuple[Attributor, ...] = (
+    *(saliency, input_x_gradient, guided_backprop, full_grad),
+    *(deep_lift, partial(integrated_gradients, points=5)),
+)
 
 
 def linear(weight: Tensor) -> nn.Module:
@@ -25,22 +32,6 @@ def linear(weight: Tensor) -> nn.Module:
     layer = nn.Linear(weight[0].numel(), len(weight), dtype=weight.dtype)
     layer.load_state_dict({"weight": weight.flatten(1), "bias": torch.arange(len(weight), dtype=weight.dtype)})
     return nn.Sequential(nn.Flatten(), layer)
-
-
-@pytest.mark.parametrize("name", ["vgg", "resnet"])
-def test_they_equal_captum(name: str) -> None:
-    network, (inputs, target) = demo_network(name), demo_inputs(4)
-    leaf = inputs.clone().requires_grad_()
-    expected = Saliency(network).attribute(leaf, target, abs=True).sum(1)
-    assert relative_error(saliency(network, inputs, target), expected) < 1e-5
-    expected = InputXGradient(network).attribute(leaf, target).sum(1)
-    assert relative_error(input_x_gradient(network, inputs, target), expected.detach()) < 1e-5
-    black = torch.full((3, 1, 1), -2.0)
-    midpoints = IntegratedGradients(network).attribute(
-        inputs, black.expand_as(inputs).contiguous(), target, n_steps=6, method="riemann_middle"
-    )
-    ours = integrated_gradients(network, inputs, target, points=6, baseline=black)
-    assert relative_error(ours, midpoints.sum(1).float()) < 1e-5
 
 
 def test_on_a_linear_network_they_have_closed_forms() -> None:
@@ -64,6 +55,14 @@ def test_integrated_gradients_becomes_complete_as_points_grow() -> None:
 
     assert gap(256) < gap(8)
     assert gap(1024) < 5e-3 * float(gain.abs().max())
+
+
+@pytest.mark.parametrize("batch", [1, 3, 4, 100])
+def test_integrated_gradients_do_not_depend_on_what_passes_at_once(batch: int) -> None:
+    network, inputs, target = small(), normal(2, 3, 8, 7), classes(2)
+    expected = integrated_gradients(network, inputs, target, points=5)
+    maps = integrated_gradients(network, inputs, target, points=5, batch=batch)
+    torch.testing.assert_close(maps, expected, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -91,9 +90,7 @@ def noisy(inputs: Tensor, samples: int, noise: float) -> list[Tensor]:
 
 def test_smooth_grad_is_the_mean_of_captums_gradients_at_the_noisy_copies() -> None:
     network, (inputs, target) = demo_network("resnet"), demo_inputs(3)
-    gradients = [
-        Saliency(network).attribute(copy.requires_grad_(), target, abs=False) for copy in noisy(inputs, 6, 0.1)
-    ]
+    gradients = [captums_gradient(network, copy, target) for copy in noisy(inputs, 6, 0.1)]
     expected = torch.stack(gradients).mean(0).abs().sum(1)
     maps = smooth_grad(network, inputs, target, generators(3), samples=6, noise=0.1)
     assert relative_error(maps, expected) < 1e-5
@@ -132,14 +129,6 @@ def test_the_gradient_of_smooth_grad_is_the_true_one() -> None:
 # Guided Backprop.
 
 
-@pytest.mark.filterwarnings("ignore:Setting backward hooks on ReLU activations")
-@pytest.mark.parametrize("name", ["vgg", "resnet"])
-def test_guided_backprop_equals_captum(name: str) -> None:
-    network, (inputs, target) = demo_network(name), demo_inputs(4)
-    expected = GuidedBackprop(network).attribute(inputs.clone().requires_grad_(), target).sum(1)
-    assert relative_error(guided_backprop(network, inputs, target), expected.detach()) < 1e-5
-
-
 def test_guided_backprop_is_the_gradient_where_no_activation_is() -> None:
     weight, inputs = normal(3, 2, 4, 5), normal(2, 2, 4, 5, seed=1)
     target = torch.tensor([2, 0])
@@ -160,3 +149,133 @@ def test_guided_backprop_sees_activations_that_are_no_modules() -> None:
     inputs, target = normal(2, 3, 8, 7), classes(2)
     expected = guided_backprop(small(), inputs, target)
     assert relative_error(guided_backprop(Functional(), inputs, target), expected) < 1e-12
+
+
+# Expected Gradients.
+
+
+def draws(n: int, samples: int, n_references: int) -> list[tuple[Tensor, Tensor]]:
+    """Of the rows with streams 0, 1, ...: for each sample a reference each, and what is still to go of the way."""
+    streams = generators(n)
+    return [
+        (
+            torch.cat([torch.randint(n_references, (1,), generator=g) for g in streams]),
+            torch.cat([torch.rand(1, generator=g, dtype=torch.float64) for g in streams])[:, None, None, None],
+        )
+        for _ in range(samples)
+    ]
+
+
+def test_expected_gradients_are_the_mean_of_ways_times_captums_gradients_at_the_points() -> None:
+    network, (inputs, target), (references, _) = demo_network("resnet"), demo_inputs(3), demo_inputs(5, start=7)
+    contributions = []
+    for index, rest in draws(3, 6, 5):
+        way = inputs - references[index]
+        gradient = captums_gradient(network, inputs - rest.float() * way, target)
+        contributions.append((way * gradient).sum(1))
+    maps = expected_gradients(network, inputs, target, generators(3), samples=6, references=references)
+    assert relative_error(maps, torch.stack(contributions).mean(0)) < 1e-5
+
+
+@pytest.mark.parametrize("batch", [1, 4, 7, 100])
+def test_expected_gradients_do_not_depend_on_what_passes_at_once(batch: int) -> None:
+    network, inputs, target = small(), normal(2, 3, 8, 7), classes(2)
+    expected = expected_gradients(network, inputs, target, generators(2), samples=5)
+    maps = expected_gradients(network, inputs, target, generators(2), samples=5, batch=batch)
+    torch.testing.assert_close(maps, expected, rtol=1e-12, atol=1e-14)
+
+
+def test_expected_gradients_are_complete_on_average() -> None:
+    network, inputs, references = small(), normal(1, 3, 8, 7), normal(4, 3, 8, 7, seed=1)
+    with torch.no_grad():
+        gain = network(inputs)[0, 1] - network(references)[:, 1].mean()
+    rows, target = inputs.expand(64, -1, -1, -1), torch.ones(64, dtype=torch.int64)
+    sums = expected_gradients(network, rows, target, generators(64), samples=64, references=references).sum((1, 2))
+    standard_error = sums.std() / 64**0.5
+    assert abs(sums.mean() - gain) < 3 * standard_error < 0.3 * abs(gain)
+
+
+def test_expected_gradients_need_streams() -> None:
+    with pytest.raises(ValueError, match="generator"):
+        expected_gradients(small(), normal(1, 3, 4, 4), classes(1))
+
+
+def test_the_gradient_of_expected_gradients_is_the_true_one() -> None:
+    network, target, references = small(), classes(1), normal(2, 3, 5, 4, seed=1)
+
+    def maps(inputs: Tensor) -> Tensor:
+        with softplus(3.0):
+            return expected_gradients(
+                network, inputs, target, generators(1), samples=3, references=references, create_graph=True
+            )
+
+    inputs = normal(1, 3, 5, 4).requires_grad_()
+    assert torch.autograd.gradcheck(maps, (inputs,), eps=1e-6, atol=1e-6, rtol=1e-4)
+
+
+# DeepLIFT.
+
+
+def pooled(activation: nn.Module, pooling: nn.Module) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        stages = [nn.Conv2d(3, 6, 3, padding=1), activation, pooling, nn.Conv2d(6, 6, 3, padding=1), activation]
+        return shaken(nn.Sequential(*stages, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(24, 4))).double()
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU(), nn.GELU(), nn.SiLU(), nn.Hardswish(), nn.LeakyReLU(0.1)])
+@pytest.mark.parametrize("pooling", [nn.MaxPool2d(2), nn.MaxPool2d(3, 2, 1), nn.AvgPool2d(2)])
+def test_deep_lift_shares_out_the_difference_of_the_logits(activation: nn.Module, pooling: nn.Module) -> None:
+    network, inputs, target = pooled(activation, pooling), normal(3, 3, 12, 11), classes(3)
+    for baseline in (normal(3, 3, 12, 11, seed=1), inputs + 1e-9 * normal(3, 3, 12, 11, seed=1)):
+        with torch.no_grad():
+            gain = (network(inputs) - network(baseline)).gather(1, target[:, None])[:, 0]
+        shared = deep_lift(network, inputs, target, baseline=baseline).sum((1, 2))
+        torch.testing.assert_close(shared, gain, rtol=1e-7, atol=1e-15)
+
+
+def test_deep_lift_of_an_activation_is_the_ratio_of_differences() -> None:
+    weight, baseline = normal(4, 1, 2, 3), normal(1, 2, 3, seed=2)
+    inputs, target = normal(2, 1, 2, 3, seed=1), classes(2)
+    gained = functional.softplus(inputs) - functional.softplus(baseline)
+    maps = deep_lift(nn.Sequential(nn.Softplus(), linear(weight)), inputs, target, baseline=baseline)
+    torch.testing.assert_close(maps, (gained * weight[target])[:, 0])
+
+
+def test_deep_lift_without_a_difference_is_zero_and_close_to_one_the_gradient() -> None:
+    network, inputs, target = pooled(nn.GELU(), nn.MaxPool2d(2)), normal(2, 3, 12, 11), classes(2)
+    assert not deep_lift(network, inputs, target, baseline=inputs).any()
+    near = inputs - 1e-6
+    gradient = captums_gradient(network, inputs, target).sum(1)
+    assert relative_error(deep_lift(network, inputs, target, baseline=near) / 1e-6, gradient) < 1e-4
+
+
+# FullGrad.
+
+
+def test_full_grad_of_one_layer_has_a_closed_form() -> None:
+    kernel, bias, weight = normal(2, 3, 3, 3), normal(2, seed=1), normal(4, 2, 5, 4)
+    inputs, target = normal(1, 3, 5, 4), classes(1)
+    at_outputs = weight[target] * (functional.conv2d(inputs, kernel, bias, padding=1) > 0)
+    at_inputs = functional.conv_transpose2d(at_outputs, kernel, padding=1)
+    parts = [*(inputs * at_inputs)[0], *(bias[:, None, None] * at_outputs[0])]
+    magnitudes = [part.abs() for part in parts]
+    expected = torch.stack([(m - m.min()) / (m.max() - m.min()) for m in magnitudes]).sum(0)
+    convolution = nn.Conv2d(3, 2, 3, padding=1, dtype=torch.float64)
+    convolution.load_state_dict({"weight": kernel, "bias": bias})
+    network = nn.Sequential(convolution, nn.ReLU(), linear(weight))
+    torch.testing.assert_close(full_grad(network, inputs, target)[0], expected)
+
+
+def test_the_biases_that_full_grad_finds_make_up_the_logit() -> None:
+    network, inputs, target = small(), normal(2, 3, 8, 8).requires_grad_(), classes(2)
+    rules = Biases()
+    with Interception(inputs, rules):
+        scores = network(inputs).gather(1, target[:, None])[:, 0]
+    of_inputs, *gradients = torch.autograd.grad(
+        scores.sum(), [inputs, *(found.outputs for found in rules.found)], allow_unused=True, materialize_grads=True
+    )
+    total = (inputs * of_inputs).sum((1, 2, 3)) + network.head.bias[target]
+    for found, gradient in zip(rules.found, gradients, strict=True):
+        total = total + (found.bias * gradient.movedim(found.axis, -1)).flatten(1).sum(1)
+    torch.testing.assert_close(total, scores)

@@ -1,41 +1,15 @@
-"""LRP-z+ against zennit, its conservation law, and a closed form."""
-
-from collections.abc import Callable
-from functools import partial
+"""Laws of layer-wise relevance propagation: what it conserves, closed forms, its own gradient."""
 
 import pytest
 import torch
-from families import resnet, vgg
+from libraries import zennits_z_plus
 from torch import Tensor, nn
-from torch.nn import functional
-from torchvision.models.resnet import BasicBlock
 from toys import classes, normal, relative_error, shaken, small
-from zennit.attribution import Gradient
-from zennit.canonizers import Canonizer, SequentialMergeBatchNorm
-from zennit.composites import LayerMapComposite
-from zennit.layer import Sum
-from zennit.rules import Norm, Pass, ZPlus
-from zennit.torchvision import ResNetCanonizer
-from zennit.types import Activation, AvgPool, Convolution, Linear
 
+from srd.baselines.lrp_epsilon_plus import lrp_epsilon_plus
 from srd.baselines.lrp_z_plus import lrp_z_plus
 from srd.surrogates import softplus
-
-
-def seeded(make: Callable[[], nn.Module]) -> nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return shaken(make()).double()
-
-
-def zennits(network: nn.Module, inputs: Tensor, target: Tensor, canonizer: Canonizer) -> Tensor:
-    rule = ZPlus(stabilizer=1e-12, zero_params="bias")
-    in_proportion = Norm(stabilizer=1e-12)
-    layers = [(Activation, Pass()), ((AvgPool, Sum), in_proportion), ((Convolution, Linear), rule)]
-    starts = functional.one_hot(target, 4)
-    with Gradient(network, LayerMapComposite(layer_map=layers, canonizers=[canonizer])) as attributor:
-        _, relevance = attributor(inputs.clone().requires_grad_(), starts.to(inputs))
-    return relevance.sum(1).detach()  # type: ignore[no-any-return]
+from srd.types import Attributor
 
 
 def linear_bottleneck() -> nn.Module:
@@ -49,21 +23,13 @@ def linear_bottleneck() -> nn.Module:
     )
 
 
-@pytest.mark.parametrize(
-    ("make", "canonizer"),
-    [
-        (partial(vgg, batch_norm=False), SequentialMergeBatchNorm),
-        (partial(vgg, batch_norm=True), SequentialMergeBatchNorm),
-        (partial(resnet, BasicBlock), ResNetCanonizer),
-        (linear_bottleneck, SequentialMergeBatchNorm),
-    ],
-    ids=["VGG", "VGG with batch norm", "ResNet", "linear bottleneck"],
-)
-def test_it_equals_zennit(make: Callable[[], nn.Module], canonizer: type[Canonizer]) -> None:
-    network, inputs, target = seeded(make), normal(2, 3, 64, 56), classes(2)
-    ours = lrp_z_plus(network, inputs, target)
-    expected = zennits(network, inputs, target, canonizer())
-    assert relative_error(ours, expected) < 1e-4  # a batch norm that zennit has merged still divides by sqrt(1 + eps)
+def test_z_plus_equals_zennits_where_activations_saturate() -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = shaken(linear_bottleneck()).double()
+    inputs, target = normal(2, 3, 64, 56), classes(2)
+    expected = zennits_z_plus(network, inputs, target)
+    assert relative_error(lrp_z_plus(network, inputs, target), expected) < 1e-4  # zennit keeps the eps of batch norms
 
 
 @pytest.mark.parametrize("activation", [nn.ReLU(), nn.ReLU6(), nn.Hardtanh(-0.1, 0.1), nn.GELU()])
@@ -85,12 +51,33 @@ def test_of_one_layer_it_is_the_share_of_positive_contributions() -> None:
     torch.testing.assert_close(maps, expected.detach())
 
 
-def test_its_own_gradient_is_the_true_one() -> None:
+@pytest.mark.parametrize("method", [lrp_z_plus, lrp_epsilon_plus])
+def test_their_own_gradients_are_the_true_ones(method: Attributor) -> None:
     network, target = small(), classes(1)
 
     def maps(inputs: Tensor) -> Tensor:
         with softplus(3.0):
-            return lrp_z_plus(network, inputs, target, create_graph=True)
+            return method(network, inputs, target, create_graph=True)
 
     inputs = normal(1, 3, 5, 4).requires_grad_()
     assert torch.autograd.gradcheck(maps, (inputs,), eps=1e-6, atol=1e-6, rtol=1e-4)
+
+
+def test_epsilon_takes_from_a_linear_layer_what_its_bias_and_epsilon_have() -> None:
+    layer, inputs, target = nn.Linear(12, 4).double(), normal(2, 3, 2, 2), classes(2)
+    products = layer.weight[target] * inputs.flatten(1)
+    logits = products.sum(1, keepdim=True) + layer.bias[target][:, None]
+    expected = (products / (logits + 0.25 * logits.sign())).unflatten(1, (3, 2, 2)).sum(1)
+    maps = lrp_epsilon_plus(nn.Sequential(nn.Flatten(), layer), inputs, target, epsilon=0.25)
+    torch.testing.assert_close(maps, expected.detach())
+
+
+def test_epsilon_without_biases_conserves_relevance() -> None:
+    network, inputs, target = small(), normal(2, 3, 8, 7), classes(2)
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if "head" not in name:
+                parameter.abs_()
+        network.head.bias.zero_()
+    maps = lrp_epsilon_plus(network, inputs, target, epsilon=1e-12)
+    torch.testing.assert_close(maps.sum((1, 2)), torch.ones(2, dtype=torch.float64))
