@@ -156,7 +156,7 @@ def _try_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) -
     streams = [seeds.generator(spec.run.seed, "trial")]
     for name in spec.explain.methods:
         try:
-            attributor(spec, model, name)(model.network, inputs, torch.from_numpy(target[:1]), streams)
+            attributor(spec, model, subject.data, name)(model.network, inputs, torch.from_numpy(target[:1]), streams)
         except UnsupportedOperation as error:
             way_out = "or leave the method out of explain.methods"
             raise UnsupportedOperation(f"method {name!r} cannot explain this network: {error}, {way_out}") from error

@@ -21,8 +21,9 @@ from pipeline.schema import REFERENCES, Reason
 from pipeline.spec import AuditSpec
 from pipeline.store import Arrays, Store
 from srd.registry import ATTRIBUTORS, METRICS
-from srd.types import Attributor, Generators, Maps, Scores
+from srd.types import Attributor, Generators, Inputs, Maps, Scores
 
+BACKGROUND = 32  # images, from which Expected Gradients start
 SIMILARITIES = tuple(name for name, entry in METRICS.items() if entry.of == "two maps")
 
 
@@ -46,7 +47,7 @@ class Context:
         return self.store.read("target_image")
 
     def attributor(self, name: str) -> Attributor:
-        return attributor(self.spec, self.model, name)
+        return attributor(self.spec, self.model, self.data, name)
 
     def generators(self, task: Task, *key: str) -> Generators:
         """A stream for each image of the task's tile."""
@@ -56,12 +57,27 @@ class Context:
         return self.plan.rows(task)
 
 
-def attributor(spec: AuditSpec, model: Model, name: str) -> Attributor:
-    """The method with the spec's options and what it needs to know of the model."""
+def attributor(spec: AuditSpec, model: Model, data: Data, name: str) -> Attributor:
+    """The method with the spec's options and what it needs to know of model and data."""
     entry = ATTRIBUTORS[name]
-    facts = {"encoder": spec.model.encoder, "operations": spec.model.operations, "baseline": model.black}
-    needed = {fact: facts[fact] for fact in sorted(entry.needs)}
+    needed = {fact: _FACTS[fact](spec, model, data) for fact in sorted(entry.needs)}
     return partial(entry.load(), **needed, **spec.explain.options.get(name, {}))
+
+
+def _background(spec: AuditSpec, model: Model, data: Data) -> Inputs:
+    """Some of the data's images, drawn by a stream of their own."""
+    order = torch.randperm(len(data.ids), generator=seeds.generator(spec.run.seed, "background"))
+    return model.normalise(data.images(order[:BACKGROUND].tolist()))
+
+
+_FACTS: Mapping[str, Callable[[AuditSpec, Model, Data], Any]] = MappingProxyType(
+    {
+        "encoder": lambda spec, model, data: spec.model.encoder,
+        "operations": lambda spec, model, data: spec.model.operations,
+        "baseline": lambda spec, model, data: model.black,
+        "background": _background,
+    }
+)
 
 
 def perturb(context: Context, task: Task) -> Arrays:
@@ -80,7 +96,8 @@ def perturb(context: Context, task: Task) -> Arrays:
 def attribute(context: Context, task: Task) -> Arrays:
     """One method's maps of the tile's images: each image with all its perturbations is one batch."""
     method = _method(context, task)
-    maps = [_maps(context, method, row) for row in context.rows(task)]
+    explain = context.attributor(method)
+    maps = [_maps(context, method, explain, row) for row in context.rows(task)]
     attribution, scale = _packed(torch.stack([of_target for of_target, _ in maps]))
     other, other_scale = _packed(torch.stack([of_other for _, of_other in maps]))
     return {
@@ -142,9 +159,9 @@ def _samples(context: Context, task: Task, images: Images) -> Samples:
     )
 
 
-def _maps(context: Context, method: str, row: int) -> tuple[Maps, Maps]:
+def _maps(context: Context, method: str, explain: Attributor, row: int) -> tuple[Maps, Maps]:
     """Maps of the target on all perturbations of an image (p, h, w), and of the other class on the clean one (h, w)."""
-    explain, network = context.attributor(method), context.model.network
+    network = context.model.network
     inputs = context.model.normalise(torch.from_numpy(context.store.read("input", row)))
     target = torch.tensor([context.targets[row]])
     other = torch.tensor([int(context.store.read("other_class", row))])

@@ -78,7 +78,7 @@ class AttributorEntry(Entry):
     layers: str = ""
     """`module:function` of what explains by the relevance of one `layer`, for methods that have it at every layer."""
     needs: tuple[str, ...] = ()
-    """Facts of the model that it takes as keyword arguments: "encoder", "baseline"."""
+    """What it takes as keyword arguments that no spec sets: "encoder", "operations", "baseline", "background"."""
 
     @property
     def _not_options(self) -> frozenset[str]:

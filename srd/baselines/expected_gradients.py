@@ -16,7 +16,7 @@ ENTRY = AttributorEntry(
     signed=True,
     stochastic=True,
     cost="samples x (1 forward, 1 backward)",
-    needs=("references",),
+    needs=("background",),
     reference="Erion, Janizek, Sturmfels, Lundberg, Lee, Nature Machine Intelligence 2021",
 )
 
@@ -29,24 +29,24 @@ def expected_gradients(
     *,
     samples: int = 16,
     batch: int = 32,
-    references: Inputs | None = None,
+    background: Inputs | None = None,
     create_graph: bool = False,
 ) -> Maps:
-    """Mean of the way from a reference times the gradient at a point of it (Erion et al. 2021, eq. 3), signed.
+    """Mean of the way from another image times the gradient at a point of it (Erion et al. 2021, eq. 3), signed.
 
-    For each sample a row's own stream draws one of the `references`, (r, c, h, w), and a point of the way, uniformly.
-    Without references all start at 0, which is the mean image where inputs are normalised. About `batch` points pass
-    the network at once. Raises ValueError without `generators`.
+    For each sample a row's own stream draws one of the `background`, (b, c, h, w), and a point of the way, uniformly.
+    Without it all start at 0, which is the mean image where inputs are normalised. About `batch` points pass the
+    network at once. Raises ValueError without `generators`.
     """
     if generators is None:
         raise ValueError("Expected Gradients needs one generator per row")
-    if references is None:
-        references = torch.zeros_like(inputs[:1])
+    if background is None:
+        background = torch.zeros_like(inputs[:1])
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
         total = torch.zeros_like(inputs)
         for chunk in chunks(samples, batch // len(inputs)):
-            draws = [_drawn(generators, references) for _ in chunk]
+            draws = [_drawn(generators, background) for _ in chunk]
             ways = torch.stack([inputs - start for start, _ in draws])
             at = inputs - ways * torch.stack([rest for _, rest in draws]).to(inputs)
             total = total + (ways * gradients_at(network, at, target, create_graph=create_graph)).sum(0)
@@ -54,8 +54,8 @@ def expected_gradients(
     return maps if create_graph else maps.detach()
 
 
-def _drawn(generators: Generators, references: Inputs) -> tuple[Inputs, Tensor]:
-    """A reference for each row, and how much of the way is still to go: (n, 1, 1, 1)."""
-    index = torch.cat([torch.randint(len(references), (1,), generator=g) for g in generators])
+def _drawn(generators: Generators, background: Inputs) -> tuple[Inputs, Tensor]:
+    """One of the background for each row, and how much of the way is still to go: (n, 1, 1, 1)."""
+    index = torch.cat([torch.randint(len(background), (1,), generator=g) for g in generators])
     rest = torch.cat([torch.rand(1, generator=g, dtype=torch.float64) for g in generators])
-    return references[index.to(references.device)], rest[:, None, None, None]
+    return background[index.to(background.device)], rest[:, None, None, None]

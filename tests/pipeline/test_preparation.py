@@ -175,7 +175,7 @@ def test_an_operation_without_a_rule_is_refused_by_method_and_name(spec: Path, t
 def test_every_method_is_tried(spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[str] = []
 
-    def recorded(_: object, __: object, name: str) -> Any:
+    def recorded(_: object, __: object, ___: object, name: str) -> Any:
         tried.append(name)
         return lambda *args: None
 

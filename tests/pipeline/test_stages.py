@@ -125,6 +125,19 @@ def test_noise_follows_the_image_wherever_it_stands(context: Context) -> None:
     assert images[::-1].tobytes() == context.store.read("input", slice(None), slice(noise, noise + 1)).tobytes()
 
 
+@pytest.mark.parametrize("method", ["smooth_grad", "expected_gradients", "rise"])
+def test_what_a_method_draws_depends_on_the_image_and_its_perturbation_alone(context: Context, method: str) -> None:
+    options = {"rise": {"masks": 8}}.get(method, {"samples": 3})
+    explain = context.spec.explain.model_copy(update={"methods": (method,), "options": {method: options}})
+    context = replace(context, spec=context.spec.model_copy(update={"explain": explain}))
+    whole = attribute(context, Task("attribute", 0, 0))
+    for row in context.plan.rows(Task("attribute", 0, 0)):
+        alone = attribute(replace(context, plan=replace(context.plan, tile=1)), Task("attribute", row, 0))
+        assert same(alone, {name: values[row : row + 1] for name, values in whole.items()})
+    drawn = {one.tobytes() for one in whole["attribution"].reshape(-1, *whole["attribution"].shape[3:])}
+    assert len(drawn) == whole["attribution"][..., 0, 0].size
+
+
 def test_no_two_random_maps_are_the_same(context: Context) -> None:
     column = context.spec.explain.methods.index("random")
     maps = context.store.read("attribution", slice(None), slice(None), column)
@@ -298,3 +311,13 @@ def test_the_attributor_knows_what_its_entry_needs(context: Context) -> None:
     assert known.attributor("saliency").keywords == {}  # type: ignore[attr-defined]
     baseline = known.attributor("integrated_gradients").keywords["baseline"]  # type: ignore[attr-defined]
     assert torch.equal(baseline, torch.full((1, 1, 1), -2.0))
+
+
+def test_the_background_is_of_distinct_images_and_the_same_for_every_task(context: Context) -> None:
+    background = context.attributor("expected_gradients").keywords["background"]  # type: ignore[attr-defined]
+    again = context.attributor("expected_gradients").keywords["background"]  # type: ignore[attr-defined]
+    n = min(len(context.data.ids), stages.BACKGROUND)
+    known = {image.numpy().tobytes() for image in context.model.normalise(context.data.images(range(n)))}
+    assert torch.equal(background, again)
+    assert {image.numpy().tobytes() for image in background} == known
+    assert len(background) == n

@@ -154,12 +154,12 @@ def test_guided_backprop_sees_activations_that_are_no_modules() -> None:
 # Expected Gradients.
 
 
-def draws(n: int, samples: int, n_references: int) -> list[tuple[Tensor, Tensor]]:
-    """Of the rows with streams 0, 1, ...: for each sample a reference each, and what is still to go of the way."""
+def draws(n: int, samples: int, n_others: int) -> list[tuple[Tensor, Tensor]]:
+    """Of the rows with streams 0, 1, ...: of each sample, which of the others and what is left of the way."""
     streams = generators(n)
     return [
         (
-            torch.cat([torch.randint(n_references, (1,), generator=g) for g in streams]),
+            torch.cat([torch.randint(n_others, (1,), generator=g) for g in streams]),
             torch.cat([torch.rand(1, generator=g, dtype=torch.float64) for g in streams])[:, None, None, None],
         )
         for _ in range(samples)
@@ -167,13 +167,13 @@ def draws(n: int, samples: int, n_references: int) -> list[tuple[Tensor, Tensor]
 
 
 def test_expected_gradients_are_the_mean_of_ways_times_captums_gradients_at_the_points() -> None:
-    network, (inputs, target), (references, _) = demo_network("resnet"), demo_inputs(3), demo_inputs(5, start=7)
+    network, (inputs, target), (background, _) = demo_network("resnet"), demo_inputs(3), demo_inputs(5, start=7)
     contributions = []
     for index, rest in draws(3, 6, 5):
-        way = inputs - references[index]
+        way = inputs - background[index]
         gradient = captums_gradient(network, inputs - rest.float() * way, target)
         contributions.append((way * gradient).sum(1))
-    maps = expected_gradients(network, inputs, target, generators(3), samples=6, references=references)
+    maps = expected_gradients(network, inputs, target, generators(3), samples=6, background=background)
     assert relative_error(maps, torch.stack(contributions).mean(0)) < 1e-5
 
 
@@ -186,11 +186,11 @@ def test_expected_gradients_do_not_depend_on_what_passes_at_once(batch: int) -> 
 
 
 def test_expected_gradients_are_complete_on_average() -> None:
-    network, inputs, references = small(), normal(1, 3, 8, 7), normal(4, 3, 8, 7, seed=1)
+    network, inputs, background = small(), normal(1, 3, 8, 7), normal(4, 3, 8, 7, seed=1)
     with torch.no_grad():
-        gain = network(inputs)[0, 1] - network(references)[:, 1].mean()
+        gain = network(inputs)[0, 1] - network(background)[:, 1].mean()
     rows, target = inputs.expand(64, -1, -1, -1), torch.ones(64, dtype=torch.int64)
-    sums = expected_gradients(network, rows, target, generators(64), samples=64, references=references).sum((1, 2))
+    sums = expected_gradients(network, rows, target, generators(64), samples=64, background=background).sum((1, 2))
     standard_error = sums.std() / 64**0.5
     assert abs(sums.mean() - gain) < 3 * standard_error < 0.3 * abs(gain)
 
@@ -201,12 +201,12 @@ def test_expected_gradients_need_streams() -> None:
 
 
 def test_the_gradient_of_expected_gradients_is_the_true_one() -> None:
-    network, target, references = small(), classes(1), normal(2, 3, 5, 4, seed=1)
+    network, target, background = small(), classes(1), normal(2, 3, 5, 4, seed=1)
 
     def maps(inputs: Tensor) -> Tensor:
         with softplus(3.0):
             return expected_gradients(
-                network, inputs, target, generators(1), samples=3, references=references, create_graph=True
+                network, inputs, target, generators(1), samples=3, background=background, create_graph=True
             )
 
     inputs = normal(1, 3, 5, 4).requires_grad_()
