@@ -1,6 +1,6 @@
 """What class activation maps share: the encoder's last feature vectors, their gradients, and the way to the pixels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -31,7 +31,11 @@ def class_activation_map(
         scores = scores_of(logits, target)
         end, gradient = trace.encoder(logits, scores, *layers.values(), create_graph=create_graph)
         coarse = combine(end.after, gradient, end.channels).squeeze(end.channels)
-        size = inputs.shape[2:]
-        grid = on_grid(coarse, *size)
-        maps = functional.interpolate(grid[:, None], size, mode="bilinear", align_corners=False)[:, 0]
+        maps = upsampled(coarse, inputs.shape[2:])
     return maps if create_graph else maps.detach()
+
+
+def upsampled(coarse: Tensor, size: Sequence[int]) -> Maps:
+    """Numbers of positions, (n, *positions), brought bilinearly to maps of this height and width."""
+    grid = on_grid(coarse, *size)
+    return functional.interpolate(grid[:, None], size, mode="bilinear", align_corners=False)[:, 0]
