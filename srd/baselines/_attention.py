@@ -55,7 +55,7 @@ def attention(network: nn.Module, inputs: Inputs, target: Target) -> tuple[list[
     return layers, scores_of(logits, target)
 
 
-def attention_map(layers: Sequence[Tensor], gradient: Tensor, size: Sequence[int]) -> Maps:
+def attention_map(layers: Sequence[Tensor], gradient: Tensor, size: torch.Size) -> Maps:
     """What the head has of each patch through all layers, (n, tokens, tokens) each, the first one first.
 
     `gradient` is that of the score by the last layer's weights: the tokens whose rows have one are those that the head

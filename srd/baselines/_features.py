@@ -1,7 +1,8 @@
 """What class activation maps share: the encoder's last feature vectors, their gradients, and the way to the pixels."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -35,7 +36,7 @@ def class_activation_map(
     return maps if create_graph else maps.detach()
 
 
-def upsampled(coarse: Tensor, size: Sequence[int]) -> Maps:
-    """Numbers of positions, (n, *positions), brought bilinearly to maps of this height and width."""
+def upsampled(coarse: Tensor, size: torch.Size) -> Maps:
+    """A number for each position, (n, *positions), as maps of the pixels, bilinearly."""
     grid = on_grid(coarse, *size)
     return functional.interpolate(grid[:, None], size, mode="bilinear", align_corners=False)[:, 0]
