@@ -132,7 +132,7 @@ def init(path: Annotated[Path, typer.Argument(help="File to write.")] = Path("au
 @app.command()
 def methods() -> None:
     """Lists the explanation methods that a spec may name."""
-    _list(ATTRIBUTORS, "family", "signed", "coarse", "stochastic", "differentiable", "cost")
+    _list(ATTRIBUTORS, "family", "networks", "signed", "coarse", "stochastic", "differentiable", "cost")
 
 
 @app.command()

@@ -57,7 +57,7 @@ class Entry:
 Meaning = Literal["linear", "gate", "activation"]
 """What the owner of a network may say of an operation that has no rule."""
 
-Family = Literal["decomposition", "gradient", "class activation", "occlusion", "control"]
+Family = Literal["decomposition", "gradient", "class activation", "attention", "occlusion", "control"]
 """Of attributors, in the order of reports."""
 
 
@@ -73,6 +73,10 @@ class AttributorEntry(Entry):
     differentiable: bool = True
     """Can be attacked white box: `create_graph` gives a useful gradient."""
     uses_network: bool = True
+    uses_target: bool = True
+    """Explains one class; else the map is the same for all."""
+    networks: Literal["any", "transformers"] = "any"
+    """Which it can explain: transformers have all tokens attend to all in every layer."""
     cost: str
     """In passes of the network."""
     layers: str = ""

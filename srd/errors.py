@@ -6,7 +6,7 @@ AuditError                    1
 │   ├── DataError                 images, masks, labels
 │   ├── ModelError                network, weights, output
 │   └── StoreError                a run folder that belongs to another spec, or holds no run
-├── UnsupportedOperation      2   (NotImplementedError) the network does something SRD has no rule for
+├── UnsupportedOperation      2   (NotImplementedError) the network does something a method has no rule for
 ├── PerturbationError         1   (RuntimeError) an attack left its ball or [0, 1], or is not finite
 ├── StageError                1   (RuntimeError) a task failed; carries the task and its cause
 └── IncompleteRun             4   (RuntimeError) tasks are missing
@@ -42,7 +42,7 @@ class StoreError(InputError):
 
 
 class UnsupportedOperation(AuditError, NotImplementedError):
-    """The network does something that SRD has no rule for."""
+    """The network does something that a method has no rule for."""
 
     exit_code = 2
 

@@ -41,7 +41,10 @@ SUMS = frozenset("add sub rsub __add__ __radd__ __sub__ __rsub__".split())
 JOINS = frozenset("cat concat concatenate stack".split())
 """and those that may set one beside what depends on the network's input."""
 
-BILINEAR = frozenset("mul div true_divide __mul__ __rmul__ __truediv__ matmul __matmul__ mm bmm einsum".split())
+MATRIX_PRODUCTS = frozenset("matmul __matmul__ mm bmm einsum".split())
+"""Mix the positions, or the channels, of one operand as the other says."""
+
+BILINEAR = MATRIX_PRODUCTS | frozenset("mul div true_divide __mul__ __rmul__ __truediv__".split())
 """Linear as long as only one operand depends on the network's input and is not held constant."""
 
 DIVISIONS = frozenset("div true_divide __truediv__".split())

@@ -1,10 +1,11 @@
 """Running a network without leaving a trace on it or on the caller's state."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from srd.types import Inputs, Logits, Scores, Target
 
@@ -39,6 +40,7 @@ def scores_of(logits: Logits, target: Target) -> Scores:
 
 def input_gradient(network: nn.Module, inputs: Inputs, target: Target, *, create_graph: bool) -> Tensor:
     """Gradient of the target's logit at each input, (n, c, h, w); part of the graph if asked for."""
-    scores = scores_of(network(inputs), target)
+    with sdpa_kernel(SDPBackend.MATH) if create_graph else nullcontext():  # fused attention has no second derivative
+        scores = scores_of(network(inputs), target)
     (gradient,) = torch.autograd.grad(scores.sum(), inputs, create_graph=create_graph)
     return gradient

@@ -247,6 +247,11 @@ LAW: dict[str, tuple[Damage, str, str]] = {
         "method 'srd' cannot explain this network: SRD has no rule for torch.Tensor.sin",
         "leave the method out of explain.methods",
     ),
+    "method for another kind of network": (
+        replaced('"saliency"', '"attention_rollout"'),
+        "method 'attention_rollout' cannot explain this network: no attention was seen",
+        "explain a vision transformer with global attention in every layer, or leave the method out",
+    ),
     "encoder that is not there": (
         replaced("[model]", '[model]\nencoder = "layer4"'),
         "model.encoder: layer 'layer4'",

@@ -10,18 +10,20 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from toys import (
     classes,
     demo_model,
     demo_network,
     demo_samples,
+    demo_transformer,
     generators,
     left_as_found,
     normal,
     relative_error,
     rows,
     small,
+    tiny_transformer,
     uniform,
 )
 
@@ -94,16 +96,26 @@ def test_names_are_known_without_torch(module: str) -> None:
 # Attributors.
 
 
-def inputs(dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
-    return normal(N, 3, 6, 9, dtype=dtype), classes(N)
+def subject(entry: AttributorEntry, dtype: torch.dtype = torch.float64) -> tuple[nn.Module, Tensor, Tensor]:
+    """A small network that the method explains, with inputs and targets."""
+    if entry.networks == "transformers":
+        return tiny_transformer().to(dtype), normal(N, 3, 8, 8, dtype=dtype), classes(N)
+    return small().to(dtype), normal(N, 3, 6, 9, dtype=dtype), classes(N)
+
+
+def two_networks(entry: AttributorEntry) -> tuple[nn.Module, nn.Module]:
+    """That the method explains, for the demo's pictures."""
+    if entry.networks == "transformers":
+        return demo_transformer(0), demo_transformer(1)
+    return demo_network("vgg"), demo_network("resnet")
 
 
 @every_attributor
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_maps_have_the_size_type_and_device_of_the_inputs(entry: AttributorEntry, dtype: torch.dtype) -> None:
-    x, target = inputs(dtype)
-    maps = entry(small().to(dtype), x, target, generators(N))
-    assert maps.shape == (N, 6, 9)
+    network, x, target = subject(entry, dtype)
+    maps = entry(network, x, target, generators(N))
+    assert maps.shape == (N, *x.shape[2:])
     assert maps.dtype == dtype
     assert maps.device == x.device
     assert not maps.requires_grad
@@ -112,9 +124,10 @@ def test_maps_have_the_size_type_and_device_of_the_inputs(entry: AttributorEntry
 
 @every_attributor
 def test_an_attributor_leaves_everything_as_found(entry: AttributorEntry) -> None:
-    (x, target), network = inputs(), small().train()
-    network.branch.eval()
-    network.head.requires_grad_(False)
+    network, x, target = subject(entry)
+    first, *_, last = network.train().children()
+    first.eval()
+    last.requires_grad_(False)
     with left_as_found(network, x, target):
         entry(network, x, target, generators(N))
         entry(network, x.clone().requires_grad_(), target, generators(N), create_graph=True)
@@ -132,8 +145,7 @@ AMBIENT: dict[str, Callable[[], AbstractContextManager[object]]] = {
 def test_ambient_state_does_not_change_a_map(
     entry: AttributorEntry, ambient: Callable[[], AbstractContextManager[object]]
 ) -> None:
-    x, target = inputs(torch.float32)
-    network = small().float()
+    network, x, target = subject(entry, torch.float32)
     expected = entry(network, x, target, generators(N))
     with ambient():
         result = entry(network, x.clone(), target.clone(), generators(N))
@@ -142,7 +154,7 @@ def test_ambient_state_does_not_change_a_map(
 
 @every_attributor
 def test_a_row_does_not_depend_on_its_batch(entry: AttributorEntry) -> None:
-    (x, target), network = inputs(), small()
+    network, x, target = subject(entry)
     together = entry(network, x, target, generators(N))
     alone = [entry(network, x[k : k + 1], target[k : k + 1], generators(N)[k : k + 1]) for k in range(N)]
     assert relative_error(torch.cat(alone), together) <= 1e-12
@@ -150,7 +162,7 @@ def test_a_row_does_not_depend_on_its_batch(entry: AttributorEntry) -> None:
 
 @every_attributor
 def test_equal_streams_give_equal_maps_and_others_only_where_it_is_stochastic(entry: AttributorEntry) -> None:
-    (x, target), network = inputs(), small()
+    network, x, target = subject(entry)
     maps = [entry(network, x, target, generators(N, seed)) for seed in (0, 0, 1)]
     assert torch.equal(maps[0], maps[1])
     assert torch.equal(maps[0], maps[2]) is not entry.stochastic
@@ -161,31 +173,30 @@ def test_equal_streams_give_equal_maps_and_others_only_where_it_is_stochastic(en
 @every_attributor
 def test_a_map_is_signed_where_it_is_said_to_be(entry: AttributorEntry) -> None:
     x = demo_model("vgg").normalise(demo_samples(N).images)
-    maps = torch.cat([entry(demo_network(name), x, classes(N), generators(N)) for name in ("vgg", "resnet")])
+    maps = torch.cat([entry(network, x, classes(N), generators(N)) for network in two_networks(entry)])
     assert bool((maps > 0).any())
     assert bool((maps < 0).any()) is entry.signed
 
 
 @every_attributor
-def test_a_map_depends_on_network_and_class_where_it_uses_the_network(entry: AttributorEntry) -> None:
+def test_a_map_depends_on_network_and_class_where_it_uses_them(entry: AttributorEntry) -> None:
     x = demo_model("vgg").normalise(demo_samples(N).images)
-    maps, other_class = (
-        entry(demo_network("vgg"), x, target, generators(N)) for target in (classes(N), classes(N) + 1)
-    )
-    other_network = entry(demo_network("resnet"), x, classes(N), generators(N))
-    assert torch.equal(maps, other_class) is not entry.uses_network
+    network, other = two_networks(entry)
+    maps, other_class = (entry(network, x, target, generators(N)) for target in (classes(N), classes(N) + 1))
+    other_network = entry(other, x, classes(N), generators(N))
+    assert torch.equal(maps, other_class) is not entry.uses_target
     assert torch.equal(maps, other_network) is not entry.uses_network
 
 
 @every_attributor
 def test_a_differentiable_method_gives_its_maps_a_graph_to_the_inputs(entry: AttributorEntry) -> None:
-    x, target = inputs()
+    network, x, target = subject(entry)
     x.requires_grad_()
     if not entry.differentiable:
-        assert not entry(small(), x, target, generators(N)).requires_grad
+        assert not entry(network, x, target, generators(N)).requires_grad
         return
     with softplus(3.0):
-        maps = entry(small(), x, target, generators(N), create_graph=True)
+        maps = entry(network, x, target, generators(N), create_graph=True)
     (gradient,) = torch.autograd.grad(maps.square().sum(), x)
     assert bool(gradient.isfinite().all())
     speaks = maps.detach().flatten(1).any(1)
@@ -195,9 +206,9 @@ def test_a_differentiable_method_gives_its_maps_a_graph_to_the_inputs(entry: Att
 
 @every_attributor
 def test_asking_for_a_graph_does_not_change_a_map(entry: AttributorEntry) -> None:
-    x, target = inputs()
-    expected = entry(small(), x, target, generators(N))
-    result = entry(small(), x.requires_grad_(), target, generators(N), create_graph=True)
+    network, x, target = subject(entry)
+    expected = entry(network, x, target, generators(N))
+    result = entry(network, x.requires_grad_(), target, generators(N), create_graph=True)
     assert relative_error(result.detach(), expected) <= 1e-12
 
 

@@ -78,14 +78,26 @@ def small(seed: int = 0) -> Small:
         return shaken(Small(), seed).double()
 
 
-def tiny_transformer() -> VisionTransformer:
+def tiny_transformer(seed: int = 0, size: int = 8, patch_size: int = 4, n_classes: int = 4) -> VisionTransformer:
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         network = VisionTransformer(
-            image_size=8, patch_size=4, num_layers=3, num_heads=2, hidden_dim=6, mlp_dim=8, num_classes=4
+            image_size=size,
+            patch_size=patch_size,
+            num_layers=3,
+            num_heads=2,
+            hidden_dim=6,
+            mlp_dim=8,
+            num_classes=n_classes,
         )
         nn.init.normal_(network.heads.get_parameter("head.weight"))
     return network.double().eval()
+
+
+@cache
+def demo_transformer(seed: int) -> nn.Module:
+    """Random weights, for the demo's pictures and classes."""
+    return tiny_transformer(seed, 48, 8, len(CLASSES)).float().requires_grad_(False)
 
 
 @cache

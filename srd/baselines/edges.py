@@ -15,6 +15,7 @@ ENTRY = AttributorEntry(
     signed=False,
     differentiable=False,
     uses_network=False,
+    uses_target=False,
     cost="none",
     reference="control: Sobel magnitude, should lose",
 )

@@ -15,6 +15,7 @@ ENTRY = AttributorEntry(
     stochastic=True,
     differentiable=False,
     uses_network=False,
+    uses_target=False,
     cost="none",
     reference="control: should lose",
 )

@@ -6,12 +6,23 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from toys import demo_model, demo_samples, generators, left_as_found, normal, small, uniform
+from toys import (
+    demo_model,
+    demo_samples,
+    demo_transformer,
+    generators,
+    left_as_found,
+    normal,
+    small,
+    tiny_transformer,
+    uniform,
+)
 
 from attacks.explanations import manipulate
 from attacks.noise import random_sign
 from attacks.objectives import MoveMap
 from attacks.types import Images, Model, Samples
+from pipeline.demo.networks import MEAN, STD
 from srd import ATTRIBUTORS
 from srd.baselines.saliency import saliency
 from srd.metrics.similarity import pearson
@@ -45,9 +56,16 @@ def to_target(model: Model, attributor: Attributor, images: Images, samples: Sam
     return pearson(maps(model, attributor, images, samples).abs(), wanted.abs())
 
 
+def explained_by(name: str) -> Model:
+    """A model of the demo's pictures that the method can explain."""
+    if ATTRIBUTORS[name].networks == "transformers":
+        return Model(demo_transformer(0), MEAN, STD).eval()
+    return demo_model("resnet")
+
+
 @pytest.mark.parametrize("name", ATTACKED)
 def test_it_moves_the_map_further_than_random_signs_and_towards_the_target(name: str) -> None:
-    model, samples, attributor = demo_model("resnet"), demo_samples(N), method(name)
+    model, samples, attributor = explained_by(name), demo_samples(N), method(name)
     with left_as_found(model, samples.images, samples.target_images):
         images = manipulate(model, samples, EPSILON, generators(N), attributor=attributor, steps=12)
     assert float((images - samples.images).abs().max()) <= EPSILON + 1e-6
@@ -98,10 +116,10 @@ def test_more_steps_and_a_larger_ball_make_it_stronger() -> None:
 
 @pytest.mark.parametrize("name", ATTACKED)
 def test_the_gradient_of_the_objective_is_the_true_one(name: str) -> None:
-    network = small()
+    network, size = (tiny_transformer(), (8, 8)) if ATTRIBUTORS[name].networks == "transformers" else (small(), (6, 5))
     model = Model(network, (0.4, 0.5, 0.6), (0.2, 0.3, 0.25)).double()
-    images, target = uniform(1, 3, 6, 5), torch.tensor([2])
-    wanted, probabilities = normal(1, 6, 5, seed=3), torch.tensor([[0.1, 0.2, 0.3, 0.4]]).double()
+    images, target = uniform(1, 3, *size), torch.tensor([2])
+    wanted, probabilities = normal(1, *size, seed=3), torch.tensor([[0.1, 0.2, 0.3, 0.4]]).double()
     objective = MoveMap(model, method(name), target, wanted, probabilities, keep=1.0)
 
     def smooth(images: Images) -> Scores:

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from toys import classes, left_as_found, normal, small
+from toys import classes, left_as_found, normal, small, tiny_transformer
 
 from srd.passes import evaluating, input_gradient, leaf
 
@@ -48,3 +48,8 @@ def test_a_gradient_is_part_of_the_graph_only_if_asked() -> None:
     x = normal(1, 3, 5, 6).requires_grad_()
     assert input_gradient(small(), x, classes(1), create_graph=True).requires_grad
     assert not input_gradient(small(), x, classes(1), create_graph=False).requires_grad
+
+
+def test_the_gradient_of_attention_that_torch_fuses_has_a_gradient_too() -> None:
+    network, x, target = tiny_transformer(), normal(1, 3, 8, 8).requires_grad_(), classes(1)
+    assert torch.autograd.gradcheck(lambda x: input_gradient(network, x, target, create_graph=True), (x,))

@@ -145,7 +145,7 @@ Largest difference to the library's map over its largest value, float32, before 
 activation maps: the last activation with more than one position. Demo networks with demo images; shrunken torchvision
 networks of random weights, with noise. FullGrad, Grad-CAM++ and XGrad-CAM explain the logits times 1000, beside which
 the constants that pytorch-grad-cam adds to gradients vanish. SmoothGrad and Expected Gradients are held to captum's
-gradients at the points that they draw; RISE, attention rollout and transformer attribution, which these libraries do
+gradients at the points that they draw; RISE, attention rollout and generic attention, which these libraries do
 not have, to slow definitions (`tests/srd/baselines`). A deviation above {EQUAL:g} has its cause below the table.
 
 | method | library | what of it | {" | ".join(SUBJECTS)} |

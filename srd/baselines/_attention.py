@@ -1,0 +1,95 @@
+"""What maps of attention share: every layer's weights, the tokens that the head reads, and the way to the pixels."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from srd import operations
+from srd.attention import COMPOSITES
+from srd.baselines._features import upsampled
+from srd.errors import UnsupportedOperation
+from srd.operations import Arguments, Function, Keywords
+from srd.passes import scores_of
+from srd.provenance import tensors
+from srd.types import Inputs, Maps, Scores, Target
+
+WAY_OUT = "explain a vision transformer with global attention in every layer"
+
+
+class _Softmaxes(TorchFunctionMode):
+    """Notes what every softmax over the last of several axes makes, and what matrix products read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: dict[int, Tensor] = {}
+        self.multiplied: set[int] = set()
+
+    def __torch_function__(
+        self, func: Function, types: object, args: Arguments = (), kwargs: Keywords | None = None
+    ) -> Any:
+        name, kwargs = operations.name_of(func), kwargs or {}
+        if name in COMPOSITES:
+            with self:
+                return COMPOSITES[name](*args, **kwargs)
+        result = func(*args, **kwargs)
+        if name in operations.MATRIX_PRODUCTS:
+            self.multiplied |= self.made.keys() & {id(tensor) for tensor in tensors((args, kwargs))}
+        if name == "softmax" and result.dim() > 2 and _axis(*args[1:2], **kwargs) in {-1, result.dim() - 1}:
+            self.made[id(result)] = result
+        return result
+
+
+def attention(network: nn.Module, inputs: Inputs, target: Target) -> tuple[list[Tensor], Scores]:
+    """Attention weights of each layer, (n, heads, tokens, tokens), rows summing to 1, and the target's logits.
+
+    Gradients are the ordinary ones. Raises UnsupportedOperation unless each softmax over several axes makes weights
+    with which all tokens read all.
+    """
+    with _Softmaxes() as seen:
+        logits = network(inputs)
+    layers = list(seen.made.values())
+    _refuse_unless_global(layers, seen.multiplied, len(inputs))
+    return layers, scores_of(logits, target)
+
+
+def attention_map(layers: Sequence[Tensor], gradient: Tensor, size: torch.Size) -> Maps:
+    """What the head has of each patch through all layers, (n, tokens, tokens) each, the first one first.
+
+    `gradient` is that of the score by the last layer's weights: the tokens whose rows have one are those that the head
+    reads, a class token or all, and count alike. Raises UnsupportedOperation where the tokens lie on no grid.
+    """
+    rows = _read(gradient)[:, None]
+    for layer in reversed(layers):
+        rows = rows @ layer
+    return upsampled(rows[:, 0], size)
+
+
+def identity(weights: Tensor) -> Tensor:
+    """What the residual connection around attention hands on, (tokens, tokens)."""
+    return torch.eye(weights.shape[-1], dtype=weights.dtype, device=weights.device)
+
+
+def _read(gradient: Tensor) -> Tensor:
+    """(n, heads, tokens, tokens) to the share of each token, (n, tokens)."""
+    read = gradient.ne(0).any(-1).any(1).to(gradient)
+    return read / read.sum(1, keepdim=True).clamp(min=1)
+
+
+def _refuse_unless_global(layers: Sequence[Tensor], multiplied: set[int], n: int) -> None:
+    if not layers:
+        raise UnsupportedOperation(f"no attention was seen (a softmax over tokens); {WAY_OUT}")
+    tokens = layers[0].shape[-1]
+    for number, weights in enumerate(layers, 1):
+        shape = tuple(weights.shape)
+        if (shape[0], *shape[2:]) != (n, tokens, tokens):
+            wanted = f"({n}, heads, {tokens}, {tokens})"
+            raise UnsupportedOperation(f"softmax {number} makes weights of shape {shape}, not {wanted}; {WAY_OUT}")
+        if id(weights) not in multiplied:
+            raise UnsupportedOperation(f"the weights of softmax {number} are changed before they multiply; {WAY_OUT}")
+
+
+def _axis(dim: int | None = None, **_: Any) -> int | None:
+    return dim

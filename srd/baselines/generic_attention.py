@@ -1,0 +1,46 @@
+"""Generic attention relevance: rollout of attention weights that are weighted by their positive gradients."""
+
+import torch
+from torch import nn
+
+from srd.baselines._attention import attention, attention_map, identity
+from srd.entries import AttributorEntry
+from srd.passes import evaluating, leaf
+from srd.types import Generators, Inputs, Maps, Target
+
+ENTRY = AttributorEntry(
+    name="generic_attention",
+    title="Generic attention (Chefer)",
+    source="srd.baselines.generic_attention:generic_attention",
+    family="attention",
+    signed=False,
+    coarse=True,
+    networks="transformers",
+    cost="1 forward, 1 backward",
+    reference="Chefer, Gur, Wolf, ICCV 2021",
+)
+
+
+def generic_attention(
+    network: nn.Module,
+    inputs: Inputs,
+    target: Target,
+    generators: Generators | None = None,
+    *,
+    create_graph: bool = False,
+) -> Maps:
+    """R, the identity at first, then R + Abar R by every layer, Abar = mean over heads of (grad A * A)+ (eq. 5, 6).
+
+    Chefer et al. 2021; A are attention weights, their gradients the ordinary ones of the target's logit. Of R the row
+    of the class token, or, where the head reads several tokens, the mean of their rows. Non-negative, on the grid of
+    patches, upsampled bilinearly. Raises UnsupportedOperation for networks other than vision transformers, as where
+    tokens are merged or attend within windows.
+    """
+    with evaluating(network):
+        inputs = leaf(inputs, create_graph=create_graph)
+        weights, scores = attention(network, inputs, target)
+        gradients = torch.autograd.grad(scores.sum(), weights, create_graph=create_graph)
+        pairs = zip(weights, gradients, strict=True)
+        layers = [identity(each) + (gradient * each).clamp(min=0).mean(1) for each, gradient in pairs]
+        maps = attention_map(layers, gradients[-1], inputs.shape[2:])
+    return maps if create_graph else maps.detach()
