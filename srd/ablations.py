@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from srd.affine import Affine
 from srd.decomposition import decomposed
@@ -122,7 +121,7 @@ def coarse(
     contrast: Contrast = "mean",
     create_graph: bool = False,
 ) -> Maps:
-    """The relevance with which SRD sets out, at the encoder's resolution, upsampled bilinearly."""
+    """The relevance with which SRD sets out, at the encoder's resolution."""
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
         run = Propagation(
@@ -130,7 +129,5 @@ def coarse(
         )
         end, gradient = run.encoder(target, encoder, create_graph=create_graph)
         initial, _ = run.started(end, gradient, contrast, create_graph=create_graph)
-        size = inputs.shape[2:]
-        grid = on_grid(initial.squeeze(end.channels), *size)
-        maps = functional.interpolate(grid[:, None], size, mode="bilinear", align_corners=False)[:, 0]
+        maps = on_grid(initial.squeeze(end.channels), *inputs.shape[2:])
     return maps if create_graph else maps.detach()

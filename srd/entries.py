@@ -57,6 +57,9 @@ class Entry:
 Meaning = Literal["linear", "gate", "activation"]
 """What the owner of a network may say of an operation that has no rule."""
 
+Upsampling = Literal["bilinear", "nearest-exact"]
+"""As torch calls them."""
+
 Family = Literal["decomposition", "gradient", "class activation", "attention", "occlusion", "control"]
 """Of attributors, in the order of reports."""
 
@@ -67,8 +70,8 @@ class AttributorEntry(Entry):
 
     family: Family
     signed: bool
-    coarse: bool = False
-    """Computed at the encoder's resolution and upsampled."""
+    upsampling: Upsampling | None = None
+    """How maps that have fewer positions than the inputs have pixels are enlarged."""
     stochastic: bool = False
     differentiable: bool = True
     """Can be attacked white box: `create_graph` gives a useful gradient."""
@@ -83,6 +86,22 @@ class AttributorEntry(Entry):
     """`module:function` of what explains by the relevance of one `layer`, for methods that have it at every layer."""
     needs: tuple[str, ...] = ()
     """What it takes as keyword arguments that no spec sets: "encoder", "operations", "baseline", "background"."""
+
+    @property
+    def coarse(self) -> bool:
+        """Whether its own maps have fewer positions than the inputs have pixels."""
+        return self.upsampling is not None
+
+    def load(self) -> Callable[..., Any]:
+        """The method with maps at the resolution of the inputs."""
+        if self.upsampling is None:
+            return self.own()
+        enlarged: Callable[..., Any] = import_module("srd.upsampling").at_input_resolution(self.own(), self.upsampling)
+        return enlarged
+
+    def own(self) -> Callable[..., Any]:
+        """The method with maps at its own resolution."""
+        return super().load()
 
     @property
     def _not_options(self) -> frozenset[str]:
@@ -129,7 +148,7 @@ class Attributors(Mapping[str, AttributorEntry]):
             title=f"{entry.title} at {layer}",
             source=entry.layers,
             fixed={**entry.fixed, "layer": layer},
-            coarse=True,
+            upsampling="nearest-exact",
         )
 
     def __iter__(self) -> Iterator[str]:

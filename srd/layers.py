@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
-from torch.nn import functional
 
 from srd.encoder import Signal, Vectors
 from srd.entries import Meaning
@@ -66,7 +65,7 @@ def relevance_map(
     start: Start = "gradient",
     create_graph: bool = False,
 ) -> Maps:
-    """The relevance of one `layer` as a map at the resolution of `inputs`, each position as large as it is.
+    """The relevance of one `layer` as a map of its own resolution.
 
     As `relevance`; raises UnsupportedOperation for positions that lie on no grid.
     """
@@ -82,8 +81,7 @@ def relevance_map(
         start=start,
         create_graph=create_graph,
     )[layer]
-    size = inputs.shape[2:]
-    return functional.interpolate(on_grid(at, *size)[:, None], size, mode="nearest-exact")[:, 0]
+    return on_grid(at, *inputs.shape[2:])
 
 
 def sharing_ratios(

@@ -32,7 +32,9 @@ ABLATIONS = (
         differentiable=False,  # phi(X) / X is singular at 0 for the softplus that an attack puts in a ReLU's place
     ),
     replace(SRD, name="srd_post", title="SRD (post-activation)", layers="", source="srd.ablations:post_activation"),
-    replace(SRD, name="srd_coarse", title="SRD (coarse)", layers="", source="srd.ablations:coarse", coarse=True),
+    replace(
+        SRD, name="srd_coarse", title="SRD (coarse)", layers="", source="srd.ablations:coarse", upsampling="bilinear"
+    ),
 )
 """Each differs from SRD in one choice."""
 BASELINES = sorted(stated(Path(__file__).parent / "baselines"), key=lambda entry: get_args(Family).index(entry.family))

@@ -1,4 +1,4 @@
-"""What maps of attention share: every layer's weights, the tokens that the head reads, and the way to the pixels."""
+"""What maps of attention share: every layer's weights, the tokens that the head reads, and the grid they lie on."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,12 +9,12 @@ from torch.overrides import TorchFunctionMode
 
 from srd import operations
 from srd.attention import COMPOSITES
-from srd.baselines._features import upsampled
 from srd.errors import UnsupportedOperation
 from srd.operations import Arguments, Function, Keywords
 from srd.passes import scores_of
 from srd.provenance import tensors
 from srd.types import Inputs, Maps, Scores, Target
+from srd.vectors import on_grid
 
 WAY_OUT = "explain a vision transformer with global attention in every layer"
 
@@ -64,7 +64,7 @@ def attention_map(layers: Sequence[Tensor], gradient: Tensor, size: torch.Size) 
     rows = _read(gradient)[:, None]
     for layer in reversed(layers):
         rows = rows @ layer
-    return upsampled(rows[:, 0], size)
+    return on_grid(rows[:, 0], *size)
 
 
 def identity(weights: Tensor) -> Tensor:

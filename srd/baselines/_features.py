@@ -1,11 +1,10 @@
-"""What class activation maps share: the encoder's last feature vectors, their gradients, and the way to the pixels."""
+"""What class activation maps share: the encoder's last feature vectors, their gradients, and the grid they lie on."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from srd.interception import Interception
 from srd.passes import evaluating, leaf, scores_of
@@ -66,29 +65,23 @@ def features_of(
 def class_activation_map(
     network: nn.Module, inputs: Inputs, target: Target, combine: Combination, *, encoder: str | None, create_graph: bool
 ) -> Maps:
-    """What `combine` makes of each position of the encoder's output, upsampled bilinearly to the inputs."""
+    """What `combine` makes of each position of the encoder's output, on the grid of those positions."""
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
         features = features_of(network, inputs, target, encoder, create_graph=create_graph)
         coarse = combine(features.vectors, features.gradient, features.channels).squeeze(features.channels)
-        maps = upsampled(coarse, inputs.shape[2:])
+        maps = on_grid(coarse, *inputs.shape[2:])
     return maps if create_graph else maps.detach()
 
 
-def positively_weighted(features: Features, weights: Tensor, size: torch.Size) -> Maps:
-    """ReLU of the channels' sum, each times its weight, (n, channels), upsampled bilinearly."""
+def positively_weighted(features: Features, weights: Tensor, inputs: Inputs) -> Maps:
+    """ReLU of the channels' sum, each times its weight, (n, channels), on the grid of the encoder's positions."""
     vectors = features.channels_first
     coarse = (vectors * weights.reshape(*weights.shape, *[1] * (vectors.dim() - 2))).sum(1)
-    return upsampled(coarse.clamp(min=0), size)
+    return on_grid(coarse.clamp(min=0), *inputs.shape[2:])
 
 
 def stretched(values: Tensor, axes: tuple[int, ...]) -> Tensor:
     """To [0, 1] along the axes; 0 where they hold equal values."""
     low, high = values.amin(axes, keepdim=True), values.amax(axes, keepdim=True)
     return (values - low) / (high - low).masked_fill(high <= low, torch.inf)
-
-
-def upsampled(coarse: Tensor, size: torch.Size) -> Maps:
-    """A number for each position, (n, *positions), as maps of the pixels, bilinearly."""
-    grid = on_grid(coarse, *size)
-    return functional.interpolate(grid[:, None], size, mode="bilinear", align_corners=False)[:, 0]

@@ -16,7 +16,7 @@ ENTRY = AttributorEntry(
     source="srd.baselines.ablation_cam:ablation_cam",
     family="class activation",
     signed=False,
-    coarse=True,
+    upsampling="bilinear",
     differentiable=False,
     cost="1 forward, 1 backward, channels x 1 forward of the head",
     needs=("encoder",),
@@ -37,9 +37,9 @@ def ablation_cam(
     """ReLU of the encoder's features, each weighted by the share of the logit that is lost with it.
 
     w_k = (y - y_k) / y, where y_k is the target's logit with channel k set to 0 (Desai and Ramaswamy 2020, eq. 3).
-    About `batch` rows of ablated features pass the head at once. Non-negative, upsampled bilinearly, without a
-    gradient. `encoder` names the layer as for SRD. Raises UnsupportedOperation for a head that cannot take more rows
-    than the encoder.
+    About `batch` rows of ablated features pass the head at once. Non-negative, at the encoder's resolution, without
+    a gradient. `encoder` names the layer as for SRD. Raises UnsupportedOperation for a head that cannot take more
+    rows than the encoder.
     """
     with evaluating(network):
         inputs = leaf(inputs, create_graph=False)
@@ -48,7 +48,7 @@ def ablation_cam(
             scores = features.scores[:, None]
             lost = scores - _ablated_scores(network, inputs, target, features, batch)
             weights = lost / scores.masked_fill(scores == 0, torch.inf)
-            return positively_weighted(features, weights, inputs.shape[2:])
+            return positively_weighted(features, weights, inputs)
 
 
 def _ablated_scores(network: nn.Module, inputs: Inputs, target: Target, features: Features, batch: int) -> Scores:

@@ -14,7 +14,7 @@ ENTRY = AttributorEntry(
     source="srd.baselines.attention_rollout:attention_rollout",
     family="attention",
     signed=False,
-    coarse=True,
+    upsampling="bilinear",
     uses_target=False,
     networks="transformers",
     cost="1 forward",
@@ -33,7 +33,7 @@ def attention_rollout(
     """Product over layers of (A + I) / 2, A the mean over heads of the attention weights (Abnar and Zuidema 2020).
 
     Of it the row of the class token, or, where the head reads several tokens, the mean of their rows. Does not depend
-    on the class. Non-negative, at most 1, on the grid of patches, upsampled bilinearly. Raises UnsupportedOperation
+    on the class. Non-negative, at most 1, on the grid of patches. Raises UnsupportedOperation
     for networks other than vision transformers, as where tokens are merged or attend within windows.
     """
     with evaluating(network):

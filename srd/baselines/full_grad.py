@@ -8,13 +8,14 @@ from torch import Tensor, nn
 
 from srd.affine import Affine
 from srd.baselines._backward import OwnRules
-from srd.baselines._features import stretched, upsampled
+from srd.baselines._features import stretched
 from srd.entries import AttributorEntry
 from srd.interception import Interception
 from srd.passes import evaluating, leaf, scores_of
 from srd.provenance import Source
 from srd.types import Generators, Inputs, Maps, Target
-from srd.vectors import position_axes
+from srd.upsampling import upsampled
+from srd.vectors import on_grid, position_axes
 
 ENTRY = AttributorEntry(
     name="full_grad",
@@ -83,7 +84,8 @@ def full_grad(
         maps = _psi(inputs * at_inputs, 1)
         for layer, gradient in zip(rules.found, at_outputs, strict=True):
             axes = [1] * (gradient.dim() - 1 - layer.axis)
-            maps = maps + upsampled(_psi(layer.bias.reshape(-1, *axes) * gradient, layer.axis), inputs.shape[2:])
+            psi = _psi(layer.bias.reshape(-1, *axes) * gradient, layer.axis)
+            maps = maps + upsampled(on_grid(psi, *inputs.shape[2:]), inputs.shape[2:])
     return maps if create_graph else maps.detach()
 
 

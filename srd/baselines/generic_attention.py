@@ -14,7 +14,7 @@ ENTRY = AttributorEntry(
     source="srd.baselines.generic_attention:generic_attention",
     family="attention",
     signed=False,
-    coarse=True,
+    upsampling="bilinear",
     networks="transformers",
     cost="1 forward, 1 backward",
     reference="Chefer, Gur, Wolf, ICCV 2021",
@@ -33,7 +33,7 @@ def generic_attention(
 
     Chefer et al. 2021; A are attention weights, their gradients the ordinary ones of the target's logit. Of R the row
     of the class token, or, where the head reads several tokens, the mean of their rows. Non-negative, on the grid of
-    patches, upsampled bilinearly. Raises UnsupportedOperation for networks other than vision transformers, as where
+    patches. Raises UnsupportedOperation for networks other than vision transformers, as where
     tokens are merged or attend within windows.
     """
     with evaluating(network):

@@ -13,7 +13,7 @@ ENTRY = AttributorEntry(
     source="srd.baselines.grad_cam:grad_cam",
     family="class activation",
     signed=False,
-    coarse=True,
+    upsampling="bilinear",
     cost="1 forward, 1 backward",
     needs=("encoder",),
     reference="Selvaraju et al., ICCV 2017",
@@ -31,8 +31,8 @@ def grad_cam(
 ) -> Maps:
     """ReLU of the encoder's features weighted by their mean gradients (Selvaraju et al. 2017).
 
-    Non-negative, upsampled bilinearly. `encoder` names the layer as for SRD; by default the last activation with more
-    than one position.
+    Non-negative, at the encoder's resolution. `encoder` names the layer as for SRD; by default the last activation
+    with more than one position.
     """
     return class_activation_map(network, inputs, target, _combined, encoder=encoder, create_graph=create_graph)
 

@@ -13,7 +13,7 @@ ENTRY = AttributorEntry(
     source="srd.baselines.grad_cam_plus_plus:grad_cam_plus_plus",
     family="class activation",
     signed=False,
-    coarse=True,
+    upsampling="bilinear",
     cost="1 forward, 1 backward",
     needs=("encoder",),
     reference="Chattopadhay et al., WACV 2018",
@@ -32,8 +32,8 @@ def grad_cam_plus_plus(
     """ReLU of the encoder's features, weighted by sums of positive gradients (Chattopadhay et al. 2018).
 
     Each gradient g counts by eq. 19 with exp(logit) for the score: g^2 / (2 g^2 + sum(A) g^3) = 1 / (2 + sum(A) g).
-    Non-negative, upsampled bilinearly. `encoder` names the layer as for SRD; by default the last activation with more
-    than one position.
+    Non-negative, at the encoder's resolution. `encoder` names the layer as for SRD; by default the last activation
+    with more than one position.
     """
     return class_activation_map(network, inputs, target, _combined, encoder=encoder, create_graph=create_graph)
 

@@ -13,7 +13,7 @@ ENTRY = AttributorEntry(
     source="srd.baselines.hires_cam:hires_cam",
     family="class activation",
     signed=True,
-    coarse=True,
+    upsampling="bilinear",
     cost="1 forward, 1 backward",
     needs=("encoder",),
     reference="Draelos, Carin, 2020",
@@ -31,8 +31,8 @@ def hires_cam(
 ) -> Maps:
     """Each feature times its own gradient, summed over channels (Draelos, Carin 2020, eq. 5).
 
-    Signed, upsampled bilinearly. `encoder` names the layer as for SRD; by default the last activation with more than
-    one position.
+    Signed, at the encoder's resolution. `encoder` names the layer as for SRD; by default the last activation with
+    more than one position.
     """
     return class_activation_map(network, inputs, target, _combined, encoder=encoder, create_graph=create_graph)
 

@@ -13,7 +13,7 @@ ENTRY = AttributorEntry(
     source="srd.baselines.layer_cam:layer_cam",
     family="class activation",
     signed=False,
-    coarse=True,
+    upsampling="bilinear",
     cost="1 forward, 1 backward",
     needs=("encoder",),
     reference="Jiang et al., IEEE TIP 2021",
@@ -31,8 +31,8 @@ def layer_cam(
 ) -> Maps:
     """ReLU of the encoder's features weighted by the positive part of their own gradients (Jiang et al. 2021, eq. 5).
 
-    Non-negative, upsampled bilinearly. `encoder` names the layer as for SRD; by default the last activation with more
-    than one position.
+    Non-negative, at the encoder's resolution. `encoder` names the layer as for SRD; by default the last activation
+    with more than one position.
     """
     return class_activation_map(network, inputs, target, _combined, encoder=encoder, create_graph=create_graph)
 

@@ -4,10 +4,12 @@ import torch
 from torch import Tensor, nn
 
 from srd.baselines._chunks import chunks
-from srd.baselines._features import features_of, positively_weighted, stretched, upsampled
+from srd.baselines._features import features_of, positively_weighted, stretched
 from srd.entries import AttributorEntry
 from srd.passes import evaluating, leaf, scores_of
 from srd.types import Generators, Inputs, Maps, Scores, Target
+from srd.upsampling import upsampled
+from srd.vectors import on_grid
 
 ENTRY = AttributorEntry(
     name="score_cam",
@@ -15,7 +17,7 @@ ENTRY = AttributorEntry(
     source="srd.baselines.score_cam:score_cam",
     family="class activation",
     signed=False,
-    coarse=True,
+    upsampling="bilinear",
     differentiable=False,
     cost="1 forward, 1 backward, channels x 1 forward",
     needs=("encoder",),
@@ -35,9 +37,9 @@ def score_cam(
 ) -> Maps:
     """ReLU of the encoder's features weighted by the softmax, over channels, of logits (Wang et al. 2020, eq. 9).
 
-    A channel's logit is that of the inputs times its feature map, upsampled bilinearly and stretched to [0, 1]; a flat
-    one hides all. About `batch` masked rows pass the network at once. Non-negative, upsampled bilinearly, without a
-    gradient. `encoder` names the layer as for SRD.
+    A channel's logit is that of the inputs times its feature map, upsampled bilinearly and stretched to [0, 1]; a
+    flat one hides all. About `batch` masked rows pass the network at once. Non-negative, at the encoder's
+    resolution, without a gradient. `encoder` names the layer as for SRD.
     """
     with evaluating(network):
         inputs = leaf(inputs, create_graph=False)
@@ -45,9 +47,10 @@ def score_cam(
         with torch.no_grad():
             masks = features.channels_first
             n, channels = masks.shape[:2]
-            masks = stretched(upsampled(masks.flatten(0, 1), inputs.shape[2:]), (1, 2))
+            masks = on_grid(masks.flatten(0, 1), *inputs.shape[2:])
+            masks = stretched(upsampled(masks, inputs.shape[2:]), (1, 2))
             scores = _masked_scores(network, inputs, target, masks.unflatten(0, (n, channels)), batch)
-            return positively_weighted(features, scores.softmax(1), inputs.shape[2:])
+            return positively_weighted(features, scores.softmax(1), inputs)
 
 
 def _masked_scores(network: nn.Module, inputs: Inputs, target: Target, masks: Tensor, batch: int) -> Scores:

@@ -14,7 +14,7 @@ ENTRY = AttributorEntry(
     source="srd.baselines.xgrad_cam:xgrad_cam",
     family="class activation",
     signed=False,
-    coarse=True,
+    upsampling="bilinear",
     cost="1 forward, 1 backward",
     needs=("encoder",),
     reference="Fu et al., BMVC 2020",
@@ -32,8 +32,8 @@ def xgrad_cam(
 ) -> Maps:
     """ReLU of the encoder's features, weighted by gradients averaged in proportion to the features (Fu et al. 2020).
 
-    Non-negative, upsampled bilinearly. A channel whose features sum to 0 has no weight. `encoder` names the layer as
-    for SRD; by default the last activation with more than one position.
+    Non-negative, at the encoder's resolution. A channel whose features sum to 0 has no weight. `encoder` names the
+    layer as for SRD; by default the last activation with more than one position.
     """
     return class_activation_map(network, inputs, target, _combined, encoder=encoder, create_graph=create_graph)
 

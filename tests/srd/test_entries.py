@@ -44,13 +44,13 @@ def test_what_makes_an_entry_what_it_is_is_no_option_of_it() -> None:
     entry = next(entry for entry in ABLATIONS if entry.fixed == {"bias": "ratio"})
     assert "bias" in SRD.options
     assert "bias" not in entry.options
-    assert entry.load().keywords == {"bias": "ratio"}  # type: ignore[attr-defined]
+    assert entry.own().keywords == {"bias": "ratio"}  # type: ignore[attr-defined]
 
 
 def test_a_method_may_be_asked_for_at_a_layer() -> None:
     entry = ATTRIBUTORS["srd@layer2.0"]
     assert (entry.name, entry.title, entry.coarse) == ("srd@layer2.0", "SRD at layer2.0", True)
-    assert entry.load().keywords == {"layer": "layer2.0"}  # type: ignore[attr-defined]
+    assert entry.own().keywords == {"layer": "layer2.0"}  # type: ignore[attr-defined]
     assert "layer" not in entry.options
     assert "srd@layer2.0" in ATTRIBUTORS
     assert "srd@layer2.0" not in list(ATTRIBUTORS)

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from toys import classes, normal, relative_error, shaken, small, tiny_transformer
 
-from srd.baselines.attention_rollout import attention_rollout
-from srd.baselines.generic_attention import generic_attention
 from srd.errors import UnsupportedOperation
+from srd.registry import ATTRIBUTORS
 from srd.surrogates import softplus
 from srd.types import Attributor
 
+attention_rollout, generic_attention = ATTRIBUTORS["attention_rollout"], ATTRIBUTORS["generic_attention"]
 METHODS: dict[str, Attributor] = {"rollout": attention_rollout, "generic attention": generic_attention}
 every_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 X, TARGET = normal(2, 3, 8, 8), classes(2)

@@ -1,6 +1,6 @@
 """Laws of class activation maps: their layer, their gradients, what they sum to."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -9,19 +9,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 from toys import classes, demo_inputs, demo_network, normal, relative_error, shaken, small, tiny_transformer
 
-from srd.baselines.ablation_cam import ablation_cam
-from srd.baselines.grad_cam import grad_cam
-from srd.baselines.grad_cam_plus_plus import grad_cam_plus_plus
-from srd.baselines.hires_cam import hires_cam
-from srd.baselines.layer_cam import layer_cam
-from srd.baselines.score_cam import score_cam
-from srd.baselines.xgrad_cam import xgrad_cam
 from srd.errors import UnsupportedOperation
 from srd.layers import relevance
+from srd.registry import ATTRIBUTORS
 from srd.surrogates import softplus
 from srd.types import Attributor
 
-CAMS: tuple[Attributor, ...] = (grad_cam, grad_cam_plus_plus, hires_cam, layer_cam, xgrad_cam)
+grad_cam, hires_cam, score_cam, ablation_cam = (
+    ATTRIBUTORS[name] for name in ("grad_cam", "hires_cam", "score_cam", "ablation_cam")
+)
+CAMS = [ATTRIBUTORS[name] for name in ("grad_cam", "grad_cam_plus_plus", "hires_cam", "layer_cam", "xgrad_cam")]
 
 
 def test_a_named_layer_is_the_one_found_where_it_is_the_last() -> None:
@@ -60,7 +57,7 @@ def test_it_explains_networks_that_have_no_sharing_ratios() -> None:
     assert relative_error(grad_cam(network, inputs, target), expected.detach()) < 1e-10
 
 
-@pytest.mark.parametrize("method", CAMS)
+@pytest.mark.parametrize("method", CAMS, ids=lambda method: method.name)
 def test_their_own_gradients_are_the_true_ones(method: Attributor) -> None:
     network, target = small(), classes(1)
 
@@ -139,24 +136,24 @@ def weighted(features: Tensor, weights: Tensor, image: Tensor) -> Tensor:
 
 
 Explanation = Callable[..., Tensor]
-SLOWLY: Mapping[Explanation, Explanation] = {
-    score_cam: score_by_score,
-    ablation_cam: ablation_by_ablation,
-}
-every_scored_cam = pytest.mark.parametrize("method", SLOWLY)
+every_scored_cam = pytest.mark.parametrize(
+    ("method", "slowly"),
+    [(score_cam, score_by_score), (ablation_cam, ablation_by_ablation)],
+    ids=["Score-CAM", "Ablation-CAM"],
+)
 
 
 @every_scored_cam
 @torch.no_grad()
-def test_channel_by_channel_it_is_the_same(method: Explanation) -> None:
+def test_channel_by_channel_it_is_the_same(method: Explanation, slowly: Explanation) -> None:
     network, inputs = small(), normal(3, 3, 9, 8)
     target = network(inputs).argmax(1)
-    expected = SLOWLY[method](network, network.relu, inputs, target)
+    expected = slowly(network, network.relu, inputs, target)
     assert bool(expected.flatten(1).any(1).all())
     torch.testing.assert_close(method(network, inputs, target), expected)
 
 
-@every_scored_cam
+@pytest.mark.parametrize("method", [score_cam, ablation_cam], ids=["Score-CAM", "Ablation-CAM"])
 @pytest.mark.parametrize("batch", [1, 5, 8, 1000])
 def test_it_does_not_depend_on_what_passes_at_once(method: Explanation, batch: int) -> None:
     network, inputs, target = small(), normal(3, 3, 9, 8), classes(3)
@@ -166,10 +163,10 @@ def test_it_does_not_depend_on_what_passes_at_once(method: Explanation, batch: i
 
 @every_scored_cam
 @torch.no_grad()
-def test_it_takes_a_named_layer_tokens_and_silent_channels(method: Explanation) -> None:
+def test_it_takes_a_named_layer_tokens_and_silent_channels(method: Explanation, slowly: Explanation) -> None:
     network, inputs, target = small(), normal(2, 3, 9, 8), classes(2)
     network.stem.get_submodule("1").get_parameter("bias")[0] = -1e3  # silent after the ReLU
-    expected = SLOWLY[method](network, network.stem.get_submodule("2"), inputs, target)
+    expected = slowly(network, network.stem.get_submodule("2"), inputs, target)
     torch.testing.assert_close(method(network, inputs, target, encoder="stem.2"), expected)
     maps = method(tiny_transformer(), normal(2, 3, 8, 8), target)
     assert bool(maps.isfinite().all())
