@@ -7,19 +7,20 @@ from pathlib import Path, PurePath
 
 from pipeline.store import NAME
 from reports import page
-from reports.cells import Cell, Table, heading, measured
+from reports.cells import Cell, Table, measured, method_heading
 from reports.comparison.figures import pictures
 from reports.comparison.findings import signed, signed_interval
 from reports.comparison.result import HEADLINE, ComparisonResult, Network, Row
 from reports.comparison.summarise import summarise
+from reports.families import family_of
 from reports.marks import Picture
 from reports.measurements import IMAGES
 from reports.page import Exhibit
 from reports.report import PAGE
 from reports.result import Images
-from reports.wording import NONE, images_in_words, method_title, size
+from reports.wording import NONE, images_in_words, size
 from srd.errors import InputError, StoreError
-from srd.registry import ATTRIBUTORS, METRICS, SRD
+from srd.registry import METRICS, SRD
 
 RESULT = "comparison.json"
 FIGURES = "figures"
@@ -92,13 +93,12 @@ def _table(result: ComparisonResult, caption: str, what: str, cells: Mapping[tup
     columns = [column for column in result.columns if any(name == column.name for *_, name in cells)]
     rows = (
         (
-            heading(network),
-            Cell(method_title(method), mark="control" if ATTRIBUTORS[method].family == "control" else ""),
+            method_heading(method, group=f"{network}: {family_of(method)}"),
             *(cells.get((network, method, column.name), ABSENT) for column in columns),
         )
         for network, method in dict.fromkeys((network, method) for network, method, _ in cells)
     )
-    return Table(caption, ("network", what, *(column.title for column in columns)), tuple(rows))
+    return Table(caption, (what, *(column.title for column in columns)), tuple(rows))
 
 
 def _place(row: Row) -> tuple[str, str, str]:
@@ -126,7 +126,7 @@ def _facts(network: Network) -> tuple[Cell, ...]:
     made, sizes = network.identity, network.identity.sizes
     images = f"{sizes['image']:,} images of {made.classes_present:,} of {sizes['class']:,} classes"
     return (
-        heading(network.name, f"{PurePath(made.model).name}, {made.parameters:,} parameters"),
+        Cell(network.name, f"{PurePath(made.model).name}, {made.parameters:,} parameters"),
         Cell("/".join(PurePath(made.data).parts[-2:]), f"{images}\n{sizes['channel']} x {sizes['y']} x {sizes['x']}"),
         measured(network.accuracy),
     )
