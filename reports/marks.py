@@ -82,8 +82,11 @@ def name_families(axes: Axes, methods: Sequence[str], middle: float = 0.0) -> No
 
 
 def name_row(axes: Axes, y: float, name: str, colour: str = INK) -> None:
-    """A name at the right of a line."""
-    axes.text(1.02, y, name, transform=axes.get_yaxis_transform(), va="center", fontsize=9, weight="bold", color=colour)
+    """A name at the right of a line; there is room below other panels, beside them it must be made."""
+    place = axes.get_yaxis_transform()
+    text = axes.text(1.02, y, name, transform=place, va="center", fontsize=9, weight="bold", color=colour)
+    spec = axes.get_subplotspec()
+    text.set_in_layout(spec is None or spec.is_last_col())
 
 
 def _firsts(groups: Sequence[str]) -> list[tuple[int, str]]:

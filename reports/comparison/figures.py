@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from math import ceil
+from textwrap import fill
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -16,6 +17,7 @@ from reports.wording import method_title
 from srd.registry import METRICS, SRD
 
 WIDTH = 4  # panels in a row
+TITLE = 24  # letters in a line
 LINE = 0.19  # inches of a method
 NUMBERS = "The numbers are in the table that follows."
 SET_APART = "#f3f4f6"  # ground of the panels that show no perturbation
@@ -38,7 +40,7 @@ def _stability(result: ComparisonResult) -> Iterator[Picture]:
     )
     figure = _figure(frame, result, unit(MEASURE))
     least = float(frame[["value", "low"]].astype(float).min().min())
-    figure.axes[0].set_xlim(min(-0.05, least - 0.03), 1.03)
+    figure.axes[0].set_xlim(min(-0.05, least - 0.05), 1.06)
     yield Picture("stability", svg(figure), caption, f"{caption} {NUMBERS}")
 
 
@@ -70,12 +72,12 @@ def _figure(frame: pd.DataFrame, result: ComparisonResult, label: str) -> Figure
     frame["row"] = pd.Series(zip(frame["network"], frame["method"], strict=True), frame.index)
     rows = list(dict.fromkeys(frame["row"]))
     width = min(WIDTH, len(columns))
-    height = ceil(len(columns) / width) * (0.75 + LINE * len(rows))
+    height = ceil(len(columns) / width) * (0.8 + LINE * len(rows))
     figure = Figure(figsize=(3.4 + 2.2 * width, 0.7 + height), layout="constrained")
     panels = grid(figure, width, len(columns))
     for axes, column in zip(panels, columns, strict=True):
         _panel(axes, frame[frame["column"] == column.name], rows)
-        axes.set_title(column.title)
+        axes.set_title(fill(column.title, TITLE))
         axes.set_facecolor("white" if column.perturbation else SET_APART)
     for axes in row_ends(panels, width):
         _name_networks(axes, frame, rows)

@@ -12,7 +12,7 @@ from reports.comparison.figures import pictures
 from reports.comparison.findings import signed, signed_interval
 from reports.comparison.result import HEADLINE, ComparisonResult, Network, Row
 from reports.comparison.summarise import summarise
-from reports.families import family_of
+from reports.families import family_of, position
 from reports.marks import Picture
 from reports.measurements import IMAGES
 from reports.page import Exhibit
@@ -55,7 +55,7 @@ def html(result: ComparisonResult, drawn: Sequence[Picture]) -> str:
     return page.environment().get_template("comparison.html.j2").render(
         result=result,
         srd=SRD.title,
-        methods=list(dict.fromkeys(row.method for row in result.similarities)),
+        methods=sorted({row.method for row in result.similarities}, key=position),
         stability=Exhibit(by_name.get("stability"), (_stability(result, *HEADLINE),)),
         difference=Exhibit(by_name.get("difference"), (_difference(result, *HEADLINE),)),
         others=[table for each in others for table in (_stability(result, *each), _difference(result, *each))],
