@@ -36,7 +36,8 @@ def _stability(result: ComparisonResult) -> Iterator[Picture]:
         return
     caption = (
         f"{METRICS[MEASURE].title} of clean and perturbed maps, all images (95 % intervals). On grey: of clean maps "
-        f"and other maps, the scale on which the rest is read.{_hollow(frame)}"
+        f"and other maps, the scale on which the rest is read. "
+        f"Methods of one family share a hue.{_hollow(frame)}"
     )
     figure = _figure(frame, result, unit(MEASURE))
     least = float(frame[["value", "low"]].astype(float).min().min())
