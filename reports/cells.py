@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from reports.families import family_of
+from reports.families import family_of, is_control
 from reports.result import Estimate
 from reports.wording import interval, method_title, size, value
 
@@ -40,5 +40,4 @@ def measured(estimate: Estimate, mark: Mark = "", verdict: str = "", strength: s
 
 def method_heading(method: str, detail: str = "", group: str = "") -> Cell:
     """The first cell of a method's row, by default in the group of its family; controls are set apart."""
-    family = family_of(method)
-    return Cell(method_title(method), detail, "control" if family == "control" else "", group or family)
+    return Cell(method_title(method), detail, "control" if is_control(method) else "", group or family_of(method))

@@ -6,6 +6,8 @@ from typing import TypeVar
 
 from srd.registry import ATTRIBUTORS
 
+CONTROL = "control"
+"""The family of methods that know nothing of the network."""
 T = TypeVar("T")
 
 
@@ -17,6 +19,11 @@ def position(method: str) -> int:
 def family_of(method: str) -> str:
     """The family of a method."""
     return ATTRIBUTORS[method].family
+
+
+def is_control(method: str) -> bool:
+    """Whether a method should lose."""
+    return family_of(method) == CONTROL
 
 
 def by_family(items: Iterable[T], method: Callable[[T], str]) -> list[tuple[str, list[T]]]:

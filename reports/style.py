@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from reports.families import family_of
+from reports.families import CONTROL, family_of
 from srd.entries import Family
 from srd.registry import ATTRIBUTORS, SRD
 
@@ -22,7 +22,7 @@ HUES = (18, 255, 130, 300, 80, 225)
 SHADES = (46, 60, 32, 53, 39)
 # Their number and that of the shades have no common factor: as many looks as their product, neighbours differ in both.
 MARKERS = ("o", "s", "^", "D", "v", "*", "p")
-SATURATIONS: dict[str, int] = {SRD.family: 95, "control": 0}
+SATURATIONS: dict[str, int] = {SRD.family: 95, CONTROL: 0}
 USUAL_SATURATION = 70
 LAYER_MARKERS = ("<", ">", "d", "H", "8")
 GREY = "#6b6b6b"

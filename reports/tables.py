@@ -82,7 +82,7 @@ def transfer(table: Transfer) -> Table:
         )
         for cells in zip(*(row.cells for row in table.rows), strict=True)
     )
-    return Table(caption, ("evaluating", *kinds), tuple(rows))
+    return Table(caption, ("evaluating method", *kinds), tuple(rows))
 
 
 def doubts(table: Transfer) -> Iterator[str]:

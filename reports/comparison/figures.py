@@ -70,7 +70,7 @@ def _frame(rows: Iterable[Row]) -> pd.DataFrame:
 
 def _figure(frame: pd.DataFrame, result: ComparisonResult, label: str) -> Figure:
     columns = _shown(frame, result)
-    frame["row"] = pd.Series(zip(frame["network"], frame["method"], strict=True), frame.index)
+    frame = frame.assign(row=pd.Series(zip(frame["network"], frame["method"], strict=True), frame.index))
     rows = list(dict.fromkeys(frame["row"]))
     width = min(WIDTH, len(columns))
     height = ceil(len(columns) / width) * (0.8 + LINE * len(rows))

@@ -1,6 +1,6 @@
 """The order of methods, and what stands together."""
 
-from reports.families import by_family, family_of, position
+from reports.families import by_family, family_of, is_control, position
 from srd.registry import ATTRIBUTORS
 
 
@@ -8,6 +8,10 @@ def test_the_order_is_that_of_the_registry_and_a_layer_stands_where_its_method_d
     assert sorted(sorted(ATTRIBUTORS), key=position) == list(ATTRIBUTORS)
     assert position("srd@layer3") == position("srd")
     assert family_of("srd@layer3") == "decomposition"
+
+
+def test_controls_are_the_methods_that_do_not_look_at_the_network() -> None:
+    assert all(is_control(name) is not entry.uses_network for name, entry in ATTRIBUTORS.items())
 
 
 def test_neighbours_of_one_family_stand_together() -> None:
