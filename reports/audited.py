@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from reports.cells import Cell, Table, heading
+from reports.cells import Cell, Table, method_heading
 from reports.facts import Certificate, ConditionFacts, Option
 from reports.result import AuditResult
 from reports.wording import NONE, method_title
@@ -48,11 +48,10 @@ def certificates(result: AuditResult) -> Table:
 
 def methods(result: AuditResult) -> Table:
     """The methods with their options."""
-    header = ("method", "family", "sign", "resolution", "attackable", "options", "cost", "source")
+    header = ("method", "sign", "resolution", "attackable", "options", "cost", "source")
     rows = (
         (
-            heading(each.title, each.name, each.is_control),
-            Cell(each.family + ("" if each.uses_network else ", ignores the network")),
+            method_heading(each.name, each.name + ("" if each.uses_network else ", ignores the network")),
             Cell("signed" if each.signed else "not negative"),
             Cell("of the encoder, upsampled" if each.coarse else "of the image"),
             Cell("yes" if each.attackable else "no gradient"),
@@ -62,7 +61,7 @@ def methods(result: AuditResult) -> Table:
         )
         for each in result.methods
     )
-    return Table("Methods, in the order of the spec. Costs in passes of the network.", header, tuple(rows))
+    return Table("Methods, by family. Costs in passes of the network.", header, tuple(rows))
 
 
 def threats(result: AuditResult) -> Table:

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from reports.families import family_of, is_control
 from reports.result import Estimate
-from reports.wording import interval, size, value
+from reports.wording import interval, method_title, size, value
 
 Mark = Literal["", "control", "unreliable", "white-box", "failed", "passed"]
 
@@ -17,6 +18,8 @@ class Cell:
     text: str
     detail: str = ""
     mark: Mark = ""
+    group: str = ""
+    """Of the first cell of a row: a heading above the neighbours that share it."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,6 @@ def measured(estimate: Estimate, mark: Mark = "", verdict: str = "", strength: s
     return Cell(value(estimate), "\n".join(filter(None, details)), "unreliable" if verdict else mark)
 
 
-def heading(title: str, detail: str = "", is_control: bool = False) -> Cell:
-    """The first cell of a row; controls are set apart."""
-    return Cell(title, detail, "control" if is_control else "")
+def method_heading(method: str, detail: str = "", group: str = "") -> Cell:
+    """The first cell of a method's row, by default in the group of its family; controls are set apart."""
+    return Cell(method_title(method), detail, "control" if is_control(method) else "", group or family_of(method))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reports import page
-from reports.cells import Cell, Table, heading, measured
+from reports.cells import Cell, Table, measured
 from reports.concepts import Concept, ConceptsResult, Served, Stability
 from reports.crops import CORE, MASS
 from reports.facts import ConditionFacts, strongest
@@ -73,9 +73,7 @@ def _overview(result: ConceptsResult) -> Table:
     return Table(
         "Share of the images whose most relevant vector of the cluster stays in it, at the largest strengths",
         ("vectors", *(_title(facts) for facts in shown)),
-        tuple(
-            (heading(name, detail), *(_stays(_under(part, facts)) for facts in shown)) for name, detail, part in rows
-        ),
+        tuple((Cell(name, detail), *(_stays(_under(part, facts)) for facts in shown)) for name, detail, part in rows),
     )
 
 
@@ -88,7 +86,7 @@ def _exhibit(result: ConceptsResult, concept: Concept) -> Exhibit:
 def _table(result: ConceptsResult, caption: str, stability: Sequence[Stability]) -> Table:
     titles = (_title(facts) for facts in result.conditions)
     rows = (
-        (heading(title), _stays(each), measured(each.relevance)) for title, each in zip(titles, stability, strict=True)
+        (Cell(title), _stays(each), measured(each.relevance)) for title, each in zip(titles, stability, strict=True)
     )
     return Table(
         caption, ("perturbation", "images whose vector stays", "relative relevance, 1 = as clean"), tuple(rows)

@@ -6,25 +6,26 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from reports import frames
 from reports.headlines import MEASURE, Headline, headlines
 from reports.heat import transfer
-from reports.marks import Picture, label_rows, points, unique, values_in_words
+from reports.marks import Picture, label_methods, label_rows, name_families, points, unique, values_in_words
 from reports.measurements import unit
 from reports.panels import stability
 from reports.result import AuditResult
-from reports.style import GREYS, Look, drawing, look, svg
+from reports.style import GREY, INK, Look, drawing, look, svg
 from reports.wording import method_title
 from srd.registry import METRICS
 
 RATES: dict[str, Look] = {
-    "accuracy": {"color": "#0072b2", "marker": "o"},
-    "prediction kept": {"color": "#d55e00", "marker": "s"},
+    "accuracy": {"color": INK, "marker": "o"},
+    "prediction kept": {"color": GREY, "marker": "s"},
 }
 REFERENCE_MARKERS = {"other_class": "o", "other_image": "s", "edges": "^"}
-NOISE: Look = {"color": "#0072b2", "marker": "D"}
-ATTACKED: Look = {"color": "#d55e00", "marker": "v"}
+NOISE: Look = {"marker": "D"}
+ATTACKED: Look = {"marker": "v"}
 FILLS = ("full", "none", "left", "right")  # one a strength, where methods were attacked at several
 
 Series = list[tuple[str, pd.DataFrame, Look]]
@@ -77,21 +78,25 @@ def _references(result: AuditResult) -> Iterator[Picture]:
 
 
 def _scale(methods: list[str], series: Series) -> Figure:
-    figure = Figure(figsize=(9, 1.4 + 0.62 * len(methods)), layout="constrained")
+    figure = Figure(figsize=(10, 1.4 + 0.5 * len(methods)), layout="constrained")
     axes = figure.subplots()
-    for offset, (label, part, style) in zip(np.linspace(-0.32, 0.32, len(series)), series, strict=True):
-        points(axes, part, methods, "method", float(offset), {**style, "label": label})
-    label_rows(axes, [method_title(name) for name in methods])
+    for offset, (_, part, style) in zip(np.linspace(-0.32, 0.32, len(series)), series, strict=True):
+        for method in unique(part["method"]):
+            own = {"color": look(method)["color"], **style}
+            points(axes, part[part["method"] == method], methods, "method", float(offset), own)
+    label_methods(axes, methods)
+    name_families(axes, methods)
     lowest = min(float(part[["value", "low"]].astype(float).min().min()) for _, part, _ in series if len(part))
     axes.set_xlim(min(-0.05, lowest - 0.03), 1.03)
     axes.set_xlabel(f"{unit(MEASURE)} (95 % interval)")
-    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    handles = [Line2D([], [], linestyle="none", **{"color": INK, **style}) for _, _, style in series]
+    figure.legend(handles, [label for label, _, _ in series], loc="outside upper center", ncols=3, frameon=False)
     return figure
 
 
 def _reference_series(frame: pd.DataFrame) -> Series:
     return [
-        (f"clean map, {_plain(name)}", frame[frame["reference"] == name], {"color": GREYS[0], "marker": marker})
+        (f"clean map, {_plain(name)}", frame[frame["reference"] == name], {"color": GREY, "marker": marker})
         for name, marker in REFERENCE_MARKERS.items()
     ]
 
@@ -126,23 +131,24 @@ def _quality(result: AuditResult) -> Iterator[Picture]:
 
 def _quality_figure(frame: pd.DataFrame, result: AuditResult) -> Figure:
     metrics, methods = unique(frame["metric"]), unique(frame["method"])
-    figure = Figure(figsize=(1.6 + 3.1 * len(metrics), 1.1 + 0.36 * len(methods)), layout="constrained")
+    figure = Figure(figsize=(2.6 + 3.0 * len(metrics), 1.1 + 0.32 * len(methods)), layout="constrained")
     panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
     for axes, metric in zip(panels, metrics, strict=True):
         for method in methods:
             part = frame[(frame["metric"] == metric) & (frame["method"] == method)]
             points(axes, part, methods, "method", 0.0, look(method))
-        label_rows(axes, [method_title(name) for name in methods])
+        label_methods(axes, methods)
         axes.set(xlim=(-0.04, 1.04), xlabel=unit(metric))
         axes.set_xticks((0, 0.25, 0.5, 0.75, 1), ("0", "", "0.5", "", "1"))
         _chance(axes, result, metric)
+    name_families(panels[-1], methods)
     return figure
 
 
 def _chance(axes: Axes, result: AuditResult, metric: str) -> None:
     share = result.mask_share.value if result.mask_share else None
     if share is not None and METRICS[metric].of == "map and mask":
-        axes.axvline(share, color=GREYS[0], linestyle="--", linewidth=1)
+        axes.axvline(share, color=GREY, linestyle="--", linewidth=1)
 
 
 def _plain(name: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from reports.headlines import MEASURE, Headline, headlines
 from reports.result import Accuracy, AuditResult, Cell, Estimate, Quality
 from reports.transfer import outdone
-from reports.wording import full, listed, method_title, number, percent
+from reports.wording import full, listed, method_title, percent
 from srd.registry import ATTRIBUTORS, METRICS
 
 CLASS_BLIND = 0.8  # a reading aid, not a pass mark: the note names the number, readers judge
@@ -157,8 +157,8 @@ def _note(result: AuditResult, method: str) -> str:
     if other is None or other.value is None or other.value < CLASS_BLIND:
         return ""
     return (
-        f"Maps of two classes of one image correlate by {number(other.value)} (at least {CLASS_BLIND}): the map "
-        "depends little on the class, so that it stays the same explains little."
+        f"Maps of two classes of one image correlate by {CLASS_BLIND} or more: the map depends little on the class, so "
+        "that it stays the same explains little."
     )
 
 

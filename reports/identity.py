@@ -24,6 +24,7 @@ from reports.facts import (
     StageProgress,
     Undefined,
 )
+from reports.families import is_control
 from reports.readings import Readings
 from srd.entries import Entry
 from srd.registry import ATTRIBUTORS
@@ -148,7 +149,7 @@ def _method(name: str, given: Mapping[str, Any]) -> MethodFacts:
         stochastic=entry.stochastic,
         attackable=entry.differentiable,
         uses_network=entry.uses_network,
-        is_control=entry.family == "control",
+        is_control=is_control(name),
         cost=entry.cost,
         reference=entry.reference,
         options=_options(entry, given),

@@ -1,15 +1,17 @@
-"""What figures are made of: points with intervals, rows, legends, and the same in words."""
+"""What figures are made of: points with intervals, rows, families, and the same in words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from reports.style import Look, despine, look
+from reports.families import family_of
+from reports.style import GREY, INK, Look, colour, despine
 from reports.wording import NONE, method_title
 
 RULE = "#e3e3e3"
@@ -30,13 +32,28 @@ class Picture:
         return f"figures/{self.name}.svg"
 
 
-def points(axes: Axes, frame: pd.DataFrame, rows: list[str], column: str, offset: float, style: Look) -> None:
+def grid(figure: Figure, width: int, count: int) -> list[Axes]:
+    """So many panels, `width` in a row, that share their axes."""
+    panels = figure.subplots(ceil(count / width), width, sharex=True, sharey=True, squeeze=False).flatten().tolist()
+    for axes in panels[count:]:
+        axes.remove()
+    for axes in panels[max(0, count - width) : count]:
+        axes.tick_params(labelbottom=True)
+    return list(panels[:count])
+
+
+def row_ends(panels: Sequence[Axes], width: int) -> list[Axes]:
+    """The last panel of each row."""
+    return [*panels[width - 1 : -1 : width], panels[-1]]
+
+
+def points(axes: Axes, frame: pd.DataFrame, rows: Sequence[Hashable], column: str, offset: float, style: Look) -> None:
     """Values with their intervals, each on the line of its row."""
     y = [rows.index(name) + offset for name in frame[column]]
     axes.errorbar(frame["value"], y, xerr=errors(frame), linestyle="none", markersize=5.5, elinewidth=1.3, **style)
 
 
-def label_rows(axes: Axes, labels: list[str]) -> None:
+def label_rows(axes: Axes, labels: Sequence[str]) -> None:
     """One line per label, the first on top."""
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.5, -0.5)
@@ -46,17 +63,42 @@ def label_rows(axes: Axes, labels: list[str]) -> None:
     despine(axes)
 
 
+def label_methods(axes: Axes, methods: Sequence[str]) -> None:
+    """One line per method, the families parted."""
+    label_rows(axes, [method_title(name) for name in methods])
+    part_groups(axes, [family_of(name) for name in methods])
+
+
+def part_groups(axes: Axes, groups: Sequence[str], middle: float = 0.0) -> None:
+    """A rule where the group of a line changes; `middle` of the line of row 0."""
+    for row, _ in _firsts(groups)[1:]:
+        axes.axhline(row + middle - 0.5, color=GREY, linewidth=1)
+
+
+def name_families(axes: Axes, methods: Sequence[str], middle: float = 0.0) -> None:
+    """The family of each method, at the right of its first line and in its colour; `middle` of the line of row 0."""
+    for row, name in _firsts([family_of(method) for method in methods]):
+        name_row(axes, row + middle, name, colour(name))
+
+
+def name_row(axes: Axes, y: float, name: str, colour: str = INK) -> None:
+    """A name at the right of a line; there is room below other panels, beside them it must be made."""
+    place = axes.get_yaxis_transform()
+    text = axes.text(1.02, y, name, transform=place, va="center", fontsize=9, weight="bold", color=colour)
+    spec = axes.get_subplotspec()
+    text.set_in_layout(spec is None or spec.is_last_col())
+
+
+def _firsts(groups: Sequence[str]) -> list[tuple[int, str]]:
+    """First row of each group, and its name."""
+    return [(row, name) for row, name in enumerate(groups) if row == 0 or name != groups[row - 1]]
+
+
 def errors(frame: pd.DataFrame) -> NDArray[np.float64]:
     """Distances from the values to the ends of their intervals; 0 where there is none."""
     value, low, high = (frame[name].to_numpy(float) for name in ("value", "low", "high"))
     distances: NDArray[np.float64] = np.nan_to_num(np.stack([value - low, high - value]))
     return distances.clip(min=0)
-
-
-def legend(methods: list[str]) -> tuple[list[Line2D], list[str]]:
-    """Handles and labels of methods."""
-    handles = [Line2D([], [], **look(name), linewidth=0.9, markersize=5) for name in methods]
-    return handles, [method_title(name) for name in methods]
 
 
 def values_in_words(frame: pd.DataFrame, column: str, name: Callable[[str], str]) -> str:

@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from reports import audited, findings, limits, maps, tables
 from reports.cells import Cell, Table
+from reports.families import by_family
 from reports.headlines import headlines
 from reports.heat import transfer_name
 from reports.marks import Picture
@@ -44,6 +45,7 @@ def html(result: AuditResult, pictures: Sequence[Picture], data: Sequence[str], 
         headlines=[_transfer_exhibit(result, table, by_name) for table in headline],
         transfer=[_transfer_exhibit(result, table, by_name) for table in others],
         localisation=Exhibit(by_name.get("localisation"), (tables.quality(result),)),
+        overview=[(row, by_family(row.maps, lambda panel: panel.method)) for row in result.overview],
         cases=_by_attack(result.cases),
         chance=findings.chance(result),
         undefined=list(limits.undefined(result)),

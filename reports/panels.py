@@ -1,4 +1,4 @@
-"""Stability against strength: one panel per perturbation, one line per method."""
+"""Stability against strength: one panel per perturbation, one row per method."""
 
 from collections.abc import Iterator
 from math import ceil
@@ -7,19 +7,20 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from attacks.registry import PERTURBATIONS
 from reports import frames
 from reports.gallery import slug
-from reports.marks import Picture, errors, extent, legend, unique, values_in_words
+from reports.marks import Picture, errors, extent, grid, label_methods, name_families, row_ends, unique, values_in_words
 from reports.measurements import IMAGES, unit
 from reports.result import AuditResult, Images
-from reports.style import despine, look, svg
+from reports.style import look, svg
 from reports.wording import images_in_words, method_title
 from srd.registry import METRICS
 
-COLUMNS = 3
-SPREAD = 0.72  # of the space between two strengths, shared by the methods
+COLUMNS = 5  # panels in a row, at most
+SPREAD = 0.6  # of the row of a method, shared by the strengths
 
 
 def stability_name(similarity: str, images: str) -> str:
@@ -38,7 +39,9 @@ def stability(result: AuditResult) -> Iterator[Picture]:
 
 
 def _picture(frame: pd.DataFrame, similarity: str, images: Images) -> Picture:
-    caption = f"{METRICS[similarity].title} of clean and perturbed maps against strength, {images_in_words(images)}."
+    caption = f"{METRICS[similarity].title} of clean and perturbed maps, {images_in_words(images)}."
+    if frame.groupby("name")["strength"].nunique().max() > 1:
+        caption += " The marks of a method are of growing strength from top to bottom."
     if (frame["against"] != "").any():
         caption += " Under an attack on explanations each method is attacked itself (white box)."
     name, alt = stability_name(similarity, images), f"{caption} {_strongest_in_words(frame)}."
@@ -47,44 +50,47 @@ def _picture(frame: pd.DataFrame, similarity: str, images: Images) -> Picture:
 
 def _figure(frame: pd.DataFrame, similarity: str) -> Figure:
     names, methods = unique(frame["name"]), unique(frame["method"])
-    columns = min(COLUMNS, len(names))
-    rows = ceil(len(names) / columns)
-    figure = Figure(figsize=(1.2 + 3.6 * columns, 0.8 + 2.8 * rows), layout="constrained")
-    panels = figure.subplots(rows, columns, sharey=True, squeeze=False, gridspec_kw={"hspace": 0.08})
-    for axes, name in zip(panels.flat, names, strict=False):
-        _panel(axes, frame[frame["name"] == name], methods)
-    for axes in panels.flat[len(names) :]:
-        axes.set_axis_off()
-    for axes in panels[:, 0]:
-        axes.set_ylabel(unit(similarity))
+    height = ceil(len(names) / COLUMNS)
+    width = ceil(len(names) / height)
+    strengths = frame.groupby("name")["strength_text"].nunique().max()
+    size = (2.8 + 1.85 * width, height * (0.8 + 0.15 * strengths + (0.2 + 0.09 * strengths) * len(methods)))
+    figure = Figure(figsize=size, layout="constrained")
+    panels = grid(figure, width, len(names))
+    for axes, name in zip(panels, names, strict=True):
+        _panel(axes, frame[frame["name"] == name].sort_values("strength", kind="stable"), methods)
+    for axes in row_ends(panels, width):
+        name_families(axes, methods)
     lowest = float(np.nanmin([0.0, frame["value"].min(), frame["low"].astype(float).min()]))
-    panels[0, 0].set_ylim(lowest - 0.03, 1.03)
-    figure.legend(*legend(methods), loc="outside lower center", ncols=min(4, len(methods)), frameon=False)
+    panels[0].set_xlim(lowest - 0.05, 1.05)
+    panels[0].locator_params(axis="x", nbins=4)
+    panels[0].xaxis.set_major_formatter("{x:g}")
+    figure.supxlabel(f"{unit(similarity)} (95 % interval)", fontsize=9.5)
     return figure
 
 
 def _panel(axes: Axes, frame: pd.DataFrame, methods: list[str]) -> None:
-    strengths = frame.drop_duplicates("strength").sort_values("strength")
-    positions = {value: place for place, value in enumerate(strengths["strength"])}
-    offsets = np.linspace(-SPREAD / 2, SPREAD / 2, len(methods)) if len(methods) > 1 else np.zeros(1)
-    for offset, method in zip(offsets, methods, strict=True):
-        part = frame[frame["method"] == method].sort_values("strength")
-        x = part["strength"].map(positions).to_numpy(float) + offset
-        axes.errorbar(x, part["value"], yerr=errors(part), **look(method), markersize=5, linewidth=0.9, elinewidth=1.3)
-    counts = [extent(frame[frame["strength"] == value]["n"]) for value in strengths["strength"]]
-    labels = [f"{text}\nn = {n}" for text, n in zip(strengths["strength_text"], counts, strict=True)]
-    axes.set_xticks(range(len(labels)), labels)
-    axes.set_xlim(-0.5, len(labels) - 0.5)
-    axes.grid(visible=False, axis="x")
-    _headings(axes, frame)
-    despine(axes)
+    strengths = unique(frame["strength_text"])
+    offsets = dict(zip(strengths, _spread(len(strengths)), strict=True))
+    for row, method in enumerate(methods):
+        part = frame[frame["method"] == method]
+        y = row + part["strength_text"].map(offsets).to_numpy(float)
+        axes.errorbar(part["value"], y, xerr=errors(part), **look(method), markersize=5, linewidth=0.9, elinewidth=1.3)
+    label_methods(axes, methods)
+    axes.set_title("\n".join(_heading(frame)), fontsize=9)
 
 
-def _headings(axes: Axes, frame: pd.DataFrame) -> None:
+def _heading(frame: pd.DataFrame) -> Iterator[str]:
     first = frame.iloc[0]
     entry = PERTURBATIONS[str(first["name"])]
-    axes.set_title(f"{first['title']}{', of the method itself' if first['against'] else ''}")
-    axes.set_xlabel(f"{entry.strength}{f' ({entry.norm})' if entry.norm else ''}, pixels in [0, 1]")
+    yield f"{first['title']}{', method itself' if first['against'] else ''}"
+    yield f"{entry.strength}{f' ({entry.norm})' if entry.norm else ''}"
+    for text, part in frame.groupby("strength_text", sort=False):
+        yield f"{text}: n = {extent(part['n'])}"
+
+
+def _spread(count: int) -> NDArray[np.float64]:
+    """Where the strengths stand in the row of a method, the least on top."""
+    return np.linspace(-SPREAD / 2, SPREAD / 2, count) if count > 1 else np.zeros(1)
 
 
 def _strongest_in_words(frame: pd.DataFrame) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.conditions import CLEAN
 from pipeline.schema import Reason
+from reports.families import position
 from reports.result import Images
 
 NOT_COMPUTED = "not computed: its task is missing"
@@ -26,10 +27,10 @@ class Sample:
 
 
 class Readings:
-    """Scores and predictions of a finished or unfinished store."""
+    """Scores and predictions of a finished or unfinished store; methods, and attacks on them, in order of family."""
 
     def __init__(self, dataset: xr.Dataset) -> None:
-        self.dataset = dataset
+        self.dataset = dataset = _in_order(dataset)
         self.conditions = tuple(str(name) for name in dataset["perturbation"].values)
         self.methods = tuple(str(name) for name in dataset["method"].values)
         self.metrics = tuple(str(name) for name in dataset["metric"].values)
@@ -140,6 +141,16 @@ class Readings:
 
     def _why(self, code: int) -> str:
         return str(self.dataset.attrs["reasons"][code]) if code else NOT_COMPUTED
+
+
+def _in_order(dataset: xr.Dataset) -> xr.Dataset:
+    methods = dataset["method"].values.tolist()
+    names, against = dataset["perturbation_name"].values.tolist(), dataset["perturbation_against"].values.tolist()
+    attacked = [position(method) if method else 0 for method in against]
+    return dataset.isel(
+        method=sorted(range(len(methods)), key=lambda row: position(methods[row])),
+        perturbation=sorted(range(len(names)), key=lambda entry: (names.index(names[entry]), attacked[entry])),
+    )
 
 
 def _sample(values: NDArray[np.float64], reasons: list[str]) -> Sample:

@@ -1,25 +1,31 @@
-"""One colour and one shape per method, the same in every figure; controls are grey."""
+"""One hue per family, one shade and one shape per method, the same in every figure; controls are grey."""
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
-from typing import Any
+from typing import Any, get_args
 
 import matplotlib as mpl
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from srd.registry import ATTRIBUTORS
+from reports.families import CONTROL, family_of
+from srd.entries import Family
+from srd.registry import ATTRIBUTORS, SRD
 
-# Each at least 3:1 against white; neighbours differ in lightness, so that they stay apart for the colour blind.
-# Their number and that of the markers have no common factor: as many pairs as their product, neighbours differ in both.
-COLOURS = ("#0072b2", "#d55e00", "#00795b", "#8f3d97", "#7a5c00", "#c2185b", "#2f8fb3", "#5a3fc0")
+# Degrees around the wheel of HUSL, a family each; neighbours lie on both sides of what the colour blind confuse.
+HUES = (18, 255, 130, 300, 80, 225)
+# HUSL's lightness alone sets the contrast with white: at 60 it is 3:1, at 46 it is 5:1.
+SHADES = (46, 60, 32, 53, 39)
+# Their number and that of the shades have no common factor: as many looks as their product, neighbours differ in both.
 MARKERS = ("o", "s", "^", "D", "v", "*", "p")
-GREYS = ("#6b6b6b", "#8f8f8f")
-CONTROL_MARKERS = ("X", "P", "h")
+SATURATIONS: dict[str, int] = {SRD.family: 95, CONTROL: 0}
+USUAL_SATURATION = 70
 LAYER_MARKERS = ("<", ">", "d", "H", "8")
+GREY = "#6b6b6b"
 INK = "#1f2328"
 Look = dict[str, Any]
 """Colour and marker, as matplotlib takes them."""
@@ -31,7 +37,7 @@ RC: dict[Any, Any] = {
     "font.size": 9.5,
     "axes.titlesize": 10,
     "axes.labelsize": 9.5,
-    "axes.edgecolor": "#6b6b6b",
+    "axes.edgecolor": GREY,
     "text.color": INK,
     "axes.labelcolor": INK,
     "xtick.color": INK,
@@ -44,18 +50,24 @@ RC: dict[Any, Any] = {
 def look(method: str) -> Look:
     """Colour and marker of a method; at a layer, the method's colour and a marker of the layer's number."""
     base, at, layer = method.partition("@")
+    own = family_of(base)
+    found = look_at(own, [name for name in ATTRIBUTORS if family_of(name) == own].index(base))
     if at:
         number = int(next(reversed(re.findall(r"\d+", layer)), 0))
-        return {"color": look(base)["color"], "marker": LAYER_MARKERS[number % len(LAYER_MARKERS)]}
-    is_control = ATTRIBUTORS[method].family == "control"
-    kin = [name for name, entry in ATTRIBUTORS.items() if (entry.family == "control") == is_control]
-    return look_at(kin.index(method), is_control)
+        found["marker"] = LAYER_MARKERS[number % len(LAYER_MARKERS)]
+    return found
 
 
-def look_at(position: int, is_control: bool) -> Look:
-    """Colour and marker of the method at a position among the controls, or among the others."""
-    colours, markers = (GREYS, CONTROL_MARKERS) if is_control else (COLOURS, MARKERS)
-    return {"color": colours[position % len(colours)], "marker": markers[position % len(markers)]}
+def look_at(family: str, place: int) -> Look:
+    """Colour and marker of the method at a place in a family."""
+    return {"color": colour(family, SHADES[place % len(SHADES)]), "marker": MARKERS[place % len(MARKERS)]}
+
+
+def colour(family: str, lightness: int = SHADES[0]) -> str:
+    """Of a family, and of its methods in other shades."""
+    hue, saturation = HUES[get_args(Family).index(family) % len(HUES)], SATURATIONS.get(family, USUAL_SATURATION)
+    (found,) = sns.husl_palette(1, h=hue / 360, s=saturation / 100, l=lightness / 100)  # type: ignore[no-untyped-call]
+    return to_hex(found)
 
 
 @contextmanager

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from reports.cells import Cell, Mark, Table, heading, measured
+from reports.cells import Cell, Table, measured, method_heading
 from reports.facts import ConditionFacts, strongest
 from reports.headlines import MEASURE, judged
-from reports.result import AuditResult, Estimate, Images, Quality, Reference, Stability, Transfer, TransferRow
+from reports.result import AuditResult, Estimate, Images, Quality, Reference, Stability, Transfer
 from reports.wording import NONE, images_in_words, listed, method_title
 from srd.registry import METRICS
 
@@ -39,7 +39,7 @@ def scale(result: AuditResult) -> Table:
     scales = {(each.reference, each.method): each.estimate for each in result.references if each.similarity == MEASURE}
     rows = (
         (
-            heading(each.title, is_control=each.is_control),
+            method_heading(each.name),
             *(_under(column, each.name, means, verdicts) for column in columns),
             *(measured(scales[name, each.name]) for name in references),
         )
@@ -54,24 +54,35 @@ def scale(result: AuditResult) -> Table:
 
 
 def stability(result: AuditResult, similarity: str, images: Images) -> Table:
-    """Every entry x every method, for one similarity and set of images."""
-    methods, means = [each.name for each in result.methods], _means(result, similarity, images)
+    """Every method x every perturbation and strength, for one similarity and set of images."""
+    sizes = dict.fromkeys((facts.name, facts.strength) for facts in result.conditions)
+    columns = [
+        _column([facts for facts in result.conditions if (facts.name, facts.strength) == size], _methods(result))
+        for size in sizes
+    ]
+    means = _means(result, similarity, images)
     rows = (
-        (Cell(each.id), *(measured(means[each.id, name], _white_box(each, name)) for name in methods))
-        for each in result.conditions
+        (method_heading(name), *(_under(column, name, means, {}) for column in columns)) for name in _methods(result)
     )
     caption = f"{METRICS[similarity].title} of clean and perturbed maps, {images_in_words(images)} (95 % intervals)."
-    return Table(caption, ("entry", *(method_title(name) for name in methods)), tuple(rows))
+    return Table(caption, ("method", *(column.heading for column in columns)), tuple(rows))
 
 
 def transfer(table: Transfer) -> Table:
-    """Attacked method x evaluating method."""
-    header = ("attacked", *(method_title(cell.evaluating) for cell in table.rows[0].cells))
+    """Evaluating method x attacked method."""
+    kinds = (row.title if row.role == "attacked method" else f"{row.title} ({row.role})" for row in table.rows)
     caption = (
         f"{table.title} at {table.strength_text}: {METRICS[table.similarity].title} of clean and perturbed maps, "
-        f"{images_in_words(table.images)}. Rows: what was attacked; columns: whose maps are compared."
+        f"{images_in_words(table.images)}. Columns: what was attacked; rows: whose maps are compared."
     )
-    return Table(caption, header, tuple(_transfer_row(row) for row in table.rows))
+    rows = (
+        (
+            method_heading(cells[0].evaluating),
+            *(measured(cell.similarity, "white-box" if cell.white_box else "", cell.verdict) for cell in cells),
+        )
+        for cells in zip(*(row.cells for row in table.rows), strict=True)
+    )
+    return Table(caption, ("evaluating method", *kinds), tuple(rows))
 
 
 def doubts(table: Transfer) -> Iterator[str]:
@@ -88,7 +99,7 @@ def quality(result: AuditResult) -> Table:
     found = {(each.method, each.metric): each.estimate for each in result.quality}
     rows = (
         (
-            heading(each.title, is_control=each.is_control),
+            method_heading(each.name),
             *(measured(found[each.name, metric]) for metric in metrics),
         )
         for each in result.methods
@@ -112,9 +123,8 @@ def excluded(result: AuditResult) -> Iterable[str]:
 
 def _columns(result: AuditResult) -> list[Column]:
     hardest = strongest(result.conditions)
-    methods = [method.name for method in result.methods]
     names = dict.fromkeys(facts.name for facts in hardest)
-    return [_column([facts for facts in hardest if facts.name == name], methods) for name in names]
+    return [_column([facts for facts in hardest if facts.name == name], _methods(result)) for name in names]
 
 
 def _column(entries: Sequence[ConditionFacts], methods: Iterable[str]) -> Column:
@@ -145,11 +155,5 @@ def _verdicts(result: AuditResult) -> dict[tuple[str, str], str]:
     return {(row.condition, cell.evaluating): cell.verdict for row in rows for cell in row.cells}
 
 
-def _transfer_row(row: TransferRow) -> tuple[Cell, ...]:
-    kind = "" if row.role == "attacked method" else row.role
-    cells = (measured(cell.similarity, "white-box" if cell.white_box else "", cell.verdict) for cell in row.cells)
-    return heading(row.title, kind, is_control=bool(kind)), *cells
-
-
-def _white_box(each: ConditionFacts, method: str) -> Mark:
-    return "white-box" if each.against == method else ""
+def _methods(result: AuditResult) -> list[str]:
+    return [method.name for method in result.methods]

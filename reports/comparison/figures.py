@@ -1,23 +1,24 @@
-"""Small multiples: one panel per perturbation, networks on the axis, methods as marks with their intervals."""
+"""Small multiples: one panel per perturbation, one row per network and method."""
 
 from collections.abc import Iterable, Iterator
 from math import ceil
+from textwrap import fill
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports.comparison.result import Column, ComparisonResult, Row
 from reports.headlines import MEASURE
-from reports.marks import Picture, extent, label_rows, legend, points, unique
+from reports.marks import Picture, extent, grid, label_rows, name_row, part_groups, points, row_ends
 from reports.measurements import unit
 from reports.style import INK, drawing, look, svg
+from reports.wording import method_title
 from srd.registry import METRICS, SRD
 
 WIDTH = 4  # panels in a row
-LEAST_ROW = 0.45  # inches of a network: its name has two lines
-SPREAD = 0.64  # of the space between two networks, shared by the methods
+TITLE = 24  # letters in a line
+LINE = 0.19  # inches of a method
 NUMBERS = "The numbers are in the table that follows."
 SET_APART = "#f3f4f6"  # ground of the panels that show no perturbation
 
@@ -35,11 +36,12 @@ def _stability(result: ComparisonResult) -> Iterator[Picture]:
         return
     caption = (
         f"{METRICS[MEASURE].title} of clean and perturbed maps, all images (95 % intervals). On grey: of clean maps "
-        f"and other maps, the scale on which the rest is read.{_hollow(frame)}"
+        f"and other maps, the scale on which the rest is read. "
+        f"Methods of one family share a hue.{_hollow(frame)}"
     )
     figure = _figure(frame, result, unit(MEASURE))
     least = float(frame[["value", "low"]].astype(float).min().min())
-    figure.axes[0].set_xlim(min(-0.05, least - 0.03), 1.03)
+    figure.axes[0].set_xlim(min(-0.05, least - 0.05), 1.06)
     yield Picture("stability", svg(figure), caption, f"{caption} {NUMBERS}")
 
 
@@ -68,34 +70,35 @@ def _frame(rows: Iterable[Row]) -> pd.DataFrame:
 
 def _figure(frame: pd.DataFrame, result: ComparisonResult, label: str) -> Figure:
     columns = _shown(frame, result)
-    networks, methods = unique(frame["network"]), unique(frame["method"])
-    width, height = min(WIDTH, len(columns)), ceil(len(columns) / WIDTH)
-    size = (1.6 + 2.8 * width, 0.7 + height * (0.75 + len(networks) * max(LEAST_ROW, 0.115 * (1 + len(methods)))))
-    figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(height, width, sharex=True, sharey=True, squeeze=False)
-    for axes, column in zip(panels.flat, columns, strict=False):
-        _panel(axes, frame[frame["column"] == column.name], networks, methods)
-        axes.set_title(column.title)
+    frame = frame.assign(row=pd.Series(zip(frame["network"], frame["method"], strict=True), frame.index))
+    rows = list(dict.fromkeys(frame["row"]))
+    width = min(WIDTH, len(columns))
+    height = ceil(len(columns) / width) * (0.8 + LINE * len(rows))
+    figure = Figure(figsize=(3.4 + 2.2 * width, 0.7 + height), layout="constrained")
+    panels = grid(figure, width, len(columns))
+    for axes, column in zip(panels, columns, strict=True):
+        _panel(axes, frame[frame["column"] == column.name], rows)
+        axes.set_title(fill(column.title, TITLE))
         axes.set_facecolor("white" if column.perturbation else SET_APART)
-    for axes in panels.flat[len(columns) :]:
-        axes.remove()
-    for axes in panels.flat[max(0, len(columns) - width) : len(columns)]:
-        axes.tick_params(labelbottom=True)
-    panels[0, 0].locator_params(axis="x", nbins=5)
-    label_rows(panels[0, 0], [f"{name}\nn = {extent(frame[frame['network'] == name]['n'])}" for name in networks])
+    for axes in row_ends(panels, width):
+        _name_networks(axes, frame, rows)
+    panels[0].locator_params(axis="x", nbins=5)
     figure.supxlabel(label, fontsize=9.5)
-    figure.legend(*legend(methods), loc="outside upper left", ncols=len(methods), frameon=False)
     return figure
 
 
-def _panel(axes: Axes, frame: pd.DataFrame, networks: list[str], methods: list[str]) -> None:
-    offsets = np.linspace(-SPREAD / 2, SPREAD / 2, len(methods)) if len(methods) > 1 else np.zeros(1)
-    label_rows(axes, networks)
-    for offset, method in zip(offsets, methods, strict=True):
-        part = frame[frame["method"] == method]
-        for doubted, rows in part.groupby(part["doubt"] != ""):
-            fill = {"fillstyle": "none" if doubted else "full"}
-            points(axes, rows, networks, "network", float(offset), look(method) | fill)
+def _panel(axes: Axes, frame: pd.DataFrame, rows: list[tuple[str, str]]) -> None:
+    label_rows(axes, [method_title(method) for _, method in rows])
+    part_groups(axes, [network for network, _ in rows])
+    axes.tick_params(axis="y", labelsize=8)
+    for (method, doubted), part in frame.groupby(["method", frame["doubt"] != ""]):
+        points(axes, part, rows, "row", 0.0, look(str(method)) | {"fillstyle": "none" if doubted else "full"})
+
+
+def _name_networks(axes: Axes, frame: pd.DataFrame, rows: list[tuple[str, str]]) -> None:
+    for network, part in frame.groupby("network", sort=False):
+        first = next(row for row, (name, _) in enumerate(rows) if name == network)
+        name_row(axes, first, f"{network}, n = {extent(part['n'])}")
 
 
 def _hollow(frame: pd.DataFrame) -> str:

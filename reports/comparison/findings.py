@@ -1,8 +1,9 @@
 """What the numbers of a comparison say, in sentences made from them, and how far they carry."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from reports.comparison.result import ComparisonResult, Kept, Row
+from reports.families import by_family, position
 from reports.findings import CLASS_BLIND
 from reports.limits import NOT_CORRECTNESS, SMALL_N, UNCORRECTED
 from reports.result import Estimate
@@ -15,10 +16,11 @@ HALF = 0.5
 
 
 def summary(result: ComparisonResult) -> Iterator[str]:
-    """SRD against each baseline, the least stable case of each method, and what makes stability no merit."""
+    """SRD against the baselines and the least stable case, both by family, and what makes stability no merit."""
     hardest = _hardest(result)
-    for baseline in dict.fromkeys(row.method for row in result.differences):
-        yield _against(result, baseline, hardest)
+    baselines = dict.fromkeys(row.method for row in result.differences)
+    for _, family in by_family(sorted(baselines, key=position), str):
+        yield _against(result, family, hardest)
     yield from _least(result, hardest)
     yield from _lost(result, hardest)
     yield from _blind(result)
@@ -66,9 +68,9 @@ def _hardest(result: ComparisonResult) -> Cases:
     return frozenset((network, name) for (network, _), name in hardest.items())
 
 
-def _against(result: ComparisonResult, baseline: str, hardest: Cases) -> str:
-    """How many intervals of the paired difference lie above and below 0, with the furthest of each."""
-    rows = [row for row in result.differences if row.method == baseline and row.is_headline and _case(row) in hardest]
+def _against(result: ComparisonResult, baselines: Sequence[str], hardest: Cases) -> str:
+    """How many intervals of the paired differences lie above and below 0, with the furthest of each."""
+    rows = [row for row in result.differences if row.method in baselines and row.is_headline and _case(row) in hardest]
     doubted = [row for row in rows if row.doubt]
     bounded = [row for row in rows if not row.doubt and row.estimate.low is not None]
     above = [row for row in bounded if _low(row) > 0]
@@ -82,22 +84,23 @@ def _against(result: ComparisonResult, baseline: str, hardest: Cases) -> str:
         counts.append(f"{len(rows) - len(bounded) - len(doubted)} without interval")
     if doubted:
         counts.append(f"{len(doubted)} not counted because an attack is in doubt")
+    names = listed(method_title(name) for name in baselines)
     return (
-        f"{SRD.title} minus {method_title(baseline)}, correlations paired by image, at the largest strength of each "
-        f"perturbation: of {plural(len(rows), 'difference')} {listed(counts)}."
+        f"{SRD.title} minus {names}, correlations paired by image, at the largest strength of each perturbation: "
+        f"of {plural(len(rows), 'difference')} {listed(counts)}."
     )
 
 
 def _least(result: ComparisonResult, hardest: Cases) -> Iterator[str]:
-    """How far each method falls, and the controls."""
+    """How far each family falls, and the controls."""
     measured = [row for row in result.similarities if row.is_headline and _case(row) in hardest]
     measured = [row for row in measured if row.estimate.value is not None]
-    methods = dict.fromkeys(row.method for row in measured)
-    least = {method: min((row for row in measured if row.method == method), key=_value) for method in methods}
-    cases = [f"{method_title(name)} {_full(row)} on {row.network} under {_title(result, row.column)}"
-             for name, row in least.items()]  # fmt: skip
+    families = by_family(sorted(measured, key=lambda row: position(row.method)), lambda row: row.method)
+    least = [(family, min(rows, key=_value)) for family, rows in families]
+    cases = [f"{family}: {method_title(row.method)} {_full(row)} on {row.network} under {_title(result, row.column)}"
+             for family, row in least]  # fmt: skip
     if cases:
-        yield f"Least stable case of each method, by the correlation of clean and perturbed maps: {'; '.join(cases)}."
+        yield f"Least stable case of each family, by the correlation of clean and perturbed maps: {'; '.join(cases)}."
 
 
 def _lost(result: ComparisonResult, hardest: Cases) -> Iterator[str]:
@@ -151,7 +154,7 @@ def _furthest(result: ComparisonResult, row: Row | None) -> str:
     if row is None:
         return ""
     ends = signed_interval(row.estimate).strip("[]").replace(f",{TIGHT}", " to ")
-    where = f"on {row.network} under {_title(result, row.column)}"
+    where = f"{method_title(row.method)} on {row.network} under {_title(result, row.column)}"
     return f" (furthest {where}: {signed(row.estimate)}, {ends}, {size(row.estimate)})"
 
 

@@ -7,19 +7,20 @@ from pathlib import Path, PurePath
 
 from pipeline.store import NAME
 from reports import page
-from reports.cells import Cell, Table, heading, measured
+from reports.cells import Cell, Table, measured, method_heading
 from reports.comparison.figures import pictures
 from reports.comparison.findings import signed, signed_interval
 from reports.comparison.result import HEADLINE, ComparisonResult, Network, Row
 from reports.comparison.summarise import summarise
+from reports.families import family_of, position
 from reports.marks import Picture
 from reports.measurements import IMAGES
 from reports.page import Exhibit
 from reports.report import PAGE
 from reports.result import Images
-from reports.wording import NONE, images_in_words, method_title, size
+from reports.wording import NONE, images_in_words, size
 from srd.errors import InputError, StoreError
-from srd.registry import ATTRIBUTORS, METRICS, SRD
+from srd.registry import METRICS, SRD
 
 RESULT = "comparison.json"
 FIGURES = "figures"
@@ -54,7 +55,7 @@ def html(result: ComparisonResult, drawn: Sequence[Picture]) -> str:
     return page.environment().get_template("comparison.html.j2").render(
         result=result,
         srd=SRD.title,
-        methods=list(dict.fromkeys(row.method for row in result.similarities)),
+        methods=sorted({row.method for row in result.similarities}, key=position),
         stability=Exhibit(by_name.get("stability"), (_stability(result, *HEADLINE),)),
         difference=Exhibit(by_name.get("difference"), (_difference(result, *HEADLINE),)),
         others=[table for each in others for table in (_stability(result, *each), _difference(result, *each))],
@@ -92,13 +93,12 @@ def _table(result: ComparisonResult, caption: str, what: str, cells: Mapping[tup
     columns = [column for column in result.columns if any(name == column.name for *_, name in cells)]
     rows = (
         (
-            heading(network),
-            Cell(method_title(method), mark="control" if ATTRIBUTORS[method].family == "control" else ""),
+            method_heading(method, group=f"{network}: {family_of(method)}"),
             *(cells.get((network, method, column.name), ABSENT) for column in columns),
         )
         for network, method in dict.fromkeys((network, method) for network, method, _ in cells)
     )
-    return Table(caption, ("network", what, *(column.title for column in columns)), tuple(rows))
+    return Table(caption, (what, *(column.title for column in columns)), tuple(rows))
 
 
 def _place(row: Row) -> tuple[str, str, str]:
@@ -126,7 +126,7 @@ def _facts(network: Network) -> tuple[Cell, ...]:
     made, sizes = network.identity, network.identity.sizes
     images = f"{sizes['image']:,} images of {made.classes_present:,} of {sizes['class']:,} classes"
     return (
-        heading(network.name, f"{PurePath(made.model).name}, {made.parameters:,} parameters"),
+        Cell(network.name, f"{PurePath(made.model).name}, {made.parameters:,} parameters"),
         Cell("/".join(PurePath(made.data).parts[-2:]), f"{images}\n{sizes['channel']} x {sizes['y']} x {sizes['x']}"),
         measured(network.accuracy),
     )

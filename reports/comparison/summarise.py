@@ -13,6 +13,7 @@ from reports import identity
 from reports.comparison import findings
 from reports.comparison.result import Column, ComparisonResult, Difference, Kept, Network, Similarity
 from reports.facts import ConditionFacts, MethodFacts, Option, PerturbationFacts
+from reports.families import is_control
 from reports.measurements import IMAGES, difference
 from reports.readings import Readings
 from reports.report import PAGE
@@ -20,7 +21,7 @@ from reports.result import AuditResult, Images, Verdict
 from reports.summarise import summarise as summarise_audit
 from reports.wording import listed, method_title
 from srd.errors import InputError
-from srd.registry import ATTRIBUTORS, SRD
+from srd.registry import SRD
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ def _references(audit: Audit) -> Iterator[Similarity]:
 
 def _differences(audit: Audit) -> Iterator[Difference]:
     methods = audit.readings.methods
-    baselines = [name for name in methods if name != SRD.name and ATTRIBUTORS[name].family != "control"]
+    baselines = [name for name in methods if name != SRD.name and not is_control(name)]
     columns = [column for column, method in audit.entries if method == SRD.name]
     for column, baseline, similarity, images in product(columns, baselines, audit.readings.similarities, IMAGES):
         if (column, baseline) in audit.entries:

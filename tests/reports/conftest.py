@@ -134,6 +134,8 @@ def _method(name: str) -> MethodFacts:
     return MethodFacts.model_construct(
         name=name,
         title=entry.title,
+        family=entry.family,
+        signed=entry.signed,
         attackable=entry.differentiable,
         uses_network=entry.uses_network,
         is_control=entry.family == "control",

@@ -227,8 +227,14 @@ class Page(HTMLParser):
     def cells(self, *caption: str) -> dict[tuple[str, str, str], str]:
         """(network, method, column) -> text, in the only table whose caption has these parts."""
         (table,) = (table for table in self.tables if all(part in table[0][0] for part in caption))
-        header, *rows = table[1:]
-        return {(row[0], row[1], title): cell for row in rows for title, cell in zip(header[2:], row[2:], strict=True)}
+        found: dict[tuple[str, str, str], str] = {}
+        for method, *cells in table[2:]:
+            if cells == [""]:
+                network, _, family = method.rpartition(": ")
+            else:
+                assert {entry.family for entry in ATTRIBUTORS.values() if entry.title == method} == {family}
+                found |= {(network, method, title): cell for title, cell in zip(table[1][1:], cells, strict=True)}
+        return found
 
 
 @pytest.fixture(scope="module")
@@ -338,10 +344,15 @@ def estimate(value: float | None, half: float | None = 0.05) -> Estimate:
 
 
 def difference(
-    network: str, column: str, value: float | None, half: float | None = 0.05, doubt: str = ""
+    network: str,
+    column: str,
+    value: float | None,
+    half: float | None = 0.05,
+    doubt: str = "",
+    method: str = "saliency",
 ) -> Difference:
     return Difference(
-        network=network, column=column, method="saliency", similarity="pearson", images="all",
+        network=network, column=column, method=method, similarity="pearson", images="all",
         estimate=estimate(value, half), doubt=doubt,
     )  # fmt: skip
 
@@ -387,8 +398,8 @@ def test_intervals_are_counted_by_the_side_of_0_on_which_they_lie_whole() -> Non
     first, *_ = findings.summary(made(met(*((row.network, row.column) for row in rows)), rows))
     assert first == (
         "SRD minus Saliency, correlations paired by image, at the largest strength of each perturbation: of "
-        f"4 differences 2 lie above 0 (furthest on a under pgd@0.2: +0.300, +0.250 to +0.350, {N}), "
-        f"1 below 0 (furthest on b under manipulate@0.1: -0.200, -0.250 to -0.150, {N}) and 1 across 0."
+        f"4 differences 2 lie above 0 (furthest Saliency on a under pgd@0.2: +0.300, +0.250 to +0.350, {N}), "
+        f"1 below 0 (furthest Saliency on b under manipulate@0.1: -0.200, -0.250 to -0.150, {N}) and 1 across 0."
     )
 
 
@@ -407,12 +418,25 @@ def test_a_difference_without_interval_or_with_an_attack_in_doubt_counts_for_no_
 def test_each_network_counts_at_the_largest_strength_that_it_met() -> None:
     rows = [difference("a", "pgd@0.1", -0.3), difference("a", "pgd@0.2", 0.3), difference("b", "pgd@0.1", -0.1)]
     first, *_ = findings.summary(made(met(*((row.network, row.column) for row in rows)), rows))
-    assert "of 2 differences 1 lie above 0 (furthest on a under pgd@0.2" in first
-    assert "1 below 0 (furthest on b under pgd@0.1" in first
+    assert "of 2 differences 1 lie above 0 (furthest Saliency on a under pgd@0.2" in first
+    assert "1 below 0 (furthest Saliency on b under pgd@0.1" in first
 
 
-def test_the_least_stable_case_of_each_method_is_told_with_the_doubt() -> None:
+def test_baselines_of_one_family_share_a_sentence() -> None:
+    methods = {"smooth_grad": 0.3, "grad_cam": -0.2, "saliency": 0.4, "lrp_z_plus": 0.1}
+    rows = [difference("a", "pgd@0.2", value, method=method) for method, value in methods.items()]
+    found = list(findings.summary(made(met(("a", "pgd@0.2")), rows)))[:3]
+    assert [text.partition(",")[0] for text in found] == [
+        "SRD minus LRP-z+",
+        "SRD minus Saliency and SmoothGrad",
+        "SRD minus Grad-CAM",
+    ]
+    assert "of 2 differences 2 lie above 0 (furthest Saliency on a under pgd@0.2: +0.400" in found[1]
+
+
+def test_the_least_stable_case_of_each_family_is_told_with_the_doubt() -> None:
     rows = [
+        similarity("a", "pgd@0.2", "integrated_gradients", 0.9),
         similarity("a", "pgd@0.2", "srd", 0.9),
         similarity("b", "pgd@0.1", "srd", 0.7),
         similarity("b", "pgd@0.2", "srd", None),
@@ -421,8 +445,8 @@ def test_the_least_stable_case_of_each_method_is_told_with_the_doubt() -> None:
     ]
     (text,) = findings.summary(made(rows, []))
     assert text.endswith(
-        f": SRD 0.900 (0.850 to 0.950, {N}) on a under pgd@0.2; "
-        f"Saliency 0.800 (0.750 to 0.850, {N}) (attack unreliable) on a under manipulate@0.1."
+        f": decomposition: SRD 0.900 (0.850 to 0.950, {N}) on a under pgd@0.2; "
+        f"gradient: Saliency 0.800 (0.750 to 0.850, {N}) (attack unreliable) on a under manipulate@0.1."
     )
 
 

@@ -1,10 +1,15 @@
-"""Figures say in words what they show."""
+"""Figures say in words what they show, and stay readable with any number of methods."""
 
+import re
 from collections.abc import Callable
 
+from matplotlib.figure import Figure
+
 from reports.figures import pictures
-from reports.marks import Picture
+from reports.marks import Picture, grid, label_methods, name_families, row_ends
 from reports.result import AuditResult
+from reports.style import colour
+from srd.registry import ATTRIBUTORS
 
 Made = Callable[..., AuditResult]
 VALUES = {"srd": 0.9, "saliency": 0.8, "random": 0.0}
@@ -42,5 +47,48 @@ def test_stability_tells_each_method_at_the_largest_strength_it_met(made: Made) 
         "manipulate:srd@16/255": VALUES | {"srd": 0.21},
         "manipulate:saliency@8/255": VALUES | {"saliency": 0.42},
     }
-    alt = drawn(made(entries, **CLEAN))["stability-pearson-all"].alt
-    assert alt.endswith("Manipulation at 16/255: SRD 0.21; Manipulation at 8/255: Saliency 0.42.")
+    picture = drawn(made(entries, **CLEAN))["stability-pearson-all"]
+    assert "of growing strength from top to bottom" in picture.caption
+    assert picture.alt.endswith("Manipulation at 16/255: SRD 0.21; Manipulation at 8/255: Saliency 0.42.")
+
+
+PAGE = 12.1
+"""Inches between the margins of the page."""
+
+
+def test_no_figure_is_wider_than_the_page_however_many_methods(made: Made) -> None:
+    every = dict.fromkeys(ATTRIBUTORS, 0.5)
+    attacks = {f"manipulate:{name}@8/255": every for name in ATTRIBUTORS}
+    result = made(attacks | {"random_sign@8/255": every}, methods=every, other_class=every, localisation=every)
+    found = drawn(result)
+    assert set(found) == {
+        "accuracy",
+        "stability-pearson-all",
+        "references",
+        "transfer-manipulate-8-255-pearson",
+        "localisation",
+    }
+    for picture in found.values():
+        (points,) = re.findall(rb'<svg [^>]*width="([0-9.]+)pt"', picture.svg)
+        assert float(points) / 72 <= PAGE, picture.name
+
+
+def test_each_row_has_the_name_of_its_method_and_the_first_of_a_family_that_of_the_family() -> None:
+    axes = Figure().subplots()
+    label_methods(axes, list(ATTRIBUTORS))
+    name_families(axes, list(ATTRIBUTORS))
+    assert [label.get_text() for label in axes.get_yticklabels()] == [entry.title for entry in ATTRIBUTORS.values()]
+    families = [entry.family for entry in ATTRIBUTORS.values()]
+    assert {text.get_text(): (text.get_position()[1], text.get_color()) for text in axes.texts} == {
+        family: (families.index(family), colour(family)) for family in families
+    }
+
+
+def test_an_incomplete_grid_has_ticks_below_and_names_beside_each_row() -> None:
+    panels = grid(Figure(), 3, 5)
+    places = [(spec.rowspan.start, spec.colspan.start) for spec in (axes.get_subplotspec() for axes in panels) if spec]
+    assert places == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)]
+    assert [axes.xaxis.get_tick_params()["labelbottom"] for axes in panels] == [False, False, True, True, True]
+    assert row_ends(panels, 3) == [panels[2], panels[4]]
+    assert row_ends(panels[:3], 3) == [panels[2]]
+    assert row_ends(panels[:1], 1) == [panels[0]]

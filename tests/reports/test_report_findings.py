@@ -135,7 +135,7 @@ def test_maps_that_do_not_depend_on_the_class_are_called_out_from_the_bound_on(m
     )
     notes = findings.notes(result)
     assert list(notes) == ["srd", "random"]
-    assert notes["srd"].startswith("Maps of two classes of one image correlate by 0.800 (at least 0.8)")
+    assert notes["srd"].startswith("Maps of two classes of one image correlate by 0.8 or more: ")
     assert notes["random"].startswith("Control: does not look at the network")
 
 

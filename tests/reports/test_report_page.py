@@ -21,6 +21,7 @@ from reports.report import write_report
 from reports.result import AuditResult
 from reports.summarise import summarise
 from srd.errors import StoreError
+from srd.registry import ATTRIBUTORS
 
 PROGRESS = {"perturb": (4, 4), "attribute": (2, 2), "score": (2, 2)}
 METHODS = ("srd", "saliency", "random")
@@ -113,7 +114,7 @@ def test_accessible(parsed: Page) -> None:
     assert len(parsed.all("h1")) == 1
     assert all((image["alt"] or "").strip() for image in parsed.all("img"))
     assert len(parsed.all("caption")) == len(parsed.all("table"))
-    assert all(heading.get("scope") in {"col", "row"} for heading in parsed.all("th"))
+    assert all(heading.get("scope") in {"col", "row", "rowgroup"} for heading in parsed.all("th"))
 
 
 def test_figures_are_told_in_numbers(parsed: Page) -> None:
@@ -213,7 +214,7 @@ def test_with_methods_attacked_at_different_strengths(small: xr.Dataset) -> None
         assert "at 8/255" in where
         assert "Manipulation at 16/255" in where
         assert "Manipulation at 8/255" in where
-        assert where.count("not attacked") == 1  # the random map
+    assert summary.count("not attacked") == 1  # the random map
     moved = [sentence for sentence in result.summary if "moves the maps of" in sentence]
     assert [title for title in ("SRD", "Saliency") for each in moved if f"moves the maps of {title}:" in each] == [
         "SRD",
@@ -221,6 +222,25 @@ def test_with_methods_attacked_at_different_strengths(small: xr.Dataset) -> None
     ]
     first, second = (text.index(f'src="figures/transfer-manipulate-{size}-255-pearson.svg"') for size in (16, 8))
     assert first < second < text.index("The other similarities and strengths")
+
+
+def test_the_order_of_the_spec_changes_nothing(small: xr.Dataset) -> None:
+    turned = small.isel(method=[2, 1, 0], perturbation=[0, 1, 2, 4, 3])
+    assert turned.perturbation.values.tolist() != small.perturbation.values.tolist()
+    assert rendered(turned) == rendered(small)
+
+
+def test_methods_stand_under_their_families_in_the_order_of_the_registry(folder: Path, parsed: Page) -> None:
+    result = AuditResult.model_validate_json((folder / "audit.json").read_text())
+    names = [method.name for method in result.methods]
+    assert names == [name for name in ATTRIBUTORS if name in names]
+    families = list(dict.fromkeys(ATTRIBUTORS[name].family for name in names))
+    text = (folder / "report" / "index.html").read_text()
+    scale = text[text.index("<caption>Stability on its own scale") :].partition("</table>")[0]
+    assert re.findall('scope="rowgroup">([^<]*)<', scale) == families
+    assert re.findall("<h4>([^<]*)</h4>", text) == families * len(result.overview)
+    figures = [image["src"] for image in parsed.all("img") if "overview-1-" in (image["src"] or "")]
+    assert figures == [f"maps/overview-1-{name}.png" for name in ("image", *names)]
 
 
 def test_with_a_map_that_is_not_finite(small: xr.Dataset) -> None:

@@ -51,6 +51,43 @@ def test_a_method_that_only_others_attacks_meet_is_not_attacked(made: Made) -> N
     assert rows["Saliency"]["Manipulation 8/255, method itself"].detail == "not attacked"
 
 
+def test_every_strength_has_a_column_in_which_each_method_is_under_its_own_attack(made: Made) -> None:
+    table = tables.stability(made(ENTRIES), "pearson", "all")
+    sizes = ("Random signs 8/255", "Random signs 16/255")
+    assert table.header == ("method", *sizes, "Manipulation 8/255, method itself", "Manipulation 16/255, method itself")
+    assert {row[0].text: [cell.text for cell in row[1:]] for row in table.rows} == {
+        "SRD": ["0.900", "0.900", "0.500", "0.200"],
+        "Saliency": ["0.800", "0.700", "0.400", "\N{EN DASH}"],
+        "Random (control)": ["0.000", "0.000", "\N{EN DASH}", "\N{EN DASH}"],
+    }
+
+
+def test_in_a_transfer_table_methods_are_rows_and_attacks_are_columns(made: Made) -> None:
+    (found,) = made({name: ENTRIES[name] for name in ENTRIES if name.endswith("@8/255")}).transfer
+    table = tables.transfer(found)
+    assert table.header == ("evaluating method", "Random signs (control)", "SRD", "Saliency")
+    assert [[cell.text for cell in row] for row in table.rows] == [
+        ["SRD", "0.900", "0.500", "0.900"],
+        ["Saliency", "0.800", "0.800", "0.400"],
+        ["Random (control)", "0.000", "0.000", "0.000"],
+    ]
+    marked = [(row[0].text, table.header[place]) for row in table.rows for place, cell in enumerate(row)
+              if cell.mark == "white-box"]  # fmt: skip
+    assert marked == [("SRD", "SRD"), ("Saliency", "Saliency")]
+
+
+def test_methods_are_grouped_by_family(made: Made) -> None:
+    result = made(ENTRIES, localisation={"srd": 0.5, "saliency": 0.4, "random": 0.1})
+    (transfer, _) = result.transfer
+    for table in (
+        tables.scale(result),
+        tables.quality(result),
+        tables.stability(result, "pearson", "all"),
+        tables.transfer(transfer),
+    ):
+        assert [row[0].group for row in table.rows] == ["decomposition", "gradient", "control"]
+
+
 def test_reference_similarities_stand_beside(made: Made) -> None:
     rows = scale(made({}, other_class={"srd": 0.3, "saliency": 0.6, "random": 0.1}))
     assert {name: row["clean map, other class"].text for name, row in rows.items()} == {

@@ -9,6 +9,8 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from srd.registry import ATTRIBUTORS
+
 TOLERANCE = 1e-5
 
 
@@ -34,7 +36,8 @@ def attacked(dataset: xr.Dataset) -> list[tuple[str, str]]:
         )
         if family == "attack on the explanation":
             strongest[name, against] = max(strongest.get((name, against), (0.0, "")), (float(strength), entry))
-    return [(entry, method) for (_, method), (_, entry) in strongest.items()]
+    order = list(ATTRIBUTORS)
+    return sorted(((e, m) for (_, m), (_, e) in strongest.items()), key=lambda attack: order.index(attack[1]))
 
 
 def extremes(dataset: xr.Dataset, entry: str, method: str) -> dict[str, str]:
