@@ -21,7 +21,7 @@ from pipeline.models import LoadedModel, load_model, logits_of, refuse_unless_lo
 from pipeline.plan import Plan
 from pipeline.schema import REASONS, REFERENCES
 from pipeline.spec import AuditSpec
-from pipeline.stages import SIMILARITIES, Context, attributor
+from pipeline.stages import SIMILARITIES, Context, own_attributor
 from pipeline.store import Arrays, Store
 from srd.errors import DataError, ModelError, SpecError, StoreError, UnsupportedOperation
 from srd.metrics.similarity import WINDOW
@@ -85,7 +85,7 @@ def _create(job: Job, subject: Subject, fingerprinted: Mapping[str, Any]) -> Non
     with environment.one_thread():
         logits = _clean_logits(job.spec, subject)
         targets = _targets(job.spec, subject.data, logits)
-        _try_methods(job.spec, subject, targets["target"])
+        resolutions = _tried_methods(job.spec, subject, targets["target"])
         certified = _certificates(job.spec, subject)
     columns = conditions(job.spec)
     plan = _plan(job.spec, subject.data, columns)
@@ -99,6 +99,7 @@ def _create(job: Job, subject: Subject, fingerprinted: Mapping[str, Any]) -> Non
         "data": subject.data.description,
         "parameters": subject.model.n_parameters,
         "certificates": certified,
+        "resolutions": resolutions,
         "reasons": REASONS,
         "references": dict(REFERENCES),
     }
@@ -149,14 +150,16 @@ def _refuse_small(data: Data) -> None:
         )
 
 
-def _try_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) -> None:
-    """Explains the first image by every method: what cannot work is refused before any task runs."""
+def _tried_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) -> dict[str, tuple[int, int]]:
+    """Rows and columns of every method's own map of the first image: what cannot work is refused before any task."""
     model = subject.model.model
     inputs = model.normalise(subject.data.images(range(1)))
     streams = [seeds.generator(spec.run.seed, "trial")]
+    resolutions: dict[str, tuple[int, int]] = {}
     for name in spec.explain.methods:
         try:
-            attributor(spec, model, subject.data, name)(model.network, inputs, torch.from_numpy(target[:1]), streams)
+            explain = own_attributor(spec, model, subject.data, name)
+            _, rows, columns = explain(model.network, inputs, torch.from_numpy(target[:1]), streams).shape
         except UnsupportedOperation as error:
             way_out = "or leave the method out of explain.methods"
             raise UnsupportedOperation(f"method {name!r} cannot explain this network: {error}, {way_out}") from error
@@ -166,6 +169,8 @@ def _try_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) -
             raise SpecError(f"explain.options.{name}: {error}") from error
         except RuntimeError as error:
             raise ModelError(f"method {name!r} fails on the first image: {type(error).__name__}: {error}") from error
+        resolutions[name] = rows, columns
+    return resolutions
 
 
 def _clean_logits(spec: AuditSpec, subject: Subject) -> Tensor:

@@ -59,9 +59,17 @@ class Context:
 
 def attributor(spec: AuditSpec, model: Model, data: Data, name: str) -> Attributor:
     """The method with the spec's options and what it needs to know of model and data."""
-    entry = ATTRIBUTORS[name]
-    needed = {fact: _FACTS[fact](spec, model, data) for fact in sorted(entry.needs)}
-    return partial(entry.load(), **needed, **spec.explain.options.get(name, {}))
+    return partial(ATTRIBUTORS[name].load(), **_arguments(spec, model, data, name))
+
+
+def own_attributor(spec: AuditSpec, model: Model, data: Data, name: str) -> Attributor:
+    """The same with maps of the method's own resolution."""
+    return partial(ATTRIBUTORS[name].own(), **_arguments(spec, model, data, name))
+
+
+def _arguments(spec: AuditSpec, model: Model, data: Data, name: str) -> dict[str, Any]:
+    needed = {fact: _FACTS[fact](spec, model, data) for fact in sorted(ATTRIBUTORS[name].needs)}
+    return needed | spec.explain.options.get(name, {})
 
 
 def _background(spec: AuditSpec, model: Model, data: Data) -> Inputs:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from reports.cells import Cell, Table, method_heading
-from reports.facts import Certificate, ConditionFacts, Option
+from reports.facts import Certificate, ConditionFacts, MethodFacts, Option
 from reports.result import AuditResult
 from reports.wording import NONE, method_title
 
@@ -51,9 +51,9 @@ def methods(result: AuditResult) -> Table:
     header = ("method", "sign", "resolution", "attackable", "options", "cost", "source")
     rows = (
         (
-            method_heading(each.name, each.name + ("" if each.uses_network else ", ignores the network")),
+            method_heading(each.name, each.name + _ignores(each)),
             Cell("signed" if each.signed else "not negative"),
-            Cell("of the encoder, upsampled" if each.coarse else "of the image"),
+            Cell("{} x {}".format(*each.resolution) + (", upsampled" if each.coarse else "")),
             Cell("yes" if each.attackable else "no gradient"),
             Cell(_options(each.options)),
             Cell(each.cost),
@@ -62,6 +62,12 @@ def methods(result: AuditResult) -> Table:
         for each in result.methods
     )
     return Table("Methods, by family. Costs in passes of the network.", header, tuple(rows))
+
+
+def _ignores(method: MethodFacts) -> str:
+    if not method.uses_network:
+        return ", ignores the network"
+    return "" if method.uses_target else ", ignores the class"
 
 
 def threats(result: AuditResult) -> Table:

@@ -121,9 +121,12 @@ class MethodFacts(Part):
     family: str
     signed: bool
     coarse: bool
+    resolution: tuple[int, int]
+    """Rows and columns of its own maps."""
     stochastic: bool
     attackable: bool
     uses_network: bool
+    uses_target: bool
     is_control: bool
     cost: str
     reference: str

@@ -112,7 +112,8 @@ def certificates(readings: Readings) -> tuple[Certificate, ...]:
 def methods(readings: Readings) -> tuple[MethodFacts, ...]:
     """The methods of the run, in its order."""
     given = _spec(readings)["explain"]["options"]
-    return tuple(_method(name, given.get(name, {})) for name in readings.methods)
+    resolutions = readings.dataset.attrs["resolutions"]
+    return tuple(_method(name, given.get(name, {}), resolutions[name]) for name in readings.methods)
 
 
 def perturbations(readings: Readings) -> tuple[PerturbationFacts, ...]:
@@ -138,7 +139,7 @@ def _spec(readings: Readings) -> dict[str, Any]:
     return spec
 
 
-def _method(name: str, given: Mapping[str, Any]) -> MethodFacts:
+def _method(name: str, given: Mapping[str, Any], resolution: tuple[int, int]) -> MethodFacts:
     entry = ATTRIBUTORS[name]
     return MethodFacts(
         name=name,
@@ -146,9 +147,11 @@ def _method(name: str, given: Mapping[str, Any]) -> MethodFacts:
         family=entry.family,
         signed=entry.signed,
         coarse=entry.coarse,
+        resolution=resolution,
         stochastic=entry.stochastic,
         attackable=entry.differentiable,
         uses_network=entry.uses_network,
+        uses_target=entry.uses_target,
         is_control=is_control(name),
         cost=entry.cost,
         reference=entry.reference,

@@ -8,7 +8,7 @@ import pytest
 import torch
 import zarr
 from colour_network import COLOURS
-from small_audits import PER_CLASS, Finished, edit, job_of, tree, write_audit, write_picture
+from small_audits import PER_CLASS, SIZE, Finished, edit, job_of, tree, write_audit, write_picture
 
 from pipeline import environment, preparation, seeds
 from pipeline.preparation import Job, load, prepare
@@ -172,14 +172,22 @@ def test_an_operation_without_a_rule_is_refused_by_method_and_name(spec: Path, t
     assert "leave the method out of explain.methods" in message
 
 
+def test_the_resolution_of_each_methods_own_maps_is_stored(spec: Path, tmp_path: Path) -> None:
+    edit(spec, 'methods = ["srd", ', 'methods = ["srd", "grad_cam", ')
+    resolutions = prepared(spec, tmp_path / "run")["resolutions"]
+    assert resolutions["srd"] == resolutions["saliency"] == [SIZE, SIZE]
+    rows, columns = resolutions["grad_cam"]
+    assert 1 < rows == columns <= SIZE
+
+
 def test_every_method_is_tried(spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[str] = []
 
     def recorded(_: object, __: object, ___: object, name: str) -> Any:
         tried.append(name)
-        return lambda *args: None
+        return lambda *args: torch.zeros(1, SIZE, SIZE)
 
-    monkeypatch.setattr(preparation, "attributor", recorded)
+    monkeypatch.setattr(preparation, "own_attributor", recorded)
     prepared(spec, tmp_path / "run")
     assert tried == ["srd", "saliency", "random"]
 
