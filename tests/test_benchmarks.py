@@ -6,11 +6,10 @@ import pytest
 import torch
 from toys import demo_inputs, demo_network
 
-from benchmarks.speed import _interleaved, _peak
+from benchmarks.measuring import CPU, interleaved, peak, ratio
 from srd.decomposition import decompose
 from srd.rules import Bias
 
-CPU = torch.device("cpu")
 FLOATS = 1024
 BYTES = 4 * FLOATS
 
@@ -33,25 +32,29 @@ def views(n: int) -> None:
 
 @pytest.mark.parametrize(("run", "expected"), [(together, 5), (one_after_another, 1), (views, 1)])
 def test_memory_is_what_is_alive_at_once(run: Callable[[int], None], expected: int) -> None:
-    assert _peak(lambda: run(5), CPU) == expected * BYTES
+    assert peak(lambda: run(5), CPU) == expected * BYTES
 
 
 def test_what_was_there_before_is_not_counted() -> None:
     before = torch.zeros(FLOATS)
-    assert _peak(lambda: before.add_(1), CPU) == 0
+    assert peak(lambda: before.add_(1), CPU) == 0
 
 
 def test_what_a_backward_pass_makes_is_counted() -> None:
     x = torch.ones(FLOATS, requires_grad=True)
     y = x.exp()  # keeps its result
-    assert _peak(lambda: torch.autograd.grad(y, x, torch.ones_like(y)), CPU) >= 2 * BYTES
+    assert peak(lambda: torch.autograd.grad(y, x, torch.ones_like(y)), CPU) >= 2 * BYTES
 
 
 def test_competitors_take_turns_and_the_first_turn_is_dropped() -> None:
     order: list[str] = []
-    seconds = _interleaved({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 3, CPU)
+    seconds = interleaved({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 3, CPU)
     assert order == ["a", "b"] * 4
     assert {name: len(runs) for name, runs in seconds.items()} == {"a": 3, "b": 3}
+
+
+def test_ratios_are_taken_within_a_turn() -> None:
+    assert ratio([1, 20, 300], [1, 10, 100]) == (1, 2, 3)
 
 
 @pytest.mark.parametrize(("bias", "limit"), [("norm", 1.6), ("ratio", 1.3), ("drop", 1.3)])
@@ -67,4 +70,4 @@ def test_a_map_needs_little_more_memory_than_a_gradient(name: str, bias: Bias, l
         decompose(network, inputs.float(), target, bias=bias)
 
     explain()  # what is kept of the weights is made once
-    assert _peak(explain, CPU) <= limit * _peak(gradient, CPU)
+    assert peak(explain, CPU) <= limit * peak(gradient, CPU)
