@@ -57,8 +57,9 @@ status: install ## what is done and what is missing in SPEC's run
 models: install ## train the demo networks again (minutes)
 	@$(BIN)/python -P -m pipeline.demo.training
 
-bench: install ## what SRD costs beside a gradient, in time and memory (about ten minutes)
+bench: install-dev ## what SRD costs beside a gradient, and the baselines beside the libraries (about twenty minutes)
 	@MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_MMAP_THRESHOLD_=1073741824 $(BIN)/python -P -W ignore -m benchmarks.speed $(BENCH)
+	@MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_MMAP_THRESHOLD_=1073741824 $(BIN)/python -P -W ignore -m benchmarks.baselines
 
 test: install-dev ## run the tests
 	@$(BIN)/python -P -m pytest

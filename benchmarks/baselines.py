@@ -2,14 +2,16 @@
 
 Prints a Markdown table: seconds, and ours over theirs, or over the bare passes that a method cannot do without. Both
 take turns in one process; ratios are taken within a turn. Libraries are called as their users call them, with the
-options that make their maps those of docs/baselines.md.
+options that make their maps those of docs/baselines.md; captum's DeepLIFT refuses a network that calls a ReLU twice.
 """
 
 import argparse
 import statistics
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import date
 from functools import partial
+from io import StringIO
 from typing import Any
 
 import torch
@@ -35,9 +37,8 @@ from pytorch_grad_cam import (
 )
 from pytorch_grad_cam.base_cam import BaseCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.models import ResNet
 from zennit.attribution import Gradient
 from zennit.composites import EpsilonPlus
 from zennit.torchvision import ResNetCanonizer
@@ -46,6 +47,7 @@ from benchmarks.measuring import CPU, interleaved, machine, network_of, ratio
 from srd.registry import ATTRIBUTORS
 
 SIZE, SAMPLES, ROWS = 224, 16, 32
+CHANNELS = 512  # of the encoder
 SLOW = ("score_cam", "ablation_cam")
 Competitor = Callable[[], object]
 
@@ -54,7 +56,7 @@ def main() -> None:
     """Prints the table."""
     arguments = _arguments()
     network = network_of("resnet18")
-    print(f"{machine(CPU)}, torch {torch.__version__}, {date.today()}, ResNet-18, {SIZE}x{SIZE}, n turns.\n")
+    print(f"{machine(CPU)}, torch {torch.__version__}, {date.today()}, ResNet-18, {SIZE}x{SIZE}.\n")
     print("| method | batch | s | beside | s | ours over it | quartiles | n |")
     print("|---|---|---|---|---|---|---|---|")
     for batch in arguments.batches:
@@ -79,7 +81,7 @@ def _print_lines(name: str, batch: int, competitors: Mapping[str, Competitor], r
         )
 
 
-def _ours(name: str, network: ResNet, inputs: Tensor, target: Tensor) -> Competitor:
+def _ours(name: str, network: nn.Module, inputs: Tensor, target: Tensor) -> Competitor:
     entry = ATTRIBUTORS[name]
     options = {"points": SAMPLES} if "points" in entry.options else {}
     options |= {"samples": SAMPLES} if "samples" in entry.options else {}
@@ -87,7 +89,7 @@ def _ours(name: str, network: ResNet, inputs: Tensor, target: Tensor) -> Competi
     return lambda: entry(network, inputs, target, generators, **options)
 
 
-def _others(network: ResNet, inputs: Tensor, target: Tensor) -> dict[str, dict[str, Competitor]]:
+def _others(network: nn.Module, inputs: Tensor, target: Tensor) -> dict[str, dict[str, Competitor]]:
     """What each method is held beside, by name."""
     cam = partial(_cam, network, inputs, target)
     return {
@@ -143,43 +145,47 @@ def _others(network: ResNet, inputs: Tensor, target: Tensor) -> dict[str, dict[s
     }
 
 
-def _captum(kind: Callable[..., Any], network: ResNet, inputs: Tensor, target: Tensor, **options: Any) -> Competitor:
+def _captum(kind: Callable[..., Any], network: nn.Module, inputs: Tensor, target: Tensor, **options: Any) -> Competitor:
     return lambda: kind(network).attribute(inputs.clone().requires_grad_(), target=target, **options)
 
 
-def _captums_grad_cam(network: ResNet, inputs: Tensor, target: Tensor) -> Tensor:
-    coarse = LayerGradCam(network, network.layer4).attribute(inputs, target, relu_attributions=True)
+def _captums_grad_cam(network: nn.Module, inputs: Tensor, target: Tensor) -> Tensor:
+    coarse = LayerGradCam(network, network.get_submodule("layer4")).attribute(inputs, target, relu_attributions=True)
     maps: Tensor = LayerAttribution.interpolate(coarse, (SIZE, SIZE), "bilinear")
     return maps
 
 
-def _cam(network: ResNet, inputs: Tensor, target: Tensor, kind: type[BaseCAM]) -> Competitor:
+def _cam(network: nn.Module, inputs: Tensor, target: Tensor, kind: type[BaseCAM]) -> Competitor:
     targets = [ClassifierOutputTarget(int(index)) for index in target]
 
     def run() -> object:
-        with kind(network, [network.layer4]) as cam:
+        with (
+            redirect_stdout(StringIO()),
+            redirect_stderr(StringIO()),
+            kind(network, [network.get_submodule("layer4")]) as cam,
+        ):
             return cam(inputs, targets)
 
     return run
 
 
-def _zennit(network: ResNet, inputs: Tensor, target: Tensor) -> object:
+def _zennit(network: nn.Module, inputs: Tensor, target: Tensor) -> object:
     starts = functional.one_hot(target, 1000).to(inputs)
     with Gradient(network, EpsilonPlus(zero_params="bias", canonizers=[ResNetCanonizer()])) as attributor:
         return attributor(inputs.clone().requires_grad_(), starts)
 
 
-def _passes(network: ResNet, inputs: Tensor, target: Tensor) -> None:
+def _passes(network: nn.Module, inputs: Tensor, target: Tensor) -> None:
     """The gradients of `SAMPLES` copies of the inputs, nothing else."""
     for part in inputs.repeat(SAMPLES, 1, 1, 1).split(ROWS):
         leaf = part.clone().requires_grad_()
         torch.autograd.grad(network(leaf)[:, int(target[0])].sum(), leaf)
 
 
-def _forward_passes(network: ResNet, inputs: Tensor) -> None:
+def _forward_passes(network: nn.Module, inputs: Tensor) -> None:
     """The logits of as many copies of the inputs as there are channels, nothing else."""
     with torch.no_grad():
-        for part in inputs.repeat(network.fc.in_features, 1, 1, 1).split(ROWS):
+        for part in inputs.repeat(CHANNELS, 1, 1, 1).split(ROWS):
             network(part)
 
 

@@ -69,7 +69,7 @@ class AffineCalls:
         with torch.no_grad():  # nothing is kept for a gradient that nobody asks for
             scale, shift = batch_norm_affine(running_mean, running_var, weight, bias, eps)
         convolved = self._provenance[input].convolved
-        normalise = partial(_scaled, input, scale, shift, 1)
+        normalise = partial(function, input, running_mean, running_var, weight, bias, False, momentum, eps)
         if convolved is None:
             outputs = self._rules.pointwise(shift, 1, input, normalise())
             return Made(outputs, [input], channels=(1,), is_affine=True)
