@@ -45,20 +45,18 @@ def score_cam(
         inputs = leaf(inputs, create_graph=False)
         features = features_of(network, inputs, target, encoder)
         with torch.no_grad():
-            masks = features.channels_first
-            n, channels = masks.shape[:2]
-            masks = on_grid(masks.flatten(0, 1), *inputs.shape[2:])
-            masks = stretched(upsampled(masks, inputs.shape[2:]), (1, 2))
-            scores = _masked_scores(network, inputs, target, masks.unflatten(0, (n, channels)), batch)
+            maps = features.channels_first
+            grids = on_grid(maps.flatten(0, 1), *inputs.shape[2:]).unflatten(0, maps.shape[:2])
+            scores = _masked_scores(network, inputs, target, grids, batch)
             return positively_weighted(features, scores.softmax(1), inputs)
 
 
-def _masked_scores(network: nn.Module, inputs: Inputs, target: Target, masks: Tensor, batch: int) -> Scores:
-    """The target's logit behind each mask, (n, k); those that hide all share one pass."""
-    scores = scores_of(network(torch.zeros_like(inputs)), target)[:, None].repeat(1, masks.shape[1])
-    rows, columns = masks.flatten(2).any(2).nonzero(as_tuple=True)
+def _masked_scores(network: nn.Module, inputs: Inputs, target: Target, grids: Tensor, batch: int) -> Scores:
+    """The target's logit behind each of the feature maps, (n, k); those that are flat hide all and share one pass."""
+    scores = scores_of(network(torch.zeros_like(inputs)), target)[:, None].repeat(1, grids.shape[1])
+    rows, columns = (grids.amax((2, 3)) > grids.amin((2, 3))).nonzero(as_tuple=True)
     for chunk in chunks(len(rows), batch):
         row, column = rows[chunk.start : chunk.stop], columns[chunk.start : chunk.stop]
-        masked = inputs[row] * masks[row, column][:, None]
-        scores[row, column] = scores_of(network(masked), target[row])
+        masks = stretched(upsampled(grids[row, column], inputs.shape[2:]), (1, 2))
+        scores[row, column] = scores_of(network(inputs[row] * masks[:, None]), target[row])
     return scores
