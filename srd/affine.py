@@ -127,10 +127,10 @@ def convolution(
     groups: int,
 ) -> tuple[Tensor, Affine]:
     """A call of torch's conv2d as an affine map, and the inputs it is applied to: padded, if padding is "same"."""
-    stride, dilation = _pair(stride), _pair(dilation)
+    stride, dilation = pair(stride), pair(dilation)
     if padding == "same":
         inputs, padding = _padded_to_same(inputs, weight, dilation), 0
-    numbers = (0, 0) if isinstance(padding, str) else _pair(padding)
+    numbers = (0, 0) if isinstance(padding, str) else pair(padding)
     return inputs, Affine(weight, bias, stride, numbers, dilation, groups)
 
 
@@ -162,7 +162,7 @@ def _shifted(maps: Tensor, offsets: Sequence[Pair], size: torch.Size) -> list[Te
     return [m[:, y : y + size[0], x : x + size[1]] for m, (y, x) in zip(padded.unbind(1), starts, strict=True)]
 
 
-def _pair(value: int | Pair) -> Pair:
+def pair(value: int | Pair) -> Pair:
     return (value, value) if isinstance(value, int) else (value[0], value[-1])
 
 

@@ -133,13 +133,13 @@ class Landmarks:
         self._vectors.clear()  # so that a backward pass can let go of them on its way
         return end, _carried(layer.vectors, end, signal, create_graph=create_graph)
 
-    def refuse_unknown_below(self, vectors: Vectors) -> None:
-        """Raises UnsupportedOperation where relevance would flow through an operation that has no rule."""
-        below = self._flow.ancestors(vectors.order)
+    def refuse_unknown_below(self, order: int) -> None:
+        """Raises UnsupportedOperation where relevance would flow from `order` through an operation that has no rule."""
+        below = self._flow.ancestors(order)
         names = _names([unknown for unknown in self._unknown if unknown.order in below])
         if names:
             raise UnsupportedOperation(
-                f"SRD has no rule for {names}; declare it 'linear', 'gate' or 'activation' in operations"
+                f"there is no rule for {names}; declare it 'linear', 'gate' or 'activation' in operations"
             )
 
     def _last(
@@ -151,7 +151,7 @@ class Landmarks:
             if order >= end or not vectors.is_spatial:
                 continue
             if not vectors.before.requires_grad:
-                self.refuse_unknown_below(vectors)
+                self.refuse_unknown_below(order)
             if _is_class_map(vectors, logits):
                 end = max((affine for affine in self._affine if affine <= order), default=order)
                 continue

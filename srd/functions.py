@@ -178,11 +178,6 @@ class Windows(NamedTuple):
     dilation: int | Pair
     ceil_mode: bool
 
-    def unpooled(self, signal: Tensor, indices: Tensor, inputs: Tensor) -> Tensor:
-        """The signal at the outputs, where the indices lie among the inputs, which are not read."""
-        pulled: Tensor = torch.ops.aten.max_pool2d_with_indices_backward.default(signal, inputs, *self, indices)
-        return pulled
-
 
 class MaxPool(Function):
     """Max pooling that keeps where its maxima were."""
@@ -198,7 +193,10 @@ class MaxPool(Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (indices,) = ctx.saved_tensors
-        return ctx.windows.unpooled(gradients[0], indices, _unread(gradients[0], ctx)), None
+        inputs = _unread(gradients[0], ctx)
+        return torch.ops.aten.max_pool2d_with_indices_backward.default(
+            gradients[0], inputs, *ctx.windows, indices
+        ), None
 
 
 def pulled_back(phi: Elementwise, before: Tensor, gradient: Tensor) -> Tensor:

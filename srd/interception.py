@@ -75,14 +75,15 @@ class Interception(TorchFunctionMode):
 
         Also raises UnsupportedOperation where `logits` do not come from the inputs.
         """
-        if self._provenance.get(logits) is None:
-            raise UnsupportedOperation("the logits come from an operation that cannot be seen (compiled or scripted?)")
-        order = self._provenance[logits].order
-        return self._landmarks.encoder(order, logits, scores, layer, create_graph=create_graph)
+        return self._landmarks.encoder(self._order_of(logits), logits, scores, layer, create_graph=create_graph)
 
     def refuse_unknown_below(self, vectors: Vectors) -> None:
         """Raises UnsupportedOperation where relevance would flow through an operation that has no rule."""
-        self._landmarks.refuse_unknown_below(vectors)
+        self._landmarks.refuse_unknown_below(vectors.order)
+
+    def refuse_unknown_anywhere(self, logits: Tensor) -> None:
+        """Raises UnsupportedOperation where an operation on the way to the `logits` has no rule."""
+        self._landmarks.refuse_unknown_below(self._order_of(logits))
 
     @contextmanager
     def watching(self, network: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Layer]]:
@@ -108,6 +109,12 @@ class Interception(TorchFunctionMode):
                 handle.remove()
         if missing := [name for name in names if name not in seen]:
             raise ModelError(f"layer {missing[0]!r}: the network does not run this module")
+
+    def _order_of(self, logits: Tensor) -> int:
+        record = self._provenance.get(logits)
+        if record is None:
+            raise UnsupportedOperation("the logits come from an operation that cannot be seen (compiled or scripted?)")
+        return record.order
 
     def _layer(self, name: str, output: Any, since: int) -> Layer:
         output = self._provenance.current(output)

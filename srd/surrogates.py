@@ -11,9 +11,9 @@ from srd.operations import Arguments, Function, Keywords
 
 
 class softplus(TorchFunctionMode):  # noqa: N801  a context manager, used as a verb
-    """While open, `relu` is softplus with sharpness `beta`, `relu6` and `hardtanh` the difference of two.
+    """While open, `relu` is softplus with sharpness `beta`, and what is made of two ReLUs is made of two of it.
 
-    Other activations, `clamp` and `leaky_relu` among them, stay as they are.
+    Those are `relu6`, `hardtanh` and `hardsigmoid`; others, `clamp` and `leaky_relu` among them, stay as they are.
     """
 
     def __init__(self, beta: float) -> None:
@@ -24,7 +24,7 @@ class softplus(TorchFunctionMode):  # noqa: N801  a context manager, used as a v
         self, func: Function, types: object, args: Arguments = (), kwargs: Keywords | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if operations.name_of(func) not in {"relu", "relu6", "hardtanh"}:
+        if operations.name_of(func) not in {"relu", "relu6", "hardtanh", "hardsigmoid"}:
             return func(*args, **kwargs)
         _, args, kwargs, mutated = operations.out_of_place(func, args, kwargs)
         smooth = self._smooth(operations.name_of(func), *args, **kwargs)
@@ -33,6 +33,8 @@ class softplus(TorchFunctionMode):  # noqa: N801  a context manager, used as a v
     def _smooth(
         self, name: str, input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
     ) -> Tensor:
+        if name == "hardsigmoid":
+            return self._smooth("relu6", input + 3) / 6
         low, high = {"relu": (0.0, None), "relu6": (0.0, 6.0)}.get(name, (min_val, max_val))
         rising = low + functional.softplus(input.clone() - low, self.beta)
         return rising if high is None else rising - functional.softplus(input - high, self.beta)

@@ -244,7 +244,7 @@ LAW: dict[str, tuple[Damage, str, str]] = {
     ),
     "operation without a rule": (
         forward("return self.fc(hidden.sin().mean((2, 3)))"),
-        "method 'srd' cannot explain this network: SRD has no rule for torch.Tensor.sin",
+        "method 'srd' cannot explain this network: there is no rule for torch.Tensor.sin",
         "leave the method out of explain.methods",
     ),
     "method for another kind of network": (

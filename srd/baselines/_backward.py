@@ -34,7 +34,13 @@ def backward(
     """What the rules bring to the inputs, which require grad, of what `start` makes of the target's logits."""
     with Interception(inputs, rules):
         logits = network(inputs)
-    scores = scores_of(logits, target)
+    return arriving(scores_of(logits, target), inputs, rules, start, create_graph=create_graph)
+
+
+def arriving(
+    scores: Scores, inputs: Inputs, rules: OwnRules, start: Callable[[Scores], Tensor], *, create_graph: bool
+) -> Tensor:
+    """The same of scores that were made of the inputs under these rules."""
     with rules.propagating():
         (arrived,) = torch.autograd.grad(scores, inputs, start(scores), create_graph=create_graph)
     return arrived

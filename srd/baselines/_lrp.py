@@ -1,6 +1,6 @@
 """What layer-wise relevance propagation shares: the rule z+, and relevance by value from the logit to the pixels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -11,9 +11,11 @@ from torch.autograd import Function
 from torch.nn import functional
 
 from srd.affine import Affine
-from srd.baselines._backward import OwnRules, backward
+from srd.baselines._backward import OwnRules, arriving
+from srd.entries import Meaning
 from srd.functions import Elementwise, pulled_back
-from srd.passes import evaluating, leaf
+from srd.interception import Interception
+from srd.passes import evaluating, leaf, scores_of
 from srd.provenance import Source
 from srd.types import Inputs, Maps, Scores, Target
 
@@ -91,11 +93,26 @@ class PositiveContributions(OwnRules):
         return torch.where(lessens, g * torch.where(lessens, kept, 0), pulled_back(phi, before, g))
 
 
-def relevance_map(network: nn.Module, inputs: Inputs, target: Target, rules: OwnRules, *, create_graph: bool) -> Maps:
-    """Relevance that the rules bring to each pixel, summed over channels, where 1 sets out from the target's logit."""
+def relevance_map(
+    network: nn.Module,
+    inputs: Inputs,
+    target: Target,
+    rules: OwnRules,
+    operations: Mapping[str, Meaning],
+    *,
+    create_graph: bool,
+) -> Maps:
+    """Relevance that the rules bring to each pixel, summed over channels, where 1 sets out from the target's logit.
+
+    Raises UnsupportedOperation for an operation that has no rule and is not declared by `operations`.
+    """
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
-        by_value = backward(network, inputs, target, rules, _one_by_value, create_graph=create_graph)
+        trace = Interception(inputs, rules, operations)
+        with trace:
+            logits = network(inputs)
+        trace.refuse_unknown_anywhere(logits)
+        by_value = arriving(scores_of(logits, target), inputs, rules, _one_by_value, create_graph=create_graph)
         maps = (inputs * by_value).sum(1)
     return maps if create_graph else maps.detach()
 

@@ -37,7 +37,10 @@ def logits_with(network: nn.Module, inputs: Inputs, features: Features, substitu
         with Substitution(inputs, features.order, substitutes):
             logits: Logits = network(inputs)
     except RuntimeError as error:
-        raise UnsupportedOperation(f"a head that cannot take more rows than its encoder: {error}") from error
+        rows = f"{len(substitutes)} rows of features of one image"
+        raise UnsupportedOperation(f"a head that cannot take {rows}; set the option batch to 1 ({error})") from error
     if len(logits) != len(substitutes):
-        raise UnsupportedOperation(f"a head that makes {len(logits)} rows of {len(substitutes)}")
+        raise UnsupportedOperation(
+            f"a head that makes {len(logits)} rows of {len(substitutes)}; set the option batch to 1"
+        )
     return logits

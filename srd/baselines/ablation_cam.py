@@ -36,7 +36,8 @@ def ablation_cam(
 ) -> Maps:
     """ReLU of the encoder's features, each weighted by the share of the logit that is lost with it.
 
-    w_k = (y - y_k) / y, where y_k is the target's logit with channel k set to 0 (Desai and Ramaswamy 2020, eq. 3).
+    w_k = (y - y_k) / y, where y_k is the target's logit with channel k set to 0 (Desai and Ramaswamy 2020, eq. 3); a
+    negative y turns the map round.
     About `batch` rows of ablated features pass the head at once. Non-negative, at the encoder's resolution, without
     a gradient. `encoder` names the layer as for SRD. Raises UnsupportedOperation for a head that cannot take more
     rows than the encoder.

@@ -4,9 +4,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from srd.affine import Affine
+from srd.affine import Affine, pair
 from srd.baselines._backward import OwnRules, backward
 from srd.entries import AttributorEntry
+from srd.errors import UnsupportedOperation
 from srd.functions import AffineRule, Elementwise, Windows, pulled_back
 from srd.passes import evaluating, leaf
 from srd.provenance import Source
@@ -25,6 +26,9 @@ ENTRY = AttributorEntry(
 )
 
 
+ROUNDED = 32  # units in the last place, by which sums of equal numbers differ
+
+
 class Rescale(OwnRules):
     """The rule of that name: an activation multiplies by a ratio of differences in place of its derivative.
 
@@ -36,21 +40,20 @@ class Rescale(OwnRules):
         return tensor
 
     def max_pool(self, inputs: Tensor, windows: Windows) -> Tensor:
-        """Maxima, whose difference goes to where the larger of row and baseline lies, over the difference there."""
-        pooled, indices = functional.max_pool2d(inputs, *windows, return_indices=True)
+        """Maxima, whose difference goes to where the larger of row and baseline lies, over the difference there.
+
+        Equals share it: of a uniform baseline nearly all windows hold equals.
+        """
 
         def rule(g: Tensor, inputs: Tensor, pooled: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
             if not self._is_propagating:
                 return g, None, None
-            signal, (row, baseline) = g.chunk(2)[0], pooled.chunk(2)
-            largest = torch.maximum(row, baseline)
-            differences = torch.cat([signal * (largest - baseline), signal * (row - largest)])
-            supplied = windows.unpooled(differences, indices, inputs).chunk(2)
-            plain = windows.unpooled(g, indices, inputs).chunk(2)[0]
-            difference = torch.sub(*inputs.chunk(2))
-            ratio = torch.where(difference == 0, plain, torch.add(*supplied) / _not_zero(difference))
-            return None, torch.cat([ratio, torch.zeros_like(ratio)]), None
+            read = _unfolded(windows, inputs, pooled.shape[2:])
+            shares = _of_rows(g)[:, :, None] * _share(*read.chunk(2), *pooled[:, :, None].chunk(2))
+            pulled = _folded(windows, shares, inputs.shape[2:])
+            return None, torch.cat([pulled, torch.zeros_like(pulled)]), None
 
+        pooled = functional.max_pool2d(inputs, *windows)
         return self._marked(rule, pooled, inputs, pooled)
 
     def _convolution_rule(self, affine: Affine, bias: Tensor, source: Source) -> AffineRule:
@@ -59,12 +62,13 @@ class Rescale(OwnRules):
     def _through_activation(
         self, before: Tensor, phi: Elementwise, g: Tensor, received: Tensor | None, channels: tuple[int, ...]
     ) -> Tensor:
-        row, baseline = before.chunk(2)
-        middle, difference = (row + baseline) / 2, row - baseline
-        is_rounding = difference.abs() <= torch.finfo(before.dtype).eps ** 0.5 * (row.abs() + baseline.abs())
+        signal, (row, baseline) = _of_rows(g), before.chunk(2)
+        middle = (row + baseline) / 2
         slope = pulled_back(phi, middle, torch.ones_like(middle))
-        ratio = (phi(row) - phi(baseline)) / _not_zero(difference)
-        return g * torch.where(is_rounding, slope, ratio).repeat(2, *[1] * (g.dim() - 1))
+        ratio = (phi(row) - phi(baseline)) / _not_zero(row - baseline)
+        cancels = _are_close(row, baseline, torch.finfo(before.dtype).eps ** 0.5)
+        pulled = signal * torch.where(cancels, slope, ratio)
+        return torch.cat([pulled, torch.zeros_like(pulled)])
 
 
 def deep_lift(
@@ -80,21 +84,70 @@ def deep_lift(
 
     The rescale rule (Shrikumar et al. 2017, eq. 3 and section 3.5.1) in activations, that for the maxima of row and
     baseline in max pooling; all else by its derivative. Where only those and affine maps are, a map's sum is the
-    difference of the logits. `baseline` broadcasts to `inputs`; 0 by default, as for Integrated Gradients.
+    difference of the logits. `baseline` broadcasts to `inputs`; 0 by default, as for Integrated Gradients. Raises
+    UnsupportedOperation where a layer's first axis does not hold the rows.
     """
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
         start = torch.zeros_like(inputs) if baseline is None else baseline.to(inputs).expand_as(inputs)
         both = torch.cat([inputs, start])
-        multipliers = backward(network, both, target.repeat(2), Rescale(), _of_rows, create_graph=create_graph)
+        multipliers = backward(network, both, target.repeat(2), Rescale(), _one_for_each_row, create_graph=create_graph)
         maps = ((inputs - start) * multipliers[: len(inputs)]).sum(1)
     return maps if create_graph else maps.detach()
 
 
-def _of_rows(scores: Scores) -> Tensor:
-    """1 for each row, 0 for its baseline."""
+def _one_for_each_row(scores: Scores) -> Tensor:
+    """And 0 for its baseline."""
     row, baseline = scores.chunk(2)
     return torch.cat([torch.ones_like(row), torch.zeros_like(baseline)])
+
+
+def _of_rows(signal: Tensor) -> Tensor:
+    """Without that of the baselines, which is 0 where they are what the second half of axis 0 holds."""
+    if len(signal) % 2 or signal.chunk(2)[1].any():
+        raise UnsupportedOperation("DeepLIFT in a layer whose first axis does not hold the rows of the batch")
+    return signal.chunk(2)[0]
+
+
+def _share(row: Tensor, baseline: Tensor, highest: Tensor, reference: Tensor) -> Tensor:
+    """Of what each window hands on, for each of its places: (n, c, places, h, w); maxima have 1 place."""
+    values = torch.where(highest >= reference, row, baseline)
+    rounding = ROUNDED * torch.finfo(values.dtype).eps
+    holds = _are_close(values, torch.maximum(highest, reference), rounding).to(values.dtype)
+    ratio = ((highest - reference) / _not_zero(row - baseline)).clamp(0, 1)
+    return holds / holds.sum(2, keepdim=True) * torch.where(_are_close(row, baseline, rounding), 1, ratio)
+
+
+def _unfolded(windows: Windows, inputs: Tensor, made: torch.Size) -> Tensor:
+    """What each output of a pooling reads, (n, c, places, *made); beyond the border the lowest number."""
+    padded = functional.pad(inputs, _padding(windows, inputs.shape[2:], made), value=torch.finfo(inputs.dtype).min)
+    read = functional.unfold(padded, windows.kernel, windows.dilation, 0, windows.stride)
+    return read.reshape(*inputs.shape[:2], -1, *made)
+
+
+def _folded(windows: Windows, parts: Tensor, size: torch.Size) -> Tensor:
+    """The sum of what each input has in all windows, (n, c, *size)."""
+    left, right, top, bottom = _padding(windows, size, parts.shape[3:])
+    padded = (size[0] + top + bottom, size[1] + left + right)
+    summed = functional.fold(
+        parts.flatten(1, 2).flatten(2), padded, windows.kernel, windows.dilation, 0, windows.stride
+    )
+    inside: Tensor = summed[:, :, top : top + size[0], left : left + size[1]]
+    return inside
+
+
+def _padding(windows: Windows, size: torch.Size, made: torch.Size) -> tuple[int, int, int, int]:
+    """Left, right, top, bottom: enough for every window to be whole."""
+    geometry = zip(*map(pair, windows[:4]), size, made, strict=True)
+    (top, bottom), (left, right) = (
+        (padding, max(0, (n - 1) * stride + dilation * (kernel - 1) + 1 - side - padding))
+        for kernel, stride, padding, dilation, side, n in geometry
+    )
+    return left, right, top, bottom
+
+
+def _are_close(a: Tensor, b: Tensor, tolerance: float) -> Tensor:
+    return (a - b).abs() <= tolerance * (a.abs() + b.abs())
 
 
 def _not_zero(difference: Tensor) -> Tensor:

@@ -44,10 +44,11 @@ def expected_gradients(
         background = torch.zeros_like(inputs[:1])
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
-        total = torch.zeros_like(inputs)
+        ends = inputs if create_graph else inputs.detach()
+        total = torch.zeros_like(ends)
         for chunk in chunks(samples, batch // len(inputs)):
             draws = [_drawn(generators, background) for _ in chunk]
-            ways = torch.stack([inputs - start for start, _ in draws])
+            ways = torch.stack([ends - start for start, _ in draws])
             at = inputs - ways * torch.stack([rest for _, rest in draws]).to(inputs)
             total = total + (ways * gradients_at(network, at, target, create_graph=create_graph)).sum(0)
         maps = total.sum(1) / samples

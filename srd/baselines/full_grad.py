@@ -1,4 +1,4 @@
-"""FullGrad: gradients times the inputs and times the biases of every layer, which together make up the logit."""
+"""FullGrad: gradients times the inputs and the biases of every layer, which make up the logit of a ReLU network."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,6 +10,7 @@ from srd.affine import Affine
 from srd.baselines._backward import OwnRules
 from srd.baselines._features import stretched
 from srd.entries import AttributorEntry
+from srd.errors import UnsupportedOperation
 from srd.interception import Interception
 from srd.passes import evaluating, leaf, scores_of
 from srd.provenance import Source
@@ -70,7 +71,7 @@ def full_grad(
 
     psi takes the magnitude, stretches it to [0, 1] for each channel and upsamples it bilinearly (Srinivas and Fleuret
     2019, eq. 8). Non-negative. The biases of a convolution and of the batch norm after it are one; biases of single
-    positions, as in a classifier's head, have no place in a map.
+    positions, as in a classifier's head, have no place in a map. Raises UnsupportedOperation for positions in windows.
     """
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
@@ -85,8 +86,18 @@ def full_grad(
         for layer, gradient in zip(rules.found, at_outputs, strict=True):
             axes = [1] * (gradient.dim() - 1 - layer.axis)
             psi = _psi(layer.bias.reshape(-1, *axes) * gradient, layer.axis)
+            _refuse_windows(psi, inputs, are_tokens=layer.axis != 1)
             maps = maps + upsampled(on_grid(psi, *inputs.shape[2:]), inputs.shape[2:])
     return maps if create_graph else maps.detach()
+
+
+def _refuse_windows(values: Tensor, inputs: Inputs, *, are_tokens: bool) -> None:
+    """Windows stand in the batch, or beside tokens, whose grid has the proportions of the inputs."""
+    height, width = inputs.shape[2:]
+    on_axes = are_tokens and values.dim() == 3
+    are_beside = on_axes and abs(values.shape[1] * width - values.shape[2] * height) > height + width
+    if len(values) != len(inputs) or values.dim() > 3 or are_beside:
+        raise UnsupportedOperation(f"biases at {tuple(values.shape)} positions of {len(inputs)} rows (windows?)")
 
 
 def _psi(products: Tensor, channels: int) -> Tensor:

@@ -1,12 +1,13 @@
 """Layer-wise relevance propagation by the rule z+ in convolutions and the rule epsilon in linear layers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from srd.baselines._lrp import PositiveContributions, relevance_map
-from srd.entries import AttributorEntry
+from srd.entries import AttributorEntry, Meaning
+from srd.interception import NOTHING_DECLARED
 from srd.types import Generators, Inputs, Maps, Target
 
 ENTRY = AttributorEntry(
@@ -16,6 +17,7 @@ ENTRY = AttributorEntry(
     family="decomposition",
     signed=True,
     cost="3 forward, 2 backward",
+    needs=("operations",),
     reference="Kohlbrenner, Bauer, Nakajima, Binder, Samek, Lapuschkin, IJCNN 2020",
 )
 
@@ -36,7 +38,8 @@ class EpsilonPlus(PositiveContributions):
         if not self._is_propagating:
             return by_value, None
         away_from_zero = torch.where(outputs < 0, -self._epsilon, self._epsilon)
-        return by_value * outputs / (outputs + away_from_zero), None
+        stabilised = outputs + away_from_zero
+        return by_value * outputs / torch.where(stabilised == 0, 1, stabilised), None
 
 
 def lrp_epsilon_plus(
@@ -46,6 +49,7 @@ def lrp_epsilon_plus(
     generators: Generators | None = None,
     *,
     epsilon: float = 1e-6,
+    operations: Mapping[str, Meaning] = NOTHING_DECLARED,
     create_graph: bool = False,
 ) -> Maps:
     """Relevance of each pixel, summed over channels: z+ in convolutions, epsilon in linear layers (EpsilonPlus).
@@ -53,4 +57,4 @@ def lrp_epsilon_plus(
     In linear layers R_i = sum_j x_i w_ij R_j / (y_j + epsilon sign y_j), y with its bias (Kohlbrenner et al. 2020,
     table 1). All else is as for LRP-z+.
     """
-    return relevance_map(network, inputs, target, EpsilonPlus(epsilon), create_graph=create_graph)
+    return relevance_map(network, inputs, target, EpsilonPlus(epsilon), operations, create_graph=create_graph)

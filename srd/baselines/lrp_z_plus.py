@@ -1,9 +1,12 @@
 """Layer-wise relevance propagation by the rule z+: relevance is shared in proportion to positive contributions."""
 
+from collections.abc import Mapping
+
 from torch import nn
 
 from srd.baselines._lrp import PositiveContributions, relevance_map
-from srd.entries import AttributorEntry
+from srd.entries import AttributorEntry, Meaning
+from srd.interception import NOTHING_DECLARED
 from srd.types import Generators, Inputs, Maps, Target
 
 ENTRY = AttributorEntry(
@@ -13,6 +16,7 @@ ENTRY = AttributorEntry(
     family="decomposition",
     signed=True,
     cost="3 forward, 2 backward",
+    needs=("operations",),
     reference="Montavon, Lapuschkin, Binder, Samek, Mueller, Pattern Recognition 2017",
 )
 
@@ -23,6 +27,7 @@ def lrp_z_plus(
     target: Target,
     generators: Generators | None = None,
     *,
+    operations: Mapping[str, Meaning] = NOTHING_DECLARED,
     create_graph: bool = False,
 ) -> Maps:
     """Relevance of each pixel, summed over channels, by the rule z+ in every convolution and linear layer.
@@ -31,5 +36,6 @@ def lrp_z_plus(
     without a share, a batch norm folded into the convolution before it. Sums, poolings and normalisations divide
     relevance in proportion to what they add up. What is divided is 1, whatever the target's logit. It is lost where
     nothing contributes positively, as often in depthwise convolutions. Negative only where a sum adds opposites.
+    `operations` as of `srd.decompose`. Raises UnsupportedOperation for an operation without a rule.
     """
-    return relevance_map(network, inputs, target, PositiveContributions(), create_graph=create_graph)
+    return relevance_map(network, inputs, target, PositiveContributions(), operations, create_graph=create_graph)

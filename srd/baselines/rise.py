@@ -39,10 +39,14 @@ def rise(
     A mask is a grid of `cells` x `cells`, each 1 with probability `visible`, else 0, enlarged bilinearly and shifted by
     less than a cell; what it hides is 0, the mean image where inputs are normalised. Each row has `masks` of its own,
     from its own stream; about `batch` masked rows pass the network at once. Non-negative, without a gradient. Raises
-    ValueError without `generators`.
+    ValueError without `generators`, for more cells than pixels and for another `visible` than in (0, 1].
     """
     if generators is None:
         raise ValueError("RISE needs one generator per row")
+    if not 0 < visible <= 1:
+        raise ValueError(f"visible is a probability above 0, not {visible}")
+    if cells > max(inputs.shape[2:]):
+        raise ValueError(f"{cells} cells are more than the inputs have rows and columns")
     with evaluating(network), torch.no_grad():
         total = torch.zeros_like(inputs[:, 0])
         for chunk in chunks(masks, batch // len(inputs)):

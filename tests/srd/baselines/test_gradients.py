@@ -1,15 +1,18 @@
 """Gradient methods against closed forms and, at the points that they draw, captum's gradients."""
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from functools import partial
 
 import pytest
 import torch
+from families import swin
 from libraries import captums_gradient
 from torch import Tensor, nn
 from torch.nn import functional
 from toys import classes, demo_inputs, demo_network, generators, normal, relative_error, shaken, small
 
+from benchmarks.measuring import CPU, peak
 from srd.baselines.deep_lift import deep_lift
 from srd.baselines.expected_gradients import expected_gradients
 from srd.baselines.full_grad import Biases, full_grad
@@ -18,6 +21,7 @@ from srd.baselines.input_x_gradient import input_x_gradient
 from srd.baselines.integrated_gradients import integrated_gradients
 from srd.baselines.saliency import saliency
 from srd.baselines.smooth_grad import smooth_grad
+from srd.errors import UnsupportedOperation
 from srd.interception import Interception
 from srd.surrogates import softplus
 from srd.types import Attributor
@@ -259,3 +263,70 @@ def test_the_biases_that_full_grad_finds_make_up_the_logit() -> None:
     for found, gradient in zip(rules.found, gradients, strict=True):
         total = total + (found.bias * gradient.movedim(found.axis, -1)).flatten(1).sum(1)
     torch.testing.assert_close(total, scores)
+
+
+def mirrored(network: nn.Module) -> nn.Module:
+    """The network that says of mirrored images what this one says of images."""
+    network = deepcopy(network)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.weight = nn.Parameter(module.weight.flip(3))
+    return network
+
+
+@pytest.mark.parametrize("pooling", [nn.MaxPool2d(2), nn.MaxPool2d(3, 1, 1), nn.MaxPool2d(3, 1, 0, 2)])
+def test_deep_lift_does_not_hang_on_the_order_of_equals(pooling: nn.Module) -> None:
+    """Of a uniform baseline nearly all windows of a max pooling hold equals."""
+    *encoder, _, flatten, _ = pooled(nn.ReLU(), pooling).children()
+    network = nn.Sequential(*encoder, nn.AdaptiveAvgPool2d(1), flatten, linear(normal(4, 6, 1, 1)))
+    inputs, target, black = normal(2, 3, 12, 12), classes(2), torch.full((3, 1, 1), -0.5, dtype=torch.float64)
+    expected = deep_lift(network, inputs, target, baseline=black)
+    result = deep_lift(mirrored(network), inputs.flip(3), target, baseline=black).flip(2)
+    assert relative_error(result, expected) < 1e-9
+    in_float32 = deep_lift(network.float(), inputs.float(), target, baseline=black)
+    assert relative_error(in_float32.double(), expected) < 1e-4
+
+
+class Doubled(nn.Module):
+    """Averages over an image and its mirror image, which it sets behind all rows of the batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = small()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        logits: Tensor = self.network(torch.cat([inputs, inputs.flip(3)]))
+        return torch.stack(logits.chunk(2)).mean(0)
+
+
+def test_deep_lift_refuses_layers_whose_first_axis_does_not_hold_the_rows() -> None:
+    with pytest.raises(UnsupportedOperation, match="first axis"):
+        deep_lift(Doubled(), normal(2, 3, 8, 8), classes(2), baseline=normal(2, 3, 8, 8, seed=1))
+
+
+@pytest.mark.parametrize("size", [(48, 48), (32, 48)])
+def test_full_grad_refuses_biases_in_windows(size: tuple[int, int]) -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = swin().eval()
+    with pytest.raises(UnsupportedOperation, match="windows"):
+        full_grad(network, normal(1, 3, *size, dtype=torch.float32), classes(1))
+
+
+def test_expected_gradients_keep_no_graph_of_their_samples() -> None:
+    network, inputs = small(), normal(1, 3, 8, 7).requires_grad_()
+    ends = [
+        peak(partial(expected_gradients, network, inputs, classes(1), generators(1), samples=n), CPU) for n in (64, 256)
+    ]
+    assert ends[1] <= 1.1 * ends[0]
+
+
+@pytest.mark.parametrize(
+    "pooling", [nn.MaxPool2d(3, 2, 1), nn.MaxPool2d(2, 2, 0, 2, ceil_mode=True), nn.MaxPool2d((3, 2), (2, 3))]
+)
+def test_deep_lift_pools_as_torch_does(pooling: nn.MaxPool2d) -> None:
+    """Close to the baseline, multipliers are gradients."""
+    network, inputs, target = pooled(nn.GELU(), pooling), normal(2, 3, 13, 11), classes(2)
+    near = inputs - 1e-6 * normal(2, 3, 13, 11, seed=1)
+    expected = ((inputs - near) * captums_gradient(network, inputs, target)).sum(1)
+    assert relative_error(deep_lift(network, inputs, target, baseline=near), expected) < 1e-4

@@ -1,5 +1,8 @@
 """Laws of layer-wise relevance propagation: what it conserves, closed forms, its own gradient."""
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 import torch
 from libraries import zennits_z_plus
@@ -8,6 +11,7 @@ from toys import classes, normal, relative_error, shaken, small
 
 from srd.baselines.lrp_epsilon_plus import lrp_epsilon_plus
 from srd.baselines.lrp_z_plus import lrp_z_plus
+from srd.errors import UnsupportedOperation
 from srd.surrogates import softplus
 from srd.types import Attributor
 
@@ -81,3 +85,29 @@ def test_epsilon_without_biases_conserves_relevance() -> None:
         network.head.bias.zero_()
     maps = lrp_epsilon_plus(network, inputs, target, epsilon=1e-12)
     torch.testing.assert_close(maps.sum((1, 2)), torch.ones(2, dtype=torch.float64))
+
+
+def test_without_an_epsilon_what_is_zero_hands_nothing_on() -> None:
+    silent = nn.Linear(12, 4, bias=False, dtype=torch.float64)
+    nn.init.zeros_(silent.weight)
+    maps = lrp_epsilon_plus(nn.Sequential(nn.Flatten(), silent), normal(1, 3, 2, 2), classes(1), epsilon=0.0)
+    assert not maps.any()
+
+
+class Arctan(nn.Module):
+    """Something that no rule knows."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return torch.arctan(inputs)
+
+
+@pytest.mark.parametrize("method", [lrp_z_plus, partial(lrp_epsilon_plus, epsilon=1e-12)])
+def test_an_operation_without_a_rule_is_refused_or_declared(method: Callable[..., Tensor]) -> None:
+    network = nn.Sequential(Arctan(), nn.Flatten(), nn.Linear(12, 4, bias=False, dtype=torch.float64))
+    with torch.no_grad():
+        network.get_submodule("2").get_parameter("weight").abs_()
+    inputs, target = normal(2, 3, 2, 2), classes(2)
+    with pytest.raises(UnsupportedOperation, match="arctan"):
+        method(network, inputs, target)
+    sums = method(network, inputs, target, operations={"torch.arctan": "activation"}).sum((1, 2))
+    torch.testing.assert_close(sums, torch.ones(2, dtype=torch.float64))

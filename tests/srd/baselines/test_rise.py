@@ -90,3 +90,9 @@ def test_masks_of_any_size_fit() -> None:
     for size in ((7, 7), (9, 13), (2, 30)):
         maps = functional.relu(rise(small(), normal(1, 3, *size), classes(1), generators(1), masks=3))
         assert maps.shape == (1, *size)
+
+
+@pytest.mark.parametrize("options", [{"visible": 0.0}, {"visible": 1.5}, {"cells": 9}])
+def test_what_makes_no_masks_is_refused(options: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(options))):
+        rise(small(), normal(1, 3, 8, 8), classes(1), generators(1), **options)  # type: ignore[arg-type]
