@@ -58,6 +58,17 @@ def test_every_relu6_is_the_difference_of_two(relu6: Rectifier) -> None:
         torch.testing.assert_close(relu6(X), ((2 * X).exp().log1p() - (2 * (X - 6)).exp().log1p()) / 2)
 
 
+@pytest.mark.parametrize("hardsigmoid", [functional.hardsigmoid, nn.Hardsigmoid(inplace=True)])
+def test_hardsigmoid_is_a_sixth_of_a_shifted_relu6_and_has_a_second_derivative(hardsigmoid: Rectifier) -> None:
+    x = X.clone().requires_grad_()
+    with softplus(2.0):
+        result = hardsigmoid(x.clone())
+        torch.testing.assert_close(result, functional.relu6(x + 3) / 6)
+    (gradient,) = torch.autograd.grad(result.sum(), x, create_graph=True)
+    (second,) = torch.autograd.grad(gradient.sum(), x)
+    assert bool(second.any())
+
+
 def test_hardtanh_keeps_its_limits() -> None:
     with softplus(50.0):
         result = functional.hardtanh(torch.linspace(-5, 5, 11).double(), -2.0, 3.0)
