@@ -5,9 +5,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from srd.affine import Affine
+from srd.functions import AffineRule
 from srd.interception import Interception
 from srd.passes import scores_of
-from srd.rules import SharingRatio
+from srd.provenance import Source
+from srd.rules import NO_BIAS, SharingRatio
 from srd.types import Inputs, Scores, Target
 
 
@@ -20,6 +23,17 @@ class OwnRules(SharingRatio):
     def pointwise(self, bias: Tensor, axis: int, inputs: Tensor, outputs: Tensor) -> Tensor:
         """No rule for biases."""
         return outputs
+
+    def _convolution_rule(self, affine: Affine, bias: Tensor, source: Source) -> AffineRule:
+        return NO_BIAS
+
+
+class OwnActivations(OwnRules):
+    """For a method that only says what activations hand on: all else does so by its derivative."""
+
+    def held(self, tensor: Tensor) -> Tensor:
+        """Nothing is held constant."""
+        return tensor
 
 
 def backward(

@@ -4,14 +4,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from srd.affine import Affine, pair
-from srd.baselines._backward import OwnRules, backward
+from srd.affine import pair
+from srd.baselines._backward import OwnActivations, backward
 from srd.entries import AttributorEntry
 from srd.errors import UnsupportedOperation
-from srd.functions import AffineRule, Elementwise, Windows, pulled_back
+from srd.functions import Elementwise, Windows, pulled_back
 from srd.passes import evaluating, leaf
-from srd.provenance import Source
-from srd.rules import NO_BIAS
 from srd.types import Generators, Inputs, Maps, Scores, Target
 
 ENTRY = AttributorEntry(
@@ -29,15 +27,11 @@ ENTRY = AttributorEntry(
 ROUNDED = 32  # units in the last place, by which sums of equal numbers differ
 
 
-class Rescale(OwnRules):
+class Rescale(OwnActivations):
     """The rule of that name: an activation multiplies by a ratio of differences in place of its derivative.
 
     Axis 0 holds the rows, which have a signal, and after them in the same order their baselines, which have none.
     """
-
-    def held(self, tensor: Tensor) -> Tensor:
-        """Nothing is held constant."""
-        return tensor
 
     def max_pool(self, inputs: Tensor, windows: Windows) -> Tensor:
         """Maxima, whose difference goes to where the larger of row and baseline lies, over the difference there.
@@ -55,9 +49,6 @@ class Rescale(OwnRules):
 
         pooled = functional.max_pool2d(inputs, *windows)
         return self._marked(rule, pooled, inputs, pooled)
-
-    def _convolution_rule(self, affine: Affine, bias: Tensor, source: Source) -> AffineRule:
-        return NO_BIAS
 
     def _through_activation(
         self, before: Tensor, phi: Elementwise, g: Tensor, received: Tensor | None, channels: tuple[int, ...]

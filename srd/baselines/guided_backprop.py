@@ -3,13 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from srd.affine import Affine
-from srd.baselines._backward import OwnRules, backward
+from srd.baselines._backward import OwnActivations, backward
 from srd.entries import AttributorEntry
-from srd.functions import AffineRule, Elementwise, pulled_back
+from srd.functions import Elementwise, pulled_back
 from srd.passes import evaluating, leaf
-from srd.provenance import Source
-from srd.rules import NO_BIAS
 from srd.types import Generators, Inputs, Maps, Target
 
 ENTRY = AttributorEntry(
@@ -23,15 +20,8 @@ ENTRY = AttributorEntry(
 )
 
 
-class PositiveGradient(OwnRules):
+class PositiveGradient(OwnActivations):
     """The ordinary backward pass, but that activations pass on only what is positive."""
-
-    def held(self, tensor: Tensor) -> Tensor:
-        """Nothing is held constant."""
-        return tensor
-
-    def _convolution_rule(self, affine: Affine, bias: Tensor, source: Source) -> AffineRule:
-        return NO_BIAS
 
     def _through_activation(
         self, before: Tensor, phi: Elementwise, g: Tensor, received: Tensor | None, channels: tuple[int, ...]
