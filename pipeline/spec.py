@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
+from attacks.entries import PerturbationEntry
 from attacks.registry import PERTURBATIONS
-from pipeline.spec_values import Floats, Names, Option, Part, Size, Strength, Strengths, as_tuple
+from pipeline.spec_values import NO_STRENGTH, Floats, Names, Option, Part, Size, Strength, Strengths, as_tuple
 from srd.entries import Entry, Meaning
 from srd.errors import SpecError
 from srd.registry import ATTRIBUTORS
@@ -79,7 +80,8 @@ class PerturbationSpec(Part):
     """One perturbation at several strengths, each an entry of the perturbation axis."""
 
     name: str
-    strengths: Strengths
+    strengths: Strengths = ()
+    """Empty for a perturbation that has no strength to choose."""
     against: Names | None = None
     """Methods that an attack on explanations goes against; all differentiable ones by default."""
     options: Options = Field(default_factory=dict)
@@ -159,12 +161,13 @@ def attacked(perturbation: PerturbationSpec, methods: tuple[str, ...]) -> tuple[
 
 def entries(perturbation: PerturbationSpec, methods: tuple[str, ...]) -> list[tuple[str, Strength]]:
     """Its entries on the perturbation axis: the attacked method, or "", and the strength."""
-    return [(method, strength) for method in attacked(perturbation, methods) for strength in perturbation.strengths]
+    strengths = perturbation.strengths or (NO_STRENGTH,)
+    return [(method, strength) for method in attacked(perturbation, methods) for strength in strengths]
 
 
 def entry_id(name: str, method: str, strength: Strength) -> str:
-    """Of an entry of the perturbation axis, such as `pgd@8/255` or `manipulate:srd@8/255`."""
-    return f"{name}{':' * bool(method)}{method}@{strength.text}"
+    """Of an entry of the perturbation axis, such as `deepfool`, `pgd@8/255` or `manipulate:srd@8/255`."""
+    return f"{name}{':' * bool(method)}{method}{'@' * bool(strength.text)}{strength.text}"
 
 
 def closest(name: str, known: Iterable[str]) -> str:
@@ -196,15 +199,24 @@ def _check_perturbation(place: str, perturbation: PerturbationSpec, methods: tup
     entry = PERTURBATIONS[perturbation.name]
     place = f"{place} ({entry.name})"
     _check_options(f"{place} options", entry, perturbation.options)
-    if not perturbation.strengths:
-        raise ValueError(f'{place}: strengths is empty; name at least one {entry.strength}, such as "8/255"')
-    for strength in perturbation.strengths:
-        if not 0 < strength.value <= 1:
-            raise ValueError(
-                f"{place}: {entry.strength} = {strength.text} is not in (0, 1], the range of the pixels; "
-                f'write "{strength.text}/255" if you count in 0 to 255'
-            )
+    _check_strengths(place, entry, perturbation.strengths)
     _check_against(place, perturbation, methods)
+
+
+def _check_strengths(place: str, entry: PerturbationEntry, strengths: tuple[Strength, ...]) -> None:
+    scale = entry.strength
+    if scale is None:
+        if strengths:
+            raise ValueError(f"{place}: has no strength to choose; remove strengths")
+        return
+    if not strengths:
+        raise ValueError(f"{place}: strengths is empty; name at least one {scale.name}, such as {scale.example}")
+    for strength in strengths:
+        if not 0 < strength.value <= scale.most:
+            way_out = f'; write "{strength.text}/255" if you count in 0 to 255' if scale.most == 1 else ""
+            raise ValueError(f"{place}: {scale.name} = {strength.text} is not in (0, {scale.most:g}]{way_out}")
+        if scale.whole and not strength.value.is_integer():
+            raise ValueError(f"{place}: {scale.name} = {strength.text} is no whole number; write {scale.example}")
 
 
 def _check_repeated(perturbations: tuple[PerturbationSpec, ...], methods: tuple[str, ...]) -> None:

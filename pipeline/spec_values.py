@@ -23,6 +23,10 @@ class Strength(Part):
         return self.text
 
 
+NO_STRENGTH = Strength(value=0.0, text="")
+"""Of a perturbation that has none to choose."""
+
+
 def _strength(given: Any) -> Any:
     if isinstance(given, Strength):
         return given

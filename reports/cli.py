@@ -138,7 +138,7 @@ def methods() -> None:
 @app.command()
 def perturbations() -> None:
     """Lists the perturbations that a spec may name."""
-    _list(PERTURBATIONS, "family", "goal", "norm", "access", "strength", "cost")
+    _list(PERTURBATIONS, "family", "goal", "constraint", "access", "cost")
 
 
 @app.command()

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.registry import PERTURBATIONS, PerturbationEntry
+from attacks.entries import PerturbationEntry
+from attacks.registry import PERTURBATIONS
 from pipeline.conditions import CLEAN
 from pipeline.spec import PerturbationSpec, attacked
 from reports import statistics
@@ -168,7 +169,7 @@ def _perturbation(table: Mapping[str, Any], entry: PerturbationEntry, readings: 
         goal=entry.goal,
         access=entry.access,
         norm=entry.norm or "",
-        strength=entry.strength,
+        strength=entry.strength.name if entry.strength else "none",
         strengths=tuple(table["strengths"]),
         against=against if entry.attacks_attributor else (),
         cost=entry.cost,
@@ -197,7 +198,7 @@ def _condition(readings: Readings, condition: str) -> ConditionFacts:
         family=str(column["perturbation_family"].item()),
         against=str(column["perturbation_against"].item()),
         strength=float(column["perturbation_strength"].item()),
-        strength_text=condition.rpartition("@")[2],
+        strength_text=condition.partition("@")[2],
         largest_change=float(changes.max()) if len(changes) else None,
         unchanged=int((changes == 0).sum()),
         n=len(changes),

@@ -83,7 +83,7 @@ def _heading(frame: pd.DataFrame) -> Iterator[str]:
     first = frame.iloc[0]
     entry = PERTURBATIONS[str(first["name"])]
     yield f"{first['title']}{', method itself' if first['against'] else ''}"
-    yield f"{entry.strength}{f' ({entry.norm})' if entry.norm else ''}"
+    yield entry.constraint
     for text, part in frame.groupby("strength_text", sort=False):
         yield f"{text}: n = {extent(part['n'])}"
 

@@ -27,7 +27,8 @@ from toys import (
     uniform,
 )
 
-from attacks.registry import PERTURBATIONS, PerturbationEntry
+from attacks.entries import AMOUNT, DEGREES, EPSILON, L2_EPSILON, SEVERITY, SHIFT, SIGMA, ZOOM, PerturbationEntry, Scale
+from attacks.registry import PERTURBATIONS
 from attacks.types import Images, Model, Samples
 from srd.baselines.saliency import saliency
 from srd.entries import AttributorEntry, Entry, MetricEntry
@@ -36,7 +37,18 @@ from srd.surrogates import softplus
 from srd.types import Attributor, Maps, Scores
 
 N = 3
-EPSILON = 8 / 255
+TRIED: dict[Scale | None, tuple[float, float]] = {
+    None: (0.0, 0.0),
+    EPSILON: (8 / 255, 64 / 255),
+    L2_EPSILON: (0.5, 2.0),
+    SIGMA: (0.05, 0.2),
+    AMOUNT: (0.05, 0.2),
+    SEVERITY: (1, 5),
+    DEGREES: (10, 45),
+    SHIFT: (0.05, 0.2),
+    ZOOM: (0.1, 0.3),
+}
+"""A smaller and a larger strength."""
 
 every_attributor = pytest.mark.parametrize("entry", ATTRIBUTORS.values(), ids=ATTRIBUTORS)
 every_metric = pytest.mark.parametrize("entry", METRICS.values(), ids=METRICS)
@@ -78,7 +90,8 @@ def test_needs_are_keywords(entry: AttributorEntry) -> None:
 def test_an_attack_on_an_explanation_and_no_other_takes_an_attributor(entry: PerturbationEntry) -> None:
     assert ("attributor" in keyword_only(entry)) is entry.attacks_attributor
     assert entry.attacks_attributor is (entry.family == "attack on the explanation")
-    assert (entry.norm is None) is (entry.strength != "epsilon")
+    assert (entry.norm is not None) is (entry.strength in {EPSILON, L2_EPSILON})
+    assert set(entry.budget) <= entry.options.keys()
 
 
 @every_entry
@@ -266,13 +279,17 @@ def test_a_zero_map_has_no_score(entry: MetricEntry) -> None:
 # Perturbations.
 
 
+QUICK = {"steps": 3}
+"""Options that make an attack short."""
+
+
 def perturbed(
-    entry: PerturbationEntry, model: Model, samples: Samples, strength: float = EPSILON, seed: int = 0
+    entry: PerturbationEntry, model: Model, samples: Samples, strength: float | None = None, seed: int = 0
 ) -> Images:
     options: dict[str, Any] = {"attributor": _attacked} if entry.attacks_attributor else {}
-    if "steps" in entry.options:
-        options["steps"] = 3
-    result: Images = entry(model, samples, strength, generators(len(samples.images), seed), **options)
+    options |= {name: value for name, value in QUICK.items() if name in entry.options}
+    chosen = TRIED[entry.strength][0] if strength is None else strength
+    result: Images = entry(model, samples, chosen, generators(len(samples.images), seed), **options)
     return result
 
 
@@ -280,18 +297,19 @@ _attacked: Attributor = saliency
 
 
 @every_perturbation
-@pytest.mark.parametrize("strength", [EPSILON, 64 / 255])
-def test_perturbed_images_are_images_within_their_strength(entry: PerturbationEntry, strength: float) -> None:
-    samples = demo_samples(N)
+@pytest.mark.parametrize("which", [0, 1], ids=["smaller", "larger"])
+def test_perturbed_images_are_images_within_their_strength(entry: PerturbationEntry, which: int) -> None:
+    samples, strength = demo_samples(N), TRIED[entry.strength][which]
     images = perturbed(entry, demo_model("vgg"), samples, strength)
     assert images.shape == samples.images.shape
     assert images.dtype == samples.images.dtype
     assert not images.requires_grad
     assert 0 <= float(images.min()) <= float(images.max()) <= 1
-    moved = float((images - samples.images).abs().max())
-    assert moved > strength / 2
-    if entry.norm == "L-inf":
-        assert moved <= strength + 1e-6
+    moved = images - samples.images
+    assert bool(moved.any())
+    sizes = {"L-inf": moved.abs().amax((1, 2, 3)), "L2": moved.flatten(1).norm(dim=1)}
+    if entry.norm is not None:
+        assert strength / 2 < float(sizes[entry.norm].max()) <= strength * (1 + 1e-5)
 
 
 @every_perturbation
@@ -323,19 +341,18 @@ def test_equal_streams_give_equal_images(entry: PerturbationEntry) -> None:
     assert torch.equal(first, other) is (entry.name in {"fgsm", "manipulate"})
 
 
-@every_perturbation
+@pytest.mark.parametrize("entry", [e for e in PERTURBATIONS.values() if e.strength], ids=lambda entry: entry.name)
 def test_strength_zero_changes_nothing(entry: PerturbationEntry) -> None:
     samples = demo_samples(N)
     assert torch.equal(perturbed(entry, demo_model("vgg"), samples, 0.0), samples.images)
 
 
-@pytest.mark.parametrize(
-    "entry", [e for e in PERTURBATIONS.values() if e.family == "noise"], ids=lambda entry: entry.name
-)
-def test_noise_on_a_row_does_not_depend_on_its_tile(entry: PerturbationEntry) -> None:
+@pytest.mark.parametrize("entry", [e for e in PERTURBATIONS.values() if e.access == "none"], ids=lambda e: e.name)
+def test_what_does_not_search_changes_a_row_whatever_its_tile(entry: PerturbationEntry) -> None:
     model, samples = demo_model("vgg"), demo_samples(N)
     together = perturbed(entry, model, samples)
-    alone = [entry(model, rows(samples, [k]), EPSILON, generators(N)[k : k + 1]) for k in range(N)]
+    strength = TRIED[entry.strength][0]
+    alone = [entry(model, rows(samples, [k]), strength, generators(N)[k : k + 1]) for k in range(N)]
     assert torch.equal(torch.cat(alone), together)
 
 

@@ -35,7 +35,9 @@ def test_serial_and_two_processes_make_the_same_bytes(tmp_path: Path) -> None:
 def kill(spec: Path, folder: Path, within: str, nth: int) -> None:
     """Runs the audit in a process that is killed while it writes its nth file of a path with `within`."""
     context = get_context("forkserver")
-    context.set_forkserver_preload(["pipeline.run", "attacks.explanations", "attacks.predictions", "srd.decomposition"])
+    context.set_forkserver_preload(
+        ["pipeline.run", "attacks.explanations.manipulation", "attacks.predictions.library", "srd.decomposition"]
+    )
     process = context.Process(target=finish_until_killed, args=(spec, folder, within, nth))
     process.start()
     process.join()

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from toys import uniform
 
-from attacks.ascent import Ascent
 from attacks.balls import Linf
+from attacks.explanations.ascent import Ascent
 from attacks.types import Images, Objective
 
 

@@ -5,9 +5,9 @@ from functools import partial
 
 import torch
 
-from attacks.ascent import Ascent
 from attacks.balls import Linf
-from attacks.objectives import MovedWithPredictionKept, MoveMap
+from attacks.explanations.ascent import Ascent
+from attacks.explanations.objectives import MovedWithPredictionKept, MoveMap
 from attacks.types import Images, Model, Samples
 from srd.passes import evaluating
 from srd.surrogates import softplus

@@ -3,7 +3,7 @@
 import torch
 from toys import demo_model, demo_samples
 
-from attacks.objectives import MovedWithPredictionKept, MoveMap
+from attacks.explanations.objectives import MovedWithPredictionKept, MoveMap
 from srd.baselines.saliency import saliency
 
 

@@ -18,9 +18,9 @@ from toys import (
     uniform,
 )
 
-from attacks.explanations import manipulate
-from attacks.noise import random_sign
-from attacks.objectives import MoveMap
+from attacks.corruptions.noise import random_sign
+from attacks.explanations.manipulation import manipulate
+from attacks.explanations.objectives import MoveMap
 from attacks.types import Images, Model, Samples
 from pipeline.demo.networks import MEAN, STD
 from srd import ATTRIBUTORS

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from toys import demo_model, generators
 
-from attacks.noise import gaussian_noise, random_sign
+from attacks.corruptions.noise import gaussian_noise, random_sign
 from attacks.types import Samples
 
 

@@ -11,7 +11,7 @@ from foolbox.models.pytorch import PyTorchModel
 from torch import Tensor
 from toys import demo_model, demo_samples, generators, left_as_found
 
-from attacks import predictions
+from attacks.predictions import library
 from attacks.types import Images, Model, Samples
 from srd.errors import PerturbationError
 
@@ -33,7 +33,7 @@ def foolbox_attack(attack: FixedEpsilonAttack, model: Model, samples: Samples) -
 @pytest.mark.parametrize("name", ["vgg", "resnet"])
 def test_fgsm_equals_foolbox(name: str) -> None:
     model, samples = demo_model(name), demo_samples(6)
-    ours = predictions.fgsm(model, samples, EPSILON, generators(6))
+    ours = library.fgsm(model, samples, EPSILON, generators(6))
     theirs = foolbox_attack(LinfFastGradientAttack(random_start=False), model, samples)
     torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=0)
 
@@ -53,17 +53,17 @@ def test_the_pgd_behind_ours_equals_foolbox_step_by_step(steps: int) -> None:
 def test_pgd_is_at_least_as_strong_as_fgsm_and_both_beat_the_clean_images() -> None:
     model, samples = demo_model("vgg"), demo_samples(24)
     clean = accuracy(model, samples.images, samples.label)
-    fgsm = accuracy(model, predictions.fgsm(model, samples, 32 / 255, generators(24)), samples.label)
-    pgd = accuracy(model, predictions.pgd(model, samples, 32 / 255, generators(24), steps=10), samples.label)
+    fgsm = accuracy(model, library.fgsm(model, samples, 32 / 255, generators(24)), samples.label)
+    pgd = accuracy(model, library.pgd(model, samples, 32 / 255, generators(24), steps=10), samples.label)
     assert pgd <= fgsm < clean
 
 
 def test_streams_decide_the_random_start_and_the_global_generator_is_left_alone() -> None:
     model, samples = demo_model("vgg"), demo_samples(3)
     with left_as_found(model, samples.images):
-        first = predictions.pgd(model, samples, EPSILON, generators(3), steps=1)
-    assert torch.equal(first, predictions.pgd(model, samples, EPSILON, generators(3), steps=1))
-    assert not torch.equal(first, predictions.pgd(model, samples, EPSILON, generators(3, seed=1), steps=1))
+        first = library.pgd(model, samples, EPSILON, generators(3), steps=1)
+    assert torch.equal(first, library.pgd(model, samples, EPSILON, generators(3), steps=1))
+    assert not torch.equal(first, library.pgd(model, samples, EPSILON, generators(3, seed=1), steps=1))
 
 
 @pytest.mark.parametrize(
@@ -89,4 +89,4 @@ def test_a_breach_of_the_ball_or_the_range_is_an_error(
     samples = demo_samples(2)
     dark = Samples(samples.images * 0, samples.label, samples.target, samples.target_images, samples.target)
     with pytest.raises(PerturbationError, match=said):
-        predictions.fgsm(demo_model("vgg"), dark if "left" in said else samples, EPSILON, generators(2))
+        library.fgsm(demo_model("vgg"), dark if "left" in said else samples, EPSILON, generators(2))

@@ -1,0 +1,1 @@
+"""Changes that search nothing: noise, corruptions, geometry."""
