@@ -1,22 +1,53 @@
-"""Norm balls around an image, cut to [0, 1]."""
+"""Norm balls of displacements, each with its steepest step and its random points."""
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from attacks.types import Images
+from srd.types import Generators
 
 
 @dataclass(frozen=True)
 class Linf:
-    """Every pixel within `epsilon` of the centre's."""
+    """No value moves by more than `epsilon`."""
 
     epsilon: float
 
-    def project(self, images: Images, centre: Images) -> Images:
-        """Nearest images of the ball that lie in [0, 1]."""
-        return (centre + (images - centre).clamp(-self.epsilon, self.epsilon)).clamp(0, 1)
+    def project(self, displacement: Tensor) -> Tensor:
+        """The nearest displacement of the ball."""
+        return displacement.clamp(-self.epsilon, self.epsilon)
 
     def step(self, gradient: Tensor) -> Tensor:
-        """Signs: every pixel moves as far as any may."""
+        """Signs: every value moves as far as any may."""
         return gradient.sign()
+
+    def sample(self, like: Tensor, generators: Generators) -> Tensor:
+        """Uniformly distributed displacements, one generator a row."""
+        rows = (torch.rand(like.shape[1:], generator=generator) for generator in generators)
+        return self.epsilon * (2 * torch.stack([*rows]).to(like) - 1)
+
+
+@dataclass(frozen=True)
+class L2:
+    """No row moves by more than `epsilon` in Euclidean distance over all its values."""
+
+    epsilon: float
+
+    def project(self, displacement: Tensor) -> Tensor:
+        """The nearest displacement of the ball."""
+        return displacement * (self.epsilon / _length(displacement)).clamp(max=1)
+
+    def step(self, gradient: Tensor) -> Tensor:
+        """The gradient's direction, of length 1."""
+        return gradient / _length(gradient)
+
+    def sample(self, like: Tensor, generators: Generators) -> Tensor:
+        """Uniformly distributed directions of length `epsilon`, where nearly all of the ball's volume is."""
+        rows = (torch.randn(like.shape[1:], generator=generator) for generator in generators)
+        return self.epsilon * self.step(torch.stack([*rows]).to(like))
+
+
+def _length(rows: Tensor) -> Tensor:
+    lengths: Tensor = rows.flatten(1).norm(dim=1).clamp(min=torch.finfo(rows.dtype).tiny)
+    return lengths[:, None, None, None]

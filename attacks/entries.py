@@ -1,7 +1,9 @@
 """What a spec and a report know of a perturbation: its threat model as plain facts. Nothing here imports torch."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from srd.entries import Entry
@@ -42,6 +44,26 @@ ZOOM = Scale("zoom", 1, "0.2")
 """Size of the object's change: 0.2 is a fifth larger."""
 
 
+EVIDENCE: Mapping[str, str] = MappingProxyType(
+    {
+        "clean": "what the attack increases, at the clean image",
+        "quarter": "the best of a quarter of the steps",
+        "half": "the best of half of the steps",
+        "full": "the best of all steps",
+        "first_restart": "the best of the first restart",
+        "softplus": "the best of the restarts that differentiate through softplus in place of ReLU",
+        "exact": "the best of the restarts that differentiate through the network as it is",
+        "gain_first": "what the first restart differentiates, at its first step",
+        "gain_last": "the same at its last step",
+        "gradient_error": "relative error of the gradient's length, against finite differences in double precision",
+        "random_point": "what the attack increases, at a random point of the ball",
+        "random_step": "the same at a random step as large as the ball allows: random signs, or a random direction",
+        "pgd": "the same at an image that PGD on the prediction made, of equal size",
+    }
+)
+"""What an attack on an explanation reports of its own search, for each image."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PerturbationEntry(Entry):
     """A `Perturbation` and its threat model: goal, constraint (norm and strength), access, budget, cost."""
@@ -55,10 +77,19 @@ class PerturbationEntry(Entry):
     """None where there is no strength to choose."""
     budget: tuple[str, ...] = ()
     """Options that say how much work the attacker may do, such as steps."""
+    stochastic: bool = False
+    """Draws from the images' streams."""
     cost: str
     """In passes of the network, per image."""
     attacks_attributor: bool = False
-    """Takes `attributor`, the method it is optimised against."""
+    """Takes `attributor`, the method it is optimised against, and returns `Found`."""
+    needs_gradient: bool = True
+    """Of the attacked method; else it asks for maps alone."""
+    needs_masks: bool = False
+    keeps_map: bool = False
+    """Wants the map as it was; other attacks on explanations want it changed."""
+    is_universal: bool = False
+    """Finds one displacement for all images: a stage before perturb fits it, perturb adds it."""
 
     @property
     def constraint(self) -> str:

@@ -1,5 +1,6 @@
 """What perturbations are made of."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -7,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from srd.types import Generators, Inputs, Logits, Scores, Target
+from srd.types import Attributor, Generators, Inputs, Logits, Masks, Scores, Target
 
 Images = Float[Tensor, "n c h w"]
 """Images in [0, 1], as stored; strengths are measured here."""
@@ -51,23 +52,54 @@ class Samples:
     """Images of another predicted class, towards whose maps an attack may move."""
     target_images_target: Target
     """Class that is explained there."""
+    masks: Masks | None = None
+    """Where the objects are, if that is known."""
 
 
 class Perturbation(Protocol):
-    """Images of the same shape, inside [0, 1] and within `strength` of the clean ones where it has one."""
+    """Images of the same shape, inside [0, 1] and within `strength` of the clean ones.
+
+    A perturbation without a strength to choose ignores it.
+    """
 
     def __call__(self, model: Model, samples: Samples, strength: float, generators: Generators) -> Images: ...
 
 
-class Ball(Protocol):
-    """The set of images that an attack may use."""
+@dataclass(frozen=True)
+class Found:
+    """What a search came back with, and what speaks for or against its having searched well."""
 
-    def project(self, images: Images, centre: Images) -> Images:
-        """Nearest image in [0, 1] that lies in the ball around `centre`."""
+    images: Images
+    evidence: Mapping[str, Scores]
+    """By the names of `attacks.entries.EVIDENCE`; NaN where something was not tried."""
+
+
+class ExplanationAttack(Protocol):
+    """A perturbation that searches against one attributor."""
+
+    def __call__(
+        self, model: Model, samples: Samples, strength: float, generators: Generators, *, attributor: Attributor
+    ) -> Found: ...
+
+
+class Ball(Protocol):
+    """The displacements that an attack may use: (n, c, h, w), each row by itself."""
+
+    @property
+    def epsilon(self) -> float:
+        """The radius."""
+        ...
+
+    def project(self, displacement: Tensor) -> Tensor:
+        """The nearest displacement of the ball."""
         ...
 
     def step(self, gradient: Tensor) -> Tensor:
         """Steepest direction of unit size under the ball's norm."""
+        ...
+
+    def sample(self, like: Tensor, generators: Generators) -> Tensor:
+        """Random displacements of the ball, one generator a row."""
         ...
 
 

@@ -2,7 +2,6 @@
 
 import torch
 
-from attacks.balls import Linf
 from attacks.types import Images, Model, Samples
 from srd.types import Generators
 
@@ -14,8 +13,7 @@ def gaussian_noise(model: Model, samples: Samples, strength: float, generators: 
 
 def random_sign(model: Model, samples: Samples, strength: float, generators: Generators) -> Images:
     """Moves every channel of every pixel by `strength` up or down at random: the control for L-inf attacks."""
-    moved = samples.images + strength * _normal(samples.images, generators).sign()
-    return Linf(strength).project(moved, samples.images)
+    return (samples.images + strength * _normal(samples.images, generators).sign()).clamp(0, 1)
 
 
 def _normal(images: Images, generators: Generators) -> Images:

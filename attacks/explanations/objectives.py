@@ -1,56 +1,91 @@
 """What attacks on explanations increase, and what they are judged by."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from attacks.types import Images, Model
-from srd.metrics.similarity import pearson
-from srd.types import Attributor, Logits, Maps, Scores, Target
+from srd.types import Attributor, Inputs, Logits, Maps, Scores, Target
+
+Goal = Callable[[Maps], Scores]
+
+
+class Prediction(Protocol):
+    """What becomes of the prediction."""
+
+    def cost(self, logits: Logits) -> Scores:
+        """What the search pays, differentiable."""
+        ...
+
+    def holds(self, logits: Logits) -> Tensor:
+        """Whether an iterate may be kept: (n,) bool."""
+        ...
 
 
 @dataclass(frozen=True)
-class MoveMap:
-    """Likeness of the map's strength to that of `wanted`, less a price for changing the prediction.
-
-    After Dombrowski et al. 2019, eq. 5, with the correlation of |maps| in place of their squared distance, so that
-    neither the scale of a map nor the number of its pixels weighs the two terms against each other.
-    """
+class Explainer:
+    """Maps and logits of images, from one pass of the network where the attributor makes one of the images."""
 
     model: Model
     attributor: Attributor
     target: Target
-    wanted: Maps
-    probabilities: Tensor
-    """Of the clean images: (n, classes)."""
-    keep: float
-    """Price of a squared change of the probabilities."""
 
-    def __call__(self, images: Images) -> Scores:
-        maps = self.attributor(self.model.network, self.model.normalise(images), self.target, create_graph=True)
-        logits: Logits = self.model(images)
-        changed = (logits.softmax(1) - self.probabilities).square().sum(1)
-        return pearson(maps.abs(), self.wanted.abs()) - self.keep * changed
+    def __call__(self, images: Images, *, create_graph: bool = False) -> tuple[Maps, Logits]:
+        inputs = self.model.normalise(images)
+        with _answers_to(inputs, self.model.network) as answers:
+            maps = self.attributor(self.model.network, inputs, self.target, create_graph=create_graph)
+        if answers:
+            return maps, answers[0]
+        with torch.set_grad_enabled(create_graph):
+            return maps, self.model.network(inputs)
+
+    def maps(self, images: Images) -> Maps:
+        return self(images)[0]
+
+
+@contextmanager
+def _answers_to(inputs: Inputs, network: nn.Module) -> Iterator[list[Logits]]:
+    """Collects what the network answers to these inputs, or to a copy of them."""
+    answers: list[Logits] = []
+
+    def note(_: nn.Module, args: tuple[object, ...], answer: object) -> None:
+        read = args[0] if args else None
+        if isinstance(read, Tensor) and isinstance(answer, Tensor) and (read is inputs or torch.equal(read, inputs)):
+            answers.append(answer)
+
+    hook = network.register_forward_hook(note)
+    try:
+        yield answers
+    finally:
+        hook.remove()
 
 
 @dataclass(frozen=True)
-class MovedWithPredictionKept:
-    """The same likeness on the network as it is; minus infinity where the predicted class has changed."""
+class Gain:
+    """What is differentiated: the goal, less what the prediction costs."""
 
-    model: Model
-    attributor: Attributor
-    target: Target
-    wanted: Maps
-    predicted: Target
+    explainer: Explainer
+    goal: Goal
+    prediction: Prediction
 
     def __call__(self, images: Images) -> Scores:
-        maps = self.attributor(self.model.network, self.model.normalise(images), self.target)
-        likeness = pearson(maps.abs(), self.wanted.abs()).nan_to_num(-1.0)
-        return torch.where(_predicted(self.model, images) == self.predicted, likeness, -torch.inf)
+        maps, logits = self.explainer(images, create_graph=torch.is_grad_enabled())
+        return self.goal(maps) - self.prediction.cost(logits)
 
 
-def _predicted(model: Model, images: Images) -> Target:
-    with torch.no_grad():
-        logits: Logits = model(images)
-    return logits.argmax(1)
+@dataclass(frozen=True)
+class Judge:
+    """What says which iterate is best: the goal on the network as it is; minus infinity where the prediction is not."""
+
+    explainer: Explainer
+    goal: Goal
+    prediction: Prediction
+
+    def __call__(self, images: Images) -> Scores:
+        maps, logits = self.explainer(images)
+        value = self.goal(maps).nan_to_num(-1.0)
+        return torch.where(self.prediction.holds(logits.detach()), value, -torch.inf)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from srd.types import Maps, Scores
+from srd.types import Maps, Masks, Scores
 
 TOP = 0.05  # share of the pixels that count as strongest
 WINDOW, SIGMA = 11, 1.5
@@ -41,9 +41,16 @@ def top_k_intersection(a: Maps, b: Maps) -> Scores:
 
     NaN if a map is constant: it has no highest pixels.
     """
-    k = max(1, round(TOP * a[0].numel()))
-    shared = (_top(a, k) & _top(b, k)).sum(1).to(a.dtype) / k
+    first, second = top_k(a), top_k(b)
+    shared = (first & second).sum((1, 2)).to(a.dtype) / first.sum((1, 2))
     return torch.where(_is_constant(a) | _is_constant(b), torch.nan, shared)
+
+
+def top_k(maps: Maps) -> Masks:
+    """The 5 % highest pixels of each map, at least one; ties go to the first."""
+    order = maps.flatten(1).sort(dim=1, descending=True, stable=True).indices
+    highest = order[:, : max(1, round(TOP * order.shape[1]))]
+    return torch.zeros_like(order, dtype=torch.bool).scatter(1, highest, True).view_as(maps)
 
 
 def _centred(maps: Maps) -> Tensor:
@@ -72,9 +79,3 @@ def _windows(size: int, like: Tensor) -> Tensor:
     ).unsqueeze(1)
     weights = torch.exp(-0.5 * (offsets / SIGMA).square()) * (offsets.abs() <= WINDOW // 2)
     return weights / weights.sum(1, keepdim=True)
-
-
-def _top(maps: Maps, k: int) -> Tensor:
-    order = maps.flatten(1).sort(dim=1, descending=True, stable=True).indices
-    chosen = torch.zeros_like(order, dtype=torch.bool)
-    return chosen.scatter(1, order[:, :k], True)

@@ -1,0 +1,124 @@
+"""What speaks for or against a search having searched well: each image's values, by the names of EVIDENCE."""
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from attacks.entries import EVIDENCE
+from attacks.explanations.aims import Task
+from attacks.explanations.ascent import Ascent, Climb, added
+from attacks.explanations.gradients import Differentiated, as_it_is, sharpening
+from attacks.explanations.search import highest
+from attacks.types import Ball, Images, Samples
+from srd.types import Generators, Inputs, Maps, Scores, Target
+
+NUDGE = 1e-6  # length of a move of the image in [0, 1]: far above the rounding of double precision
+PGD_STEPS = 10
+RELATIVE_STEP = 0.25
+
+Values = Mapping[str, Scores]
+
+
+def complete(values: Values) -> dict[str, Scores]:
+    """All of EVIDENCE, NaN where there is no value."""
+    nothing = torch.full_like(values["clean"], torch.nan)
+    return {name: values.get(name, nothing) for name in EVIDENCE}
+
+
+def of_climbs(climbs: Sequence[Climb]) -> Values:
+    """How the best value grew with steps and restarts."""
+    return {
+        "quarter": highest(climbs, 0.25),
+        "half": highest(climbs, 0.5),
+        "full": highest(climbs),
+        "first_restart": highest(climbs[:1]),
+        "gain_first": climbs[0].gains[0],
+        "gain_last": climbs[0].gains[-1],
+    }
+
+
+def of_both_ways(climbs: Sequence[Climb]) -> Values:
+    """The best through softplus and through the network as it is, which took turns."""
+    ways = {"softplus": climbs[::2], "exact": climbs[1::2]}
+    return {name: highest(runs) for name, runs in ways.items() if runs}
+
+
+def of_controls(task: Task, ball: Ball, samples: Samples, generators: Generators) -> Values:
+    """The goal at the clean image and at images that nobody aimed at the explanation, whatever their prediction."""
+    noise = torch.stack([torch.randn(samples.images.shape[1:], generator=g) for g in generators]).to(samples.images)
+    images = {
+        "clean": samples.images,
+        "random_point": added(samples.images, ball.sample(samples.images, generators)),
+        "random_step": added(samples.images, ball.epsilon * ball.step(noise)),
+        "pgd": _pgd(task, ball, samples, generators),
+    }
+    return {name: task.goal(task.explainer.maps(image)) for name, image in images.items()}
+
+
+def of_gradient(task: Task, images: Images, generators: Generators) -> Values:
+    """Relative error of the gradient through softplus, against central differences, the larger of two directions.
+
+    Along the gradient itself, and along a random direction, whose slope is measured in units of what a random
+    direction has on average. In double precision, at the clean image; a stochastic method repeats its draws.
+    """
+    gain = Differentiated(_in_double(task, generators).gain, sharpening)
+    centre = images.double()
+    gradient, _ = gain(centre, 0.0)
+    noise = torch.stack([torch.randn(images.shape[1:], generator=g) for g in generators]).to(centre)
+    typical = _length(gradient) / images[0].numel() ** 0.5
+    along, across = (_slope_error(gain, centre, gradient, direction) for direction in (gradient, noise))
+    return {"gradient_error": torch.maximum(along / _length(gradient), across / typical).to(images)}
+
+
+def _slope_error(gain: Differentiated, centre: Images, gradient: Images, along: Images) -> Scores:
+    """Difference of the slope along a direction and what the gradient says of it."""
+    direction = along / _length(along)[:, None, None, None]
+    ahead, behind = (gain.value(centre + side * NUDGE * direction, 0.0) for side in (1, -1))
+    return ((ahead - behind) / (2 * NUDGE) - (gradient * direction).sum((1, 2, 3))).abs()
+
+
+def _length(rows: Images) -> Scores:
+    length: Scores = rows.flatten(1).norm(dim=1)
+    return length
+
+
+def _pgd(task: Task, ball: Ball, samples: Samples, generators: Generators) -> Images:
+    """Away from the label, from a random start."""
+
+    def loss(images: Images) -> Scores:
+        return functional.cross_entropy(task.explainer.model(images), samples.label, reduction="none")
+
+    def judge(images: Images) -> Scores:
+        with torch.no_grad():
+            return loss(images)
+
+    ascent = Ascent(ball, Differentiated(loss, as_it_is), judge, added, PGD_STEPS, RELATIVE_STEP)
+    climb = ascent(samples.images, ball.sample(samples.images, generators))
+    return added(samples.images, climb.displacement)
+
+
+def _in_double(task: Task, generators: Generators) -> Task:
+    """The same attack in double precision, drawing the same numbers at every call."""
+    explainer = task.explainer
+    drawing: Any = explainer.attributor
+    states = [generator.get_state() for generator in generators]
+
+    def repeated(
+        network: nn.Module,
+        inputs: Inputs,
+        target: Target,
+        generators: Generators | None = None,
+        *,
+        create_graph: bool = False,
+    ) -> Maps:
+        again = [torch.Generator().set_state(state) for state in states]
+        maps: Maps = drawing(network, inputs, target, generators=again, create_graph=create_graph)
+        return maps
+
+    model = deepcopy(explainer.model).double()
+    return replace(task, explainer=replace(explainer, model=model, attributor=repeated))

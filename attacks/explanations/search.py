@@ -1,0 +1,47 @@
+"""Restarts of the search loop against one aim, and what each image keeps of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from attacks.explanations.ascent import Added, Ascent, Climb, Gradient
+from attacks.types import Ball, Images, Objective
+from srd.types import Generators, Scores
+
+
+@dataclass(frozen=True)
+class Search:
+    """Runs of the loop, one a restart, whose gradients take turns."""
+
+    ball: Ball
+    gradients: Sequence[Gradient]
+    judge: Objective
+    stored: Added
+    steps: int
+    restarts: int
+    relative_step: float
+
+    def __call__(self, clean: Images, origin: Tensor, generators: Generators) -> tuple[Climb, ...]:
+        """The first run with each source of gradients starts at `origin`, all later ones at random points."""
+        return tuple(self._run(restart, clean, origin, generators) for restart in range(self.restarts))
+
+    def _run(self, restart: int, clean: Images, origin: Tensor, generators: Generators) -> Climb:
+        gradient = self.gradients[restart % len(self.gradients)]
+        ascent = Ascent(self.ball, gradient, self.judge, self.stored, self.steps, self.relative_step)
+        is_first = restart < len(self.gradients)
+        return ascent(clean, origin if is_first else self.ball.sample(origin, generators))
+
+
+def best(climbs: Sequence[Climb]) -> Tensor:
+    """Of each row the displacement that was judged best; of equals the earliest."""
+    values = torch.stack([climb.highest[-1] for climb in climbs])
+    displacements = torch.stack([climb.displacement for climb in climbs])
+    return displacements[values.argmax(0), torch.arange(values.shape[1])]
+
+
+def highest(climbs: Sequence[Climb], share: float = 1.0) -> Scores:
+    """Of each row the best value in the first `share` of the steps of every run."""
+    runs = [climb.highest[min(round(share * (len(climb.highest) - 1)), len(climb.highest) - 1)] for climb in climbs]
+    return torch.stack(runs).amax(0)

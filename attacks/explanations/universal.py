@@ -1,0 +1,68 @@
+"""One perturbation for many images: fitted to some, added to all."""
+
+import torch
+from torch import Tensor
+
+from attacks.explanations import evidence
+from attacks.explanations.gradients import Differentiated, as_it_is, sharpening
+from attacks.explanations.opening import opened
+from attacks.explanations.search import Search, best
+from attacks.types import Found, Images, Model, Samples
+from srd.types import Attributor, Generators, Scores
+
+
+def universal(
+    model: Model,
+    samples: Samples,
+    strength: float,
+    generators: Generators,
+    *,
+    attributor: Attributor,
+    aim: str,
+    norm: str,
+    steps: int = 100,
+    restarts: int = 2,
+    relative_step: float = 0.25,
+    keep: float = 1.0,
+    tolerance: float = 1.0,
+    eight_bits: bool = False,
+) -> Tensor:
+    """The displacement (1, c, h, w) in the ball of radius `strength` that serves `aim` best on average over samples.
+
+    Searched for as by `white_box`. An image whose prediction it does not leave as the aim wants counts as not moved.
+    """
+    with opened(model, samples, strength, generators, attributor, aim, norm, keep, tolerance, eight_bits) as attack:
+        unmoved = attack.task.goal(attack.task.explainer.maps(samples.images))
+
+        def judge(images: Images) -> Scores:
+            values = attack.task.judge(images)
+            return torch.where(values.isfinite(), values, unmoved).mean(0, keepdim=True)
+
+        ways = Differentiated(attack.task.gain, sharpening), Differentiated(attack.task.gain, as_it_is)
+        search = Search(attack.ball, ways, judge, attack.stored, steps, restarts, relative_step)
+        return best(search(samples.images, torch.zeros_like(samples.images[:1]), generators[:1]))
+
+
+def displaced(
+    model: Model,
+    samples: Samples,
+    strength: float,
+    generators: Generators,
+    *,
+    displacement: Tensor,
+    attributor: Attributor,
+    aim: str,
+    norm: str,
+    keep: float = 1.0,
+    tolerance: float = 1.0,
+    eight_bits: bool = False,
+) -> Found:
+    """The samples with a universal displacement, and what it and the controls do to each."""
+    with opened(model, samples, strength, generators, attributor, aim, norm, keep, tolerance, eight_bits) as attack:
+        images = attack.stored(samples.images, displacement)
+        values = {
+            "full": attack.task.goal(attack.task.explainer.maps(images)),
+            **evidence.of_controls(attack.task, attack.ball, samples, generators),
+            **evidence.of_gradient(attack.task, samples.images, generators),
+        }
+        return Found(images, evidence.complete(values))
