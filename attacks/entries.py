@@ -1,8 +1,9 @@
 """What a spec and a report know of a perturbation: its threat model as plain facts. Nothing here imports torch."""
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from srd.entries import Entry
 
@@ -57,8 +58,14 @@ class PerturbationEntry(Entry):
     """Options that say how much work the attacker may do, such as steps."""
     cost: str
     """In passes of the network, per image."""
+    stochastic: bool = False
+    """Draws from the images' streams."""
     attacks_attributor: bool = False
     """Takes `attributor`, the method it is optimised against."""
+    inverse: str = ""
+    """`module:function` of what moves maps back into the clean images' frame, where the change moves the picture:
+    `(maps, strength, generators) -> (maps, seen)`, given the streams of the change; `seen` (n, h, w) says which pixels
+    of the clean images were in view."""
 
     @property
     def constraint(self) -> str:
@@ -66,3 +73,7 @@ class PerturbationEntry(Entry):
         if self.strength is None:
             return "none"
         return f"{self.norm} <= {self.strength.name}" if self.norm else self.strength.name
+
+    def load_inverse(self) -> Callable[..., Any]:
+        """What `inverse` names."""
+        return replace(self, source=self.inverse).load()
