@@ -7,6 +7,7 @@ from attacks.entries import (
     DEGREES,
     EPSILON,
     L2_EPSILON,
+    SEVERITY,
     SHIFT,
     SIGMA,
     ZOOM,
@@ -15,6 +16,7 @@ from attacks.entries import (
 
 _unsearched = partial(PerturbationEntry, access="none", cost="none")
 _noise = partial(_unsearched, family="noise", stochastic=True)
+_corruption = partial(_unsearched, family="corruption", goal="none", norm=None)
 _geometric = partial(_unsearched, family="geometric change", goal="the picture elsewhere", norm=None)
 
 NOISE = (
@@ -117,4 +119,48 @@ GEOMETRIC_CHANGES = (
     ),
 )
 
-CORRUPTIONS = (*NOISE, *GEOMETRIC_CHANGES)
+
+def _imagenet_c(name: str, module: str, title: str = "", stochastic: bool = True) -> PerturbationEntry:
+    return _corruption(
+        name=f"imagenet_c_{name}",
+        title=f"ImageNet-C {title or name.replace('_', ' ')}",
+        source=f"attacks.corruptions.imagenet_c.{module}:{name}",
+        strength=SEVERITY,
+        stochastic=stochastic,
+        reference="Hendrycks & Dietterich, ICLR 2019",
+    )
+
+
+IMAGENET_C = (
+    _imagenet_c("gaussian_noise", "noise", "Gaussian noise"),
+    _imagenet_c("shot_noise", "noise"),
+    _imagenet_c("impulse_noise", "noise"),
+    _imagenet_c("defocus_blur", "blur", stochastic=False),
+    _imagenet_c("glass_blur", "blur"),
+    _imagenet_c("motion_blur", "blur"),
+    _imagenet_c("zoom_blur", "blur", stochastic=False),
+    _imagenet_c("snow", "weather"),
+    _imagenet_c("frost", "weather"),
+    _imagenet_c("fog", "weather"),
+    _imagenet_c("brightness", "digital", stochastic=False),
+    _imagenet_c("contrast", "digital", stochastic=False),
+    _imagenet_c("elastic_transform", "digital"),
+    _imagenet_c("pixelate", "digital", stochastic=False),
+    _imagenet_c("jpeg_compression", "digital", "JPEG compression", stochastic=False),
+    _imagenet_c("speckle_noise", "noise"),
+    _imagenet_c("gaussian_blur", "blur", "Gaussian blur", stochastic=False),
+    _imagenet_c("spatter", "weather"),
+    _imagenet_c("saturate", "digital", stochastic=False),
+)
+"""In the paper's order; the last four are its validation corruptions."""
+
+STORAGE = (
+    _corruption(
+        name="eight_bit_rounding",
+        title="8-bit rounding",
+        source="attacks.corruptions.rounding:eight_bit_rounding",
+        strength=None,
+    ),
+)
+
+CORRUPTIONS = (*NOISE, *IMAGENET_C, *STORAGE, *GEOMETRIC_CHANGES)
