@@ -1,10 +1,10 @@
 """What a spec and a report know of a perturbation: its threat model as plain facts. Nothing here imports torch."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from srd.entries import Entry
 
@@ -77,10 +77,10 @@ class PerturbationEntry(Entry):
     """None where there is no strength to choose."""
     budget: tuple[str, ...] = ()
     """Options that say how much work the attacker may do, such as steps."""
-    stochastic: bool = False
-    """Draws from the images' streams."""
     cost: str
     """In passes of the network, per image."""
+    stochastic: bool = False
+    """Draws from the images' streams."""
     attacks_attributor: bool = False
     """Takes `attributor`, the method it is optimised against, and returns `Found`."""
     needs_gradient: bool = True
@@ -90,6 +90,10 @@ class PerturbationEntry(Entry):
     """Wants the map as it was; other attacks on explanations want it changed."""
     is_universal: bool = False
     """Finds one displacement for all images: a stage before perturb fits it, perturb adds it."""
+    inverse: str = ""
+    """`module:function` of what moves maps back into the clean images' frame, where the change moves the picture:
+    `(maps, strength, generators) -> (maps, seen)`, given the streams of the change; `seen` (n, h, w) says which pixels
+    of the clean images were in view."""
 
     @property
     def constraint(self) -> str:
@@ -97,3 +101,7 @@ class PerturbationEntry(Entry):
         if self.strength is None:
             return "none"
         return f"{self.norm} <= {self.strength.name}" if self.norm else self.strength.name
+
+    def load_inverse(self) -> Callable[..., Any]:
+        """What `inverse` names."""
+        return replace(self, source=self.inverse).load()

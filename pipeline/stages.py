@@ -121,7 +121,7 @@ def score(context: Context, task: Task) -> Arrays:
     rows = context.rows(task)
     maps = _stored_maps(context, rows, task.column)
     n, p = maps.shape[:2]
-    flat, clean = maps.flatten(0, 1), maps[:, :1].expand_as(maps).flatten(0, 1)
+    flat, clean = (some.flatten(0, 1) for some in _in_clean_frame(context, task, maps))
     masks = _masks(context, rows)
     given = {"two maps": (flat, clean), "map": (flat,)}
     if masks is not None:
@@ -204,6 +204,20 @@ def _masks(context: Context, rows: range) -> Tensor | None:
     if not context.plan.has_masks:
         return None
     return torch.from_numpy(context.store.read("mask", slice(rows.start, rows.stop)))
+
+
+def _in_clean_frame(context: Context, task: Task, maps: Maps) -> tuple[Maps, Maps]:
+    """All maps moved back from geometric changes, and the clean maps beside them; both 0 where nothing was in view."""
+    moved, clean = maps.clone(), maps[:, :1].expand_as(maps).clone()
+    for column, condition in enumerate(context.conditions):
+        if condition.id == CLEAN or not PERTURBATIONS[condition.name].inverse:
+            continue
+        move_back = PERTURBATIONS[condition.name].load_inverse()
+        generators = context.generators(Task("perturb", task.tile, column), condition.id)
+        back, seen = move_back(maps[:, column], condition.strength, generators)
+        moved[:, column] = back.where(seen, 0)
+        clean[:, column] = clean[:, column].where(seen, 0)
+    return moved, clean
 
 
 def _broken(maps: Maps) -> Tensor:

@@ -26,6 +26,7 @@ ATTACKS_ON_PREDICTIONS = (
         strength=EPSILON,
         budget=("steps",),
         cost="steps x (1 forward, 1 backward)",
+        stochastic=True,
         reference="Madry et al., ICLR 2018; torchattacks",
     ),
 )

@@ -8,7 +8,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from small_audits import Finished, same
+from numpy.typing import NDArray
+from small_audits import Finished, edit, finish, same, write_audit
 from torch import Tensor
 
 from attacks.types import Model
@@ -321,3 +322,85 @@ def test_the_background_is_of_distinct_images_and_the_same_for_every_task(contex
     assert torch.equal(background, again)
     assert {image.numpy().tobytes() for image in background} == known
     assert len(background) == n
+
+
+GEOMETRIC = """[[perturbation]]
+name = "horizontal_flip"
+
+[[perturbation]]
+name = "shift"
+strengths = [0.25]
+
+[[perturbation]]
+name = "rotation"
+strengths = [20]
+
+[[perturbation]]
+name = "zoom"
+strengths = [0.25]
+"""
+
+
+@pytest.fixture(scope="module")
+def geometric(tmp_path_factory: pytest.TempPathFactory) -> Context:
+    """Of an audit whose images were mirrored, shifted, turned and enlarged."""
+    folder = tmp_path_factory.mktemp("geometric")
+    spec = write_audit(folder / "audit")
+    old = "".join(spec.read_text().partition("[[perturbation]]")[1:]).partition("[run]")[0]
+    return finish(edit(spec, old, GEOMETRIC + "\n"), folder / "run").context
+
+
+def brightness(context: Context, rows: range, _: int) -> Tensor:
+    """Maps that go wherever the picture goes: a function of each pixel alone."""
+    return torch.from_numpy(context.store.read("input", slice(rows.start, rows.stop))).sum(2) - 1
+
+
+def still(context: Context, rows: range, column: int) -> Tensor:
+    """Maps that stay where they are, whatever the picture does."""
+    return brightness(context, rows, column)[:, :1].expand(-1, len(context.conditions), -1, -1)
+
+
+def scored(context: Context, monkeypatch: pytest.MonkeyPatch, maps: object) -> dict[str, NDArray[np.float32]]:
+    """Scores of the maps under each geometric change, by its name: (image, metric)."""
+    monkeypatch.setattr(stages, "_stored_maps", maps)
+    scores = np.concatenate([score(context, Task("score", tile, 0))["score"] for tile in range(context.plan.n_tiles)])
+    return {condition.name: scores[:, column, 0] for column, condition in enumerate(context.conditions)}
+
+
+def test_maps_are_moved_back_from_geometric_changes_before_they_are_compared(
+    geometric: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    similarity = [entry.of == "two maps" for entry in METRICS.values()]
+    moving = scored(geometric, monkeypatch, brightness)
+    for name in ("horizontal_flip", "shift"):
+        np.testing.assert_allclose(moving[name][:, similarity], 1, atol=1e-6)
+    pearson = list(METRICS).index("pearson")
+    resting = scored(geometric, monkeypatch, still)
+    for name in ("horizontal_flip", "shift", "rotation", "zoom"):
+        assert (moving[name][:, pearson] > 0.85).all()  # reading between pixels blurs the pictures' noise
+        assert (resting[name][:, pearson] < moving[name][:, pearson] - 0.1).all()
+
+
+def test_where_an_object_was_found_is_told_in_the_frame_of_the_clean_image(
+    geometric: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = scored(geometric, monkeypatch, brightness)
+    np.testing.assert_array_equal(scores["horizontal_flip"][:, needs_mask()], scores["clean"][:, needs_mask()])
+
+
+def test_what_was_out_of_view_is_compared_with_nothing(geometric: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = Task("score", 0, 0)
+    maps = brightness(geometric, geometric.rows(task), 0)
+    moved, clean = stages._in_clean_frame(geometric, task, maps)
+    shift = [condition.name for condition in geometric.conditions].index("shift")
+    shown = clean[:, shift] != 0
+    assert (shown.flatten(1).sum(1) == 16 * 12).all()
+    torch.testing.assert_close(moved[:, shift], clean[:, shift])
+    assert torch.equal(clean[:, shift][shown], maps[:, 0][shown])
+
+
+def test_without_geometric_changes_the_maps_are_compared_as_they_are(context: Context) -> None:
+    maps = stages._stored_maps(context, range(4), 0)
+    moved, clean = stages._in_clean_frame(context, Task("score", 0, 0), maps)
+    assert torch.equal(moved, maps)
+    assert torch.equal(clean, maps[:, :1].expand_as(maps))

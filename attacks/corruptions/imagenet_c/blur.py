@@ -1,0 +1,71 @@
+"""Blur by severity: lengths are those of the paper, shrunk with the picture and read between pixels."""
+
+import math
+
+import torch
+from torch import Generator, Tensor
+
+from attacks.corruptions.imagenet_c.filters import disc, filtered, gaussian, motion, uniform
+from attacks.corruptions.imagenet_c.sizes import relative_size
+from attacks.corruptions.per_image import Image, severities
+from attacks.corruptions.resampling import pixels, sampled
+
+
+@severities(1, 2, 3, 4, 6)
+def gaussian_blur(image: Image, sigma: float, generator: Generator) -> Image:
+    """Averages with normal weights of standard deviation `sigma`."""
+    return filtered(image, gaussian(sigma, relative_size(image)))
+
+
+@severities((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5))
+def defocus_blur(image: Image, level: tuple[int, float], generator: Generator) -> Image:
+    """Averages over a disc; level: (radius, smoothing of its edge)."""
+    return filtered(image, disc(*level, relative_size(image)), "reflect")
+
+
+@severities((10, 3), (15, 5), (15, 8), (15, 12), (20, 15))
+def motion_blur(image: Image, level: tuple[int, float], generator: Generator) -> Image:
+    """Averages along a line, at most 45 degrees from the horizontal; level: (half its length, standard deviation)."""
+    return filtered(image, motion(*level, uniform(-45, 45, generator), relative_size(image)))
+
+
+@severities((12, 0.01), (16, 0.01), (11, 0.02), (13, 0.02), (11, 0.03))
+def zoom_blur(image: Image, level: tuple[int, float], generator: Generator) -> Image:
+    """Averages the image, counted twice, with enlargements of itself; level: (how many with itself, their step)."""
+    number, step = level
+    factors = (1 + step * torch.arange(number, dtype=torch.float64))[:, None, None, None]
+    centre = (torch.tensor(image.shape[-2:], dtype=torch.float64) - 1) / 2
+    places = (pixels(*image.shape[-2:]) - centre) / factors + centre
+    return (image + sampled(image.expand(number, -1, -1, -1), places).sum(0)) / (number + 1)
+
+
+@severities((0.7, 1, 2), (0.9, 2, 1), (1, 2, 3), (1.1, 3, 2), (1.5, 4, 2))
+def glass_blur(image: Image, level: tuple[float, int, int], generator: Generator) -> Image:
+    """Swaps pixels with near ones, between two Gaussian blurs; level: (sigma, largest move, times)."""
+    sigma, move, times = level
+    size = relative_size(image)
+    kernel = gaussian(sigma, size)
+    blurred = filtered(image, kernel).flatten(1)
+    order = _swapped(image.shape[-2:], move * size, times, generator)
+    return filtered(blurred[:, order.flatten()].reshape(image.shape), kernel)
+
+
+def _swapped(size: torch.Size, move: float, times: int, generator: Generator) -> Tensor:
+    """Indices of the pixels after each was swapped with one at most `move` rows and columns away.
+
+    Where `move` is no whole number, so few take part in the swaps of the next larger one that the mean square of their
+    moves is kept. Pixels `2 reach` apart cannot meet and are swapped together, the next ones after them.
+    """
+    reach = math.ceil(move)
+    share = (move / reach) ** 2
+    order = torch.arange(size.numel()).reshape(size)
+    first = torch.cartesian_prod(torch.arange(2 * reach), torch.arange(2 * reach)) + reach
+    for top, left in first.tolist() * times:
+        rows = torch.arange(top, size[0] - reach + 1, 2 * reach)[:, None]
+        columns = torch.arange(left, size[1] - reach + 1, 2 * reach)
+        shape = (len(rows), len(columns))
+        moves = torch.randint(-reach, reach, (2, *shape), generator=generator)
+        moves *= torch.rand(shape, generator=generator) < share
+        other = rows + moves[0], columns + moves[1]
+        order[other], order[rows, columns] = order[rows, columns], order[other]
+    return order
