@@ -57,6 +57,12 @@ class PerturbationEntry(Entry):
     """Options that say how much work the attacker may do, such as steps."""
     cost: str
     """In passes of the network, per image."""
+    stochastic: bool = True
+    """Draws random numbers, by its default options."""
+    smallest: bool = False
+    """Seeks the smallest change that serves its goal; a strength is only its bound."""
+    clean_where_it_fails: bool = False
+    """Images of which it reaches no goal come back as they were, however large the strength."""
     attacks_attributor: bool = False
     """Takes `attributor`, the method it is optimised against."""
 

@@ -14,6 +14,7 @@ ATTACKS_ON_EXPLANATIONS = (
         strength=EPSILON,
         budget=("steps",),
         cost="steps x (1 map differentiated twice, 1 map, 2 forward)",
+        stochastic=False,
         attacks_attributor=True,
         reference="Dombrowski et al., NeurIPS 2019",
     ),
