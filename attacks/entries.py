@@ -79,17 +79,21 @@ class PerturbationEntry(Entry):
     """Options that say how much work the attacker may do, such as steps."""
     cost: str
     """In passes of the network, per image."""
-    stochastic: bool = False
-    """Draws from the images' streams."""
+    stochastic: bool = True
+    """Draws random numbers, by its default options."""
+    smallest: bool = False
+    """Seeks the smallest change that serves its goal; a strength is only its bound."""
+    clean_where_it_fails: bool = False
+    """Images of which it reaches no goal come back as they were, however large the strength."""
     attacks_attributor: bool = False
-    """Takes `attributor`, the method it is optimised against, and returns `Found`."""
+    """Takes `attributor`, the method it is optimised against, and returns `Found`; a universal one a displacement."""
     needs_gradient: bool = True
     """Of the attacked method; else it asks for maps alone."""
     needs_masks: bool = False
     keeps_map: bool = False
     """Wants the map as it was; other attacks on explanations want it changed."""
-    is_universal: bool = False
-    """Finds one displacement for all images: a stage before perturb fits it, perturb adds it."""
+    applied: str = ""
+    """`module:function` of what applies, as an attack on each image, what the entry's own function finds for all."""
     inverse: str = ""
     """`module:function` of what moves maps back into the clean images' frame, where the change moves the picture:
     `(maps, strength, generators) -> (maps, seen)`, given the streams of the change; `seen` (n, h, w) says which pixels
@@ -101,6 +105,15 @@ class PerturbationEntry(Entry):
         if self.strength is None:
             return "none"
         return f"{self.norm} <= {self.strength.name}" if self.norm else self.strength.name
+
+    @property
+    def is_universal(self) -> bool:
+        """Whether one displacement is found for all images, in a stage before they are perturbed."""
+        return bool(self.applied)
+
+    def application(self) -> "PerturbationEntry":
+        """The entry of `applied`, to be called with the `displacement` that this one returned."""
+        return replace(self, source=self.applied, applied="")
 
     def load_inverse(self) -> Callable[..., Any]:
         """What `inverse` names."""

@@ -30,7 +30,7 @@ from toys import (
 
 from attacks.entries import AMOUNT, DEGREES, EPSILON, L2_EPSILON, SEVERITY, SHIFT, SIGMA, ZOOM, PerturbationEntry, Scale
 from attacks.registry import PERTURBATIONS
-from attacks.types import Images, Model, Samples
+from attacks.types import Found, Images, Model, Samples
 from srd.baselines.saliency import saliency
 from srd.entries import AttributorEntry, Entry, MetricEntry
 from srd.registry import ATTRIBUTORS, METRICS
@@ -290,8 +290,11 @@ def perturbed(
     options: dict[str, Any] = {"attributor": _attacked} if entry.attacks_attributor else {}
     options |= {name: value for name, value in QUICK.items() if name in entry.options}
     chosen = TRIED[entry.strength][0] if strength is None else strength
-    result: Images = entry(model, samples, chosen, generators(len(samples.images), seed), **options)
-    return result
+    result = entry(model, samples, chosen, generators(len(samples.images), seed), **options)
+    if entry.is_universal:
+        options = {"attributor": _attacked, "displacement": result}
+        result = entry.application()(model, samples, chosen, generators(len(samples.images), seed), **options)
+    return result.images if isinstance(result, Found) else result
 
 
 _attacked: Attributor = saliency

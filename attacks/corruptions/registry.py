@@ -14,7 +14,7 @@ from attacks.entries import (
     PerturbationEntry,
 )
 
-_unsearched = partial(PerturbationEntry, access="none", cost="none")
+_unsearched = partial(PerturbationEntry, access="none", cost="none", stochastic=False)
 _noise = partial(_unsearched, family="noise", stochastic=True)
 _corruption = partial(_unsearched, family="corruption", goal="none", norm=None)
 _geometric = partial(_unsearched, family="geometric change", goal="the picture elsewhere", norm=None)

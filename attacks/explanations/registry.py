@@ -16,7 +16,7 @@ MANIPULATE = PerturbationEntry(
     strength=EPSILON,
     budget=("steps", "restarts"),
     cost="restarts x steps x (1 map differentiated twice, 1 map)",
-    stochastic=True,
+    stochastic=False,
     attacks_attributor=True,
     reference="Dombrowski et al., NeurIPS 2019",
 )
@@ -66,6 +66,7 @@ ATTACKS_ON_EXPLANATIONS = (
         access="scores only",
         budget=("steps", "pairs"),
         cost="steps x (2 pairs + 1) maps",
+        stochastic=True,
         needs_gradient=False,
         reference="Tamam, Lapid, Sipper, 2022 (AttaXAI); Ilyas et al., ICML 2018",
     ),
@@ -78,7 +79,7 @@ ATTACKS_ON_EXPLANATIONS = (
         goal="one displacement after which all maps are other ones, predictions kept",
         budget=("steps", "restarts"),
         cost="restarts x steps x (1 map differentiated twice, 1 map) of the images it is fitted to, once",
-        is_universal=True,
+        applied="attacks.explanations.universal:displaced",
         reference="after Moosavi-Dezfooli et al., CVPR 2017",
     ),
 )

@@ -1,62 +1,149 @@
-"""Attacks on the prediction, through torchattacks; what comes back is checked, not believed."""
+"""The one adapter of torchattacks: options, strength, precision, random numbers, repairs, and a check of the result."""
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
+import numpy as np
 import torch
 import torchattacks
+from torch import Tensor, nn
 
+from attacks.predictions.entries import RELATIVE_STEP, LibraryAttack
+from attacks.predictions.repairs import repair
+from attacks.predictions.signatures import parameters
+from attacks.predictions.verification import verify
 from attacks.types import Images, Model, Samples
-from srd.errors import PerturbationError
+from srd.errors import InputError
 from srd.passes import evaluating
-from srd.types import Generators
+from srd.types import Generators, Logits
 
-SLACK = 1e-6  # float32 rounding of (centre + epsilon) - centre in [0, 1]
-
-
-def fgsm(model: Model, samples: Samples, strength: float, generators: Generators) -> Images:
-    """One signed gradient step of size `strength` away from the label (Goodfellow, Shlens, Szegedy 2015)."""
-    return _attacked(model, torchattacks.FGSM(model, eps=strength), samples, strength, generators)
+MOST_TARGETS = 9
+"""Wrong classes, the most likely first, that APGD-T and FAB-T aim at; as AutoAttack's authors have it."""
 
 
-def pgd(
-    model: Model,
-    samples: Samples,
-    strength: float,
-    generators: Generators,
-    *,
-    steps: int = 10,
-    relative_step: float = 0.25,
-) -> Images:
-    """Projected signed gradient steps away from the label, from a random start in the L-inf ball (Madry et al. 2018).
+def adapted(entry: LibraryAttack) -> Callable[..., Images]:
+    """The attack of the library as a `Perturbation`.
 
-    A step is `relative_step` times `strength`.
+    Runs in float32 on random numbers of the tile's own; leaves model and global generators as found. Raises InputError
+    for an option or images that it cannot take, PerturbationError if what comes back is no image within the strength.
     """
-    attack = torchattacks.PGD(model, eps=strength, alpha=relative_step * strength, steps=steps, random_start=True)
-    return _attacked(model, attack, samples, strength, generators)
+
+    def perturbation(model: Model, samples: Samples, strength: float, generators: Generators, **options: Any) -> Images:
+        chosen = _chosen(entry, options)
+        clean = samples.images.detach()
+        if entry.strength is not None and strength == 0:
+            return clean.clone()
+        with evaluating(model), _frozen(model), _own_random_numbers(generators) as seed:
+            network = _InFloat32(model, clean).eval()  # else the library ends in training mode
+            _refuse_unfit(entry, clean, network)
+            attack = _built(entry, network, clean, strength, chosen, seed)
+            found = attack(clean.float(), samples.label.to(clean.device)).detach()
+        verify(found, clean.float(), entry.norm, strength, entry.name)
+        return _as_precise_as(clean, found)
+
+    perturbation.__doc__ = f"{entry.title} ({entry.reference}), `torchattacks.{entry.library_class}`."
+    perturbation.__signature__ = _signature(entry)  # type: ignore[attr-defined]
+    return perturbation
 
 
-def _attacked(
-    model: Model,
-    attack: Callable[[Images, torch.Tensor], Images],
-    samples: Samples,
-    epsilon: float,
-    generators: Generators,
-) -> Images:
-    """Runs the attack on random numbers of the tile's own: torchattacks draws from the global generator."""
-    devices = [samples.images.device] if samples.images.is_cuda else []
-    with torch.random.fork_rng(devices), evaluating(model):
-        torch.manual_seed(int(torch.randint(2**62, (), generator=generators[0])))
-        images = attack(samples.images, samples.label).detach()
-    _verify(images, samples.images, epsilon, type(attack).__name__)
-    return images
+class _InFloat32(nn.Module):
+    """The model as the library takes it: float32 in and out, whatever its own precision."""
+
+    def __init__(self, model: Model, images: Images) -> None:
+        super().__init__()
+        self.place = nn.Parameter(images.new_empty(0), requires_grad=False)  # the library runs where the first one is
+        self.model = model
+        self.precision = images.dtype
+
+    def forward(self, images: Images) -> Logits:
+        logits: Tensor = self.model(images.to(self.precision))
+        return logits.float()
 
 
-def _verify(images: Images, centre: Images, epsilon: float, name: str) -> None:
-    if not bool(torch.isfinite(images).all()):
-        raise PerturbationError(f"torchattacks.{name} returned values that are not finite")
-    size = float((images - centre).abs().max())
-    if size > epsilon + SLACK:
-        raise PerturbationError(f"torchattacks.{name} moved a pixel by {size:.6g}, more than epsilon {epsilon:.6g}")
-    low, high = float(images.min()), float(images.max())
-    if low < 0 or high > 1:
-        raise PerturbationError(f"torchattacks.{name} left [0, 1]: {low:.6g} to {high:.6g}")
+def _chosen(entry: LibraryAttack, options: Mapping[str, Any]) -> dict[str, Any]:
+    for name, value in options.items():
+        if name not in entry.options:
+            raise InputError(f"{entry.name}: no option is called {name!r}; known: {', '.join(entry.options)}")
+        choices = entry.choices.get(name, (value,))
+        if value not in choices:
+            raise InputError(f"{entry.name}: {name} = {value!r} is none of {', '.join(choices)}")
+    return {**entry.options, **options}
+
+
+def _refuse_unfit(entry: LibraryAttack, images: Images, network: nn.Module) -> None:
+    channels, *sides = images.shape[1:]
+    if entry.channels not in {None, channels}:
+        raise InputError(f"{entry.name}: takes images of {entry.channels} channels, these have {channels}; remove it")
+    if min(sides) < entry.least_side:
+        raise InputError(f"{entry.name}: takes images of {entry.least_side} pixels a side or more; remove it")
+    if entry.least_classes > 2 and (n_classes := _n_classes(network, images)) < entry.least_classes:
+        raise InputError(f"{entry.name}: takes {entry.least_classes} classes or more, not {n_classes}; remove it")
+
+
+def _built(
+    entry: LibraryAttack, network: nn.Module, images: Images, strength: float, options: dict[str, Any], seed: int
+) -> Callable[[Images, Tensor], Images]:
+    """The library's attack, its known defects repaired."""
+    taken = parameters(entry.library_class)
+    arguments = {**entry.fixed, **{name: value for name, value in options.items() if name in taken}}
+    if entry.strength is not None:
+        arguments[entry.radius] = strength
+    if RELATIVE_STEP in options:
+        arguments[entry.step] = options[RELATIVE_STEP] * strength
+    if "seed" in taken:
+        arguments["seed"] = seed
+    if "n_classes" in taken:
+        arguments["n_classes"] = min(_n_classes(network, images), MOST_TARGETS + 1)
+    attack = getattr(torchattacks, entry.library_class)(network, **arguments)
+    repair(attack, options)
+    return attack  # type: ignore[no-any-return]
+
+
+@torch.no_grad()
+def _n_classes(network: nn.Module, images: Images) -> int:
+    return int(network(images[:1].float()).shape[1])
+
+
+def _as_precise_as(clean: Images, found: Images) -> Images:
+    """What the library moved, on the clean images in their own precision; inside [0, 1] without rounding."""
+    if found.dtype != clean.dtype:
+        found = clean + (found.to(clean.dtype) - clean.float().to(clean.dtype))
+    return found.clamp(0, 1)
+
+
+@contextmanager
+def _frozen(network: nn.Module) -> Iterator[None]:
+    """No parameter collects gradients, as it would of attacks that call `backward`."""
+    learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    try:
+        for parameter in learning:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for parameter in learning:
+            parameter.requires_grad_(True)
+
+
+@contextmanager
+def _own_random_numbers(generators: Generators) -> Iterator[int]:
+    """The global generators that the library draws from, seeded by the tile's first stream and restored; the seed."""
+    seed = int(torch.randint(2**62, (), generator=generators[0]))
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    numpy_state = np.random.get_state()
+    with torch.random.fork_rng(list(devices)):
+        torch.manual_seed(seed)
+        np.random.seed(seed % 2**32)
+        try:
+            yield seed
+        finally:
+            np.random.set_state(numpy_state)
+
+
+def _signature(entry: LibraryAttack) -> inspect.Signature:
+    """That of a `Perturbation`, with the options."""
+    names = ("model", "samples", "strength", "generators")
+    taken = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Signature([*taken, *(inspect.Parameter(k, keyword, default=v) for k, v in entry.options.items())])

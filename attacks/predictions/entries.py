@@ -1,0 +1,70 @@
+"""What a spec and a report know of an attack of torchattacks. Nothing here imports torch."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any
+
+from attacks.entries import Family, PerturbationEntry
+from attacks.predictions.signatures import parameters
+
+SET_BY_THE_ADAPTER = frozenset({"norm", "seed", "verbose", "n_classes"})
+"""Parameters that the adapter sets: from the entry, the tile's random numbers and the network."""
+
+RELATIVE_STEP = "relative_step"
+"""Option in place of the library's absolute step: a step over the strength."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LibraryAttack(PerturbationEntry):
+    """An attack of torchattacks; its options are the library's own parameters and defaults, but for what stands here.
+
+    A step is an option relative to the strength, since one that fits 8/255 fits no other strength.
+    """
+
+    library_class: str
+    source: str = "attacks.predictions.library:adapted"
+    family: Family = "attack on the prediction"
+    goal: str = "any class but the label"
+    radius: str = "eps"
+    """Parameter of the library that takes the strength."""
+    step: str = "alpha"
+    """Parameter of the library that takes `relative_step` times the strength."""
+    not_offered: tuple[str, ...] = ()
+    """Parameters that the library ignores, or that are no single value."""
+    own_defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Options that the library lacks, or has with a default that makes no attack."""
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What an option that is a word may say."""
+    least_classes: int = 2
+    least_side: int = 1
+    """Pixels that images must have in height and width."""
+    channels: int | None = None
+    """That images must have; None: any number."""
+
+    def load(self) -> Callable[..., Any]:
+        """The attack itself."""
+        module, adapter = self.source.split(":")
+        loaded: Callable[..., Any] = getattr(import_module(module), adapter)(self)
+        return loaded
+
+    @cached_property
+    def options(self) -> Mapping[str, Any]:
+        """Keyword arguments that a spec may set, with their defaults."""
+        offered = {name: default for name, default in self._parameters.items() if name not in self._not_options}
+        return MappingProxyType({**offered, **self._relative_step, **self.own_defaults})
+
+    @property
+    def _parameters(self) -> Mapping[str, Any]:
+        return parameters(self.library_class)
+
+    @property
+    def _relative_step(self) -> Mapping[str, float]:
+        step, radius = (self._parameters.get(name) for name in (self.step, self.radius))
+        return {} if step is None or radius is None else {RELATIVE_STEP: round(step / radius, 12)}
+
+    @property
+    def _not_options(self) -> frozenset[str]:
+        return SET_BY_THE_ADAPTER | self.fixed.keys() | {self.radius, self.step, *self.not_offered}

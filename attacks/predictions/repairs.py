@@ -1,0 +1,243 @@
+"""Known defects of torchattacks 3.5.1, mended on an attack that is built but has not run; docs/torchattacks.md tells.
+
+An attack of the library is any object with a `forward`; what stands in it by name is the library's.
+"""
+
+import warnings
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from attacks.types import Images
+from srd.types import Logits, Scores, Target
+
+Options = Mapping[str, Any]
+WHOLE = 1 - 1e-6
+"""How far from grey an image may be for C&W, whose variable is infinite at 0 and 1; as Carlini's code has it."""
+FAINT = 1e-30
+"""Gradient in place of one that vanished."""
+
+
+def repair(attack: Any, options: Options) -> None:
+    """Mends what is known to be wrong with the attack."""
+    REPAIRS.get(type(attack).__name__, _sound)(attack, options)
+
+
+def _sound(attack: Any, options: Options) -> None:
+    """Nothing is known to be wrong."""
+
+
+def _apgd(attack: Any, options: Options) -> None:
+    """Returns the points of greatest loss, not the clean images where it fails."""
+    attack.forward = lambda images, labels: attack.perturb(images, labels, best_loss=True)[1]
+
+
+def _apgd_targeted(attack: Any, options: Options) -> None:
+    """Every image has a step size of its own: in L2 the library gives all that of the first."""
+    if attack.norm == "L2":
+        _one_at_a_time(attack)
+
+
+def _auto_attack(attack: Any, options: Options) -> None:
+    """The published budget, which the library cuts to a tenth; and its parts mended."""
+    for part in attack._autoattack.attacks:
+        budget = "n_queries" if hasattr(part, "n_queries") else "steps"
+        setattr(part, budget, options[budget])
+        repair(part, options)
+
+
+def _square(attack: Any, options: Options) -> None:
+    """Squares fit into images that are not square."""
+    answer = attack.init_hyperparam
+
+    def fitting(images: Images) -> None:
+        low, high = sorted(images.shape[2:])
+        attack.p_init = min(attack.p_init, (low - 1) ** 2 / (low * high))
+        answer(images)
+
+    attack.init_hyperparam = fitting
+
+
+def _carlini_wagner(attack: Any, options: Options) -> None:
+    """The margin holds for logits below 0, and pixels that are 0 or 1 can move."""
+    _reads(attack, _positive)
+    attack.inverse_tanh_space = lambda images: attack.atanh(WHOLE * (2 * images - 1))
+
+
+def _elastic_net(attack: Any, options: Options) -> None:
+    """Distances are to the clean images, which the library's first step moves; the margin as that of C&W."""
+    _reads(attack, _positive)
+    forward, shrink, l1, l2 = attack.forward, attack.FISTA, attack.L1_loss, attack.L2_loss
+
+    def from_clean(images: Images, labels: Target) -> Images:
+        attack.FISTA = lambda _, x, y: shrink(images, x, y)
+        attack.L1_loss = lambda x, _: l1(x, images)
+        attack.L2_loss = lambda x, _: l2(x, images)
+        found: Images = forward(images, labels)
+        return found
+
+    def fooled(answers: Tensor, labels: Target) -> Tensor:
+        """By `kappa` or more, each image by its own label; of logits, or of classes."""
+        if answers.dim() == 2:
+            answers = (answers + attack.kappa * F.one_hot(labels, answers.shape[1])).argmax(1)
+        return answers != labels
+
+    attack.forward, attack.compare = from_clean, fooled
+    attack.abort_early = attack.abort_early and attack.max_iterations >= 10  # it looks every tenth of them
+
+
+def _jacobian_saliency(attack: Any, options: Options) -> None:
+    """Aims at the most likely class but the label, the library's `(label + 1) % 10` need not exist; in little memory."""
+
+    @torch.no_grad()
+    def runner_up(images: Images, labels: Target) -> Target:
+        classes: Target = attack.get_logits(images).scatter(1, labels[:, None], -torch.inf).argmax(1)
+        return classes
+
+    attack.set_mode_targeted_by_function(runner_up, quiet=True)
+    attack.saliency_map = most_salient_pair
+
+
+def most_salient_pair(
+    jacobian: Tensor, target: Target, increasing: bool, search_space: Tensor, n_features: int
+) -> tuple[Tensor, Tensor]:
+    """The library's two features of equation 10, without its memory of n_features squared.
+
+    A feature with two others that are at least as good for the target and at least as bad for the rest is in no best
+    pair, so few are left to pair.
+    """
+    sign = 1 if increasing else -1
+    features = search_space.nonzero()[:, 0]
+    own = sign * jacobian[target][0, features]
+    rest = sign * jacobian[:, features].sum(0) - own
+    order = own.argsort(descending=True)
+    kept = order[_beaten_by_less_than_two(-rest[order])]
+    raises = own[kept, None] + own[kept]
+    lowers = -(rest[kept, None] + rest[kept])
+    salient = raises * lowers * (raises > 0) * (lowers > 0)
+    first, second = divmod(int(salient.fill_diagonal_(0).argmax()), len(kept))
+    return features[kept[first]][None], features[kept[second]][None]
+
+
+def _beaten_by_less_than_two(values: Tensor) -> Tensor:
+    """Where at most one of the values before is as large."""
+    before = F.pad(values, (1, 0), value=-torch.inf)
+    largest = before.cummax(0).values
+    second = torch.minimum(before[1:], largest[:-1]).cummax(0).values
+    return values > F.pad(second, (1, 0), value=-torch.inf)[:-1]
+
+
+def _momentum(attack: Any, options: Options) -> None:
+    """A vanished gradient divided by its size, 0 / 0, is a faint one that points up."""
+    answer = attack.get_logits
+
+    def answered(images: Images, *_: object) -> Logits:
+        seen = images.view_as(images)
+        seen.register_hook(_upwards_where_zero)
+        logits: Logits = answer(seen)
+        return logits
+
+    attack.get_logits = answered
+
+
+def _upwards_where_zero(gradient: Tensor) -> Tensor:
+    vanished = ~gradient.flatten(1).any(1)
+    return torch.where(vanished[:, None, None, None], FAINT, gradient)
+
+
+def _ultimate(attack: Any, options: Options) -> None:
+    """The margin has a gradient where it is reached and for logits below 0."""
+    _momentum(attack, options)
+
+    def margin(images: Images, labels: Target, _: object) -> Scores:
+        logits = attack.get_logits(images)
+        own = logits.gather(1, labels[:, None])[:, 0]
+        others = logits.scatter(1, labels[:, None], -torch.inf).amax(1)
+        total: Scores = (others - own).sum()
+        return total
+
+    if attack.loss == "margin":
+        attack.loss = margin
+
+
+def _smoothed(attack: Any, options: Options) -> None:
+    """The library's word for gaussian noise is misspelt."""
+    attack.noise_func.noise_type = attack.noise_func.noise_type.replace("gaussian", "guassian")
+
+
+def _patch_wise(attack: Any, options: Options) -> None:
+    """One Gaussian kernel for every channel: the library mixes up the axes."""
+    mixed = attack.gaussian_kern
+    attack.gaussian_kern = lambda size, sigmas: mixed(size, sigmas)[:, 0, :, 0].T.expand(3, 1, size, size)
+
+
+def _one_pixel(attack: Any, options: Options) -> None:
+    """Labels on a GPU cannot index the library's numpy arrays."""
+    loss, success = attack._loss, attack._attack_success
+    attack._loss = lambda image, label, delta: loss(image, label.cpu(), delta)
+    attack._attack_success = lambda image, label, delta: success(image, label.cpu(), delta)
+
+
+def _pixle(attack: Any, options: Options) -> None:
+    """Pixels go to (y, x), not (x, y); `update_each_iteration`, made for one image, does one after the other."""
+    mapping = attack.get_pixel_mapping
+    attack.get_pixel_mapping = lambda *given, **named: [(y, x) for x, y in mapping(*given, **named)]
+    if attack.update_each_iteration:
+        _one_at_a_time(attack)
+
+
+def _sparse_fool(attack: Any, options: Options) -> None:
+    """numpy warns of how the library hands it a tensor."""
+    forward = attack.forward
+
+    def quiet(images: Images, labels: Target) -> Images:
+        with warnings.catch_warnings(category=DeprecationWarning, action="ignore"):
+            found: Images = forward(images, labels)
+        return found
+
+    attack.forward = quiet
+
+
+def _one_at_a_time(attack: Any) -> None:
+    together = attack.forward
+
+    def alone(images: Images, labels: Target) -> Images:
+        return torch.cat([together(images[row : row + 1], labels[row : row + 1]) for row in range(len(images))])
+
+    attack.forward = alone
+
+
+def _reads(attack: Any, change: Callable[[Logits], Logits]) -> None:
+    answer = attack.get_logits
+    attack.get_logits = lambda images: change(answer(images))
+
+
+def _positive(logits: Logits) -> Logits:
+    """The same answer by logits of 1 or more: the library's margins take a masked logit, 0, for the least."""
+    return logits - logits.detach().amin(1, keepdim=True) + 1
+
+
+REPAIRS: Mapping[str, Callable[[Any, Options], None]] = MappingProxyType(
+    {
+        "APGD": _apgd,
+        "APGDT": _apgd_targeted,
+        "AutoAttack": _auto_attack,
+        "CW": _carlini_wagner,
+        "EADEN": _elastic_net,
+        "EADL1": _elastic_net,
+        "JSMA": _jacobian_saliency,
+        "OnePixel": _one_pixel,
+        "PGDRS": _smoothed,
+        "PGDRSL2": _smoothed,
+        "PIFGSMPP": _patch_wise,
+        "Pixle": _pixle,
+        "SparseFool": _sparse_fool,
+        "Square": _square,
+        "UPGD": _ultimate,
+        **dict.fromkeys(("MIFGSM", "NIFGSM", "SINIFGSM", "VMIFGSM", "VNIFGSM", "DIFGSM", "TIFGSM"), _momentum),
+    }
+)
