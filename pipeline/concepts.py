@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline import seeds
+from pipeline.context import Context
 from pipeline.environment import one_thread
 from pipeline.preparation import Job, context_of, load
 from pipeline.spec import ModelSpec
-from pipeline.stages import Context
 from srd.concepts import Clusters, clustered, drawn_positions, feature_vectors
 from srd.errors import DataError
 from srd.layers import receptive_field, relevance

@@ -23,6 +23,24 @@ class Condition:
     options: Options = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Threat:
+    """What the attacker wants, may do and may spend."""
+
+    goal: str
+    constraint: str
+    access: str
+    budget: Options
+    strength: float
+
+
+def threat(condition: Condition) -> Threat:
+    """The threat model of an entry of the perturbation axis but `clean`."""
+    entry = PERTURBATIONS[condition.name]
+    budget = {name: condition.options.get(name, entry.options[name]) for name in entry.budget}
+    return Threat(entry.goal, entry.constraint, entry.access, budget, condition.strength)
+
+
 def conditions(spec: AuditSpec) -> tuple[Condition, ...]:
     """The whole axis, in the order of the spec; entry 0 is `clean`."""
     return (Condition(CLEAN, CLEAN, CLEAN), *(c for p in spec.perturbation for c in _expanded(p, spec)))

@@ -1,6 +1,6 @@
 """The tasks of an audit, as plain data: who writes which region of the store."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.schema import STAGES, VARIABLES, WRITES, Variable
@@ -28,9 +28,15 @@ class Plan:
     sizes: Mapping[str, int]
     tile: int
     has_masks: bool
+    attacks: Sequence[int] = ()
+    """Columns of the perturbation axis that hold attacks on explanations."""
+    universal: Sequence[int] = ()
+    """Those among them whose displacement a stage of its own finds."""
 
     def tasks(self, stage: str) -> Iterator[Task]:
         """All tasks of a stage; they may run in any order."""
+        if stage == "fit":
+            return (Task(stage, 0, column) for column in self.universal)
         columns = self.sizes["perturbation" if stage == "perturb" else "method"]
         return (Task(stage, tile, column) for tile in range(self.n_tiles) for column in range(columns))
 
@@ -49,11 +55,17 @@ class Plan:
 
     def variables(self, task: Task) -> tuple[Variable, ...]:
         """What the task writes."""
-        names = WRITES[task.stage] + (("mask",) if self.writes_mask(task) else ())
-        return tuple(VARIABLES[name] for name in names)
+        mask = ("mask",) if self.writes_mask(task) else ()
+        evidence = ("attack_evidence",) if task.stage == "perturb" and task.column in self.attacks else ()
+        return tuple(VARIABLES[name] for name in (*WRITES[task.stage], *evidence, *mask))
 
     def writes_mask(self, task: Task) -> bool:
         return self.has_masks and task.stage == "perturb" and task.column == 0
+
+    def holds(self, variable: Variable) -> bool:
+        """Whether any task writes the variable."""
+        needed = {"mask": self.has_masks, "attack_evidence": bool(self.attacks), "displacement": bool(self.universal)}
+        return needed.get(variable.name, True)
 
     def region(self, task: Task, variable: Variable) -> tuple[slice, ...]:
         """Where the task writes the variable: whole shards, and no other task's."""

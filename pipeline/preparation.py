@@ -13,15 +13,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from attacks.entries import EVIDENCE
+from attacks.registry import PERTURBATIONS
 from pipeline import environment, seeds, store
-from pipeline.conditions import Condition, conditions
+from pipeline.conditions import Condition, conditions, threat
+from pipeline.context import SIMILARITIES, Context, own_attributor
 from pipeline.data import Data, load_data
 from pipeline.demo import certificates, shapes
 from pipeline.models import LoadedModel, load_model, logits_of, refuse_unless_logits
 from pipeline.plan import Plan
 from pipeline.schema import REASONS, REFERENCES
 from pipeline.spec import AuditSpec
-from pipeline.stages import SIMILARITIES, Context, own_attributor
 from pipeline.store import Arrays, Store
 from srd.errors import DataError, ModelError, SpecError, StoreError, UnsupportedOperation
 from srd.metrics.similarity import WINDOW
@@ -82,6 +84,7 @@ def prepare(job: Job, subject: Subject) -> dict[str, Any]:
 
 def _create(job: Job, subject: Subject, fingerprinted: Mapping[str, Any]) -> None:
     _refuse_small(subject.data)
+    _refuse_without_masks(job.spec, subject.data)
     with environment.one_thread():
         logits = _clean_logits(job.spec, subject)
         targets = _targets(job.spec, subject.data, logits)
@@ -102,6 +105,8 @@ def _create(job: Job, subject: Subject, fingerprinted: Mapping[str, Any]) -> Non
         "resolutions": resolutions,
         "reasons": REASONS,
         "references": dict(REFERENCES),
+        "evidence": dict(EVIDENCE),
+        "threats": {condition.id: asdict(threat(condition)) for condition in columns[1:]},
     }
     prepared = {"label": labels, **targets}
     store.create(job.path, plan, columns, _coordinates(job.spec, subject.data), prepared, attributes)
@@ -148,6 +153,12 @@ def _refuse_small(data: Data) -> None:
         raise DataError(
             f"images of {width}x{height} pixels: SSIM compares windows of {WINDOW}x{WINDOW}; set model.resize"
         )
+
+
+def _refuse_without_masks(spec: AuditSpec, data: Data) -> None:
+    needy = [p.name for p in spec.perturbation if PERTURBATIONS[p.name].needs_masks]
+    if needy and not data.has_masks:
+        raise DataError(f"{needy[0]} works by the objects' masks; set data.masks, or attack by 'top_k' instead")
 
 
 def _tried_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) -> dict[str, tuple[int, int]]:
@@ -222,12 +233,15 @@ def _plan(spec: AuditSpec, data: Data, columns: tuple[Condition, ...]) -> Plan:
         "metric": len(METRICS),
         "reference": len(REFERENCES),
         "similarity": len(SIMILARITIES),
+        "evidence": len(EVIDENCE),
         "class": len(data.classes),
         "channel": channels,
         "y": height,
         "x": width,
     }
-    return Plan(sizes, spec.run.tile, data.has_masks)
+    attacks = tuple(column for column, condition in enumerate(columns) if condition.against)
+    universal = tuple(column for column in attacks if PERTURBATIONS[columns[column].name].is_universal)
+    return Plan(sizes, spec.run.tile, data.has_masks, attacks, universal)
 
 
 def _coordinates(spec: AuditSpec, data: Data) -> dict[str, tuple[str, ...]]:
@@ -239,6 +253,7 @@ def _coordinates(spec: AuditSpec, data: Data) -> dict[str, tuple[str, ...]]:
         "metric": tuple(METRICS),
         "reference": tuple(REFERENCES),
         "similarity": SIMILARITIES,
+        "evidence": tuple(EVIDENCE),
     }
 
 

@@ -43,6 +43,8 @@ def run(job: Job, executor: Executor, observer: Observer, until: str = STAGES[-1
     filled = store.Store(job.path, plan)
     for stage in STAGES[: STAGES.index(until) + 1]:
         planned = list(plan.tasks(stage))
+        if not planned:
+            continue
         missing = filled.missing(planned)
         observer.stage(stage, len(planned) - len(missing), len(planned))
         _run_stage(stage, missing, executor, observer, job)

@@ -50,6 +50,20 @@ VARIABLES: Mapping[str, Variable] = MappingProxyType(
                 whole=("channel", *_MAP),
                 is_large=True,
             ),
+            Variable(
+                "displacement",
+                ("perturbation", "channel", *_MAP),
+                "float32",
+                "of a universal perturbation: what is added to every image",
+                whole=("channel", *_MAP),
+            ),
+            Variable(
+                "attack_evidence",
+                ("image", "perturbation", "evidence"),
+                "float32",
+                "how an attack on an explanation searched, as the attribute evidence explains",
+                whole=("evidence",),
+            ),
             Variable("mask", ("image", *_MAP), "bool", "where the object is", whole=_MAP),
             Variable("prediction", ("image", "perturbation", "class"), "float32", "logits", whole=("class",)),
             Variable(
@@ -111,12 +125,13 @@ PREPARED = ("label", "target", "other_class", "target_image")
 
 WRITES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
+        "fit": ("displacement",),
         "perturb": ("input", "prediction"),
         "attribute": ("attribution", "scale", "other_class_attribution", "other_class_scale"),
         "score": ("score", "reason", "reference_similarity"),
     }
 )
-"""What a task of each stage writes; the clean entry of perturb writes the mask as well, where there are masks."""
+"""What a task of each stage writes; of perturb the clean entry also the mask, an attack on explanations evidence."""
 
 STAGES = tuple(WRITES)
 

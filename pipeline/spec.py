@@ -156,7 +156,7 @@ def attacked(perturbation: PerturbationSpec, methods: tuple[str, ...]) -> tuple[
         return ("",)
     if perturbation.against is not None:
         return perturbation.against
-    return tuple(name for name in methods if ATTRIBUTORS[name].differentiable)
+    return tuple(name for name in methods if _is_attackable(name, PERTURBATIONS[perturbation.name]))
 
 
 def entries(perturbation: PerturbationSpec, methods: tuple[str, ...]) -> list[tuple[str, Strength]]:
@@ -200,6 +200,7 @@ def _check_perturbation(place: str, perturbation: PerturbationSpec, methods: tup
     place = f"{place} ({entry.name})"
     _check_options(f"{place} options", entry, perturbation.options)
     _check_strengths(place, entry, perturbation.strengths)
+    _check_bits(place, entry, perturbation)
     _check_against(place, perturbation, methods)
 
 
@@ -217,6 +218,12 @@ def _check_strengths(place: str, entry: PerturbationEntry, strengths: tuple[Stre
             raise ValueError(f"{place}: {scale.name} = {strength.text} is not in (0, {scale.most:g}]{way_out}")
         if scale.whole and not strength.value.is_integer():
             raise ValueError(f"{place}: {scale.name} = {strength.text} is no whole number; write {scale.example}")
+
+
+def _check_bits(place: str, entry: PerturbationEntry, perturbation: PerturbationSpec) -> None:
+    least = min((strength.value for strength in perturbation.strengths), default=1.0)
+    if perturbation.options.get("eight_bits") and entry.norm == "L-inf" and least < 1 / 255:
+        raise ValueError(f"{place}: eight_bits leaves nothing of an epsilon below 1/255; remove one of the two")
 
 
 def _check_repeated(perturbations: tuple[PerturbationSpec, ...], methods: tuple[str, ...]) -> None:
@@ -240,8 +247,14 @@ def _check_against(place: str, perturbation: PerturbationSpec, methods: tuple[st
     for name in perturbation.against or ():
         if name not in methods:
             raise ValueError(f"{place}: against {name!r}, which is not among explain.methods; {closest(name, methods)}")
-        if not ATTRIBUTORS[name].differentiable:
-            raise ValueError(f"{place}: against {name!r}, which has no gradient to attack; remove it")
+        if not _is_attackable(name, PERTURBATIONS[perturbation.name]):
+            what = "no gradient to attack" if ATTRIBUTORS[name].uses_network else "nothing of the network to attack"
+            raise ValueError(f"{place}: against {name!r}, which has {what}; remove it")
+
+
+def _is_attackable(method: str, attack: PerturbationEntry) -> bool:
+    entry = ATTRIBUTORS[method]
+    return entry.differentiable if attack.needs_gradient else entry.uses_network
 
 
 def _check_options(place: str, entry: Entry, options: Options) -> None:

@@ -1,8 +1,6 @@
-"""What the three stages compute: region of the store in, region of the store out."""
+"""What the stages compute: region of the store in, region of the store out."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any
 
@@ -12,93 +10,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attacks.registry import PERTURBATIONS
-from attacks.types import Images, Model, Perturbation, Samples
 from pipeline import seeds
-from pipeline.conditions import CLEAN, Condition
-from pipeline.data import Data
-from pipeline.plan import Plan, Task
+from pipeline.conditions import CLEAN
+from pipeline.context import SIMILARITIES, Context
+from pipeline.perturbing import fit, perturb
+from pipeline.plan import Task
 from pipeline.schema import REFERENCES, Reason
-from pipeline.spec import AuditSpec
-from pipeline.store import Arrays, Store
+from pipeline.store import Arrays
 from srd.registry import ATTRIBUTORS, METRICS
-from srd.types import Attributor, Generators, Inputs, Maps, Scores
-
-BACKGROUND = 32  # images, from which Expected Gradients start
-SIMILARITIES = tuple(name for name, entry in METRICS.items() if entry.of == "two maps")
-
-
-@dataclass(frozen=True)
-class Context:
-    """Everything that tasks of one audit share within a process."""
-
-    spec: AuditSpec
-    conditions: tuple[Condition, ...]
-    plan: Plan
-    store: Store
-    data: Data
-    model: Model
-
-    @cached_property
-    def targets(self) -> NDArray[np.int64]:
-        return self.store.read("target")
-
-    @cached_property
-    def target_images(self) -> NDArray[np.int64]:
-        return self.store.read("target_image")
-
-    def attributor(self, name: str) -> Attributor:
-        return attributor(self.spec, self.model, self.data, name)
-
-    def generators(self, task: Task, *key: str) -> Generators:
-        """A stream for each image of the task's tile."""
-        return [seeds.generator(self.spec.run.seed, task.stage, self.data.ids[row], *key) for row in self.rows(task)]
-
-    def rows(self, task: Task) -> range:
-        return self.plan.rows(task)
-
-
-def attributor(spec: AuditSpec, model: Model, data: Data, name: str) -> Attributor:
-    """The method with the spec's options and what it needs to know of model and data."""
-    return partial(ATTRIBUTORS[name].load(), **_arguments(spec, model, data, name))
-
-
-def own_attributor(spec: AuditSpec, model: Model, data: Data, name: str) -> Attributor:
-    """The same with maps of the method's own resolution."""
-    return partial(ATTRIBUTORS[name].own(), **_arguments(spec, model, data, name))
-
-
-def _arguments(spec: AuditSpec, model: Model, data: Data, name: str) -> dict[str, Any]:
-    needed = {fact: _FACTS[fact](spec, model, data) for fact in sorted(ATTRIBUTORS[name].needs)}
-    return needed | spec.explain.options.get(name, {})
-
-
-def _background(spec: AuditSpec, model: Model, data: Data) -> Inputs:
-    """Some of the data's images, drawn by a stream of their own."""
-    order = torch.randperm(len(data.ids), generator=seeds.generator(spec.run.seed, "background"))
-    return model.normalise(data.images(order[:BACKGROUND].tolist()))
-
-
-_FACTS: Mapping[str, Callable[[AuditSpec, Model, Data], Any]] = MappingProxyType(
-    {
-        "encoder": lambda spec, model, data: spec.model.encoder,
-        "operations": lambda spec, model, data: spec.model.operations,
-        "baseline": lambda spec, model, data: model.black,
-        "background": _background,
-    }
-)
-
-
-def perturb(context: Context, task: Task) -> Arrays:
-    """The tile's images under one entry of the perturbation axis, and the network's logits there."""
-    rows = context.rows(task)
-    condition = context.conditions[task.column]
-    images = context.data.images(rows)
-    if condition.id != CLEAN:
-        images = _perturbed(context, task, condition, images)
-    with torch.no_grad():
-        logits = context.model(images)
-    arrays = {"input": images.numpy()[:, None], "prediction": logits.numpy()[:, None]}
-    return arrays | ({"mask": context.data.masks(rows).numpy()} if context.plan.writes_mask(task) else {})
+from srd.types import Attributor, Generators, Maps, Scores
 
 
 def attribute(context: Context, task: Task) -> Arrays:
@@ -138,33 +58,12 @@ def score(context: Context, task: Task) -> Arrays:
 
 
 STAGE_FUNCTIONS: Mapping[str, Callable[[Context, Task], Arrays]] = MappingProxyType(
-    {"perturb": perturb, "attribute": attribute, "score": score}
+    {"fit": fit, "perturb": perturb, "attribute": attribute, "score": score}
 )
 
 
 def _method(context: Context, task: Task) -> str:
     return context.spec.explain.methods[task.column]
-
-
-def _perturbed(context: Context, task: Task, condition: Condition, images: Images) -> Images:
-    options: dict[str, Any] = dict(condition.options)
-    if condition.against:
-        options["attributor"] = context.attributor(condition.against)
-    samples = _samples(context, task, images)
-    perturbation: Perturbation = partial(PERTURBATIONS[condition.name].load(), **options)
-    return perturbation(context.model, samples, condition.strength, context.generators(task, condition.id))
-
-
-def _samples(context: Context, task: Task, images: Images) -> Samples:
-    rows = context.rows(task)
-    others = context.target_images[rows.start : rows.stop]
-    return Samples(
-        images=images,
-        label=torch.tensor([context.data.labels[row] for row in rows]),
-        target=torch.from_numpy(context.targets[rows.start : rows.stop]),
-        target_images=context.data.images(others.tolist()),
-        target_images_target=torch.from_numpy(context.targets[others]),
-    )
 
 
 def _maps(context: Context, method: str, explain: Attributor, row: int) -> tuple[Maps, Maps]:

@@ -52,7 +52,7 @@ def create(
     for name, values in (*coordinates.items(), *_condition_coordinates(conditions).items()):
         _create_coordinate(group, name, list(values))
     for variable in VARIABLES.values():
-        if variable.name != "mask" or plan.has_masks:
+        if plan.holds(variable):
             _create_variable(group, variable, plan)
     for name in PREPARED:
         _array(group, name)[:] = prepared[name]

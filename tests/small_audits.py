@@ -18,11 +18,11 @@ from colour_network import COLOURS
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.context import Context
 from pipeline.executors import Executor, Outcome, serially
 from pipeline.preparation import Job, Subject, context_of, load
 from pipeline.run import run, store_path
 from pipeline.spec import load_spec
-from pipeline.stages import Context
 from pipeline.store import LITTER, Arrays
 
 SIZE = 16

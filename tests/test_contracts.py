@@ -320,7 +320,8 @@ def test_perturbed_images_are_images_within_their_strength(entry: PerturbationEn
 @every_perturbation
 def test_a_perturbation_keeps_double_precision(entry: PerturbationEntry) -> None:
     model = Model(small(), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)).double().eval()
-    samples = Samples(uniform(N, 3, 12, 13), classes(N), classes(N), uniform(N, 3, 12, 13, seed=1), classes(N))
+    others, masks = uniform(N, 3, 12, 13, seed=1), uniform(N, 12, 13, seed=2) > 0.5
+    samples = Samples(uniform(N, 3, 12, 13), classes(N), classes(N), others, classes(N), masks)
     assert perturbed(entry, model, samples).dtype == torch.float64
 
 
@@ -329,7 +330,7 @@ def test_a_perturbation_leaves_everything_as_found(entry: PerturbationEntry) -> 
     model = Model(small().float(), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)).train()
     model.network.get_submodule("branch").eval()
     samples = demo_samples(N)
-    samples = Samples(samples.images, classes(N), classes(N), samples.target_images, classes(N))
+    samples = replace(samples, label=classes(N), target=classes(N), target_images_target=classes(N))
     tensors = (samples.images, samples.label, samples.target, samples.target_images, samples.target_images_target)
     with left_as_found(model, *tensors):
         in_training = perturbed(entry, model, samples)

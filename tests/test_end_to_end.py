@@ -14,9 +14,10 @@ import pytest
 from small_audits import SPEC, TASKS, edit, receipts, tree, write_audit
 
 import pipeline.run as running
+from pipeline.context import Context
 from pipeline.plan import Task
 from pipeline.spec import load_spec
-from pipeline.stages import STAGE_FUNCTIONS, Context
+from pipeline.stages import STAGE_FUNCTIONS
 from pipeline.store import Arrays, progress
 from reports.cli import main
 

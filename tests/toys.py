@@ -115,8 +115,9 @@ def demo_samples(n: int, start: int = 0) -> Samples:
     scenes = [scene(TEST_SEED, start + row) for row in range(n + 1)]
     images = torch.stack([torch.from_numpy(shot.image) for shot in scenes])
     label = torch.tensor([shot.label for shot in scenes])
+    masks = torch.stack([torch.from_numpy(shot.mask) for shot in scenes])
     assert len(CLASSES) > 1
-    return Samples(images[:n], label[:n], label[:n], images[1:], label[1:])
+    return Samples(images[:n], label[:n], label[:n], images[1:], label[1:], masks[:n])
 
 
 def demo_inputs(n: int, start: int = 0) -> tuple[Tensor, Tensor]:
@@ -167,4 +168,5 @@ def rows(samples: Samples, which: Sequence[int]) -> Samples:
         samples.target[index],
         samples.target_images[index],
         samples.target_images_target[index],
+        None if samples.masks is None else samples.masks[index],
     )

@@ -12,11 +12,12 @@ from small_audits import TASKS, Finished, Watch, finish, finish_until_killed, jo
 
 import pipeline.run as running
 from pipeline import store as store_module
+from pipeline.context import Context
 from pipeline.executors import on_dask, serially
 from pipeline.plan import Task
 from pipeline.run import run
 from pipeline.schema import STAGES
-from pipeline.stages import STAGE_FUNCTIONS, Context
+from pipeline.stages import STAGE_FUNCTIONS
 from pipeline.store import DRAFT, LITTER, Arrays, progress
 from srd.errors import IncompleteRun
 

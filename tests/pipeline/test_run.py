@@ -8,11 +8,11 @@ import torch
 from small_audits import TASKS, Finished, Watch, finish, job_of, receipts, tree
 
 import pipeline.run as running
+from pipeline.context import Context
 from pipeline.executors import Executor, Outcome, Perform, serially
 from pipeline.plan import Task
 from pipeline.run import perform, run
 from pipeline.schema import STAGES
-from pipeline.stages import Context
 from pipeline.store import Arrays, progress
 from srd.errors import IncompleteRun, StageError
 

@@ -7,8 +7,8 @@ from command_line import Command
 from small_audits import write_audit
 
 import pipeline.run as running
+from pipeline.context import Context
 from pipeline.plan import Task
-from pipeline.stages import Context
 from pipeline.store import Arrays
 
 LIKE_MARKUP = ["[/x]", r"\[/x]", "[bold]x", ":x:", ":smiley:[red]", "trailing\\"]

@@ -15,8 +15,9 @@ from scipy.stats import bootstrap
 from small_audits import SPEC, edit, finish, receipts, tree, write_audit
 
 import pipeline.run as running
+from pipeline.context import Context
 from pipeline.plan import Task
-from pipeline.stages import STAGE_FUNCTIONS, Context
+from pipeline.stages import STAGE_FUNCTIONS
 from pipeline.store import Arrays, open_results
 from reports.comparison import findings
 from reports.comparison.page import write_comparison

@@ -1,0 +1,85 @@
+"""What all tasks of one audit share within a process."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from attacks.types import Model
+from pipeline import seeds
+from pipeline.conditions import Condition
+from pipeline.data import Data
+from pipeline.plan import Plan, Task
+from pipeline.spec import AuditSpec
+from pipeline.store import Store
+from srd.registry import ATTRIBUTORS, METRICS
+from srd.types import Attributor, Generators, Inputs
+
+BACKGROUND = 32  # images, from which Expected Gradients start
+SIMILARITIES = tuple(name for name, entry in METRICS.items() if entry.of == "two maps")
+
+
+@dataclass(frozen=True)
+class Context:
+    """Everything that tasks of one audit share within a process."""
+
+    spec: AuditSpec
+    conditions: tuple[Condition, ...]
+    plan: Plan
+    store: Store
+    data: Data
+    model: Model
+
+    @cached_property
+    def targets(self) -> NDArray[np.int64]:
+        return self.store.read("target")
+
+    @cached_property
+    def target_images(self) -> NDArray[np.int64]:
+        return self.store.read("target_image")
+
+    def attributor(self, name: str) -> Attributor:
+        return attributor(self.spec, self.model, self.data, name)
+
+    def generators(self, task: Task, *key: str) -> Generators:
+        """A stream for each image of the task's tile."""
+        return [seeds.generator(self.spec.run.seed, task.stage, self.data.ids[row], *key) for row in self.rows(task)]
+
+    def rows(self, task: Task) -> range:
+        return self.plan.rows(task)
+
+
+def attributor(spec: AuditSpec, model: Model, data: Data, name: str) -> Attributor:
+    """The method with the spec's options and what it needs to know of model and data."""
+    return partial(ATTRIBUTORS[name].load(), **_arguments(spec, model, data, name))
+
+
+def own_attributor(spec: AuditSpec, model: Model, data: Data, name: str) -> Attributor:
+    """The same with maps of the method's own resolution."""
+    return partial(ATTRIBUTORS[name].own(), **_arguments(spec, model, data, name))
+
+
+def _arguments(spec: AuditSpec, model: Model, data: Data, name: str) -> dict[str, Any]:
+    needed = {fact: _FACTS[fact](spec, model, data) for fact in sorted(ATTRIBUTORS[name].needs)}
+    return needed | spec.explain.options.get(name, {})
+
+
+def _background(spec: AuditSpec, model: Model, data: Data) -> Inputs:
+    """Some of the data's images, drawn by a stream of their own."""
+    order = torch.randperm(len(data.ids), generator=seeds.generator(spec.run.seed, "background"))
+    return model.normalise(data.images(order[:BACKGROUND].tolist()))
+
+
+_FACTS: Mapping[str, Callable[[AuditSpec, Model, Data], Any]] = MappingProxyType(
+    {
+        "encoder": lambda spec, model, data: spec.model.encoder,
+        "operations": lambda spec, model, data: spec.model.operations,
+        "baseline": lambda spec, model, data: model.black,
+        "background": _background,
+    }
+)
