@@ -72,14 +72,16 @@ def _ignores(method: MethodFacts) -> str:
 
 def threats(result: AuditResult) -> Table:
     """The threat model of each perturbation."""
-    header = ("perturbation", "goal", "access", "size", "strengths", "options", "against", "cost", "source")
+    threat = ("goal", "constraint", "access", "budget", "strengths")
+    header = ("perturbation", *threat, "options", "against", "cost", "source")
     rows = (
         (
             Cell(each.title, each.family),
             Cell(each.goal),
+            Cell(each.constraint),
             Cell(each.access),
-            Cell(f"{each.strength}{f', {each.norm} radius' if each.norm else ''}"),
-            Cell(", ".join(each.strengths)),
+            Cell(_options(each.budget)),
+            Cell(", ".join(each.strengths) or NONE),
             Cell(_options(each.options)),
             Cell(", ".join(method_title(name) for name in each.against) or NONE),
             Cell(each.cost),
@@ -87,13 +89,14 @@ def threats(result: AuditResult) -> Table:
         )
         for each in result.perturbations
     )
-    return Table("Threat model. Sizes are of pixels in [0, 1].", header, tuple(rows))
+    caption = "Threat model: goal, constraint, access, budget and strengths of each perturbation. Pixels lie in [0, 1]."
+    return Table(caption, header, tuple(rows))
 
 
 def changes(result: AuditResult) -> Table:
     """How far each entry really moved the images."""
     rows = ((Cell(each.id), *_change(each)) for each in result.conditions)
-    header = ("entry", "strength", "largest change of a pixel", "images left as they were", "n")
+    header = ("entry", "strength", "largest change of a pixel", "largest L2 distance", "images left as they were", "n")
     return Table("Measured size of each entry of the perturbation axis, over all its images.", header, tuple(rows))
 
 
@@ -112,6 +115,7 @@ def _options(options: Sequence[Option]) -> str:
 
 
 def _change(each: ConditionFacts) -> tuple[Cell, ...]:
-    largest = NONE if each.largest_change is None else f"{each.largest_change:.4f}"
-    texts = f"{each.strength_text} = {each.strength:.4f}", largest, str(each.unchanged), str(each.n)
+    strength = f"{each.strength_text} = {each.strength:.4f}" if each.strength_text else NONE
+    sizes = (NONE if size is None else f"{size:.4f}" for size in (each.largest_change, each.largest_distance))
+    texts = strength, *sizes, str(each.unchanged), str(each.n)
     return tuple(Cell(text) for text in texts)

@@ -141,14 +141,16 @@ class PerturbationFacts(Part):
     family: str
     goal: str
     access: str
-    norm: str
-    strength: str
-    """What its strengths measure."""
+    constraint: str
+    """What holds of the perturbed images, in terms of the strength."""
     strengths: tuple[str, ...]
     against: tuple[str, ...]
     cost: str
     reference: str
+    budget: tuple[Option, ...]
+    """Options that say how much work the attacker may do."""
     options: tuple[Option, ...]
+    """All others."""
 
 
 class ConditionFacts(Part):
@@ -163,9 +165,16 @@ class ConditionFacts(Part):
     strength_text: str
     largest_change: float | None
     """Largest absolute change of any pixel of any image, pixels in [0, 1]; None if nothing was computed."""
+    largest_distance: float | None
+    """Largest Euclidean distance of an image from the clean one, over all channels of all pixels."""
     unchanged: int
     """Images that it left exactly as they were."""
     n: int
+
+    @property
+    def heading(self) -> str:
+        """Title and strength, if there is one."""
+        return f"{self.title} {self.strength_text}".rstrip()
 
 
 def strongest(conditions: Iterable[ConditionFacts]) -> tuple[ConditionFacts, ...]:

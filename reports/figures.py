@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from reports import frames
+from reports.curves import accuracy_curve
 from reports.headlines import MEASURE, Headline, headlines
 from reports.heat import transfer
 from reports.marks import Picture, label_methods, label_rows, name_families, points, unique, values_in_words
@@ -35,6 +36,7 @@ def pictures(result: AuditResult) -> Iterator[Picture]:
     """All figures of the report; those without any number are left out."""
     with drawing():
         yield from _accuracy(result)
+        yield from accuracy_curve(result)
         yield from stability(result)
         yield from _references(result)
         yield from transfer(result)
@@ -102,14 +104,14 @@ def _reference_series(frame: pd.DataFrame) -> Series:
 
 
 def _perturbed(result: AuditResult, headline: Headline, number: int) -> Series:
-    """Random signs of the same size, and the attack on each method itself."""
+    """A random change of the same size, and the attack on each method itself."""
     table, fill = headline.table, {"fillstyle": FILLS[number % len(FILLS)]}
     frame = frames.transfer(result).rename(columns={"evaluating": "method"})
     of_table = pd.Series({name: getattr(table, name) for name in ("attack", "strength_text", "similarity", "images")})
     chosen = frame[(frame[of_table.index] == of_table).all(axis=1)]
     itself = chosen["white_box"] & chosen["method"].isin([cell.evaluating for cell in headline.cells])
     return [
-        (f"after random signs of {table.strength_text}", chosen[chosen["role"] == "control"], NOISE | fill),
+        (f"after a random change of {table.strength_text}", chosen[chosen["role"] == "control"], NOISE | fill),
         (f"after {table.title.lower()} of this method, {table.strength_text}", chosen[itself], ATTACKED | fill),
     ]
 

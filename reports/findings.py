@@ -1,20 +1,21 @@
 """What the numbers say, in sentences made from them: the summary, and notes on the methods."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from attacks.registry import PERTURBATIONS
 from reports.headlines import MEASURE, Headline, headlines
 from reports.result import Accuracy, AuditResult, Cell, Estimate, Quality
 from reports.transfer import outdone
 from reports.wording import full, listed, method_title, percent
 from srd.registry import ATTRIBUTORS, METRICS
 
+FEW = 2  # kinds of attack of which the summary says everything
 CLASS_BLIND = 0.8  # a reading aid, not a pass mark: the note names the number, readers judge
 
 
 def summary(result: AuditResult) -> tuple[str, ...]:
     """A handful of plain sentences, the least complete things first."""
-    attacks = (sentence for headline in headlines(result) for sentence in _attack(headline))
-    sentences = (_unfinished(result), _predictions(result), *attacks, _blind(result), _located(result))
+    sentences = (_unfinished(result), _predictions(result), *_attacks(result), _blind(result), _located(result))
     return tuple(sentence for sentence in sentences if sentence)
 
 
@@ -56,10 +57,50 @@ def _predictions(result: AuditResult) -> str:
     return f"{sentence}, and on {full(worst.accuracy)} under the perturbation that hurts it most, {worst.condition}."
 
 
-def _attack(headline: Headline) -> Iterator[str]:
-    yield _moved(headline)
-    yield _control(headline)
-    yield _outdone(headline)
+def _attacks(result: AuditResult) -> Iterator[str]:
+    """Of a few kinds of attack all that is to be said, of many the most telling."""
+    told = headlines(result)
+    for headline in told:
+        if PERTURBATIONS[headline.table.attack].keeps_map:
+            yield _stayed(result, headline)
+            continue
+        yield _moved(headline)
+        if len(told) <= FEW:
+            yield _control(headline)
+            yield _outdone(headline)
+    if len(told) > FEW:
+        yield _doubts(told)
+
+
+def _stayed(result: AuditResult, headline: Headline) -> str:
+    """How often a flip of the prediction went through, and how much of the map it left in place."""
+    rows = {row.condition: row for row in headline.table.rows if row.role == "attacked method"}
+    kept = {row.condition: row.kept.value for row in result.accuracy if row.condition in rows}
+    cells = {name: next(cell for cell in row.cells if cell.white_box) for name, row in rows.items()}
+    told = [
+        f"{method_title(cell.evaluating)} {percent(1 - share)} of the images, correlation {full(cell.similarity)}"
+        f"{_doubt(cell)}"
+        for name, cell in cells.items()
+        if (share := kept[name]) is not None and cell.similarity.value is not None
+    ]
+    if not told:
+        return ""
+    return (
+        f"{headline.table.title} at {headline.table.strength_text} changes the predicted class, and leaves the clean "
+        f"image's map of the class before in place: {'; '.join(told)}."
+    )
+
+
+def _doubts(told: Sequence[Headline]) -> str:
+    doubtful = [(headline, cell) for headline in told for cell in headline.cells if cell.verdict]
+    count = sum(len(headline.cells) for headline in told)
+    if not doubtful:
+        return f"All {count} attacks pass their checks and move maps further than random changes of the same size do."
+    whose = listed(f"{headline.attack} of {method_title(cell.evaluating)}" for headline, cell in doubtful)
+    return (
+        f"Of {count} attacks {len(doubtful)} are in doubt, so what they did not move says nothing about the method: "
+        f"{whose}."
+    )
 
 
 def _moved(headline: Headline) -> str:
@@ -69,8 +110,8 @@ def _moved(headline: Headline) -> str:
         return ""
     least, most = max(cells, key=_similarity), min(cells, key=_similarity)
     sentence = (
-        f"{headline.table.title} aimed at the method itself, changing no pixel by more than "
-        f"{headline.table.strength_text} and not the predicted class, moves the maps of "
+        f"{headline.table.title} aimed at the method itself, {_bounded(headline)} and not changing the predicted "
+        f"class, moves the maps of "
         f"{method_title(most.evaluating)}{' the furthest' if len(cells) > 1 else ''}: their correlation with the clean "
         f"maps is {full(most.similarity)}{_doubt(most)}{_under_noise(headline, most)}"
     )
@@ -79,13 +120,20 @@ def _moved(headline: Headline) -> str:
     return f"{sentence}; those of {method_title(least.evaluating)} the least: {full(least.similarity)}{_doubt(least)}."
 
 
+def _bounded(headline: Headline) -> str:
+    size = headline.table.strength_text
+    if PERTURBATIONS[headline.table.attack].norm == "L2":
+        return f"moving no image by an L2 distance of more than {size}"
+    return f"changing no pixel by more than {size}"
+
+
 def _under_noise(headline: Headline, attacked: Cell) -> str:
     """What the control of equal size does to the same method."""
     controls = (cell for row in headline.table.rows if row.role == "control" for cell in row.cells)
     noise = next((cell.similarity for cell in controls if cell.evaluating == attacked.evaluating), None)
     if noise is None or noise.value is None:
         return ""
-    return f", and {full(noise)} under random signs of the same size"
+    return f", and {full(noise)} under a random change of the same size"
 
 
 def _doubt(cell: Cell) -> str:
@@ -96,14 +144,14 @@ def _control(headline: Headline) -> str:
     """Whether the attack does more than noise of the same size."""
     if all(cell.beyond_control is None for cell in headline.cells):
         attack = headline.attack
-        return f"The run has no random signs of the same size, so whether {attack} does more than noise is not known."
+        return f"The run has no random change of the same size, so whether {attack} does more than noise is not known."
     judged = [cell for cell in headline.cells if cell.verdict != "attack unchecked"]
     beaten = [method_title(cell.evaluating) for cell in judged if not cell.verdict]
     doubtful = [method_title(cell.evaluating) for cell in judged if cell.verdict]
     if not judged:
         return ""
     against = f"{listed(beaten)}, {headline.attack} moves" if beaten else f"no method does {headline.attack} move"
-    sentence = f"Against {against} the maps further than random signs of the same size do"
+    sentence = f"Against {against} the maps further than a random change of the same size does"
     if not doubtful:
         return f"{sentence}."
     return f"{sentence}; against {listed(doubtful)} that is not shown, so how far their maps can be moved is not known."

@@ -162,19 +162,20 @@ def _method(name: str, given: Mapping[str, Any], resolution: tuple[int, int]) ->
 
 def _perturbation(table: Mapping[str, Any], entry: PerturbationEntry, readings: Readings) -> PerturbationFacts:
     against = attacked(PerturbationSpec.model_validate(table), readings.methods)
+    options = _options(entry, table["options"])
     return PerturbationFacts(
         name=entry.name,
         title=entry.title,
         family=entry.family,
         goal=entry.goal,
         access=entry.access,
-        norm=entry.norm or "",
-        strength=entry.strength.name if entry.strength else "none",
+        constraint=entry.constraint,
         strengths=tuple(table["strengths"]),
         against=against if entry.attacks_attributor else (),
         cost=entry.cost,
         reference=entry.reference,
-        options=_options(entry, table["options"]),
+        budget=tuple(option for option in options if option.name in entry.budget),
+        options=tuple(option for option in options if option.name not in entry.budget),
     )
 
 
@@ -189,29 +190,34 @@ def _options(entry: Entry, given: Mapping[str, Any]) -> tuple[Option, ...]:
 
 def _condition(readings: Readings, condition: str) -> ConditionFacts:
     column = readings.dataset.isel(perturbation=readings.conditions.index(condition))
-    name = str(column["perturbation_name"].item())
+    name, against = str(column["perturbation_name"].item()), str(column["perturbation_against"].item())
     changes = _changes(readings, condition)
     return ConditionFacts(
         id=condition,
         name=name,
         title=PERTURBATIONS[name].title,
         family=str(column["perturbation_family"].item()),
-        against=str(column["perturbation_against"].item()),
+        against=against,
         strength=float(column["perturbation_strength"].item()),
-        strength_text=condition.partition("@")[2],
-        largest_change=float(changes.max()) if len(changes) else None,
-        unchanged=int((changes == 0).sum()),
+        strength_text=condition.removeprefix(f"{name}{':' * bool(against)}{against}").removeprefix("@"),
+        largest_change=float(changes[:, 0].max()) if len(changes) else None,
+        largest_distance=float(changes[:, 1].max()) if len(changes) else None,
+        unchanged=int((changes[:, 0] == 0).sum()),
         n=len(changes),
     )
 
 
 def _changes(readings: Readings, condition: str) -> NDArray[np.float64]:
-    """Largest absolute change of a pixel, of every image that was computed; one image in memory at a time."""
+    """Largest absolute change of a value, and L2 distance, of every image that was computed: (n, 2).
+
+    One image is in memory at a time.
+    """
     both = readings.is_predicted(CLEAN) & readings.is_predicted(condition)
     column = readings.conditions.index(condition)
     inputs = readings.dataset["input"]
     pairs = (inputs.isel(image=int(row), perturbation=[0, column]).values for row in np.flatnonzero(both))
-    return np.array([np.abs(pair[1] - pair[0]).max() for pair in pairs], np.float64)
+    moves = (pair[1].astype(np.float64) - pair[0] for pair in pairs)
+    return np.array([(np.abs(move).max(), np.linalg.norm(move)) for move in moves]).reshape(-1, 2)
 
 
 def _toml_lines(table: Mapping[str, Any], prefix: str = "") -> str:

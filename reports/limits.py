@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
+from attacks.registry import PERTURBATIONS
 from reports.facts import PerturbationFacts
 from reports.result import AuditResult
-from reports.transfer import CONTROL, EXPLANATION
+from reports.transfer import CONTROLS, EXPLANATION
 from reports.wording import listed, method_title, plural
 
 SMALL_N = 30
@@ -62,7 +63,7 @@ def _not_measured(result: AuditResult) -> Iterator[str]:
     if fixed:
         yield f"Attacks on {listed(fixed)}: they have no gradient to attack; they appear only as evaluating methods."
     yield from _attacks_not_tried(result)
-    yield "Black-box and universal attacks, other norms than those in the threat model, and geometric changes."
+    yield from _kinds_not_tried(result)
     yield "Manipulated models: the network is taken as given; only its inputs are perturbed."
     yield "Faithfulness by deletion or insertion, and randomisation of the network's weights."
     yield "Other networks, other trainings of this network, other data: one network on one set of images."
@@ -74,13 +75,27 @@ def _attacks_not_tried(result: AuditResult) -> Iterator[str]:
     if not attacks:
         yield "Attacks on explanations: the run has none, so nothing is known of maps under an attack aimed at them."
         return
-    if CONTROL not in {p.name for p in result.perturbations}:
-        yield "The control of equal size (random signs) is not in the run: no attack was checked against noise."
-    yield (
-        "Attacks on explanations by the gradient of the network's own activations: they follow the gradient of a "
-        "softplus surrogate alone; the network as it is only judges which iterate is kept."
-    )
+    norms = dict.fromkeys(PERTURBATIONS[attack.name].norm for attack in attacks)
+    for norm, control in CONTROLS.items():
+        if norm in norms and control not in {p.name for p in result.perturbations}:
+            title = PERTURBATIONS[control].title.lower()
+            yield f"The control of equal size for {norm} attacks ({title}) is not in the run: nothing to check against."
     yield from _spared(result, attacks)
+
+
+def _kinds_not_tried(result: AuditResult) -> Iterator[str]:
+    """Kinds of perturbation that the spec could have asked for."""
+    tried = [PERTURBATIONS[each.name] for each in result.perturbations]
+    kinds = {
+        "attacks without gradients": any(entry.access == "scores only" for entry in tried),
+        "universal attacks": any(entry.is_universal for entry in tried),
+        "attacks in the L2 norm": any(entry.norm == "L2" for entry in tried),
+        "corruptions": any(entry.family == "corruption" for entry in tried),
+        "geometric changes": any(entry.inverse for entry in tried),
+    }
+    missing = [kind for kind, is_tried in kinds.items() if not is_tried]
+    if missing:
+        yield f"Not tried: {listed(missing)}, and norms other than those in the threat model."
 
 
 def _spared(result: AuditResult, attacks: list[PerturbationFacts]) -> Iterator[str]:

@@ -95,6 +95,12 @@ class Readings:
         where = {"perturbation": self.conditions.index(CLEAN), "method": self.methods.index(method)}
         return np.asarray(~np.isnan(self.dataset["scale"].isel(where).values))
 
+    def evidence(self, condition: str) -> dict[str, NDArray[np.float64]]:
+        """What an attack on explanations said of its search, for every image; NaN where it did not."""
+        column = self.dataset["attack_evidence"].isel(perturbation=self.conditions.index(condition)).values
+        names = (str(name) for name in self.dataset["evidence"].values)
+        return {name: np.asarray(column[:, number], np.float64) for number, name in enumerate(names)}
+
     def undefined(self, method: str) -> dict[str, int]:
         """Scores of a method without a value, by reason."""
         column = self.methods.index(method)

@@ -74,7 +74,10 @@ class Cell(Part):
     white_box: bool
     """Whether the evaluating method is the attacked one."""
     beyond_control: Estimate | None
-    """White box only: mean over images of similarity under random signs less similarity under the attack."""
+    """White box only: mean over images of similarity under the control less similarity under the attack.
+
+    None for attacks that want the map to stay.
+    """
     verdict: Verdict
     reason: str
 
@@ -100,6 +103,24 @@ class Transfer(Part):
     similarity: str
     images: Images
     rows: tuple[TransferRow, ...]
+
+
+class Check(Part):
+    """One sign that a search was a good one, or not."""
+
+    name: str
+    passed: bool | None
+    """None where it could not be told; `detail` then says why."""
+    detail: str
+
+
+class Searched(Part):
+    """How one attack on an explanation searched."""
+
+    condition: str
+    values: dict[str, Estimate]
+    """Means over images of what the attack increases: at the clean image, after parts of the search, at controls."""
+    checks: tuple[Check, ...]
 
 
 class Quality(Part):
@@ -178,6 +199,10 @@ class AuditResult(Part):
     notes: dict[str, str]
     """Method -> what to know before its stability is read."""
     transfer: tuple[Transfer, ...]
+    searches: tuple[Searched, ...]
+    """Of the attacks on explanations."""
+    evidence: dict[str, str]
+    """What the values of a search are."""
     quality: tuple[Quality, ...]
     """Of the clean maps."""
     mask_share: Estimate | None

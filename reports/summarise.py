@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from reports import findings, gallery, identity, limits, measurements
 from reports.readings import Readings
 from reports.result import AuditResult
+from reports.searches import searches
 from reports.transfer import transfer
 
 
@@ -12,6 +13,7 @@ def summarise(readings: Readings, progress: Mapping[str, tuple[int, int]]) -> Au
     """The result of a store whose tasks are `progress` (done, planned) per stage."""
     conditions = identity.conditions(readings)
     stability = measurements.stability(readings)
+    searched = searches(readings, conditions)
     cases, overview = gallery.cases(readings, conditions), gallery.overview(readings)
     measured = AuditResult(
         summary=(),
@@ -27,7 +29,9 @@ def summarise(readings: Readings, progress: Mapping[str, tuple[int, int]]) -> Au
         references=measurements.references(readings),
         reference_meanings=readings.dataset.attrs["references"],
         notes={},
-        transfer=transfer(readings, conditions, stability),
+        transfer=transfer(readings, conditions, stability, searched),
+        searches=searched,
+        evidence=readings.dataset.attrs["evidence"],
         quality=measurements.quality(readings),
         mask_share=measurements.mask_share(readings),
         cases=cases,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from reports.cells import Cell, Table, measured, method_heading
 from reports.facts import ConditionFacts, strongest
 from reports.headlines import MEASURE, judged
-from reports.result import AuditResult, Estimate, Images, Quality, Reference, Stability, Transfer
-from reports.wording import NONE, images_in_words, listed, method_title
+from reports.result import AuditResult, Estimate, Images, Quality, Reference, Searched, Stability, Transfer
+from reports.wording import NONE, images_in_words, interval, listed, method_title, value
 from srd.registry import METRICS
 
 ByMethod = Mapping[tuple[str, str], Estimate]
@@ -93,6 +93,34 @@ def doubts(table: Transfer) -> Iterator[str]:
                 yield f"{row.title}: {cell.verdict}; {cell.reason}."
 
 
+def searches(result: AuditResult) -> Table:
+    """How the attacks on explanations searched: what they gained, beside controls, and whether to rely on it."""
+    names = list(result.evidence)
+    rows = (
+        (
+            Cell(each.condition),
+            *(Cell(value(each.values[name]), interval(each.values[name])) for name in names if name in each.values),
+            _checked(each),
+        )
+        for each in result.searches
+    )
+    shown = [name for name in names if result.searches and name in result.searches[0].values]
+    caption = (
+        "How the attacks searched: means over images of what each attack increases, with 95 % intervals, at the clean "
+        "image, after parts of the search, and at changes of equal size that did not search; and what speaks against "
+        "the search."
+    )
+    return Table(caption, ("entry", *(name.replace("_", " ") for name in shown), "checks"), tuple(rows))
+
+
+def _checked(search: Searched) -> Cell:
+    failed = [f"{check.name}: no, {check.detail}" for check in search.checks if check.passed is False]
+    told = sum(check.passed is not None for check in search.checks)
+    if failed:
+        return Cell("attack unreliable", "; ".join(failed), "unreliable")
+    return Cell(f"{told} of {told} passed", "; ".join(check.name for check in search.checks if check.passed), "passed")
+
+
 def quality(result: AuditResult) -> Table:
     """Localisation and sparseness of the clean maps."""
     metrics = list(dict.fromkeys(each.metric for each in result.quality))
@@ -129,7 +157,7 @@ def _columns(result: AuditResult) -> list[Column]:
 
 def _column(entries: Sequence[ConditionFacts], methods: Iterable[str]) -> Column:
     largest = max(entries, key=lambda facts: facts.strength)
-    title = f"{largest.title} {largest.strength_text}"
+    title = largest.heading
     if largest.against:
         return Column(f"{title}, method itself", largest.strength, {facts.against: facts for facts in entries})
     return Column(title, largest.strength, dict.fromkeys(methods, largest))

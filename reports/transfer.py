@@ -1,19 +1,32 @@
-"""The transfer tables: attacked method x evaluating method, read against random signs of the same size."""
+"""The transfer tables: attacked method x evaluating method, read against a random change of the same size."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from attacks.registry import PERTURBATIONS
 from reports.facts import ConditionFacts
 from reports.measurements import IMAGES, difference
 from reports.readings import Readings
-from reports.result import Cell, Estimate, Images, Role, Stability, Transfer, TransferRow, Verdict
+from reports.result import (
+    Cell,
+    Check,
+    Estimate,
+    Images,
+    Role,
+    Searched,
+    Stability,
+    Transfer,
+    TransferRow,
+    Verdict,
+)
 from reports.wording import method_title
 
 EXPLANATION = "attack on the explanation"
 PREDICTION = "attack on the prediction"
-CONTROL = "random_sign"
+CONTROLS = {"L-inf": "random_sign", "L2": "random_direction"}
+"""Changes of equal size without aim, by norm."""
 
 Means = Mapping[tuple[str, str, str, Images], Estimate]
 
@@ -27,19 +40,25 @@ class Setting:
     similarity: str
     images: Images
     control: str | None
-    """Random signs of the same size, if they are in the run."""
+    """The change of equal size without aim, if it is in the run."""
+    checks: Mapping[str, tuple[Check, ...]]
+    """Of the search of each attack on explanations, by entry."""
 
 
 def transfer(
-    readings: Readings, conditions: Iterable[ConditionFacts], stability: Iterable[Stability]
+    readings: Readings,
+    conditions: Iterable[ConditionFacts],
+    stability: Iterable[Stability],
+    searches: Iterable[Searched],
 ) -> tuple[Transfer, ...]:
     """One table per attack on explanations, strength, similarity and set of images."""
     conditions = tuple(conditions)
     means = {(row.condition, row.method, row.similarity, row.images): row.estimate for row in stability}
+    checks = {search.condition: search.checks for search in searches}
     attacks = [facts for facts in conditions if facts.family == EXPLANATION]
     first_of_each = {(facts.name, facts.strength): facts for facts in reversed(attacks)}
     return tuple(
-        _table(first, conditions, Setting(readings, means, similarity, images, _control(conditions, first.strength)))
+        _table(first, conditions, Setting(readings, means, similarity, images, _control(first, conditions), checks))
         for first in reversed(first_of_each.values())
         for similarity in readings.similarities
         for images in IMAGES
@@ -49,8 +68,11 @@ def transfer(
 def outdone(table: Transfer) -> list[tuple[TransferRow, Cell]]:
     """Cells in which an attack on another method moves a map further than the attack on the method itself.
 
-    Further: the whole interval of the similarity lies below that of the white-box cell.
+    Further: the whole interval of the similarity lies below that of the white-box cell. None where the attacks want
+    the maps to stay.
     """
+    if PERTURBATIONS[table.attack].keeps_map:
+        return []
     attacks = [row for row in table.rows if row.role == "attacked method"]
     own = {cell.evaluating: cell.similarity for row in attacks for cell in row.cells if cell.white_box}
     cells = [(row, cell) for row in attacks for cell in row.cells if not cell.white_box and cell.evaluating in own]
@@ -61,20 +83,28 @@ def _below(a: Estimate, b: Estimate) -> bool:
     return a.high is not None and b.low is not None and a.high < b.low
 
 
-def equal_strength(first: ConditionFacts, strength: float) -> bool:
-    """Whether an L-inf radius is the same, however it was written."""
-    return bool(np.isclose(first.strength, strength, rtol=1e-6, atol=0))
+def _norm(facts: ConditionFacts) -> str:
+    return PERTURBATIONS[facts.name].norm or ""
 
 
-def _control(conditions: Iterable[ConditionFacts], strength: float) -> str | None:
-    same = (facts.id for facts in conditions if facts.name == CONTROL and equal_strength(facts, strength))
+def _of_equal_size(first: ConditionFacts, facts: ConditionFacts) -> bool:
+    """Whether both have the same radius in the same norm, however it was written."""
+    return _norm(first) == _norm(facts) and bool(np.isclose(first.strength, facts.strength, rtol=1e-6, atol=0))
+
+
+def _control(first: ConditionFacts, conditions: Iterable[ConditionFacts]) -> str | None:
+    same = (facts.id for facts in conditions if _is_control(facts) and _of_equal_size(first, facts))
     return next(same, None)
 
 
+def _is_control(facts: ConditionFacts) -> bool:
+    return facts.name in CONTROLS.values()
+
+
 def _table(first: ConditionFacts, conditions: tuple[ConditionFacts, ...], setting: Setting) -> Transfer:
-    same_size = [facts for facts in conditions if equal_strength(facts, first.strength)]
+    same_size = [facts for facts in conditions if _of_equal_size(first, facts)]
     attacked = [facts for facts in same_size if facts.name == first.name]
-    beside = [facts for facts in same_size if facts.name == CONTROL or facts.family == PREDICTION]
+    beside = [facts for facts in same_size if _is_control(facts) or facts.family == PREDICTION]
     return Transfer(
         attack=first.name,
         title=first.title,
@@ -99,13 +129,14 @@ def _row(facts: ConditionFacts, setting: Setting) -> TransferRow:
 def _role(facts: ConditionFacts) -> Role:
     if facts.against:
         return "attacked method"
-    return "control" if facts.name == CONTROL else "attack on the prediction"
+    return "control" if _is_control(facts) else "attack on the prediction"
 
 
 def _cell(facts: ConditionFacts, method: str, setting: Setting) -> Cell:
     is_white_box = facts.against == method
-    beyond = _beyond_control(facts.id, method, setting) if is_white_box else None
-    verdict, reason = _verdict(beyond) if is_white_box else ("", "")
+    wants_it_moved = is_white_box and not PERTURBATIONS[facts.name].keeps_map
+    beyond = _beyond_control(facts.id, method, setting) if wants_it_moved else None
+    verdict, reason = _judged(facts, beyond, setting) if is_white_box else ("", "")
     return Cell(
         evaluating=method,
         similarity=setting.means[facts.id, method, setting.similarity, setting.images],
@@ -117,24 +148,33 @@ def _cell(facts: ConditionFacts, method: str, setting: Setting) -> Cell:
 
 
 def _beyond_control(condition: str, method: str, setting: Setting) -> Estimate | None:
-    """How much further, image by image, the attack moves the map than random signs; None without a control."""
+    """How much further, image by image, the attack moves the map than a random change; None without a control."""
     if setting.control is None:
         return None
     control, attacked = (setting.control, method), (condition, method)
     return difference(setting.readings, control, attacked, setting.similarity, setting.images)
 
 
+def _judged(facts: ConditionFacts, beyond: Estimate | None, setting: Setting) -> tuple[Verdict, str]:
+    """An attack whose search fails a check is unreliable, whatever it moved."""
+    failed = [f"{check.name}: no, {check.detail}" for check in setting.checks[facts.id] if check.passed is False]
+    if failed:
+        return "attack unreliable", "; ".join(failed)
+    return ("", "") if PERTURBATIONS[facts.name].keeps_map else _verdict(beyond)
+
+
 def _verdict(beyond: Estimate | None) -> tuple[Verdict, str]:
-    """An attack counts only where the whole interval of its lead over random signs is above 0."""
+    """An attack counts only where the whole interval of its lead over the random change is above 0."""
     if beyond is None:
-        return "attack unchecked", "no random signs of this size in the run to compare with"
+        return "attack unchecked", "no random change of this size in the run to compare with"
     if beyond.value is None:
         return "attack unchecked", beyond.reason
     if beyond.low is None:
-        return "attack unreliable", f"lead over random signs {beyond.value:+.3f} at n = {beyond.n}, {beyond.reason}"
+        lead = f"lead over the random change {beyond.value:+.3f} at n = {beyond.n}"
+        return "attack unreliable", f"{lead}, {beyond.reason}"
     if beyond.low > 0:
         return "", ""
     return "attack unreliable", (
-        f"does not move the map more than random signs of the same size: lead {beyond.value:+.3f} "
+        f"does not move the map more than a random change of the same size: lead {beyond.value:+.3f} "
         f"[{beyond.low:+.3f}, {beyond.high:+.3f}], n = {beyond.n}"
     )

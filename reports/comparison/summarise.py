@@ -109,8 +109,8 @@ def _columns(results: Sequence[AuditResult]) -> tuple[Column, ...]:
 
 def _column(facts: ConditionFacts) -> Column:
     return Column(
-        name=f"{facts.name}@{facts.strength_text}",
-        title=f"{facts.title} {facts.strength_text}{', method itself' if facts.against else ''}",
+        name=f"{facts.name}{'@' * bool(facts.strength_text)}{facts.strength_text}",
+        title=f"{facts.heading}{', method itself' if facts.against else ''}",
         perturbation=facts.name,
         strength=facts.strength,
     )

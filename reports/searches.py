@@ -1,0 +1,93 @@
+"""Whether the attacks on explanations searched well enough for what they did not find to mean anything."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks.entries import EVIDENCE
+from attacks.registry import PERTURBATIONS
+from reports import statistics
+from reports.facts import ConditionFacts
+from reports.readings import NOT_COMPUTED, Readings
+from reports.result import Check, Estimate, Searched
+from reports.wording import interval, number
+
+Values = NDArray[np.float64]
+Evidence = Mapping[str, Values]
+
+UNIT = "what the attack increases"
+VALUES = tuple(name for name in EVIDENCE if name not in {"gain_first", "gain_last", "gradient_error"})
+LARGEST_ERROR = 0.01  # of a gradient that agrees with finite differences
+LEAST_SHARE = 0.9  # of the images on which it has to: a step across a kink of the network is no error
+NOT_FOUND = "no image was found that the attack may keep"
+
+
+def searches(readings: Readings, conditions: Iterable[ConditionFacts]) -> tuple[Searched, ...]:
+    """One for each attack on explanations, method and strength."""
+    attacks = [facts for facts in conditions if facts.against]
+    found = {facts.id: readings.evidence(facts.id) for facts in attacks}
+    return tuple(
+        Searched(
+            condition=facts.id,
+            values={name: _mean(found[facts.id][name]) for name in VALUES},
+            checks=tuple(_checks(facts, attacks, found)),
+        )
+        for facts in attacks
+    )
+
+
+def _checks(facts: ConditionFacts, attacks: Sequence[ConditionFacts], found: Mapping[str, Evidence]) -> Iterator[Check]:
+    own = found[facts.id]
+    yield _above("loss falls", _gained(own["gain_first"], own["gain_last"]))
+    yield _above("stronger with more steps", _gained(own["quarter"], own["full"]))
+    for control, name in (("random_point", "random noise"), ("random_step", "random signs"), ("pgd", "PGD")):
+        yield _above(f"beats {name} of equal size", _gained(own[control], own["full"]))
+    yield _gradient(own["gradient_error"], PERTURBATIONS[facts.name].needs_gradient)
+    yield from _larger(facts, attacks, found)
+
+
+def _larger(facts: ConditionFacts, attacks: Sequence[ConditionFacts], found: Mapping[str, Evidence]) -> Iterator[Check]:
+    """Against the next smaller strength of the same attack on the same method."""
+    alike = (f for f in attacks if (f.name, f.against) == (facts.name, facts.against) and f.strength < facts.strength)
+    smaller = max(alike, key=lambda f: f.strength, default=None)
+    if smaller is not None:
+        gained = _gained(found[smaller.id]["full"], found[facts.id]["full"])
+        yield _judged(f"at least as strong as at {smaller.strength_text}", gained, lambda low, high: high >= 0)
+
+
+def _gained(before: Values, after: Values) -> Values:
+    """Infinite where nothing was found of before or after."""
+    found = np.isfinite(before) & np.isfinite(after)
+    gained: Values = np.where(np.isnan(before) | np.isnan(after), np.nan, np.inf)
+    gained[found] = after[found] - before[found]
+    return gained
+
+
+def _above(name: str, gained: Values) -> Check:
+    return _judged(name, gained, lambda low, high: low > 0)
+
+
+def _judged(name: str, gained: Values, passes: Callable[[float, float], bool]) -> Check:
+    """By the ends of the interval of a mean gain; by the mean, where there is no interval."""
+    gain = _mean(gained)
+    if gain.value is None:
+        return Check(name=name, passed=None, detail=gain.reason)
+    low, high = (gain.value if end is None else end for end in (gain.low, gain.high))
+    detail = f"mean gain {number(gain.value)} {interval(gain)}, n = {gain.n}"
+    return Check(name=name, passed=passes(low, high), detail=detail)
+
+
+def _gradient(errors: Values, needs_gradient: bool) -> Check:
+    name = "gradient agrees with finite differences"
+    if not needs_gradient:
+        return Check(name=name, passed=None, detail="it uses none")
+    agree = int((errors <= LARGEST_ERROR).sum())
+    detail = f"within {LARGEST_ERROR:.0%} on {agree} of {len(errors)} images"
+    return Check(name=name, passed=agree >= LEAST_SHARE * len(errors), detail=detail)
+
+
+def _mean(values: Values) -> Estimate:
+    finite = np.isfinite(values)
+    excluded = {NOT_COMPUTED: int(np.isnan(values).sum()), NOT_FOUND: int(np.isinf(values).sum())}
+    return statistics.mean(values[finite], UNIT, {why: count for why, count in excluded.items() if count})
