@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from attacks.registry import PERTURBATIONS
 from reports import frames
 from reports.curves import accuracy_curve
 from reports.headlines import MEASURE, Headline, headlines
@@ -66,7 +67,8 @@ def _references(result: AuditResult) -> Iterator[Picture]:
     frame = frame[frame["similarity"] == MEASURE]
     if frame["value"].isna().all():
         return
-    perturbed = [series for number, each in enumerate(headlines(result)) for series in _perturbed(result, each, number)]
+    several = (series for number, each in enumerate(headlines(result)) for series in _perturbed(result, each, number))
+    perturbed = list({label: (label, part, style) for label, part, style in several if len(part)}.values())
     caption = "The scale of similarity, method by method: grey, the clean map against other maps"
     caption += "; coloured, against the map of the same image after perturbation." if perturbed else "."
     parts = frame.groupby("method", sort=False)
@@ -105,14 +107,15 @@ def _reference_series(frame: pd.DataFrame) -> Series:
 
 def _perturbed(result: AuditResult, headline: Headline, number: int) -> Series:
     """A random change of the same size, and the attack on each method itself."""
-    table, fill = headline.table, {"fillstyle": FILLS[number % len(FILLS)]}
+    table, norm = headline.table, PERTURBATIONS[headline.table.attack].norm
+    fill = {"fillstyle": FILLS[number % len(FILLS)]}
     frame = frames.transfer(result).rename(columns={"evaluating": "method"})
     of_table = pd.Series({name: getattr(table, name) for name in ("attack", "strength_text", "similarity", "images")})
     chosen = frame[(frame[of_table.index] == of_table).all(axis=1)]
     itself = chosen["white_box"] & chosen["method"].isin([cell.evaluating for cell in headline.cells])
     return [
-        (f"after a random change of {table.strength_text}", chosen[chosen["role"] == "control"], NOISE | fill),
-        (f"after {table.title.lower()} of this method, {table.strength_text}", chosen[itself], ATTACKED | fill),
+        (f"after a random change of {table.strength_text} ({norm})", chosen[chosen["role"] == "control"], NOISE | fill),
+        (f"after {headline.attack}, of this method", chosen[itself], ATTACKED | fill),
     ]
 
 

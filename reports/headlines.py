@@ -19,7 +19,8 @@ class Headline:
     @property
     def attack(self) -> str:
         """Such as `manipulation at 8/255`."""
-        return f"{self.table.title.lower()} at {self.table.strength_text}"
+        title = self.table.title
+        return f"{title[:1].lower()}{title[1:]} at {self.table.strength_text}"
 
 
 def judged(result: AuditResult) -> tuple[Transfer, ...]:

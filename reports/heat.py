@@ -35,7 +35,7 @@ def transfer(result: AuditResult) -> Iterator[Picture]:
 
 def _picture(table: Transfer) -> Picture:
     caption = (
-        f"{METRICS[table.similarity].title} of clean and perturbed maps at {table.strength_text}, "
+        f"{table.title} at {table.strength_text}: {METRICS[table.similarity].title} of clean and perturbed maps, "
         f"{images_in_words(table.images)}. "
         "Columns: what was attacked; rows: whose maps are compared."
     )

@@ -162,7 +162,7 @@ def _method(name: str, given: Mapping[str, Any], resolution: tuple[int, int]) ->
 
 def _perturbation(table: Mapping[str, Any], entry: PerturbationEntry, readings: Readings) -> PerturbationFacts:
     against = attacked(PerturbationSpec.model_validate(table), readings.methods)
-    options = _options(entry, table["options"])
+    options = _free_options(entry, table["options"])
     return PerturbationFacts(
         name=entry.name,
         title=entry.title,
@@ -180,12 +180,15 @@ def _perturbation(table: Mapping[str, Any], entry: PerturbationEntry, readings: 
 
 
 def _options(entry: Entry, given: Mapping[str, Any]) -> tuple[Option, ...]:
-    fixed = [Option(name=name, value=value, origin="fixed") for name, value in entry.fixed.items()]
-    free = (
+    fixed = (Option(name=name, value=value, origin="fixed") for name, value in entry.fixed.items())
+    return (*fixed, *_free_options(entry, given))
+
+
+def _free_options(entry: Entry, given: Mapping[str, Any]) -> tuple[Option, ...]:
+    return tuple(
         Option(name=name, value=given.get(name, default), origin="spec" if name in given else "default")
         for name, default in entry.options.items()
     )
-    return (*fixed, *free)
 
 
 def _condition(readings: Readings, condition: str) -> ConditionFacts:

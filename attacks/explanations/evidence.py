@@ -49,15 +49,20 @@ def of_both_ways(climbs: Sequence[Climb]) -> Values:
 
 
 def of_controls(task: Task, ball: Ball, samples: Samples, generators: Generators) -> Values:
-    """The goal at the clean image and at images that nobody aimed at the explanation, whatever their prediction."""
+    """The goal at the clean image and at images that nobody aimed at the explanation; -inf where they do not count."""
     noise = torch.stack([torch.randn(samples.images.shape[1:], generator=g) for g in generators]).to(samples.images)
     images = {
-        "clean": samples.images,
         "random_point": added(samples.images, ball.sample(samples.images, generators)),
         "random_step": added(samples.images, ball.epsilon * ball.step(noise)),
         "pgd": _pgd(task, ball, samples, generators),
     }
-    return {name: task.goal(task.explainer.maps(image)) for name, image in images.items()}
+    clean = task.goal(task.explainer.maps(samples.images))
+    return {"clean": clean, **{name: _as_control(task, image) for name, image in images.items()}}
+
+
+def _as_control(task: Task, images: Images) -> Scores:
+    maps, logits = task.explainer(images)
+    return torch.where(task.prediction.allows_control(logits.detach()), task.goal(maps), -torch.inf)
 
 
 def of_gradient(task: Task, images: Images, generators: Generators) -> Values:

@@ -25,6 +25,10 @@ class Prediction(Protocol):
         """Whether an iterate may be kept: (n,) bool."""
         ...
 
+    def allows_control(self, logits: Logits) -> Tensor:
+        """Whether an image that nobody aimed at the explanation may be compared with: (n,) bool."""
+        ...
+
 
 @dataclass(frozen=True)
 class Explainer:

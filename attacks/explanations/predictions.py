@@ -29,6 +29,10 @@ class KeepPrediction:
         same = logits.argmax(1) == self.clean.argmax(1)
         return same & (self._changes(logits).abs().amax(1) <= self.tolerance)
 
+    def allows_control(self, logits: Logits) -> Kept:
+        """Any: a control that is free to change the prediction is the harder to beat."""
+        return torch.ones_like(logits[:, 0], dtype=torch.bool)
+
     def _changes(self, logits: Logits) -> Tensor:
         return logits.softmax(1) - self.clean.softmax(1)
 
@@ -49,3 +53,7 @@ class ChangePrediction:
 
     def holds(self, logits: Logits) -> Kept:
         return logits.argmax(1) != self.clean.argmax(1)
+
+    def allows_control(self, logits: Logits) -> Kept:
+        """Only what changes the prediction: that nothing happens to a map to which nothing happened is no feat."""
+        return self.holds(logits)
