@@ -176,7 +176,7 @@ def _pixle(attack: Any, options: Options) -> None:
 
 
 def _sparse_fool(attack: Any, options: Options) -> None:
-    """numpy warns of how the library hands it a tensor."""
+    """numpy's warning of how the library hands it a tensor is not shown."""
     forward = attack.forward
 
     def quiet(images: Images, labels: Target) -> Images:

@@ -1,5 +1,6 @@
 """Attacks on the prediction: equal to foolbox's where both are determined; stronger than noise; refused at the door."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -37,8 +38,9 @@ def attacked(name: str, model: Model, samples: Samples, strength: float = STRENG
 def margin(model: Model, images: Images, label: Tensor) -> Tensor:
     """Logit of the label over the greatest other: below 0 where the label is not predicted."""
     with torch.no_grad():
-        logits = model(images)
-    return logits.gather(1, label[:, None])[:, 0] - logits.scatter(1, label[:, None], -torch.inf).amax(1)
+        logits: Tensor = model(images)
+    others: Tensor = logits.scatter(1, label[:, None], -torch.inf).amax(1)
+    return logits.gather(1, label[:, None])[:, 0] - others
 
 
 def by_foolbox(attack: Any, model: Model, samples: Samples, **epsilon: float) -> Tensor:
@@ -74,7 +76,7 @@ def test_fgsm_equals_foolbox(name: str) -> None:
     ],
 )
 def test_signed_steps_equal_foolbox_step_by_step(
-    name: str, options: dict[str, Any], theirs: type[FixedEpsilonAttack], steps: int
+    name: str, options: dict[str, Any], theirs: Callable[..., FixedEpsilonAttack], steps: int
 ) -> None:
     model, samples = demo_model("resnet"), demo_samples(6)
     ours = attacked(name, model, samples, steps=steps, relative_step=0.3, **options)
@@ -181,10 +183,6 @@ def test_images_of_any_channels_are_attacked_where_no_number_is_named(entry: Per
 
 
 def test_what_comes_back_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Broken(torchattacks.FGSM):
-        def forward(self, images: Images, labels: Tensor) -> Images:
-            return images + 0.9 * (0.5 - images)
-
-    monkeypatch.setattr(torchattacks, "FGSM", Broken)
+    monkeypatch.setattr(torchattacks.FGSM, "forward", lambda attack, images, labels: images + 0.9 * (0.5 - images))
     with pytest.raises(PerturbationError, match=r"fgsm: image 0 of its tile moved by .* in L-inf, more than 0\.03137"):
         attacked("fgsm", demo_model("vgg"), demo_samples(2))
