@@ -41,7 +41,7 @@ N = 3
 TRIED: dict[Scale | None, tuple[float, float]] = {
     None: (0.0, 0.0),
     EPSILON: (8 / 255, 64 / 255),
-    L2_EPSILON: (0.5, 2.0),
+    L2_EPSILON: (0.5, 8.0),
     SIGMA: (0.05, 0.2),
     AMOUNT: (0.05, 0.2),
     SEVERITY: (1, 5),
@@ -280,7 +280,23 @@ def test_a_zero_map_has_no_score(entry: MetricEntry) -> None:
 # Perturbations.
 
 
-QUICK = {"steps": 3}
+QUICK = {
+    "steps": 3,
+    "num_iter_set": 3,
+    "nb_iter": 3,
+    "nb_sample": 4,
+    "max_iterations": 10,
+    "binary_search_steps": 4,
+    "n_queries": 300,
+    "N": 1,
+    "m": 2,
+    "restarts": 2,
+    "gamma": 5e-4,
+    "lam": 1.0,
+    "relative_step": 0.5,
+    "lr": 0.1,
+    "noise_sd": 0.1,
+}
 """Options that make an attack short."""
 
 
@@ -289,7 +305,7 @@ def perturbed(
 ) -> Images:
     options: dict[str, Any] = {"attributor": _attacked} if entry.attacks_attributor else {}
     options |= {name: value for name, value in QUICK.items() if name in entry.options}
-    chosen = TRIED[entry.strength][0] if strength is None else strength
+    chosen = TRIED[entry.strength][entry.clean_where_it_fails] if strength is None else strength
     result = entry(model, samples, chosen, generators(len(samples.images), seed), **options)
     if entry.is_universal:
         options = {"attributor": _attacked, "displacement": result}
@@ -311,17 +327,32 @@ def test_perturbed_images_are_images_within_their_strength(entry: PerturbationEn
     assert not images.requires_grad
     assert 0 <= float(images.min()) <= float(images.max()) <= 1
     moved = images - samples.images
-    assert bool(moved.any())
+    if which or not entry.clean_where_it_fails:
+        assert bool(moved.any())
     sizes = {"L-inf": moved.abs().amax((1, 2, 3)), "L2": moved.flatten(1).norm(dim=1)}
     if entry.norm is not None:
-        assert strength / 2 < float(sizes[entry.norm].max()) <= strength * (1 + 1e-5)
+        assert float(sizes[entry.norm].max()) <= strength * (1 + 1e-5)
+        if bool(moved.any()) and not entry.smallest:
+            assert float(sizes[entry.norm].max()) > strength / 2
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["smaller", "larger"])
+@pytest.mark.parametrize("entry", [e for e in PERTURBATIONS.values() if e.clean_where_it_fails], ids=lambda e: e.name)
+def test_images_come_back_as_they_were_where_it_is_said_and_only_where_it_fails(
+    entry: PerturbationEntry, which: int
+) -> None:
+    model, samples = demo_model("vgg"), demo_samples(N)
+    images = perturbed(entry, model, samples, TRIED[entry.strength][which])
+    assert torch.equal(model(samples.images).argmax(1), samples.label)
+    fooled = model(images).argmax(1) != samples.label
+    assert torch.equal((images != samples.images).flatten(1).any(1), fooled)
 
 
 @every_perturbation
 def test_a_perturbation_keeps_double_precision(entry: PerturbationEntry) -> None:
     model = Model(small(), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)).double().eval()
-    others, masks = uniform(N, 3, 12, 13, seed=1), uniform(N, 12, 13, seed=2) > 0.5
-    samples = Samples(uniform(N, 3, 12, 13), classes(N), classes(N), others, classes(N), masks)
+    others, masks = uniform(N, 3, 15, 16, seed=1), uniform(N, 15, 16, seed=2) > 0.5
+    samples = Samples(uniform(N, 3, 15, 16), classes(N), classes(N), others, classes(N), masks)
     assert perturbed(entry, model, samples).dtype == torch.float64
 
 

@@ -1,10 +1,12 @@
 """Small networks, images and the demo's samples, shared by tests; and a portrait of all that must be left as found."""
 
+import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torchvision.models import VisionTransformer
@@ -139,7 +141,7 @@ def portrait(network: nn.Module, *tensors: Tensor) -> dict[str, Any]:
         "grad": {name: None if tensor.grad is None else tensor.grad.tolist() for name, tensor in held.items()},
         "values": {name: tensor.detach().double().sum().item() for name, tensor in held.items()},
         "versions": {name: None if tensor.is_inference() else tensor._version for name, tensor in held.items()},
-        "random": torch.get_rng_state().tolist(),
+        "random": (torch.get_rng_state().tolist(), str(np.random.get_state()), random.getstate()),
         "grad mode": (torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.is_autocast_enabled("cpu")),
     }
 

@@ -61,6 +61,7 @@ STEPPING = (
         library_class="PGDL2",
         norm="L2",
         strength=L2_EPSILON,
+        own_defaults={"eps_for_division": 1e-30},
         reference="Madry et al., ICLR 2018",
     ),
     _linf(
@@ -89,7 +90,11 @@ STEPPING = (
         reference="Zhang et al., ICML 2019",
     ),
     _steps(
-        name="jitter", title="Jitter", library_class="Jitter", reference="Schwinn et al., Applied Intelligence 2023"
+        name="jitter",
+        title="Jitter",
+        library_class="Jitter",
+        own_defaults={"scale": 10.0},
+        reference="Schwinn et al., Applied Intelligence 2023",
     ),
     _linf(
         name="pgdrs",
@@ -111,7 +116,7 @@ STEPPING = (
         goal="any class but the label, of the network under noise",
         budget=("steps", "noise_batch_size"),
         cost=f"steps x noise_batch_size x {ONE}",
-        own_defaults={"noise_type": "gaussian"},
+        own_defaults={"noise_type": "gaussian", "eps_for_division": 1e-30},
         choices=NOISE,
         reference=SMOOTHED,
     ),
@@ -152,6 +157,7 @@ FOR_TRANSFER = (
         name="ti_fgsm",
         title="TI-DI-FGSM",
         library_class="TIFGSM",
+        own_defaults={"nsig": 3.0},
         choices={"kernel_name": ("gaussian", "linear", "uniform")},
         channels=3,
         reference="Dong et al., CVPR 2019",
@@ -253,6 +259,6 @@ BOUNDED = (
     *STEPPING,
     *FOR_TRANSFER,
     *(APGD_CE, _l2(APGD_CE), APGD_DLR, _l2(APGD_DLR), APGD_T, _l2(APGD_T)),
-    *(FAB, _l2(FAB), SQUARE, replace(_l2(SQUARE), least_side=5), SPSA),
-    *(AUTO_ATTACK, replace(_l2(AUTO_ATTACK), least_side=5)),
+    *(FAB, _l2(FAB), SQUARE, replace(_l2(SQUARE), stripes=True), SPSA),
+    *(AUTO_ATTACK, replace(_l2(AUTO_ATTACK), stripes=True)),
 )

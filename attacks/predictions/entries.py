@@ -35,12 +35,12 @@ class LibraryAttack(PerturbationEntry):
     not_offered: tuple[str, ...] = ()
     """Parameters that the library ignores, or that are no single value."""
     own_defaults: Mapping[str, Any] = field(default_factory=dict)
-    """Options that the library lacks, or has with a default that makes no attack."""
+    """Options that the library lacks, or has with a default that makes no attack or hides that it may be a fraction."""
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What an option that is a word may say."""
     least_classes: int = 2
-    least_side: int = 1
-    """Pixels that images must have in height and width."""
+    stripes: bool = False
+    """Starts from stripes of a fifth of the height, which must fit."""
     channels: int | None = None
     """That images must have; None: any number."""
 

@@ -76,10 +76,16 @@ def _refuse_unfit(entry: LibraryAttack, images: Images, network: nn.Module) -> N
     channels, *sides = images.shape[1:]
     if entry.channels not in {None, channels}:
         raise InputError(f"{entry.name}: takes images of {entry.channels} channels, these have {channels}; remove it")
-    if min(sides) < entry.least_side:
-        raise InputError(f"{entry.name}: takes images of {entry.least_side} pixels a side or more; remove it")
+    if entry.stripes and not _stripes_fit(*sides):
+        raise InputError(f"{entry.name}: its stripes do not fit into {sides[0]} x {sides[1]} pixels; remove it")
     if entry.least_classes > 2 and (n_classes := _n_classes(network, images)) < entry.least_classes:
         raise InputError(f"{entry.name}: takes {entry.least_classes} classes or more, not {n_classes}; remove it")
+
+
+def _stripes_fit(height: int, width: int) -> bool:
+    """Whether the first steps of Square in L2 stay inside the image."""
+    stripe, margin = height // 5, height % 5 // 2
+    return stripe > 0 and all(margin + side // stripe * stripe <= side for side in (height, width))
 
 
 def _built(

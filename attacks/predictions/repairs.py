@@ -13,13 +13,11 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from attacks.types import Images
-from srd.types import Logits, Scores, Target
+from srd.types import Logits, Target
 
 Options = Mapping[str, Any]
 WHOLE = 1 - 1e-6
 """How far from grey an image may be for C&W, whose variable is infinite at 0 and 1; as Carlini's code has it."""
-FAINT = 1e-30
-"""Gradient in place of one that vanished."""
 
 
 def repair(attack: Any, options: Options) -> None:
@@ -68,6 +66,21 @@ def _carlini_wagner(attack: Any, options: Options) -> None:
     attack.inverse_tanh_space = lambda images: attack.atanh(WHOLE * (2 * images - 1))
 
 
+def _deep_fool(attack: Any, options: Options) -> None:
+    """Images left on the boundary go over it: the paper lengthens the whole change, the library every step alone."""
+    forward = attack.forward
+
+    @torch.no_grad()
+    def over(images: Images, labels: Target) -> Images:
+        with torch.enable_grad():
+            found: Images = forward(images, labels)
+        left = attack.get_logits(found).argmax(1) == labels
+        beyond = (images + (1 + attack.overshoot) * (found - images)).clamp(0, 1)
+        return torch.where(left[:, None, None, None], beyond, found)
+
+    attack.forward = over
+
+
 def _elastic_net(attack: Any, options: Options) -> None:
     """Distances are to the clean images, which the library's first step moves; the margin as that of C&W."""
     _reads(attack, _positive)
@@ -91,7 +104,7 @@ def _elastic_net(attack: Any, options: Options) -> None:
 
 
 def _jacobian_saliency(attack: Any, options: Options) -> None:
-    """Aims at the most likely class but the label, the library's `(label + 1) % 10` need not exist; in little memory."""
+    """Aims at the most likely class but the label, as the library's `(label + 1) % 10` need not exist; lean."""
 
     @torch.no_grad()
     def runner_up(images: Images, labels: Target) -> Target:
@@ -105,7 +118,7 @@ def _jacobian_saliency(attack: Any, options: Options) -> None:
 def most_salient_pair(
     jacobian: Tensor, target: Target, increasing: bool, search_space: Tensor, n_features: int
 ) -> tuple[Tensor, Tensor]:
-    """The library's two features of equation 10, without its memory of n_features squared.
+    """The two features of equation 10, without the library's memory of n_features squared; if decreasing, too.
 
     A feature with two others that are at least as good for the target and at least as bad for the rest is in no best
     pair, so few are left to pair.
@@ -131,37 +144,9 @@ def _beaten_by_less_than_two(values: Tensor) -> Tensor:
     return values > F.pad(second, (1, 0), value=-torch.inf)[:-1]
 
 
-def _momentum(attack: Any, options: Options) -> None:
-    """A vanished gradient divided by its size, 0 / 0, is a faint one that points up."""
-    answer = attack.get_logits
-
-    def answered(images: Images, *_: object) -> Logits:
-        seen = images.view_as(images)
-        seen.register_hook(_upwards_where_zero)
-        logits: Logits = answer(seen)
-        return logits
-
-    attack.get_logits = answered
-
-
-def _upwards_where_zero(gradient: Tensor) -> Tensor:
-    vanished = ~gradient.flatten(1).any(1)
-    return torch.where(vanished[:, None, None, None], FAINT, gradient)
-
-
 def _ultimate(attack: Any, options: Options) -> None:
-    """The margin has a gradient where it is reached and for logits below 0."""
-    _momentum(attack, options)
-
-    def margin(images: Images, labels: Target, _: object) -> Scores:
-        logits = attack.get_logits(images)
-        own = logits.gather(1, labels[:, None])[:, 0]
-        others = logits.scatter(1, labels[:, None], -torch.inf).amax(1)
-        total: Scores = (others - own).sum()
-        return total
-
-    if attack.loss == "margin":
-        attack.loss = margin
+    """The margin holds for logits below 0."""
+    _reads(attack, _positive)
 
 
 def _smoothed(attack: Any, options: Options) -> None:
@@ -191,7 +176,7 @@ def _pixle(attack: Any, options: Options) -> None:
 
 
 def _sparse_fool(attack: Any, options: Options) -> None:
-    """numpy warns of how the library hands it a tensor."""
+    """numpy's warning of how the library hands it a tensor is not shown."""
     forward = attack.forward
 
     def quiet(images: Images, labels: Target) -> Images:
@@ -227,6 +212,7 @@ REPAIRS: Mapping[str, Callable[[Any, Options], None]] = MappingProxyType(
         "APGDT": _apgd_targeted,
         "AutoAttack": _auto_attack,
         "CW": _carlini_wagner,
+        "DeepFool": _deep_fool,
         "EADEN": _elastic_net,
         "EADL1": _elastic_net,
         "JSMA": _jacobian_saliency,
@@ -238,6 +224,5 @@ REPAIRS: Mapping[str, Callable[[Any, Options], None]] = MappingProxyType(
         "SparseFool": _sparse_fool,
         "Square": _square,
         "UPGD": _ultimate,
-        **dict.fromkeys(("MIFGSM", "NIFGSM", "SINIFGSM", "VMIFGSM", "VNIFGSM", "DIFGSM", "TIFGSM"), _momentum),
     }
 )

@@ -20,12 +20,6 @@ def parameters(attack: str) -> Mapping[str, object]:
     return MappingProxyType({name.arg: _value(default) for name, default in pairs})
 
 
-@cache
-def classes() -> frozenset[str]:
-    """Names of all attacks of the library."""
-    return frozenset(name for _, names in _imports() for name in names)
-
-
 def _imports() -> Iterator[tuple[str, list[str]]]:
     """Modules of the library and what it offers of them."""
     for node in _parsed(_folder() / "__init__.py"):

@@ -15,6 +15,7 @@ EAD_EN = _smallest(
     goal="any class but the label, by the smallest elastic-net distance",
     budget=("binary_search_steps", "max_iterations"),
     cost="binary_search_steps x max_iterations x (2 forward, 1 backward)",
+    own_defaults={"kappa": 0.0},
     clean_where_it_fails=True,
     reference="Chen et al., AAAI 2018",
 )
@@ -27,6 +28,7 @@ UNBOUNDED = (
         goal="any class but the label, by the smallest L2 distance",
         budget=("steps",),
         cost="steps x (1 forward, 1 backward)",
+        own_defaults={"c": 1.0, "kappa": 0.0},
         clean_where_it_fails=True,
         reference="Carlini, Wagner, S&P 2017",
     ),
@@ -53,6 +55,7 @@ UNBOUNDED = (
         library_class="SparseFool",
         goal="any class but the label, by few channels of pixels",
         budget=("steps",),
+        own_defaults={"lam": 3.0},
         cost="up to steps x (50 forward, 50 backward for each class)",
         reference="Modas, Moosavi-Dezfooli, Frossard, CVPR 2019",
     ),

@@ -189,9 +189,10 @@ def _settings(result: AuditResult) -> Iterator[tuple[str, str]]:
     yield "Auditing code, SHA-256", made.sources[:16]
     yield "Versions", ", ".join(f"{name} {version}" for name, version in made.versions.items())
     yield "Hardware", made.hardware
-    entries: tuple[MethodFacts | PerturbationFacts, ...] = (*result.methods, *result.perturbations)
-    for each in entries:
-        yield f"Options of {each.title}", _options(each.options)
+    for method in result.methods:
+        yield f"Options of {method.title}", _options(method.options)
+    for perturbation in result.perturbations:
+        yield f"Options of {perturbation.title}", _options((*perturbation.budget, *perturbation.options))
 
 
 def _options(options: Iterable[Option]) -> str:

@@ -1,0 +1,16 @@
+"""What the text of torchattacks says of its constructors is what Python says of them."""
+
+import inspect
+
+import pytest
+import torchattacks
+
+from attacks.predictions.signatures import parameters
+
+BUILT_FROM_ATTACKS = {"MultiAttack", "LGV"}
+
+
+@pytest.mark.parametrize("attack", sorted({*torchattacks.__all__} - BUILT_FROM_ATTACKS))
+def test_the_text_says_what_the_constructor_takes(attack: str) -> None:
+    _, *taken = inspect.signature(getattr(torchattacks, attack)).parameters.values()
+    assert dict(parameters(attack)) == {parameter.name: parameter.default for parameter in taken}
