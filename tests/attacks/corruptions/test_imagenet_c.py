@@ -109,8 +109,9 @@ def test_gaussian_blur_is_scipys(severity: int, sigma: float) -> None:
 @pytest.mark.parametrize(("severity", "radius"), [(1, 3), (3, 6), (5, 10)])
 def test_defocus_blur_averages_over_a_disc(severity: int, radius: int) -> None:
     images = uniform(1, 1, 224, 224)
-    y, x = np.ogrid[-radius - 1 : radius + 2, -radius - 1 : radius + 2]
-    disc = ndimage.gaussian_filter((x**2 + y**2 <= radius**2).astype(float), 0.1 if radius == 3 else 0.5, radius=1)
+    reach, edge = max(8, radius), 0.1 if radius == 3 else 0.5
+    y, x = np.ogrid[-reach : reach + 1, -reach : reach + 1]
+    disc = ndimage.gaussian_filter((x**2 + y**2 <= radius**2).astype(float), edge, mode="mirror", radius=1)
     expected = ndimage.correlate(images[0, 0].numpy(), disc / disc.sum(), mode="mirror")
     torch.testing.assert_close(corrupted("defocus_blur", images, severity)[0, 0], torch.from_numpy(expected))
 
