@@ -90,7 +90,7 @@ def _means_of_rows(image: Image, blocks: Tensor) -> Image:
 @severities(25, 18, 15, 10, 7)
 def jpeg_compression(image: Image, quality: int, generator: Generator) -> Image:
     """Stores the image in 8 bits as JPEG of this quality, colours at half the resolution."""
-    values = np.stack((image * 255).round().to(torch.uint8).numpy(), -1)
+    values = np.stack(list(np.rint(255 * image.numpy()).astype(np.uint8)), -1)
     file = io.BytesIO()
     Picture.fromarray(values.squeeze(-1) if len(image) == 1 else values).save(file, "JPEG", quality=quality)
     stored = torch.from_numpy(np.array(Picture.open(file))).reshape(values.shape)

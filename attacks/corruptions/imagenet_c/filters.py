@@ -40,11 +40,14 @@ def gaussian(sigma: float, size: float) -> Kernel:
 
 
 def disc(radius: int, edge: float, size: float) -> Kernel:
-    """A disc of whole pixels, its edge smoothed by a Gaussian of standard deviation `edge`, `size` times as long."""
-    steps = _steps(radius + 1)
+    """A disc of whole pixels, its edge smoothed by a Gaussian of standard deviation `edge`, `size` times as long.
+
+    It is smoothed on a square of 17 pixels, or of its own size, beyond which nothing spreads.
+    """
+    steps = _steps(max(8, radius))
     inside = (steps[:, None] ** 2 + steps**2 <= radius**2).double()
     smooth = _normal(_steps(1), edge)
-    weights = filtered(inside[None], smooth[:, None] * smooth)
+    weights = filtered(inside[None], smooth[:, None] * smooth, "reflect")
     return kernel(torch.cartesian_prod(steps, steps), weights.flatten(), size)
 
 
