@@ -101,7 +101,8 @@ class Experiment:
 
     def maps(self, networks: Mapping[Network, Model], method: str, rows: range) -> dict[Network, Maps]:
         """Maps of the same classes of the same images, by the same draws, by every network."""
-        return {name: self._maps(network, method, rows) for name, network in networks.items()}
+        with one_thread():
+            return {name: self._maps(network, method, rows) for name, network in networks.items()}
 
     def _measured(self, networks: Mapping[Network, Model], rows: range) -> Measured:
         images = self.held_out.images(rows)
