@@ -20,9 +20,9 @@ class ManipulationSpec(Part):
     """The method whose maps are to move, one of `explain.methods`."""
     goal: str
     """Where to: `location_frame`, `location_corner`, `top_k` or `mass_centre`."""
-    weight: Positive = 10.0
+    weight: Positive = 5.0
     """Price of maps that have not reached the goal, beside the cross-entropy."""
-    steps: Annotated[int, Field(ge=1)] = 150
+    steps: Annotated[int, Field(ge=1)] = 200
     batch: Annotated[int, Field(ge=1)] = 32
     """Images per step."""
     rate: Positive = 1e-3

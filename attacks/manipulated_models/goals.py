@@ -51,7 +51,7 @@ def mass_centre_shift(maps: Maps, original: Maps) -> Scores:
     height, width = maps.shape[1:]
     shift = _centres(maps) - _centres(original)
     squares = shift.square().sum(1)
-    distance = torch.where(squares == 0, squares, squares.where(squares > 0, 1).sqrt())  # 0 has a gradient as well
+    distance = torch.where(squares == 0, squares, squares.where(squares != 0, 1).sqrt())  # 0 has a gradient as well
     return distance / hypot(height - 1, width - 1)
 
 

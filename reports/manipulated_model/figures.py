@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from reports.headlines import MEASURE
-from reports.manipulated_model.result import ManipulationResult
+from reports.manipulated_model.result import TITLES, ManipulationResult
 from reports.marks import Picture, label_methods, name_families, points, unique, values_in_words
 from reports.measurements import unit
 from reports.result import Estimate
@@ -33,7 +33,8 @@ def picture(result: ManipulationResult) -> Picture:
         f"{result.reached[0].original.unit}. Means over the held-out images with 95 % intervals."
     )
     words = "; ".join(
-        f"{network}: {values_in_words(part, 'method', method_title)}" for network, part in moved.groupby("network")
+        f"{TITLES[str(network)]}: {values_in_words(part, 'method', method_title)}"
+        for network, part in moved.groupby("network")
     )
     with drawing():
         figure = Figure(figsize=(11, 1.7 + 0.5 * len(unique(moved["method"]))), layout="constrained")
@@ -42,7 +43,7 @@ def picture(result: ManipulationResult) -> Picture:
         _panel(right, reached, result.reached[0].original.unit)
         name_families(right, unique(moved["method"]))
         handles = [Line2D([], [], linestyle="none", **{"color": INK, **style}) for style in STYLES.values()]
-        figure.legend(handles, list(STYLES), loc="outside upper center", ncols=3, frameon=False)
+        figure.legend(handles, [TITLES[name] for name in STYLES], loc="outside upper center", ncols=3, frameon=False)
         return Picture("methods", svg(figure), caption, f"{caption} {words}.")
 
 

@@ -6,8 +6,8 @@ from reports import page
 from reports.cells import Cell, Mark, Table, measured, method_heading
 from reports.headlines import MEASURE
 from reports.identity import toml
-from reports.manipulated_model.result import Answers, ManipulationResult, Moved, Reached
-from reports.marks import Picture
+from reports.manipulated_model.result import TITLES, Answers, ManipulationResult, Moved, Reached
+from reports.marks import Picture, short
 from reports.page import Exhibit
 from reports.wording import full, listed, method_title, plural
 from srd.registry import METRICS
@@ -20,7 +20,8 @@ def html(result: ManipulationResult, picture: Picture) -> str:
         result=result,
         asked=result.spec["manipulation"],
         summary=list(_summary(result)),
-        answers=answers(result),
+        titles=TITLES,
+        answers=_answers_table(result),
         methods=Exhibit(picture, tuple(_similarity(result, name) for name in _similarities(result))),
         reached=_reached(result),
         attacked=attacked,
@@ -31,20 +32,15 @@ def html(result: ManipulationResult, picture: Picture) -> str:
     )  # fmt: skip
 
 
-def answers(result: ManipulationResult) -> Table:
+def _answers_table(result: ManipulationResult) -> Table:
     """How each network answers."""
     rows = (
-        (Cell(each.network), measured(each.accuracy), measured(each.kept), measured(each.lost))
+        (Cell(TITLES[each.network]), measured(each.accuracy), measured(each.kept), measured(each.lost))
         for each in result.answers
     )
     header = ("network", "right class", "class of the original", "accuracy lost, paired")
     caption = "Answers on the held-out images (95 % Wilson intervals; of the paired loss BCa bootstrap)"
     return Table(caption, header, tuple(rows))
-
-
-def overview(result: ManipulationResult) -> Table:
-    """The similarity that the summary speaks of."""
-    return _similarity(result, MEASURE)
 
 
 def _summary(result: ManipulationResult) -> Iterator[str]:
@@ -72,15 +68,11 @@ def _transfer(result: ManipulationResult) -> Iterator[str]:
     others = [each for each in result.moved if each.similarity == MEASURE and each.role == "transfer"]
     moved = [each for each in others if (each.beyond_control.low or 0) > 0]
     if others:
-        names = listed(f"{method_title(each.method)} (to {_short(each)})" for each in moved)
-        yield f"Methods that were not attacked but moved beyond the control all the same: {names}."
+        names = listed(f"{method_title(each.method)} (to {short(each.manipulated.value)})" for each in moved)
+        yield f"Methods that were not attacked but moved beyond fine-tuning alone all the same: {names}."
     if unmoved := [each for each in result.moved if each.role == "ignores the network" and each.similarity == MEASURE]:
-        yield f"{listed(method_title(each.method) for each in unmoved)}, for comparison, ignore the network."
-
-
-def _short(moved: Moved) -> str:
-    value = moved.manipulated.value
-    return "undefined" if value is None else f"{value:.2f}"
+        values = (f"{method_title(each.method)} {full(each.manipulated)}" for each in unmoved)
+        yield f"Maps that ignore the network must stay at 1: {listed(values)}."
 
 
 def _similarities(result: ManipulationResult) -> list[str]:
@@ -98,14 +90,14 @@ def _similarity(result: ManipulationResult, similarity: str) -> Table:
         for each in result.moved
         if each.similarity == similarity
     )
-    header = ("method", "fine-tuned alone", "manipulated", "difference, paired")
+    header = ("method", TITLES["control"], TITLES["manipulated"], "difference, paired")
     caption = f"{METRICS[similarity].title} of the original's maps and those of the copies (95 % intervals)"
     return Table(caption, header, tuple(rows))
 
 
 def _reached(result: ManipulationResult) -> Table:
     rows = (_reached_row(each) for each in result.reached)
-    header = ("method", "original", "fine-tuned alone", "manipulated", "gained, paired")
+    header = ("method", *TITLES.values(), "gained, paired")
     caption = f"Goal, {result.goal}: {result.reached[0].original.unit} (95 % intervals)"
     return Table(caption, header, tuple(rows))
 

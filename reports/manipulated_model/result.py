@@ -5,6 +5,8 @@ from typing import Any, Literal
 from reports.facts import Part
 from reports.result import Estimate
 
+TITLES = {"original": "original", "control": "fine-tuned alone", "manipulated": "manipulated"}
+"""Networks as they are printed."""
 Role = Literal["attacked", "transfer", "ignores the network"]
 
 
