@@ -44,27 +44,47 @@ class Data(Protocol):
 
 
 class Shapes:
-    """The procedural test set."""
+    """The first scenes of a procedural data set."""
 
-    def __init__(self, n: int) -> None:
-        self.ids = tuple(f"shapes-{shapes.TEST_SEED}-{index:06d}" for index in range(n))
+    def __init__(self, n: int, seed: int = shapes.TEST_SEED) -> None:
+        self._seed = seed
+        self.ids = tuple(f"shapes-{seed}-{index:06d}" for index in range(n))
         self.labels = tuple(index % len(shapes.CLASSES) for index in range(n))
         self.classes = shapes.CLASSES
         self.has_masks = True
         source = Path(shapes.__file__).read_bytes()
-        self.digest = sha256(source + f"{shapes.TEST_SEED}:{n}".encode()).hexdigest()
-        self.description = f"procedural shapes, seed {shapes.TEST_SEED}, {shapes.SIZE}x{shapes.SIZE}"
+        self.digest = sha256(source + f"{seed}:{n}".encode()).hexdigest()
+        self.description = f"procedural shapes, seed {seed}, {shapes.SIZE}x{shapes.SIZE}"
 
     def images(self, rows: Sequence[int]) -> Tensor:
-        return torch.from_numpy(np.stack([_scene(row).image for row in rows]))
+        return torch.from_numpy(np.stack([_scene(self._seed, row).image for row in rows]))
 
     def masks(self, rows: Sequence[int]) -> Tensor:
-        return torch.from_numpy(np.stack([_scene(row).full for row in rows]))
+        return torch.from_numpy(np.stack([_scene(self._seed, row).full for row in rows]))
 
 
 @lru_cache(maxsize=256)
-def _scene(index: int) -> shapes.Scene:
-    return shapes.scene(shapes.TEST_SEED, index)
+def _scene(seed: int, index: int) -> shapes.Scene:
+    return shapes.scene(seed, index)
+
+
+class Chosen:
+    """Some of the images of a set, in its order."""
+
+    def __init__(self, data: Data, rows: Sequence[int]) -> None:
+        self._data, self._rows = data, sorted(rows)
+        self.ids = tuple(data.ids[row] for row in self._rows)
+        self.labels = tuple(data.labels[row] for row in self._rows)
+        self.classes = data.classes
+        self.has_masks = data.has_masks
+        self.digest = sha256(repr((data.digest, self._rows)).encode()).hexdigest()
+        self.description = f"{len(self._rows)} of {data.description}"
+
+    def images(self, rows: Sequence[int]) -> Tensor:
+        return self._data.images([self._rows[row] for row in rows])
+
+    def masks(self, rows: Sequence[int]) -> Tensor:
+        return self._data.masks([self._rows[row] for row in rows])
 
 
 class ImageFolder:

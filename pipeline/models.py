@@ -85,7 +85,7 @@ def _loaded(network: nn.Module, spec: ModelSpec, weights: Path | None, source_di
     demo = spec.spec.startswith("demo:")
     mean = spec.mean or (networks.MEAN if demo else (0.0,))
     std = spec.std or (networks.STD if demo else (1.0,))
-    model = Model(network.float(), mean, std).eval()
+    model = Model(network.float(), mean, std).eval().requires_grad_(False)
     digest = sha256(weights.read_bytes()).hexdigest() if weights else _state_digest(network)
     return LoadedModel(model, digest, source_digest, sum(p.numel() for p in network.parameters()))
 

@@ -83,12 +83,12 @@ def prepare(job: Job, subject: Subject) -> dict[str, Any]:
 
 
 def _create(job: Job, subject: Subject, fingerprinted: Mapping[str, Any]) -> None:
-    _refuse_small(subject.data)
+    refuse_small(subject.data)
     _refuse_without_masks(job.spec, subject.data)
     with environment.one_thread():
         logits = _clean_logits(job.spec, subject)
         targets = _targets(job.spec, subject.data, logits)
-        resolutions = _tried_methods(job.spec, subject, targets["target"])
+        resolutions = tried_methods(job.spec, subject, targets["target"])
         certified = _certificates(job.spec, subject)
     columns = conditions(job.spec)
     plan = _plan(job.spec, subject.data, columns)
@@ -147,7 +147,8 @@ def _differences(theirs: Any, ours: Any, place: str = "") -> list[str]:
     return [] if theirs == ours else [place + values * (len(values) < SHORT)]
 
 
-def _refuse_small(data: Data) -> None:
+def refuse_small(data: Data) -> None:
+    """Raises DataError for images on which maps cannot be compared."""
     height, width = data.images(range(1)).shape[2:]
     if min(height, width) < WINDOW:
         raise DataError(
@@ -161,8 +162,11 @@ def _refuse_without_masks(spec: AuditSpec, data: Data) -> None:
         raise DataError(f"{needy[0]} works by the objects' masks; set data.masks, or attack by 'top_k' instead")
 
 
-def _tried_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) -> dict[str, tuple[int, int]]:
-    """Rows and columns of every method's own map of the first image: what cannot work is refused before any task."""
+def tried_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) -> dict[str, tuple[int, int]]:
+    """Rows and columns of every method's own map of the first image: what cannot work is refused before any task.
+
+    Raises UnsupportedOperation, ModelError, SpecError.
+    """
     model = subject.model.model
     inputs = model.normalise(subject.data.images(range(1)))
     streams = [seeds.generator(spec.run.seed, "trial")]

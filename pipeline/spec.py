@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
@@ -294,7 +294,6 @@ def _keys(spec: type[Part], loc: tuple[Any, ...]) -> list[str]:
     """Keys that the table at `loc` may have."""
     if loc[:1] == ("subject",):
         return _keys(SubjectSpec, loc[2:])
-    tables: dict[str, type[Part]] = {
-        "model": ModelSpec, "data": DataSpec, "explain": ExplainSpec, "perturbation": PerturbationSpec, "run": RunSpec
-    }  # fmt: skip
-    return list((tables[str(loc[0])] if loc else spec).model_fields)
+    table = spec.model_fields[str(loc[0])].annotation if loc else spec
+    of_many: Any = next(iter(get_args(table)), table)
+    return list(of_many.model_fields)

@@ -121,6 +121,17 @@ def concepts(
 
 
 @app.command()
+def manipulate_model(spec: SpecFile, out: Out = None) -> None:
+    """Fine-tunes a copy of SPEC's network until its maps move while its answers stay; compares both on held-out images.
+
+    SPEC is that of an audit, with a table [manipulation] in place of perturbations.
+    """
+    from reports.manipulated_model.write import write_manipulated_model
+
+    _print_path(write_manipulated_model(spec, out or RUNS / spec.stem, messages))
+
+
+@app.command()
 def init(path: Annotated[Path, typer.Argument(help="File to write.")] = Path("audit.toml")) -> None:
     """Writes a spec to start from, with a comment on every key."""
     if path.exists():

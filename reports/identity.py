@@ -31,6 +31,7 @@ from srd.entries import Entry
 from srd.registry import ATTRIBUTORS
 
 LIBRARIES = ("numpy", "scipy", "xarray", "matplotlib", "seaborn", "pillow", "jinja2")
+TABLES = ("model", "data", "explain", "manipulation", "run")
 
 
 def identity(readings: Readings) -> Identity:
@@ -130,7 +131,7 @@ def conditions(readings: Readings) -> tuple[ConditionFacts, ...]:
 
 def toml(spec: Mapping[str, Any]) -> str:
     """A spec as the store keeps it, written as TOML that reads back to the same spec."""
-    tables = [f"[{name}]\n{_toml_lines(spec[name])}" for name in ("model", "data", "explain", "run")]
+    tables = [f"[{name}]\n{_toml_lines(spec[name])}" for name in TABLES if name in spec]
     tables += [f"[[perturbation]]\n{_toml_lines(table)}" for table in spec["perturbation"]]
     return "\n".join(tables)
 

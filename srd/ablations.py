@@ -75,7 +75,7 @@ def scalar(
         network,
         inputs,
         target,
-        ScalarRatio(bias),
+        ScalarRatio(bias, by_weights=create_graph),
         encoder=encoder,
         operations=operations,
         contrast=contrast,
@@ -101,7 +101,7 @@ def post_activation(
         network,
         inputs,
         target,
-        PostActivationRatio(bias),
+        PostActivationRatio(bias, by_weights=create_graph),
         encoder=encoder,
         operations=operations,
         contrast=contrast,
@@ -124,9 +124,8 @@ def coarse(
     """The relevance with which SRD sets out, at the encoder's resolution."""
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
-        run = Propagation(
-            network, inputs, SharingRatio("drop"), layers=[encoder] if encoder else [], operations=operations
-        )
+        rules = SharingRatio("drop", by_weights=create_graph)
+        run = Propagation(network, inputs, rules, layers=[encoder] if encoder else [], operations=operations)
         end, gradient = run.encoder(target, encoder, create_graph=create_graph)
         initial, _ = run.started(end, gradient, contrast, create_graph=create_graph)
         maps = on_grid(initial.squeeze(end.channels), *inputs.shape[2:])

@@ -27,6 +27,11 @@ class Affine:
     scale: Tensor | None = None
 
     @property
+    def parameters(self) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Weight, bias and scale."""
+        return self.weight, self.bias, self.scale
+
+    @property
     def n_taps(self) -> int:
         """Kernel positions."""
         return self.weight.shape[2] * self.weight.shape[3]
@@ -47,11 +52,8 @@ class Affine:
         return replace(self, bias=bias, scale=scale if self.scale is None else self.scale * scale)
 
     def transposed(self, signal: Tensor, inputs: Tensor) -> Tensor:
-        """W^T `signal`, in its type, and in the shape of the `inputs`, which are not read.
-
-        The weight is taken for constant.
-        """
-        weight = self.weight.detach()
+        """W^T `signal`, in its type, and in the shape of the `inputs`, which are not read."""
+        weight = self.weight
         if self.scale is not None and weight.numel() < signal.numel():
             weight = weight * self.scale[:, None, None, None]
         elif self.scale is not None:

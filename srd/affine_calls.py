@@ -48,7 +48,8 @@ class AffineCalls:
         if not self._has_channels_on(1, input):
             return Made(convolve(), [input], unknown="torch.conv2d over axes that were moved")
         source = self._provenance[input].activated if inputs is input else None
-        return self._convolved(input, Convolved(affine, inputs, source or Source(inputs, as_it_is)), convolve)
+        source = source or Source(inputs, as_it_is)
+        return self._convolved(input, Convolved(affine, inputs, source, convolve), convolve)
 
     def _batch_norm(
         self,
@@ -66,15 +67,20 @@ class AffineCalls:
             name = "torch.nn.functional.batch_norm over the batch's own statistics or axes that were moved"
             result = function(input, running_mean, running_var, weight, bias, training, momentum, eps)
             return Made(result, [input], unknown=name)
-        with torch.no_grad():  # nothing is kept for a gradient that nobody asks for
+        with torch.set_grad_enabled(self._rules.by_weights):  # nothing is kept for a gradient that nobody asks for
             scale, shift = batch_norm_affine(running_mean, running_var, weight, bias, eps)
         convolved = self._provenance[input].convolved
-        normalise = partial(function, input, running_mean, running_var, weight, bias, False, momentum, eps)
+
+        def normalise(x: Tensor) -> Tensor:
+            normalised: Tensor = function(x, running_mean, running_var, weight, bias, False, momentum, eps)
+            return normalised
+
         if convolved is None:
-            outputs = self._rules.pointwise(shift, 1, input, normalise())
+            outputs = self._rules.pointwise(shift, 1, input, normalise(input))
             return Made(outputs, [input], channels=(1,), is_affine=True)
-        convolved = convolved._replace(affine=convolved.affine.followed_by(scale, shift))
-        return self._convolved(input, convolved, normalise)._replace(continues=True)
+        before, affine = convolved.plain, convolved.affine.followed_by(scale, shift)
+        convolved = convolved._replace(affine=affine, plain=lambda: normalise(before()))
+        return self._convolved(input, convolved, partial(normalise, input))._replace(continues=True)
 
     def _linear(self, function: Function, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Made:
         if self._provenance.get(weight):
@@ -130,6 +136,7 @@ class AffineCalls:
         return self._group_norm(functional.group_norm, input, input.shape[1], weight, bias, eps)
 
     def _convolved(self, input: Tensor, convolved: Convolved, outputs: Callable[[], Tensor]) -> Made:
+        outputs = convolved.plain if self._rules.differentiates(*convolved.affine.parameters) else outputs
         result = self._rules.affine(convolved.affine, outputs, convolved.inputs, convolved.source)
         return Made(result, [input], channels=(1,), is_affine=True, convolved=convolved)
 

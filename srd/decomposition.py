@@ -53,7 +53,9 @@ def decompose(
     last activation, as the authors do for VGG, instead of each vector's product with its own gradient. `precision` is
     that of what convolutions and linear layers multiply: "mixed" rounds relevance and weights to bfloat16 on the way
     down (docs/architecture.md states the error), "bfloat16" and "float16" also the network's own; all else keeps the
-    type of the inputs. `create_graph` makes the maps differentiable by the inputs, not by the parameters.
+    type of the inputs. `create_graph` makes the maps differentiable by the inputs, and by the
+    parameters that require grad (those of activations, as the slopes of PReLU, apart): relevance then comes down in the
+    type of the network's own products.
 
     Raises UnsupportedOperation for a network with an operation that has no rule, ModelError for an unknown encoder,
     ValueError for an unknown bias, contrast, start or precision.
@@ -62,7 +64,7 @@ def decompose(
         network,
         inputs,
         target,
-        SharingRatio(bias, precision=precision),
+        SharingRatio(bias, precision=precision, by_weights=create_graph),
         encoder=encoder,
         operations=operations,
         contrast=contrast,
@@ -90,7 +92,7 @@ def account(
         network,
         inputs,
         target,
-        SharingRatio(bias, ledger),
+        SharingRatio(bias, ledger, by_weights=create_graph),
         encoder=encoder,
         operations=operations,
         contrast=contrast,

@@ -24,7 +24,7 @@ class Ruled(Function):
     """Identity on `outputs` with a replaceable backward, which is itself differentiable by what it has `kept`."""
 
     @staticmethod
-    def forward(ctx: Any, rule: Rule, outputs: Tensor, *kept: Tensor) -> Tensor:
+    def forward(ctx: Any, rule: Rule, outputs: Tensor, *kept: Tensor | None) -> Tensor:
         ctx.rule = rule
         ctx.save_for_backward(*kept)
         ctx.set_materialize_grads(False)

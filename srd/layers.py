@@ -41,7 +41,9 @@ def relevance(
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
         names = [*layers, *([encoder] if encoder else [])]
-        run = Propagation(network, inputs, SharingRatio(bias), layers=names, operations=operations)
+        run = Propagation(
+            network, inputs, SharingRatio(bias, by_weights=create_graph), layers=names, operations=operations
+        )
         end, gradient = run.encoder(target, encoder, create_graph=create_graph)
         initial, signal = run.started(end, gradient, contrast, start, create_graph=create_graph)
         found = {name: run.layers[name].vectors for name in layers}

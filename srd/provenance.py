@@ -29,6 +29,8 @@ class Convolved(NamedTuple):
     affine: Affine
     inputs: Tensor
     source: Source
+    plain: Callable[[], Tensor]
+    """Computes the output again, with its ordinary gradient by inputs and weights."""
 
 
 class Record(NamedTuple):

@@ -32,7 +32,7 @@ from srd.functions import (
     Windows,
 )
 from srd.ledger import Ledger
-from srd.precision import PRODUCTS, Precision, Products
+from srd.precision import PRODUCTS, Precision, Products, in_type
 from srd.provenance import Source
 from srd.vectors import along, by_parts, inner, safe_ratio, summed
 
@@ -49,15 +49,19 @@ Sharing = Callable[[Tensor, Any, Tensor], Shared]
 class SharingRatio:
     """Rules of one backward pass; outside `holding` and `propagating` every gradient is the ordinary one.
 
-    What is lost on the way is entered into the `ledger`. Raises ValueError for an unknown `bias` or `precision`.
+    What is lost on the way is entered into the `ledger`. `by_weights` keeps what the backward pass needs to be itself
+    differentiable by the weights that require grad. Raises ValueError for an unknown `bias` or `precision`.
     """
 
-    def __init__(self, bias: Bias, ledger: Ledger | None = None, precision: Precision = "full") -> None:
+    def __init__(
+        self, bias: Bias, ledger: Ledger | None = None, precision: Precision = "full", *, by_weights: bool = False
+    ) -> None:
         if bias not in get_args(Bias):
             raise ValueError(f"bias {bias!r} is not one of {', '.join(get_args(Bias))}")
         if precision not in PRODUCTS:
             raise ValueError(f"precision {precision!r} is not one of {', '.join(PRODUCTS)}")
         self._bias = bias
+        self.by_weights = by_weights
         self.products = PRODUCTS[precision]
         self._is_holding = False
         self._is_propagating = False
@@ -98,14 +102,20 @@ class SharingRatio:
         The `inputs` are computed again from their `source`.
         """
         rule = NO_BIAS if affine.bias is None else self._convolution_rule(affine, affine.bias, source)
+        if self.differentiates(*affine.parameters):
+            return self._ruled(rule, outputs(), inputs, source)
         rule = rule._replace(dtype=self.products.relevance)
         ruled: Tensor = Convolution.apply(rule, affine, outputs, inputs, source.before, source.inbox)
         return ruled
 
+    def differentiates(self, *weights: Tensor | None) -> bool:
+        """Whether these weights of one layer are not taken for constant."""
+        return self.by_weights and any(weight is not None and weight.requires_grad for weight in weights)
+
     def linear(self, function: Callable[..., Tensor], inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """The outputs of a linear layer, which is the `function` of the rest."""
-        if self.products == Products():
-            return function(inputs, weight, bias)
+        if self.products == Products() or self.differentiates(weight, bias):
+            return in_type(function, self.products.network)(inputs, weight, bias)
         outputs: Tensor = Linear.apply(self.products, function, inputs, weight, bias)
         return outputs
 
@@ -123,6 +133,16 @@ class SharingRatio:
             return (g, *(None if added is None else added[0] * added[1] for _ in saved))
 
         return self._marked(ruled, outputs, *kept)
+
+    def _ruled(self, rule: AffineRule, outputs: Tensor, inputs: Tensor, source: Source) -> Tensor:
+        """`outputs`, whose ordinary backward the rule of the bias goes before."""
+        kept = {"outputs": outputs, "source": source.before, "nothing": None}[rule.keeps]
+
+        def ruled(g: Tensor, kept: Tensor | None, *_: Tensor | None) -> tuple[Tensor | None, ...]:
+            g, added, handed = rule.of(g, kept)
+            return g, None, None if added is None else added[0] * added[1], handed
+
+        return self._marked(ruled, outputs, kept, inputs, source.inbox)
 
     def max_pool(self, inputs: Tensor, windows: Windows) -> Tensor:
         """The largest of each window, to which its relevance goes."""
@@ -173,7 +193,7 @@ class SharingRatio:
         vectors, ratio = self._by_position(channels, vectors, relevance)
         return vectors * ratio
 
-    def _marked(self, rule: Rule, outputs: Tensor, *kept: Tensor) -> Tensor:
+    def _marked(self, rule: Rule, outputs: Tensor, *kept: Tensor | None) -> Tensor:
         ruled: Tensor = Ruled.apply(rule, outputs, *kept)
         return ruled
 
@@ -184,7 +204,7 @@ class SharingRatio:
 
     def _bias_rule(self, bias: Tensor, axis: int, otherwise: Sharing) -> AffineRule:
         """The rule for "ratio" or "drop", else that for "norm" and "uniform"."""
-        known: dict[str, Sharing] = {"ratio": partial(self._by_ratio, bias.detach(), axis), "drop": self._dropped}
+        known: dict[str, Sharing] = {"ratio": partial(self._by_ratio, bias, axis), "drop": self._dropped}
         return self._rule(KEPT[self._bias], bias, axis, known.get(self._bias, otherwise))
 
     def _convolution_rule(self, affine: Affine, bias: Tensor, source: Source) -> AffineRule:
@@ -195,7 +215,8 @@ class SharingRatio:
         return self._bias_rule(bias, 1, partial(shared, affine, source.phi))
 
     def _rule(self, keeps: Keeps, bias: Tensor, axis: int, shared: Sharing) -> AffineRule:
-        bias = bias.detach()
+        if not self.differentiates(bias):
+            bias = bias.detach()  # torch multiplies in another order where it may have to differentiate
 
         def of(g: Tensor, kept: Tensor | None) -> Shared:
             return shared(g, kept, along(g, bias, axis)) if self._is_propagating else Shared(g)

@@ -38,7 +38,7 @@ def squares(
 ) -> Squares:
     """Those of W_t times `scale` of the outputs, the taps in this `order`; differentiable while gradients are on.
 
-    The weight is taken for constant. `dtype` is that of the largest products, by default the weight's.
+    `dtype` is that of the largest products, by default the weight's.
     """
     few = weight.shape[1] <= GRAM_LIMIT
 
@@ -53,7 +53,6 @@ def squares(
 
 def _by_tap(weight: Tensor, scale: Tensor | None, groups: int, order: Sequence[int]) -> Tensor:
     """(groups, taps, k / groups, c)."""
-    weight = weight.detach()
     scaled = weight if scale is None else weight * scale[:, None, None, None]
     return scaled.reshape(groups, -1, *weight.shape[1:]).flatten(3)[..., order].permute(0, 3, 1, 2)
 

@@ -25,7 +25,8 @@ class Attributor(Protocol):
     """Explains `target` at `inputs`: one signed map per row, at input resolution.
 
     Deterministic methods ignore `generators`. The network, its mode, its hooks and the global random state are left
-    as found. Maps are detached unless `create_graph` asks for a graph back to `inputs`.
+    as found. Maps are detached unless `create_graph` asks for a graph back to `inputs`, and to the parameters
+    that require grad.
     """
 
     def __call__(

@@ -12,7 +12,7 @@ from pipeline.store import NAME, open_results, progress
 from reports import identity
 from reports.comparison import findings
 from reports.comparison.result import Column, ComparisonResult, Difference, Kept, Network, Similarity
-from reports.facts import ConditionFacts, MethodFacts, Option, PerturbationFacts
+from reports.facts import ConditionFacts, Option
 from reports.families import is_control
 from reports.measurements import IMAGES, difference
 from reports.readings import Readings

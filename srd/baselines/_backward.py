@@ -17,8 +17,8 @@ from srd.types import Inputs, Scores, Target
 class OwnRules(SharingRatio):
     """For a method that says itself what activations and convolutions hand on; biases have no share."""
 
-    def __init__(self) -> None:
-        super().__init__("drop")
+    def __init__(self, *, by_weights: bool) -> None:
+        super().__init__("drop", by_weights=by_weights)
 
     def pointwise(self, bias: Tensor, axis: int, inputs: Tensor, outputs: Tensor) -> Tensor:
         """No rule for biases."""

@@ -53,7 +53,7 @@ def features_of(
     `encoder` names the layer as for SRD; by default it is the last activation with more than one position. `inputs`
     require grad.
     """
-    trace = Interception(inputs, SharingRatio("drop"))
+    trace = Interception(inputs, SharingRatio("drop", by_weights=create_graph))
     names = [] if encoder is None else [encoder]
     with trace.watching(network, names) as layers, trace:
         logits = network(inputs)

@@ -1,6 +1,6 @@
 """What layer-wise relevance propagation shares: the rule z+, and relevance by value from the logit to the pixels."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -29,6 +29,14 @@ class LinearMap(NamedTuple):
     transposed: Callable[[Tensor, Tensor, Tensor], Tensor]
     """(signal at the outputs, inputs, weight) -> signal at the inputs."""
 
+    def positively_shared(self, by_value: Tensor, outputs: Tensor, inputs: Tensor) -> Tensor:
+        """Relevance by value at the inputs, of that at the outputs, by z+."""
+        positive, negative = self.weight.clamp(min=0), self.weight.clamp(max=0)
+        contributions = self.forward(inputs.clamp(min=0), positive) + self.forward(inputs.clamp(max=0), negative)
+        share = by_value * outputs / contributions.masked_fill(contributions <= 0, torch.inf)
+        of_both = self.transposed(share, inputs, positive), self.transposed(share, inputs, negative)
+        return torch.where(inputs > 0, *of_both)
+
 
 class PositiveShares(Function):
     """Outputs of a linear map and a bias, whose backward is the ordinary one, or z+ while relevance is propagated.
@@ -47,14 +55,10 @@ class PositiveShares(Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, None, Tensor]:
-        (outputs, inputs), (weight, forward, transposed) = ctx.saved_tensors, ctx.linear
-        if not ctx.is_propagating():
-            return None, None, None, transposed(gradients[0], inputs, weight)
-        positive, negative = weight.clamp(min=0), weight.clamp(max=0)
-        contributions = forward(inputs.clamp(min=0), positive) + forward(inputs.clamp(max=0), negative)
-        share = gradients[0] * outputs / contributions.masked_fill(contributions <= 0, torch.inf)
-        of_both = transposed(share, inputs, positive), transposed(share, inputs, negative)
-        return None, None, None, torch.where(inputs > 0, *of_both)
+        (outputs, inputs), linear = ctx.saved_tensors, ctx.linear
+        if ctx.is_propagating():
+            return None, None, None, linear.positively_shared(gradients[0], outputs, inputs)
+        return None, None, None, linear.transposed(gradients[0], inputs, linear.weight)
 
 
 class PositiveContributions(OwnRules):
@@ -65,7 +69,7 @@ class PositiveContributions(OwnRules):
 
     def affine(self, affine: Affine, outputs: Callable[[], Tensor], inputs: Tensor, source: Source) -> Tensor:
         """A convolution."""
-        weight = affine.weight.detach()
+        weight = affine.weight
         if affine.scale is not None:
             weight = weight * affine.scale[:, None, None, None]
         geometry = affine.stride, affine.padding, affine.dilation, affine.groups
@@ -74,16 +78,28 @@ class PositiveContributions(OwnRules):
             lambda x, w: functional.conv2d(x, w, None, *geometry),
             lambda g, x, w: replace(affine, weight=w, scale=None).transposed(g, x),
         )
-        return self._shared(linear, outputs, inputs)
+        return self._shared(linear, outputs, inputs, affine.parameters)
 
     def linear(self, function: Callable[..., Tensor], inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """A linear layer."""
-        linear = LinearMap(weight.detach(), functional.linear, lambda g, _, w: g @ w)
-        return self._shared(linear, partial(function, inputs, weight, bias), inputs)
+        linear = LinearMap(weight, functional.linear, lambda g, _, w: g @ w)
+        return self._shared(linear, partial(function, inputs, weight, bias), inputs, (weight, bias))
 
-    def _shared(self, linear: LinearMap, outputs: Callable[[], Tensor], inputs: Tensor) -> Tensor:
+    def _shared(
+        self, linear: LinearMap, outputs: Callable[[], Tensor], inputs: Tensor, weights: Sequence[Tensor | None]
+    ) -> Tensor:
+        if self.differentiates(*weights):
+            made = outputs()
+            return self._marked(partial(self._contributed, linear), made, made, inputs)
         shared: Tensor = PositiveShares.apply(lambda: self._is_propagating, linear, outputs, inputs)
         return shared
+
+    def _contributed(
+        self, linear: LinearMap, g: Tensor, outputs: Tensor, inputs: Tensor
+    ) -> tuple[Tensor | None, None, Tensor | None]:
+        if self._is_propagating:
+            return None, None, linear.positively_shared(g, outputs, inputs)
+        return g, None, None
 
     def _through_activation(
         self, before: Tensor, phi: Elementwise, g: Tensor, received: Tensor | None, channels: tuple[int, ...]

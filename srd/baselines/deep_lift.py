@@ -82,7 +82,14 @@ def deep_lift(
         inputs = leaf(inputs, create_graph=create_graph)
         start = torch.zeros_like(inputs) if baseline is None else baseline.to(inputs).expand_as(inputs)
         both = torch.cat([inputs, start])
-        multipliers = backward(network, both, target.repeat(2), Rescale(), _one_for_each_row, create_graph=create_graph)
+        multipliers = backward(
+            network,
+            both,
+            target.repeat(2),
+            Rescale(by_weights=create_graph),
+            _one_for_each_row,
+            create_graph=create_graph,
+        )
         maps = ((inputs - start) * multipliers[: len(inputs)]).sum(1)
     return maps if create_graph else maps.detach()
 

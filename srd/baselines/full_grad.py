@@ -40,18 +40,18 @@ class Biased(NamedTuple):
 class Biases(OwnRules):
     """The ordinary backward pass; notes who adds a bias to more than one position."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, by_weights: bool) -> None:
+        super().__init__(by_weights=by_weights)
         self.found: list[Biased] = []
 
     def affine(self, affine: Affine, outputs: Callable[[], Tensor], inputs: Tensor, source: Source) -> Tensor:
         """A convolution, with the batch norm after it, if there is one."""
         result = super().affine(affine, outputs, inputs, source)
-        return result if affine.bias is None else self._noted(Biased(result, affine.bias.detach(), 1))
+        return result if affine.bias is None else self._noted(Biased(result, affine.bias, 1))
 
     def pointwise(self, bias: Tensor, axis: int, inputs: Tensor, outputs: Tensor) -> Tensor:
         """A linear layer or a normalisation."""
-        return self._noted(Biased(outputs, bias.detach(), axis))
+        return self._noted(Biased(outputs, bias, axis))
 
     def _noted(self, biased: Biased) -> Tensor:
         if any(biased.outputs.shape[axis] > 1 for axis in position_axes(biased.outputs, (biased.axis,))):
@@ -75,7 +75,7 @@ def full_grad(
     """
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
-        rules = Biases()
+        rules = Biases(by_weights=create_graph)
         with Interception(inputs, rules):
             scores = scores_of(network(inputs), target)
         read = [inputs, *(layer.outputs for layer in rules.found)]

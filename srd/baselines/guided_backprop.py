@@ -43,6 +43,6 @@ def guided_backprop(
     """
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
-        rules = PositiveGradient()
+        rules = PositiveGradient(by_weights=create_graph)
         maps = backward(network, inputs, target, rules, torch.ones_like, create_graph=create_graph).sum(1)
     return maps if create_graph else maps.detach()

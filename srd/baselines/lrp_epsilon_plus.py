@@ -25,8 +25,8 @@ ENTRY = AttributorEntry(
 class EpsilonPlus(PositiveContributions):
     """z+ for convolutions, epsilon for linear layers, whose biases take their share with them."""
 
-    def __init__(self, epsilon: float) -> None:
-        super().__init__()
+    def __init__(self, epsilon: float, *, by_weights: bool) -> None:
+        super().__init__(by_weights=by_weights)
         self._epsilon = epsilon
 
     def linear(self, function: Callable[..., Tensor], inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -57,4 +57,5 @@ def lrp_epsilon_plus(
     In linear layers R_i = sum_j x_i w_ij R_j / (y_j + epsilon sign y_j), y with its bias (Kohlbrenner et al. 2020,
     table 1). All else is as for LRP-z+.
     """
-    return relevance_map(network, inputs, target, EpsilonPlus(epsilon), operations, create_graph=create_graph)
+    rules = EpsilonPlus(epsilon, by_weights=create_graph)
+    return relevance_map(network, inputs, target, rules, operations, create_graph=create_graph)

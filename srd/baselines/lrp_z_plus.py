@@ -38,4 +38,5 @@ def lrp_z_plus(
     nothing contributes positively, as often in depthwise convolutions. Negative only where a sum adds opposites.
     `operations` as of `srd.decompose`. Raises UnsupportedOperation for an operation without a rule.
     """
-    return relevance_map(network, inputs, target, PositiveContributions(), operations, create_graph=create_graph)
+    rules = PositiveContributions(by_weights=create_graph)
+    return relevance_map(network, inputs, target, rules, operations, create_graph=create_graph)

@@ -253,7 +253,7 @@ def test_full_grad_of_one_layer_has_a_closed_form() -> None:
 
 def test_the_biases_that_full_grad_finds_make_up_the_logit() -> None:
     network, inputs, target = small(), normal(2, 3, 8, 8).requires_grad_(), classes(2)
-    rules = Biases()
+    rules = Biases(by_weights=False)
     with Interception(inputs, rules):
         scores = network(inputs).gather(1, target[:, None])[:, 0]
     of_inputs, *gradients = torch.autograd.grad(

@@ -1,0 +1,1 @@
+"""Attacks on the explanation by way of the weights: the inputs stay as they are."""

@@ -1,0 +1,75 @@
+"""One row per method: what fine-tuning alone and manipulation leave of its maps, and how far they come to the goal."""
+
+from textwrap import fill
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from reports.headlines import MEASURE
+from reports.manipulated_model.result import TITLES, ManipulationResult
+from reports.marks import Picture, label_methods, name_families, points, unique, values_in_words
+from reports.measurements import unit
+from reports.result import Estimate
+from reports.style import GREY, INK, Look, drawing, look, svg
+from reports.wording import method_title
+
+STYLES: dict[str, Look] = {
+    "original": {"marker": "o", "color": GREY, "fillstyle": "none"},
+    "control": {"marker": "o", "color": GREY},
+    "manipulated": {"marker": "v"},
+}
+"""The manipulated network in the method's colour."""
+OFFSETS = {"original": -0.22, "control": 0.0, "manipulated": 0.22}
+LETTERS = 40
+
+
+def picture(result: ManipulationResult) -> Picture:
+    """Of all methods."""
+    moved, reached = _moved(result), _reached(result)
+    caption = (
+        f"Left: {unit(MEASURE)}, of the original's maps and those of each copy. Right: "
+        f"{result.reached[0].original.unit}. Means over the held-out images with 95 % intervals."
+    )
+    words = "; ".join(
+        f"{TITLES[str(network)]}: {values_in_words(part, 'method', method_title)}"
+        for network, part in moved.groupby("network")
+    )
+    with drawing():
+        figure = Figure(figsize=(11, 1.7 + 0.5 * len(unique(moved["method"]))), layout="constrained")
+        left, right = figure.subplots(1, 2, sharey=True)
+        _panel(left, moved, unit(MEASURE))
+        _panel(right, reached, result.reached[0].original.unit)
+        name_families(right, unique(moved["method"]))
+        handles = [Line2D([], [], linestyle="none", **{"color": INK, **style}) for style in STYLES.values()]
+        figure.legend(handles, [TITLES[name] for name in STYLES], loc="outside upper center", ncols=3, frameon=False)
+        return Picture("methods", svg(figure), caption, f"{caption} {words}.")
+
+
+def _panel(axes: Axes, frame: pd.DataFrame, label: str) -> None:
+    methods = unique(frame["method"])
+    for (network, method), part in frame.groupby(["network", "method"], sort=False):
+        style = {"color": look(str(method))["color"], **STYLES[str(network)]}
+        points(axes, part, methods, "method", OFFSETS[str(network)], style)
+    label_methods(axes, methods)
+    axes.set_xlabel(fill(label, LETTERS))
+
+
+def _moved(result: ManipulationResult) -> pd.DataFrame:
+    return pd.DataFrame(
+        _row(each.method, network, getattr(each, network))
+        for each in result.moved
+        if each.similarity == MEASURE
+        for network in ("control", "manipulated")
+    )
+
+
+def _reached(result: ManipulationResult) -> pd.DataFrame:
+    return pd.DataFrame(
+        _row(each.method, network, getattr(each, network)) for each in result.reached for network in STYLES
+    )
+
+
+def _row(method: str, network: str, estimate: Estimate) -> dict[str, object]:
+    return {"method": method, "network": network, **estimate.model_dump(include={"value", "low", "high", "n"})}
