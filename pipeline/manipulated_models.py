@@ -24,6 +24,7 @@ from attacks.manipulated_models.fine_tuning import (
 from attacks.manipulated_models.goals import AIMS, Aim
 from attacks.types import Model
 from pipeline import seeds
+from pipeline.context import SIMILARITIES, attributor
 from pipeline.data import Chosen, Data, Shapes, load_data
 from pipeline.demo import shapes
 from pipeline.environment import one_thread
@@ -31,7 +32,6 @@ from pipeline.manipulation_spec import ManipulatedModelSpec
 from pipeline.models import LoadedModel, load_model, logits_of, refuse_unless_logits
 from pipeline.preparation import Subject, refuse_small, tried_methods
 from pipeline.spec import closest
-from pipeline.stages import SIMILARITIES, attributor
 from srd.errors import DataError, ModelError, SpecError
 from srd.registry import METRICS
 from srd.types import Maps, Scores, Target

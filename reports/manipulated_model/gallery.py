@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.types import Model
+from pipeline.context import SIMILARITIES
 from pipeline.manipulated_models import COPIES, NETWORKS, Experiment, Measured, Network
-from pipeline.stages import SIMILARITIES
 from reports import maps
 from reports.gallery import slug
 from reports.headlines import MEASURE

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import environment
+from pipeline.context import SIMILARITIES
 from pipeline.manipulated_models import COPIES, NETWORKS, Experiment, Measured
-from pipeline.stages import SIMILARITIES
 from reports import statistics
 from reports.manipulated_model.result import Answers, Exhibit, ManipulationResult, Moved, Reached, Role
 from reports.measurements import SHARE, unit
