@@ -117,7 +117,7 @@ def demo_samples(n: int, start: int = 0) -> Samples:
     scenes = [scene(TEST_SEED, start + row) for row in range(n + 1)]
     images = torch.stack([torch.from_numpy(shot.image) for shot in scenes])
     label = torch.tensor([shot.label for shot in scenes])
-    masks = torch.stack([torch.from_numpy(shot.mask) for shot in scenes])
+    masks = torch.stack([torch.from_numpy(shot.full) for shot in scenes])
     assert len(CLASSES) > 1
     return Samples(images[:n], label[:n], label[:n], images[1:], label[1:], masks[:n])
 

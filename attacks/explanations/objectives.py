@@ -40,10 +40,11 @@ class Explainer:
 
     def __call__(self, images: Images, *, create_graph: bool = False) -> tuple[Maps, Logits]:
         inputs = self.model.normalise(images)
-        with _answers_to(inputs, self.model.network) as answers:
+        with _passes_of(inputs.shape, self.model.network) as passes:
             maps = self.attributor(self.model.network, inputs, self.target, create_graph=create_graph)
-        if answers:
-            return maps, answers[0]
+        for read, logits in passes:
+            if torch.equal(read, inputs):
+                return maps, logits
         with torch.set_grad_enabled(create_graph):
             return maps, self.model.network(inputs)
 
@@ -52,18 +53,21 @@ class Explainer:
 
 
 @contextmanager
-def _answers_to(inputs: Inputs, network: nn.Module) -> Iterator[list[Logits]]:
-    """Collects what the network answers to these inputs, or to a copy of them."""
-    answers: list[Logits] = []
+def _passes_of(shape: torch.Size, network: nn.Module) -> Iterator[list[tuple[Inputs, Logits]]]:
+    """Collects what the network reads of this shape, the first time, and what it answers.
+
+    They are compared with nothing here: an attributor may intercept every operation of the pass.
+    """
+    passes: list[tuple[Inputs, Logits]] = []
 
     def note(_: nn.Module, args: tuple[object, ...], answer: object) -> None:
         read = args[0] if args else None
-        if isinstance(read, Tensor) and isinstance(answer, Tensor) and (read is inputs or torch.equal(read, inputs)):
-            answers.append(answer)
+        if not passes and isinstance(read, Tensor) and isinstance(answer, Tensor) and read.shape == shape:
+            passes.append((read, answer))
 
     hook = network.register_forward_hook(note)
     try:
-        yield answers
+        yield passes
     finally:
         hook.remove()
 

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from pipeline.conditions import CLEAN, conditions
+from attacks.registry import PERTURBATIONS
+from pipeline.conditions import CLEAN, Threat, conditions, threat
 from pipeline.spec import AuditSpec, parse_spec
 from srd.registry import ATTRIBUTORS
 
@@ -57,3 +58,20 @@ def test_an_entry_has_the_facts_of_its_perturbation() -> None:
     assert (pgd.name, pgd.family, pgd.strength, pgd.norm) == ("pgd", "attack on the prediction", 8 / 255, "L-inf")
     assert pgd.options == {"steps": 3}
     assert (noise.norm, noise.options) == ("", {})
+
+
+def test_a_threat_is_what_the_registry_says_with_what_the_spec_lets_it_spend() -> None:
+    _, attack, noise, flip = conditions(
+        spec_of(
+            {"name": "manipulate", "strengths": ["8/255"], "against": ["srd"], "options": {"steps": 7}},
+            {"name": "gaussian_noise", "strengths": [0.1]},
+            {"name": "horizontal_flip"},
+        )
+    )
+    entry = PERTURBATIONS["manipulate"]
+    restarts = entry.options["restarts"]
+    spent = {"steps": 7, "restarts": restarts}
+    assert threat(attack) == Threat(entry.goal, "L-inf <= epsilon", "white box", spent, 8 / 255)
+    goals = PERTURBATIONS["gaussian_noise"].goal, PERTURBATIONS["horizontal_flip"].goal
+    assert threat(noise) == Threat(goals[0], "sigma", "none", {}, 0.1)
+    assert threat(flip) == Threat(goals[1], "none", "none", {}, 0.0)

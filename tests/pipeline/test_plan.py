@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import product
+from typing import Any
 
 import numpy as np
 from hypothesis import given, settings
@@ -15,8 +16,11 @@ DIMS = sorted({dim for variable in VARIABLES.values() for dim in variable.dims})
 
 @st.composite
 def plans(draw: st.DrawFn) -> Plan:
-    sizes = {dim: draw(st.integers(1, 4)) for dim in DIMS}
-    return Plan(sizes | {"image": draw(st.integers(1, 23))}, draw(st.integers(1, 9)), draw(st.booleans()))
+    sizes = {dim: draw(st.integers(1, 4)) for dim in DIMS} | {"image": draw(st.integers(1, 23))}
+    columns = range(1, sizes["perturbation"])
+    attacks = [column for column in columns if draw(st.booleans())]
+    universal = [column for column in attacks if draw(st.booleans())]
+    return Plan(sizes, draw(st.integers(1, 9)), draw(st.booleans()), attacks, universal)
 
 
 def regions(plan: Plan, variable: Variable) -> Iterator[tuple[slice, ...]]:
@@ -27,13 +31,19 @@ def regions(plan: Plan, variable: Variable) -> Iterator[tuple[slice, ...]]:
 
 @given(plans())
 @settings(max_examples=60, deadline=None)
-def test_every_element_is_written_exactly_once(plan: Plan) -> None:
+def test_every_element_is_written_exactly_once_or_is_not_there_to_be_written(plan: Plan) -> None:
+    columns = np.arange(plan.sizes["perturbation"])
+    expected: dict[str, Any] = dict.fromkeys(PREPARED, 0) | {
+        "mask": int(plan.has_masks),
+        "displacement": np.isin(columns, plan.universal)[:, None, None, None],
+        "attack_evidence": np.isin(columns, plan.attacks)[:, None],
+    }
     for variable in VARIABLES.values():
         written = np.zeros([plan.sizes[dim] for dim in variable.dims], int)
         for region in regions(plan, variable):
             written[region] += 1
-        is_written = variable.name not in PREPARED and (variable.name != "mask" or plan.has_masks)
-        assert (written == is_written).all(), variable.name
+        assert (written == expected.get(variable.name, 1)).all(), variable.name
+        assert plan.holds(variable) == (written.any() or variable.name in PREPARED), variable.name
 
 
 @given(plans())
@@ -56,7 +66,7 @@ def test_a_region_is_a_union_of_whole_shards(plan: Plan) -> None:
 def test_keys_are_unique_and_tiles_hold_the_images_in_order(plan: Plan) -> None:
     tasks = list(plan.all_tasks())
     assert len({task.key for task in tasks}) == len(tasks)
-    for stage in STAGES:
+    for stage in ("perturb", "attribute", "score"):
         firsts = [task for task in tasks if task.stage == stage and task.column == 0]
         rows = [row for task in firsts for row in plan.rows(task)]
         assert rows == list(range(plan.sizes["image"]))
@@ -65,6 +75,13 @@ def test_keys_are_unique_and_tiles_hold_the_images_in_order(plan: Plan) -> None:
 def test_stages_run_in_the_order_of_the_data() -> None:
     plan = Plan({"image": 3, "perturbation": 2, "method": 1}, tile=2, has_masks=True)
     assert [task.stage for task in plan.all_tasks()] == ["perturb"] * 4 + ["attribute"] * 2 + ["score"] * 2
+
+
+def test_each_universal_perturbation_is_fitted_once_before_any_image_is_perturbed() -> None:
+    plan = Plan({"image": 9, "perturbation": 4, "method": 1}, 2, has_masks=False, attacks=(1, 2, 3), universal=(1, 3))
+    tasks = list(plan.all_tasks())
+    assert tasks[:2] == [Task("fit", 0, 1), Task("fit", 0, 3)]
+    assert all(task.stage != "fit" for task in tasks[2:])
 
 
 def test_the_clean_entry_alone_writes_masks_where_there_are_any() -> None:

@@ -18,7 +18,7 @@ from srd.errors import IncompleteRun, StageError
 
 
 def test_an_observer_is_told_of_every_stage_and_task(finished: Finished) -> None:
-    assert finished.watch.stages == [(stage, 0, TASKS[stage]) for stage in STAGES]
+    assert finished.watch.stages == [(stage, 0, n) for stage, n in TASKS.items()]
     assert [outcome.task for outcome in finished.watch.outcomes] == list(finished.context.plan.all_tasks())
     assert not any(outcome.error for outcome in finished.watch.outcomes)
     assert finished.watch.attributes["fingerprint"]

@@ -9,7 +9,7 @@ import pytest
 from pipeline.schema import PREPARED, REASONS, REFERENCES, STAGES, VARIABLES, WRITES, Variable
 
 SIZES = {
-    "image": 7, "perturbation": 3, "method": 2, "metric": 4, "reference": 3, "similarity": 2,
+    "image": 7, "perturbation": 3, "method": 2, "metric": 4, "reference": 3, "similarity": 2, "evidence": 5,
     "class": 5, "channel": 3, "y": 6, "x": 8,
 }  # fmt: skip
 
@@ -17,28 +17,31 @@ every_variable = pytest.mark.parametrize("variable", VARIABLES.values(), ids=lis
 
 
 def test_every_variable_has_exactly_one_writer() -> None:
-    writers = Counter([*PREPARED, "mask", *(name for names in WRITES.values() for name in names)])
+    writers = Counter([*PREPARED, "mask", "attack_evidence", *(name for names in WRITES.values() for name in names)])
     assert writers == Counter(dict.fromkeys(VARIABLES, 1))
 
 
 def test_the_stages_are_those_of_the_data() -> None:
-    assert STAGES == ("perturb", "attribute", "score")
+    assert STAGES == ("fit", "perturb", "attribute", "score")
 
 
 @every_variable
 def test_a_variable_is_described_and_its_dimensions_are_known(variable: Variable) -> None:
     assert VARIABLES[variable.name] is variable
     assert variable.meaning
-    assert variable.dims[0] == "image"
     assert set(variable.dims) <= set(SIZES)
     assert set(variable.whole) <= set(variable.dims)
 
 
 @every_variable
 def test_a_shard_holds_a_tile_and_what_one_task_makes(variable: Variable) -> None:
-    shard = variable.shard(SIZES, tile=4)
-    assert shard[0] == 4
-    assert prod(shard[1:]) == prod(SIZES[dim] for dim in variable.whole)
+    shard = dict(zip(variable.dims, variable.shard(SIZES, tile=4), strict=True))
+    assert shard.pop("image", 4) == 4
+    assert prod(shard.values()) == prod(SIZES[dim] for dim in variable.whole)
+
+
+def test_only_what_is_found_for_all_images_at_once_has_no_image_axis() -> None:
+    assert [name for name, variable in VARIABLES.items() if "image" not in variable.dims] == ["displacement"]
 
 
 @every_variable

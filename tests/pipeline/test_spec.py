@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from small_audits import SPEC
 
 from pipeline.comparison import load_audits
-from pipeline.spec import AuditSpec, load_spec, parse_spec
+from pipeline.spec import AuditSpec, attacked, entries, entry_id, load_spec, parse_spec
 from srd.errors import SpecError
 
 PGD = {"name": "pgd", "strengths": ["8/255"]}
@@ -120,6 +120,10 @@ def test_no_two_entries_of_the_axis_share_an_id(perturbations: Any) -> None:
         ({"options": {"steps": [1]}}, "not a number, a text or a boolean"),
         ({"strengths": []}, "strengths is empty"),
         ({"strengths": 0.1}, "expected a list, got 0.1"),
+        ({"name": "imagenet_c_fog", "strengths": [2.5]}, "severity = 2.5 is no whole number; write 3"),
+        ({"name": "imagenet_c_fog", "strengths": [6]}, r"severity = 6 is not in \(0, 5\]$"),
+        ({"name": "manipulate", "options": {"eight_bits": 1}}, "expected bool, got 1"),
+        ({"name": "manipulate", "options": {"aim": "top-k"}}, "no option is called 'aim'"),
     ],
 )
 def test_a_perturbation_that_cannot_be_meant_is_refused(changes: dict[str, Any], message: str) -> None:
@@ -132,8 +136,39 @@ def test_an_attack_needs_a_method_with_a_gradient() -> None:
     with pytest.raises(SpecError, match="there is no method to attack"):
         parse_spec(table(explain={"methods": ["random", "edges"]}, perturbation=attack), "spec")
     against = [attack[0] | {"against": ["random"]}]
-    with pytest.raises(SpecError, match="'random', which has no gradient"):
+    with pytest.raises(SpecError, match="'random', which has nothing of the network to attack; remove it"):
         parse_spec(table(explain={"methods": ["srd", "random"]}, perturbation=against), "spec")
+    against = [attack[0] | {"against": ["rise"]}]
+    with pytest.raises(SpecError, match="'rise', which has no gradient to attack; remove it"):
+        parse_spec(table(explain={"methods": ["srd", "rise"]}, perturbation=against), "spec")
+
+
+def test_a_black_box_attack_needs_a_method_that_asks_the_network() -> None:
+    attack = PGD | {"name": "black_box"}
+    spec = parse_spec(table(explain={"methods": ["random", "rise", "edges", "srd"]}, perturbation=[attack]), "spec")
+    assert attacked(spec.perturbation[0], spec.explain.methods) == ("rise", "srd")
+    against = [attack | {"against": ["random"]}]
+    with pytest.raises(SpecError, match="'random', which has nothing of the network to attack; remove it"):
+        parse_spec(table(explain={"methods": ["rise", "random"]}, perturbation=against), "spec")
+
+
+def test_a_strength_below_one_level_is_refused_in_eight_bits_where_it_bounds_each_value() -> None:
+    eight_bits = {"options": {"eight_bits": True}}
+    for strengths in ([0.0039], ["8/255", 0.001]):
+        with pytest.raises(SpecError, match=r"eight_bits leaves nothing of an epsilon below 1/255; remove one"):
+            perturbed(name="manipulate", strengths=strengths, **eight_bits)
+    perturbed(name="manipulate", strengths=["1/255"], **eight_bits)
+    perturbed(name="manipulate", strengths=[0.0039])
+    perturbed(name="manipulate_l2", strengths=[0.001], **eight_bits)
+
+
+def test_a_perturbation_without_a_strength_has_one_entry_and_refuses_strengths() -> None:
+    spec = parse_spec(table(perturbation=[{"name": "horizontal_flip"}]), "spec")
+    assert [entry_id("horizontal_flip", *entry) for entry in entries(spec.perturbation[0], ("srd",))] == [
+        "horizontal_flip"
+    ]
+    with pytest.raises(SpecError, match=r"number 1 \(horizontal_flip\): has no strength to choose; remove strengths"):
+        perturbed(name="horizontal_flip")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from small_audits import Finished, edit, finish, same, write_audit
 from torch import Tensor
 
 from attacks.types import Model
-from pipeline.context import Context
+from pipeline import stages
+from pipeline.context import BACKGROUND, Context
 from pipeline.data import Data
 from pipeline.perturbing import perturb
 from pipeline.plan import Task
@@ -318,7 +319,7 @@ def test_the_attributor_knows_what_its_entry_needs(context: Context) -> None:
 def test_the_background_is_of_distinct_images_and_the_same_for_every_task(context: Context) -> None:
     background = context.attributor("expected_gradients").keywords["background"]  # type: ignore[attr-defined]
     again = context.attributor("expected_gradients").keywords["background"]  # type: ignore[attr-defined]
-    n = min(len(context.data.ids), contexts.BACKGROUND)
+    n = min(len(context.data.ids), BACKGROUND)
     known = {image.numpy().tobytes() for image in context.model.normalise(context.data.images(range(n)))}
     assert torch.equal(background, again)
     assert {image.numpy().tobytes() for image in background} == known
