@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 
 from attacks.registry import PERTURBATIONS
-from pipeline.spec import AuditSpec, Options, PerturbationSpec, entries, entry_id
+from pipeline.spec import AuditSpec, PerturbationSpec, entries, entry_id
+from pipeline.spec_values import Options
 
 CLEAN = "clean"
 

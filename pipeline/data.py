@@ -15,7 +15,8 @@ from PIL import Image
 from torch import Tensor
 
 from pipeline.demo import shapes
-from pipeline.spec import DataSpec, ModelSpec, closest
+from pipeline.spec import DataSpec, ModelSpec
+from pipeline.spec_values import closest
 from srd.errors import DataError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})

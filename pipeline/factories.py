@@ -16,7 +16,7 @@ from typing import Any
 from torch import nn
 
 from pipeline.environment import files_digest
-from pipeline.spec import closest
+from pipeline.spec_values import closest
 from srd.errors import ModelError
 
 INSTALLED = frozenset({"site-packages", "dist-packages"})

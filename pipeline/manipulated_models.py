@@ -31,7 +31,7 @@ from pipeline.environment import one_thread
 from pipeline.manipulation_spec import ManipulatedModelSpec
 from pipeline.models import LoadedModel, load_model, logits_of, refuse_unless_logits
 from pipeline.preparation import Subject, refuse_small, tried_methods
-from pipeline.spec import closest
+from pipeline.spec_values import closest
 from srd.errors import DataError, ModelError, SpecError
 from srd.registry import METRICS
 from srd.types import Maps, Scores, Target

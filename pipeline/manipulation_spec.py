@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from pipeline.spec import AuditSpec, closest, parse_table, read_table
-from pipeline.spec_values import Part
+from pipeline.spec import AuditSpec, parse_table, read_table
+from pipeline.spec_values import Part, closest
 from srd.errors import SpecError
 from srd.registry import ATTRIBUTORS
 

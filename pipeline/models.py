@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from attacks.types import Model
 from pipeline.demo import networks
 from pipeline.factories import opened
-from pipeline.spec import ModelSpec, closest
+from pipeline.spec import ModelSpec
+from pipeline.spec_values import closest
 from srd.errors import ModelError
 
 LONG = 400  # characters of a library's message; torch lists every parameter

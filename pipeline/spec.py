@@ -1,9 +1,7 @@
 """What a user asks for: TOML, read once, refused with place, value and way out, frozen ever after."""
 
-import math
 import tomllib
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -11,13 +9,25 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from attacks.entries import PerturbationEntry
 from attacks.registry import PERTURBATIONS
-from pipeline.spec_values import NO_STRENGTH, Floats, Names, Option, Part, Size, Strength, Strengths, as_tuple
-from srd.entries import Entry, Meaning
+from pipeline.spec_values import (
+    NO_STRENGTH,
+    Floats,
+    Names,
+    Options,
+    Part,
+    Size,
+    Strength,
+    Strengths,
+    as_tuple,
+    check_bits,
+    check_options,
+    check_strengths,
+    closest,
+)
+from srd.entries import Meaning
 from srd.errors import SpecError
 from srd.registry import ATTRIBUTORS
 
-MANY = 20  # names worth listing: a data set may have a thousand classes
-Options = dict[str, Option]
 T = TypeVar("T", bound=Part)
 
 
@@ -170,14 +180,6 @@ def entry_id(name: str, method: str, strength: Strength) -> str:
     return f"{name}{':' * bool(method)}{method}{'@' * bool(strength.text)}{strength.text}"
 
 
-def closest(name: str, known: Iterable[str]) -> str:
-    """The way out for a misspelt name."""
-    known = list(known)
-    near = get_close_matches(name, known, 1)
-    shown = [*known[:MANY], *["..."] * (len(known) > MANY)]
-    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(shown)}"
-
-
 def _check_methods(explain: ExplainSpec) -> None:
     if not explain.methods:
         raise ValueError("explain.methods is empty; name at least one: " + ", ".join(ATTRIBUTORS))
@@ -189,7 +191,7 @@ def _check_methods(explain: ExplainSpec) -> None:
     for name, options in explain.options.items():
         if name not in explain.methods:
             raise ValueError(f"explain.options.{name}: not among explain.methods; {closest(name, explain.methods)}")
-        _check_options(f"explain.options.{name}", ATTRIBUTORS[name], options)
+        check_options(f"explain.options.{name}", ATTRIBUTORS[name], options)
 
 
 def _check_perturbation(place: str, perturbation: PerturbationSpec, methods: tuple[str, ...]) -> None:
@@ -198,32 +200,10 @@ def _check_perturbation(place: str, perturbation: PerturbationSpec, methods: tup
         raise ValueError(f"{place}: no perturbation is called {perturbation.name!r}; {way_out}")
     entry = PERTURBATIONS[perturbation.name]
     place = f"{place} ({entry.name})"
-    _check_options(f"{place} options", entry, perturbation.options)
-    _check_strengths(place, entry, perturbation.strengths)
-    _check_bits(place, entry, perturbation)
+    check_options(f"{place} options", entry, perturbation.options)
+    check_strengths(place, entry, perturbation.strengths)
+    check_bits(place, entry, perturbation.options, perturbation.strengths)
     _check_against(place, perturbation, methods)
-
-
-def _check_strengths(place: str, entry: PerturbationEntry, strengths: tuple[Strength, ...]) -> None:
-    scale = entry.strength
-    if scale is None:
-        if strengths:
-            raise ValueError(f"{place}: has no strength to choose; remove strengths")
-        return
-    if not strengths:
-        raise ValueError(f"{place}: strengths is empty; name at least one {scale.name}, such as {scale.example}")
-    for strength in strengths:
-        if not 0 < strength.value <= scale.most:
-            way_out = f'; write "{strength.text}/255" if you count in 0 to 255' if scale.most == 1 else ""
-            raise ValueError(f"{place}: {scale.name} = {strength.text} is not in (0, {scale.most:g}]{way_out}")
-        if scale.whole and not strength.value.is_integer():
-            raise ValueError(f"{place}: {scale.name} = {strength.text} is no whole number; write {scale.example}")
-
-
-def _check_bits(place: str, entry: PerturbationEntry, perturbation: PerturbationSpec) -> None:
-    least = min((strength.value for strength in perturbation.strengths), default=1.0)
-    if perturbation.options.get("eight_bits") and entry.norm == "L-inf" and least < 1 / 255:
-        raise ValueError(f"{place}: eight_bits leaves nothing of an epsilon below 1/255; remove one of the two")
 
 
 def _check_repeated(perturbations: tuple[PerturbationSpec, ...], methods: tuple[str, ...]) -> None:
@@ -255,18 +235,6 @@ def _check_against(place: str, perturbation: PerturbationSpec, methods: tuple[st
 def _is_attackable(method: str, attack: PerturbationEntry) -> bool:
     entry = ATTRIBUTORS[method]
     return entry.differentiable if attack.needs_gradient else entry.uses_network
-
-
-def _check_options(place: str, entry: Entry, options: Options) -> None:
-    for name, value in options.items():
-        if name not in entry.options:
-            raise ValueError(f"{place}: no option is called {name!r}; {closest(name, entry.options)}")
-        kind = type(entry.options[name])
-        if type(value) is not kind and not (kind is float and type(value) is int):
-            raise ValueError(f"{place}.{name}: expected {kind.__name__}, got {value!r}")
-        least = 1 if kind is int else 0
-        if isinstance(value, (int, float)) and not least <= value < math.inf:
-            raise ValueError(f"{place}.{name}: must be finite and at least {least}, got {value!r}")
 
 
 def _message(error: Mapping[str, Any], spec: type[Part]) -> str:

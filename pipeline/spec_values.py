@@ -1,9 +1,15 @@
 """What a spec may hold: tables with known keys, strengths, sizes, options."""
 
+import math
+from collections.abc import Iterable
+from difflib import get_close_matches
 from fractions import Fraction
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_serializer
+
+from attacks.entries import PerturbationEntry
+from srd.entries import Entry
 
 
 class Part(BaseModel):
@@ -22,6 +28,8 @@ class Strength(Part):
     def _as_written(self) -> str:
         return self.text
 
+
+MANY = 20  # names worth listing: a data set may have a thousand classes
 
 NO_STRENGTH = Strength(value=0.0, text="")
 """Of a perturbation that has none to choose."""
@@ -56,7 +64,55 @@ def _option(given: Any) -> Any:
 
 
 Option = Annotated[bool | int | float | str, BeforeValidator(_option)]
+Options = dict[str, Option]
 Floats = Annotated[tuple[float, ...], BeforeValidator(as_tuple)]
 Names = Annotated[tuple[str, ...], BeforeValidator(as_tuple)]
 Size = Annotated[tuple[int, int] | int, BeforeValidator(_resize)]
 Strengths = Annotated[tuple[Annotated[Strength, BeforeValidator(_strength)], ...], BeforeValidator(as_tuple)]
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """The way out for a misspelt name."""
+    known = list(known)
+    near = get_close_matches(name, known, 1)
+    shown = [*known[:MANY], *["..."] * (len(known) > MANY)]
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(shown)}"
+
+
+def check_strengths(place: str, entry: PerturbationEntry, strengths: tuple[Strength, ...]) -> None:
+    """Raises ValueError with `place` and the way out for strengths that the entry does not have."""
+    scale = entry.strength
+    if scale is None:
+        if strengths:
+            raise ValueError(f"{place}: has no strength to choose; remove strengths")
+        return
+    if not strengths:
+        raise ValueError(f"{place}: strengths is empty; name at least one {scale.name}, such as {scale.example}")
+    for strength in strengths:
+        if not 0 < strength.value <= scale.most:
+            way_out = f'; write "{strength.text}/255" if you count in 0 to 255' if scale.most == 1 else ""
+            raise ValueError(f"{place}: {scale.name} = {strength.text} is not in (0, {scale.most:g}]{way_out}")
+        if scale.whole and not strength.value.is_integer():
+            raise ValueError(f"{place}: {scale.name} = {strength.text} is no whole number; write {scale.example}")
+
+
+def check_bits(place: str, entry: PerturbationEntry, options: Options, strengths: tuple[Strength, ...]) -> None:
+    """Raises ValueError where eight bits leave nothing of the smallest strength."""
+    least = min((strength.value for strength in strengths), default=1.0)
+    if options.get("eight_bits") and entry.norm == "L-inf" and least < 1 / 255:
+        raise ValueError(f"{place}: eight_bits leaves nothing of an epsilon below 1/255; remove one of the two")
+
+
+def check_options(place: str, entry: Entry, options: Options) -> None:
+    """Raises ValueError with `place` and the way out for options that the entry does not have."""
+    for name, value in options.items():
+        if name not in entry.options:
+            raise ValueError(f"{place}: no option is called {name!r}; {closest(name, entry.options)}")
+        kind = type(entry.options[name])
+        if type(value) is not kind and not (kind is float and type(value) is int):
+            raise ValueError(f"{place}.{name}: expected {kind.__name__}, got {value!r}")
+        if value not in entry.choices.get(name, (value,)):
+            raise ValueError(f"{place}.{name}: {value!r} is none of {', '.join(entry.choices[name])}")
+        least = 1 if kind is int else 0
+        if isinstance(value, (int, float)) and not least <= value < math.inf:
+            raise ValueError(f"{place}.{name}: must be finite and at least {least}, got {value!r}")

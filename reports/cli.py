@@ -49,7 +49,7 @@ def run(
     A SPEC of several subjects gives a report of each, and one page that compares them.
     """
     if stage is not None and stage not in STAGES:
-        from pipeline.spec import closest
+        from pipeline.spec_values import closest
 
         raise InputError(f"--stage {stage!r}: no stage is called so; {closest(stage, STAGES)}")
     from pipeline.comparison import load_audits

@@ -25,6 +25,8 @@ class Entry:
     """`module:function`."""
     reference: str = ""
     """Paper or standard that defines it."""
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What an option that is a word may say."""
     fixed: Mapping[str, Any] = field(default_factory=dict)
     """Keyword arguments that make it what it is; a spec may not set them."""
 

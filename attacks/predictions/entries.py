@@ -36,8 +36,6 @@ class LibraryAttack(PerturbationEntry):
     """Parameters that the library ignores, or that are no single value."""
     own_defaults: Mapping[str, Any] = field(default_factory=dict)
     """Options that the library lacks, or has with a default that makes no attack or hides that it may be a fraction."""
-    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """What an option that is a word may say."""
     least_classes: int = 2
     stripes: bool = False
     """Starts from stripes of a fifth of the height, which must fit."""
