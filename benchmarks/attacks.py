@@ -1,6 +1,7 @@
-"""What the adapter of torchattacks costs: PGD through it beside torchattacks' own, on a demo network.
+"""What the adapter of torchattacks costs beside torchattacks, and a step of manipulation beside one map.
 
-Both take turns in one process; ratios are taken within a turn.
+Competitors take turns in one process; ratios are taken within a turn. A step is a fifth of a search of five steps, each
+of which differentiates through the method and judges the result on the network as it is.
 """
 
 import argparse
@@ -10,13 +11,19 @@ from datetime import date
 import torch
 import torchattacks
 
+from attacks.balls import Linf
+from attacks.explanations.aims import task
+from attacks.explanations.ascent import Ascent, added
+from attacks.explanations.gradients import Differentiated, Surrogate, as_it_is, sharpening
 from attacks.registry import PERTURBATIONS
 from attacks.types import Model, Samples
-from benchmarks.measuring import CPU, interleaved, machine, ratio
+from benchmarks.measuring import CPU, interleaved, machine, network_of, ratio
 from pipeline.demo.networks import MEAN, STD, load
 from pipeline.demo.shapes import TEST_SEED, scene
+from srd.registry import ATTRIBUTORS
 
 STRENGTH = 8 / 255
+STEPS = 5
 
 
 def main() -> None:
@@ -38,7 +45,39 @@ def main() -> None:
     print(f"{machine(CPU)}, torch {torch.__version__}, {date.today()}, n = {arguments.rounds} turns.\n")
     print("| attack | batch | torchattacks, s | adapter, s | ratio | quartiles |\n|---|---|---|---|---|---|")
     medians = " | ".join(f"{statistics.median(runs):.4f}" for runs in seconds.values())
-    print(f"| PGD, 10 steps | {arguments.batch} | {medians} | {middle:.3f} | {low:.3f} to {high:.3f} |")
+    print(f"| PGD, 10 steps | {arguments.batch} | {medians} | {middle:.3f} | {low:.3f} to {high:.3f} |\n")
+    print("| one step through | on | as | map, s | step, s | ratio | quartiles |\n|---|---|---|---|---|---|---|")
+    wide = Model(network_of("resnet18").requires_grad_(False), (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)).eval()
+    for name, attacked, on in (("demo:resnet", model, samples), ("resnet18, 224x224", wide, _noise(4))):
+        for method in ("saliency", "srd"):
+            for way, surrogate in (("softplus", sharpening), ("as it is", as_it_is)):
+                print(f"| {method} | {name} | {way} | {_step(attacked, on, method, surrogate, arguments.rounds)} |")
+
+
+def _step(model: Model, samples: Samples, method: str, surrogate: Surrogate, rounds: int) -> str:
+    """Median seconds of a map (of saliency: of a gradient) and of a step, their ratio and its quartiles."""
+    attributor = ATTRIBUTORS[method].load()
+    todo = task("target map", model, samples, attributor, 1.0, 1.0)
+    search = Ascent(Linf(STRENGTH), Differentiated(todo.gain, surrogate), todo.judge, added, STEPS, 0.25)
+    inputs = model.normalise(samples.images)
+    seconds = interleaved(
+        {
+            "map": lambda: attributor(model.network, inputs, samples.target),
+            "search": lambda: search(samples.images, torch.zeros_like(samples.images)),
+        },
+        rounds,
+        CPU,
+    )
+    low, middle, high = (value / STEPS for value in ratio(seconds["search"], seconds["map"]))
+    medians = statistics.median(seconds["map"]), statistics.median(seconds["search"]) / STEPS
+    return f"{medians[0]:.4f} | {medians[1]:.4f} | {middle:.2f} | {low:.2f} to {high:.2f}"
+
+
+def _noise(n: int) -> Samples:
+    draw = torch.Generator().manual_seed(0)
+    images, others = (torch.rand(n, 3, 224, 224, generator=draw) for _ in range(2))
+    target = torch.arange(n)
+    return Samples(images, target, target, others, target + 1)
 
 
 def _samples(n: int) -> Samples:
