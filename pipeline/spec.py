@@ -130,6 +130,8 @@ def load_spec(path: Path) -> AuditSpec:
     table = read_table(path)
     if "subject" in table:
         raise SpecError(f"{path}: subject: this command takes one network; move one subject's tables to the top")
+    if "manipulation" in table:
+        raise SpecError(f"{path}: manipulation: is for `srd-audit manipulate-model`; remove the table")
     return parse_spec(table, str(path))
 
 

@@ -208,3 +208,9 @@ def test_what_cannot_be_done_is_refused(command: Command, spec: Path, damage: Da
     assert (ended.code, ended.out) == (2, "")
     assert message in ended.err
     assert not HOME.exists()
+
+
+def test_an_audit_refuses_the_table_with_the_command_that_it_is_for(command: Command, spec: Path) -> None:
+    ended = command("run", spec)
+    assert ended.code == 2
+    assert "srd-audit manipulate-model" in ended.err

@@ -50,8 +50,8 @@ class CrossEntropy:
 class Manipulation:
     """Cross-entropy, less `weight` times the mean over images of how far the maps have come to the goal.
 
-    After Heo, Joo, Moon 2019, eq. 2. What a map has reached counts by the share of its strength, sum |map|, that it has
-    kept, at most 1: a goal reads no scale, and maps that end in a ReLU would be led to 0.
+    After Heo, Joo, Moon 2019, section 3. What a map has reached counts by the share of its strength, sum |map|, that it
+    has kept, at most 1: a goal reads no scale, and maps that end in a ReLU would be led to 0.
     """
 
     examples: Examples
