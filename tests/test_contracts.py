@@ -375,6 +375,8 @@ def test_equal_streams_give_equal_images(entry: PerturbationEntry) -> None:
     model, samples = demo_model("vgg"), demo_samples(N)
     first, again, other = (perturbed(entry, model, samples, seed=seed) for seed in (0, 0, 1))
     assert torch.equal(first, again)
+    if entry.attacks_attributor and "restarts" in entry.budget:  # of which the first, which draws nothing, may be best
+        return
     assert torch.equal(first, other) is not entry.stochastic
 
 

@@ -32,7 +32,7 @@ def white_box(
     """Searches the ball of radius `strength` for images whose maps are what `aim`, one of AIMS, wants.
 
     Differentiates through the method: in the first restart with softplus of growing sharpness in place of ReLU
-    (Dombrowski et al. 2019), in the second through the network as it is, and so on in turn; those after the second
+    (Dombrowski et al. 2019), in the second through the network as it is, and so on in turn; those after the first
     start at random points of the ball. The first step is `relative_step` times `strength`; `keep` is the price of a
     changed prediction. Each image gets the best of its iterates on the network as it is, among those whose prediction
     is as the aim wants it: but for the flip the clean image's class, every probability within `tolerance`. Without one
@@ -46,7 +46,7 @@ def white_box(
         search = Search(attack.ball, ways, attack.task.judge, attack.stored, steps, restarts, relative_step)
         climbs = search(samples.images, torch.zeros_like(samples.images), generators)
         both_ways = evidence.of_both_ways(climbs)
-        gradient = evidence.of_gradient(attack.task, samples.images, generators)
+        gradient = evidence.of_gradient(attack.task, attack.ball, samples.images, generators)
         return _found(attack, climbs, samples, generators, {**both_ways, **gradient})
 
 

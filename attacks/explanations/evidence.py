@@ -65,14 +65,15 @@ def _as_control(task: Task, images: Images) -> Scores:
     return torch.where(task.prediction.allows_control(logits.detach()), task.goal(maps), -torch.inf)
 
 
-def of_gradient(task: Task, images: Images, generators: Generators) -> Values:
+def of_gradient(task: Task, ball: Ball, images: Images, generators: Generators) -> Values:
     """Relative error of the gradient through softplus, against central differences, the larger of two directions.
 
     Along the gradient itself, and along a random direction, whose slope is measured in units of what a random
-    direction has on average. In double precision, at the clean image; a stochastic method repeats its draws.
+    direction has on average. In double precision, at a random point of the ball: at the clean image what compares with
+    it may have no slope. A stochastic method repeats its draws.
     """
+    centre = added(images, ball.sample(images, generators)).double()
     gain = Differentiated(_in_double(task, generators).gain, sharpening)
-    centre = images.double()
     gradient, _ = gain(centre, 0.0)
     noise = torch.stack([torch.randn(images.shape[1:], generator=g) for g in generators]).to(centre)
     typical = _length(gradient) / images[0].numel() ** 0.5

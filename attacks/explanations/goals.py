@@ -1,4 +1,7 @@
-"""What an attack on an explanation wants of the map: maps -> one value a row, higher is better, differentiable."""
+"""What an attack on an explanation wants of the map: maps -> one value a row, higher is better, differentiable.
+
+NaN of a map that says nothing: constant where maps are correlated, zero where shares of relevance are told.
+"""
 
 from dataclasses import dataclass
 
@@ -57,7 +60,7 @@ class MoveCentre:
 
 def _shares(maps: Maps) -> Maps:
     size = maps.abs()
-    return size / size.sum((1, 2), keepdim=True).clamp(min=torch.finfo(maps.dtype).tiny)
+    return size / size.sum((1, 2), keepdim=True)
 
 
 def _centre(maps: Maps) -> Tensor:

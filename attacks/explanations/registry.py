@@ -16,7 +16,6 @@ MANIPULATE = PerturbationEntry(
     strength=EPSILON,
     budget=("steps", "restarts"),
     cost="restarts x steps x (1 map differentiated twice, 1 map)",
-    stochastic=False,
     attacks_attributor=True,
     reference="Dombrowski et al., NeurIPS 2019",
 )
@@ -53,6 +52,7 @@ WHITE_BOX = (
             "after Zhang et al., USENIX Security 2020",
         ),
         keeps_map=True,
+        clean_where_it_fails=True,
     ),
 )
 ATTACKS_ON_EXPLANATIONS = (
@@ -66,7 +66,6 @@ ATTACKS_ON_EXPLANATIONS = (
         access="scores only",
         budget=("steps", "pairs"),
         cost="steps x (2 pairs + 1) maps",
-        stochastic=True,
         needs_gradient=False,
         reference="Tamam, Lapid, Sipper, 2022 (AttaXAI); Ilyas et al., ICML 2018",
     ),

@@ -24,14 +24,16 @@ class Search:
     relative_step: float
 
     def __call__(self, clean: Images, origin: Tensor, generators: Generators) -> tuple[Climb, ...]:
-        """The first run with each source of gradients starts at `origin`, all later ones at random points."""
+        """The first run starts at `origin`, all later ones at random points.
+
+        Clean maps are a stationary point of what compares with them: the network as it is shows no way away from there.
+        """
         return tuple(self._run(restart, clean, origin, generators) for restart in range(self.restarts))
 
     def _run(self, restart: int, clean: Images, origin: Tensor, generators: Generators) -> Climb:
         gradient = self.gradients[restart % len(self.gradients)]
         ascent = Ascent(self.ball, gradient, self.judge, self.stored, self.steps, self.relative_step)
-        is_first = restart < len(self.gradients)
-        return ascent(clean, origin if is_first else self.ball.sample(origin, generators))
+        return ascent(clean, self.ball.sample(origin, generators) if restart else origin)
 
 
 def best(climbs: Sequence[Climb]) -> Tensor:

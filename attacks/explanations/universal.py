@@ -63,6 +63,6 @@ def displaced(
         values = {
             "full": attack.task.goal(attack.task.explainer.maps(images)),
             **evidence.of_controls(attack.task, attack.ball, samples, generators),
-            **evidence.of_gradient(attack.task, samples.images, generators),
+            **evidence.of_gradient(attack.task, attack.ball, samples.images, generators),
         }
         return Found(images, evidence.complete(values))

@@ -1,36 +1,156 @@
-"""What attacks on explanations increase and are judged by."""
+"""Explainer: one pass for map and logits; what is differentiated and what judges add up to their parts."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
+
+import pytest
 import torch
-from toys import demo_model, demo_samples
+from torch import Tensor, nn
+from toys import classes, demo_model, demo_samples, generators, left_as_found, normal, small, tiny_transformer, uniform
 
-from attacks.explanations.objectives import MovedWithPredictionKept, MoveMap
+from attacks.explanations.goals import Towards
+from attacks.explanations.objectives import Explainer, Gain, Judge
+from attacks.explanations.predictions import ChangePrediction, KeepPrediction
+from attacks.types import Model
+from srd.baselines.grad_cam import grad_cam
+from srd.baselines.integrated_gradients import integrated_gradients
 from srd.baselines.saliency import saliency
+from srd.baselines.smooth_grad import smooth_grad
+from srd.decomposition import decompose
+from srd.entries import AttributorEntry
+from srd.registry import ATTRIBUTORS
+from srd.surrogates import softplus
+from srd.types import Attributor
+
+N = 2
+every_differentiable = pytest.mark.parametrize(
+    "entry", [entry for entry in ATTRIBUTORS.values() if entry.differentiable], ids=lambda entry: entry.name
+)
 
 
-def test_the_objective_is_one_where_map_and_probabilities_are_the_wanted_ones() -> None:
+def explained(entry: AttributorEntry) -> tuple[Explainer, Tensor]:
+    network, size = (tiny_transformer(), (8, 8)) if entry.networks == "transformers" else (small(), (6, 9))
+    model = Model(network, (0.4, 0.5, 0.6), (0.2, 0.3, 0.25)).double().eval()
+    return Explainer(model, partial(entry.load(), generators=generators(N)), classes(N)), uniform(N, 3, *size)
+
+
+@contextmanager
+def counted(network: nn.Module) -> Iterator[list[int]]:
+    """The number of rows of every pass of the network."""
+    passes: list[int] = []
+    hook = network.register_forward_hook(lambda _, args, __: passes.append(len(args[0])))
+    yield passes
+    hook.remove()
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize(
+    ("attributor", "passes"),
+    [
+        (saliency, [N]),
+        (decompose, [N]),
+        (grad_cam, [N]),
+        (partial(integrated_gradients, points=3), [3 * N, N]),
+        (partial(smooth_grad, samples=1, generators=generators(N)), [N, N]),
+    ],
+)
+def test_logits_come_from_the_attributors_own_pass_where_it_makes_one(
+    attributor: Attributor, passes: list[int], create_graph: bool
+) -> None:
+    model, images = Model(small(), (0.5,), (0.25,)).double().eval(), uniform(N, 3, 6, 9)
+    with counted(model.network) as made:
+        Explainer(model, attributor, classes(N))(images.requires_grad_(create_graph), create_graph=create_graph)
+    assert made == passes
+
+
+@every_differentiable
+@pytest.mark.parametrize("network", [nullcontext, partial(softplus, 3.0)], ids=["as it is", "softplus"])
+def test_maps_and_logits_are_those_of_method_and_model_and_so_are_the_logits_slopes(
+    entry: AttributorEntry, network: Callable[[], nullcontext[None] | softplus]
+) -> None:
+    explainer, images = explained(entry)
+    model, weights = explainer.model, normal(N, 4)
+    with network():
+        again = partial(entry.load(), generators=generators(N))
+        expected_maps = again(model.network, model.normalise(images), classes(N))
+        expected, leaf = (x.requires_grad_() for x in (images.clone(), images.clone()))
+        maps, logits = explainer(leaf, create_graph=True)
+        true = model(expected)
+    torch.testing.assert_close(maps, expected_maps)
+    torch.testing.assert_close(logits, true)
+    slopes = torch.autograd.grad((logits * weights).sum(), leaf)
+    torch.testing.assert_close(slopes, torch.autograd.grad((true * weights).sum(), expected))
+
+
+def test_explaining_leaves_the_model_as_found_even_where_the_method_fails() -> None:
+    model, images = Model(small(), (0.5,), (0.25,)).double().eval(), uniform(N, 3, 6, 9)
+
+    def failing(network: nn.Module, inputs: Tensor, *_: object, create_graph: bool = False) -> Tensor:
+        network(inputs)
+        raise RuntimeError("on purpose")
+
+    with left_as_found(model, images):
+        Explainer(model, saliency, classes(N))(images)
+        with pytest.raises(RuntimeError, match="on purpose"):
+            Explainer(model, failing, classes(N))(images)
+
+
+def test_a_network_that_is_called_by_keyword_is_asked_again() -> None:
+    model, images = Model(small(), (0.5,), (0.25,)).double().eval(), uniform(N, 3, 6, 9)
+
+    def by_keyword(network: nn.Module, inputs: Tensor, *_: object, create_graph: bool = False) -> Tensor:
+        return network(inputs=inputs)[:, :1, None] + inputs.sum(1)
+
+    _, logits = Explainer(model, by_keyword, classes(N))(images)
+    torch.testing.assert_close(logits, model(images))
+
+
+def test_the_gain_is_the_goal_less_the_price_of_the_prediction() -> None:
     model, samples = demo_model("vgg"), demo_samples(3)
-    wanted = saliency(model.network, model.normalise(samples.images), samples.target)
-    probabilities = model(samples.images).softmax(1)
-    objective = MoveMap(model, saliency, samples.target, wanted, probabilities, keep=1.0)
-    torch.testing.assert_close(objective(samples.images), torch.ones(3))
+    explainer = Explainer(model, saliency, samples.target)
+    maps, logits = explainer(samples.images)
+    torch.testing.assert_close(
+        Gain(explainer, Towards(maps), KeepPrediction(logits, 1.0, 1.0))(samples.images), torch.ones(3)
+    )
+    other = logits.roll(1, 1).detach()
+    costs = (logits.softmax(1) - other.softmax(1)).square().sum(1)
+    for price in (0.5, 2.0):
+        gain = Gain(explainer, Towards(maps), KeepPrediction(other, price, 1.0))
+        torch.testing.assert_close(gain(samples.images), 1 - price * costs)
 
 
-def test_changed_probabilities_cost_their_squared_distance_times_the_price() -> None:
+def test_the_gain_has_a_graph_where_gradients_are_wanted_and_only_there() -> None:
+    model, samples = demo_model("vgg"), demo_samples(1)
+    explainer = Explainer(model, saliency, samples.target)
+    maps, logits = explainer(samples.images)
+    gain = Gain(explainer, Towards(maps), KeepPrediction(logits, 1.0, 1.0))
+    images = (0.9 * samples.images).requires_grad_()
+    assert gain(images).requires_grad
+    with torch.no_grad():
+        assert not gain(images).requires_grad
+
+
+def test_the_judge_values_the_goal_alone_and_refuses_a_prediction_that_is_not_wanted() -> None:
     model, samples = demo_model("vgg"), demo_samples(2)
-    wanted = saliency(model.network, model.normalise(samples.images), samples.target)
-    probabilities = model(samples.images).softmax(1)
-    other = probabilities.roll(1, 1)
-    costs = (probabilities - other).square().sum(1)
-    for keep in (0.5, 2.0):
-        objective = MoveMap(model, saliency, samples.target, wanted, other, keep)
-        torch.testing.assert_close(objective(samples.images), 1 - keep * costs)
+    explainer = Explainer(model, saliency, samples.target)
+    maps, logits = explainer(samples.images)
+    logits = logits.detach()
+    mixed = torch.stack([logits[0], logits[1].roll(1)])
+    wanted = normal(2, *maps.shape[1:], dtype=torch.float32)
+    value = Towards(wanted)(maps)
+    for prediction, good, bad in ((KeepPrediction(mixed, 9.0, 1.0), 0, 1), (ChangePrediction(mixed, 9.0), 1, 0)):
+        judged = Judge(explainer, Towards(wanted), prediction)(samples.images)
+        torch.testing.assert_close(judged[good], value[good])
+        assert float(judged[bad]) == -torch.inf
 
 
-def test_the_judge_refuses_a_changed_prediction() -> None:
+def test_a_silent_map_is_the_worst_that_may_be_kept() -> None:
     model, samples = demo_model("vgg"), demo_samples(2)
-    wanted = saliency(model.network, model.normalise(samples.images), samples.target)
-    predicted = model(samples.images).argmax(1)
-    wrong = torch.stack([predicted[0], (predicted[1] + 1) % 6])
-    values = MovedWithPredictionKept(model, saliency, samples.target, wanted, wrong)(samples.images)
-    assert float(values[0]) > 0.999
-    assert float(values[1]) == -torch.inf
+
+    def silent(network: nn.Module, inputs: Tensor, *_: object, create_graph: bool = False) -> Tensor:
+        return torch.zeros_like(inputs[:, 0])
+
+    explainer = Explainer(model, silent, samples.target)
+    keep = KeepPrediction(model(samples.images), 1.0, 1.0)
+    assert Judge(explainer, Towards(normal(2, 48, 48)), keep)(samples.images).tolist() == [-1, -1]
