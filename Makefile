@@ -8,6 +8,7 @@ UV := uv==0.13.9
 AUDIT := $(BIN)/srd-audit
 UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraints constraints.txt --overrides overrides.txt
 RUN_OPTIONS := --workers $(WORKERS)
+BENCHMARK := MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_MMAP_THRESHOLD_=1073741824 $(BIN)/python -P -W ignore -m
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev audit perturb attribute score report status models bench test check format clean
@@ -57,9 +58,11 @@ status: install ## what is done and what is missing in SPEC's run
 models: install ## train the demo networks again (minutes)
 	@$(BIN)/python -P -m pipeline.demo.training
 
-bench: install-dev ## what SRD costs beside a gradient, and the baselines beside the libraries (about twenty minutes)
-	@MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_MMAP_THRESHOLD_=1073741824 $(BIN)/python -P -W ignore -m benchmarks.speed $(BENCH)
-	@MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_MMAP_THRESHOLD_=1073741824 $(BIN)/python -P -W ignore -m benchmarks.baselines
+bench: install-dev ## what SRD, the baselines, attacks and corruptions cost beside others (about half an hour)
+	@$(BENCHMARK) benchmarks.speed $(BENCH)
+	@$(BENCHMARK) benchmarks.baselines
+	@$(BENCHMARK) benchmarks.attacks
+	@$(BENCHMARK) benchmarks.corruptions
 
 test: install-dev ## run the tests
 	@$(BIN)/python -P -m pytest

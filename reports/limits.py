@@ -32,6 +32,7 @@ def limits(result: AuditResult) -> tuple[str, ...]:
         else ""
     )
     sentences = (
+        _unfooled(result),
         "All results are empirical: no formal guarantee holds between or beyond the strengths that were tried.",
         small,
         "Intervals speak of images drawn as these were; they do not carry over to other data or other networks.",
@@ -53,6 +54,18 @@ def undefined(result: AuditResult) -> Iterator[str]:
         of = f" ({whose})" if len(alike) < len(result.methods) else ""
         count = sum(each.scores for each in alike)
         yield f"{count:,} of {result.completeness.scores:,} scores have no value: {reason}{of}."
+
+
+def _unfooled(result: AuditResult) -> str:
+    """Which attacks leave an image as it was where they do not succeed."""
+    left = [each for each in result.conditions if each.unchanged and PERTURBATIONS[each.name].clean_where_it_fails]
+    if not left:
+        return ""
+    counts = listed(f"{each.id} {each.unchanged} of {each.n}" for each in left)
+    return (
+        f"Some attacks return an image as it was where they do not succeed ({counts}): its maps are the same, and "
+        "stability over all images, and over those whose prediction was kept, is as much higher."
+    )
 
 
 def _not_measured(result: AuditResult) -> Iterator[str]:

@@ -82,7 +82,9 @@ def _panel(axes: Axes, frame: pd.DataFrame, methods: list[str]) -> None:
 def _heading(frame: pd.DataFrame) -> Iterator[str]:
     first = frame.iloc[0]
     entry = PERTURBATIONS[str(first["name"])]
-    yield f"{first['title']}{', method itself' if first['against'] else ''}"
+    yield first["title"] + "," * bool(first["against"])
+    if first["against"]:
+        yield "method itself"
     yield entry.constraint
     for text, part in frame.groupby("strength_text", sort=False):
         yield f"{text}: n = {extent(part['n'])}"
