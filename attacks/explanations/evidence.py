@@ -69,10 +69,11 @@ def of_gradient(task: Task, ball: Ball, images: Images, generators: Generators) 
     """Relative error of the gradient through softplus, against central differences, the larger of two directions.
 
     Along the gradient itself, and along a random direction, whose slope is measured in units of what a random
-    direction has on average. In double precision, at a random point of the ball: at the clean image what compares with
-    it may have no slope. A stochastic method repeats its draws.
+    direction has on average. In double precision, at a random point of the ball, where it may leave [0, 1]: what
+    compares with the clean image may have no slope there, what asks for the largest pixel none among those cut to 1.
+    A stochastic method repeats its draws.
     """
-    centre = added(images, ball.sample(images, generators)).double()
+    centre = (images + ball.sample(images, generators)).double()
     gain = Differentiated(_in_double(task, generators).gain, sharpening)
     gradient, _ = gain(centre, 0.0)
     noise = torch.stack([torch.randn(images.shape[1:], generator=g) for g in generators]).to(centre)

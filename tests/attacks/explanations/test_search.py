@@ -1,0 +1,106 @@
+"""Restarts: what each image keeps of them, and where they begin."""
+
+import torch
+from torch import Tensor
+from toys import generators, normal, uniform
+
+from attacks.balls import L2, Linf
+from attacks.explanations.ascent import Climb, added
+from attacks.explanations.gradients import Differentiated, as_it_is
+from attacks.explanations.search import Search, best, highest
+from attacks.types import Images
+from srd.types import Scores
+
+CLEAN = 0.3 + 0.4 * uniform(4, 1, 4, 4)
+WEIGHTS, PHASES = normal(4, 1, 4, 4, seed=5), 6 * uniform(4, 1, 4, 4, seed=6)
+
+
+def wavy(images: Images) -> Scores:
+    """With many maxima, of its own in every row, the higher the farther they are from the clean image."""
+    moved = (images - CLEAN[: len(images)]) * WEIGHTS[: len(images)]
+    return ((60 * moved + PHASES[: len(images)]).sin() + 5 * moved.abs()).sum((1, 2, 3))
+
+
+def search(restarts: int, steps: int = 6, ball: Linf | L2 = Linf(0.2)) -> Search:
+    return Search(ball, [Differentiated(wavy, as_it_is)], wavy, added, steps, restarts, 0.25)
+
+
+def searched(restarts: int, seed: int = 0) -> tuple[Climb, ...]:
+    return search(restarts)(CLEAN, torch.zeros_like(CLEAN), generators(4, seed))
+
+
+def test_more_restarts_are_never_worse_and_sometimes_better() -> None:
+    climbs = searched(6)
+    values = torch.stack([highest(climbs[: k + 1]) for k in range(6)])
+    assert bool((values.diff(dim=0) >= 0).all())
+    assert bool((values[-1] > values[0]).any())
+    for few in (1, 3):
+        torch.testing.assert_close(highest(searched(few)), values[few - 1])
+
+
+def test_each_row_keeps_the_displacement_that_was_judged_best() -> None:
+    climbs = searched(5)
+    torch.testing.assert_close(wavy(CLEAN + best(climbs)), highest(climbs))
+    winners = torch.stack([climb.highest[-1] for climb in climbs]).argmax(0)
+    assert len(set(winners.tolist())) > 1
+
+
+def test_of_equals_the_earliest_is_kept() -> None:
+    def climb(value: float, size: float) -> Climb:
+        return Climb(torch.full((2, 1, 1, 1), size), (torch.full((2,), value),), ())
+
+    kept = best([climb(1.0, 0.1), climb(2.0, 0.2), climb(2.0, 0.3)])
+    torch.testing.assert_close(kept, torch.full((2, 1, 1, 1), 0.2))
+
+
+def test_shares_of_the_steps_end_in_the_whole_search() -> None:
+    values = tuple(torch.tensor([float(k), 10.0 - k]) for k in range(9))
+    climbs = [Climb(torch.zeros(2, 1, 1, 1), values, ()), Climb(torch.zeros(2, 1, 1, 1), values[:1], ())]
+    assert highest(climbs, 0.25).tolist() == [2, 10]
+    assert highest(climbs, 0.5).tolist() == [4, 10]
+    assert highest(climbs).tolist() == [8, 10]
+
+
+def test_only_the_first_run_starts_at_the_origin_the_others_at_random_points_of_the_rows_own_streams() -> None:
+    starts: list[Tensor] = []
+
+    def gradient(images: Images, progress: float) -> tuple[Images, Scores]:
+        starts.append(images - CLEAN[: len(images)])
+        return torch.zeros_like(images), wavy(images)
+
+    ball = L2(0.2)
+    still = Search(ball, [gradient], wavy, added, 1, 3, 0.25)
+    still(CLEAN, torch.zeros_like(CLEAN), generators(4))
+    first, *others = starts
+    assert not first.any()
+    draws = generators(4)
+    for other in others:
+        torch.testing.assert_close(other, ball.sample(CLEAN, draws))
+    assert not torch.equal(others[0], others[1])
+
+
+def test_sources_of_gradients_take_turns() -> None:
+    asked: list[str] = []
+
+    def source(name: str) -> Differentiated:
+        def noted(images: Images) -> Scores:
+            asked.append(name)
+            return wavy(images)
+
+        return Differentiated(noted, as_it_is)
+
+    turns = Search(Linf(0.1), [source("a"), source("b")], wavy, added, 1, 5, 0.25)
+    turns(CLEAN, torch.zeros_like(CLEAN), generators(4))
+    assert asked == ["a", "b", "a", "b", "a"]
+
+
+def test_a_row_is_searched_alike_alone_and_among_others() -> None:
+    together = best(searched(4))
+    first = search(4)(CLEAN[:1], torch.zeros_like(CLEAN[:1]), generators(4)[:1])
+    torch.testing.assert_close(best(first), together[:1], atol=1e-9, rtol=0)
+
+
+def test_equal_streams_search_alike_and_others_otherwise() -> None:
+    once, again, other = (searched(2, seed)[1].highest[-1] for seed in (0, 0, 1))
+    assert torch.equal(once, again)
+    assert not torch.equal(once, other)
