@@ -12,7 +12,6 @@ from rich.progress import track
 from pipeline.concepts import Exploration, exploration, refuse_unfit
 from pipeline.preparation import Job
 from pipeline.run import store_path
-from pipeline.schema import STAGES
 from pipeline.spec import load_spec
 from pipeline.store import open_results
 from reports import concept_page, crops, page
@@ -36,7 +35,7 @@ def write_concepts(spec: Path, folder: Path, request: Request, workers: int, con
     """
     job = Job(load_spec(spec), spec.parent.resolve(), store_path(folder))
     refuse_unfit(job, request.layer, request.clusters, request.vectors)
-    run_audit(spec, folder, workers, STAGES[0], console)
+    run_audit(spec, folder, workers, "perturb", console)
     readings = Readings(open_results(job.path))
     result, pictures = _explored(exploration(job, request.layer, request.seed), readings, request, console)
     report = folder / PAGE

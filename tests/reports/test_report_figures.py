@@ -36,9 +36,9 @@ def test_the_scale_tells_every_strength_at_which_methods_were_attacked(made: Mad
     }
     scale = drawn(made(entries, **CLEAN))["references"]
     assert scale.caption.endswith("coloured, against the map of the same image after perturbation.")
-    assert " after manipulation of this method, 16/255: SRD 0.21." in scale.alt
-    assert " after manipulation of this method, 8/255: Saliency 0.42." in scale.alt
-    assert " after random signs of 16/255: SRD 0.74, Saliency 0.80, Random (control) 0.00." in scale.alt
+    assert " after manipulation at 16/255, of this method: SRD 0.21." in scale.alt
+    assert " after manipulation at 8/255, of this method: Saliency 0.42." in scale.alt
+    assert " after a random change of 16/255 (L-inf): SRD 0.74, Saliency 0.80, Random (control) 0.00." in scale.alt
 
 
 def test_stability_tells_each_method_at_the_largest_strength_it_met(made: Made) -> None:

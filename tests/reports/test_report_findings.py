@@ -21,11 +21,12 @@ def summary(result: AuditResult) -> list[str]:
 def test_an_attack_that_beats_noise(made: Made) -> None:
     assert summary(made(AT_8)) == [
         f"{ACCURATE}.",
-        "Manipulation aimed at the method itself, changing no pixel by more than 8/255 and not the predicted class, "
-        "moves the maps of SRD the furthest: their correlation with the clean maps is 0.200 (0.150 to 0.250, n = 9), "
-        "and 0.900 (0.850 to 0.950, n = 9) under random signs of the same size; those of Saliency the least: 0.400 "
+        "Manipulation aimed at the method itself, changing no pixel by more than 8/255 and not changing the predicted "
+        "class, moves the maps of SRD the furthest: their correlation with the clean maps is 0.200 (0.150 to 0.250, "
+        "n = 9), and 0.900 (0.850 to 0.950, n = 9) under a random change of the same size; those of Saliency the least: 0.400 "
         "(0.350 to 0.450, n = 9).",
-        "Against SRD and Saliency, manipulation at 8/255 moves the maps further than random signs of the same size do.",
+        "Against SRD and Saliency, manipulation at 8/255 moves the maps further than a random change of the same size "
+        "does.",
     ]
 
 
@@ -33,7 +34,7 @@ def test_an_attack_that_beats_noise_on_one_method_only(made: Made) -> None:
     _, moved, compared = summary(made(AT_8, verdicts={"manipulate:saliency@8/255": "attack unreliable"}))
     assert moved.endswith("the least: 0.400 (0.350 to 0.450, n = 9) (attack unreliable).")
     assert compared == (
-        "Against SRD, manipulation at 8/255 moves the maps further than random signs of the same size do; against "
+        "Against SRD, manipulation at 8/255 moves the maps further than a random change of the same size does; against "
         "Saliency that is not shown, so how far their maps can be moved is not known."
     )
 
@@ -42,8 +43,8 @@ def test_an_attack_that_beats_noise_on_no_method(made: Made) -> None:
     attacks = [name for name in AT_8 if name.startswith("manipulate")]
     *_, compared = summary(made(AT_8, verdicts=dict.fromkeys(attacks, "attack unreliable")))
     assert compared == (
-        "Against no method does manipulation at 8/255 move the maps further than random signs of the same size do; "
-        "against SRD and Saliency that is not shown, so how far their maps can be moved is not known."
+        "Against no method does manipulation at 8/255 move the maps further than a random change of the same size "
+        "does; against SRD and Saliency that is not shown, so how far their maps can be moved is not known."
     )
 
 
@@ -53,9 +54,9 @@ def test_an_attack_without_noise_of_its_size(made: Made) -> None:
     assert (
         "moves the maps of SRD: their correlation with the clean maps is 0.200 (0.150 to 0.250, n = 9) (attack" in moved
     )
-    assert "random signs" not in moved
+    assert "random change" not in moved
     assert compared == (
-        "The run has no random signs of the same size, so whether manipulation at 8/255 does more than noise is not "
+        "The run has no random change of the same size, so whether manipulation at 8/255 does more than noise is not "
         "known."
     )
 
@@ -69,11 +70,11 @@ def test_methods_attacked_at_different_strengths_are_all_spoken_of(made: Made) -
         "random_sign@16/255": NOISE | {"srd": 0.7},
     }
     _, srd, srd_control, saliency, saliency_control = summary(made(entries))
-    assert "16/255 and not the predicted class, moves the maps of SRD: their correlation" in srd
-    assert "is 0.200 (0.150 to 0.250, n = 9), and 0.700 (0.650 to 0.750, n = 9) under random signs" in srd
+    assert "16/255 and not changing the predicted class, moves the maps of SRD: their" in srd
+    assert "is 0.200 (0.150 to 0.250, n = 9), and 0.700 (0.650 to 0.750, n = 9) under a random change" in srd
     assert srd_control.startswith("Against SRD, manipulation at 16/255 moves")
-    assert "8/255 and not the predicted class, moves the maps of Saliency: their correlation" in saliency
-    assert "is 0.400 (0.350 to 0.450, n = 9), and 0.800 (0.750 to 0.850, n = 9) under random signs" in saliency
+    assert "8/255 and not changing the predicted class, moves the maps of Saliency: their correlation" in saliency
+    assert "is 0.400 (0.350 to 0.450, n = 9), and 0.800 (0.750 to 0.850, n = 9) under a random change" in saliency
     assert saliency_control.startswith("Against Saliency, manipulation at 8/255 moves")
 
 

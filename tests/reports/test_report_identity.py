@@ -40,6 +40,7 @@ def test_the_printed_spec_reads_back(path: Path) -> None:
 
 def test_options_tell_who_set_them(dataset: xr.Dataset) -> None:
     facts = {each.name: each for each in identity.perturbations(Readings(dataset))}
+    budget = {option.name: (option.value, option.origin) for option in facts["pgd"].budget}
     origins = {option.name: (option.value, option.origin) for option in facts["pgd"].options}
-    assert origins["steps"] == (4, "spec")
+    assert budget["steps"] == (4, "spec")
     assert origins["relative_step"][1] == "default"
