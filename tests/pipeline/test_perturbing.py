@@ -102,9 +102,7 @@ def test_one_displacement_is_added_to_every_image(context: Context) -> None:
     assert np.isnan(displacement[others]).all()
 
 
-def test_a_fit_sees_as_many_images_as_it_may_drawn_from_all(
-    context: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fit_sees_as_many_images_as_it_may_drawn_from_all(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[list[int]] = []
     samples = perturbing._samples
 
@@ -174,7 +172,7 @@ def test_every_entry_but_the_clean_one_has_its_threat_model(attacked: Finished) 
 
 
 def test_dask_writes_the_bytes_of_the_serial_run(attacked: Finished, attacks: Path, tmp_path: Path) -> None:
-    with on_dask(2) as executor:
+    with on_dask(1) as executor:
         finish(attacks, tmp_path / "run", executor)
     assert tree(job_of(attacks, tmp_path / "run").path) == tree(attacked.job.path)
 

@@ -95,7 +95,8 @@ def test_flip_and_keep_changes_the_prediction_exactly_where_it_says_so(entry: Pe
 @pytest.mark.parametrize("entry", [entry for entry in ON_EXPLANATIONS if not entry.is_universal], ids=name)
 def test_all_evidence_is_told_for_every_image(entry: PerturbationEntry) -> None:
     tried = {"softplus", "exact", "gradient_error"}
-    told = found(entry, saliency, steps=2, **({"pairs": 2} if "pairs" in entry.budget else {})).evidence
+    quick: dict[str, Any] = {"pairs": 2} if "pairs" in entry.budget else {}
+    told = found(entry, saliency, steps=2, **quick).evidence
     assert list(told) == list(EVIDENCE)
     assert all(values.shape == (N,) for values in told.values())
     untold = {key for key, values in told.items() if bool(values.isnan().any())}
@@ -103,7 +104,7 @@ def test_all_evidence_is_told_for_every_image(entry: PerturbationEntry) -> None:
 
 
 def test_more_steps_restarts_and_a_larger_ball_make_it_stronger() -> None:
-    def strength(epsilon: float, **budget: int) -> float:
+    def strength(epsilon: float, **budget: Any) -> float:
         return float(found(MANIPULATE, saliency, epsilon, **budget).evidence["full"].mean())
 
     weak = strength(4 / 255, steps=4, restarts=1)
