@@ -95,11 +95,11 @@ class _Louder(torch.autograd.Function):
     """The same values; gradients half as large again."""
 
     @staticmethod
-    def forward(ctx: object, maps: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(ctx: object, maps: Tensor) -> Tensor:
         return maps.clone()
 
     @staticmethod
-    def backward(ctx: object, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: object, gradient: Tensor) -> Tensor:
         return 1.5 * gradient
 
 
@@ -143,7 +143,8 @@ def test_pgd_lowers_the_probability_of_the_true_class_inside_the_ball(ball: Linf
     torch.testing.assert_close(ball.project(moved), moved, atol=1e-6, rtol=0)
 
     def probability(images: Tensor) -> Tensor:
-        return model(images).softmax(1).gather(1, samples.label[:, None])[:, 0]
+        chosen: Tensor = model(images).softmax(1).gather(1, samples.label[:, None])[:, 0]
+        return chosen
 
     random = (samples.images + ball.sample(samples.images, generators(4, 1))).clamp(0, 1)
     assert bool((probability(found) < probability(samples.images)).all())

@@ -24,7 +24,7 @@ every_goal = pytest.mark.parametrize("goal", GOALS.values(), ids=GOALS)
 
 
 def slow_correlation(one: Tensor, other: Tensor) -> float:
-    a, b = one.flatten().tolist(), other.flatten().tolist()
+    a, b = ([float(value) for value in some.flatten()] for some in (one, other))
     mean_a, mean_b = sum(a) / len(a), sum(b) / len(b)
     covariance = sum((x - mean_a) * (y - mean_b) for x, y in zip(a, b, strict=True))
     sizes = (sum((x - mean_a) ** 2 for x in a), sum((y - mean_b) ** 2 for y in b))

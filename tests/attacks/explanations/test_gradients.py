@@ -1,12 +1,10 @@
 """Where gradients come from: differentiation through the surrogate, and estimates that become it."""
 
-from collections.abc import Callable
-
 import torch
 from toys import generators, normal, uniform
 
 from attacks.explanations.gradients import SHARPNESS, Differentiated, Estimated, as_it_is, sharpening
-from attacks.types import Images
+from attacks.types import Images, Objective
 from srd.surrogates import softplus
 from srd.types import Scores
 
@@ -46,7 +44,7 @@ def test_the_objective_is_seen_through_the_surrogate_at_the_progress() -> None:
     torch.testing.assert_close(Differentiated(rectified, as_it_is).value(images, 0.3), rectified(images))
 
 
-def estimate(objective: Callable[[Images], Scores], images: Images, pairs: int, seed: int = 0) -> tuple[Images, Scores]:
+def estimate(objective: Objective, images: Images, pairs: int, seed: int = 0) -> tuple[Images, Scores]:
     return Estimated(objective, pairs, 1e-3, generators(len(images), seed))(images, 0.0)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -86,7 +87,7 @@ def test_maps_and_logits_are_those_of_method_and_model_and_so_are_the_logits_slo
 def test_explaining_leaves_the_model_as_found_even_where_the_method_fails() -> None:
     model, images = Model(small(), (0.5,), (0.25,)).double().eval(), uniform(N, 3, 6, 9)
 
-    def failing(network: nn.Module, inputs: Tensor, *_: object, create_graph: bool = False) -> Tensor:
+    def failing(network: nn.Module, inputs: Tensor, *_: Any, **__: Any) -> Tensor:
         network(inputs)
         raise RuntimeError("on purpose")
 
@@ -99,8 +100,9 @@ def test_explaining_leaves_the_model_as_found_even_where_the_method_fails() -> N
 def test_a_network_that_is_called_by_keyword_is_asked_again() -> None:
     model, images = Model(small(), (0.5,), (0.25,)).double().eval(), uniform(N, 3, 6, 9)
 
-    def by_keyword(network: nn.Module, inputs: Tensor, *_: object, create_graph: bool = False) -> Tensor:
-        return network(inputs=inputs)[:, :1, None] + inputs.sum(1)
+    def by_keyword(network: nn.Module, inputs: Tensor, *_: Any, **__: Any) -> Tensor:
+        maps: Tensor = network(inputs=inputs)[:, :1, None] + inputs.sum(1)
+        return maps
 
     _, logits = Explainer(model, by_keyword, classes(N))(images)
     torch.testing.assert_close(logits, model(images))
@@ -148,7 +150,7 @@ def test_the_judge_values_the_goal_alone_and_refuses_a_prediction_that_is_not_wa
 def test_a_silent_map_is_the_worst_that_may_be_kept() -> None:
     model, samples = demo_model("vgg"), demo_samples(2)
 
-    def silent(network: nn.Module, inputs: Tensor, *_: object, create_graph: bool = False) -> Tensor:
+    def silent(network: nn.Module, inputs: Tensor, *_: Any, **__: Any) -> Tensor:
         return torch.zeros_like(inputs[:, 0])
 
     explainer = Explainer(model, silent, samples.target)

@@ -21,8 +21,8 @@ def wavy(images: Images) -> Scores:
     return ((60 * moved + PHASES[: len(images)]).sin() + 5 * moved.abs()).sum((1, 2, 3))
 
 
-def search(restarts: int, steps: int = 6, ball: Linf | L2 = Linf(0.2)) -> Search:
-    return Search(ball, [Differentiated(wavy, as_it_is)], wavy, added, steps, restarts, 0.25)
+def search(restarts: int) -> Search:
+    return Search(Linf(0.2), [Differentiated(wavy, as_it_is)], wavy, added, 6, restarts, 0.25)
 
 
 def searched(restarts: int, seed: int = 0) -> tuple[Climb, ...]:
