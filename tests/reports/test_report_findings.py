@@ -23,8 +23,8 @@ def test_an_attack_that_beats_noise(made: Made) -> None:
         f"{ACCURATE}.",
         "Manipulation aimed at the method itself, changing no pixel by more than 8/255 and not changing the predicted "
         "class, moves the maps of SRD the furthest: their correlation with the clean maps is 0.200 (0.150 to 0.250, "
-        "n = 9), and 0.900 (0.850 to 0.950, n = 9) under a random change of the same size; those of Saliency the least: 0.400 "
-        "(0.350 to 0.450, n = 9).",
+        "n = 9), and 0.900 (0.850 to 0.950, n = 9) under a random change of the same size; those of Saliency the "
+        "least: 0.400 (0.350 to 0.450, n = 9).",
         "Against SRD and Saliency, manipulation at 8/255 moves the maps further than a random change of the same size "
         "does.",
     ]
