@@ -69,7 +69,7 @@ def answers(images: Images) -> Tensor:
 @pytest.mark.parametrize("entry", KEEPS, ids=name)
 def test_it_gains_more_than_what_is_not_aimed_and_keeps_the_prediction(entry: PerturbationEntry, method: str) -> None:
     samples, attributor = demo_samples(2), ATTRIBUTORS[method].load()
-    result = found(entry, attributor, samples=samples, steps=6)
+    result = found(entry, attributor, samples=samples, steps=4)
     told = result.evidence
     torch.testing.assert_close(achieved(entry, attributor, result.images, samples), told["full"], atol=1e-4, rtol=0)
     assert bool((told["full"] >= told["clean"]).all())
@@ -155,7 +155,7 @@ def test_every_differentiable_method_can_be_attacked(entry: AttributorEntry) -> 
     network = demo_transformer(0) if entry.networks == "transformers" else demo_network("resnet")
     model, samples = Model(network, MEAN, STD).eval(), demo_samples(2)
     with left_as_found(model, samples.images, samples.target_images):
-        result = MANIPULATE(model, samples, 16 / 255, generators(2), attributor=told(entry, model), steps=4)
+        result = MANIPULATE(model, samples, 16 / 255, generators(2), attributor=told(entry, model), steps=3)
     assert float(result.evidence["gradient_error"].max()) < 1e-4
     assert float(result.evidence["full"].mean()) > float(result.evidence["clean"].mean()) + 0.005
     with torch.no_grad():
