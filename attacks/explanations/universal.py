@@ -7,7 +7,7 @@ from attacks.explanations import evidence
 from attacks.explanations.gradients import Differentiated, as_it_is, sharpening
 from attacks.explanations.opening import opened
 from attacks.explanations.search import Search, best
-from attacks.types import Found, Images, Model, Samples
+from attacks.types import Found, Images, Model, Objective, Samples
 from srd.types import Attributor, Generators, Scores
 
 
@@ -32,15 +32,25 @@ def universal(
     Searched for as by `white_box`. An image whose prediction it does not leave as the aim wants counts as not moved.
     """
     with opened(model, samples, strength, generators, attributor, aim, norm, keep, tolerance, eight_bits) as attack:
-        unmoved = attack.task.goal(attack.task.explainer.maps(samples.images))
+        judged = _counted(attack, samples.images)
 
         def judge(images: Images) -> Scores:
-            values = attack.task.judge(images)
-            return torch.where(values.isfinite(), values, unmoved).mean(0, keepdim=True)
+            return judged(images).mean(0, keepdim=True)
 
         ways = Differentiated(attack.task.gain, sharpening), Differentiated(attack.task.gain, as_it_is)
         search = Search(attack.ball, ways, judge, attack.stored, steps, restarts, relative_step)
         return best(search(samples.images, torch.zeros_like(samples.images[:1]), generators[:1]))
+
+
+def _counted(attack: Attack, clean: Images) -> Objective:
+    """What the attack increases, where the prediction is as the aim wants it; elsewhere its value at the clean image."""
+    unmoved = attack.task.goal(attack.task.explainer.maps(clean))
+
+    def judge(images: Images) -> Scores:
+        values = attack.task.judge(images)
+        return torch.where(values.isfinite(), values, unmoved)
+
+    return judge
 
 
 def displaced(
@@ -61,7 +71,7 @@ def displaced(
     with opened(model, samples, strength, generators, attributor, aim, norm, keep, tolerance, eight_bits) as attack:
         images = attack.stored(samples.images, displacement)
         values = {
-            "full": attack.task.goal(attack.task.explainer.maps(images)),
+            "full": _counted(attack, samples.images)(images),
             **evidence.of_controls(attack.task, attack.ball, samples, generators),
             **evidence.of_gradient(attack.task, attack.ball, samples.images, generators),
         }
