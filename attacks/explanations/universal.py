@@ -5,7 +5,7 @@ from torch import Tensor
 
 from attacks.explanations import evidence
 from attacks.explanations.gradients import Differentiated, as_it_is, sharpening
-from attacks.explanations.opening import opened
+from attacks.explanations.opening import Attack, opened
 from attacks.explanations.search import Search, best
 from attacks.types import Found, Images, Model, Objective, Samples
 from srd.types import Attributor, Generators, Scores
@@ -43,7 +43,7 @@ def universal(
 
 
 def _counted(attack: Attack, clean: Images) -> Objective:
-    """What the attack increases, where the prediction is as the aim wants it; elsewhere its value at the clean image."""
+    """What the attack increases, where the prediction is as the aim wants it; else its value at the clean image."""
     unmoved = attack.task.goal(attack.task.explainer.maps(clean))
 
     def judge(images: Images) -> Scores:
