@@ -12,7 +12,6 @@ from pipeline.conditions import CLEAN
 from reports.marks import Picture, short
 from reports.result import AuditResult, Estimate
 from reports.style import MARKERS, despine, svg
-from reports.wording import method_title
 
 Curve = dict[float, Estimate]
 """Strength -> accuracy; strength 0 is the clean images."""
@@ -35,14 +34,13 @@ def accuracy_curve(result: AuditResult) -> Iterator[Picture]:
 
 
 def _panels(result: AuditResult) -> dict[str, dict[str, Curve]]:
-    """Scale of the strengths -> perturbation -> curve."""
+    """Scale of the strengths -> perturbation -> curve; attacks on explanations aim at no wrong class."""
     shares = {row.condition: row.accuracy for row in result.accuracy if row.accuracy.value is not None}
     panels: dict[str, dict[str, Curve]] = {}
     for facts in result.conditions:
-        if facts.strength_text and {facts.id, CLEAN} <= shares.keys():
-            of_method = f" of {method_title(facts.against)}" if facts.against else ""
+        if facts.strength_text and not facts.against and {facts.id, CLEAN} <= shares.keys():
             curves = panels.setdefault(PERTURBATIONS[facts.name].constraint, {})
-            curve = curves.setdefault(facts.title + of_method, {0.0: shares[CLEAN]})
+            curve = curves.setdefault(facts.title, {0.0: shares[CLEAN]})
             curve[facts.strength] = shares[facts.id]
     long = {scale: {n: c for n, c in curves.items() if len(c) > LEAST} for scale, curves in panels.items()}
     return {scale: curves for scale, curves in long.items() if curves}

@@ -28,6 +28,7 @@ RATES: dict[str, Look] = {
 REFERENCE_MARKERS = {"other_class": "o", "other_image": "s", "edges": "^"}
 NOISE: Look = {"marker": "D"}
 ATTACKED: Look = {"marker": "v"}
+FEW = 9  # names that fit beside each other in three columns
 FILLS = ("full", "none", "left", "right")  # one a strength, where methods were attacked at several
 
 Series = list[tuple[str, pd.DataFrame, Look]]
@@ -94,7 +95,8 @@ def _scale(methods: list[str], series: Series) -> Figure:
     axes.set_xlim(min(-0.05, lowest - 0.03), 1.03)
     axes.set_xlabel(f"{unit(MEASURE)} (95 % interval)")
     handles = [Line2D([], [], linestyle="none", **{"color": INK, **style}) for _, _, style in series]
-    figure.legend(handles, [label for label, _, _ in series], loc="outside upper center", ncols=3, frameon=False)
+    columns = 3 if len(series) <= FEW else 2
+    figure.legend(handles, [label for label, _, _ in series], loc="outside upper center", ncols=columns, frameon=False)
     return figure
 
 

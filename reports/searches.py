@@ -9,7 +9,7 @@ from attacks.entries import EVIDENCE
 from attacks.registry import PERTURBATIONS
 from reports import statistics
 from reports.facts import ConditionFacts
-from reports.readings import NOT_COMPUTED, Readings
+from reports.readings import Readings
 from reports.result import Check, Estimate, Searched
 from reports.wording import interval, number
 
@@ -22,6 +22,7 @@ CONTROLS = {"random_point": "random noise", "random_step": "random signs", "pgd"
 LEAST_FALLEN = 0.75  # of the images
 LARGEST_ERROR = 0.01  # of a gradient that agrees with finite differences
 LEAST_SHARE = 0.9  # of the images on which it has to: a step across a kink of the network is no error
+NOT_TRIED = "not tried, or not computed"
 NOT_FOUND = "no image was found that the attack may keep"
 
 
@@ -71,7 +72,7 @@ def _fell(gained: Values) -> Check:
     """On most images: the price of a changed prediction may outweigh, at a single step, what all others gained."""
     told = gained[np.isfinite(gained)]
     if not len(told):
-        return Check(name="loss falls", passed=None, detail=NOT_COMPUTED)
+        return Check(name="loss falls", passed=None, detail=NOT_TRIED)
     fell = int((told > 0).sum())
     detail = f"on {fell} of {len(told)} images"
     return Check(name="loss falls", passed=fell >= LEAST_FALLEN * len(told), detail=detail)
@@ -102,5 +103,5 @@ def _gradient(errors: Values, needs_gradient: bool) -> Check:
 
 def _mean(values: Values) -> Estimate:
     finite = np.isfinite(values)
-    excluded = {NOT_COMPUTED: int(np.isnan(values).sum()), NOT_FOUND: int(np.isinf(values).sum())}
+    excluded = {NOT_TRIED: int(np.isnan(values).sum()), NOT_FOUND: int(np.isinf(values).sum())}
     return statistics.mean(values[finite], UNIT, {why: count for why, count in excluded.items() if count})

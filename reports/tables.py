@@ -99,8 +99,8 @@ def searches(result: AuditResult) -> Table:
     rows = (
         (
             Cell(each.condition),
-            *(Cell(value(each.values[name]), interval(each.values[name])) for name in names if name in each.values),
             _checked(each),
+            *(Cell(value(each.values[name]), interval(each.values[name])) for name in names if name in each.values),
         )
         for each in result.searches
     )
@@ -110,15 +110,15 @@ def searches(result: AuditResult) -> Table:
         "image, after parts of the search, and at changes of equal size that did not search; and what speaks against "
         "the search."
     )
-    return Table(caption, ("entry", *(name.replace("_", " ") for name in shown), "checks"), tuple(rows))
+    return Table(caption, ("entry", "checks", *(name.replace("_", " ") for name in shown)), tuple(rows))
 
 
 def _checked(search: Searched) -> Cell:
-    failed = [f"{check.name}: no, {check.detail}" for check in search.checks if check.passed is False]
+    failed = [check.name for check in search.checks if check.passed is False]
     told = sum(check.passed is not None for check in search.checks)
     if failed:
-        return Cell("attack unreliable", "; ".join(failed), "unreliable")
-    return Cell(f"{told} of {told} passed", "; ".join(check.name for check in search.checks if check.passed), "passed")
+        return Cell("attack unreliable", f"not: {'; '.join(failed)}", "unreliable")
+    return Cell(f"{told} of {told} passed", "", "passed")
 
 
 def quality(result: AuditResult) -> Table:
