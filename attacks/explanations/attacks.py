@@ -70,7 +70,7 @@ def black_box(
     """The same search by questions alone, each answered by a map and logits (AttaXAI, Tamam et al. 2022).
 
     A gradient is estimated from `pairs` of opposite points at standard deviation `sigma` (NES, Ilyas et al. 2018):
-    `steps` x (2 `pairs` + 1) questions for each image.
+    `steps` x (2 `pairs` + 1 / 2) questions for each image.
     """
     with opened(model, samples, strength, generators, attributor, aim, norm, keep, tolerance, eight_bits) as attack:
         ways = [Estimated(attack.task.gain, pairs, sigma, generators)]

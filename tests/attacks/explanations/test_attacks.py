@@ -234,5 +234,5 @@ def test_a_black_box_attack_asks_as_often_as_it_says() -> None:
         found(PERTURBATIONS["black_box"], counted, steps=steps, pairs=pairs)
         return sum(asked) // N
 
-    assert questions(4, 5) - questions(1, 5) == 3 * (2 * 5 + 1)
+    assert questions(5, 5) - questions(1, 5) == 4 * (2 * 5) + 4 // 2
     assert questions(2, 7) - questions(2, 5) == 2 * 2 * 2
