@@ -18,7 +18,7 @@ from pipeline.plan import Task
 from pipeline.schema import REFERENCES, Reason
 from pipeline.store import Arrays
 from srd.registry import ATTRIBUTORS, METRICS
-from srd.types import Attributor, Generators, Maps, Scores
+from srd.types import Attributor, Generators, Maps, Masks, Scores
 
 
 def attribute(context: Context, task: Task) -> Arrays:
@@ -41,9 +41,10 @@ def score(context: Context, task: Task) -> Arrays:
     rows = context.rows(task)
     maps = _stored_maps(context, rows, task.column)
     n, p = maps.shape[:2]
-    flat, clean = (some.flatten(0, 1) for some in _in_clean_frame(context, task, maps))
+    flat, seen = (some.flatten(0, 1) for some in _in_clean_frame(context, task, maps))
+    clean = maps[:, :1].expand_as(maps).flatten(0, 1)
     masks = _masks(context, rows)
-    given = {"two maps": (flat, clean), "map": (flat,)}
+    given = {"two maps": (_levelled(flat, seen), _levelled(clean, seen)), "map": (flat,)}
     if masks is not None:
         given["map and mask"] = (flat, masks[:, None].expand_as(maps).flatten(0, 1))
     columns = [entry(*given[entry.of]) if entry.of in given else flat.new_full((n * p,), torch.nan)
@@ -105,18 +106,23 @@ def _masks(context: Context, rows: range) -> Tensor | None:
     return torch.from_numpy(context.store.read("mask", slice(rows.start, rows.stop)))
 
 
-def _in_clean_frame(context: Context, task: Task, maps: Maps) -> tuple[Maps, Maps]:
-    """All maps moved back from geometric changes, and the clean maps beside them; both 0 where nothing was in view."""
-    moved, clean = maps.clone(), maps[:, :1].expand_as(maps).clone()
+def _in_clean_frame(context: Context, task: Task, maps: Maps) -> tuple[Maps, Masks]:
+    """All maps moved back from geometric changes, 0 where nothing was in view, and the pixels that were."""
+    moved, seen = maps.clone(), torch.ones_like(maps, dtype=torch.bool)
     for column, condition in enumerate(context.conditions):
         if condition.id == CLEAN or not PERTURBATIONS[condition.name].inverse:
             continue
         move_back = PERTURBATIONS[condition.name].load_inverse()
         generators = context.generators(Task("perturb", task.tile, column), condition.id)
-        back, seen = move_back(maps[:, column], condition.strength, generators)
-        moved[:, column] = back.where(seen, 0)
-        clean[:, column] = clean[:, column].where(seen, 0)
-    return moved, clean
+        back, seen[:, column] = move_back(maps[:, column], condition.strength, generators)
+        moved[:, column] = back.where(seen[:, column], 0)
+    return moved, seen
+
+
+def _levelled(maps: Maps, seen: Masks) -> Maps:
+    """The maps, outside of what was in view at their mean over it: the correlation is that of what was in view."""
+    total = maps.double().where(seen, 0).sum((1, 2), keepdim=True)
+    return maps.where(seen, (total / seen.sum((1, 2), keepdim=True).clamp(min=1)).to(maps))
 
 
 def _broken(maps: Maps) -> Tensor:

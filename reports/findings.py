@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from attacks.registry import PERTURBATIONS
 from reports.headlines import MEASURE, Headline, headlines
-from reports.result import Accuracy, AuditResult, Cell, Estimate, Quality
+from reports.result import Accuracy, AuditResult, Cell, Estimate, Quality, TransferRow
+from reports.searches import NOT_FOUND
 from reports.transfer import outdone
 from reports.wording import full, listed, method_title, percent
 from srd.registry import ATTRIBUTORS, METRICS
@@ -73,29 +74,36 @@ def _attacks(result: AuditResult) -> Iterator[str]:
 
 
 def _stayed(result: AuditResult, headline: Headline) -> str:
-    """How often a flip of the prediction went through, and how much of the map it left in place."""
-    rows = {row.condition: row for row in headline.table.rows if row.role == "attacked method"}
-    kept = {row.condition: row.kept.value for row in result.accuracy if row.condition in rows}
-    cells = {name: next(cell for cell in row.cells if cell.white_box) for name, row in rows.items()}
-    told = [
-        f"{method_title(cell.evaluating)} {percent(1 - share)} of the images, correlation {full(cell.similarity)}"
-        f"{_doubt(cell)}"
-        for name, cell in cells.items()
-        if (share := kept[name]) is not None and cell.similarity.value is not None
-    ]
+    """How often a flip of the prediction went through, and how much of the map it left in place where it did."""
+    left = {search.condition: search.values["full"] for search in result.searches}
+    rows = (row for row in headline.table.rows if row.role == "attacked method")
+    told = [_flipped(row, left[row.condition]) for row in rows if sum(_counts(left[row.condition]))]
     if not told:
         return ""
     return (
         f"{headline.table.title} at {headline.table.strength_text} changes the predicted class, and leaves the clean "
-        f"image's map of the class before in place: {'; '.join(told)}."
+        f"image's map of the class before in place, where it succeeds: {'; '.join(told)}."
     )
+
+
+def _flipped(row: TransferRow, left: Estimate) -> str:
+    cell = next(cell for cell in row.cells if cell.white_box)
+    flipped, failed = _counts(left)
+    correlation = f", correlation {full(left)}" if flipped else ""
+    return f"{method_title(cell.evaluating)} {flipped} of {flipped + failed} images{correlation}{_doubt(cell)}"
+
+
+def _counts(left: Estimate) -> tuple[int, int]:
+    """Images whose prediction a flip changed, and those of which it did not."""
+    return left.n, left.excluded.get(NOT_FOUND, 0)
 
 
 def _doubts(told: Sequence[Headline]) -> str:
     doubtful = [(headline, cell) for headline in told for cell in headline.cells if cell.verdict]
     count = sum(len(headline.cells) for headline in told)
     if not doubtful:
-        return f"All {count} attacks pass their checks and move maps further than random changes of the same size do."
+        movers = "those that aim to move maps move them further than random changes of the same size do"
+        return f"All {count} attacks pass their checks, and {movers}."
     whose = listed(f"{headline.attack} of {method_title(cell.evaluating)}" for headline, cell in doubtful)
     return (
         f"Of {count} attacks {len(doubtful)} are in doubt, so what they did not move says nothing about the method: "
@@ -110,10 +118,9 @@ def _moved(headline: Headline) -> str:
         return ""
     least, most = max(cells, key=_similarity), min(cells, key=_similarity)
     sentence = (
-        f"{headline.table.title} aimed at the method itself, {_bounded(headline)} and not changing the predicted "
-        f"class, moves the maps of "
-        f"{method_title(most.evaluating)}{' the furthest' if len(cells) > 1 else ''}: their correlation with the clean "
-        f"maps is {full(most.similarity)}{_doubt(most)}{_under_noise(headline, most)}"
+        f"{headline.table.title} aimed at the method itself, {_bounded(headline)}{_keeping(headline)}, moves the maps "
+        f"of {method_title(most.evaluating)}{' the furthest' if len(cells) > 1 else ''}: their correlation with the "
+        f"clean maps is {full(most.similarity)}{_doubt(most)}{_under_noise(headline, most)}"
     )
     if least is most:
         return f"{sentence}."
@@ -125,6 +132,11 @@ def _bounded(headline: Headline) -> str:
     if PERTURBATIONS[headline.table.attack].norm == "L2":
         return f"moving no image by an L2 distance of more than {size}"
     return f"changing no pixel by more than {size}"
+
+
+def _keeping(headline: Headline) -> str:
+    """One displacement for all images cannot spare each prediction."""
+    return "" if PERTURBATIONS[headline.table.attack].is_universal else " and not changing the predicted class"
 
 
 def _under_noise(headline: Headline, attacked: Cell) -> str:

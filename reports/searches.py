@@ -49,6 +49,8 @@ def _checks(facts: ConditionFacts, attacks: Sequence[ConditionFacts], found: Map
             yield _above(f"beats {name} of equal size", _gained(own[control], own["full"]))
     yield _gradient(own["gradient_error"], entry.needs_gradient)
     yield from _larger(facts, attacks, found)
+    if PERTURBATIONS[facts.name].clean_where_it_fails:
+        yield _succeeds(own["full"])
 
 
 def _larger(facts: ConditionFacts, attacks: Sequence[ConditionFacts], found: Mapping[str, Evidence]) -> Iterator[Check]:
@@ -82,13 +84,24 @@ def _above(name: str, gained: Values) -> Check:
     return _judged(name, gained, lambda low, high: low > 0)
 
 
+def _succeeds(full: Values) -> Check:
+    """Comparisons say nothing of an attack that found nothing."""
+    name, told = "succeeds on an image", full[~np.isnan(full)]
+    if not len(told):
+        return Check(name=name, passed=None, detail=_mean(full).reason)
+    succeeded = int(np.isfinite(told).sum())
+    return Check(name=name, passed=succeeded > 0, detail=f"on {succeeded} of {len(told)} images")
+
+
 def _judged(name: str, gained: Values, passes: Callable[[float, float], bool]) -> Check:
-    """By the ends of the interval of a mean gain; by the mean, where there is no interval."""
+    """By the ends of the interval of a mean gain; by the mean, where all are equal. A few images decide nothing."""
     gain = _mean(gained)
     if gain.value is None:
         return Check(name=name, passed=None, detail=gain.reason)
-    low, high = (gain.value if end is None else end for end in (gain.low, gain.high))
     detail = f"mean gain {number(gain.value)} {interval(gain)}, n = {gain.n}"
+    if gain.n < statistics.LEAST_N:
+        return Check(name=name, passed=None, detail=detail)
+    low, high = (gain.value if end is None else end for end in (gain.low, gain.high))
     return Check(name=name, passed=passes(low, high), detail=detail)
 
 
@@ -96,9 +109,12 @@ def _gradient(errors: Values, needs_gradient: bool) -> Check:
     name = "gradient agrees with finite differences"
     if not needs_gradient:
         return Check(name=name, passed=None, detail="it uses none")
-    agree = int((errors <= LARGEST_ERROR).sum())
-    detail = f"within {LARGEST_ERROR:.0%} on {agree} of {len(errors)} images"
-    return Check(name=name, passed=agree >= LEAST_SHARE * len(errors), detail=detail)
+    told = errors[~np.isnan(errors)]
+    if not len(told):
+        return Check(name=name, passed=None, detail=_mean(errors).reason)
+    agree = int((told <= LARGEST_ERROR).sum())
+    detail = f"within {LARGEST_ERROR:.0%} on {agree} of {len(told)} images"
+    return Check(name=name, passed=agree >= LEAST_SHARE * len(told), detail=detail)
 
 
 def _mean(values: Values) -> Estimate:

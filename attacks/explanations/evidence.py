@@ -71,7 +71,8 @@ def of_gradient(task: Task, ball: Ball, images: Images, generators: Generators) 
     Along the gradient itself, and along a random direction, whose slope is measured in units of what a random
     direction has on average. In double precision, at a random point of the ball, where it may leave [0, 1]: what
     compares with the clean image may have no slope there, what asks for the largest pixel none among those cut to 1.
-    A stochastic method repeats its draws. Of two lengths of the differences the better counts.
+    A stochastic method repeats its draws. Of two lengths of the differences the better counts. Infinite where there is
+    no gradient.
     """
     centre = (images + ball.sample(images, generators)).double()
     gain = Differentiated(_in_double(task, generators).gain, sharpening)
@@ -82,7 +83,8 @@ def of_gradient(task: Task, ball: Ball, images: Images, generators: Generators) 
     for nudge in NUDGES:
         along, across = (_slope_error(gain, centre, gradient, direction, nudge) for direction in (gradient, noise))
         errors.append(torch.maximum(along / _length(gradient), across / typical))
-    return {"gradient_error": torch.stack(errors).amin(0).to(images)}
+    error = torch.stack(errors).amin(0).nan_to_num(torch.inf, posinf=torch.inf)
+    return {"gradient_error": error.to(images)}
 
 
 def _slope_error(gain: Differentiated, centre: Images, gradient: Images, along: Images, nudge: float) -> Scores:

@@ -391,18 +391,33 @@ def test_where_an_object_was_found_is_told_in_the_frame_of_the_clean_image(
 
 
 def test_what_was_out_of_view_is_compared_with_nothing(geometric: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    task = Task("score", 0, 0)
-    maps = brightness(geometric, geometric.rows(task), 0)
-    moved, clean = stages._in_clean_frame(geometric, task, maps)
+    def unrelated(context: Context, rows: range, column: int) -> Tensor:
+        shape = len(rows), len(context.conditions), 16, 16
+        return torch.rand(shape, generator=torch.Generator().manual_seed(0))
+
+    task, pearson = Task("score", 0, 0), list(METRICS).index("pearson")
+    maps = unrelated(geometric, geometric.rows(task), 0)
+    moved, seen = stages._in_clean_frame(geometric, task, maps)
     shift = [condition.name for condition in geometric.conditions].index("shift")
-    shown = clean[:, shift] != 0
-    assert (shown.flatten(1).sum(1) == 16 * 12).all()
-    torch.testing.assert_close(moved[:, shift], clean[:, shift])
-    assert torch.equal(clean[:, shift][shown], maps[:, 0][shown])
+    assert (seen[:, shift].flatten(1).sum(1) == 16 * 12).all()
+    pairs = zip(moved[:, shift], maps[:, 0], seen[:, shift], strict=True)
+    in_view = [np.corrcoef(one[shown], other[shown])[0, 1] for one, other, shown in pairs]
+    scores = scored(geometric, monkeypatch, unrelated)["shift"][:, pearson]
+    np.testing.assert_allclose(scores[: len(in_view)], in_view, atol=1e-5)
+
+
+def test_maps_that_say_nothing_in_view_correlate_with_nothing() -> None:
+    maps = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(0))
+    seen = torch.ones(3, 16, 16, dtype=torch.bool)
+    seen[0, :4], seen[1] = False, False
+    maps[0, 4:] = 0.3
+    levelled = stages._levelled(maps, seen)
+    assert METRICS["pearson"](levelled, levelled).isnan().tolist() == [True, True, False]
+    assert torch.equal(levelled[2], maps[2])
 
 
 def test_without_geometric_changes_the_maps_are_compared_as_they_are(context: Context) -> None:
     maps = stages._stored_maps(context, range(4), 0)
-    moved, clean = stages._in_clean_frame(context, Task("score", 0, 0), maps)
+    moved, seen = stages._in_clean_frame(context, Task("score", 0, 0), maps)
     assert torch.equal(moved, maps)
-    assert torch.equal(clean, maps[:, :1].expand_as(maps))
+    assert seen.all()

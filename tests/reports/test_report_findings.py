@@ -2,9 +2,13 @@
 
 from collections.abc import Callable
 
+import pytest
+
+from attacks.registry import PERTURBATIONS
 from reports import findings
 from reports.facts import Completeness, StageProgress
-from reports.result import AuditResult
+from reports.result import AuditResult, Estimate, Searched
+from reports.searches import NOT_FOUND
 
 Made = Callable[..., AuditResult]
 NOISE = {"srd": 0.9, "saliency": 0.8, "random": 0.0}
@@ -101,6 +105,46 @@ def test_an_attack_of_which_nothing_is_measured_is_not_spoken_of(made: Made) -> 
     nothing = dict.fromkeys(NOISE)
     result = made({"manipulate:srd@8/255": nothing}, verdicts={"manipulate:srd@8/255": "attack unchecked"})
     assert not any("moves the maps" in sentence for sentence in summary(result))
+
+
+def renamed(result: AuditResult, attack: str) -> AuditResult:
+    """The same tables of another attack."""
+    names = {"attack": attack, "title": PERTURBATIONS[attack].title}
+    return result.model_copy(update={"transfer": tuple(table.model_copy(update=names) for table in result.transfer)})
+
+
+@pytest.mark.parametrize(
+    ("flipped", "told"),
+    [(3, "SRD 3 of 9 images, correlation 0.400 (fewer than 5 images, n = 3, 6 left out)"), (0, "SRD 0 of 9 images")],
+)
+def test_of_a_flip_only_the_maps_of_flipped_images_are_spoken_of(made: Made, flipped: int, told: str) -> None:
+    value, reason = (0.4, "no interval: fewer than 5 images") if flipped else (None, NOT_FOUND)
+    left = Estimate.model_construct(
+        value=value, low=None, high=None, n=flipped, unit="", reason=reason, excluded={NOT_FOUND: 9 - flipped}
+    )
+    entry = "flip_and_keep:srd@8/255"
+    searches = (Searched.model_construct(condition=entry, values={"full": left}),)
+    _, stayed, *_ = summary(renamed(made({entry: {"srd": 1.0}}, methods=("srd",), searches=searches), "flip_and_keep"))
+    assert stayed.endswith(f"in place, where it succeeds: {told}.")
+
+
+def test_one_displacement_for_all_images_is_not_said_to_spare_predictions(made: Made) -> None:
+    _, moved, *_ = summary(renamed(made({"universal:srd@8/255": ON_SRD}), "universal"))
+    assert "changing no pixel by more than 8/255, moves the maps of SRD: their" in moved
+
+
+def test_many_attacks_without_doubts(made: Made) -> None:
+    entries = {f"manipulate:srd@{strength}/255": ON_SRD for strength in (4, 8, 16)}
+    result = made(entries)
+    strengths = {table.strength_text: table for table in result.transfer}
+    others = dict(zip(strengths, ("manipulate", "top_k", "hide"), strict=True))
+    tables = tuple(table.model_copy(update={"attack": others[text]}) for text, table in strengths.items())
+    conditions = tuple(facts.model_copy(update={"name": others[facts.strength_text]}) for facts in result.conditions)
+    *_, last = summary(result.model_copy(update={"transfer": tables, "conditions": conditions}))
+    assert last == (
+        "All 3 attacks pass their checks, and those that aim to move maps move them further than random changes of the "
+        "same size do."
+    )
 
 
 def test_a_run_without_attack(made: Made) -> None:
