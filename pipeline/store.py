@@ -132,7 +132,8 @@ def remove_litter(path: Path) -> None:
 
 def plan_of(attributes: Mapping[str, Any]) -> Plan:
     """The plan that a store was made from."""
-    return Plan(**attributes["plan"])
+    plan = attributes["plan"]
+    return Plan(**{**plan, "attacks": tuple(plan["attacks"]), "universal": tuple(plan["universal"])})
 
 
 def plan_attribute(plan: Plan) -> dict[str, Any]:
