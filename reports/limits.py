@@ -33,6 +33,7 @@ def limits(result: AuditResult) -> tuple[str, ...]:
     )
     sentences = (
         _unfooled(result),
+        *_by_kind(result),
         "All results are empirical: no formal guarantee holds between or beyond the strengths that were tried.",
         small,
         "Intervals speak of images drawn as these were; they do not carry over to other data or other networks.",
@@ -54,6 +55,20 @@ def undefined(result: AuditResult) -> Iterator[str]:
         of = f" ({whose})" if len(alike) < len(result.methods) else ""
         count = sum(each.scores for each in alike)
         yield f"{count:,} of {result.completeness.scores:,} scores have no value: {reason}{of}."
+
+
+def _by_kind(result: AuditResult) -> Iterator[str]:
+    tried = [PERTURBATIONS[each.name] for each in result.perturbations]
+    if any(entry.is_universal for entry in tried):
+        yield (
+            "A universal displacement is fitted to at most 32 of the audited images, drawn at random, and measured on "
+            "all of them: on other images it may do less."
+        )
+    if any(entry.inverse for entry in tried):
+        yield (
+            "Under geometric changes the correlation is that of what stayed in view; SSIM and top-5 % intersection see "
+            "what left it as alike, and come out too high the more of the picture is moved out."
+        )
 
 
 def _unfooled(result: AuditResult) -> str:

@@ -18,7 +18,7 @@ Evidence = Mapping[str, Values]
 
 UNIT = "what the attack increases"
 VALUES = tuple(name for name in EVIDENCE if name not in {"gain_first", "gain_last", "gradient_error"})
-CONTROLS = {"random_point": "random noise", "random_step": "random signs", "pgd": "PGD on the prediction"}
+CONTROLS = {"random_point": "random noise", "random_step": "a random step", "pgd": "PGD on the prediction"}
 LEAST_FALLEN = 0.75  # of the images
 LARGEST_ERROR = 0.01  # of a gradient that agrees with finite differences
 LEAST_SHARE = 0.9  # of the images on which it has to: a step across a kink of the network is no error

@@ -31,14 +31,14 @@ def complete(values: Values) -> dict[str, Scores]:
 
 
 def of_climbs(climbs: Sequence[Climb]) -> Values:
-    """How the best value grew with steps and restarts."""
+    """How the best value grew with steps and restarts; a single step has no last one beside its first."""
+    gains = climbs[0].gains
     return {
         "quarter": highest(climbs, 0.25),
         "half": highest(climbs, 0.5),
         "full": highest(climbs),
         "first_restart": highest(climbs[:1]),
-        "gain_first": climbs[0].gains[0],
-        "gain_last": climbs[0].gains[-1],
+        **({"gain_first": gains[0], "gain_last": gains[-1]} if len(gains) > 1 else {}),
     }
 
 
