@@ -1,7 +1,7 @@
 """What the adapter of torchattacks costs beside torchattacks, and a step of manipulation beside one map.
 
-Competitors take turns in one process; ratios are taken within a turn. A step is a fifth of a search of five steps, each
-of which differentiates through the method and judges the result on the network as it is.
+Competitors take turns in one process; ratios are taken within a turn. A step is a twentieth of a search of 20 steps,
+each of which differentiates through the method; every second result is judged on the network as it is.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from pipeline.demo.shapes import TEST_SEED, scene
 from srd.registry import ATTRIBUTORS
 
 STRENGTH = 8 / 255
-STEPS = 5
+STEPS = 20
 
 
 def main() -> None:
