@@ -65,7 +65,7 @@ bench: install-dev ## what SRD, the baselines, attacks and corruptions cost besi
 	@$(BENCHMARK) benchmarks.corruptions
 
 test: install-dev ## run the tests
-	@$(BIN)/python -P -m pytest
+	@OMP_NUM_THREADS=1 $(BIN)/python -P -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: install-dev ## what CI runs: format, lint, types, layers, tests
 	@$(BIN)/ruff format --check .
