@@ -44,8 +44,12 @@ class L2:
 
     def sample(self, like: Tensor, generators: Generators) -> Tensor:
         """Uniformly distributed directions of length `epsilon`, where nearly all of the ball's volume is."""
-        rows = (torch.randn(like.shape[1:], generator=generator) for generator in generators)
-        return self.epsilon * self.step(torch.stack([*rows]).to(like))
+        return self.epsilon * self.step(standard_normal(like, generators))
+
+
+def standard_normal(like: Tensor, generators: Generators) -> Tensor:
+    """Independent normal values in the shape of `like`, one generator a row."""
+    return torch.stack([torch.randn(like.shape[1:], generator=generator) for generator in generators]).to(like)
 
 
 def _length(rows: Tensor) -> Tensor:

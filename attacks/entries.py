@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from srd.entries import Entry
 
@@ -114,6 +114,11 @@ class PerturbationEntry(Entry):
     def application(self) -> "PerturbationEntry":
         """The entry of `applied`, to be called with the `displacement` that this one returned."""
         return replace(self, source=self.applied, applied="")
+
+    def in_l2(self, title: str) -> Self:
+        """The same in a ball of the L2 norm, which its function takes as `norm`."""
+        fixed = {**self.fixed, "norm": "L2"}
+        return replace(self, name=f"{self.name}_l2", title=title, norm="L2", strength=L2_EPSILON, fixed=fixed)
 
     def load_inverse(self) -> Callable[..., Any]:
         """What `inverse` names."""

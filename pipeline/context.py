@@ -1,13 +1,12 @@
 """What all tasks of one audit share within a process."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from attacks.types import Model
@@ -46,9 +45,9 @@ class Context:
     def attributor(self, name: str) -> Attributor:
         return attributor(self.spec, self.model, self.data, name)
 
-    def generators(self, task: Task, *key: str) -> Generators:
-        """A stream for each image of the task's tile."""
-        return [seeds.generator(self.spec.run.seed, task.stage, self.data.ids[row], *key) for row in self.rows(task)]
+    def generators(self, stage: str, rows: Iterable[int], *key: str) -> Generators:
+        """A stream for each image."""
+        return [seeds.generator(self.spec.run.seed, stage, self.data.ids[row], *key) for row in rows]
 
     def rows(self, task: Task) -> range:
         return self.plan.rows(task)
@@ -71,8 +70,7 @@ def _arguments(spec: AuditSpec, model: Model, data: Data, name: str) -> dict[str
 
 def _background(spec: AuditSpec, model: Model, data: Data) -> Inputs:
     """Some of the data's images, drawn by a stream of their own."""
-    order = torch.randperm(len(data.ids), generator=seeds.generator(spec.run.seed, "background"))
-    return model.normalise(data.images(order[:BACKGROUND].tolist()))
+    return model.normalise(data.images(seeds.shuffled(spec.run.seed, len(data.ids), "background")[:BACKGROUND]))
 
 
 _FACTS: Mapping[str, Callable[[AuditSpec, Model, Data], Any]] = MappingProxyType(

@@ -190,7 +190,7 @@ def _split(spec: ManipulatedModelSpec, data: Data) -> tuple[Data, Data]:
     count = n // 2 if asked is None else asked
     if not 0 < count < n:
         raise DataError(f"manipulation.images = {count}: {n} images are to be split in two; leave some for each part")
-    order = torch.randperm(n, generator=seeds.generator(spec.run.seed, "manipulated model", "split")).tolist()
+    order = seeds.shuffled(spec.run.seed, n, "manipulated model", "split")
     return Chosen(data, order[:count]), Chosen(data, order[count:])
 
 

@@ -23,9 +23,8 @@ FITTED_TO = 32  # images, to which a universal perturbation is fitted
 def fit(context: Context, task: Task) -> Arrays:
     """The displacement of one universal perturbation, searched for on some images drawn by a stream of their own."""
     condition = context.conditions[task.column]
-    order = torch.randperm(len(context.data.ids), generator=seeds.generator(context.spec.run.seed, "universal"))
-    rows = sorted(order[:FITTED_TO].tolist())
-    generators = [seeds.generator(context.spec.run.seed, "fit", context.data.ids[row], condition.id) for row in rows]
+    rows = sorted(seeds.shuffled(context.spec.run.seed, len(context.data.ids), "universal")[:FITTED_TO])
+    generators = context.generators("fit", rows, condition.id)
     search = partial(PERTURBATIONS[condition.name].load(), **_options(context, condition))
     displacement = search(context.model, _samples(context, rows), condition.strength, generators)
     return {"displacement": displacement.numpy()}
@@ -60,7 +59,8 @@ def _perturbed(context: Context, task: Task, condition: Condition) -> Found:
         options["displacement"] = torch.from_numpy(
             context.store.read("displacement", slice(task.column, task.column + 1))
         )
-    samples, generators = _samples(context, context.rows(task)), context.generators(task, condition.id)
+    rows = context.rows(task)
+    samples, generators = _samples(context, rows), context.generators("perturb", rows, condition.id)
     result = partial(entry.load(), **options)(context.model, samples, condition.strength, generators)
     return result if isinstance(result, Found) else Found(result, {})
 

@@ -20,6 +20,11 @@ def index(seed: int, n: int, *key: str) -> int:
     return int(torch.randint(n, (), generator=generator(seed, *key)))
 
 
+def shuffled(seed: int, n: int, *key: str) -> list[int]:
+    """All of range(n) in the order of the stream called `key`."""
+    return torch.randperm(n, generator=generator(seed, *key)).tolist()
+
+
 def _words(part: str) -> tuple[int, int]:
     """64 bits of the text as exactly two words: a longer word would run into the next part of the key."""
     number = int.from_bytes(blake2b(part.encode(), digest_size=8).digest(), "big")

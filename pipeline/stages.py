@@ -113,7 +113,7 @@ def _in_clean_frame(context: Context, task: Task, maps: Maps) -> tuple[Maps, Mas
         if condition.id == CLEAN or not PERTURBATIONS[condition.name].inverse:
             continue
         move_back = PERTURBATIONS[condition.name].load_inverse()
-        generators = context.generators(Task("perturb", task.tile, column), condition.id)
+        generators = context.generators("perturb", context.rows(task), condition.id)
         back, seen[:, column] = move_back(maps[:, column], condition.strength, generators)
         moved[:, column] = back.where(seen[:, column], 0)
     return moved, seen

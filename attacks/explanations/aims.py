@@ -5,31 +5,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from attacks.explanations.goals import Away, MoveCentre, OutOf, Towards
-from attacks.explanations.objectives import Explainer, Gain, Goal, Judge, Prediction
+from attacks.explanations.objectives import Explainer, Goal, Prediction, Task
 from attacks.explanations.predictions import ChangePrediction, KeepPrediction
 from attacks.types import Model, Samples
 from srd.errors import PerturbationError
 from srd.metrics.similarity import top_k
 from srd.types import Attributor, Logits, Maps
-
-
-@dataclass(frozen=True)
-class Task:
-    """One attack on the explanations of a tile of images."""
-
-    explainer: Explainer
-    goal: Goal
-    prediction: Prediction
-
-    @property
-    def gain(self) -> Gain:
-        """What is differentiated."""
-        return Gain(self.explainer, self.goal, self.prediction)
-
-    @property
-    def judge(self) -> Judge:
-        """What says which iterate is best."""
-        return Judge(self.explainer, self.goal, self.prediction)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import torch
 
 from attacks.explanations import evidence
 from attacks.explanations.ascent import Climb
-from attacks.explanations.gradients import Differentiated, Estimated, as_it_is, sharpening
+from attacks.explanations.gradients import Estimated, both_ways
 from attacks.explanations.opening import Attack, opened
 from attacks.explanations.search import Search, best
 from attacks.types import Found, Model, Samples
@@ -42,12 +42,12 @@ def white_box(
     Raises PerturbationError where the samples lack what the aim needs.
     """
     with opened(model, samples, strength, generators, attributor, aim, norm, keep, tolerance, eight_bits) as attack:
-        ways = Differentiated(attack.task.gain, sharpening), Differentiated(attack.task.gain, as_it_is)
-        search = Search(attack.ball, ways, attack.task.judge, attack.stored, steps, restarts, relative_step)
+        gradients = both_ways(attack.task.gain)
+        search = Search(attack.ball, gradients, attack.task.judge, attack.stored, steps, restarts, relative_step)
         climbs = search(samples.images, torch.zeros_like(samples.images), generators)
-        both_ways = evidence.of_both_ways(climbs)
+        ways = evidence.of_both_ways(climbs)
         gradient = evidence.of_gradient(attack.task, attack.ball, samples.images, generators)
-        return _found(attack, climbs, samples, generators, {**both_ways, **gradient})
+        return _found(attack, climbs, samples, generators, {**ways, **gradient})
 
 
 def black_box(

@@ -9,10 +9,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from attacks.balls import standard_normal
 from attacks.entries import EVIDENCE
-from attacks.explanations.aims import Task
 from attacks.explanations.ascent import Ascent, Climb, added
 from attacks.explanations.gradients import Differentiated, as_it_is, sharpening
+from attacks.explanations.objectives import Task
 from attacks.explanations.search import highest
 from attacks.types import Ball, Images, Samples
 from srd.types import Generators, Inputs, Maps, Scores, Target
@@ -50,7 +51,7 @@ def of_both_ways(climbs: Sequence[Climb]) -> Values:
 
 def of_controls(task: Task, ball: Ball, samples: Samples, generators: Generators) -> Values:
     """The goal at the clean image and at images that nobody aimed at the explanation; -inf where they do not count."""
-    noise = torch.stack([torch.randn(samples.images.shape[1:], generator=g) for g in generators]).to(samples.images)
+    noise = standard_normal(samples.images, generators)
     images = {
         "random_point": added(samples.images, ball.sample(samples.images, generators)),
         "random_step": added(samples.images, ball.epsilon * ball.step(noise)),
@@ -77,7 +78,7 @@ def of_gradient(task: Task, ball: Ball, images: Images, generators: Generators) 
     centre = (images + ball.sample(images, generators)).double()
     gain = Differentiated(_in_double(task, generators).gain, sharpening)
     gradient, _ = gain(centre, 0.0)
-    noise = torch.stack([torch.randn(images.shape[1:], generator=g) for g in generators]).to(centre)
+    noise = standard_normal(centre, generators)
     typical = _length(gradient) / images[0].numel() ** 0.5
     errors = []
     for nudge in NUDGES:

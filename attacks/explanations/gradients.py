@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from attacks.balls import standard_normal
 from attacks.types import Images, Objective
 from srd.surrogates import softplus
 from srd.types import Generators, Scores
@@ -50,12 +51,16 @@ class Estimated:
         gradient, total = torch.zeros_like(images), torch.zeros_like(images[:, 0, 0, 0])
         with torch.no_grad():
             for _ in range(self.pairs):
-                rows = (torch.randn(images.shape[1:], generator=generator) for generator in self.generators)
-                direction = torch.stack([*rows]).to(images)
+                direction = standard_normal(images, self.generators)
                 ahead, behind = (self.objective(images + side * self.sigma * direction) for side in (1, -1))
                 gradient += (ahead - behind)[:, None, None, None] * direction
                 total += ahead + behind
         return gradient / (2 * self.sigma * self.pairs), total / (2 * self.pairs)
+
+
+def both_ways(objective: Objective) -> tuple[Differentiated, Differentiated]:
+    """Through softplus in place of ReLU, and through the network as it is."""
+    return Differentiated(objective, sharpening), Differentiated(objective, as_it_is)
 
 
 def as_it_is(progress: float) -> AbstractContextManager[object]:

@@ -73,27 +73,20 @@ def _passes_of(shape: torch.Size, network: nn.Module) -> Iterator[list[tuple[Inp
 
 
 @dataclass(frozen=True)
-class Gain:
-    """What is differentiated: the goal, less what the prediction costs."""
+class Task:
+    """One attack on the explanations of a tile of images."""
 
     explainer: Explainer
     goal: Goal
     prediction: Prediction
 
-    def __call__(self, images: Images) -> Scores:
+    def gain(self, images: Images) -> Scores:
+        """What is differentiated: the goal, less what the prediction costs."""
         maps, logits = self.explainer(images, create_graph=torch.is_grad_enabled())
         return self.goal(maps) - self.prediction.cost(logits)
 
-
-@dataclass(frozen=True)
-class Judge:
-    """What says which iterate is best: the goal on the network as it is; minus infinity where the prediction is not."""
-
-    explainer: Explainer
-    goal: Goal
-    prediction: Prediction
-
-    def __call__(self, images: Images) -> Scores:
+    def judge(self, images: Images) -> Scores:
+        """What says which iterate is best: the goal on the network as it is, -inf where the prediction is not."""
         maps, logits = self.explainer(images)
         value = self.goal(maps).nan_to_num(-1.0)
         return torch.where(self.prediction.holds(logits.detach()), value, -torch.inf)

@@ -7,8 +7,9 @@ from functools import partial
 from types import MappingProxyType
 
 from attacks.balls import L2, Linf
-from attacks.explanations.aims import Task, task
+from attacks.explanations.aims import task
 from attacks.explanations.ascent import Added, added, added_in_eight_bits
+from attacks.explanations.objectives import Task
 from attacks.types import Ball, Model, Samples
 from srd.passes import evaluating
 from srd.types import Attributor, Generators

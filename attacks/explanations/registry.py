@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from attacks.entries import EPSILON, L2_EPSILON, PerturbationEntry
+from attacks.entries import EPSILON, PerturbationEntry
 
 MANIPULATE = PerturbationEntry(
     name="manipulate",
@@ -24,12 +24,6 @@ MANIPULATE = PerturbationEntry(
 def _aiming(aim: str, name: str, title: str, goal: str, reference: str = "") -> PerturbationEntry:
     fixed = {**MANIPULATE.fixed, "aim": aim}
     return replace(MANIPULATE, name=name, title=title, goal=goal, fixed=fixed, reference=reference)
-
-
-def _in_l2(entry: PerturbationEntry) -> PerturbationEntry:
-    fixed = {**entry.fixed, "norm": "L2"}
-    title = f"{entry.title} (L2)"
-    return replace(entry, name=f"{entry.name}_l2", title=title, fixed=fixed, norm="L2", strength=L2_EPSILON)
 
 
 GHORBANI = "Ghorbani, Abid, Zou, AAAI 2019"
@@ -57,7 +51,7 @@ WHITE_BOX = (
 )
 ATTACKS_ON_EXPLANATIONS = (
     *WHITE_BOX,
-    *(_in_l2(entry) for entry in WHITE_BOX),
+    *(entry.in_l2(f"{entry.title} (L2)") for entry in WHITE_BOX),
     replace(
         MANIPULATE,
         name="black_box",

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from attacks.explanations import evidence
-from attacks.explanations.gradients import Differentiated, as_it_is, sharpening
+from attacks.explanations.gradients import both_ways
 from attacks.explanations.opening import Attack, opened
 from attacks.explanations.search import Search, best
 from attacks.types import Found, Images, Model, Objective, Samples
@@ -37,8 +37,7 @@ def universal(
         def judge(images: Images) -> Scores:
             return judged(images).mean(0, keepdim=True)
 
-        ways = Differentiated(attack.task.gain, sharpening), Differentiated(attack.task.gain, as_it_is)
-        search = Search(attack.ball, ways, judge, attack.stored, steps, restarts, relative_step)
+        search = Search(attack.ball, both_ways(attack.task.gain), judge, attack.stored, steps, restarts, relative_step)
         return best(search(samples.images, torch.zeros_like(samples.images[:1]), generators[:1]))
 
 

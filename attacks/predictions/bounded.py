@@ -19,16 +19,40 @@ _steps = partial(_linf, budget=("steps",), cost=STEPS)
 
 
 def _l2(attack: LibraryAttack) -> LibraryAttack:
-    """The same in an L2 ball, where the class of the library takes a norm."""
-    return replace(
-        attack,
-        name=f"{attack.name}_l2",
-        title=f"{attack.title}, L2",
-        norm="L2",
-        strength=L2_EPSILON,
-        fixed={**attack.fixed, "norm": "L2"},
-    )
+    return attack.in_l2(f"{attack.title}, L2")
 
+
+PGDRS = _linf(
+    name="pgdrs",
+    title="PGD on the smoothed network",
+    library_class="PGDRS",
+    goal="any class but the label, of the network under noise",
+    budget=("steps", "noise_batch_size"),
+    cost=f"steps x noise_batch_size x {ONE}",
+    own_defaults={"noise_type": "gaussian"},
+    choices=NOISE,
+    reference=SMOOTHED,
+)
+VMI_FGSM = _linf(
+    name="vmi_fgsm",
+    title="VMI-FGSM",
+    library_class="VMIFGSM",
+    budget=("steps", "N"),
+    cost=f"steps x (1 + N) x {ONE}",
+    reference=VARIANCE,
+)
+PI_FGSM = _linf(
+    name="pi_fgsm",
+    title="PI-FGSM",
+    library_class="PIFGSM",
+    radius="max_epsilon",
+    not_offered=("momentum", "prob"),
+    budget=("num_iter_set",),
+    cost=f"num_iter_set x {ONE}",
+    channels=3,
+    stochastic=False,
+    reference="Gao et al., ECCV 2020",
+)
 
 STEPPING = (
     _linf(
@@ -96,29 +120,15 @@ STEPPING = (
         own_defaults={"scale": 10.0},
         reference="Schwinn et al., Applied Intelligence 2023",
     ),
-    _linf(
-        name="pgdrs",
-        title="PGD on the smoothed network",
-        library_class="PGDRS",
-        goal="any class but the label, of the network under noise",
-        budget=("steps", "noise_batch_size"),
-        cost=f"steps x noise_batch_size x {ONE}",
-        own_defaults={"noise_type": "gaussian"},
-        choices=NOISE,
-        reference=SMOOTHED,
-    ),
-    _linf(
+    PGDRS,
+    replace(
+        PGDRS,
         name="pgdrs_l2",
         title="PGD on the smoothed network, L2",
         library_class="PGDRSL2",
         norm="L2",
         strength=L2_EPSILON,
-        goal="any class but the label, of the network under noise",
-        budget=("steps", "noise_batch_size"),
-        cost=f"steps x noise_batch_size x {ONE}",
         own_defaults={"noise_type": "gaussian", "eps_for_division": 1e-30},
-        choices=NOISE,
-        reference=SMOOTHED,
     ),
 )
 
@@ -136,22 +146,8 @@ FOR_TRANSFER = (
         stochastic=False,
         reference=ACCELERATED,
     ),
-    _linf(
-        name="vmi_fgsm",
-        title="VMI-FGSM",
-        library_class="VMIFGSM",
-        budget=("steps", "N"),
-        cost=f"steps x (1 + N) x {ONE}",
-        reference=VARIANCE,
-    ),
-    _linf(
-        name="vni_fgsm",
-        title="VNI-FGSM",
-        library_class="VNIFGSM",
-        budget=("steps", "N"),
-        cost=f"steps x (1 + N) x {ONE}",
-        reference=VARIANCE,
-    ),
+    VMI_FGSM,
+    replace(VMI_FGSM, name="vni_fgsm", title="VNI-FGSM", library_class="VNIFGSM"),
     _steps(name="di_fgsm", title="DI-FGSM", library_class="DIFGSM", reference="Xie et al., CVPR 2019"),
     _steps(
         name="ti_fgsm",
@@ -162,28 +158,12 @@ FOR_TRANSFER = (
         channels=3,
         reference="Dong et al., CVPR 2019",
     ),
-    _linf(
-        name="pi_fgsm",
-        title="PI-FGSM",
-        library_class="PIFGSM",
-        radius="max_epsilon",
-        not_offered=("momentum", "prob"),
-        budget=("num_iter_set",),
-        cost=f"num_iter_set x {ONE}",
-        channels=3,
-        stochastic=False,
-        reference="Gao et al., ECCV 2020",
-    ),
-    _linf(
+    PI_FGSM,
+    replace(
+        PI_FGSM,
         name="pi_fgsm_plus_plus",
         title="PI-FGSM++",
         library_class="PIFGSMPP",
-        radius="max_epsilon",
-        not_offered=("momentum", "prob"),
-        budget=("num_iter_set",),
-        cost=f"num_iter_set x {ONE}",
-        channels=3,
-        stochastic=False,
         reference="Gao et al., arXiv 2012.15503 (2020)",
     ),
 )
