@@ -20,6 +20,12 @@ class Task:
         """Name of the receipt and, on a cluster, of the task: `attribute-00012-03`."""
         return f"{self.stage}-{self.tile:05d}-{self.column:02d}"
 
+    @staticmethod
+    def named(key: str) -> "Task":
+        """The task of a key."""
+        stage, tile, column = key.split("-")
+        return Task(stage, int(tile), int(column))
+
 
 @dataclass(frozen=True)
 class Plan:

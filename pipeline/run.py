@@ -1,18 +1,23 @@
 """A run from spec to finished store: prepare, then stage after stage, continuing where the last one stopped."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline import store
+from pipeline.dependencies import Dependencies
 from pipeline.environment import one_thread
-from pipeline.executors import Executor, Outcome
-from pipeline.plan import Task
+from pipeline.executors import Executor, Outcome, Perform
+from pipeline.extent import ALL, Extent
+from pipeline.plan import Plan, Task
 from pipeline.preparation import Job, context_of, load, prepare
-from pipeline.schema import STAGES
 from pipeline.stages import STAGE_FUNCTIONS
-from srd.errors import IncompleteRun, StageError
+from srd.errors import DamagedTask, FailedTasks, ForeignWorker, IncompleteRun, StageError, WorkerLost
+
+FATAL = (OSError, ForeignWorker)
+"""What no other task would be spared."""
 
 
 class Observer(Protocol):
@@ -26,65 +31,138 @@ class Observer(Protocol):
         """A stage begins with `done` of its `total` tasks finished before."""
         ...
 
+    def blocked(self, name: str, n: int) -> None:
+        """So many tasks of a stage cannot run yet: others, whose output they read, have not ended."""
+        ...
+
     def task(self, outcome: Outcome) -> None:
-        """A task has ended."""
+        """A task has ended; one that failed may come again."""
         ...
 
 
-def run(job: Job, executor: Executor, observer: Observer, until: str = STAGES[-1]) -> None:
-    """Runs all missing tasks up to the stage `until`.
+def run(job: Job, executor: Executor, observer: Observer, extent: Extent = ALL) -> None:
+    """Runs what is missing of an extent.
 
-    Raises IncompleteRun, with the first cause, if a task failed: the other tasks of its stage have been run, later
-    stages not.
+    A task that fails is tried once more, alone if it took its worker with it; then only the tasks that need it are
+    left out. Damage found on the way is repaired: the task that wrote it is done again.
+    Raises FailedTasks, with the first cause, in the end; OSError (disk, network) and ForeignWorker at once.
     """
-    attributes = prepare(job, load(job))
+    attributes = prepared(job)
     observer.prepared(attributes)
     plan = store.plan_of(attributes)
     filled = store.Store(job.path, plan)
-    for stage in STAGES[: STAGES.index(until) + 1]:
-        planned = list(plan.tasks(stage))
-        if not planned:
-            continue
-        missing = filled.missing(planned)
-        observer.stage(stage, len(planned) - len(missing), len(planned))
-        _run_stage(stage, missing, executor, observer, job)
-        _refuse_holes(stage, filled.missing(planned))
-    store.remove_litter(job.path)
+    dependencies = Dependencies(plan, filled.read("target_image").tolist())
+    failures = partial(_failures, executor, partial(perform, job), observer)
+    underway = _Underway(extent, plan, filled, dependencies, failures)
+    repaired: set[str] = set()
+    while True:
+        failed = [failure for stage in extent.stages for failure in underway.run(stage, observer)]
+        damaged = {failure.error.key for failure in failed if isinstance(failure.error, DamagedTask)} - repaired
+        if not damaged:
+            break
+        filled.withdraw(damaged)
+        repaired |= damaged
+    underway.close(failed)
+    if underway.is_complete():
+        store.remove_litter(job.path)
+
+
+def prepared(job: Job) -> dict[str, Any]:
+    """Loads model and data and makes the store, or opens it; returns its attributes."""
+    return prepare(job, load(job))
 
 
 def perform(job: Job, task: Task) -> None:
     """Runs one task to its receipt in this process.
 
-    Raises StageError, naming the task, for whatever goes wrong but OSError: a full or unreadable disk stops the run.
+    Raises StageError, naming the task, for whatever goes wrong in it; OSError, ForeignWorker and DamagedTask as they
+    are.
     """
     try:
         with one_thread():
             context = context_of(job)
             context.store.write(task, STAGE_FUNCTIONS[task.stage](context, task))
-    except OSError:
+    except (*FATAL, DamagedTask):
         raise
     except Exception as error:
         raise StageError(f"{task.key} failed: {type(error).__name__}: {error}") from error
 
 
-def _run_stage(stage: str, tasks: Sequence[Task], executor: Executor, observer: Observer, job: Job) -> None:
-    failures: list[Outcome] = []
-    for outcome in executor(tasks, partial(perform, job)):
+@dataclass(frozen=True)
+class _Underway:
+    """A run and what is left of it."""
+
+    extent: Extent
+    plan: Plan
+    store: store.Store
+    dependencies: Dependencies
+    failures: Callable[[Sequence[Task]], list[Outcome]]
+    """Runs tasks; returns the outcomes of those that failed for good."""
+
+    def run(self, stage: str, observer: Observer) -> list[Outcome]:
+        """Runs what can be run of a stage."""
+        planned, done = self._planned(stage), self.store.done()
+        if not planned:
+            return []
+        missing = [task for task in planned if task.key not in done]
+        ready = self._ready(missing, done)
+        observer.stage(stage, len(planned) - len(missing), len(planned))
+        if len(ready) < len(missing):
+            observer.blocked(stage, len(missing) - len(ready))
+        return self.failures(ready)
+
+    def close(self, failed: Sequence[Outcome]) -> None:
+        """Writes down what failed. Raises FailedTasks; IncompleteRun for tasks that an executor has forgotten."""
+        done = self.store.done()
+        self.store.record_failures({outcome.task.key: str(outcome.error) for outcome in failed}, done)
+        missing = [task for stage in self.extent.stages for task in self._planned(stage) if task.key not in done]
+        _refuse_failures(failed, len(missing) - len(failed))
+        _refuse_forgotten(self._ready(missing, done))
+
+    def is_complete(self) -> bool:
+        """Whether all tasks of all stages and parts are done."""
+        done = self.store.done()
+        return all(task.key in done for task in self.plan.all_tasks())
+
+    def _planned(self, stage: str) -> list[Task]:
+        return [task for task in self.plan.tasks(stage) if self.extent.part.holds(task)]
+
+    def _ready(self, tasks: Sequence[Task], done: frozenset[str]) -> list[Task]:
+        return [task for task in tasks if all(other.key in done for other in self.dependencies.of(task))]
+
+
+def _failures(executor: Executor, perform: Perform, observer: Observer, tasks: Sequence[Task]) -> list[Outcome]:
+    """Runs tasks, those that fail once more: alone, if workers were lost with them, as others may be to blame."""
+    run = partial(_ended, executor, perform, observer)
+    first = run(tasks)
+    damaged = [failure for failure in first if isinstance(failure.error, DamagedTask)]
+    alone = [[failure.task] for failure in first if isinstance(failure.error, WorkerLost)]
+    together = [failure.task for failure in first if not isinstance(failure.error, (DamagedTask, WorkerLost))]
+    return [*damaged, *(failure for again in (together, *alone) for failure in run(again))]
+
+
+def _ended(executor: Executor, perform: Perform, observer: Observer, tasks: Sequence[Task]) -> list[Outcome]:
+    """Runs tasks once; returns the failures."""
+    failed: list[Outcome] = []
+    for outcome in executor(tasks, perform):
         observer.task(outcome)
-        if isinstance(outcome.error, OSError):
+        if isinstance(outcome.error, FATAL):
             raise outcome.error
         if outcome.error is not None:
-            failures.append(outcome)
-    if failures:
-        raise IncompleteRun(
-            f"{len(failures)} of {len(tasks)} tasks of stage {stage} failed, the first: {failures[0].error}"
-        ) from failures[0].error
+            failed.append(outcome)
+    return failed
 
 
-def _refuse_holes(stage: str, missing: Sequence[Task]) -> None:
-    """No stage reads what another has not finished, whatever the executor says."""
-    if missing:
-        raise IncompleteRun(f"{len(missing)} tasks of stage {stage} have no receipt, the first: {missing[0].key}")
+def _refuse_failures(failed: Sequence[Outcome], n_blocked: int) -> None:
+    if failed:
+        blocked = f"; {n_blocked} tasks that read from these were not run" * (n_blocked > 0)
+        raise FailedTasks(f"{len(failed)} tasks failed, the first: {failed[0].error}{blocked}") from failed[0].error
+
+
+def _refuse_forgotten(tasks: Sequence[Task]) -> None:
+    """Whatever the executor says: without receipts of all tasks a run has not ended."""
+    if tasks:
+        raise IncompleteRun(f"{len(tasks)} tasks have no receipt, the first: {tasks[0].key}")
 
 
 def store_path(folder: Path) -> Path:

@@ -28,6 +28,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 NAME = "audit.zarr"
 LEDGER = "_ledger"
+FAILURES = "_failures"
 CONDITION_FACTS = tuple(f"perturbation_{fact}" for fact in ("name", "family", "strength", "norm", "against"))
 """Coordinates along the perturbation axis, beside its ids."""
 DRAFT = ".draft-"
@@ -48,7 +49,8 @@ def create(
     """
     draft = path.with_name(f"{path.name}{DRAFT}{uuid4().hex}")
     group = zarr.create_group(LocalStore(draft), attributes=dict(attributes))
-    group.create_group(LEDGER)
+    for name in (LEDGER, FAILURES):
+        group.create_group(name)
     for name, values in (*coordinates.items(), *_condition_coordinates(conditions).items()):
         _create_coordinate(group, name, list(values))
     for variable in VARIABLES.values():
@@ -79,22 +81,57 @@ class Store:
         """Writes what the task made, whole shards, then its receipt, which holds their digest."""
         for variable in self._plan.variables(task):
             _write(_array(self._group, variable.name), self._plan.region(task, variable), arrays[variable.name])
-        receipt = json.dumps({"sha256": _digest(arrays)}, sort_keys=True).encode()
-        sync(self._group.store.set(f"{LEDGER}/{task.key}", default_buffer_prototype().buffer.from_bytes(receipt)))
+        _put(self._group, f"{LEDGER}/{task.key}", {"sha256": _digest(arrays)})
+
+    def done(self) -> frozenset[str]:
+        """Keys of all tasks that have a receipt."""
+        return receipts(self._group)
 
     def missing(self, tasks: Iterable[Task]) -> list[Task]:
         """Those tasks that have no receipt."""
-        done = receipts(self._group)
+        done = self.done()
         return [task for task in tasks if task.key not in done]
+
+    def withdraw(self, keys: Iterable[str]) -> None:
+        """Deletes receipts: the tasks will be done again."""
+        for key in keys:
+            sync(self._group.store.delete(f"{LEDGER}/{key}"))
+
+    def record_failures(self, causes: Mapping[str, str], done: frozenset[str]) -> None:
+        """Keeps the causes by the keys of the tasks that failed, and forgets those of tasks that are now done."""
+        for key in _failures(self._group).keys() & done:
+            sync(self._group.store.delete(f"{FAILURES}/{key}"))
+        for key, cause in causes.items():
+            _put(self._group, f"{FAILURES}/{key}", {"cause": cause})
 
 
 def receipts(group: zarr.Group) -> frozenset[str]:
     """Keys of all tasks that are done."""
 
-    async def listed() -> list[str]:
-        return [key async for key in group.store.list_dir(LEDGER) if not fnmatch(key, LITTER)]
+    return frozenset(_listed(group, LEDGER))
 
-    return frozenset(sync(listed())) - {"zarr.json"}
+
+def failures(path: Path) -> dict[str, str]:
+    """Causes of the failures that the last run could not mend, by the tasks' keys."""
+    return _failures(_opened(path))
+
+
+def _failures(group: zarr.Group) -> dict[str, str]:
+    prototype = default_buffer_prototype()
+    found = {key: sync(group.store.get(f"{FAILURES}/{key}", prototype)) for key in sorted(_listed(group, FAILURES))}
+    return {key: json.loads(value.to_bytes())["cause"] for key, value in found.items() if value is not None}
+
+
+def _listed(group: zarr.Group, folder: str) -> list[str]:
+    async def listed() -> list[str]:
+        return [key async for key in group.store.list_dir(folder) if key != "zarr.json" and not fnmatch(key, LITTER)]
+
+    return sync(listed())
+
+
+def _put(group: zarr.Group, key: str, value: Mapping[str, str]) -> None:
+    content = json.dumps(value, sort_keys=True).encode()
+    sync(group.store.set(key, default_buffer_prototype().buffer.from_bytes(content)))
 
 
 def attributes(path: Path) -> dict[str, Any]:

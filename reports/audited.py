@@ -37,6 +37,14 @@ def completeness(result: AuditResult) -> Table:
     return Table("Tasks of each stage.", ("stage", "done", "planned", "missing"), tuple(rows))
 
 
+def failures(result: AuditResult) -> Table:
+    """Tasks that failed whenever they were tried."""
+    rows = (
+        (Cell(each.task), Cell(each.of), Cell(each.images), Cell(each.cause)) for each in result.completeness.failures
+    )
+    return Table("Tasks that failed, twice.", ("task", "of", "images", "cause"), tuple(rows))
+
+
 def certificates(result: AuditResult) -> Table:
     """What was shown of the demo network beforehand."""
     return Table(

@@ -14,7 +14,7 @@ from attacks.registry import PERTURBATIONS
 from pipeline.schema import STAGES
 from reports.runs import RUNS, audits_in, finished, folder_of
 from srd.entries import Entry
-from srd.errors import AuditError, InputError
+from srd.errors import AuditError, FailedTasks, InputError
 from srd.registry import ATTRIBUTORS, METRICS
 
 ENVIRONMENT = 5
@@ -43,6 +43,9 @@ def run(
     stage: Annotated[
         str | None, typer.Option(help=f"Stop after this stage, without report: {', '.join(STAGES)}.")
     ] = None,
+    part: Annotated[
+        str | None, typer.Option(help="Do only this share of the tiles, such as 3/20, without report.")
+    ] = None,
 ) -> None:
     """Audit: runs what is missing of SPEC, writes the report, prints its path. Run again to continue.
 
@@ -53,12 +56,20 @@ def run(
 
         raise InputError(f"--stage {stage!r}: no stage is called so; {closest(stage, STAGES)}")
     from pipeline.comparison import load_audits
+    from pipeline.extent import WHOLE, Extent, parse_part
     from reports.commands import run_audit, run_comparison
 
     folder = out or RUNS / spec.stem
+    extent = Extent(stage or STAGES[-1], WHOLE if part is None else parse_part(part))
     start = run_comparison if load_audits(spec) else run_audit
-    start(spec, folder, workers, stage, messages)
-    if stage is None:
+    is_reported = stage is None and part is None
+    try:
+        start(spec, folder, workers, extent, messages)
+    except FailedTasks:
+        if is_reported:
+            _report(folder)
+        raise
+    if is_reported:
         _report(folder)
 
 

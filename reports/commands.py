@@ -19,23 +19,23 @@ from rich.progress import (
 
 from pipeline.comparison import load_audits
 from pipeline.executors import Executor, Outcome, on_dask, serially
+from pipeline.extent import Extent
 from pipeline.preparation import Job, load, prepare
 from pipeline.run import run, store_path
-from pipeline.schema import STAGES
 from pipeline.spec import load_spec
 from reports.runs import SPEC_COPY
-from srd.errors import InputError, SpecError, StoreError
+from srd.errors import FailedTasks, InputError, SpecError, StoreError
 
 
-def run_audit(spec: Path, folder: Path, workers: int, stage: str | None, console: Console) -> None:
-    """Runs what is missing of an audit, up to `stage` or to its end; the folder gets a copy of the spec."""
+def run_audit(spec: Path, folder: Path, workers: int, extent: Extent, console: Console) -> None:
+    """Runs what is missing of an extent of an audit; the folder gets a copy of the spec."""
     job = Job(load_spec(spec), spec.parent.resolve(), store_path(folder))
     _refuse_file(folder)
-    _run(job, workers, stage, console)
+    _run(job, workers, extent, console)
     _keep(spec, folder)
 
 
-def run_comparison(spec: Path, folder: Path, workers: int, stage: str | None, console: Console) -> None:
+def run_comparison(spec: Path, folder: Path, workers: int, extent: Extent, console: Console) -> None:
     """Runs what is missing of the audits of all subjects, in folders of their own, as `run_audit`.
 
     None begins before all are known to fit. Raises SpecError if the folder of a subject is taken, StoreError if
@@ -48,14 +48,25 @@ def run_comparison(spec: Path, folder: Path, workers: int, stage: str | None, co
     for job in jobs.values():
         prepare(job, load(job))
     _keep(spec, folder)
+    _run_all(jobs, workers, extent, console)
+
+
+def _run_all(jobs: Mapping[str, Job], workers: int, extent: Extent, console: Console) -> None:
+    """One after the other, all of them, whatever fails in some."""
+    failed: list[FailedTasks] = []
     for name, job in jobs.items():
         console.print(name, style="bold")
-        _run(job, workers, stage, console)
+        try:
+            _run(job, workers, extent, console)
+        except FailedTasks as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
 
 
-def _run(job: Job, workers: int, stage: str | None, console: Console) -> None:
+def _run(job: Job, workers: int, extent: Extent, console: Console) -> None:
     with ProgressBars(_progress(console)) as bars, _executor(workers) as executor:
-        run(job, executor, bars, until=stage or STAGES[-1])
+        run(job, executor, bars, extent)
 
 
 def _refuse_file(folder: Path) -> None:
@@ -104,6 +115,9 @@ class ProgressBars:
             self._progress.console.print(f"{name}: nothing to do, all {total} tasks are done")
         self._progress.start()
         self._bar = self._progress.add_task(name, completed=done, total=total, rate="")
+
+    def blocked(self, name: str, n: int) -> None:
+        self._progress.console.print(f"{name}: {n} tasks wait for others, whose output they read")
 
     def task(self, outcome: Outcome) -> None:
         if self._bar is None:

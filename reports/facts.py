@@ -78,10 +78,22 @@ class Undefined(Part):
     scores: int
 
 
+class Failure(Part):
+    """A task that failed whenever it was tried."""
+
+    task: str
+    images: str
+    """The first and the last of the images that it concerns."""
+    of: str
+    """The method, or the entry of the perturbation axis."""
+    cause: str
+
+
 class Completeness(Part):
     """What was planned, done, and left undefined."""
 
     stages: tuple[StageProgress, ...]
+    failures: tuple[Failure, ...] = ()
     scores: int
     """Scores planned: images x perturbation entries x methods x metrics."""
     undefined: tuple[Undefined, ...]

@@ -41,7 +41,9 @@ def _unfinished(result: AuditResult) -> str:
     if result.completeness.is_complete:
         return ""
     stages = listed(f"{s.planned - s.done} of {s.planned} in {s.stage}" for s in result.completeness.stages)
-    return f"This run is incomplete: tasks are missing ({stages}); what they would have measured is left out."
+    failed = len(result.completeness.failures)
+    causes = f" {failed} failed whenever they were tried: the causes are given below." if failed else ""
+    return f"This run is incomplete: tasks are missing ({stages}); what they would have measured is left out.{causes}"
 
 
 def _predictions(result: AuditResult) -> str:

@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from attacks.entries import PerturbationEntry
 from attacks.registry import PERTURBATIONS
 from pipeline.conditions import CLEAN
+from pipeline.plan import Task
 from pipeline.spec import PerturbationSpec, attacked
+from pipeline.store import plan_of
 from reports import statistics
 from reports.facts import (
     Certificate,
     Completeness,
     ConditionFacts,
+    Failure,
     Identity,
     MethodFacts,
     Option,
@@ -61,10 +64,13 @@ def identity(readings: Readings) -> Identity:
     )
 
 
-def completeness(readings: Readings, progress: Mapping[str, tuple[int, int]]) -> Completeness:
-    """Tasks and scores: planned, done, undefined."""
+def completeness(
+    readings: Readings, progress: Mapping[str, tuple[int, int]], causes: Mapping[str, str]
+) -> Completeness:
+    """Tasks and scores: planned, done, failed for the causes given by task, undefined."""
     return Completeness(
         stages=tuple(StageProgress(stage=name, done=done, planned=all_) for name, (done, all_) in progress.items()),
+        failures=tuple(_failure(readings, Task.named(key), cause) for key, cause in causes.items()),
         scores=int(readings.dataset["score"].size),
         undefined=tuple(
             Undefined(method=method, reason=reason, scores=count)
@@ -72,6 +78,15 @@ def completeness(readings: Readings, progress: Mapping[str, tuple[int, int]]) ->
             for reason, count in readings.undefined(method).items()
         ),
     )
+
+
+def _failure(readings: Readings, task: Task, cause: str) -> Failure:
+    attributes = readings.dataset.attrs
+    rows = plan_of(attributes).rows(task)
+    entries = (CLEAN, *attributes["threats"])
+    columns = entries if task.stage in {"fit", "perturb"} else attributes["fingerprinted"]["spec"]["explain"]["methods"]
+    images = f"{readings.image_ids[rows[0]]} to {readings.image_ids[rows[-1]]}"
+    return Failure(task=task.key, images=images, of=columns[task.column], cause=cause)
 
 
 def policy() -> Policy:

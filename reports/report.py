@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from pipeline.store import NAME, open_results, progress
+from pipeline.store import NAME, failures, open_results, progress
 from reports import gallery, page
 from reports.figures import pictures
 from reports.frames import frames
@@ -30,7 +30,7 @@ def write_report(folder: Path) -> Path:
     """
     store = folder / NAME
     readings = Readings(open_results(store))
-    result = summarise(readings, progress(store))
+    result = summarise(readings, progress(store), failures(store))
     drawn = tuple(pictures(result))
     home = (folder / PAGE).parent
     _clear(home)

@@ -9,8 +9,8 @@ from reports.searches import searches
 from reports.transfer import transfer
 
 
-def summarise(readings: Readings, progress: Mapping[str, tuple[int, int]]) -> AuditResult:
-    """The result of a store whose tasks are `progress` (done, planned) per stage."""
+def summarise(readings: Readings, progress: Mapping[str, tuple[int, int]], causes: Mapping[str, str]) -> AuditResult:
+    """The result of a store whose tasks are `progress` (done, planned) per stage, and failed for `causes`, by task."""
     conditions = identity.conditions(readings)
     stability = measurements.stability(readings)
     searched = searches(readings, conditions)
@@ -18,7 +18,7 @@ def summarise(readings: Readings, progress: Mapping[str, tuple[int, int]]) -> Au
     measured = AuditResult(
         summary=(),
         identity=identity.identity(readings),
-        completeness=identity.completeness(readings, progress),
+        completeness=identity.completeness(readings, progress, causes),
         statistics=identity.policy(),
         certificates=identity.certificates(readings),
         methods=identity.methods(readings),

@@ -9,7 +9,11 @@ AuditError                    1
 ├── UnsupportedOperation      2   (NotImplementedError) the network does something a method has no rule for
 ├── PerturbationError         1   (RuntimeError) an attack left its ball or [0, 1], or is not finite
 ├── StageError                1   (RuntimeError) a task failed; carries the task and its cause
+├── DamagedTask               4   (RuntimeError) what a task wrote is not what its receipt says
 └── IncompleteRun             4   (RuntimeError) tasks are missing
+    ├── FailedTasks               some failed, twice; the others were run
+    ├── WorkerLost                a task whose workers died
+    └── ForeignWorker             a worker whose machine or code would not make the same bytes
 """
 
 
@@ -59,3 +63,28 @@ class IncompleteRun(AuditError, RuntimeError):
     """Tasks are missing; the same command continues the run."""
 
     exit_code = 4
+
+
+class DamagedTask(AuditError, RuntimeError):
+    """What the task `key` wrote is not what its receipt says."""
+
+    exit_code = 4
+
+    def __init__(self, key: str, cause: str) -> None:
+        super().__init__(key, cause)
+        self.key = key
+
+    def __str__(self) -> str:
+        return "{}: its output is damaged ({})".format(*self.args)
+
+
+class FailedTasks(IncompleteRun):
+    """Tasks failed twice; all that do not read from them were run."""
+
+
+class WorkerLost(IncompleteRun):
+    """The workers that ran a task died."""
+
+
+class ForeignWorker(IncompleteRun):
+    """A worker's class of machine, versions or code are not those that the store was made with."""

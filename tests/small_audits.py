@@ -71,6 +71,7 @@ class Watch:
 
     attributes: dict[str, Any] = field(default_factory=dict)
     stages: list[tuple[str, int, int]] = field(default_factory=list)
+    waiting: list[tuple[str, int]] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
 
     def prepared(self, attributes: dict[str, Any]) -> None:
@@ -78,6 +79,9 @@ class Watch:
 
     def stage(self, name: str, done: int, total: int) -> None:
         self.stages.append((name, done, total))
+
+    def blocked(self, name: str, n: int) -> None:
+        self.waiting.append((name, n))
 
     def task(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)

@@ -132,16 +132,35 @@ def test_a_failing_task_ends_with_exit_code_4_and_the_next_run_completes(
     with monkeypatch.context() as patched:
         patched.setattr(running, "STAGE_FUNCTIONS", {**STAGE_FUNCTIONS, "attribute": failing})
         ended = srd_audit("run", spec, "--out", "run")
-    assert (ended.code, ended.out) == (4, "")
-    assert (
-        "error 2 of 6 tasks of stage attribute failed, the first: attribute-00000-01 failed: FloatingPoint" in ended.err
-    )
+    assert (ended.code, ended.out) == (4, "run/report/index.html\n")
+    cause = "attribute-00000-01 failed: FloatingPointError: on purpose"
+    assert f"error 2 tasks failed, the first: {cause}; 2 tasks that read from these were not run" in ended.err
     assert "Traceback" not in ended.err
+    page = Path("run/report/index.html").read_text()
+    assert "INCOMPLETE" in page
+    assert page.count("FloatingPointError: on purpose") == 2
     status = srd_audit("status", "run")
     assert status.code == 4
     assert "attribute 4 6 2" in status.words
     assert srd_audit("run", spec, "--out", "run").code == 0
     assert srd_audit("status", "run").code == 0
+    assert "on purpose" not in Path("run/report/index.html").read_text()
+
+
+def test_parts_of_a_run_write_no_report_and_the_last_command_does_the_rest(
+    srd_audit: Command, spec: Path, tmp_path: Path
+) -> None:
+    for part in ("2/2", "1/2"):
+        ended = srd_audit("run", spec, "--out", "run", "--part", part)
+        assert (ended.code, ended.out) == (0, "")
+    assert "attribute 6 6 0" in srd_audit("status", "run").words
+    assert srd_audit("run", spec, "--out", "run").code == 0
+    assert srd_audit("run", spec, "--out", "once").code == 0
+    assert tree(tmp_path / "run") == tree(tmp_path / "once")
+    for wrong in ("0/2", "3/2", "2", "a/b"):
+        ended = srd_audit("run", spec, "--out", "run", "--part", wrong)
+        assert ended.code == 2
+        assert "is no part; write 1/20 to 20/20" in ended.err
 
 
 def test_a_full_disk_ends_with_exit_code_5_and_one_message(

@@ -8,7 +8,7 @@ from itertools import count, product
 from pathlib import Path
 from urllib.parse import quote
 
-from pipeline.store import NAME, open_results, progress
+from pipeline.store import NAME, failures, open_results, progress
 from reports import identity
 from reports.comparison import findings
 from reports.comparison.result import Column, ComparisonResult, Difference, Kept, Network, Similarity
@@ -72,7 +72,7 @@ def summarise(folders: Sequence[Path], home: Path) -> ComparisonResult:
 def _audit(name: str, folder: Path) -> Audit:
     store = folder / NAME
     readings = Readings(open_results(store))
-    return Audit(name, readings, summarise_audit(readings, progress(store)))
+    return Audit(name, readings, summarise_audit(readings, progress(store), failures(store)))
 
 
 def _names(folders: Sequence[Path]) -> list[str]:

@@ -13,6 +13,7 @@ import srd
 from pipeline import seeds
 from pipeline.concepts import Exploration, exploration, refuse_unfit
 from pipeline.executors import serially
+from pipeline.extent import Extent
 from pipeline.run import run
 from srd.concepts import drawn_positions, feature_vectors
 from srd.errors import DataError, ModelError
@@ -26,7 +27,7 @@ def explored(home: Path, layer: str = "relu1", seed: int = 0, tile: int = 4) -> 
     if not spec.exists():
         edit(write_audit(home), "tile = 4", f"tile = {tile}")
     job = job_of(spec, home / "run")
-    run(job, serially, Watch(), until="perturb")
+    run(job, serially, Watch(), Extent("perturb"))
     return exploration(job, layer, seed)
 
 

@@ -13,12 +13,14 @@ from small_audits import TASKS, Finished, Watch, finish, finish_until_killed, jo
 import pipeline.run as running
 from pipeline import store as store_module
 from pipeline.context import Context
+from pipeline.dependencies import Dependencies
 from pipeline.executors import on_dask, serially
+from pipeline.extent import Extent, Part
 from pipeline.plan import Task
 from pipeline.run import run
 from pipeline.stages import STAGE_FUNCTIONS
-from pipeline.store import DRAFT, LITTER, Arrays, progress
-from srd.errors import IncompleteRun
+from pipeline.store import DRAFT, LITTER, Arrays, failures
+from srd.errors import FailedTasks
 
 SMOKE = Path(__file__).parents[2] / "specs" / "smoke.toml"
 N_TASKS = sum(TASKS.values())
@@ -88,31 +90,78 @@ def test_a_full_disk_stops_the_run_and_leaves_no_false_receipt(
     assert tree(job.path) == tree(finished.job.path)
 
 
+def failing(monkeypatch: pytest.MonkeyPatch, bad: Task, times: int) -> list[Task]:
+    """Makes a task fail the first few times; returns a list of the tasks that are tried."""
+    tried: list[Task] = []
+
+    def function(context: Context, task: Task) -> Arrays:
+        tried.append(task)
+        if task == bad and tried.count(bad) <= times:
+            raise FloatingPointError("on purpose")
+        return STAGE_FUNCTIONS[task.stage](context, task)
+
+    monkeypatch.setattr(running, "STAGE_FUNCTIONS", dict.fromkeys(STAGE_FUNCTIONS, function))
+    return tried
+
+
 @pytest.mark.parametrize("stage", TASKS)
-def test_a_failing_task_stops_neither_its_stage_nor_the_next_run(
+def test_a_task_that_fails_once_costs_nothing(
     finished: Finished, spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     bad = Task(stage, 1, 1)
+    with monkeypatch.context() as patched:
+        tried = failing(patched, bad, 1)
+        job = finish(spec, tmp_path / "run").job
+    assert tried.count(bad) == 2
+    assert len(tried) == N_TASKS + 1
+    assert tree(job.path) == tree(finished.job.path)
 
-    def failing(context: Context, task: Task) -> Arrays:
-        if task == bad:
-            raise FloatingPointError("on purpose")
-        return STAGE_FUNCTIONS[stage](context, task)
 
+@pytest.mark.parametrize("stage", TASKS)
+def test_a_task_that_fails_always_costs_only_those_that_read_from_it(
+    finished: Finished, spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    bad = Task(stage, 1, 1)
+    dependencies = Dependencies(finished.context.plan, finished.context.target_images.tolist())
     job, watch = job_of(spec, tmp_path / "run"), Watch()
     with monkeypatch.context() as patched:
-        patched.setattr(running, "STAGE_FUNCTIONS", {**STAGE_FUNCTIONS, stage: failing})
-        with pytest.raises(IncompleteRun) as caught:
+        tried = failing(patched, bad, N_TASKS)
+        with pytest.raises(FailedTasks) as caught:
             run(job, serially, watch)
-    assert caught.value.exit_code == 4
+    lost = lost_with(bad, dependencies)
+    assert tried.count(bad) == 2
+    assert receipts(job.path) == {task.key for task in finished.context.plan.all_tasks()} - {task.key for task in lost}
     cause = f"{bad.key} failed: FloatingPointError: on purpose"
-    assert str(caught.value) == f"1 of {TASKS[stage]} tasks of stage {stage} failed, the first: {cause}"
-    assert [outcome.task for outcome in watch.outcomes if outcome.error] == [bad]
-    before = list(TASKS)[: list(TASKS).index(stage)]
-    done = {name: TASKS[name] if name in before else 0 for name in TASKS} | {stage: TASKS[stage] - 1}
-    assert {name: finished for name, (finished, _) in progress(job.path).items()} == done
-    watch = finish(spec, tmp_path / "run").watch
-    assert watch.outcomes[0].task == bad
+    blocked = f"; {len(lost) - 1} tasks that read from these were not run" if len(lost) > 1 else ""
+    assert (str(caught.value), caught.value.exit_code) == (f"1 tasks failed, the first: {cause}{blocked}", 4)
+    assert failures(job.path) == {bad.key: cause}
+    assert sum(n for _, n in watch.waiting) == len(lost) - 1
+    again = finish(spec, tmp_path / "run").watch
+    assert {outcome.task for outcome in again.outcomes} == lost
+    assert tree(job.path) == tree(finished.job.path)
+
+
+def lost_with(bad: Task, dependencies: Dependencies) -> set[Task]:
+    """The task and all that read from it, directly or not: the slow definition."""
+    lost = {bad}
+    for task in dependencies.plan.all_tasks():
+        if lost & set(dependencies.of(task)):
+            lost.add(task)
+    return lost
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_the_parts_of_a_run_end_as_the_whole(finished: Finished, spec: Path, tmp_path: Path, n: int) -> None:
+    """Parts may find that maps of other parts are missing; the command without a part does what is left."""
+    job, watches = job_of(spec, tmp_path / "run"), []
+    for number in range(n, 0, -1):
+        watches.append(Watch())
+        run(job, serially, watches[-1], Extent(part=Part(number, n)))
+    by_parts = [outcome.task for watch in watches for outcome in watch.outcomes]
+    assert len(set(by_parts)) == len(by_parts)
+    assert {task for task in finished.context.plan.all_tasks() if task.stage != "score"} <= set(by_parts)
+    rest = finish(spec, tmp_path / "run").watch
+    assert len(rest.outcomes) == N_TASKS - len(by_parts)
     assert tree(job.path) == tree(finished.job.path)
 
 

@@ -15,6 +15,7 @@ from pipeline import perturbing
 from pipeline.conditions import conditions, threat
 from pipeline.context import Context
 from pipeline.executors import on_dask, serially
+from pipeline.extent import Extent
 from pipeline.perturbing import fit, perturb
 from pipeline.plan import Task
 from pipeline.preparation import load, prepare
@@ -179,7 +180,7 @@ def test_dask_writes_the_bytes_of_the_serial_run(attacked: Finished, attacks: Pa
 
 def test_a_run_goes_on_after_its_fits(attacked: Finished, attacks: Path, tmp_path: Path) -> None:
     job, watch = job_of(attacks, tmp_path / "run"), Watch()
-    run(job, serially, Watch(), until="fit")
+    run(job, serially, Watch(), Extent("fit"))
     assert receipts(job.path) == {f"fit-00000-{column:02d}" for column in UNIVERSAL}
     run(job, serially, watch)
     assert watch.stages[0] == ("fit", 2, 2)

@@ -42,6 +42,8 @@ class Silent:
 
     def stage(self, name: str, done: int, total: int) -> None: ...
 
+    def blocked(self, name: str, n: int) -> None: ...
+
     def task(self, outcome: Outcome) -> None:
         if outcome.error is not None:
             raise outcome.error
