@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -31,9 +31,16 @@ class Data(Protocol):
     labels: tuple[int, ...]
     classes: tuple[str, ...]
     has_masks: bool
-    digest: str
-    """Of all that the images, labels and masks are made from."""
     description: str
+
+    @property
+    def digest(self) -> str:
+        """Of all that the images, labels and masks are made from."""
+        ...
+
+    def check(self) -> None:
+        """Reads every image and mask once. Raises DataError for what cannot be read or does not fit."""
+        ...
 
     def images(self, rows: Sequence[int]) -> Tensor:
         """(n, 3, h, w) in [0, 1]."""
@@ -56,6 +63,9 @@ class Shapes:
         source = Path(shapes.__file__).read_bytes()
         self.digest = sha256(source + f"{seed}:{n}".encode()).hexdigest()
         self.description = f"procedural shapes, seed {seed}, {shapes.SIZE}x{shapes.SIZE}"
+
+    def check(self) -> None:
+        """They are drawn: none can be missing."""
 
     def images(self, rows: Sequence[int]) -> Tensor:
         return torch.from_numpy(np.stack([_scene(self._seed, row).image for row in rows]))
@@ -81,6 +91,9 @@ class Chosen:
         self.digest = sha256(repr((data.digest, self._rows)).encode()).hexdigest()
         self.description = f"{len(self._rows)} of {data.description}"
 
+    def check(self) -> None:
+        self._data.check()
+
     def images(self, rows: Sequence[int]) -> Tensor:
         return self._data.images([self._rows[row] for row in rows])
 
@@ -91,8 +104,8 @@ class Chosen:
 class ImageFolder:
     """One folder per class; the class order is that of a file, or alphabetical.
 
-    Raises DataError for a folder without images, a folder that is no class, an image that cannot be read, images of
-    several sizes without a resize policy, and a missing mask.
+    Raises DataError for a folder without images, a folder that is no class, and a missing mask; `check` for an image
+    that cannot be read, images of several sizes without a resize policy, and masks of another size.
     """
 
     has_masks: bool
@@ -120,8 +133,6 @@ class ImageFolder:
         self.classes = tuple(title for _, title in order)
         self.has_masks = masks is not None
         self._masks = [_mask_file(masks, name) for name in self.ids] if masks else []
-        self._refuse_unreadable()
-        self.digest = self._digest()
         self.description = f"{len(self._files)} images of {len(folders)} folders"
 
     def images(self, rows: Sequence[int]) -> Tensor:
@@ -138,7 +149,7 @@ class ImageFolder:
         mask = _geometry(_opened(self._masks[row]).convert("L"), self._resize, Image.Resampling.NEAREST)
         return torch.from_numpy(np.asarray(mask) > 0)
 
-    def _refuse_unreadable(self) -> None:
+    def check(self) -> None:
         first = self._pixels(0).shape
         for row, file in enumerate(self._files):
             shape = self._pixels(row).shape
@@ -150,7 +161,8 @@ class ImageFolder:
             if self._masks and self._mask(row).shape != shape[1:]:
                 raise DataError(f"{self._masks[row]}: a mask must have the size of its image {file}")
 
-    def _digest(self) -> str:
+    @cached_property
+    def digest(self) -> str:
         digest = sha256(repr((self.ids, self.labels, self.classes, self._resize)).encode())
         for file in chain(self._files, self._masks):
             digest.update(sha256(file.read_bytes()).digest())
@@ -158,7 +170,14 @@ class ImageFolder:
 
 
 def load_data(data: DataSpec, model: ModelSpec, base: Path) -> Data:
-    """The images of a spec whose relative paths start at `base`."""
+    """The images of a spec whose relative paths start at `base`, each of them looked at. Raises DataError."""
+    images = open_data(data, model, base)
+    images.check()
+    return images
+
+
+def open_data(data: DataSpec, model: ModelSpec, base: Path) -> Data:
+    """The same, none looked at before it is used: for processes of a run that has looked."""
     if data.path.startswith("demo:"):
         if data.path != "demo:shapes":
             raise DataError(f"data.path = {data.path!r}: {closest(data.path, ['demo:shapes'])}")

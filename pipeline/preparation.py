@@ -1,6 +1,7 @@
 """What is settled before any task runs: the model and the data fit, the classes to explain, the fingerprint."""
 
 import json
+import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -18,14 +19,14 @@ from attacks.registry import PERTURBATIONS
 from pipeline import environment, seeds, store
 from pipeline.conditions import Condition, conditions, threat
 from pipeline.context import SIMILARITIES, Context, own_attributor
-from pipeline.data import Data, load_data
+from pipeline.data import Data, load_data, open_data
 from pipeline.demo import certificates, shapes
 from pipeline.models import LoadedModel, load_model, logits_of, refuse_unless_logits
 from pipeline.plan import Plan
 from pipeline.schema import REASONS, REFERENCES
 from pipeline.spec import AuditSpec
 from pipeline.store import Arrays, Store
-from srd.errors import DataError, ModelError, SpecError, StoreError, UnsupportedOperation
+from srd.errors import DataError, ForeignWorker, ModelError, SpecError, StoreError, UnsupportedOperation
 from srd.metrics.similarity import WINDOW
 from srd.registry import ATTRIBUTORS, METRICS
 
@@ -57,9 +58,11 @@ class Subject:
 
 @lru_cache(maxsize=2)
 def context_of(job: Job) -> Context:
-    """The context of a job, made once per process."""
-    subject = load(job)
-    plan = store.plan_of(store.attributes(job.path))
+    """The context of a job, made once per process. Raises ForeignWorker where it would not make the store's bytes."""
+    data = open_data(job.spec.data, job.spec.model, job.base)
+    subject, attributes = Subject(load_model(job.spec.model, job.base), data), store.attributes(job.path)
+    _refuse_foreign(attributes["fingerprinted"], _made_by(subject))
+    plan = store.plan_of(attributes)
     return Context(job.spec, conditions(job.spec), plan, Store(job.path, plan), subject.data, subject.model.model)
 
 
@@ -116,9 +119,16 @@ def _fingerprinted(spec: AuditSpec, subject: Subject) -> dict[str, Any]:
     """All that can change a bit of the result."""
     return {
         "spec": spec.model_dump(mode="json"),
+        "data": subject.data.digest,
+        **_made_by(subject),
+    }
+
+
+def _made_by(subject: Subject) -> dict[str, Any]:
+    """The network, the code and the class of machine: what each process has for itself."""
+    return {
         "weights": subject.model.weights_digest,
         "network": subject.model.source_digest,
-        "data": subject.data.digest,
         "sources": environment.source_digest(),
         "versions": environment.versions(),
         "hardware": environment.hardware(),
@@ -135,6 +145,15 @@ def _refuse_other(path: Path, theirs: Mapping[str, Any], ours: Mapping[str, Any]
         raise StoreError(
             f"{path} was made by another audit (it differs in: {', '.join(differ)}); "
             "choose another folder with --out, or remove this one"
+        )
+
+
+def _refuse_foreign(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
+    differ = _differences({name: theirs[name] for name in ours}, json.loads(json.dumps(ours)))
+    if differ:
+        raise ForeignWorker(
+            f"the process on {platform.node()} would not make the same bytes (it differs in: {', '.join(differ)}); "
+            "run all workers on one class of machine, with one version of the code"
         )
 
 

@@ -1,15 +1,18 @@
 """A run from spec to finished store: prepare, then stage after stage, continuing where the last one stopped."""
 
+import os
+import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import Any, Protocol
 
 from pipeline import store
 from pipeline.dependencies import Dependencies
 from pipeline.environment import one_thread
-from pipeline.executors import Executor, Outcome, Perform
+from pipeline.executors import Executor, Outcome, Perform, Work
 from pipeline.extent import ALL, Extent
 from pipeline.plan import Plan, Task
 from pipeline.preparation import Job, context_of, load, prepare
@@ -47,7 +50,7 @@ def run(job: Job, executor: Executor, observer: Observer, extent: Extent = ALL) 
     left out. Damage found on the way is repaired: the task that wrote it is done again.
     Raises FailedTasks, with the first cause, in the end; OSError (disk, network) and ForeignWorker at once.
     """
-    attributes = prepared(job)
+    attributes = executor.call(prepared, job)
     observer.prepared(attributes)
     plan = store.plan_of(attributes)
     filled = store.Store(job.path, plan)
@@ -72,12 +75,13 @@ def prepared(job: Job) -> dict[str, Any]:
     return prepare(job, load(job))
 
 
-def perform(job: Job, task: Task) -> None:
+def perform(job: Job, task: Task) -> Work:
     """Runs one task to its receipt in this process.
 
     Raises StageError, naming the task, for whatever goes wrong in it; OSError, ForeignWorker and DamagedTask as they
     are.
     """
+    started = perf_counter()
     try:
         with one_thread():
             context = context_of(job)
@@ -86,6 +90,7 @@ def perform(job: Job, task: Task) -> None:
         raise
     except Exception as error:
         raise StageError(f"{task.key} failed: {type(error).__name__}: {error}") from error
+    return Work(platform.node(), "cpu", os.getpid(), perf_counter() - started)
 
 
 @dataclass(frozen=True)

@@ -18,24 +18,27 @@ from rich.progress import (
 )
 
 from pipeline.comparison import load_audits
-from pipeline.executors import Executor, Outcome, on_dask, serially
+from pipeline.deployment import ClusterSpec
+from pipeline.executors import Executor, Outcome, serially
 from pipeline.extent import Extent
-from pipeline.preparation import Job, load, prepare
-from pipeline.run import run, store_path
+from pipeline.on_dask.executor import on_dask
+from pipeline.preparation import Job
+from pipeline.run import prepared, run, store_path
 from pipeline.spec import load_spec
 from reports.runs import SPEC_COPY
 from srd.errors import FailedTasks, InputError, SpecError, StoreError
 
 
-def run_audit(spec: Path, folder: Path, workers: int, extent: Extent, console: Console) -> None:
+def run_audit(spec: Path, folder: Path, cluster: ClusterSpec | None, extent: Extent, console: Console) -> None:
     """Runs what is missing of an extent of an audit; the folder gets a copy of the spec."""
     job = Job(load_spec(spec), spec.parent.resolve(), store_path(folder))
     _refuse_file(folder)
-    _run(job, workers, extent, console)
+    with _executor(cluster, console) as executor:
+        _run(job, executor, extent, console)
     _keep(spec, folder)
 
 
-def run_comparison(spec: Path, folder: Path, workers: int, extent: Extent, console: Console) -> None:
+def run_comparison(spec: Path, folder: Path, cluster: ClusterSpec | None, extent: Extent, console: Console) -> None:
     """Runs what is missing of the audits of all subjects, in folders of their own, as `run_audit`.
 
     None begins before all are known to fit. Raises SpecError if the folder of a subject is taken, StoreError if
@@ -45,27 +48,28 @@ def run_comparison(spec: Path, folder: Path, workers: int, extent: Extent, conso
     jobs = {name: Job(audit, spec.parent.resolve(), store_path(folder / name)) for name, audit in audits.items()}
     _refuse_file(folder)
     _refuse_taken(folder, jobs)
-    for job in jobs.values():
-        prepare(job, load(job))
-    _keep(spec, folder)
-    _run_all(jobs, workers, extent, console)
+    with _executor(cluster, console) as executor:
+        for job in jobs.values():
+            executor.call(prepared, job)
+        _keep(spec, folder)
+        _run_all(jobs, executor, extent, console)
 
 
-def _run_all(jobs: Mapping[str, Job], workers: int, extent: Extent, console: Console) -> None:
+def _run_all(jobs: Mapping[str, Job], executor: Executor, extent: Extent, console: Console) -> None:
     """One after the other, all of them, whatever fails in some."""
     failed: list[FailedTasks] = []
     for name, job in jobs.items():
         console.print(name, style="bold")
         try:
-            _run(job, workers, extent, console)
+            _run(job, executor, extent, console)
         except FailedTasks as error:
             failed.append(error)
     if failed:
         raise failed[0]
 
 
-def _run(job: Job, workers: int, extent: Extent, console: Console) -> None:
-    with ProgressBars(_progress(console)) as bars, _executor(workers) as executor:
+def _run(job: Job, executor: Executor, extent: Extent, console: Console) -> None:
+    with ProgressBars(_progress(console)) as bars:
         run(job, executor, bars, extent)
 
 
@@ -131,12 +135,12 @@ class ProgressBars:
 
 
 @contextmanager
-def _executor(workers: int) -> Iterator[Executor]:
-    if workers == 0:
+def _executor(cluster: ClusterSpec | None, console: Console) -> Iterator[Executor]:
+    if cluster is None:
         yield serially
         return
-    with on_dask(workers) as cluster:
-        yield cluster
+    with on_dask(cluster, console.print) as executor:
+        yield executor
 
 
 def _progress(console: Console) -> Progress:

@@ -10,10 +10,11 @@ AuditError                    1
 ├── PerturbationError         1   (RuntimeError) an attack left its ball or [0, 1], or is not finite
 ├── StageError                1   (RuntimeError) a task failed; carries the task and its cause
 ├── DamagedTask               4   (RuntimeError) what a task wrote is not what its receipt says
-└── IncompleteRun             4   (RuntimeError) tasks are missing
-    ├── FailedTasks               some failed, twice; the others were run
-    ├── WorkerLost                a task whose workers died
-    └── ForeignWorker             a worker whose machine or code would not make the same bytes
+├── WorkerLost                4   (RuntimeError) a task ended every process that ran it
+├── IncompleteRun             4   (RuntimeError) tasks are missing
+│   ├── FailedTasks               some failed, twice; the others were run
+│   └── ForeignWorker             a worker would not make the same bytes
+└── ClusterError              5   (RuntimeError) a cluster cannot be reached, or cannot run tasks
 """
 
 
@@ -82,9 +83,17 @@ class FailedTasks(IncompleteRun):
     """Tasks failed twice; all that do not read from them were run."""
 
 
-class WorkerLost(IncompleteRun):
-    """The workers that ran a task died."""
-
-
 class ForeignWorker(IncompleteRun):
     """A worker's class of machine, versions or code are not those that the store was made with."""
+
+
+class WorkerLost(AuditError, RuntimeError):
+    """A task ended every process that ran it: by its memory, by the time limit, by a crash."""
+
+    exit_code = 4
+
+
+class ClusterError(AuditError, RuntimeError):
+    """A cluster that cannot be reached, has no workers, or workers that cannot run tasks."""
+
+    exit_code = 5

@@ -29,7 +29,9 @@ def root(tmp_path: Path) -> Path:
 
 
 def folder(root: Path, n: int | None = None, classes: Path | None = None, **options: Any) -> ImageFolder:
-    return ImageFolder(root, n, classes, **{"resize": None, "masks": None} | options)
+    data = ImageFolder(root, n, classes, **{"resize": None, "masks": None} | options)
+    data.check()
+    return data
 
 
 def test_images_stand_in_the_order_of_their_names(root: Path) -> None:

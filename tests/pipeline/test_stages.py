@@ -113,6 +113,9 @@ class Backwards:
         self.ids, self.labels, self.classes = data.ids[::-1], data.labels[::-1], data.classes
         self.has_masks, self.digest, self.description = data.has_masks, data.digest, data.description
 
+    def check(self) -> None:
+        self._data.check()
+
     def images(self, rows: Sequence[int]) -> Tensor:
         return self._data.images([len(self.ids) - 1 - row for row in rows])
 
