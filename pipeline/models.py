@@ -69,7 +69,7 @@ def refuse_unless_logits(logits: Tensor, n_classes: int, place: str) -> None:
         )
     if not bool(torch.isfinite(logits).all()):
         raise ModelError(f"{place}: the output is not finite on clean images; check weights, mean and std")
-    if bool((logits >= 0).all()) and torch.allclose(logits.sum(1), torch.ones(len(logits)), atol=1e-4):
+    if bool((logits >= 0).all()) and torch.allclose(logits.sum(1), logits.new_ones(len(logits)), atol=1e-4):
         raise ModelError(f"{place}: the outputs are probabilities (each row sums to 1); audits need the logits")
 
 

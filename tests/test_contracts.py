@@ -5,12 +5,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from copy import deepcopy
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 
 import pytest
 import torch
+from played_device import played_device
 from torch import Tensor, nn
 from toys import (
     classes,
@@ -137,6 +139,23 @@ def test_maps_have_the_size_type_and_device_of_the_inputs(entry: AttributorEntry
 
 
 @every_attributor
+def test_an_attributor_stays_on_the_device_of_its_inputs(entry: AttributorEntry) -> None:
+    """Played: no run on a GPU."""
+    network, x, target = subject(entry)
+    expected = entry(network, x, target, generators(N))
+    with played_device() as device:
+        played = deepcopy(network).to(device)
+        maps = entry(played, x.to(device), target.to(device), generators(N))
+        assert maps.device == device
+        assert relative_error(maps.cpu(), expected) <= 1e-12
+        if entry.differentiable:
+            leaf = x.to(device).requires_grad_()
+            maps = entry(played, leaf, target.to(device), generators(N), create_graph=True)
+            (gradient,) = torch.autograd.grad(maps.square().sum(), leaf)
+            assert gradient.device == device
+
+
+@every_attributor
 def test_an_attributor_leaves_everything_as_found(entry: AttributorEntry) -> None:
     network, x, target = subject(entry)
     first, *_, last = network.train().children()
@@ -250,6 +269,16 @@ def test_a_metric_gives_one_score_a_row_within_its_bounds(entry: MetricEntry, dt
 
 
 @every_metric
+def test_a_metric_stays_on_the_device_of_its_maps(entry: MetricEntry) -> None:
+    """Played: no run on a GPU."""
+    given = {"two maps": (MAPS, OTHERS), "map and mask": (MAPS, MASKS), "map": (MAPS,)}[entry.of]
+    with played_device() as device:
+        result = entry(*(tensor.to(device) for tensor in given))
+        assert result.device == device
+        assert torch.equal(result.cpu(), entry(*given))
+
+
+@every_metric
 def test_a_metric_scores_every_row_alone_and_leaves_the_maps(entry: MetricEntry) -> None:
     maps = MAPS.clone()
     together = scores(entry, maps)
@@ -354,6 +383,21 @@ def test_a_perturbation_keeps_double_precision(entry: PerturbationEntry) -> None
     others, masks = uniform(N, 3, 15, 16, seed=1), uniform(N, 15, 16, seed=2) > 0.5
     samples = Samples(uniform(N, 3, 15, 16), classes(N), classes(N), others, classes(N), masks)
     assert perturbed(entry, model, samples).dtype == torch.float64
+
+
+@every_perturbation
+def test_a_perturbation_stays_on_the_device_of_its_images(entry: PerturbationEntry) -> None:
+    """Played: no run on a GPU."""
+    model, samples = demo_model("vgg"), demo_samples(N)
+    expected = perturbed(entry, model, samples)
+    with played_device() as device:
+        images = perturbed(entry, deepcopy(model).to(device), _moved(samples, device))
+        assert images.device == device
+        assert torch.equal(images.cpu(), expected)
+
+
+def _moved(samples: Samples, device: torch.device) -> Samples:
+    return Samples(**{field.name: getattr(samples, field.name).to(device) for field in fields(samples)})
 
 
 @every_perturbation

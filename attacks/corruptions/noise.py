@@ -41,7 +41,7 @@ def shot_noise(image: Image, sigma: float, generator: Generator) -> Image:
 
 def counted(image: Image, photons: float, generator: Generator) -> Image:
     """The image by a count of its photons, of which a white value has `photons` on average."""
-    counts = torch.poisson(image.double() * photons, generator=generator)
+    counts = torch.poisson(image.double().cpu() * photons, generator=generator)
     return (counts / photons).to(image)
 
 

@@ -54,7 +54,7 @@ def elastic_transform(image: Image, level: tuple[float, float, float], generator
     size = relative_size(image)
     origin = _affine_origin(SIDE * size // 3, farthest * size, generator)
     noise = 2 * torch.rand(2, *canvas(image), generator=generator) - 1
-    moves = fitted(factor * size * smoothed(noise, sigma), image).movedim(0, -1).double()
+    moves = fitted(factor * size * smoothed(noise, sigma), image).movedim(0, -1).double().cpu()
     centre = (torch.tensor(image.shape[-2:]) // 2).double()
     moved = pixels(*image.shape[-2:]) + moves - centre
     return sampled(image[None], (moved @ origin[:2] + origin[2] + centre)[None])[0]
@@ -71,7 +71,7 @@ def _affine_origin(third: float, farthest: float, generator: Generator) -> Tenso
 @severities(0.6, 0.5, 0.4, 0.3, 0.25)
 def pixelate(image: Image, share: float, generator: Generator) -> Image:
     """Averages over blocks, as few in a row as `share` of the pixels."""
-    rows, columns = (_blocks(side, share) for side in image.shape[-2:])
+    rows, columns = (_blocks(side, share).to(image.device) for side in image.shape[-2:])
     means = _means_of_rows(_means_of_rows(image, rows).mT, columns).mT
     return means.index_select(2, columns).index_select(1, rows)
 
@@ -90,7 +90,7 @@ def _means_of_rows(image: Image, blocks: Tensor) -> Image:
 @severities(25, 18, 15, 10, 7)
 def jpeg_compression(image: Image, quality: int, generator: Generator) -> Image:
     """Stores the image in 8 bits as JPEG of this quality, colours at half the resolution."""
-    values = np.stack(list(np.rint(255 * image.numpy()).astype(np.uint8)), -1)
+    values = np.stack(list(np.rint(255 * image.cpu().numpy()).astype(np.uint8)), -1)
     file = io.BytesIO()
     Picture.fromarray(values.squeeze(-1) if len(image) == 1 else values).save(file, "JPEG", quality=quality)
     stored = torch.from_numpy(np.array(Picture.open(file))).reshape(values.shape)
