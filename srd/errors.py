@@ -9,7 +9,8 @@ AuditError                    1
 ├── UnsupportedOperation      2   (NotImplementedError) the network does something a method has no rule for
 ├── PerturbationError         1   (RuntimeError) an attack left its ball or [0, 1], or is not finite
 ├── StageError                1   (RuntimeError) a task failed; carries the task and its cause
-└── IncompleteRun             4   (RuntimeError) tasks are missing
+├── IncompleteRun             4   (RuntimeError) tasks are missing
+└── CapacityError             5   (RuntimeError) the machine has too little disk or memory
 """
 
 
@@ -59,3 +60,9 @@ class IncompleteRun(AuditError, RuntimeError):
     """Tasks are missing; the same command continues the run."""
 
     exit_code = 4
+
+
+class CapacityError(AuditError, RuntimeError):
+    """The disk or the memory cannot hold what is asked for."""
+
+    exit_code = 5
