@@ -10,6 +10,8 @@ AuditError                    1
 ├── PerturbationError         1   (RuntimeError) an attack left its ball or [0, 1], or is not finite
 ├── StageError                1   (RuntimeError) a task failed; carries the task and its cause
 ├── IncompleteRun             4   (RuntimeError) tasks are missing
+├── WorkerLost                4   (RuntimeError) a task ended every process that ran it
+├── ClusterError              5   (RuntimeError) a cluster cannot be reached, or cannot run tasks
 └── CapacityError             5   (RuntimeError) the machine has too little disk or memory
 """
 
@@ -60,6 +62,18 @@ class IncompleteRun(AuditError, RuntimeError):
     """Tasks are missing; the same command continues the run."""
 
     exit_code = 4
+
+
+class WorkerLost(AuditError, RuntimeError):
+    """A task ended every process that ran it: by its memory, by the time limit, by a crash."""
+
+    exit_code = 4
+
+
+class ClusterError(AuditError, RuntimeError):
+    """A cluster that cannot be reached, has no workers, or workers that cannot run tasks."""
+
+    exit_code = 5
 
 
 class CapacityError(AuditError, RuntimeError):
