@@ -16,7 +16,7 @@ from pipeline.plan import Plan
 from pipeline.schema import VARIABLES
 from srd.errors import CapacityError
 
-GIB = 2**30
+UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 LEAST_SHARE = 0.25
 """Of its values' bytes that a store is sure to take once compressed: a float32 that holds an 8-bit value needs a
 quarter; stores of two real networks took 0.71 and 0.81, the images alone 0.46 of the first."""
@@ -26,18 +26,18 @@ _PROCESS, _GROUPS = Path("/proc/self"), Path("/sys/fs/cgroup")
 
 def refuse_store(needed: int, path: Path) -> None:
     """Raises CapacityError unless a store of `needed` bytes fits on the disk of `path`, beside what is there of it."""
-    there, free = _size(path), shutil.disk_usage(_nearest(path)).free
-    if needed > there + free:
+    missing, free = needed - _size(path), shutil.disk_usage(_nearest(path)).free
+    if missing > free:
         raise CapacityError(
-            f"{path}: the store needs {_gib(needed - there)} more, its disk has {_gib(free)} free; audit fewer images "
-            "(data.n), fewer methods or fewer perturbations, or choose another disk with --out"
+            f"{path}: the store needs {in_units(missing)} more, the disk has {in_units(free)} free; audit fewer images "
+            "(data.n), with fewer methods or perturbations, or name another disk by --out or the table [store]"
         )
 
 
 def refuse_hopeless_store(plan: Plan, path: Path) -> None:
     """As `refuse_store`, by the least that a store of the plan may take, which needs no measuring."""
     least = round(LEAST_SHARE * raw_bytes(plan))
-    if least > shutil.disk_usage(_nearest(path)).free:
+    if least > shutil.disk_usage(_nearest(path)).free:  # what is there is looked through only if it matters
         refuse_store(least, path)
 
 
@@ -45,13 +45,11 @@ def refuse_memory(needed: Memory, processes: int, images: int) -> None:
     """Raises CapacityError unless so many processes, each with a tile of `images` images, fit into the free memory."""
     free = free_memory()
     if needed.of(processes) > free:
-        most = max((free - needed.shared) // needed.private, 0)
+        most = (free - needed.shared) // needed.private
+        way_out = f"use --workers {most}, or a smaller run.tile" if most > 0 else "use a smaller run.tile"
         raise CapacityError(
-            f"{processes} processes need about {_gib(needed.of(processes))} of memory with tiles of {images} images, "
-            f"{_gib(free)} are free; use a smaller run.tile, or --workers {most}"
-            if most
-            else f"a process needs about {_gib(needed.of(1))} of memory with tiles of {images} images, "
-            f"{_gib(free)} are free; use a smaller run.tile"
+            f"processes: {processes}, with tiles of {images} images, need about {in_units(needed.of(processes))} of "
+            f"memory, {in_units(free)} are free; {way_out}"
         )
 
 
@@ -59,6 +57,12 @@ def raw_bytes(plan: Plan) -> int:
     """Of all values of a finished store, not compressed."""
     held = [variable for variable in VARIABLES.values() if plan.holds(variable)]
     return sum(np.dtype(v.dtype).itemsize * prod(plan.sizes[dim] for dim in v.dims) for v in held)
+
+
+def in_units(n_bytes: int) -> str:
+    """Such as `1.5 GiB`."""
+    power = min(max(n_bytes.bit_length() - 1, 0) // 10, len(UNITS) - 1)
+    return f"{n_bytes / 1024**power:.3g} {UNITS[power]}"
 
 
 def free_memory() -> int:
@@ -104,7 +108,3 @@ def _nearest(path: Path) -> Path:
 
 def _size(path: Path) -> int:
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-
-
-def _gib(n_bytes: int) -> str:
-    return f"{n_bytes / GIB:.3g} GiB"

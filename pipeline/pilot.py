@@ -1,8 +1,10 @@
 """A pilot: the same audit on a few images, run by the same functions into a store that is thrown away, and measured."""
 
+import os
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -62,10 +64,12 @@ class Trial:
         return self.images if column[0] == "fit" else self.tile
 
 
-def in_own_process(function: Callable[..., T], *arguments: Any) -> T:
-    """What a function returns in a new process, whose memory is that of a worker; raises what it raises there."""
+def in_own_process(variables: Mapping[str, str], function: Callable[..., T], *arguments: Any) -> T:
+    """What a function returns in a new process with these environment variables; raises what it raises there."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-        return process.submit(function, *arguments).result()
+        with _environment(variables):
+            future = process.submit(function, *arguments)
+        return future.result()
 
 
 def measure(spec: AuditSpec, base: Path) -> Pilot:
@@ -84,6 +88,18 @@ def measure(spec: AuditSpec, base: Path) -> Pilot:
         more = _affordable(trials[0].images, perf_counter() - began, min(spec.run.tile, n))
         trials += [trial(more)] if more else []
         return _pilot(trials, began)
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """For processes that start within; this one's own libraries have read theirs."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _cut(spec: AuditSpec, images: int) -> AuditSpec:

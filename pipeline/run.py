@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from pipeline import store
+from pipeline.capacity import refuse_hopeless_store
 from pipeline.environment import one_thread
 from pipeline.executors import Executor, Outcome, Work
 from pipeline.plan import Task
@@ -43,6 +44,7 @@ def run(job: Job, executor: Executor, observer: Observer, until: str = STAGES[-1
     attributes = prepare(job, load(job))
     observer.prepared(attributes)
     plan = store.plan_of(attributes)
+    refuse_hopeless_store(plan, job.path)
     filled = store.Store(job.path, plan)
     for stage in STAGES[: STAGES.index(until) + 1]:
         planned = list(plan.tasks(stage))

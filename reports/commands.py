@@ -4,27 +4,19 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from pipeline.comparison import load_audits
 from pipeline.deployment import ClusterSpec
-from pipeline.executors import Executor, Outcome, serially
+from pipeline.executors import Executor, serially
+from pipeline.logs import TaskLog, log_run
 from pipeline.on_dask.executor import on_dask
 from pipeline.preparation import Job, load, prepare
 from pipeline.run import run, store_path
 from pipeline.schema import STAGES
 from pipeline.spec import load_spec
+from reports.progress import Display, Several
 from reports.runs import SPEC_COPY
 from srd.errors import InputError, SpecError, StoreError
 
@@ -33,7 +25,7 @@ def run_audit(spec: Path, folder: Path, cluster: ClusterSpec | None, stage: str 
     """Runs what is missing of an audit, up to `stage` or to its end; the folder gets a copy of the spec."""
     job = Job(load_spec(spec), spec.parent.resolve(), store_path(folder))
     _refuse_file(folder)
-    _run(job, cluster, stage, console)
+    _run(job, spec, folder, cluster, stage, console)
     _keep(spec, folder)
 
 
@@ -52,12 +44,13 @@ def run_comparison(spec: Path, folder: Path, cluster: ClusterSpec | None, stage:
     _keep(spec, folder)
     for name, job in jobs.items():
         console.print(name, style="bold")
-        _run(job, cluster, stage, console)
+        _run(job, spec, folder / name, cluster, stage, console)
 
 
-def _run(job: Job, cluster: ClusterSpec | None, stage: str | None, console: Console) -> None:
-    with ProgressBars(_progress(console)) as bars, _executor(cluster, console) as executor:
-        run(job, executor, bars, until=stage or STAGES[-1])
+def _run(job: Job, spec: Path, folder: Path, cluster: ClusterSpec | None, stage: str | None, console: Console) -> None:
+    with Display(console) as display, _executor(cluster, console) as executor:
+        log_run(folder, spec, "this process" if cluster is None else str(cluster))
+        run(job, executor, Several(display, TaskLog(folder)), until=stage or STAGES[-1])
 
 
 def _refuse_file(folder: Path) -> None:
@@ -80,44 +73,6 @@ def _keep(spec: Path, folder: Path) -> None:
         shutil.copyfile(spec, folder / SPEC_COPY)
 
 
-class ProgressBars:
-    """Shows a run on the terminal: one bar a stage, with rate and time left; nothing before the first stage."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._bar: TaskID | None = None
-
-    def __enter__(self) -> "ProgressBars":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._progress.stop()
-
-    def prepared(self, attributes: dict[str, Any]) -> None:
-        correct, n = attributes["correct"], attributes["plan"]["sizes"]["image"]
-        share = f"{correct / n:.1%} of {n} clean images are classified as labelled"
-        chance = 1 / attributes["plan"]["sizes"]["class"]
-        warning = "; near chance: check class order, mean and std" if correct / n < 2 * chance else ""
-        self._progress.console.print(share + warning)
-
-    def stage(self, name: str, done: int, total: int) -> None:
-        if done == total:
-            self._progress.console.print(f"{name}: nothing to do, all {total} tasks are done")
-        self._progress.start()
-        self._bar = self._progress.add_task(name, completed=done, total=total, rate="")
-
-    def task(self, outcome: Outcome) -> None:
-        if self._bar is None:
-            return
-        if outcome.error is not None:
-            self._progress.console.print(f"failed: {outcome.error}", markup=False)
-            return
-        self._progress.advance(self._bar)
-        speed = self._progress.tasks[self._bar].finished_speed or self._progress.tasks[self._bar].speed
-        self._progress.update(self._bar, rate=f"{speed:.2f} tasks/s" if speed else "")
-
-
 @contextmanager
 def _executor(cluster: ClusterSpec | None, console: Console) -> Iterator[Executor]:
     if cluster is None:
@@ -125,16 +80,3 @@ def _executor(cluster: ClusterSpec | None, console: Console) -> Iterator[Executo
         return
     with on_dask(cluster, console.print) as executor:
         yield executor
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description:10}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console,
-    )
