@@ -123,11 +123,7 @@ class ImageFolder:
         order = _class_order(classes) if classes else [(folder.name, folder.name) for folder in folders]
         position = {name: index for index, (name, _) in enumerate(order)}
         _refuse_unknown_folders(root, folders, position, classes)
-        self._files = _in_turn([_image_files(folder) for folder in folders], n)
-        if not self._files:
-            raise DataError(f"data.path = {root}: its folders hold no image ({', '.join(sorted(SUFFIXES))})")
-        if n is not None and len(self._files) < n:
-            raise DataError(f"data.n = {n}: {root} holds only {len(self._files)} images; ask for fewer, or leave n out")
+        self._files = _chosen_files(root, folders, n)
         self.ids = tuple(_image_id(file.relative_to(root)) for file in self._files)
         self.labels = tuple(position[file.parent.name] for file in self._files)
         self.classes = tuple(title for _, title in order)
@@ -188,6 +184,14 @@ def open_data(data: DataSpec, model: ModelSpec, base: Path) -> Data:
     return ImageFolder(base / data.path, data.n, classes, model.resize, masks)
 
 
+def n_images(data: DataSpec, base: Path) -> int:
+    """How many images `load_data` gives; none is opened. Raises DataError as it does."""
+    if data.path.startswith("demo:"):
+        return data.n or DEMO_IMAGES
+    root = base / data.path
+    return len(_chosen_files(root, _class_folders(root), data.n))
+
+
 def _refuse_demo_keys(data: DataSpec, model: ModelSpec) -> None:
     for key, value in (("model.resize", model.resize), ("model.classes", model.classes), ("data.masks", data.masks)):
         if value is not None:
@@ -201,6 +205,16 @@ def _class_folders(root: Path) -> list[Path]:
     if not folders:
         raise DataError(f"data.path = {root}: holds no folders; put the images of each class into one")
     return folders
+
+
+def _chosen_files(root: Path, folders: list[Path], n: int | None) -> list[Path]:
+    """Of the data set's images, all or `n`."""
+    files = _in_turn([_image_files(folder) for folder in folders], n)
+    if not files:
+        raise DataError(f"data.path = {root}: its folders hold no image ({', '.join(sorted(SUFFIXES))})")
+    if n is not None and len(files) < n:
+        raise DataError(f"data.n = {n}: {root} holds only {len(files)} images; ask for fewer, or leave n out")
+    return files
 
 
 def _image_files(folder: Path) -> list[Path]:

@@ -14,7 +14,8 @@ AuditError                    1
 ├── IncompleteRun             4   (RuntimeError) tasks are missing
 │   ├── FailedTasks               some failed, twice; the others were run
 │   └── ForeignWorker             a worker would not make the same bytes
-└── ClusterError              5   (RuntimeError) a cluster cannot be reached, or cannot run tasks
+├── ClusterError              5   (RuntimeError) a cluster cannot be reached, or cannot run tasks
+└── CapacityError             5   (RuntimeError) the machine has too little disk or memory
 """
 
 
@@ -95,5 +96,11 @@ class WorkerLost(AuditError, RuntimeError):
 
 class ClusterError(AuditError, RuntimeError):
     """A cluster that cannot be reached, has no workers, or workers that cannot run tasks."""
+
+    exit_code = 5
+
+
+class CapacityError(AuditError, RuntimeError):
+    """The disk or the memory cannot hold what is asked for."""
 
     exit_code = 5

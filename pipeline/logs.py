@@ -1,0 +1,75 @@
+"""What ran where and when: lines of JSON beside the store, whose bytes know neither host nor clock."""
+
+import json
+import os
+import platform
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline import environment
+from pipeline.executors import Outcome
+from srd.errors import StoreError
+
+LOGS = "logs"
+RUNS = "runs.jsonl"
+TASKS = "tasks.jsonl"
+
+
+class TaskLog:
+    """An observer that appends a line for every task that ends."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / LOGS / TASKS
+        self._failures: Counter[str] = Counter()
+
+    def prepared(self, attributes: dict[str, Any]) -> None: ...
+
+    def stage(self, name: str, done: int, total: int) -> None: ...
+
+    def task(self, outcome: Outcome) -> None:
+        """`attempt` counts from 1, within this run."""
+        task, error = outcome.task, outcome.error
+        work = asdict(outcome.work) if outcome.work else dict.fromkeys(("host", "device", "process", "seconds"))
+        attempt = self._failures[task.key] + 1
+        _append(
+            self._file,
+            {"task": task.key, "stage": task.stage, **work, "attempt": attempt, "error": str(error) if error else None},
+        )
+        if error:
+            self._failures[task.key] += 1
+
+
+def log_run(folder: Path, spec: Path, executor: str) -> None:
+    """Appends that a run of the spec starts; `executor` says in words where its tasks run."""
+    _append(
+        folder / LOGS / RUNS,
+        {
+            "host": platform.node(),
+            "spec": str(spec.resolve()),
+            "executor": executor,
+            "versions": environment.versions(),
+        },
+    )
+
+
+def spec_folder(folder: Path) -> Path:
+    """Where relative paths of the spec start from which a run was last started. Raises StoreError if no log says."""
+    file = folder / LOGS / RUNS
+    if not file.is_file():
+        raise StoreError(f"{file}: is missing, so nothing says where the run's spec lies; run the same spec again")
+    return Path(json.loads(file.read_text().splitlines()[-1])["spec"]).parent
+
+
+def _append(file: Path, record: Mapping[str, Any]) -> None:
+    """One write of one line: several processes may append at once."""
+    line = json.dumps({"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **record}) + "\n"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    try:
+        os.write(descriptor, line.encode())
+    finally:
+        os.close(descriptor)

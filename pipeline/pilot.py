@@ -1,0 +1,199 @@
+"""A pilot: the same audit on a few images, run by the same functions into a store that is thrown away, and measured."""
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import mean
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any, TypeVar
+
+import torch
+
+from pipeline import environment, store
+from pipeline.capacity import forget_peak, peak_memory
+from pipeline.conditions import conditions
+from pipeline.data import load_data, n_images
+from pipeline.estimate import Column, Line, Memory, Pilot, Stored, line
+from pipeline.perturbing import FITTED_TO
+from pipeline.plan import Task
+from pipeline.preparation import Job, context_of, load, prepare
+from pipeline.run import perform, store_path
+from pipeline.schema import TILE, VARIABLES
+from pipeline.spec import AuditSpec
+
+T = TypeVar("T")
+
+FEWEST = (2, 4, 8, 16, 32)
+"""Images of the first trial: the first of these numbers of which two classes are predicted, as audits need them."""
+MOST = 8
+"""Images of the second trial."""
+BUDGET = 60.0
+"""Seconds that the second trial may take, unless it has only twice the images of the first."""
+
+CHEAP = 1.0
+"""Seconds below which a task is run twice: the first time warms up, the second counts."""
+METADATA = "metadata"
+"""Files of a store that neither hold values of images nor are receipts."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An audit of a few images, and what it took."""
+
+    job: Job
+    images: int
+    seconds: dict[Column, float]
+    """Of a task."""
+    loading: float
+    preparing: float
+    memory: Memory
+
+    @property
+    def tile(self) -> int:
+        return self.job.spec.run.tile
+
+    def worked_on(self, column: Column) -> int:
+        """Images of a task."""
+        return self.images if column[0] == "fit" else self.tile
+
+
+def in_own_process(variables: Mapping[str, str], function: Callable[..., T], *arguments: Any) -> T:
+    """What a function returns in a new process with these environment variables; raises what it raises there."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        with _environment(variables):
+            future = process.submit(function, *arguments)
+        return future.result()
+
+
+def measure(spec: AuditSpec, base: Path) -> Pilot:
+    """Audits 2 images, then 4 to MOST, as a tile has them and BUDGET allows; leaves nothing behind.
+
+    Relative paths of the spec start at `base`. Raises whatever the audit itself would raise.
+    """
+    began = perf_counter()
+    n = n_images(spec.data, base)
+    with TemporaryDirectory(prefix="srd-audit-") as folder:
+
+        def trial(images: int) -> Trial:
+            return _trial(Job(_cut(spec, images), base, store_path(Path(folder) / str(images))))
+
+        trials = [trial(_fewest(spec, base, n))]
+        more = _affordable(trials[0].images, perf_counter() - began, min(spec.run.tile, n))
+        trials += [trial(more)] if more else []
+        return _pilot(trials, began)
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """For processes that start within; this one's own libraries have read theirs."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _cut(spec: AuditSpec, images: int) -> AuditSpec:
+    """The same audit on a few images, in one tile unless its own is smaller."""
+    data = spec.data.model_copy(update={"n": images})
+    run = spec.run.model_copy(update={"tile": min(spec.run.tile, images)})
+    return spec.model_copy(update={"data": data, "run": run})
+
+
+def _fewest(spec: AuditSpec, base: Path, n: int) -> int:
+    images = 0
+    for images in (min(few, n) for few in FEWEST):
+        subject = load(Job(_cut(spec, images), base, base))
+        with torch.no_grad():
+            logits = subject.model.model(subject.data.images(range(images)))
+        if len(logits.argmax(-1).unique()) > 1:
+            break
+    return images
+
+
+def _affordable(images: int, seconds: float, most: int) -> int:
+    """Images of the second trial, 0 if a tile is no larger than the first, which took so many seconds."""
+    most = min(most, MOST)
+    return min(max(int(images * BUDGET / seconds), 2 * images), most) if most > images else 0
+
+
+def _trial(job: Job) -> Trial:
+    loading, subject = _timed(partial(load, job))
+    preparing, attributes = _timed(partial(prepare, job, subject))
+    context_of(job)
+    forget_peak()
+    seconds: dict[Column, list[float]] = defaultdict(list)
+    for task in store.plan_of(attributes).all_tasks():
+        seconds[task.stage, task.column].append(_seconds(job, task))
+    means = {column: mean(each) for column, each in seconds.items()}
+    return Trial(job, job.spec.data.n or 0, means, loading, preparing, peak_memory())
+
+
+def _seconds(job: Job, task: Task) -> float:
+    first, _ = _timed(partial(perform, job, task))
+    return first if first > CHEAP else _timed(partial(perform, job, task))[0]
+
+
+def _timed(function: Callable[[], T]) -> tuple[float, T]:
+    began = perf_counter()
+    result = function()
+    return perf_counter() - began, result
+
+
+def _pilot(trials: Sequence[Trial], began: float) -> Pilot:
+    last = trials[-1]
+    files = _files(last.job.path)
+    tasks = {column: [(trial.worked_on(column), trial.seconds[column]) for trial in trials] for column in last.seconds}
+    return Pilot(
+        plan=store.plan_of(store.attributes(last.job.path)),
+        methods=last.job.spec.explain.methods,
+        entries=tuple(condition.id for condition in conditions(last.job.spec)),
+        tasks=tasks,
+        fitted=FITTED_TO,
+        loading=_through(last.images, last.loading, _reading(last.job) / last.images),
+        preparing=_through(last.images, last.preparing, line(tasks["perturb", 0]).each),
+        arrays={name: stored for name, stored in files.items() if name in VARIABLES},
+        receipts=files[store.LEDGER],
+        metadata=files[METADATA],
+        memory=[(trial.tile, trial.memory.private) for trial in trials],
+        shared=last.memory.shared,
+        seconds=perf_counter() - began,
+        machine=environment.hardware(),
+    )
+
+
+def _through(images: int, seconds: float, each: float) -> Line:
+    """The line of slope `each` through what was measured for `images`."""
+    return Line(max(seconds - each * images, 0), each)
+
+
+def _reading(job: Job) -> float:
+    """Seconds in which all images are read and checked."""
+    return _timed(partial(load_data, job.spec.data, job.spec.model, job.base))[0]
+
+
+def _files(path: Path) -> dict[str, Stored]:
+    """What lies in a store: files of each array, of the receipts, and all others."""
+    sizes: dict[str, list[int]] = defaultdict(list)
+    for file in path.rglob("*"):
+        if file.is_file():
+            sizes[_kind(file.relative_to(path))].append(file.stat().st_size)
+    return {kind: Stored(sum(each), len(each), _grows(kind)) for kind, each in sizes.items()}
+
+
+def _kind(file: Path) -> str:
+    home = file.parts[0]
+    return home if file.name != "zarr.json" and (home in VARIABLES or home == store.LEDGER) else METADATA
+
+
+def _grows(kind: str) -> bool:
+    return kind in VARIABLES and TILE in VARIABLES[kind].dims
