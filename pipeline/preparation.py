@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -31,6 +31,8 @@ from srd.metrics.similarity import WINDOW
 from srd.registry import ATTRIBUTORS, METRICS
 
 CERTIFIED_SCENES = 300
+ELSEWHERE = ("hardware", "versions")
+"""What of a fingerprint may be otherwise on another machine."""
 SHORT = 60  # characters of two values worth showing beside each other
 
 
@@ -61,7 +63,18 @@ def context_of(job: Job) -> Context:
     """The context of a job, made once per process. Raises ForeignWorker where it would not make the store's bytes."""
     data = open_data(job.spec.data, job.spec.model, job.base)
     subject, attributes = Subject(load_model(job.spec.model, job.base), data), store.attributes(job.path)
-    _refuse_foreign(attributes["fingerprinted"], _made_by(subject))
+    ours = _made_by(subject)
+    unlike = _differences({name: attributes["fingerprinted"][name] for name in ours}, ours)
+    if unlike:
+        raise ForeignWorker(
+            f"the process on {platform.node()} would not make the same bytes (it differs in: {', '.join(unlike)}); "
+            "run all workers on one class of machine, with one version of the code"
+        )
+    return made_context(job, subject, attributes)
+
+
+def made_context(job: Job, subject: Subject, attributes: Mapping[str, Any]) -> Context:
+    """What tasks need, of a subject and a store that are there."""
     plan = store.plan_of(attributes)
     return Context(job.spec, conditions(job.spec), plan, Store(job.path, plan), subject.data, subject.model.model)
 
@@ -81,8 +94,18 @@ def prepare(job: Job, subject: Subject) -> dict[str, Any]:
     if not job.path.exists():
         _create(job, subject, fingerprinted)
     attributes = store.attributes(job.path)
-    _refuse_other(job.path, attributes["fingerprinted"], fingerprinted)
+    _refuse_other(job.path, _differences(attributes["fingerprinted"], fingerprinted))
     return attributes
+
+
+def unlike_the_store(job: Job, subject: Subject, attributes: Mapping[str, Any]) -> list[str]:
+    """In what the class of machine and the versions here differ from those that the store was made with.
+
+    Raises StoreError if anything else does.
+    """
+    differ = _differences(attributes["fingerprinted"], _fingerprinted(job.spec, subject))
+    _refuse_other(job.path, [each for each in differ if not each.startswith(ELSEWHERE)])
+    return differ
 
 
 def _create(job: Job, subject: Subject, fingerprinted: Mapping[str, Any]) -> None:
@@ -116,12 +139,13 @@ def _create(job: Job, subject: Subject, fingerprinted: Mapping[str, Any]) -> Non
 
 
 def _fingerprinted(spec: AuditSpec, subject: Subject) -> dict[str, Any]:
-    """All that can change a bit of the result."""
-    return {
+    """All that can change a bit of the result, as the store gives it back."""
+    everything = {
         "spec": spec.model_dump(mode="json"),
         "data": subject.data.digest,
         **_made_by(subject),
     }
+    return dict(json.loads(json.dumps(everything)))
 
 
 def _made_by(subject: Subject) -> dict[str, Any]:
@@ -139,21 +163,11 @@ def _sha256(value: Mapping[str, Any]) -> str:
     return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def _refuse_other(path: Path, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
-    differ = _differences(theirs, json.loads(json.dumps(ours)))
+def _refuse_other(path: Path, differ: Sequence[str]) -> None:
     if differ:
         raise StoreError(
             f"{path} was made by another audit (it differs in: {', '.join(differ)}); "
             "choose another folder with --out, or remove this one"
-        )
-
-
-def _refuse_foreign(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
-    differ = _differences({name: theirs[name] for name in ours}, json.loads(json.dumps(ours)))
-    if differ:
-        raise ForeignWorker(
-            f"the process on {platform.node()} would not make the same bytes (it differs in: {', '.join(differ)}); "
-            "run all workers on one class of machine, with one version of the code"
         )
 
 
