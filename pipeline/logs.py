@@ -19,16 +19,21 @@ RUNS = "runs.jsonl"
 TASKS = "tasks.jsonl"
 
 
-class TaskLog:
-    """An observer that appends a line for every task that ends."""
+class Log:
+    """An observer that appends a line for a run that goes on, and one for every task that ends."""
 
-    def __init__(self, folder: Path) -> None:
-        self._file = folder / LOGS / TASKS
+    def __init__(self, folder: Path, spec: Path, executor: str) -> None:
+        """`executor` says in words where tasks run."""
+        self._home = folder / LOGS
+        self._run = {"host": platform.node(), "spec": str(spec.resolve()), "executor": executor}
         self._failures: Counter[str] = Counter()
 
-    def prepared(self, attributes: dict[str, Any]) -> None: ...
+    def prepared(self, attributes: dict[str, Any]) -> None:
+        _append(self._home / RUNS, {**self._run, "versions": environment.versions()})
 
     def stage(self, name: str, done: int, total: int) -> None: ...
+
+    def blocked(self, name: str, n: int) -> None: ...
 
     def task(self, outcome: Outcome) -> None:
         """`attempt` counts from 1, within this run."""
@@ -36,24 +41,11 @@ class TaskLog:
         work = asdict(outcome.work) if outcome.work else dict.fromkeys(("host", "device", "process", "seconds"))
         attempt = self._failures[task.key] + 1
         _append(
-            self._file,
+            self._home / TASKS,
             {"task": task.key, "stage": task.stage, **work, "attempt": attempt, "error": str(error) if error else None},
         )
         if error:
             self._failures[task.key] += 1
-
-
-def log_run(folder: Path, spec: Path, executor: str) -> None:
-    """Appends that a run of the spec starts; `executor` says in words where its tasks run."""
-    _append(
-        folder / LOGS / RUNS,
-        {
-            "host": platform.node(),
-            "spec": str(spec.resolve()),
-            "executor": executor,
-            "versions": environment.versions(),
-        },
-    )
 
 
 def spec_folder(folder: Path) -> Path:

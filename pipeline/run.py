@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from pipeline import store
+from pipeline.capacity import refuse_hopeless_store
 from pipeline.dependencies import Dependencies
 from pipeline.environment import one_thread
 from pipeline.executors import Executor, Outcome, Perform, Work
@@ -53,6 +54,7 @@ def run(job: Job, executor: Executor, observer: Observer, extent: Extent = ALL) 
     attributes = executor.call(prepared, job)
     observer.prepared(attributes)
     plan = store.plan_of(attributes)
+    refuse_hopeless_store(plan, job.path)
     filled = store.Store(job.path, plan)
     dependencies = Dependencies(plan, filled.read("target_image").tolist())
     failures = partial(_failures, executor, partial(perform, job), observer)

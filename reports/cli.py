@@ -15,11 +15,9 @@ from pipeline.schema import STAGES
 from reports.cluster_options import Gpus, Scheduler, TaskLimit, Workers, cluster_of
 from reports.runs import RUNS, audits_in, finished, folder_of
 from srd.entries import Entry
-from srd.errors import AuditError, FailedTasks, InputError
+from srd.errors import AuditError, CapacityError, FailedTasks, InputError
 from srd.registry import ATTRIBUTORS, METRICS
 
-ENVIRONMENT = 5
-"""Exit code of a disk that is full, a folder that may not be written to."""
 INTERRUPTED = 130
 
 app = typer.Typer(
@@ -76,6 +74,31 @@ def run(
         raise
     if is_reported:
         _report(folder)
+
+
+@app.command()
+def plan(
+    spec: SpecFile,
+    out: Out = None,
+    workers: Workers = None,
+    gpus: Gpus = None,
+    scheduler: Scheduler = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """What SPEC would take: tasks, time, disk and memory, measured on a few of its images. Nothing is kept.
+
+    Ends with exit code 5 if the disk of the run's folder or this machine's memory cannot hold it.
+    """
+    from reports.plan_table import as_text, print_plan
+    from reports.planning import plan_audit, refuse_unfit
+
+    cluster = cluster_of(spec, workers, gpus, scheduler, None)
+    estimates = plan_audit(spec, cluster, messages)
+    if as_json:
+        results.print(Text(as_text(estimates)))
+    else:
+        print_plan(estimates, results)
+    refuse_unfit(estimates, out or RUNS / spec.stem, cluster)
 
 
 @app.command()
@@ -185,7 +208,7 @@ def main() -> NoReturn:
     except AuditError as error:
         _fail(str(error), error.exit_code)
     except OSError as error:
-        _fail(str(error), ENVIRONMENT)
+        _fail(str(error), CapacityError.exit_code)  # a full disk, a folder that may not be written to
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
             messages.print("interrupted: the same command continues the run")

@@ -4,27 +4,19 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from pipeline.comparison import load_audits
 from pipeline.deployment import ClusterSpec
-from pipeline.executors import Executor, Outcome, serially
+from pipeline.executors import Executor, serially
 from pipeline.extent import Extent
+from pipeline.logs import Log
 from pipeline.on_dask.executor import on_dask
 from pipeline.preparation import Job
 from pipeline.run import prepared, run, store_path
 from pipeline.spec import load_spec
+from reports.progress import Display, Several
 from reports.runs import SPEC_COPY
 from srd.errors import FailedTasks, InputError, SpecError, StoreError
 
@@ -33,8 +25,9 @@ def run_audit(spec: Path, folder: Path, cluster: ClusterSpec | None, extent: Ext
     """Runs what is missing of an extent of an audit; the folder gets a copy of the spec."""
     job = Job(load_spec(spec), spec.parent.resolve(), store_path(folder))
     _refuse_file(folder)
+    log = Log(folder, spec, "this process" if cluster is None else str(cluster))
     with _executor(cluster, console) as executor:
-        _run(job, executor, extent, console)
+        _run(job, executor, extent, log, console)
     _keep(spec, folder)
 
 
@@ -52,25 +45,28 @@ def run_comparison(spec: Path, folder: Path, cluster: ClusterSpec | None, extent
         for job in jobs.values():
             executor.call(prepared, job)
         _keep(spec, folder)
-        _run_all(jobs, executor, extent, console)
+        logs = {name: Log(folder / name, spec, "this process" if cluster is None else str(cluster)) for name in jobs}
+        _run_all(jobs, executor, extent, logs, console)
 
 
-def _run_all(jobs: Mapping[str, Job], executor: Executor, extent: Extent, console: Console) -> None:
+def _run_all(
+    jobs: Mapping[str, Job], executor: Executor, extent: Extent, logs: Mapping[str, Log], console: Console
+) -> None:
     """One after the other, all of them, whatever fails in some."""
     failed: list[FailedTasks] = []
     for name, job in jobs.items():
         console.print(name, style="bold")
         try:
-            _run(job, executor, extent, console)
+            _run(job, executor, extent, logs[name], console)
         except FailedTasks as error:
             failed.append(error)
     if failed:
         raise failed[0]
 
 
-def _run(job: Job, executor: Executor, extent: Extent, console: Console) -> None:
-    with ProgressBars(_progress(console)) as bars:
-        run(job, executor, bars, extent)
+def _run(job: Job, executor: Executor, extent: Extent, log: Log, console: Console) -> None:
+    with Display(console) as display:
+        run(job, executor, Several(display, log), extent)
 
 
 def _refuse_file(folder: Path) -> None:
@@ -93,47 +89,6 @@ def _keep(spec: Path, folder: Path) -> None:
         shutil.copyfile(spec, folder / SPEC_COPY)
 
 
-class ProgressBars:
-    """Shows a run on the terminal: one bar a stage, with rate and time left; nothing before the first stage."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._bar: TaskID | None = None
-
-    def __enter__(self) -> "ProgressBars":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._progress.stop()
-
-    def prepared(self, attributes: dict[str, Any]) -> None:
-        correct, n = attributes["correct"], attributes["plan"]["sizes"]["image"]
-        share = f"{correct / n:.1%} of {n} clean images are classified as labelled"
-        chance = 1 / attributes["plan"]["sizes"]["class"]
-        warning = "; near chance: check class order, mean and std" if correct / n < 2 * chance else ""
-        self._progress.console.print(share + warning)
-
-    def stage(self, name: str, done: int, total: int) -> None:
-        if done == total:
-            self._progress.console.print(f"{name}: nothing to do, all {total} tasks are done")
-        self._progress.start()
-        self._bar = self._progress.add_task(name, completed=done, total=total, rate="")
-
-    def blocked(self, name: str, n: int) -> None:
-        self._progress.console.print(f"{name}: {n} tasks wait for others, whose output they read")
-
-    def task(self, outcome: Outcome) -> None:
-        if self._bar is None:
-            return
-        if outcome.error is not None:
-            self._progress.console.print(f"failed: {outcome.error}", markup=False)
-            return
-        self._progress.advance(self._bar)
-        speed = self._progress.tasks[self._bar].finished_speed or self._progress.tasks[self._bar].speed
-        self._progress.update(self._bar, rate=f"{speed:.2f} tasks/s" if speed else "")
-
-
 @contextmanager
 def _executor(cluster: ClusterSpec | None, console: Console) -> Iterator[Executor]:
     if cluster is None:
@@ -141,16 +96,3 @@ def _executor(cluster: ClusterSpec | None, console: Console) -> Iterator[Executo
         return
     with on_dask(cluster, console.print) as executor:
         yield executor
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description:10}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console,
-    )

@@ -143,6 +143,9 @@ class Display:
         self._pace = Pace(name, done, total, self._clock())
         self._shown.begin(self._pace)
 
+    def blocked(self, name: str, n: int) -> None:
+        self._console.print(f"{name}: {n} tasks wait for others, whose output they read")
+
     def task(self, outcome: Outcome) -> None:
         if outcome.error is not None:
             self._console.print(f"failed: {outcome.error}", markup=False)
@@ -163,6 +166,10 @@ class Several:
     def stage(self, name: str, done: int, total: int) -> None:
         for observer in self._observers:
             observer.stage(name, done, total)
+
+    def blocked(self, name: str, n: int) -> None:
+        for observer in self._observers:
+            observer.blocked(name, n)
 
     def task(self, outcome: Outcome) -> None:
         for observer in self._observers:
