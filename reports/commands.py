@@ -1,8 +1,9 @@
 """Running an audit on the terminal: imports torch, so only the command that needs it imports this."""
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +20,22 @@ from rich.progress import (
 
 from pipeline.comparison import load_audits
 from pipeline.executors import Executor, Outcome, on_dask, serially
+from pipeline.location import Location
 from pipeline.preparation import Job, load, prepare
-from pipeline.run import run, store_path
+from pipeline.run import run
 from pipeline.schema import STAGES
 from pipeline.spec import load_spec
-from reports.runs import SPEC_COPY
+from pipeline.store import NAME, exists
+from reports.runs import SPEC_COPY, home_of, location_of
 from srd.errors import InputError, SpecError, StoreError
 
 
 def run_audit(spec: Path, folder: Path, workers: int, stage: str | None, console: Console) -> None:
     """Runs what is missing of an audit, up to `stage` or to its end; the folder gets a copy of the spec."""
-    job = Job(load_spec(spec), spec.parent.resolve(), store_path(folder))
-    _refuse_file(folder)
-    _run(job, workers, stage, console)
-    _keep(spec, folder)
+    home = home_of(spec, folder)
+    job = Job(load_spec(spec), spec.parent.resolve(), home / NAME)
+    _refuse_elsewhere(folder, home)
+    _run(job, workers, stage, console, partial(_keep, spec, folder))
 
 
 def run_comparison(spec: Path, folder: Path, workers: int, stage: str | None, console: Console) -> None:
@@ -42,9 +45,10 @@ def run_comparison(spec: Path, folder: Path, workers: int, stage: str | None, co
     `folder` is that of a single audit.
     """
     audits = load_audits(spec)
-    jobs = {name: Job(audit, spec.parent.resolve(), store_path(folder / name)) for name, audit in audits.items()}
-    _refuse_file(folder)
-    _refuse_taken(folder, jobs)
+    home = home_of(spec, folder)
+    jobs = {name: Job(audit, spec.parent.resolve(), home / name / NAME) for name, audit in audits.items()}
+    _refuse_elsewhere(folder, home)
+    _refuse_taken(folder, home, jobs)
     for job in jobs.values():
         prepare(job, load(job))
     _keep(spec, folder)
@@ -53,27 +57,35 @@ def run_comparison(spec: Path, folder: Path, workers: int, stage: str | None, co
         _run(job, workers, stage, console)
 
 
-def _run(job: Job, workers: int, stage: str | None, console: Console) -> None:
-    with ProgressBars(_progress(console)) as bars, _executor(workers) as executor:
+def _run(
+    job: Job, workers: int, stage: str | None, console: Console, when_prepared: Callable[[], None] = lambda: None
+) -> None:
+    with ProgressBars(_progress(console), when_prepared) as bars, _executor(workers) as executor:
         run(job, executor, bars, until=stage or STAGES[-1])
 
 
-def _refuse_file(folder: Path) -> None:
+def _refuse_elsewhere(folder: Path, home: Location) -> None:
+    """A folder belongs to one run, whose store lies in one place."""
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--out {folder}: is a file; name a folder")
+    there = location_of(folder)
+    if (folder / SPEC_COPY).exists() and there.url != (home / NAME).url:
+        raise StoreError(f"{folder}: holds a run that is stored in {there}; choose another folder with --out")
 
 
-def _refuse_taken(folder: Path, jobs: Mapping[str, Job]) -> None:
+def _refuse_taken(folder: Path, home: Location, jobs: Mapping[str, Job]) -> None:
     from reports.report import PAGE  # seaborn takes two seconds to import
 
-    home = (folder / PAGE).parent
-    if home.name in jobs:
-        raise SpecError(f"subject.{home.name}: {home} is where the comparison goes; choose another name")
-    if store_path(folder).exists():
+    page = (folder / PAGE).parent
+    if page.name in jobs:
+        raise SpecError(f"subject.{page.name}: {page} is where the comparison goes; choose another name")
+    if exists(home / NAME):
         raise StoreError(f"{folder}: holds the run of one network; choose another folder with --out")
 
 
 def _keep(spec: Path, folder: Path) -> None:
+    """Copies the spec into the run's folder, which then says where the store is."""
+    folder.mkdir(parents=True, exist_ok=True)
     if not (folder / SPEC_COPY).exists() or not spec.samefile(folder / SPEC_COPY):
         shutil.copyfile(spec, folder / SPEC_COPY)
 
@@ -81,8 +93,9 @@ def _keep(spec: Path, folder: Path) -> None:
 class ProgressBars:
     """Shows a run on the terminal: one bar a stage, with rate and time left; nothing before the first stage."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, when_prepared: Callable[[], None] = lambda: None) -> None:
         self._progress = progress
+        self._when_prepared = when_prepared
         self._bar: TaskID | None = None
 
     def __enter__(self) -> "ProgressBars":
@@ -93,6 +106,7 @@ class ProgressBars:
             self._progress.stop()
 
     def prepared(self, attributes: dict[str, Any]) -> None:
+        self._when_prepared()
         correct, n = attributes["correct"], attributes["plan"]["sizes"]["image"]
         share = f"{correct / n:.1%} of {n} clean images are classified as labelled"
         chance = 1 / attributes["plan"]["sizes"]["class"]

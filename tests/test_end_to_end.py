@@ -15,6 +15,7 @@ from small_audits import SPEC, TASKS, edit, receipts, tree, write_audit
 
 import pipeline.run as running
 from pipeline.context import Context
+from pipeline.location import Location
 from pipeline.plan import Task
 from pipeline.spec import load_spec
 from pipeline.stages import STAGE_FUNCTIONS
@@ -238,7 +239,7 @@ def test_ctrl_c_ends_with_one_line_and_a_run_that_goes_on(
     assert last == "interrupted: the same command continues the run"
     assert len(progressed) == 2, err  # accuracy, and the bar where it stood
     assert "Traceback" not in err
-    assert 2 <= progress(store)["perturb"][0] < TASKS["perturb"]
+    assert 2 <= progress(Location(str(store)))["perturb"][0] < TASKS["perturb"]
     assert srd_audit("status", "run").code == 4
     assert srd_audit("run", spec, "--out", "run", "--stage", "perturb").code == 0
-    assert progress(store)["perturb"] == (TASKS["perturb"], TASKS["perturb"])
+    assert progress(Location(str(store)))["perturb"] == (TASKS["perturb"], TASKS["perturb"])
