@@ -185,7 +185,7 @@ def path_of(place: Path | Location) -> Path:
 
 def receipts(store: Path | Location) -> set[str]:
     """The tasks of which a receipt is complete: a killed process may leave one half written."""
-    return {path.name for path in (path_of(store) / RECEIPTS).iterdir() if not path.match(LITTER)} - {METADATA}
+    return {path.name for path in (path_of(store) / RECEIPTS).glob("*") if not path.match(LITTER)} - {METADATA}
 
 
 def same(one: Arrays, other: Arrays) -> bool:
