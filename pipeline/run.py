@@ -1,12 +1,15 @@
 """A run from spec to finished store: prepare, then stage after stage, continuing where the last one stopped."""
 
+import os
+import platform
 from collections.abc import Sequence
 from functools import partial
+from time import perf_counter
 from typing import Any, Protocol
 
 from pipeline import store
 from pipeline.environment import one_thread
-from pipeline.executors import Executor, Outcome
+from pipeline.executors import Executor, Outcome, Work
 from pipeline.plan import Task
 from pipeline.preparation import Job, context_of, load, prepare
 from pipeline.schema import STAGES
@@ -51,12 +54,13 @@ def run(job: Job, executor: Executor, observer: Observer, until: str = STAGES[-1
     store.remove_litter(job.store)
 
 
-def perform(job: Job, task: Task) -> None:
+def perform(job: Job, task: Task) -> Work:
     """Runs one task to its receipt in this process.
 
     Raises StageError, naming the task, for whatever goes wrong but OSError: a full or unreadable disk stops the run;
     and DamagedTask, naming the task whose work it could not read.
     """
+    started = perf_counter()
     try:
         with one_thread():
             context = context_of(job)
@@ -65,6 +69,7 @@ def perform(job: Job, task: Task) -> None:
         raise
     except Exception as error:
         raise StageError(f"{task.key} failed: {type(error).__name__}: {error}") from error
+    return Work(platform.node(), "cpu", os.getpid(), perf_counter() - started)
 
 
 def _run_stage(stage: str, tasks: Sequence[Task], executor: Executor, observer: Observer, job: Job) -> None:

@@ -30,6 +30,9 @@ from srd.registry import ATTRIBUTORS
 
 T = TypeVar("T", bound=Part)
 
+DEPLOYMENT = frozenset({"cluster", "store"})
+"""Tables that say where an audit runs: `pipeline.deployment` reads them, no spec does."""
+
 
 class ModelSpec(Part):
     """The network: where it comes from and what it reads."""
@@ -141,6 +144,11 @@ def parse_spec(table: Mapping[str, Any], place: str) -> AuditSpec:
 
 
 def read_table(path: Path) -> dict[str, Any]:
+    """What a TOML file asks for, wherever it runs. Raises SpecError as `read_toml`."""
+    return {name: value for name, value in read_toml(path).items() if name not in DEPLOYMENT}
+
+
+def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file. Raises SpecError with the file and the way out."""
     try:
         return tomllib.loads(path.read_text())

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from attacks.registry import PERTURBATIONS
 from pipeline.schema import STAGES
+from reports.cluster_options import Gpus, Scheduler, TaskLimit, Workers, cluster_of
 from reports.runs import RUNS, audits_in, finished, folder_of, location_of
 from srd.entries import Entry
 from srd.errors import AuditError, InputError
@@ -39,7 +40,10 @@ Out = Annotated[Path | None, typer.Option(help="Folder of the run.", show_defaul
 def run(
     spec: SpecFile,
     out: Out = None,
-    workers: Annotated[int, typer.Option(min=0, help="Processes of the embedded cluster; 0: this process.")] = 0,
+    workers: Workers = None,
+    gpus: Gpus = None,
+    scheduler: Scheduler = None,
+    task_limit: TaskLimit = None,
     stage: Annotated[
         str | None, typer.Option(help=f"Stop after this stage, without report: {', '.join(STAGES)}.")
     ] = None,
@@ -57,7 +61,7 @@ def run(
 
     folder = out or RUNS / spec.stem
     start = run_comparison if load_audits(spec) else run_audit
-    start(spec, folder, workers, stage, messages)
+    start(spec, folder, cluster_of(spec, workers, gpus, scheduler, task_limit), stage, messages)
     if stage is None:
         _report(folder)
 
@@ -110,14 +114,18 @@ def concepts(
     members: Annotated[int, typer.Option(min=1, help="Shown of each cluster.")] = 6,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws and the clusters.")] = 0,
     out: Out = None,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that perturb the images; 0: this process.")] = 0,
+    workers: Workers = None,
+    gpus: Gpus = None,
+    scheduler: Scheduler = None,
+    task_limit: TaskLimit = None,
 ) -> None:
     """What the vectors of a layer stand for: clusters of them, what they saw, and how stable they are under SPEC."""
     from reports.concepts import Request
     from reports.explore import write_concepts
 
     request = Request(layer=layer, clusters=clusters, vectors=vectors, members=members, seed=seed)
-    _print_path(write_concepts(spec, out or RUNS / spec.stem, request, workers, messages))
+    cluster = cluster_of(spec, workers, gpus, scheduler, task_limit)
+    _print_path(write_concepts(spec, out or RUNS / spec.stem, request, cluster, messages))
 
 
 @app.command()

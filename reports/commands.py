@@ -19,8 +19,10 @@ from rich.progress import (
 )
 
 from pipeline.comparison import load_audits
-from pipeline.executors import Executor, Outcome, on_dask, serially
+from pipeline.deployment import ClusterSpec
+from pipeline.executors import Executor, Outcome, serially
 from pipeline.location import Location
+from pipeline.on_dask.executor import on_dask
 from pipeline.preparation import Job, load, prepare
 from pipeline.run import run
 from pipeline.schema import STAGES
@@ -30,15 +32,15 @@ from reports.runs import SPEC_COPY, home_of, location_of
 from srd.errors import InputError, SpecError, StoreError
 
 
-def run_audit(spec: Path, folder: Path, workers: int, stage: str | None, console: Console) -> None:
+def run_audit(spec: Path, folder: Path, cluster: ClusterSpec | None, stage: str | None, console: Console) -> None:
     """Runs what is missing of an audit, up to `stage` or to its end; the folder gets a copy of the spec."""
     home = home_of(spec, folder)
     job = Job(load_spec(spec), spec.parent.resolve(), home / NAME)
     _refuse_elsewhere(folder, home)
-    _run(job, workers, stage, console, partial(_keep, spec, folder))
+    _run(job, cluster, stage, console, partial(_keep, spec, folder))
 
 
-def run_comparison(spec: Path, folder: Path, workers: int, stage: str | None, console: Console) -> None:
+def run_comparison(spec: Path, folder: Path, cluster: ClusterSpec | None, stage: str | None, console: Console) -> None:
     """Runs what is missing of the audits of all subjects, in folders of their own, as `run_audit`.
 
     None begins before all are known to fit. Raises SpecError if the folder of a subject is taken, StoreError if
@@ -54,13 +56,17 @@ def run_comparison(spec: Path, folder: Path, workers: int, stage: str | None, co
     _keep(spec, folder)
     for name, job in jobs.items():
         console.print(name, style="bold")
-        _run(job, workers, stage, console)
+        _run(job, cluster, stage, console)
 
 
 def _run(
-    job: Job, workers: int, stage: str | None, console: Console, when_prepared: Callable[[], None] = lambda: None
+    job: Job,
+    cluster: ClusterSpec | None,
+    stage: str | None,
+    console: Console,
+    when_prepared: Callable[[], None] = lambda: None,
 ) -> None:
-    with ProgressBars(_progress(console), when_prepared) as bars, _executor(workers) as executor:
+    with ProgressBars(_progress(console), when_prepared) as bars, _executor(cluster, console) as executor:
         run(job, executor, bars, until=stage or STAGES[-1])
 
 
@@ -131,12 +137,12 @@ class ProgressBars:
 
 
 @contextmanager
-def _executor(workers: int) -> Iterator[Executor]:
-    if workers == 0:
+def _executor(cluster: ClusterSpec | None, console: Console) -> Iterator[Executor]:
+    if cluster is None:
         yield serially
         return
-    with on_dask(workers) as cluster:
-        yield cluster
+    with on_dask(cluster, console.print) as executor:
+        yield executor
 
 
 def _progress(console: Console) -> Progress:

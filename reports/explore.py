@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import track
 
 from pipeline.concepts import Exploration, exploration, refuse_unfit
+from pipeline.deployment import ClusterSpec
 from pipeline.preparation import Job
 from pipeline.spec import load_spec
 from pipeline.store import NAME, open_results
@@ -27,7 +28,7 @@ T = TypeVar("T")
 File = tuple[str, bytes]
 
 
-def write_concepts(spec: Path, folder: Path, request: Request, workers: int, console: Console) -> Path:
+def write_concepts(spec: Path, folder: Path, request: Request, cluster: ClusterSpec | None, console: Console) -> Path:
     """Explores a layer on the images of a run, perturbs those that are missing, returns the path of the layer's page.
 
     The same bytes each time for one spec and request. Raises SpecError, ModelError, DataError, UnsupportedOperation,
@@ -35,7 +36,7 @@ def write_concepts(spec: Path, folder: Path, request: Request, workers: int, con
     """
     job = Job(load_spec(spec), spec.parent.resolve(), home_of(spec, folder) / NAME)
     refuse_unfit(job, request.layer, request.clusters, request.vectors)
-    run_audit(spec, folder, workers, "perturb", console)
+    run_audit(spec, folder, cluster, "perturb", console)
     readings = Readings(open_results(job.store))
     result, pictures = _explored(exploration(job, request.layer, request.seed), readings, request, console)
     report = folder / PAGE

@@ -28,10 +28,10 @@ def audits_in(folder: Path) -> dict[str, Path]:
 
 def home_of(spec: Path, folder: Path) -> Location:
     """Where the stores of a run lie: where the table [store] of its spec says, or in its folder."""
-    from pipeline.spec import read_table
+    from pipeline.deployment import load_deployment
 
-    table = read_table(spec).get("store")
-    return Location(table["url"], table.get("options", {})) if table else Location(str(folder))
+    store = load_deployment(spec).store
+    return Location(store.url, store.options) if store else Location(str(folder))
 
 
 def location_of(folder: Path) -> Location:

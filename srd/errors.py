@@ -10,7 +10,9 @@ AuditError                    1
 ├── PerturbationError         1   (RuntimeError) an attack left its ball or [0, 1], or is not finite
 ├── StageError                1   (RuntimeError) a task failed; carries the task and its cause
 ├── DamagedTask               4   (RuntimeError) what a task wrote is not what its receipt says
-└── IncompleteRun             4   (RuntimeError) tasks are missing
+├── IncompleteRun             4   (RuntimeError) tasks are missing
+├── WorkerLost                4   (RuntimeError) a task ended every process that ran it
+└── ClusterError              5   (RuntimeError) a cluster cannot be reached, or cannot run tasks
 """
 
 
@@ -73,3 +75,15 @@ class IncompleteRun(AuditError, RuntimeError):
     """Tasks are missing; the same command continues the run."""
 
     exit_code = 4
+
+
+class WorkerLost(AuditError, RuntimeError):
+    """A task ended every process that ran it: by its memory, by the time limit, by a crash."""
+
+    exit_code = 4
+
+
+class ClusterError(AuditError, RuntimeError):
+    """A cluster that cannot be reached, has no workers, or workers that cannot run tasks."""
+
+    exit_code = 5

@@ -9,16 +9,18 @@ from typing import Any
 
 import pytest
 
-from pipeline.executors import WINDOW, Executor, Outcome, _settled, on_dask, serially
+from pipeline.deployment import LocalSpec
+from pipeline.executors import Executor, Outcome, Work, serially
+from pipeline.on_dask.executor import WINDOW, on_dask
 from pipeline.plan import Task
-from srd.errors import IncompleteRun, StageError
+from srd.errors import StageError
 
 TASKS = [Task("perturb", tile, column) for tile in range(4) for column in range(3)]
 
 
 @pytest.fixture(scope="module")
 def dask() -> Iterator[Executor]:
-    with on_dask(2) as executor:
+    with on_dask(LocalSpec(workers=2)) as executor:
         yield executor
 
 
@@ -27,17 +29,19 @@ def executor(request: pytest.FixtureRequest) -> Executor:
     return serially if request.param == "serially" else request.getfixturevalue("dask")
 
 
-def leave_a_note(folder: Path, task: Task) -> None:
+def leave_a_note(folder: Path, task: Task) -> Work:
     with (folder / task.key).open("a") as file:
         file.write("done\n")
+    return Work("here", "cpu", os.getpid(), 0.5)
 
 
-def fail_at_times(folder: Path, task: Task) -> None:
+def fail_at_times(folder: Path, task: Task) -> Work:
     leave_a_note(folder, task)
     if task.column == 1:
         raise StageError(f"{task.key} failed: ValueError: on purpose")
     if task.column == 2:
         raise OSError(28, "No space left on device")
+    return Work("here", "cpu", os.getpid(), 0.5)
 
 
 def outcomes(executor: Executor, tasks: Sequence[Task], perform: Any) -> dict[Task, BaseException | None]:
@@ -74,13 +78,13 @@ def test_what_a_task_raises_is_its_outcome_and_the_others_go_on(executor: Execut
 
 def test_the_serial_executor_keeps_the_order_and_runs_on_demand(tmp_path: Path) -> None:
     running = serially(TASKS, partial(leave_a_note, tmp_path))
-    assert next(running) == Outcome(TASKS[0])
+    assert next(running) == Outcome(TASKS[0], work=Work("here", "cpu", os.getpid(), 0.5))
     assert [file.name for file in tmp_path.iterdir()] == [TASKS[0].key]
     assert [outcome.task for outcome in running] == TASKS[1:]
 
 
 def test_an_interrupt_is_no_outcome() -> None:
-    def interrupted(task: Task) -> None:
+    def interrupted(task: Task) -> Work:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -94,12 +98,12 @@ def test_dask_holds_few_tasks_at_a_time(dask: Executor, tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == len(TASKS)
 
 
-def die_once(folder: Path, task: Task) -> None:
+def die_once(folder: Path, task: Task) -> Work:
     """Takes the whole worker with it the first time that task 5 runs."""
     if task == TASKS[5] and not (folder / "died").exists():
         (folder / "died").touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    leave_a_note(folder, task)
+    return leave_a_note(folder, task)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -113,35 +117,12 @@ def test_no_cluster_starts_without_a_task(monkeypatch: pytest.MonkeyPatch) -> No
         raise AssertionError("a cluster was started")
 
     monkeypatch.setattr("distributed.LocalCluster", refused)
-    with on_dask(2) as executor:
+    with on_dask(LocalSpec(workers=2)) as executor:
         assert list(executor([], leave_nothing)) == []
         with pytest.raises(AssertionError, match="a cluster was started"):
             list(executor(TASKS, leave_nothing))
 
 
-def leave_nothing(task: Task) -> None:
+def leave_nothing(task: Task) -> Work:
     """A task without effect."""
-
-
-class Cancelled:
-    """A future whose scheduler has gone."""
-
-    status = "cancelled"
-
-
-class Finished:
-    """A future that must not be asked: an interrupt while it answers leaves a traceback of dask's."""
-
-    status = "finished"
-
-    def exception(self) -> None:
-        raise AssertionError("asked")
-
-
-def test_a_finished_task_is_not_asked_for_its_error() -> None:
-    assert _settled(TASKS[0], Finished()) == Outcome(TASKS[0])
-
-
-def test_a_lost_scheduler_is_no_failed_task() -> None:
-    with pytest.raises(IncompleteRun, match="lost the scheduler; run the same command again to continue"):
-        _settled(TASKS[0], Cancelled())
+    return Work("here", "cpu", os.getpid(), 0.0)

@@ -13,9 +13,11 @@ from small_audits import TASKS, Finished, Watch, finish, finish_until_killed, jo
 import pipeline.run as running
 from pipeline import store as store_module
 from pipeline.context import Context
-from pipeline.executors import on_dask, serially
+from pipeline.deployment import LocalSpec
+from pipeline.executors import serially
 from pipeline.ledger import LITTER, RECEIPTS
 from pipeline.location import Location
+from pipeline.on_dask.executor import on_dask
 from pipeline.plan import Task
 from pipeline.run import run
 from pipeline.stages import STAGE_FUNCTIONS
@@ -28,7 +30,7 @@ N_TASKS = sum(TASKS.values())
 
 def test_serial_and_two_processes_make_the_same_bytes(tmp_path: Path) -> None:
     alone = finish(SMOKE, tmp_path / "alone")
-    with on_dask(2) as executor:
+    with on_dask(LocalSpec(workers=2)) as executor:
         together = finish(SMOKE, tmp_path / "together", executor)
     assert len(together.watch.outcomes) == len(alone.watch.outcomes) == sum(n for _, _, n in alone.watch.stages)
     assert tree(alone.job.store) == tree(together.job.store)

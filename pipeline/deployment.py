@@ -1,0 +1,152 @@
+"""Where an audit runs and where its store lies: the tables `[cluster]` and `[store]`, which change no bit of it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from pipeline.spec import parse_table, read_toml
+from pipeline.spec_values import Names, Part, closest
+from srd.errors import SpecError
+
+HOUR = 3600.0
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+WALLTIME = re.compile(r"(?:(\d+)-)?(\d{1,2}):([0-5]\d):([0-5]\d)")
+Walltime = Annotated[str, Field(pattern=f"^{WALLTIME.pattern}$")]
+
+
+class ClusterSpec(Part):
+    """Processes that run tasks, of one thread each."""
+
+    task_limit: Seconds | None = None
+    """Seconds after which the process of a task is ended."""
+    worker_timeout: Seconds = 300.0
+    """Seconds without any worker after which the run stops, to be continued."""
+
+
+class LocalSpec(ClusterSpec):
+    """Processes on this machine."""
+
+    kind: Literal["local"] = "local"
+    workers: Count
+
+
+class GpuSpec(ClusterSpec):
+    """A process for each GPU of this machine."""
+
+    kind: Literal["gpu"] = "gpu"
+    gpus: Count | None = None
+    """How many; all that are visible by default."""
+
+
+class SchedulerSpec(ClusterSpec):
+    """Workers of a Dask scheduler that somebody else has started."""
+
+    kind: Literal["scheduler"] = "scheduler"
+    address: Annotated[str, Field(pattern=r"^[a-z]+://.+")]
+    """Such as `tcp://10.0.0.1:8786`."""
+
+
+class SlurmSpec(ClusterSpec):
+    """A SLURM job for each worker; jobs that end are submitted again."""
+
+    kind: Literal["slurm"] = "slurm"
+    worker_timeout: Seconds = 24 * HOUR
+    workers: Count
+    memory: str
+    """Of a job, such as `16GB`."""
+    walltime: Walltime = "01:00:00"
+    queue: str | None = None
+    account: str | None = None
+    gpu: bool = False
+    """Whether each job asks for a GPU."""
+    python: str | None = None
+    """Interpreter on the nodes; by default the one that runs this."""
+    interface: str | None = None
+    """Network interface that nodes reach, such as `ib0`."""
+    prologue: Names = ()
+    """Lines of shell before the worker starts."""
+    directives: Names = ()
+    """More options of `#SBATCH`."""
+    logs: str | None = None
+    """Folder of the jobs' output; by default the one in which the command runs."""
+
+
+class KubernetesSpec(ClusterSpec):
+    """A pod for each worker, by the Dask operator of a Kubernetes cluster."""
+
+    kind: Literal["kubernetes"] = "kubernetes"
+    worker_timeout: Seconds = HOUR
+    workers: Count
+    image: str
+    """Holds this project, in the versions that run here."""
+    namespace: str = "default"
+    name: str = "srd-audit"
+    """Of the cluster."""
+    memory: str = "8Gi"
+    """Of a pod."""
+    gpu: bool = False
+    """Whether each worker asks for a GPU."""
+    env: dict[str, str] = Field(default_factory=dict)
+
+
+class StoreSpec(Part):
+    """Where the store lies."""
+
+    url: str
+    """Such as `s3://bucket/audits/first`."""
+    options: dict[str, str] = Field(default_factory=dict)
+    """What the library that opens the URL is told, such as `region`."""
+
+
+CLUSTERS: Mapping[str, type[ClusterSpec]] = MappingProxyType(
+    {
+        "local": LocalSpec,
+        "gpu": GpuSpec,
+        "scheduler": SchedulerSpec,
+        "slurm": SlurmSpec,
+        "kubernetes": KubernetesSpec,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What the two tables say; None where a table is missing: this process, the run's folder."""
+
+    cluster: ClusterSpec | None = None
+    store: StoreSpec | None = None
+
+
+def load_deployment(path: Path) -> Deployment:
+    """Both tables of a spec file. Raises SpecError with the file, the place, the value and the way out."""
+    table = read_toml(path)
+    cluster, store = table.get("cluster"), table.get("store")
+    return Deployment(
+        None if cluster is None else parse_cluster(cluster, f"{path}: [cluster]"),
+        None if store is None else parse_table(StoreSpec, store, f"{path}: [store]"),
+    )
+
+
+def parse_cluster(table: Any, place: str) -> ClusterSpec:
+    """A parsed `[cluster]`; `place` begins the message of a refusal. Raises SpecError."""
+    if not isinstance(table, dict):
+        raise SpecError(f"{place}: expected a table, got {table!r}")
+    kind = table.get("kind")
+    if not isinstance(kind, str) or kind not in CLUSTERS:
+        raise SpecError(f"{place}: kind: no cluster is called {kind!r}; {closest(str(kind), CLUSTERS)}")
+    return parse_table(CLUSTERS[kind], table, place)
+
+
+def seconds(walltime: str) -> int:
+    """Of `days-hours:minutes:seconds`, as SLURM writes it."""
+    matched = WALLTIME.fullmatch(walltime)
+    if matched is None:
+        raise ValueError(f"{walltime!r} is no time; write hours:minutes:seconds")
+    days, hours, minutes, rest = (int(part or 0) for part in matched.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + rest

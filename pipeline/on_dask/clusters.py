@@ -1,0 +1,154 @@
+"""Clusters of one process with one thread for each worker, each started as its spec says and closed in the end."""
+
+import logging
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from types import MappingProxyType
+from typing import Any
+
+from pipeline.deployment import ClusterSpec, GpuSpec, LocalSpec, SchedulerSpec
+from srd.errors import ClusterError
+
+Tell = Callable[[str], object]
+"""Is told what the cluster waits for, and where its dashboard is."""
+
+ANY_PORT = "127.0.0.1:0"  # of the dashboard; None would take 8787, and warn where another audit has it
+ANSWERS = 10  # seconds in which a scheduler must
+MIB = 2**20
+SCHEDULER = {
+    "distributed.scheduler.allowed-failures": 3,
+    "distributed.scheduler.worker-ttl": "30 minutes",  # an attack may hold the interpreter for minutes
+}
+WORKER = {
+    "distributed.worker.memory.target": False,  # tasks return nothing: there is nothing to spill
+    "distributed.worker.memory.spill": False,
+}
+# Dask trims freed memory at once; giving each tensor back to the kernel cost more than a third of the time
+ALLOCATOR = {"MALLOC_TRIM_THRESHOLD_": str(512 * MIB), "MALLOC_MMAP_THRESHOLD_": str(1024 * MIB)}
+QUIET = {"DASK_LOGGING__DISTRIBUTED": "critical"}  # on the run's own terminal, which reports what fails
+
+
+@contextmanager
+def started(spec: ClusterSpec, tell: Tell) -> Iterator[Any]:
+    """A client of the spec's cluster with at least one worker.
+
+    Raises ClusterError if nobody answers, if no worker comes within `worker_timeout` seconds, or if one has more
+    threads than one.
+    """
+    import dask  # its import costs a second that other commands need not pay
+
+    spawned = {f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in (ALLOCATOR | QUIET).items()}
+    with dask.config.set(SCHEDULER | WORKER | spawned), KINDS[type(spec)](spec) as client:
+        tell(f"dashboard: {client.dashboard_link}")
+        _wait_for_workers(client, spec.worker_timeout, tell)
+        yield client
+
+
+@contextmanager
+def _local(spec: LocalSpec) -> Iterator[Any]:
+    from distributed import Client, LocalCluster
+
+    with _interrupts_ignored():
+        cluster = LocalCluster(n_workers=spec.workers, threads_per_worker=1, dashboard_address=ANY_PORT)
+    with _closed_quietly(cluster), Client(cluster) as client:
+        yield client
+
+
+@contextmanager
+def _gpus(spec: GpuSpec) -> Iterator[Any]:
+    """This process leaves CUDA alone: what it touched, all that it starts would share."""
+    from distributed import Client, Nanny, Scheduler, SpecCluster
+
+    scheduler = {"cls": Scheduler, "options": {"dashboard_address": ANY_PORT, "host": "127.0.0.1"}}
+    workers = {
+        f"gpu{gpu}": {"cls": Nanny, "options": {"nthreads": 1, "env": {"CUDA_VISIBLE_DEVICES": gpu}}}
+        for gpu in gpus(spec.gpus)
+    }
+    with _interrupts_ignored():
+        cluster = SpecCluster(scheduler=scheduler, workers=workers)
+    with _closed_quietly(cluster), Client(cluster) as client:
+        yield client
+
+
+@contextmanager
+def _connected(spec: SchedulerSpec) -> Iterator[Any]:
+    from distributed import Client
+
+    try:
+        client = Client(spec.address, timeout=ANSWERS)
+    except (OSError, ValueError) as error:
+        way_out = "start `dask scheduler` there, or name another address"
+        raise ClusterError(f"{spec.address}: no scheduler answers ({error}); {way_out}") from error
+    with client:
+        yield client
+
+
+KINDS: Mapping[type[ClusterSpec], Callable[[Any], AbstractContextManager[Any]]] = MappingProxyType(
+    {LocalSpec: _local, GpuSpec: _gpus, SchedulerSpec: _connected}
+)
+
+
+def gpus(count: int | None) -> tuple[str, ...]:
+    """What `CUDA_VISIBLE_DEVICES` is in each of `count` processes; all that this one may see if there is no count.
+
+    Raises ClusterError if there are none, or fewer.
+    """
+    visible = _visible_gpus()
+    if visible is None and count is not None:
+        return tuple(map(str, range(count)))
+    if not visible or len(visible) < (count or 1):
+        way_out = "name another number of GPUs, or run on `--workers`"
+        raise ClusterError(f"{len(visible or ())} GPUs are visible, {count or 'at least one'} asked for; {way_out}")
+    return visible[:count]
+
+
+def _visible_gpus() -> tuple[str, ...] | None:
+    """None where the environment does not say and there is no driver to ask."""
+    if "CUDA_VISIBLE_DEVICES" in os.environ:
+        return tuple(filter(None, os.environ["CUDA_VISIBLE_DEVICES"].split(",")))
+    command = shutil.which("nvidia-smi")
+    if command is None:
+        return None
+    listed = subprocess.run([command, "-L"], capture_output=True, text=True, check=False).stdout.splitlines()
+    return tuple(str(number) for number, _ in enumerate(line for line in listed if line.startswith("GPU ")))
+
+
+def _wait_for_workers(client: Any, timeout: float, tell: Tell) -> None:
+    if not client.nthreads():
+        tell(f"waiting for workers, at most {timeout:g} seconds")
+    try:
+        client.wait_for_workers(1, timeout=timeout)
+    except TimeoutError:
+        way_out = "start some with `dask worker ADDRESS --nthreads 1`, or set worker_timeout"
+        raise ClusterError(f"no worker came within {timeout:g} seconds; {way_out}") from None
+    for address, threads in client.nthreads().items():
+        if threads != 1:
+            way_out = "two tasks in one process disturb each other; start it with `dask worker --nthreads 1`"
+            raise ClusterError(f"worker {address} has {threads} threads: {way_out}")
+
+
+@contextmanager
+def _closed_quietly(cluster: Any) -> Iterator[None]:
+    """Closes the cluster in the end; that a worker was killed in the middle of an interrupted task is no news."""
+    log = logging.getLogger("distributed.nanny")
+    level = log.level
+    try:
+        yield
+    finally:
+        log.setLevel(logging.ERROR)
+        cluster.close()
+        log.setLevel(level)
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Processes started within inherit it: Ctrl-C reaches all of the terminal's, and only this one must answer."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

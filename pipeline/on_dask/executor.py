@@ -1,0 +1,95 @@
+"""Tasks on the workers of a Dask cluster: few submitted at a time, each alone in its process, none for ever."""
+
+import faulthandler
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cache, partial
+from itertools import islice
+from threading import Lock
+from typing import Any, TypeVar
+
+from pipeline.deployment import ClusterSpec, LocalSpec
+from pipeline.executors import Executor, Outcome, Perform, Work, serially
+from pipeline.on_dask.clusters import Tell, started
+from pipeline.on_dask.submissions import Submissions
+from pipeline.plan import Task
+
+T = TypeVar("T")
+
+WINDOW = 2  # tasks submitted per worker thread: enough to keep it busy, few to lose with it
+ALONE = Lock()  # of this process: methods hook the network, so that two tasks at once give wrong maps
+
+
+@contextmanager
+def on_dask(spec: ClusterSpec, tell: Tell = str) -> Iterator[Executor]:
+    """Runs tasks on a cluster, which starts with the first of them and ends with the context.
+
+    `tell` is told what the cluster waits for, and where its dashboard is. Raises ClusterError if it cannot run tasks.
+    """
+    with ExitStack() as stack:
+        client = cache(lambda: stack.enter_context(started(spec, tell)))
+        yield OnThisMachine(client, spec) if isinstance(spec, LocalSpec) else OnDask(client, spec)
+
+
+class OnDask:
+    """Runs tasks on the workers of a client, which is made when there is something to do."""
+
+    def __init__(self, client: Callable[[], Any], spec: ClusterSpec) -> None:
+        self._client = client
+        self._spec = spec
+
+    def __call__(self, tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
+        """Outcomes as they come; the error of a task that ends its worker again and again is WorkerLost.
+
+        Raises IncompleteRun if the scheduler is lost, or if there is no worker for `worker_timeout` seconds.
+        """
+        return self._windowed({task.key: task for task in tasks}, perform) if tasks else iter(())
+
+    def call(self, function: Callable[..., T], *arguments: Any) -> T:
+        with Submissions(self._client(), self._spec) as submissions:
+            submissions.submit("call", _alone, function, *arguments)
+            while (ended := submissions.next()) is None:
+                pass
+        if ended.error is not None:
+            raise ended.error
+        result: T = ended.result
+        return result
+
+    def _windowed(self, tasks: dict[str, Task], perform: Perform) -> Iterator[Outcome]:
+        """Keeps a window of tasks submitted, so that memory is flat and little is lost with a worker."""
+        remaining = iter(tasks)
+        limited = partial(_alone, _limited, self._spec.task_limit, perform)
+        with Submissions(self._client(), self._spec) as submissions:
+            while True:
+                for key in islice(remaining, max(0, WINDOW * submissions.threads - len(submissions))):
+                    submissions.submit(key, limited, tasks[key])
+                if not len(submissions):
+                    return
+                ended = submissions.next()
+                if ended is not None:
+                    yield Outcome(tasks[ended.name], ended.error, ended.result)
+
+
+class OnThisMachine(OnDask):
+    """The same where the workers are processes of this machine, so that this process is of their class."""
+
+    def call(self, function: Callable[..., T], *arguments: Any) -> T:
+        return serially.call(function, *arguments)
+
+
+def _alone(function: Callable[..., T], *arguments: Any) -> T:
+    """Runs in a worker, which may have more threads than one."""
+    with ALONE:
+        return function(*arguments)
+
+
+def _limited(limit: float | None, perform: Perform, task: Task) -> Work:
+    """Ends the process after `limit` seconds: its C thread needs no interpreter lock, which the task may hold."""
+    if limit is None:
+        return perform(task)
+    faulthandler.dump_traceback_later(limit, exit=True, file=sys.stderr)
+    try:
+        return perform(task)
+    finally:
+        faulthandler.cancel_dump_traceback_later()

@@ -1,0 +1,104 @@
+"""What is submitted to the workers of a client, and what becomes of it and of them."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from queue import SimpleQueue
+from time import monotonic
+from typing import Any
+from uuid import uuid4
+
+from pipeline.deployment import ClusterSpec
+from srd.errors import IncompleteRun, WorkerLost
+
+ASKED_AGAIN = 2.0  # seconds after which the cluster is asked how many threads it has
+CONTINUES = "run the same command again to continue"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a submission ended: with a result, or with an error."""
+
+    name: str
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Submissions:
+    """Functions that run on workers. All waiting is for a queue, which an interrupt ends without a word of Dask's."""
+
+    def __init__(self, client: Any, spec: ClusterSpec) -> None:
+        self.threads = 1
+        """Of all workers: at least one, so that something is submitted that may start others."""
+        self._client = client
+        self._spec = spec
+        self._futures: dict[str, Any] = {}
+        self._events: SimpleQueue[Ended | int | IncompleteRun] = SimpleQueue()
+
+    def __enter__(self) -> "Submissions":
+        self._watch = asyncio.run_coroutine_threadsafe(self._watched(), self._client.loop.asyncio_loop)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._watch.cancel()
+        for future in self._futures.values():
+            future.release()
+
+    def __len__(self) -> int:
+        return len(self._futures)
+
+    def submit(self, name: str, function: Callable[..., Any], *arguments: Any) -> None:
+        key = (name, uuid4().hex)  # another audit on the same scheduler has tasks of the same name
+        future = self._client.submit(function, *arguments, key=key, pure=False)
+        self._futures[name] = future
+        future.add_done_callback(lambda future: self._events.put(self._ended(name, future)))
+
+    def next(self) -> Ended | None:
+        """The next that ends; None where only the number of threads is known anew.
+
+        Raises IncompleteRun if the scheduler is lost, or if there is no worker for `worker_timeout` seconds.
+        """
+        event = self._events.get()
+        if isinstance(event, IncompleteRun):
+            raise event
+        if isinstance(event, int):
+            self.threads = max(1, event)
+            return None
+        del self._futures[event.name]
+        return event
+
+    def _ended(self, name: str, future: Any) -> Ended | IncompleteRun:
+        """Runs in the client's thread for callbacks, where no interrupt comes."""
+        from distributed import KilledWorker
+
+        try:
+            return Ended(name, future.result())
+        except CancelledError:
+            return IncompleteRun(f"{name}: lost the scheduler; {CONTINUES}")
+        except KilledWorker as error:
+            return Ended(name, error=self._worker_lost(name, error.allowed_failures + 1))
+        except Exception as error:  # noqa: BLE001  whatever a task raises is recorded; the other tasks go on
+            return Ended(name, error=error)
+        finally:
+            future.release()
+
+    def _worker_lost(self, name: str, workers: int) -> WorkerLost:
+        limit = self._spec.task_limit
+        causes = "memory, a crash" + (f", the limit of {limit:g} seconds for a task" if limit else "")
+        return WorkerLost(f"{name}: {workers} workers died while they ran it; their logs may say why ({causes})")
+
+    async def _watched(self) -> None:
+        """Runs in the client's thread and tells the queue how many threads there are."""
+        patience = self._spec.worker_timeout
+        seen = monotonic()
+        while monotonic() - seen < patience:
+            try:
+                threads = sum((await self._client.nthreads(asynchronous=True)).values())
+            except OSError:
+                self._events.put(IncompleteRun(f"lost the scheduler; {CONTINUES}"))
+                return
+            seen = monotonic() if threads else seen
+            self._events.put(threads)
+            await asyncio.sleep(ASKED_AGAIN)
+        self._events.put(IncompleteRun(f"no worker for {patience:g} seconds; start some, and {CONTINUES}"))
