@@ -12,6 +12,7 @@ import numpy as np
 import psutil
 
 from pipeline.estimate import Memory
+from pipeline.location import Location
 from pipeline.plan import Plan
 from pipeline.schema import VARIABLES
 from srd.errors import CapacityError
@@ -34,10 +35,10 @@ def refuse_store(needed: int, path: Path) -> None:
         )
 
 
-def refuse_hopeless_store(plan: Plan, path: Path) -> None:
+def refuse_hopeless_store(plan: Plan, location: Location) -> None:
     """As `refuse_store`, by the least that a store of the plan may take, which needs no measuring."""
-    least = round(LEAST_SHARE * raw_bytes(plan))
-    if least > shutil.disk_usage(_nearest(path)).free:  # what is there is looked through only if it matters
+    least, path = round(LEAST_SHARE * raw_bytes(plan)), location.path
+    if path and least > shutil.disk_usage(_nearest(path)).free:  # what is there is looked through only if it matters
         refuse_store(least, path)
 
 

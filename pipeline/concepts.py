@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from pipeline import seeds
 from pipeline.context import Context
 from pipeline.environment import one_thread
-from pipeline.preparation import Job, context_of, load
+from pipeline.jobs import Job, context_of, load
 from pipeline.spec import ModelSpec
 from srd.concepts import Clusters, clustered, drawn_positions, feature_vectors
 from srd.errors import DataError

@@ -28,9 +28,10 @@ from pipeline.context import SIMILARITIES, attributor
 from pipeline.data import Chosen, Data, Shapes, load_data
 from pipeline.demo import shapes
 from pipeline.environment import one_thread
+from pipeline.jobs import Subject
 from pipeline.manipulation_spec import ManipulatedModelSpec
 from pipeline.models import LoadedModel, load_model, logits_of, refuse_unless_logits
-from pipeline.preparation import Subject, refuse_small, tried_methods
+from pipeline.preparation import refuse_small, tried_methods
 from pipeline.spec_values import closest
 from srd.errors import DataError, ModelError, SpecError
 from srd.registry import METRICS

@@ -1,12 +1,7 @@
 """What is settled before any task runs: the model and the data fit, the classes to explain, the fingerprint."""
 
-import json
-import platform
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import lru_cache
-from hashlib import sha256
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -18,70 +13,22 @@ from attacks.entries import EVIDENCE
 from attacks.registry import PERTURBATIONS
 from pipeline import environment, seeds, store
 from pipeline.conditions import Condition, conditions, threat
-from pipeline.context import SIMILARITIES, Context, own_attributor
-from pipeline.data import Data, load_data, open_data
+from pipeline.context import SIMILARITIES, own_attributor
+from pipeline.data import Data
 from pipeline.demo import certificates, shapes
-from pipeline.models import LoadedModel, load_model, logits_of, refuse_unless_logits
+from pipeline.fingerprints import differences, fingerprint, fingerprinted, refuse_other
+from pipeline.jobs import Job, Subject
+from pipeline.models import logits_of, refuse_unless_logits
 from pipeline.plan import Plan
 from pipeline.schema import REASONS, REFERENCES
 from pipeline.spec import AuditSpec
-from pipeline.store import Arrays, Store
-from srd.errors import DataError, ForeignWorker, ModelError, SpecError, StoreError, UnsupportedOperation
+from pipeline.store import Arrays
+from pipeline.store_creation import create
+from srd.errors import DataError, ModelError, SpecError, UnsupportedOperation
 from srd.metrics.similarity import WINDOW
 from srd.registry import ATTRIBUTORS, METRICS
 
 CERTIFIED_SCENES = 300
-ELSEWHERE = ("hardware", "versions")
-"""What of a fingerprint may be otherwise on another machine."""
-SHORT = 60  # characters of two values worth showing beside each other
-
-
-@dataclass(frozen=True)
-class Job:
-    """A run as it is sent to workers: plain data, from which each process makes its own context once."""
-
-    spec: AuditSpec
-    base: Path
-    """Where relative paths of the spec start."""
-    path: Path
-    """Of the store."""
-
-    def __hash__(self) -> int:
-        return hash(self.spec.model_dump_json()) ^ hash((self.base, self.path))
-
-
-@dataclass(frozen=True)
-class Subject:
-    """The loaded model and data of a job."""
-
-    model: LoadedModel
-    data: Data
-
-
-@lru_cache(maxsize=2)
-def context_of(job: Job) -> Context:
-    """The context of a job, made once per process. Raises ForeignWorker where it would not make the store's bytes."""
-    data = open_data(job.spec.data, job.spec.model, job.base)
-    subject, attributes = Subject(load_model(job.spec.model, job.base), data), store.attributes(job.path)
-    ours = _made_by(subject)
-    unlike = _differences({name: attributes["fingerprinted"][name] for name in ours}, ours)
-    if unlike:
-        raise ForeignWorker(
-            f"the process on {platform.node()} would not make the same bytes (it differs in: {', '.join(unlike)}); "
-            "run all workers on one class of machine, with one version of the code"
-        )
-    return made_context(job, subject, attributes)
-
-
-def made_context(job: Job, subject: Subject, attributes: Mapping[str, Any]) -> Context:
-    """What tasks need, of a subject and a store that are there."""
-    plan = store.plan_of(attributes)
-    return Context(job.spec, conditions(job.spec), plan, Store(job.path, plan), subject.data, subject.model.model)
-
-
-def load(job: Job) -> Subject:
-    """Model and data of the spec. Raises ModelError, DataError."""
-    return Subject(load_model(job.spec.model, job.base), load_data(job.spec.data, job.spec.model, job.base))
 
 
 def prepare(job: Job, subject: Subject) -> dict[str, Any]:
@@ -90,25 +37,15 @@ def prepare(job: Job, subject: Subject) -> dict[str, Any]:
     Raises StoreError if the store there was made by another fingerprint; ModelError or DataError if model and data
     do not fit.
     """
-    fingerprinted = _fingerprinted(job.spec, subject)
-    if not job.path.exists():
-        _create(job, subject, fingerprinted)
-    attributes = store.attributes(job.path)
-    _refuse_other(job.path, _differences(attributes["fingerprinted"], fingerprinted))
+    ours = fingerprinted(job.spec, subject.model, subject.data)
+    if not store.exists(job.store):
+        _create(job, subject, ours)
+    attributes = store.attributes(job.store)
+    refuse_other(job.store, differences(attributes["fingerprinted"], ours))
     return attributes
 
 
-def unlike_the_store(job: Job, subject: Subject, attributes: Mapping[str, Any]) -> list[str]:
-    """In what the class of machine and the versions here differ from those that the store was made with.
-
-    Raises StoreError if anything else does.
-    """
-    differ = _differences(attributes["fingerprinted"], _fingerprinted(job.spec, subject))
-    _refuse_other(job.path, [each for each in differ if not each.startswith(ELSEWHERE)])
-    return differ
-
-
-def _create(job: Job, subject: Subject, fingerprinted: Mapping[str, Any]) -> None:
+def _create(job: Job, subject: Subject, ours: Mapping[str, Any]) -> None:
     refuse_small(subject.data)
     _refuse_without_masks(job.spec, subject.data)
     with environment.one_thread():
@@ -118,11 +55,10 @@ def _create(job: Job, subject: Subject, fingerprinted: Mapping[str, Any]) -> Non
         certified = _certificates(job.spec, subject)
     columns = conditions(job.spec)
     plan = _plan(job.spec, subject.data, columns)
-    job.path.parent.mkdir(parents=True, exist_ok=True)
     labels = np.array(subject.data.labels)
     attributes = {
-        "fingerprint": _sha256(fingerprinted),
-        "fingerprinted": fingerprinted,
+        "fingerprint": fingerprint(ours),
+        "fingerprinted": ours,
         "plan": store.plan_attribute(plan),
         "correct": int((logits.argmax(1).numpy() == labels).sum()),
         "data": subject.data.description,
@@ -135,49 +71,7 @@ def _create(job: Job, subject: Subject, fingerprinted: Mapping[str, Any]) -> Non
         "threats": {condition.id: asdict(threat(condition)) for condition in columns[1:]},
     }
     prepared = {"label": labels, **targets}
-    store.create(job.path, plan, columns, _coordinates(job.spec, subject.data), prepared, attributes)
-
-
-def _fingerprinted(spec: AuditSpec, subject: Subject) -> dict[str, Any]:
-    """All that can change a bit of the result, as the store gives it back."""
-    everything = {
-        "spec": spec.model_dump(mode="json"),
-        "data": subject.data.digest,
-        **_made_by(subject),
-    }
-    return dict(json.loads(json.dumps(everything)))
-
-
-def _made_by(subject: Subject) -> dict[str, Any]:
-    """The network, the code and the class of machine: what each process has for itself."""
-    return {
-        "weights": subject.model.weights_digest,
-        "network": subject.model.source_digest,
-        "sources": environment.source_digest(),
-        "versions": environment.versions(),
-        "hardware": environment.hardware(),
-    }
-
-
-def _sha256(value: Mapping[str, Any]) -> str:
-    return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def _refuse_other(path: Path, differ: Sequence[str]) -> None:
-    if differ:
-        raise StoreError(
-            f"{path} was made by another audit (it differs in: {', '.join(differ)}); "
-            "choose another folder with --out, or remove this one"
-        )
-
-
-def _differences(theirs: Any, ours: Any, place: str = "") -> list[str]:
-    """Where two nested tables differ, with the values where they are short."""
-    if isinstance(theirs, dict) and isinstance(ours, dict):
-        keys = dict.fromkeys([*ours, *theirs])
-        return [d for key in keys for d in _differences(theirs.get(key), ours.get(key), f"{place}.{key}".strip("."))]
-    values = f" ({theirs!r} there, {ours!r} here)"
-    return [] if theirs == ours else [place + values * (len(values) < SHORT)]
+    create(job.store, plan, columns, _coordinates(job.spec, subject.data), prepared, attributes)
 
 
 def refuse_small(data: Data) -> None:

@@ -5,7 +5,6 @@ import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -15,8 +14,9 @@ from pipeline.dependencies import Dependencies
 from pipeline.environment import one_thread
 from pipeline.executors import Executor, Outcome, Perform, Work
 from pipeline.extent import ALL, Extent
+from pipeline.jobs import Job, context_of, load
 from pipeline.plan import Plan, Task
-from pipeline.preparation import Job, context_of, load, prepare
+from pipeline.preparation import prepare
 from pipeline.stages import STAGE_FUNCTIONS
 from srd.errors import DamagedTask, FailedTasks, ForeignWorker, IncompleteRun, StageError, WorkerLost
 
@@ -51,11 +51,20 @@ def run(job: Job, executor: Executor, observer: Observer, extent: Extent = ALL) 
     left out. Damage found on the way is repaired: the task that wrote it is done again.
     Raises FailedTasks, with the first cause, in the end; OSError (disk, network) and ForeignWorker at once.
     """
-    attributes = executor.call(prepared, job)
+    fill(job, executor.call(prepared, job), executor, observer, extent)
+
+
+def prepared(job: Job) -> dict[str, Any]:
+    """Loads model and data and makes the store, or opens it; returns its attributes."""
+    return prepare(job, load(job))
+
+
+def fill(job: Job, attributes: dict[str, Any], executor: Executor, observer: Observer, extent: Extent = ALL) -> None:
+    """As `run`, into a store that is `prepared`."""
     observer.prepared(attributes)
     plan = store.plan_of(attributes)
-    refuse_hopeless_store(plan, job.path)
-    filled = store.Store(job.path, plan)
+    refuse_hopeless_store(plan, job.store)
+    filled = store.Store(job.store, plan)
     dependencies = Dependencies(plan, filled.read("target_image").tolist())
     failures = partial(_failures, executor, partial(perform, job), observer)
     underway = _Underway(extent, plan, filled, dependencies, failures)
@@ -69,19 +78,14 @@ def run(job: Job, executor: Executor, observer: Observer, extent: Extent = ALL) 
         repaired |= damaged
     underway.close(failed)
     if underway.is_complete():
-        store.remove_litter(job.path)
-
-
-def prepared(job: Job) -> dict[str, Any]:
-    """Loads model and data and makes the store, or opens it; returns its attributes."""
-    return prepare(job, load(job))
+        store.remove_litter(job.store)
 
 
 def perform(job: Job, task: Task) -> Work:
     """Runs one task to its receipt in this process.
 
-    Raises StageError, naming the task, for whatever goes wrong in it; OSError, ForeignWorker and DamagedTask as they
-    are.
+    Raises StageError, naming the task, for whatever goes wrong in it; OSError, ForeignWorker, and DamagedTask, naming
+    the task whose work it could not read, as they are.
     """
     started = perf_counter()
     try:
@@ -121,7 +125,7 @@ class _Underway:
     def close(self, failed: Sequence[Outcome]) -> None:
         """Writes down what failed. Raises FailedTasks; IncompleteRun for tasks that an executor has forgotten."""
         done = self.store.done()
-        self.store.record_failures({outcome.task.key: str(outcome.error) for outcome in failed}, done)
+        self.store.record_failures({outcome.task.key: str(outcome.error) for outcome in failed})
         missing = [task for stage in self.extent.stages for task in self._planned(stage) if task.key not in done]
         _refuse_failures(failed, len(missing) - len(failed))
         _refuse_forgotten(self._ready(missing, done))
@@ -170,8 +174,3 @@ def _refuse_forgotten(tasks: Sequence[Task]) -> None:
     """Whatever the executor says: without receipts of all tasks a run has not ended."""
     if tasks:
         raise IncompleteRun(f"{len(tasks)} tasks have no receipt, the first: {tasks[0].key}")
-
-
-def store_path(folder: Path) -> Path:
-    """Of the store in a run's folder."""
-    return folder / store.NAME

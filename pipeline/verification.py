@@ -1,7 +1,7 @@
 """Whether a store still holds what its receipts say, and whether its tasks, done again, make the same bytes."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from pipeline.context import Context
 from pipeline.environment import hardware, one_thread
+from pipeline.fingerprints import ELSEWHERE, differences, fingerprinted, refuse_other
+from pipeline.jobs import Job, Subject, load, made_context
 from pipeline.plan import Task
-from pipeline.preparation import Job, load, made_context, unlike_the_store
 from pipeline.schema import STAGES
 from pipeline.stages import STAGE_FUNCTIONS
 from pipeline.store import attributes as attributes_of
@@ -60,8 +61,8 @@ def verify(job: Job, sample: int, seed: int) -> Verification:
 
     Raises StoreError if spec, weights, data or code are not those of the store.
     """
-    subject, attributes = load(job), attributes_of(job.path)
-    unlike = unlike_the_store(job, subject, attributes)
+    subject, attributes = load(job), attributes_of(job.store)
+    unlike = _unlike(job, subject, attributes)
     context = made_context(job, subject, attributes)
     done = context.store.done()
     tasks = [task for task in context.plan.all_tasks() if task.key in done]
@@ -77,6 +78,14 @@ def verify(job: Job, sample: int, seed: int) -> Verification:
         damaged=tuple(damaged.values()),
         repetitions=tuple(_summarised(repeated)),
     )
+
+
+def _unlike(job: Job, subject: Subject, attributes: Mapping[str, Any]) -> list[str]:
+    """In what the class of machine and the versions here differ from those that the store was made with."""
+    ours = fingerprinted(job.spec, subject.model, subject.data)
+    differ = differences(attributes["fingerprinted"], ours)
+    refuse_other(job.store, [each for each in differ if not each.startswith(ELSEWHERE)])
+    return differ
 
 
 def keep(folder: Path, verification: Verification) -> None:

@@ -5,7 +5,7 @@ AuditError                    1
 │   ├── SpecError                 the TOML spec
 │   ├── DataError                 images, masks, labels
 │   ├── ModelError                network, weights, output
-│   └── StoreError                a run folder that belongs to another spec, or holds no run
+│   └── StoreError                a store of another spec, without a run, or of no known kind
 ├── UnsupportedOperation      2   (NotImplementedError) the network does something a method has no rule for
 ├── PerturbationError         1   (RuntimeError) an attack left its ball or [0, 1], or is not finite
 ├── StageError                1   (RuntimeError) a task failed; carries the task and its cause
@@ -44,7 +44,7 @@ class ModelError(InputError):
 
 
 class StoreError(InputError):
-    """A run folder that belongs to another spec, or holds no run."""
+    """A store that belongs to another spec, holds no run, or lies where none can."""
 
 
 class UnsupportedOperation(AuditError, NotImplementedError):
@@ -61,23 +61,23 @@ class StageError(AuditError, RuntimeError):
     """A task of a stage failed; the cause is chained."""
 
 
+class DamagedTask(AuditError, RuntimeError):
+    """What the task `key` wrote is not what its receipt says; done again, it is."""
+
+    exit_code = 4
+
+    def __init__(self, key: str, damage: str) -> None:
+        super().__init__(key, damage)
+        self.key = key
+
+    def __str__(self) -> str:
+        return ": ".join(self.args)
+
+
 class IncompleteRun(AuditError, RuntimeError):
     """Tasks are missing; the same command continues the run."""
 
     exit_code = 4
-
-
-class DamagedTask(AuditError, RuntimeError):
-    """What the task `key` wrote is not what its receipt says."""
-
-    exit_code = 4
-
-    def __init__(self, key: str, cause: str) -> None:
-        super().__init__(key, cause)
-        self.key = key
-
-    def __str__(self) -> str:
-        return "{}: its output is damaged ({})".format(*self.args)
 
 
 class FailedTasks(IncompleteRun):
