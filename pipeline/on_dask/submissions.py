@@ -33,6 +33,7 @@ class Submissions:
         """Of all workers: at least one, so that something is submitted that may start others."""
         self._client = client
         self._spec = spec
+        self._group = uuid4().hex  # another audit on the same scheduler has tasks of the same names
         self._futures: dict[str, Any] = {}
         self._events: SimpleQueue[Ended | int | IncompleteRun] = SimpleQueue()
 
@@ -49,7 +50,7 @@ class Submissions:
         return len(self._futures)
 
     def submit(self, name: str, function: Callable[..., Any], *arguments: Any) -> None:
-        key = (name, uuid4().hex)  # another audit on the same scheduler has tasks of the same name
+        key = (f"{name.partition('-')[0]}-{self._group}", name)
         future = self._client.submit(function, *arguments, key=key, pure=False)
         self._futures[name] = future
         future.add_done_callback(lambda future: self._events.put(self._ended(name, future)))
