@@ -20,6 +20,7 @@ from PIL import Image
 
 from pipeline.context import Context
 from pipeline.executors import Executor, Outcome, serially
+from pipeline.logs import LOGS
 from pipeline.preparation import Job, Subject, context_of, load
 from pipeline.run import run, store_path
 from pipeline.spec import load_spec
@@ -164,9 +165,9 @@ def finish_until_killed(spec: Path, folder: Path, within: str, nth: int) -> None
 
 
 def tree(folder: Path) -> dict[str, str]:
-    """Digest of every file under `folder`, by relative path."""
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {str(file.relative_to(folder)): sha256(file.read_bytes()).hexdigest() for file in files}
+    """Digest of every file under `folder`, by relative path; not of the logs of a run, which tell the time."""
+    files = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {str(name): sha256(file.read_bytes()).hexdigest() for name, file in files.items() if name.parts[0] != LOGS}
 
 
 def receipts(store: Path) -> set[str]:
