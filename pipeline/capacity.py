@@ -63,12 +63,13 @@ def raw_bytes(plan: Plan) -> int:
 def in_units(n_bytes: int) -> str:
     """Such as `1.5 GiB`."""
     power = min(max(n_bytes.bit_length() - 1, 0) // 10, len(UNITS) - 1)
-    return f"{n_bytes / 1024**power:.3g} {UNITS[power]}"
+    n = n_bytes / 1024**power
+    return f"{n:.0f} {UNITS[power]}" if n >= 100 else f"{n:.3g} {UNITS[power]}"
 
 
 def free_memory() -> int:
     """Bytes that new processes may take: what is available, at most the limit of this process's control group."""
-    return min(int(psutil.virtual_memory().available), *_group_limits())
+    return min([int(psutil.virtual_memory().available), *_group_limits()])
 
 
 def forget_peak() -> None:

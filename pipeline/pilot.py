@@ -82,7 +82,7 @@ def measure(spec: AuditSpec, base: Path) -> Pilot:
     """
     began = perf_counter()
     n = n_images(spec.data, base)
-    with TemporaryDirectory(prefix="srd-audit-") as folder:
+    with TemporaryDirectory(prefix="srd-audit-") as folder, torch.random.fork_rng():  # a network may be built at random
 
         def trial(images: int) -> Trial:
             return _trial(Job(_cut(spec, images), base, Location(f"{folder}/{images}")))

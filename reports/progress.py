@@ -37,6 +37,8 @@ class Pace:
     """Tasks that have failed and have not been done since."""
 
     def task(self, outcome: Outcome, now: float) -> None:
+        if not self.last and outcome.work is not None:
+            self.began = max(self.began, now - outcome.work.seconds)  # a cluster starts before its first task
         self.last = now
         if outcome.error is not None:
             self.failed.add(outcome.task.key)

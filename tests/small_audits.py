@@ -23,6 +23,7 @@ from pipeline.executors import Executor, Outcome, serially
 from pipeline.jobs import Job, Subject, context_of, load
 from pipeline.ledger import LITTER, METADATA, RECEIPTS
 from pipeline.location import Location
+from pipeline.logs import LOGS
 from pipeline.run import run
 from pipeline.spec import load_spec
 from pipeline.store import NAME, Arrays
@@ -175,10 +176,10 @@ def finish_until_killed(spec: Path, folder: Path, nth: int) -> None:
 
 
 def tree(folder: Path | Location) -> dict[str, str]:
-    """Digest of every file under `folder`, by relative path."""
+    """Digest of every file under `folder`, by relative path; not of the logs of a run, which tell the time."""
     root = path_of(folder)
-    files = (path for path in sorted(root.rglob("*")) if path.is_file())
-    return {str(file.relative_to(root)): sha256(file.read_bytes()).hexdigest() for file in files}
+    files = {path.relative_to(root): path for path in sorted(root.rglob("*")) if path.is_file()}
+    return {str(name): sha256(file.read_bytes()).hexdigest() for name, file in files.items() if name.parts[0] != LOGS}
 
 
 def path_of(place: Path | Location) -> Path:

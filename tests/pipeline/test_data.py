@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from small_audits import write_picture, write_png
 
-from pipeline.data import DEMO_IMAGES, ImageFolder, load_data
+from pipeline.data import DEMO_IMAGES, ImageFolder, load_data, n_images
 from pipeline.demo import shapes
 from pipeline.spec import DataSpec, ModelSpec
 from srd.errors import DataError
@@ -52,6 +52,30 @@ def test_images_stand_in_the_order_of_their_names(root: Path) -> None:
 )
 def test_n_takes_one_of_each_class_in_turn(root: Path, n: int, chosen: str) -> None:
     assert folder(root, n).ids == tuple(f"{name}.png" for name in chosen.split())
+
+
+@pytest.mark.parametrize("n", [None, 1, 4, 6])
+def test_images_are_counted_without_opening_one(root: Path, n: int | None) -> None:
+    asked = DataSpec(path="images", n=n)
+    opened = len(load_data(asked, ModelSpec(spec="network.py:build"), root.parent).ids)
+    for image in root.rglob("*.png"):
+        image.write_bytes(b"no picture")
+    assert n_images(asked, root.parent) == opened
+
+
+def test_what_cannot_be_counted_is_refused_as_when_it_is_loaded(root: Path) -> None:
+    for asked in (DataSpec(path="images", n=7), DataSpec(path="nowhere")):
+        with pytest.raises(DataError) as loading:
+            load_data(asked, ModelSpec(spec="network.py:build"), root.parent)
+        with pytest.raises(DataError) as counting:
+            n_images(asked, root.parent)
+        assert str(counting.value) == str(loading.value)
+
+
+def test_scenes_are_counted_as_they_are_made() -> None:
+    for n in (None, 3):
+        asked = DataSpec(path="demo:shapes", n=n)
+        assert n_images(asked, Path()) == len(load_data(asked, DEMO, Path()).ids)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,135 @@
+"""Laws of the pilot: what it measures is what the run does, and nothing of it stays."""
+
+import os
+import random
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small_audits import Finished, edit, finish, tree, write_audit, write_picture
+
+from pipeline import pilot as measuring
+from pipeline.conditions import conditions
+from pipeline.data import n_images
+from pipeline.estimate import Estimate, Pilot, estimate
+from pipeline.pilot import in_own_process, measure
+from pipeline.spec import load_spec
+from pipeline.store import plan_of
+
+
+@pytest.fixture(scope="module")
+def measured(finished: Finished) -> Pilot:
+    return measure(finished.job.spec, finished.job.base)
+
+
+@pytest.fixture(scope="module")
+def expected(finished: Finished, measured: Pilot) -> Estimate:
+    spec = finished.job.spec
+    return estimate(measured, n_images(spec.data, finished.job.base), spec.run.tile, 1)
+
+
+def test_it_expects_the_tasks_of_the_run(finished: Finished, expected: Estimate) -> None:
+    planned = {stage: total for stage, _, total in finished.watch.stages}
+    assert {name: stage.tasks for name, stage in expected.stages.items()} == planned
+
+
+def test_it_expects_the_bytes_of_the_run(finished: Finished, expected: Estimate) -> None:
+    sizes = {file: file.stat().st_size for file in finished.job.path.rglob("*") if file.is_file()}
+    assert expected.store == pytest.approx(sum(sizes.values()), rel=0.05)
+    for name in ("input", "attribution", "score"):
+        values = sum(size for file, size in sizes.items() if name in file.parts and file.name != "zarr.json")
+        assert expected.arrays[name] == pytest.approx(values, rel=0.1), name
+    receipts = [size for file, size in sizes.items() if "_ledger" in file.parts and file.name != "zarr.json"]
+    assert expected.receipts == pytest.approx(sum(receipts), rel=0.01)
+
+
+def test_it_measures_every_method_and_entry_at_two_tiles(finished: Finished, measured: Pilot) -> None:
+    spec = finished.job.spec
+    assert measured.methods == spec.explain.methods
+    assert measured.entries == tuple(condition.id for condition in conditions(spec))
+    columns = {(task.stage, task.column) for task in finished.context.plan.all_tasks()}
+    assert set(measured.tasks) == columns
+    for points in (*measured.tasks.values(), measured.memory):
+        assert [images for images, _ in points] == [2, 4]
+        assert all(value > 0 for _, value in points)
+
+
+def test_its_plan_differs_from_the_runs_in_images_and_tile_alone(finished: Finished, measured: Pilot) -> None:
+    true = plan_of(finished.watch.attributes)
+    assert {**measured.plan.sizes, "image": true.sizes["image"]} == true.sizes
+    assert (measured.plan.has_masks, measured.plan.attacks) == (true.has_masks, true.attacks)
+
+
+def test_it_leaves_nothing_behind(spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    before = tree(tmp_path)
+    states = torch.get_rng_state(), np.random.get_state()[1], random.getstate()
+    measure(load_spec(spec), spec.parent)
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert np.array_equal(np.random.get_state()[1], states[1])
+    assert random.getstate() == states[2]
+    assert tree(tmp_path) == before
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_a_run_after_a_pilot_gives_the_same_bytes(finished: Finished, spec: Path, tmp_path: Path) -> None:
+    measure(load_spec(spec), spec.parent)
+    assert tree(finish(spec, tmp_path / "run").job.path) == tree(finished.job.path)
+
+
+def test_a_failure_leaves_nothing_behind_either(spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setattr(measuring, "perform", lambda job, task: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        measure(load_spec(spec), spec.parent)
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_few_images_of_many_are_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = write_audit(tmp_path)
+    for number in range(40):
+        write_picture(tmp_path, 0, f"red/more{number}.png")
+    audit = load_spec(spec)
+    opened: list[int | None] = []
+    load = measuring.load
+    monkeypatch.setattr(measuring, "load", lambda job: (opened.append(job.spec.data.n), load(job))[1])
+    assert measure(audit, spec.parent).plan.sizes["image"] == 4
+    assert set(opened) == {2, 4}
+    assert n_images(audit.data, spec.parent) == 46
+
+
+@pytest.mark.parametrize(("tile", "images"), [(1, [1]), (2, [2]), (3, [2, 3]), (100, [2, 6])])
+def test_tiles_are_no_larger_than_those_of_the_run(spec: Path, tile: int, images: list[int]) -> None:
+    audit = load_spec(edit(spec, "tile = 4", f"tile = {tile}"))
+    assert [n for n, _ in measure(audit, spec.parent).memory] == images
+
+
+def test_a_dear_audit_is_measured_on_no_more_than_twice_the_images(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measuring, "BUDGET", 0.0)
+    audit = load_spec(edit(spec, "tile = 4", "tile = 6"))
+    assert [n for n, _ in measure(audit, spec.parent).memory] == [2, 4]
+
+
+def test_images_are_added_until_two_classes_are_predicted(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the first two images, one is made to look like the other."""
+    first, second = (spec.parent / "images" / colour / "0.png" for colour in ("blue", "green"))
+    second.write_bytes(first.read_bytes())
+    assert measure(load_spec(spec), spec.parent).memory[0][0] == 4
+
+
+def test_another_process_measures_the_same_plan(finished: Finished, measured: Pilot) -> None:
+    job = finished.job
+    there = in_own_process({}, measure, job.spec, job.base)
+    assert (there.plan, there.arrays, there.receipts) == (measured.plan, measured.arrays, measured.receipts)
+    assert there.memory[0][1] < measured.memory[0][1], "this process holds the tests as well"
+
+
+def test_a_process_of_its_own_has_its_variables_and_raises_its_errors() -> None:
+    assert in_own_process({"PILOT": "yes"}, os.getenv, "PILOT") == "yes"
+    assert "PILOT" not in os.environ
+    with pytest.raises(ValueError, match="no number"):
+        in_own_process({}, int, "no number")
