@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline import store
-from pipeline.environment import one_thread
+from pipeline.environment import reproducible
 from pipeline.executors import Executor, Outcome
 from pipeline.plan import Task
 from pipeline.preparation import Job, context_of, load, prepare
@@ -58,7 +58,7 @@ def perform(job: Job, task: Task) -> None:
     Raises StageError, naming the task, for whatever goes wrong but OSError: a full or unreadable disk stops the run.
     """
     try:
-        with one_thread():
+        with reproducible():
             context = context_of(job)
             context.store.write(task, STAGE_FUNCTIONS[task.stage](context, task))
     except OSError:

@@ -1,4 +1,7 @@
-"""What the stages compute: region of the store in, region of the store out."""
+"""What the stages compute: region of the store in, region of the store out.
+
+Networks run on the model's device, metrics on the CPU.
+"""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -69,10 +72,9 @@ def _method(context: Context, task: Task) -> str:
 
 def _maps(context: Context, method: str, explain: Attributor, row: int) -> tuple[Maps, Maps]:
     """Maps of the target on all perturbations of an image (p, h, w), and of the other class on the clean one (h, w)."""
-    network = context.model.network
-    inputs = context.model.normalise(torch.from_numpy(context.store.read("input", row)))
-    target = torch.tensor([context.targets[row]])
-    other = torch.tensor([int(context.store.read("other_class", row))])
+    network, inputs = context.model.network, context.inputs(row)
+    target = context.target([row])
+    other = target.new_tensor([int(context.store.read("other_class", row))])
 
     def streams(*keys: str) -> Generators:
         image = context.data.ids[row]
@@ -80,7 +82,7 @@ def _maps(context: Context, method: str, explain: Attributor, row: int) -> tuple
 
     of_target = explain(network, inputs, target.expand(len(inputs)), streams(*(c.id for c in context.conditions)))
     of_other = explain(network, inputs[:1], other, streams("other_class"))
-    return of_target, of_other[0]
+    return of_target.cpu(), of_other[0].cpu()
 
 
 def _packed(maps: Maps) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
@@ -169,6 +171,6 @@ def _clean_maps(context: Context, positions: NDArray[np.int64], column: int) -> 
 
 
 def _edges(context: Context, rows: range) -> Maps:
-    inputs = context.model.normalise(torch.from_numpy(context.store.read("input", slice(rows.start, rows.stop), 0)))
-    maps: Maps = ATTRIBUTORS["edges"](context.model.network, inputs, torch.zeros(len(inputs), dtype=torch.int64))
-    return maps
+    inputs = context.inputs(slice(rows.start, rows.stop), 0)
+    maps: Maps = ATTRIBUTORS["edges"](context.model.network, inputs, context.target(rows))
+    return maps.cpu()
