@@ -1,18 +1,21 @@
 """Laws of the device: it is the machine's, its settings are put back, and every stage ends on the CPU."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from played_device import played_device
+from small_audits import SPEC, Finished, Watch, edit, finish, job_of, tree, write_audit
 from torch.backends import cudnn
-from small_audits import SPEC, Finished, edit, finish, receipts, tree, write_audit
 
 from pipeline import apop, concepts, devices, environment, manipulated_models
+from pipeline.executors import serially
 from pipeline.manipulation_spec import load_manipulated_model_spec
-from pipeline.preparation import context_of
+from pipeline.run import run
 from pipeline.spec import load_spec
 from srd.errors import InputError
 
@@ -27,6 +30,7 @@ def there(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: CARD)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
     monkeypatch.setattr(cudnn, "version", lambda: 1)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda check_available=False: None)  # Adam asks
     with played_device():
         yield
 
@@ -134,5 +138,55 @@ def test_every_stage_moves_its_tensors_there_and_back(
     assert ledger(theirs) == ledger(ours)
 
 
-def ledger(run: Finished) -> dict[str, str]:
-    return tree(run.job.path / "_ledger")
+def ledger(finished: Finished) -> dict[str, str]:
+    return tree(finished.job.path / "_ledger")
+
+
+def patterns(home: Path) -> Any:
+    """Of `srd-audit apop`."""
+    spec = write_audit(home)
+    return [list(each.replaced.items()) for each in apop.experiment(load_spec(spec), home).predictions()]
+
+
+def vectors(home: Path) -> Any:
+    """Of `srd-audit concepts`."""
+    job = job_of(write_audit(home), home)
+    run(job, serially, Watch(), until="perturb")
+    concepts.refuse_unfit(job, "relu1", 2, 5)
+    layer = concepts.exploration(job, "relu1", 0)
+    drawn = [layer.drawn(row, 5) for row in range(layer.n_images)]
+    followed = layer.followed(drawn[0], layer.clusters(drawn, 2))
+    field = layer.field(0, drawn[0].positions[0].tolist())
+    return [drawn[0].vectors.numpy(), followed.labels, followed.relevance, field]
+
+
+def manipulated(home: Path) -> Any:
+    """Of `srd-audit manipulate-model`."""
+    before, _, after = SPEC.partition("[[perturbation]]")
+    spec = write_audit(home)
+    spec.write_text(f"{before}{MANIPULATION}{after[after.index('[run]') :]}")
+    subject = manipulated_models.experiment(load_manipulated_model_spec(spec), home)
+    networks = subject.networks()
+    assert len(manipulated_models.weights(networks["manipulated"])) > 0
+    return [[each.predicted, each.similarity, each.reached] for each in subject.measured(networks)]
+
+
+MANIPULATION = """
+[manipulation]
+against = "srd"
+goal = "location_corner"
+steps = 3
+images = 3
+
+"""
+
+
+@pytest.mark.parametrize("made", [patterns, vectors, manipulated])
+def test_every_other_command_moves_its_tensors_there_and_back(
+    made: Callable[[Path], Any], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Played: no run on a GPU."""
+    ours = made(tmp_path / "ours")
+    request.getfixturevalue("there")
+    theirs = made(tmp_path / "theirs")
+    np.testing.assert_equal(theirs, ours)
