@@ -34,6 +34,11 @@ class Model(nn.Module):
         return self.network(self.normalise(images))  # type: ignore[no-any-return]
 
     @property
+    def device(self) -> torch.device:
+        """Where the network reads its inputs."""
+        return self.mean.device
+
+    @property
     def black(self) -> Tensor:
         """The black image as the network reads it: (c, 1, 1)."""
         return -self.mean / self.std

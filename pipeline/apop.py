@@ -14,7 +14,7 @@ from torch import Tensor
 from attacks.types import Images, Model
 from pipeline import seeds
 from pipeline.data import Data, load_data
-from pipeline.environment import one_thread
+from pipeline.environment import reproducible
 from pipeline.models import LoadedModel, load_model, logits_of, refuse_unless_logits
 from pipeline.spec import AuditSpec
 from srd.apop import activation_patterns, logits_from_patterns
@@ -79,13 +79,15 @@ class Experiment:
         without activation patterns.
         """
         for rows in self.tiles:
-            with one_thread():
+            with reproducible():
                 predictions = self._predictions(rows)
             yield predictions
 
     def tile(self, rows: range) -> Tile:
         """The images at `rows`."""
-        return Tile(self.data.images(rows), self.data.images([self._other(row) for row in rows]))
+        others = [self._other(row) for row in rows]
+        device = self.loaded.model.device
+        return Tile(self.data.images(rows).to(device), self.data.images(others).to(device))
 
     def generators(self, rows: range, name: str) -> Generators:
         """A stream for each image and the replacement `name`."""
@@ -151,9 +153,10 @@ REPLACEMENTS: Mapping[str, Replacement] = MappingProxyType(
 
 
 def _drawn(draw: Callable[..., Tensor], tile: Tile, generators: Generators) -> Tensor:
-    return torch.stack([draw(tile.images.shape[1:], generator=generator) for generator in generators])
+    drawn = [draw(tile.images.shape[1:], generator=generator) for generator in generators]
+    return torch.stack(drawn).to(tile.images)
 
 
 def _classes(logits: Tensor) -> Classes:
-    classes: Classes = logits.argmax(1).numpy()
+    classes: Classes = logits.argmax(1).cpu().numpy()
     return classes

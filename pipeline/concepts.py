@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pipeline import seeds
 from pipeline.context import Context
-from pipeline.environment import one_thread
+from pipeline.environment import reproducible
 from pipeline.jobs import Job, context_of, load
 from pipeline.spec import ModelSpec
 from srd.concepts import Clusters, clustered, drawn_positions, feature_vectors
@@ -56,9 +56,9 @@ class Exploration:
 
     def drawn(self, row: int, count: int) -> Drawn:
         """Vectors of an image, from a stream of its own; none if no relevance is positive."""
-        with one_thread():
-            inputs = self._inputs(row)[:1]
-            at, vectors = self._relevance(row, inputs)[0], self._vectors(inputs)[0]
+        with reproducible():
+            inputs = self.context.inputs(row)[:1]
+            at, vectors = self._relevance(row, inputs)[0].cpu(), self._vectors(inputs)[0].cpu()
             positions = drawn_positions(at, count, self._generator("draw", self.context.data.ids[row]))
         index = positions.unbind(1)
         return Drawn(row, positions, at[index], vectors[index])
@@ -74,32 +74,28 @@ class Exploration:
 
     def followed(self, drawn: Drawn, clusters: Clusters) -> Followed:
         """The vectors of an image under all perturbations, which are one batch."""
-        with one_thread():
-            inputs = self._inputs(drawn.row)
+        with reproducible():
+            inputs = self.context.inputs(drawn.row)
             index: tuple[Any, ...] = (slice(None), *drawn.positions.unbind(1))
-            vectors, at = self._vectors(inputs)[index], self._relevance(drawn.row, inputs)[index]
+            vectors, at = self._vectors(inputs).cpu()[index], self._relevance(drawn.row, inputs).cpu()[index]
         vectors[0], at[0] = drawn.vectors, drawn.relevance  # alone in its batch, an image is rounded otherwise
         labels = clusters.labels(vectors.flatten(0, 1)).reshape(at.shape)
         return Followed(labels.T.numpy(), at.T.double().numpy())
 
     def field(self, row: int, position: Sequence[int]) -> NDArray[np.float32]:
         """Effective receptive field of the vector at a position of a clean image, (h, w)."""
-        with one_thread():
+        with reproducible():
             places, operations = torch.tensor([position]), self.context.spec.model.operations
-            network, inputs = self.context.model.network, self._inputs(row)[:1]
+            network, inputs = self.context.model.network, self.context.inputs(row)[:1]
             fields = receptive_field(network, inputs, self.layer, places, operations=operations)
-        return fields[0, 0].numpy()
-
-    def _inputs(self, row: int) -> Inputs:
-        """An image under each entry of the perturbation axis, as the network reads it."""
-        return self.context.model.normalise(torch.from_numpy(self.context.store.read("input", row)))
+        return fields[0, 0].cpu().numpy()
 
     def _vectors(self, inputs: Inputs) -> Float[Tensor, "p *positions c"]:
         model = self.context.spec.model
         return feature_vectors(self.context.model.network, inputs, self.layer, operations=model.operations)
 
     def _relevance(self, row: int, inputs: Inputs) -> Float[Tensor, "p *positions"]:
-        target = torch.tensor([self.context.targets[row]]).expand(len(inputs))
+        target = self.context.target([row]).expand(len(inputs))
         return _relevance(self.context.model.network, inputs, target, self.layer, self.context.spec.model)
 
     def _generator(self, *key: str) -> torch.Generator:
@@ -121,9 +117,11 @@ def refuse_unfit(job: Job, layer: str, clusters: int, per_image: int) -> None:
     n = len(subject.data.ids) * per_image
     if n < clusters:
         raise DataError(f"--clusters {clusters}: {n} vectors are drawn; ask for fewer clusters, or for more --vectors")
-    inputs, network = subject.model.model.normalise(subject.data.images(range(1))), subject.model.model.network
-    feature_vectors(network, inputs, layer, operations=job.spec.model.operations)
-    _relevance(network, inputs, torch.zeros(1, dtype=torch.int64), layer, job.spec.model)
+    model = subject.model.model
+    inputs = model.normalise(subject.data.images(range(1)).to(model.device))
+    feature_vectors(model.network, inputs, layer, operations=job.spec.model.operations)
+    target = torch.zeros(1, dtype=torch.int64, device=model.device)
+    _relevance(model.network, inputs, target, layer, job.spec.model)
 
 
 def _relevance(

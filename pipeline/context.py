@@ -1,15 +1,16 @@
 """What all tasks of one audit share within a process."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from attacks.types import Model
+from attacks.types import Images, Model
 from pipeline import seeds
 from pipeline.conditions import Condition
 from pipeline.data import Data
@@ -17,7 +18,7 @@ from pipeline.plan import Plan, Task
 from pipeline.spec import AuditSpec
 from pipeline.store import Store
 from srd.registry import ATTRIBUTORS, METRICS
-from srd.types import Attributor, Generators, Inputs
+from srd.types import Attributor, Generators, Inputs, Target
 
 BACKGROUND = 32  # images, from which Expected Gradients start
 SIMILARITIES = tuple(name for name, entry in METRICS.items() if entry.of == "two maps")
@@ -45,6 +46,14 @@ class Context:
     @cached_property
     def target_images(self) -> NDArray[np.int64]:
         return self.store.read("target_image")
+
+    def inputs(self, images: Images) -> Inputs:
+        """Images as the network reads them, where it reads them."""
+        return self.model.normalise(images.to(self.model.device))
+
+    def target(self, rows: Sequence[int]) -> Target:
+        """Classes that are explained, where the network reads its inputs."""
+        return torch.from_numpy(self.targets[list(rows)]).to(self.model.device)
 
     def attributor(self, name: str) -> Attributor:
         return attributor(self.spec, self.model, self.data, name)
@@ -74,7 +83,8 @@ def _arguments(spec: AuditSpec, model: Model, data: Data, name: str) -> dict[str
 
 def _background(spec: AuditSpec, model: Model, data: Data) -> Inputs:
     """Some of the data's images, drawn by a stream of their own."""
-    return model.normalise(data.images(seeds.shuffled(spec.run.seed, len(data.ids), "background")[:BACKGROUND]))
+    rows = seeds.shuffled(spec.run.seed, len(data.ids), "background")[:BACKGROUND]
+    return model.normalise(data.images(rows).to(model.device))
 
 
 _FACTS: Mapping[str, Callable[[AuditSpec, Model, Data], Any]] = MappingProxyType(

@@ -20,7 +20,7 @@ class Dependencies:
         return _READS[task.stage](self, task)
 
     def _perturbations(self, task: Task) -> Iterator[Task]:
-        return (Task("perturb", task.tile, column) for column in range(self.plan.sizes["perturbation"]))
+        return self.plan.of_tile("perturb", task.tile)
 
     def _displacement(self, task: Task) -> Iterator[Task]:
         return (Task("fit", 0, task.column) for column in self.plan.universal if column == task.column)

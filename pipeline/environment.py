@@ -12,6 +12,7 @@ import torch
 import attacks
 import pipeline
 import srd
+from pipeline import devices
 
 PACKAGES = (srd, attacks, pipeline)
 LIBRARIES = ("torch", "torchvision", "torchattacks", "numpy", "pillow", "zarr", "xarray", "dask")
@@ -44,17 +45,22 @@ def versions() -> dict[str, str]:
 
 
 def hardware() -> str:
-    """Class of machine on which the same bytes are promised."""
-    return f"{platform.machine()} {_processor()} {torch.backends.cpu.get_cpu_capability()}"
+    """Class of machine on which the same bytes are promised: processor, and the device that networks run on."""
+    processor = f"{platform.machine()} {_processor()} {torch.backends.cpu.get_cpu_capability()}"
+    return f"{processor}, networks on {devices.name()}"
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """One torch thread: sums then do not depend on the number of cores."""
+def reproducible() -> Iterator[None]:
+    """Equal bytes from equal work: one torch thread, so that sums do not depend on the number of cores.
+
+    On a CUDA device deterministic operations as well, `devices.deterministic`. Put back in the end.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with devices.deterministic():
+            yield
     finally:
         torch.set_num_threads(threads)
 

@@ -27,7 +27,7 @@ from pipeline import seeds
 from pipeline.context import SIMILARITIES, attributor
 from pipeline.data import Chosen, Data, Shapes, load_data
 from pipeline.demo import shapes
-from pipeline.environment import one_thread
+from pipeline.environment import reproducible
 from pipeline.jobs import Subject
 from pipeline.manipulation_spec import ManipulatedModelSpec
 from pipeline.models import LoadedModel, load_model, logits_of, refuse_unless_logits
@@ -83,7 +83,7 @@ class Experiment:
         """The original and its copies. Raises ModelError where fine-tuning has led to outputs that are not finite."""
         asked, model = self.spec.manipulation, self.loaded.model
         settings = Settings(asked.steps, asked.batch, asked.rate)
-        with one_thread():
+        with reproducible():
             examples = self._examples()
             losses: dict[Network, Loss] = {
                 "control": CrossEntropy(examples),
@@ -96,13 +96,13 @@ class Experiment:
     def measured(self, networks: Mapping[Network, Model]) -> Iterator[Measured]:
         """A tile at a time. Raises ModelError where a network's outputs are not finite."""
         for rows in self.tiles:
-            with one_thread():
+            with reproducible():
                 measured = self._measured(networks, rows)
             yield measured
 
     def maps(self, networks: Mapping[Network, Model], method: str, rows: range) -> dict[Network, Maps]:
         """Maps of the same classes of the same images, by the same draws, by every network."""
-        with one_thread():
+        with reproducible():
             return {name: self._maps(network, method, rows) for name, network in networks.items()}
 
     def _measured(self, networks: Mapping[Network, Model], rows: range) -> Measured:
@@ -122,8 +122,8 @@ class Experiment:
     def _maps(self, network: Model, method: str, rows: range) -> Maps:
         explain = attributor(self.spec, self.loaded.model, self.held_out, method)
         streams = [self._stream(self.held_out.ids[row], method) for row in rows]
-        inputs = network.normalise(self.held_out.images(rows))
-        return explain(network.network, inputs, self.targets[list(rows)], streams)
+        inputs = network.normalise(self.held_out.images(rows).to(network.device))
+        return explain(network.network, inputs, self.targets[list(rows)].to(network.device), streams).cpu()
 
     def _manipulation(self, examples: Examples) -> Manipulation:
         asked, model = self.spec.manipulation, self.loaded.model
@@ -133,9 +133,9 @@ class Experiment:
         return Manipulation(examples, explain, self.aim.goal, torch.cat(maps), asked.weight)
 
     def _examples(self) -> Examples:
-        data = self.examples
-        images = data.images(range(len(data.ids)))
-        return Examples(images, torch.tensor(data.labels), self._targets(data))
+        data, device = self.examples, self.loaded.model.device
+        images = data.images(range(len(data.ids))).to(device)
+        return Examples(images, torch.tensor(data.labels, device=device), self._targets(data).to(device))
 
     def _targets(self, data: Data) -> Target:
         if self.spec.explain.target == "label":
@@ -146,7 +146,7 @@ class Experiment:
     def _logits(self, name: Network, network: Model, images: Tensor) -> Tensor:
         place = f"model.spec = {self.spec.model.spec!r}"
         with torch.no_grad():
-            logits = logits_of(network, images, place)
+            logits = logits_of(network, images, place).cpu()
         if name != "original" and not bool(torch.isfinite(logits).all()):
             rate = f"manipulation.rate = {self.spec.manipulation.rate:g}"
             raise ModelError(f"{rate}: the outputs of the {name} network are not finite after fine-tuning; lower it")
@@ -167,7 +167,7 @@ def experiment(spec: ManipulatedModelSpec, base: Path) -> Experiment:
         raise SpecError(f"manipulation.goal = {goal!r}: {closest(goal, AIMS)}")
     subject = Experiment(spec, load_model(spec.model, base), *_split(spec, load_data(spec.data, spec.model, base)))
     refuse_small(subject.held_out)
-    with one_thread():
+    with reproducible():
         tried_methods(spec, Subject(subject.loaded, subject.held_out), subject.targets.numpy())
     return subject
 

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from attacks.types import Model
+from pipeline import devices
 from pipeline.demo import networks
 from pipeline.factories import opened
 from pipeline.spec import ModelSpec
@@ -22,7 +23,7 @@ LONG = 400  # characters of a library's message; torch lists every parameter
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model in evaluation mode, and where it comes from."""
+    """A model in evaluation mode, on the device that networks run on, and where it comes from."""
 
     model: Model
     weights_digest: str
@@ -48,7 +49,7 @@ def load_model(spec: ModelSpec, base: Path) -> LoadedModel:
 def logits_of(model: Model, images: Tensor, place: str) -> Tensor:
     """The model's answer to `images`. Raises ModelError if it cannot read them, or answers with no tensor."""
     try:
-        logits = model(images)
+        logits = model(images.to(model.device))
     except Exception as error:
         shape = "x".join(map(str, images.shape[1:]))
         raise ModelError(
@@ -88,7 +89,7 @@ def _loaded(network: nn.Module, spec: ModelSpec, weights: Path | None, source_di
     std = spec.std or (networks.STD if demo else (1.0,))
     model = Model(network.float(), mean, std).eval().requires_grad_(False)
     digest = sha256(weights.read_bytes()).hexdigest() if weights else _state_digest(network)
-    return LoadedModel(model, digest, source_digest, sum(p.numel() for p in network.parameters()))
+    return LoadedModel(model.to(devices.device()), digest, source_digest, sum(p.numel() for p in network.parameters()))
 
 
 def _state_digest(network: nn.Module) -> str:

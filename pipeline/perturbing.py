@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from attacks.entries import EVIDENCE
 from attacks.registry import PERTURBATIONS
-from attacks.types import Found, Samples
+from attacks.types import Found, Images, Samples
 from pipeline import seeds
 from pipeline.conditions import CLEAN, Condition
 from pipeline.context import Context
@@ -27,7 +25,7 @@ def fit(context: Context, task: Task) -> Arrays:
     generators = context.generators("fit", rows, condition.id)
     search = partial(PERTURBATIONS[condition.name].load(), **_options(context, condition))
     displacement = search(context.model, _samples(context, rows), condition.strength, generators)
-    return {"displacement": displacement.numpy()}
+    return {"displacement": displacement.cpu().numpy()}
 
 
 def perturb(context: Context, task: Task) -> Arrays:
@@ -39,16 +37,17 @@ def perturb(context: Context, task: Task) -> Arrays:
     found = _clean(context, task) if condition.id == CLEAN else _perturbed(context, task, condition)
     with torch.no_grad():
         logits = context.model(found.images)
-    arrays = {"input": found.images.numpy()[:, None], "prediction": logits.numpy()[:, None]}
+    arrays = {"input": found.images.cpu().numpy()[:, None], "prediction": logits.cpu().numpy()[:, None]}
     if found.evidence:
-        arrays["attack_evidence"] = torch.stack([found.evidence[name] for name in EVIDENCE], 1).float().numpy()[:, None]
+        evidence = torch.stack([found.evidence[name] for name in EVIDENCE], 1)
+        arrays["attack_evidence"] = evidence.float().cpu().numpy()[:, None]
     if context.plan.writes_mask(task):
         arrays["mask"] = context.data.masks(rows).numpy()
     return arrays
 
 
 def _clean(context: Context, task: Task) -> Found:
-    return Found(context.data.images(context.rows(task)), {})
+    return Found(_images(context, context.rows(task)), {})
 
 
 def _perturbed(context: Context, task: Task, condition: Condition) -> Found:
@@ -57,7 +56,7 @@ def _perturbed(context: Context, task: Task, condition: Condition) -> Found:
         entry = entry.application()
         options = {name: value for name, value in options.items() if name in {"attributor", *entry.options}}
         found = context.store.written(Task("fit", 0, task.column), ["displacement"])
-        options["displacement"] = torch.from_numpy(found["displacement"])
+        options["displacement"] = torch.from_numpy(found["displacement"]).to(context.model.device)
     rows = context.rows(task)
     samples, generators = _samples(context, rows), context.generators("perturb", rows, condition.id)
     result = partial(entry.load(), **options)(context.model, samples, condition.strength, generators)
@@ -70,13 +69,16 @@ def _options(context: Context, condition: Condition) -> dict[str, Any]:
 
 
 def _samples(context: Context, rows: Sequence[int]) -> Samples:
-    index = np.array(rows)
-    others: NDArray[np.int64] = context.target_images[index]
+    others, device = context.target_images[list(rows)].tolist(), context.model.device
     return Samples(
-        images=context.data.images(rows),
-        label=torch.tensor([context.data.labels[row] for row in rows]),
-        target=torch.from_numpy(context.targets[index]),
-        target_images=context.data.images(others.tolist()),
-        target_images_target=torch.from_numpy(context.targets[others]),
-        masks=context.data.masks(rows) if context.plan.has_masks else None,
+        images=_images(context, rows),
+        label=torch.tensor([context.data.labels[row] for row in rows], device=device),
+        target=context.target(rows),
+        target_images=_images(context, others),
+        target_images_target=context.target(others),
+        masks=context.data.masks(rows).to(device) if context.plan.has_masks else None,
     )
+
+
+def _images(context: Context, rows: Sequence[int]) -> Images:
+    return context.data.images(rows).to(context.model.device)

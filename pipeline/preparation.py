@@ -48,7 +48,7 @@ def prepare(job: Job, subject: Subject) -> dict[str, Any]:
 def _create(job: Job, subject: Subject, ours: Mapping[str, Any]) -> None:
     refuse_small(subject.data)
     _refuse_without_masks(job.spec, subject.data)
-    with environment.one_thread():
+    with environment.reproducible():
         logits = _clean_logits(job.spec, subject)
         targets = _targets(job.spec, subject.data, logits)
         resolutions = tried_methods(job.spec, subject, targets["target"])
@@ -95,13 +95,14 @@ def tried_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) 
     Raises UnsupportedOperation, ModelError, SpecError.
     """
     model = subject.model.model
-    inputs = model.normalise(subject.data.images(range(1)))
+    inputs = model.normalise(subject.data.images(range(1)).to(model.device))
+    of_first = torch.from_numpy(target[:1]).to(model.device)
     streams = [seeds.generator(spec.run.seed, "trial")]
     resolutions: dict[str, tuple[int, int]] = {}
     for name in spec.explain.methods:
         try:
             explain = own_attributor(spec, model, subject.data, name)
-            _, rows, columns = explain(model.network, inputs, torch.from_numpy(target[:1]), streams).shape
+            _, rows, columns = explain(model.network, inputs, of_first, streams).shape
         except UnsupportedOperation as error:
             way_out = "or leave the method out of explain.methods"
             raise UnsupportedOperation(f"method {name!r} cannot explain this network: {error}, {way_out}") from error
@@ -122,7 +123,7 @@ def _clean_logits(spec: AuditSpec, subject: Subject) -> Tensor:
     place = f"model.spec = {spec.model.spec!r}"
     with torch.no_grad():
         tiles = [logits_of(subject.model.model, data.images(rows[i : i + tile]), place) for i in rows[::tile]]
-    logits = torch.cat(tiles)
+    logits = torch.cat(tiles).cpu()
     refuse_unless_logits(logits, len(data.classes), place)
     return logits
 

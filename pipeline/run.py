@@ -8,10 +8,10 @@ from functools import partial
 from time import perf_counter
 from typing import Any, Protocol
 
-from pipeline import store
+from pipeline import devices, store
 from pipeline.capacity import refuse_hopeless_store
 from pipeline.dependencies import Dependencies
-from pipeline.environment import one_thread
+from pipeline.environment import reproducible
 from pipeline.executors import Executor, Outcome, Perform, Work
 from pipeline.extent import ALL, Extent
 from pipeline.jobs import Job, context_of, load
@@ -89,14 +89,14 @@ def perform(job: Job, task: Task) -> Work:
     """
     started = perf_counter()
     try:
-        with one_thread():
+        with reproducible():
             context = context_of(job)
             context.store.write(task, STAGE_FUNCTIONS[task.stage](context, task))
     except (*FATAL, DamagedTask):
         raise
     except Exception as error:
         raise StageError(f"{task.key} failed: {type(error).__name__}: {error}") from error
-    return Work(platform.node(), "cpu", os.getpid(), perf_counter() - started)
+    return Work(platform.node(), devices.name(), os.getpid(), perf_counter() - started)
 
 
 @dataclass(frozen=True)

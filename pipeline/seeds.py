@@ -4,15 +4,20 @@ from hashlib import blake2b
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 WORD = 2**32
+STATE = slice(3, 3 + 624)
+"""Where the words of the Mersenne Twister stand in the state of a generator of torch, 64 bits each."""
 
 
 def generator(seed: int, *key: str) -> torch.Generator:
-    """CPU generator of the stream called `key`, such as ("perturb", image id, perturbation id)."""
+    """CPU generator of the stream called `key`, such as ("perturb", image id, perturbation id).
+
+    What is drawn for another device is drawn here and moved: the same numbers on every device.
+    """
     words = [word for part in key for word in _words(part)]
-    state = np.random.SeedSequence(seed, spawn_key=words).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(state))
+    return _at(np.random.MT19937(np.random.SeedSequence(seed, spawn_key=words)).state["state"]["key"])
 
 
 def index(seed: int, n: int, *key: str) -> int:
@@ -23,6 +28,14 @@ def index(seed: int, n: int, *key: str) -> int:
 def shuffled(seed: int, n: int, *key: str) -> list[int]:
     """All of range(n) in the order of the stream called `key`."""
     return torch.randperm(n, generator=generator(seed, *key)).tolist()
+
+
+def _at(words: NDArray[np.uint32]) -> torch.Generator:
+    """A generator whose whole state is given: of a seed torch keeps 32 bits, by which some of 100 000 streams meet."""
+    made = torch.Generator()
+    state = made.get_state()
+    state.view(torch.int64)[STATE] = torch.from_numpy(words.astype(np.int64))
+    return made.set_state(state)
 
 
 def _words(part: str) -> tuple[int, int]:

@@ -1,4 +1,7 @@
-"""What the stages compute: region of the store in, region of the store out."""
+"""What the stages compute: region of the store in, region of the store out.
+
+Networks run on the model's device, metrics on the CPU.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -82,9 +85,9 @@ def _inputs(context: Context, task: Task) -> NDArray[np.float32]:
 def _maps(context: Context, method: str, explain: Attributor, row: int, images: Images) -> tuple[Maps, Maps]:
     """Maps of the target on all perturbations of an image (p, h, w), and of the other class on the clean one (h, w)."""
     network = context.model.network
-    inputs = context.model.normalise(images)
-    target = torch.tensor([context.targets[row]])
-    other = torch.tensor([context.other_classes[row]])
+    inputs = context.inputs(images)
+    target = context.target([row])
+    other = target.new_tensor([int(context.other_classes[row])])
 
     def streams(*keys: str) -> Generators:
         image = context.data.ids[row]
@@ -92,7 +95,7 @@ def _maps(context: Context, method: str, explain: Attributor, row: int, images: 
 
     of_target = explain(network, inputs, target.expand(len(inputs)), streams(*(c.id for c in context.conditions)))
     of_other = explain(network, inputs[:1], other, streams("other_class"))
-    return of_target, of_other[0]
+    return of_target.cpu(), of_other[0].cpu()
 
 
 def _packed(maps: Maps) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
@@ -201,7 +204,6 @@ def _of_row(context: Context, task: Task, name: str, row: int) -> NDArray[Any]:
 
 
 def _edges(context: Context, task: Task) -> Maps:
-    images = torch.from_numpy(context.store.written(_clean(task), ["input"])["input"][:, 0])
-    inputs = context.model.normalise(images)
-    maps: Maps = ATTRIBUTORS["edges"](context.model.network, inputs, torch.zeros(len(inputs), dtype=torch.int64))
-    return maps
+    inputs = context.inputs(torch.from_numpy(context.store.written(_clean(task), ["input"])["input"][:, 0]))
+    maps: Maps = ATTRIBUTORS["edges"](context.model.network, inputs, context.target(context.rows(task)))
+    return maps.cpu()

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.context import Context
-from pipeline.environment import hardware, one_thread
+from pipeline.environment import hardware, reproducible
 from pipeline.fingerprints import ELSEWHERE, differences, fingerprinted, refuse_other
 from pipeline.jobs import Job, Subject, load, made_context
 from pipeline.plan import Task
@@ -68,7 +68,7 @@ def verify(job: Job, sample: int, seed: int) -> Verification:
     tasks = [task for task in context.plan.all_tasks() if task.key in done]
     damaged = {error.key: str(error) for error in context.store.damaged(tasks)}
     sound = [task for task in tasks if task.key not in damaged]
-    with one_thread():
+    with reproducible():
         repeated = [each for task in _drawn(sound, sample, seed) for each in _repeated(context, task)]
     return Verification(
         hardware=hardware(),

@@ -1,0 +1,192 @@
+"""Laws of the device: it is the machine's, its settings are put back, and every stage ends on the CPU."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from played_device import played_device
+from small_audits import SPEC, Finished, Watch, edit, finish, job_of, tree, write_audit
+from torch.backends import cudnn
+
+from pipeline import apop, concepts, devices, environment, manipulated_models
+from pipeline.executors import serially
+from pipeline.manipulation_spec import load_manipulated_model_spec
+from pipeline.run import run
+from pipeline.spec import load_spec
+from srd.errors import InputError
+
+CARD = "a card that is played"
+
+
+@pytest.fixture
+def there(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine with a card, in as far as torch is asked about it."""
+    monkeypatch.delenv(devices.VARIABLE, raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: CARD)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
+    monkeypatch.setattr(cudnn, "version", lambda: 1)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda check_available=False: None)  # Adam asks
+    with played_device():
+        yield
+
+
+@pytest.mark.usefixtures("there")
+def test_networks_run_on_a_card_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert devices.device().type == "cuda"
+    monkeypatch.setenv(devices.VARIABLE, "cpu")
+    assert devices.device().type == "cpu"
+
+
+@pytest.mark.parametrize("asked", ["gpu", "cuda:1", "cuda"])
+def test_an_impossible_device_is_refused(asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv(devices.VARIABLE, asked)
+    with pytest.raises(InputError, match=f"{devices.VARIABLE} = '{asked}'"):
+        devices.device()
+
+
+@pytest.mark.usefixtures("there")
+def test_another_card_is_another_class_of_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = environment.hardware()
+    assert CARD in ours
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "another card")
+    theirs = environment.hardware()
+    monkeypatch.setenv(devices.VARIABLE, "cpu")
+    assert len({ours, theirs, environment.hardware()}) == 3
+
+
+@pytest.fixture
+def fast() -> Iterator[None]:
+    """Settings of somebody who does not care for the last bits."""
+    matmul = torch.backends.cuda.matmul
+    before, matmul.allow_tf32 = matmul.allow_tf32, True
+    with cudnn.flags(enabled=True, benchmark=True, deterministic=False, allow_tf32=True):
+        yield
+    matmul.allow_tf32 = before
+
+
+def settings() -> tuple[object, ...]:
+    return (
+        torch.get_num_threads(),
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+        *(getattr(owner, flag) for owner, flag, _ in devices.FLAGS),
+        os.environ.get(devices.WORKSPACE),
+    )
+
+
+@pytest.mark.usefixtures("there", "fast")
+@pytest.mark.parametrize("workspace", [None, ":0:0"])
+def test_work_on_a_card_is_deterministic_and_its_settings_are_put_back(
+    workspace: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(devices.WORKSPACE, raising=False)
+    if workspace is not None:
+        monkeypatch.setenv(devices.WORKSPACE, workspace)
+    before = settings()
+    with environment.reproducible():
+        assert settings() == (1, True, False, False, True, False, False, devices.FIXED_WORKSPACE)
+    assert settings() == before
+    with pytest.raises(ZeroDivisionError), environment.reproducible():
+        raise ZeroDivisionError
+    assert settings() == before
+
+
+@pytest.mark.usefixtures("fast")
+def test_work_on_the_cpu_changes_none_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(devices.VARIABLE, "cpu")
+    before = settings()
+    with environment.reproducible():
+        assert settings() == before
+
+
+EVERYTHING = f"""{SPEC}
+[[perturbation]]
+name = "zoom"
+strengths = [0.1]
+
+[[perturbation]]
+name = "universal"
+strengths = ["8/255"]
+against = ["saliency"]
+options.steps = 2
+"""
+
+
+@pytest.fixture
+def audit(tmp_path: Path) -> Path:
+    """Every stage, an attack of every kind."""
+    spec = write_audit(tmp_path / "audit")
+    spec.write_text(EVERYTHING)
+    return edit(spec, '"random"]', '"random", "expected_gradients", "deep_lift"]')
+
+
+def test_every_stage_moves_its_tensors_there_and_back(
+    audit: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Played: no run on a GPU, of which it has neither the kernels nor the rounding."""
+    ours = finish(audit, tmp_path / "ours")
+    request.getfixturevalue("there")
+    theirs = finish(audit, tmp_path / "theirs")
+    assert theirs.context.model.device.type == "cuda"
+    assert CARD in theirs.watch.attributes["fingerprinted"]["hardware"]
+    assert ledger(theirs) == ledger(ours)
+
+
+def ledger(finished: Finished) -> dict[str, str]:
+    return tree(finished.job.path / "_ledger")
+
+
+def patterns(home: Path) -> Any:
+    """Of `srd-audit apop`."""
+    spec = write_audit(home)
+    return [list(each.replaced.items()) for each in apop.experiment(load_spec(spec), home).predictions()]
+
+
+def vectors(home: Path) -> Any:
+    """Of `srd-audit concepts`."""
+    job = job_of(write_audit(home), home)
+    run(job, serially, Watch(), until="perturb")
+    concepts.refuse_unfit(job, "relu1", 2, 5)
+    layer = concepts.exploration(job, "relu1", 0)
+    drawn = [layer.drawn(row, 5) for row in range(layer.n_images)]
+    followed = layer.followed(drawn[0], layer.clusters(drawn, 2))
+    field = layer.field(0, drawn[0].positions[0].tolist())
+    return [drawn[0].vectors.numpy(), followed.labels, followed.relevance, field]
+
+
+def manipulated(home: Path) -> Any:
+    """Of `srd-audit manipulate-model`."""
+    before, _, after = SPEC.partition("[[perturbation]]")
+    spec = write_audit(home)
+    spec.write_text(f"{before}{MANIPULATION}{after[after.index('[run]') :]}")
+    subject = manipulated_models.experiment(load_manipulated_model_spec(spec), home)
+    networks = subject.networks()
+    assert len(manipulated_models.weights(networks["manipulated"])) > 0
+    return [[each.predicted, each.similarity, each.reached] for each in subject.measured(networks)]
+
+
+MANIPULATION = """
+[manipulation]
+against = "srd"
+goal = "location_corner"
+steps = 3
+images = 3
+
+"""
+
+
+@pytest.mark.parametrize("made", [patterns, vectors, manipulated])
+def test_every_other_command_moves_its_tensors_there_and_back(
+    made: Callable[[Path], Any], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Played: no run on a GPU."""
+    ours = made(tmp_path / "ours")
+    request.getfixturevalue("there")
+    theirs = made(tmp_path / "theirs")
+    np.testing.assert_equal(theirs, ours)
