@@ -57,7 +57,7 @@ class Exploration:
     def drawn(self, row: int, count: int) -> Drawn:
         """Vectors of an image, from a stream of its own; none if no relevance is positive."""
         with reproducible():
-            inputs = self.context.inputs(row)[:1]
+            inputs = self._inputs(row)[:1]
             at, vectors = self._relevance(row, inputs)[0].cpu(), self._vectors(inputs)[0].cpu()
             positions = drawn_positions(at, count, self._generator("draw", self.context.data.ids[row]))
         index = positions.unbind(1)
@@ -75,18 +75,22 @@ class Exploration:
     def followed(self, drawn: Drawn, clusters: Clusters) -> Followed:
         """The vectors of an image under all perturbations, which are one batch."""
         with reproducible():
-            inputs = self.context.inputs(drawn.row)
+            inputs = self._inputs(drawn.row)
             index: tuple[Any, ...] = (slice(None), *drawn.positions.unbind(1))
             vectors, at = self._vectors(inputs).cpu()[index], self._relevance(drawn.row, inputs).cpu()[index]
         vectors[0], at[0] = drawn.vectors, drawn.relevance  # alone in its batch, an image is rounded otherwise
         labels = clusters.labels(vectors.flatten(0, 1)).reshape(at.shape)
         return Followed(labels.T.numpy(), at.T.double().numpy())
 
+    def _inputs(self, row: int) -> Inputs:
+        """An image under all its perturbations."""
+        return self.context.inputs(torch.from_numpy(self.context.store.read("input", row)))
+
     def field(self, row: int, position: Sequence[int]) -> NDArray[np.float32]:
         """Effective receptive field of the vector at a position of a clean image, (h, w)."""
         with reproducible():
             places, operations = torch.tensor([position]), self.context.spec.model.operations
-            network, inputs = self.context.model.network, self.context.inputs(row)[:1]
+            network, inputs = self.context.model.network, self._inputs(row)[:1]
             fields = receptive_field(network, inputs, self.layer, places, operations=operations)
         return fields[0, 0].cpu().numpy()
 

@@ -40,7 +40,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 
 
 def test_the_raw_bytes_are_those_of_all_values_of_a_store(finished: Finished) -> None:
-    group = zarr.open_group(finished.job.path, mode="r")
+    group = zarr.open_group(finished.job.store, mode="r")
     arrays = [array for name, array in group.arrays() if name in VARIABLES]
     assert raw_bytes(finished.context.plan) == sum(array.nbytes for array in arrays)
 
@@ -62,7 +62,7 @@ def test_what_is_there_of_a_store_is_not_needed_again(tmp_path: Path) -> None:
 
 
 def test_only_a_hopeless_store_is_refused_without_a_pilot(finished: Finished, disk: dict[str, int]) -> None:
-    plan, path = finished.context.plan, finished.job.path
+    plan, path = finished.context.plan, finished.job.store
     least = round(LEAST_SHARE * raw_bytes(plan))
     there = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     elsewhere = path.parent / "elsewhere"

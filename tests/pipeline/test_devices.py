@@ -14,6 +14,7 @@ from torch.backends import cudnn
 
 from pipeline import apop, concepts, devices, environment, manipulated_models
 from pipeline.executors import serially
+from pipeline.extent import Extent
 from pipeline.manipulation_spec import load_manipulated_model_spec
 from pipeline.run import run
 from pipeline.spec import load_spec
@@ -139,7 +140,7 @@ def test_every_stage_moves_its_tensors_there_and_back(
 
 
 def ledger(finished: Finished) -> dict[str, str]:
-    return tree(finished.job.path / "_ledger")
+    return tree(finished.job.store / "_ledger")
 
 
 def patterns(home: Path) -> Any:
@@ -151,7 +152,7 @@ def patterns(home: Path) -> Any:
 def vectors(home: Path) -> Any:
     """Of `srd-audit concepts`."""
     job = job_of(write_audit(home), home)
-    run(job, serially, Watch(), until="perturb")
+    run(job, serially, Watch(), Extent("perturb"))
     concepts.refuse_unfit(job, "relu1", 2, 5)
     layer = concepts.exploration(job, "relu1", 0)
     drawn = [layer.drawn(row, 5) for row in range(layer.n_images)]

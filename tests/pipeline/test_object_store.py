@@ -15,10 +15,12 @@ from zarr.core.sync import sync
 
 from pipeline.deployment import LocalSpec
 from pipeline.executors import serially
+from pipeline.extent import Extent
+from pipeline.jobs import Job, context_of, load
 from pipeline.on_dask.executor import on_dask
 from pipeline.perturbing import perturb
 from pipeline.plan import Plan, Task
-from pipeline.preparation import Job, context_of, load, prepare
+from pipeline.preparation import prepare
 from pipeline.run import perform, run
 from pipeline.schema import VARIABLES
 from pipeline.store import NAME, exists, open_results, progress
@@ -100,7 +102,7 @@ def nth_put_and_all_after(nth: int, status: str) -> Callable[[Request], str | No
 
 def test_remains_of_another_store_are_refused(spec: Path, bucket: Bucket) -> None:
     job = in_bucket(spec, bucket)
-    run(job, serially, Watch(), until="perturb")
+    run(job, serially, Watch(), Extent("perturb"))
     other = in_bucket(edit(spec, "seed = 1", "seed = 2"), bucket)
     with pytest.raises(StoreError, match=r"was made by another audit \(it differs in: spec\.run\.seed"):
         prepare(other, load(other))
@@ -111,7 +113,7 @@ def test_remains_of_another_store_are_refused(spec: Path, bucket: Bucket) -> Non
 
 def test_a_damaged_object_is_laid_to_its_task(spec: Path, bucket: Bucket) -> None:
     job = in_bucket(spec, bucket)
-    run(job, serially, Watch(), until="perturb")
+    run(job, serially, Watch(), Extent("perturb"))
     store, task = job.store.open(), Task("perturb", 0, 1)
     key = shard_key(context_of(job).plan, task, "input")
     for content in (b"", b"half"):

@@ -36,7 +36,7 @@ def test_it_expects_the_tasks_of_the_run(finished: Finished, expected: Estimate)
 
 
 def test_it_expects_the_bytes_of_the_run(finished: Finished, expected: Estimate) -> None:
-    sizes = {file: file.stat().st_size for file in finished.job.path.rglob("*") if file.is_file()}
+    sizes = {file: file.stat().st_size for file in finished.job.store.rglob("*") if file.is_file()}
     assert expected.store == pytest.approx(sum(sizes.values()), rel=0.05)
     for name in ("input", "attribution", "score"):
         values = sum(size for file, size in sizes.items() if name in file.parts and file.name != "zarr.json")
@@ -77,7 +77,7 @@ def test_it_leaves_nothing_behind(spec: Path, tmp_path: Path, monkeypatch: pytes
 
 def test_a_run_after_a_pilot_gives_the_same_bytes(finished: Finished, spec: Path, tmp_path: Path) -> None:
     measure(load_spec(spec), spec.parent)
-    assert tree(finish(spec, tmp_path / "run").job.path) == tree(finished.job.path)
+    assert tree(finish(spec, tmp_path / "run").job.store) == tree(finished.job.store)
 
 
 def test_a_failure_leaves_nothing_behind_either(spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,7 +74,7 @@ def test_workers_that_somebody_started_make_the_same_bytes(finished: Finished, s
     ):
         watch = finish(spec, tmp_path / "run", executor).watch
         assert executor.call(os.getpid) not in {os.getpid(), os.getppid()}
-    assert tree(tmp_path / "run" / "audit.zarr") == tree(finished.job.path)
+    assert tree(tmp_path / "run" / "audit.zarr") == tree(finished.job.store)
     processes = {outcome.work.process for outcome in watch.outcomes if outcome.work}
     assert len(processes) == 2
     assert os.getpid() not in processes
@@ -176,7 +176,7 @@ def test_slurm_jobs_make_the_same_bytes(slurm: None, finished: Finished, spec: P
     cluster = SlurmSpec(workers=2, memory="2GiB", directives=("--comment=small",), interface="lo")
     with on_dask(cluster) as executor:
         finish(spec, tmp_path / "run", executor)
-    assert tree(tmp_path / "run" / "audit.zarr") == tree(finished.job.path)
+    assert tree(tmp_path / "run" / "audit.zarr") == tree(finished.job.store)
 
 
 def test_a_job_that_slurm_refuses_is_told_at_once(slurm: None) -> None:
