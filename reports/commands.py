@@ -10,7 +10,7 @@ from rich.console import Console
 from pipeline.comparison import load_audits
 from pipeline.deployment import ClusterSpec
 from pipeline.executors import Executor, serially
-from pipeline.logs import TaskLog, log_run
+from pipeline.logs import Log
 from pipeline.on_dask.executor import on_dask
 from pipeline.preparation import Job, load, prepare
 from pipeline.run import run, store_path
@@ -49,8 +49,8 @@ def run_comparison(spec: Path, folder: Path, cluster: ClusterSpec | None, stage:
 
 def _run(job: Job, spec: Path, folder: Path, cluster: ClusterSpec | None, stage: str | None, console: Console) -> None:
     with Display(console) as display, _executor(cluster, console) as executor:
-        log_run(folder, spec, "this process" if cluster is None else str(cluster))
-        run(job, executor, Several(display, TaskLog(folder)), until=stage or STAGES[-1])
+        log = Log(folder, spec, "this process" if cluster is None else str(cluster))
+        run(job, executor, Several(display, log), until=stage or STAGES[-1])
 
 
 def _refuse_file(folder: Path) -> None:

@@ -1,8 +1,8 @@
 """What the machine has, and what is refused."""
 
 import os
-from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -28,14 +28,13 @@ from pipeline.store import NAME
 from srd.errors import CapacityError
 
 MIB = 2**20
-Usage = namedtuple("Usage", "total used free")
 
 
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
-    """The free bytes of every disk, and of which path they were asked."""
+    """The free bytes of every disk."""
     given = {"free": 1000}
-    monkeypatch.setattr(capacity.shutil, "disk_usage", lambda path: Usage(0, 0, given["free"]))
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(**given))
     return given
 
 
@@ -116,7 +115,7 @@ def test_a_control_group_limits_the_memory(
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(capacity, "_PROCESS", tmp_path / "proc")
     monkeypatch.setattr(capacity, "_GROUPS", tmp_path / "sys")
-    monkeypatch.setattr(capacity.psutil, "virtual_memory", lambda: namedtuple("Memory", "available")(10**6))
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=10**6))
     assert free_memory() == expected
 
 
