@@ -5,13 +5,12 @@ import os
 import platform
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline import environment
-from pipeline.executors import Outcome
+from pipeline.executors import Outcome, Work
 from srd.errors import StoreError
 
 LOGS = "logs"
@@ -20,16 +19,16 @@ TASKS = "tasks.jsonl"
 
 
 class Log:
-    """An observer that appends a line for a run that goes on, and one for every task that ends."""
+    """An observer that appends a line for the run, once its store is there, and one for every task that ends."""
 
     def __init__(self, folder: Path, spec: Path, executor: str) -> None:
-        """`executor` says in words where tasks run."""
-        self._home = folder / LOGS
+        """`spec` is the file that the run was started with; `executor` says in words where its tasks run."""
+        self._folder = folder / LOGS
         self._run = {"host": platform.node(), "spec": str(spec.resolve()), "executor": executor}
         self._failures: Counter[str] = Counter()
 
     def prepared(self, attributes: dict[str, Any]) -> None:
-        _append(self._home / RUNS, {**self._run, "versions": environment.versions()})
+        _append(self._folder / RUNS, {**self._run, "versions": attributes["fingerprinted"]["versions"]})
 
     def stage(self, name: str, done: int, total: int) -> None: ...
 
@@ -37,15 +36,12 @@ class Log:
 
     def task(self, outcome: Outcome) -> None:
         """`attempt` counts from 1, within this run."""
-        task, error = outcome.task, outcome.error
-        work = asdict(outcome.work) if outcome.work else dict.fromkeys(("host", "device", "process", "seconds"))
-        attempt = self._failures[task.key] + 1
-        _append(
-            self._home / TASKS,
-            {"task": task.key, "stage": task.stage, **work, "attempt": attempt, "error": str(error) if error else None},
-        )
+        key, error = outcome.task.key, outcome.error
+        work = asdict(outcome.work) if outcome.work else dict.fromkeys(field.name for field in fields(Work))
+        ended = {"attempt": self._failures[key] + 1, "error": str(error) if error else None}
+        _append(self._folder / TASKS, {"task": key, "stage": outcome.task.stage, **work, **ended})
         if error:
-            self._failures[task.key] += 1
+            self._failures[key] += 1
 
 
 def spec_folder(folder: Path) -> Path:

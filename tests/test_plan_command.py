@@ -1,6 +1,7 @@
 """`srd-audit plan`: what an audit takes is told before it starts, and refused where it does not fit."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,8 +65,8 @@ def test_a_plan_of_several_subjects(command: Command, spec: Path) -> None:
 def test_a_store_that_does_not_fit_ends_with_exit_code_5(
     command: Command, spec: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = capacity.shutil.disk_usage(spec.parent)
-    monkeypatch.setattr(capacity.shutil, "disk_usage", lambda path: usage._replace(free=100_000))
+    usage = shutil.disk_usage(spec.parent)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage._replace(free=100_000))
     code, out, err = command("plan", spec)
     assert code == 5
     assert "6 images in tiles of 4" in out, "the plan is shown"
@@ -86,15 +87,15 @@ def test_processes_that_do_not_fit_end_with_exit_code_5(
 def test_a_run_whose_store_is_hopeless_ends_with_exit_code_5_before_any_task(
     command: Command, spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = capacity.shutil.disk_usage(spec.parent)
+    usage = shutil.disk_usage(spec.parent)
     with monkeypatch.context() as patched:
-        patched.setattr(capacity.shutil, "disk_usage", lambda path: usage._replace(free=10))
+        patched.setattr("shutil.disk_usage", lambda path: usage._replace(free=10))
         code, _, err = command("run", spec, "--out", "run")
     assert code == 5
     assert "the disk has 10 B free" in err
     assert not (tmp_path / "run" / "logs" / "tasks.jsonl").exists()
     assert command("run", spec, "--out", "run", "--stage", "score").code == 0
-    monkeypatch.setattr(capacity.shutil, "disk_usage", lambda path: usage._replace(free=10))
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage._replace(free=10))
     assert command("run", spec, "--out", "run", "--stage", "score").code == 0, "nothing more is needed"
 
 

@@ -1,14 +1,14 @@
 """What the machine has, and what is refused."""
 
 import os
-from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
 import pytest
 import zarr
-from small_audits import Finished
+from small_audits import Finished, path_of
 
 from pipeline import capacity
 from pipeline.capacity import (
@@ -23,19 +23,19 @@ from pipeline.capacity import (
     refuse_store,
 )
 from pipeline.estimate import Memory
+from pipeline.location import Location
 from pipeline.schema import VARIABLES
 from pipeline.store import NAME
 from srd.errors import CapacityError
 
 MIB = 2**20
-Usage = namedtuple("Usage", "total used free")
 
 
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
-    """The free bytes of every disk, and of which path they were asked."""
+    """The free bytes of every disk."""
     given = {"free": 1000}
-    monkeypatch.setattr(capacity.shutil, "disk_usage", lambda path: Usage(0, 0, given["free"]))
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(**given))
     return given
 
 
@@ -62,18 +62,18 @@ def test_what_is_there_of_a_store_is_not_needed_again(tmp_path: Path) -> None:
 
 
 def test_only_a_hopeless_store_is_refused_without_a_pilot(finished: Finished, disk: dict[str, int]) -> None:
-    plan, path = finished.context.plan, finished.job.store
+    plan, path = finished.context.plan, path_of(finished.job.store)
     least = round(LEAST_SHARE * raw_bytes(plan))
     there = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     elsewhere = path.parent / "elsewhere"
     disk["free"] = least
-    refuse_hopeless_store(plan, elsewhere)
+    refuse_hopeless_store(plan, Location(str(elsewhere)))
     disk["free"] = least - 1
     with pytest.raises(CapacityError):
-        refuse_hopeless_store(plan, elsewhere)
+        refuse_hopeless_store(plan, Location(str(elsewhere)))
     assert there > least, "a true store takes more than the least"
     disk["free"] = 0
-    refuse_hopeless_store(plan, path)  # a finished run needs nothing more
+    refuse_hopeless_store(plan, Location(str(path)))  # a finished run needs nothing more
 
 
 def test_processes_that_do_not_fit_into_the_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +116,7 @@ def test_a_control_group_limits_the_memory(
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(capacity, "_PROCESS", tmp_path / "proc")
     monkeypatch.setattr(capacity, "_GROUPS", tmp_path / "sys")
-    monkeypatch.setattr(capacity.psutil, "virtual_memory", lambda: namedtuple("Memory", "available")(10**6))
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=10**6))
     assert free_memory() == expected
 
 

@@ -121,12 +121,16 @@ def test_several_observers_are_told_alike() -> None:
         def stage(self, name: str, done: int, total: int) -> None:
             told.append(("stage", (name, done, total)))
 
+        def blocked(self, name: str, n: int) -> None:
+            told.append(("blocked", (name, n)))
+
         def task(self, outcome: Outcome) -> None:
             told.append(("task", outcome))
 
     both = Several(Listening(), Listening())
     both.prepared({"n": 1})
     both.stage("score", 1, 2)
+    both.blocked("score", 1)
     both.task(done(1))
-    expected = [("prepared", {"n": 1}), ("stage", ("score", 1, 2)), ("task", done(1))]
+    expected = [("prepared", {"n": 1}), ("stage", ("score", 1, 2)), ("blocked", ("score", 1)), ("task", done(1))]
     assert told == [event for event in expected for _ in range(2)]
