@@ -6,11 +6,15 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from time import monotonic, sleep
 from types import MappingProxyType
 from typing import Any
 
-from pipeline.deployment import ClusterSpec, GpuSpec, LocalSpec, SchedulerSpec
+from pipeline.deployment import ClusterSpec, GpuSpec, KubernetesSpec, LocalSpec, SchedulerSpec, SlurmSpec
+from pipeline.on_dask.kubernetes import kubernetes_cluster
+from pipeline.on_dask.settings import configuration
+from pipeline.on_dask.slurm import refuse_without_slurm, slurm_cluster
 from srd.errors import ClusterError
 
 Tell = Callable[[str], object]
@@ -18,18 +22,7 @@ Tell = Callable[[str], object]
 
 ANY_PORT = "127.0.0.1:0"  # of the dashboard; None would take 8787, and warn where another audit has it
 ANSWERS = 10  # seconds in which a scheduler must
-MIB = 2**20
-SCHEDULER = {
-    "distributed.scheduler.allowed-failures": 3,
-    "distributed.scheduler.worker-ttl": "30 minutes",  # an attack may hold the interpreter for minutes
-}
-WORKER = {
-    "distributed.worker.memory.target": False,  # tasks return nothing: there is nothing to spill
-    "distributed.worker.memory.spill": False,
-}
-# Dask trims freed memory at once; giving each tensor back to the kernel cost more than a third of the time
-ALLOCATOR = {"MALLOC_TRIM_THRESHOLD_": str(512 * MIB), "MALLOC_MMAP_THRESHOLD_": str(1024 * MIB)}
-QUIET = {"DASK_LOGGING__DISTRIBUTED": "critical"}  # on the run's own terminal, which reports what fails
+ASKED_AGAIN = 0.5  # seconds after which a cluster without workers is asked again
 
 
 @contextmanager
@@ -40,28 +33,35 @@ def started(spec: ClusterSpec, tell: Tell) -> Iterator[Any]:
     threads than one.
     """
     import dask  # its import costs a second that other commands need not pay
+    from distributed import Client  # before the configuration: that of its import is to stay
 
-    spawned = {f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in (ALLOCATOR | QUIET).items()}
-    with dask.config.set(SCHEDULER | WORKER | spawned), KINDS[type(spec)](spec) as client:
-        tell(f"dashboard: {client.dashboard_link}")
-        _wait_for_workers(client, spec.worker_timeout, tell)
-        yield client
+    with dask.config.set(configuration()), KINDS[type(spec)](spec) as cluster:
+        try:
+            client = Client(cluster, timeout=ANSWERS)
+        except (OSError, ValueError) as error:
+            way_out = "start `dask scheduler` there, or name another address"
+            raise ClusterError(f"{cluster}: no scheduler answers ({error}); {way_out}") from error
+        with client:
+            tell(f"dashboard: {client.dashboard_link}")
+            _wait_for_workers(client, spec.worker_timeout, tell)
+            _refuse_threaded(client)
+            yield client
 
 
 @contextmanager
 def _local(spec: LocalSpec) -> Iterator[Any]:
-    from distributed import Client, LocalCluster
+    from distributed import LocalCluster
 
     with _interrupts_ignored():
         cluster = LocalCluster(n_workers=spec.workers, threads_per_worker=1, dashboard_address=ANY_PORT)
-    with _closed_quietly(cluster), Client(cluster) as client:
-        yield client
+    with _closed_quietly(cluster):
+        yield cluster
 
 
 @contextmanager
 def _gpus(spec: GpuSpec) -> Iterator[Any]:
     """This process leaves CUDA alone: what it touched, all that it starts would share."""
-    from distributed import Client, Nanny, Scheduler, SpecCluster
+    from distributed import Nanny, Scheduler, SpecCluster
 
     scheduler = {"cls": Scheduler, "options": {"dashboard_address": ANY_PORT, "host": "127.0.0.1"}}
     workers = {
@@ -70,25 +70,26 @@ def _gpus(spec: GpuSpec) -> Iterator[Any]:
     }
     with _interrupts_ignored():
         cluster = SpecCluster(scheduler=scheduler, workers=workers)
-    with _closed_quietly(cluster), Client(cluster) as client:
-        yield client
+    with _closed_quietly(cluster):
+        yield cluster
 
 
 @contextmanager
-def _connected(spec: SchedulerSpec) -> Iterator[Any]:
-    from distributed import Client
-
-    try:
-        client = Client(spec.address, timeout=ANSWERS)
-    except (OSError, ValueError) as error:
-        way_out = "start `dask scheduler` there, or name another address"
-        raise ClusterError(f"{spec.address}: no scheduler answers ({error}); {way_out}") from error
-    with client:
-        yield client
+def _slurm(spec: SlurmSpec) -> Iterator[Any]:
+    with slurm_cluster(spec) as cluster:
+        refuse_without_slurm(cluster)
+        cluster.adapt(minimum=spec.workers, maximum=spec.workers)  # submits jobs for those that end, unlike `scale`
+        yield cluster
 
 
 KINDS: Mapping[type[ClusterSpec], Callable[[Any], AbstractContextManager[Any]]] = MappingProxyType(
-    {LocalSpec: _local, GpuSpec: _gpus, SchedulerSpec: _connected}
+    {
+        LocalSpec: _local,
+        GpuSpec: _gpus,
+        SchedulerSpec: lambda spec: nullcontext(spec.address),
+        SlurmSpec: _slurm,
+        KubernetesSpec: kubernetes_cluster,
+    }
 )
 
 
@@ -118,16 +119,21 @@ def _visible_gpus() -> tuple[str, ...] | None:
 
 
 def _wait_for_workers(client: Any, timeout: float, tell: Tell) -> None:
+    """Sleeps and asks: Dask's own wait answers an interrupt with a traceback."""
     if not client.nthreads():
         tell(f"waiting for workers, at most {timeout:g} seconds")
-    try:
-        client.wait_for_workers(1, timeout=timeout)
-    except TimeoutError:
-        way_out = "start some with `dask worker ADDRESS --nthreads 1`, or set worker_timeout"
-        raise ClusterError(f"no worker came within {timeout:g} seconds; {way_out}") from None
+    end = monotonic() + timeout
+    while not client.nthreads():
+        if monotonic() > end:
+            way_out = "start some with `dask worker ADDRESS --nthreads 1`, or set worker_timeout in [cluster]"
+            raise ClusterError(f"no worker came within {timeout:g} seconds; {way_out}")
+        sleep(ASKED_AGAIN)
+
+
+def _refuse_threaded(client: Any) -> None:
     for address, threads in client.nthreads().items():
         if threads != 1:
-            way_out = "two tasks in one process disturb each other; start it with `dask worker --nthreads 1`"
+            way_out = "tasks in one process would wait for each other; start it with `dask worker --nthreads 1`"
             raise ClusterError(f"worker {address} has {threads} threads: {way_out}")
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 from itertools import islice
-from threading import Lock
 from typing import Any, TypeVar
 
 from pipeline.deployment import ClusterSpec, LocalSpec
@@ -18,7 +17,6 @@ from pipeline.plan import Task
 T = TypeVar("T")
 
 WINDOW = 2  # tasks submitted per worker thread: enough to keep it busy, few to lose with it
-ALONE = Lock()  # of this process: methods hook the network, so that two tasks at once give wrong maps
 
 
 @contextmanager
@@ -48,7 +46,7 @@ class OnDask:
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
         with Submissions(self._client(), self._spec) as submissions:
-            submissions.submit("call", _alone, function, *arguments)
+            submissions.submit("call", function, *arguments)
             while (ended := submissions.next()) is None:
                 pass
         if ended.error is not None:
@@ -59,7 +57,7 @@ class OnDask:
     def _windowed(self, tasks: dict[str, Task], perform: Perform) -> Iterator[Outcome]:
         """Keeps a window of tasks submitted, so that memory is flat and little is lost with a worker."""
         remaining = iter(tasks)
-        limited = partial(_alone, _limited, self._spec.task_limit, perform)
+        limited = partial(_limited, self._spec.task_limit, perform)
         with Submissions(self._client(), self._spec) as submissions:
             while True:
                 for key in islice(remaining, max(0, WINDOW * submissions.threads - len(submissions))):
@@ -76,12 +74,6 @@ class OnThisMachine(OnDask):
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
         return serially.call(function, *arguments)
-
-
-def _alone(function: Callable[..., T], *arguments: Any) -> T:
-    """Runs in a worker, which may have more threads than one."""
-    with ALONE:
-        return function(*arguments)
 
 
 def _limited(limit: float | None, perform: Perform, task: Task) -> Work:

@@ -1,10 +1,11 @@
 """What is submitted to the workers of a client, and what becomes of it and of them."""
 
 import asyncio
+import pickle
 from collections.abc import Callable
-from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from queue import SimpleQueue
+from threading import Lock
 from time import monotonic
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,7 @@ from pipeline.deployment import ClusterSpec
 from srd.errors import IncompleteRun, WorkerLost
 
 ASKED_AGAIN = 2.0  # seconds after which the cluster is asked how many threads it has
+ALONE = Lock()  # of a worker's process: methods hook the network, so that two tasks at once give wrong maps
 CONTINUES = "run the same command again to continue"
 
 
@@ -26,17 +28,25 @@ class Ended:
 
 
 class Submissions:
-    """Functions that run on workers. All waiting is for a queue, which an interrupt ends without a word of Dask's."""
+    """Functions that run on workers, each alone in its process.
+
+    Results come as messages by way of the scheduler, ahead of the word that a function has ended: one that waited on
+    its worker to be fetched would be lost with it, and the function run again. All waiting is for a queue, which an
+    interrupt ends without a word of Dask's.
+    """
 
     def __init__(self, client: Any, spec: ClusterSpec) -> None:
         self.threads = 1
         """Of all workers: at least one, so that something is submitted that may start others."""
         self._client = client
         self._spec = spec
+        self._group = uuid4().hex  # another audit on the same scheduler has tasks of the same names
         self._futures: dict[str, Any] = {}
+        self._results: dict[str, bytes] = {}
         self._events: SimpleQueue[Ended | int | IncompleteRun] = SimpleQueue()
 
     def __enter__(self) -> "Submissions":
+        self._client.subscribe_topic(self._group, self._told)
         self._watch = asyncio.run_coroutine_threadsafe(self._watched(), self._client.loop.asyncio_loop)
         return self
 
@@ -49,8 +59,8 @@ class Submissions:
         return len(self._futures)
 
     def submit(self, name: str, function: Callable[..., Any], *arguments: Any) -> None:
-        key = (name, uuid4().hex)  # another audit on the same scheduler has tasks of the same name
-        future = self._client.submit(function, *arguments, key=key, pure=False)
+        key = (f"{name.partition('-')[0]}-{self._group}", name)
+        future = self._client.submit(_alone, self._group, name, function, *arguments, key=key, pure=False)
         self._futures[name] = future
         future.add_done_callback(lambda future: self._events.put(self._ended(name, future)))
 
@@ -68,20 +78,21 @@ class Submissions:
         del self._futures[event.name]
         return event
 
+    def _told(self, event: tuple[float, tuple[str, bytes]]) -> None:
+        name, result = event[1]
+        self._results[name] = result
+
     def _ended(self, name: str, future: Any) -> Ended | IncompleteRun:
         """Runs in the client's thread for callbacks, where no interrupt comes."""
         from distributed import KilledWorker
 
-        try:
-            return Ended(name, future.result())
-        except CancelledError:
+        status, error = future.status, future.exception() if future.status == "error" else None
+        future.release()
+        if status == "cancelled":
             return IncompleteRun(f"{name}: lost the scheduler; {CONTINUES}")
-        except KilledWorker as error:
+        if isinstance(error, KilledWorker):
             return Ended(name, error=self._worker_lost(name, error.allowed_failures + 1))
-        except Exception as error:  # noqa: BLE001  whatever a task raises is recorded; the other tasks go on
-            return Ended(name, error=error)
-        finally:
-            future.release()
+        return Ended(name, error=error) if error else Ended(name, pickle.loads(self._results.pop(name)))
 
     def _worker_lost(self, name: str, workers: int) -> WorkerLost:
         limit = self._spec.task_limit
@@ -102,3 +113,12 @@ class Submissions:
             self._events.put(threads)
             await asyncio.sleep(ASKED_AGAIN)
         self._events.put(IncompleteRun(f"no worker for {patience:g} seconds; start some, and {CONTINUES}"))
+
+
+def _alone(group: str, name: str, function: Callable[..., Any], *arguments: Any) -> None:
+    """Runs in a worker, which may have more threads than one."""
+    from distributed import get_worker
+
+    with ALONE:
+        result = function(*arguments)
+    get_worker().log_event(group, (name, pickle.dumps(result)))

@@ -14,7 +14,9 @@ from attacks.registry import PERTURBATIONS
 from pipeline import perturbing
 from pipeline.conditions import conditions, threat
 from pipeline.context import Context
-from pipeline.executors import on_dask, serially
+from pipeline.deployment import LocalSpec
+from pipeline.executors import serially
+from pipeline.on_dask.executor import on_dask
 from pipeline.perturbing import fit, perturb
 from pipeline.plan import Task
 from pipeline.preparation import load, prepare
@@ -172,7 +174,7 @@ def test_every_entry_but_the_clean_one_has_its_threat_model(attacked: Finished) 
 
 
 def test_dask_writes_the_bytes_of_the_serial_run(attacked: Finished, attacks: Path, tmp_path: Path) -> None:
-    with on_dask(1) as executor:
+    with on_dask(LocalSpec(workers=1)) as executor:
         finish(attacks, tmp_path / "run", executor)
     assert tree(job_of(attacks, tmp_path / "run").store) == tree(attacked.job.store)
 

@@ -9,7 +9,7 @@ from small_audits import TASKS, Finished, Watch, finish, job_of, receipts, tree
 
 import pipeline.run as running
 from pipeline.context import Context
-from pipeline.executors import Executor, Outcome, Perform, serially
+from pipeline.executors import Executor, Outcome, Perform, Serially, serially
 from pipeline.plan import Task
 from pipeline.run import perform, run
 from pipeline.schema import STAGES
@@ -46,31 +46,35 @@ def test_stages_one_at_a_time_end_as_all_at_once(finished: Finished, spec: Path,
     assert tree(job.store) == tree(finished.job.store)
 
 
-def backwards(tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
-    yield from serially(tasks[::-1], perform)
+class Backwards(Serially):
+    def __call__(self, tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
+        yield from super().__call__(tasks[::-1], perform)
 
 
-def twice(tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
+class Twice(Serially):
     """As Dask does with a result that it lost."""
-    list(serially(tasks, perform))
-    yield from serially(tasks, perform)
+
+    def __call__(self, tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
+        list(super().__call__(tasks, perform))
+        yield from super().__call__(tasks, perform)
 
 
-@pytest.mark.parametrize("executor", [backwards, twice])
+@pytest.mark.parametrize("executor", [Backwards(), Twice()])
 def test_neither_order_nor_repetition_leaves_a_trace(
     finished: Finished, spec: Path, tmp_path: Path, executor: Executor
 ) -> None:
     assert tree(finish(spec, tmp_path / "run", executor).job.store) == tree(finished.job.store)
 
 
-def forgetful(tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
-    yield from serially(tasks[1:], perform)
+class Forgetful(Serially):
+    def __call__(self, tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
+        yield from super().__call__(tasks[1:], perform)
 
 
 def test_a_task_that_an_executor_forgets_stops_the_run(spec: Path, tmp_path: Path) -> None:
     job, watch = job_of(spec, tmp_path / "run"), Watch()
     with pytest.raises(IncompleteRun, match="1 tasks of stage perturb have no receipt, the first: perturb-00000-00"):
-        run(job, forgetful, watch)
+        run(job, Forgetful(), watch)
     assert [name for name, _, _ in watch.stages] == ["perturb"]
 
 
@@ -109,11 +113,12 @@ def test_two_runs_at_once_end_as_one(finished: Finished, spec: Path, tmp_path: P
     """Another driver enters the folder between any two tasks and does them all."""
     job = job_of(spec, tmp_path / "run")
 
-    def overtaken(tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
-        for number, outcome in enumerate(serially(tasks, perform)):
-            if number == 1:
-                run(job, serially, Watch())
-            yield outcome
+    class Overtaken(Serially):
+        def __call__(self, tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
+            for number, outcome in enumerate(super().__call__(tasks, perform)):
+                if number == 1:
+                    run(job, serially, Watch())
+                yield outcome
 
-    run(job, overtaken, Watch())
+    run(job, Overtaken(), Watch())
     assert tree(job.store) == tree(finished.job.store)

@@ -1,0 +1,29 @@
+"""What Dask and its workers are told, as configuration here and as environment variables elsewhere."""
+
+MIB = 2**20
+SCHEDULER = {
+    "distributed.scheduler.allowed-failures": 3,
+    "distributed.scheduler.worker-ttl": "30 minutes",  # an attack may hold the interpreter for minutes
+}
+WORKER = {
+    "distributed.worker.memory.target": False,  # tasks return nothing: there is nothing to spill
+    "distributed.worker.memory.spill": False,
+}
+# Dask trims freed memory at once; giving each tensor back to the kernel cost more than a third of the time
+ALLOCATOR = {"MALLOC_TRIM_THRESHOLD_": str(512 * MIB), "MALLOC_MMAP_THRESHOLD_": str(1024 * MIB)}
+QUIET = {"DASK_LOGGING__DISTRIBUTED": "critical"}  # on the run's own terminal, which reports what fails
+
+
+def configuration() -> dict[str, object]:
+    """For clusters that this process starts on its own machine."""
+    spawned = {f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in (ALLOCATOR | QUIET).items()}
+    return SCHEDULER | WORKER | spawned
+
+
+def environment() -> dict[str, str]:
+    """The same for schedulers and workers that start elsewhere, which keep their logs."""
+    return ALLOCATOR | {_variable(key): str(value) for key, value in (SCHEDULER | WORKER).items()}
+
+
+def _variable(key: str) -> str:
+    return "DASK_" + key.upper().replace(".", "__").replace("-", "_")
