@@ -20,13 +20,13 @@ class Variable:
     dtype: str
     meaning: str
     whole: tuple[str, ...] = ()
-    """Dimensions that one shard holds whole, beside a tile of images; along the others it holds one element."""
+    """Dimensions that one shard holds whole; of the images it holds a tile, along the others one element."""
     is_large: bool = False
     """Worth inner chunks of one image each."""
 
     def shard(self, sizes: Mapping[str, int], tile: int) -> tuple[int, ...]:
         """Shape of a shard: what one task writes."""
-        return tuple(tile if dim == TILE else sizes[dim] if dim in self.whole else 1 for dim in self.dims)
+        return tuple(sizes[dim] if dim in self.whole else tile if dim == TILE else 1 for dim in self.dims)
 
     def chunk(self, sizes: Mapping[str, int], tile: int) -> tuple[int, ...]:
         """Shape of what is read at once."""
@@ -36,14 +36,20 @@ class Variable:
 
 _MAP = ("y", "x")
 
+
+def _prepared(name: str, meaning: str) -> Variable:
+    """A number for each image, all in one object."""
+    return Variable(name, (TILE,), "int64", meaning, whole=(TILE,))
+
+
 VARIABLES: Mapping[str, Variable] = MappingProxyType(
     {
         variable.name: variable
         for variable in (
-            Variable("label", ("image",), "int64", "index of the true class"),
-            Variable("target", ("image",), "int64", "index of the class that is explained"),
-            Variable("other_class", ("image",), "int64", "index of a class drawn from all but the target"),
-            Variable("target_image", ("image",), "int64", "position of the image whose map a manipulation aims at"),
+            _prepared("label", "index of the true class"),
+            _prepared("target", "index of the class that is explained"),
+            _prepared("other_class", "index of a class drawn from all but the target"),
+            _prepared("target_image", "position of the image whose map a manipulation aims at"),
             Variable(
                 "input",
                 ("image", "perturbation", "channel", *_MAP),

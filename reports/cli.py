@@ -124,6 +124,25 @@ def report(run: Run) -> None:
 
 
 @app.command()
+def export(
+    run: Run,
+    destination: Annotated[str, typer.Argument(help="FILE.nc, or FOLDER.icechunk.", show_default=False)],
+    form: Annotated[
+        str | None, typer.Option("--format", help="netcdf or icechunk.", show_default="by the suffix")
+    ] = None,
+) -> None:
+    """Writes what is stored of a run as one NetCDF file, or as an icechunk repository."""
+    from pipeline.exports import export as write
+
+    folder = folder_of(run)
+    subjects = audits_in(folder)
+    if subjects:
+        raise InputError(f"{folder}: holds several audits; name one: {', '.join(map(str, subjects.values()))}")
+    write(location_of(folder), destination, form)
+    _print_path(Path(destination))
+
+
+@app.command()
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Folders of finished runs, or their specs.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder of the comparison.")] = RUNS / "comparison",

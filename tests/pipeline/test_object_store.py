@@ -57,7 +57,8 @@ def test_a_bucket_holds_the_bytes_of_the_local_run_for_few_requests(
         puts = [request.key for request in seen if request.method == "PUT"]
         assert puts == [*own, f"{prefix}_ledger/{task.key}"]
         gets = [request.key for request in seen if request.method == "GET"]
-        assert sum(key in own for key in gets) <= len(own) * READS_WHAT_IT_WRITES
+        half_full = len(plan.rows(task)) < plan.tile  # zarr cannot know that nothing lies beyond
+        assert sum(key in own for key in gets) <= len(own) * (READS_WHAT_IT_WRITES or half_full)
         assert {request.method for request in seen} <= {"GET", "PUT"}
         assert "" not in gets  # nothing is listed
         metadata += [key for key in gets if key.endswith("zarr.json")]

@@ -36,7 +36,8 @@ def test_a_variable_is_described_and_its_dimensions_are_known(variable: Variable
 @every_variable
 def test_a_shard_holds_a_tile_and_what_one_task_makes(variable: Variable) -> None:
     shard = dict(zip(variable.dims, variable.shard(SIZES, tile=4), strict=True))
-    assert shard.pop("image", 4) == 4
+    if variable.name not in PREPARED:
+        assert shard.pop("image", 4) == 4
     assert prod(shard.values()) == prod(SIZES[dim] for dim in variable.whole)
 
 
