@@ -236,7 +236,7 @@ def test_ctrl_c_ends_with_one_line_and_a_run_that_goes_on(
     assert out == ""
     *progressed, last = err.splitlines()
     assert last == "interrupted: the same command continues the run"
-    assert len(progressed) == 2, err  # accuracy, and the bar where it stood
+    assert len(progressed) == 2 + bool(workers), err  # accuracy, the cluster's dashboard, the bar where it stood
     assert "Traceback" not in err
     assert 2 <= progress(store)["perturb"][0] < TASKS["perturb"]
     assert srd_audit("status", "run").code == 4
