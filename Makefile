@@ -1,13 +1,14 @@
 # The targets people expect; everything they do is a command of `srd-audit` or of a tool in the environment.
 PYTHON ?= python3
 SPEC ?= specs/demo.toml
-WORKERS ?= 2
 
 BIN := .venv/bin
 UV := uv==0.13.9
 AUDIT := $(BIN)/srd-audit
 UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraints constraints.txt --overrides overrides.txt
-RUN_OPTIONS := --workers $(WORKERS)
+# one of WORKERS, GPUS and SCHEDULER, else the spec's table [cluster], else two workers
+RUN_OPTIONS = $(or $(strip $(if $(WORKERS),--workers $(WORKERS)) $(if $(GPUS),--gpus $(GPUS)) \
+	$(if $(SCHEDULER),--scheduler $(SCHEDULER))),$(if $(shell grep -s '^ *\[cluster\]' $(SPEC)),,--workers 2))
 BENCHMARK := MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_MMAP_THRESHOLD_=1073741824 $(BIN)/python -P -W ignore -m
 
 .DEFAULT_GOAL := help
@@ -16,7 +17,8 @@ BENCHMARK := MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_MMAP_THRESHOLD_=1073741824
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  variables    SPEC=specs/demo.toml  WORKERS=2 (0: in this process)  PYTHON=python3"
+	@echo "  variables    SPEC=specs/demo.toml  PYTHON=python3  and one of  WORKERS=2 (0: in this process)  GPUS=1"
+	@echo "               SCHEDULER=tcp://HOST:8786  (docs/cluster.md)"
 
 .venv/.uv:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("srd-audit needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12 ...")'

@@ -3,6 +3,7 @@
 import asyncio
 import pickle
 from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Lock
@@ -43,11 +44,12 @@ class Submissions:
         self._group = uuid4().hex  # another audit on the same scheduler has tasks of the same names
         self._futures: dict[str, Any] = {}
         self._results: dict[str, bytes] = {}
-        self._events: SimpleQueue[Ended | int | IncompleteRun] = SimpleQueue()
+        self._events: SimpleQueue[Ended | int | BaseException] = SimpleQueue()
 
     def __enter__(self) -> "Submissions":
         self._client.subscribe_topic(self._group, self._told)
         self._watch = asyncio.run_coroutine_threadsafe(self._watched(), self._client.loop.asyncio_loop)
+        self._watch.add_done_callback(self._watch_ended)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -62,7 +64,7 @@ class Submissions:
         key = (f"{name.partition('-')[0]}-{self._group}", name)
         future = self._client.submit(_alone, self._group, name, function, *arguments, key=key, pure=False)
         self._futures[name] = future
-        future.add_done_callback(lambda future: self._events.put(self._ended(name, future)))
+        future.add_done_callback(lambda future: self._events.put(_ended(name, future)))
 
     def next(self) -> Ended | None:
         """The next that ends; None where only the number of threads is known anew.
@@ -70,34 +72,36 @@ class Submissions:
         Raises IncompleteRun if the scheduler is lost, or if there is no worker for `worker_timeout` seconds.
         """
         event = self._events.get()
-        if isinstance(event, IncompleteRun):
+        if isinstance(event, BaseException):
             raise event
-        if isinstance(event, int):
+        if not isinstance(event, Ended):
             self.threads = max(1, event)
             return None
         del self._futures[event.name]
-        return event
+        if event.error is not None:
+            return self._explained(event)
+        return Ended(event.name, pickle.loads(self._results.pop(event.name)))
+
+    def _watch_ended(self, watch: Future[None]) -> None:
+        error = None if watch.cancelled() else watch.exception()
+        if error is not None:
+            self._events.put(error)
 
     def _told(self, event: tuple[float, tuple[str, bytes]]) -> None:
         name, result = event[1]
         self._results[name] = result
 
-    def _ended(self, name: str, future: Any) -> Ended | IncompleteRun:
-        """Runs in the client's thread for callbacks, where no interrupt comes."""
+    def _explained(self, ended: Ended) -> Ended:
         from distributed import KilledWorker
 
-        status, error = future.status, future.exception() if future.status == "error" else None
-        future.release()
-        if status == "cancelled":
-            return IncompleteRun(f"{name}: lost the scheduler; {CONTINUES}")
-        if isinstance(error, KilledWorker):
-            return Ended(name, error=self._worker_lost(name, error.allowed_failures + 1))
-        return Ended(name, error=error) if error else Ended(name, pickle.loads(self._results.pop(name)))
-
-    def _worker_lost(self, name: str, workers: int) -> WorkerLost:
-        limit = self._spec.task_limit
+        if isinstance(ended.error, CancelledError):
+            raise IncompleteRun(f"{ended.name}: lost the scheduler; {CONTINUES}")
+        if not isinstance(ended.error, KilledWorker):
+            return ended
+        limit, workers = self._spec.task_limit, ended.error.allowed_failures + 1
         causes = "memory, a crash" + (f", the limit of {limit:g} seconds for a task" if limit else "")
-        return WorkerLost(f"{name}: {workers} workers died while they ran it; their logs may say why ({causes})")
+        died = f"{workers} workers died while they ran it; their logs may say why ({causes})"
+        return Ended(ended.name, error=WorkerLost(f"{ended.name}: {died}"))
 
     async def _watched(self) -> None:
         """Runs in the client's thread and tells the queue how many threads there are."""
@@ -106,13 +110,20 @@ class Submissions:
         while monotonic() - seen < patience:
             try:
                 threads = sum((await self._client.nthreads(asynchronous=True)).values())
-            except OSError:
-                self._events.put(IncompleteRun(f"lost the scheduler; {CONTINUES}"))
-                return
+            except OSError as error:
+                raise IncompleteRun(f"lost the scheduler; {CONTINUES}") from error
             seen = monotonic() if threads else seen
             self._events.put(threads)
             await asyncio.sleep(ASKED_AGAIN)
-        self._events.put(IncompleteRun(f"no worker for {patience:g} seconds; start some, and {CONTINUES}"))
+        raise IncompleteRun(f"no worker for {patience:g} seconds; start some, and {CONTINUES}")
+
+
+def _ended(name: str, future: Any) -> Ended:
+    """Runs in the client's thread for callbacks, where no interrupt comes."""
+    lost = CancelledError() if future.status == "cancelled" else None
+    error = future.exception() if future.status == "error" else lost
+    future.release()
+    return Ended(name, error=error)
 
 
 def _alone(group: str, name: str, function: Callable[..., Any], *arguments: Any) -> None:

@@ -5,11 +5,14 @@ import signal
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from threading import get_ident
+from time import sleep
 from typing import Any
 
 import pytest
+from distributed import LocalCluster
 
-from pipeline.deployment import LocalSpec
+from pipeline.deployment import LocalSpec, SchedulerSpec
 from pipeline.executors import Executor, Outcome, Work, serially
 from pipeline.on_dask.executor import WINDOW, on_dask
 from pipeline.plan import Task
@@ -126,3 +129,45 @@ def test_no_cluster_starts_without_a_task(monkeypatch: pytest.MonkeyPatch) -> No
 def leave_nothing(task: Task) -> Work:
     """A task without effect."""
     return Work("here", "cpu", os.getpid(), 0.0)
+
+
+inside: list[Task] = []
+
+
+def overlaps(task: Task) -> Work:
+    inside.append(task)
+    sleep(0.02)
+    assert inside == [task]
+    inside.remove(task)
+    return Work("here", "cpu", os.getpid(), 0.02)
+
+
+def test_two_tasks_never_share_a_process() -> None:
+    """Not even where a worker that came later has threads: here two workers are threads of this process."""
+    with (
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0"
+        ) as cluster,
+        on_dask(SchedulerSpec(address=cluster.scheduler_address)) as executor,
+    ):
+        ended = list(executor(TASKS, overlaps))
+        assert executor.call(get_ident) != get_ident()
+    assert [outcome.error for outcome in ended] == [None] * len(TASKS)
+
+
+def test_what_a_task_took_is_told(executor: Executor, tmp_path: Path) -> None:
+    for outcome in executor(TASKS, partial(leave_a_note, tmp_path)):
+        assert outcome.work is not None
+        assert outcome.work.host == "here"
+        assert (outcome.work.process == os.getpid()) == (executor is serially)
+
+
+def raise_lookup_error() -> None:
+    raise LookupError("on purpose")
+
+
+def test_a_function_runs_where_this_process_is_of_the_class_of_the_workers(executor: Executor) -> None:
+    assert executor.call(os.getpid) == os.getpid()
+    assert executor.call(divmod, 7, 2) == (3, 1)
+    with pytest.raises(LookupError, match="on purpose"):
+        executor.call(raise_lookup_error)
