@@ -388,7 +388,10 @@ def test_a_perturbation_keeps_double_precision(entry: PerturbationEntry) -> None
 @every_perturbation
 def test_a_perturbation_stays_on_the_device_of_its_images(entry: PerturbationEntry) -> None:
     """Played: no run on a GPU."""
-    model, samples = demo_model("vgg"), demo_samples(N)
+    model = Model(small().float(), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)).eval()
+    images, masks = uniform(N, 3, 15, 16, dtype=torch.float32), uniform(N, 15, 16, seed=2) > 0.5
+    label = model(images).argmax(1)
+    samples = Samples(images, label, label, images.flip(0), label.flip(0), masks)
     expected = perturbed(entry, model, samples)
     with played_device() as device:
         images = perturbed(entry, deepcopy(model).to(device), _moved(samples, device))

@@ -26,7 +26,7 @@ TABLE = """[manipulation]
 against = "srd"
 goal = "location_corner"
 weight = 20.0
-steps = 30
+steps = 100
 batch = 3
 rate = 0.02
 images = 3
@@ -189,8 +189,8 @@ REFUSALS: dict[str, tuple[Damage, str]] = {
     "not among": (lambda spec: edit(spec, 'against = "srd"', 'against = "grad_cam"'), "not among explain.methods"),
     "no gradient": (lambda spec: edit(spec, 'against = "srd"', 'against = "random"'), "have no gradient"),
     "goal": (lambda spec: edit(spec, "location_corner", "location_frme"), "did you mean 'location_frame'"),
-    "key": (lambda spec: edit(spec, "steps = 30", "step = 30"), "did you mean 'steps'"),
-    "steps": (lambda spec: edit(spec, "steps = 30", "steps = 0"), "manipulation.steps"),
+    "key": (lambda spec: edit(spec, "steps = 100", "step = 30"), "did you mean 'steps'"),
+    "steps": (lambda spec: edit(spec, "steps = 100", "steps = 0"), "manipulation.steps"),
     "rate": (lambda spec: edit(spec, "rate = 0.02", "rate = inf"), "manipulation.rate"),
     "images": (lambda spec: edit(spec, "images = 3", "images = 6"), "manipulation.images = 6"),
     "perturbation": (

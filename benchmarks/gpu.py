@@ -1,0 +1,221 @@
+"""Whole audits on the machine's device, in this process and on one Dask worker: seconds, utilisation, equal bytes.
+
+Prints a Markdown table of the demo and of a ResNet-50 on pictures of 224 x 224, a row for each stage. Without a CUDA
+device it says so and measures the CPU. Utilisation is the mean of what `nvidia-smi` samples five times a second: the
+share of time in which any kernel ran, which a small network's kernels may fill without filling the card.
+"""
+
+import argparse
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from shutil import which
+from statistics import mean
+from tempfile import TemporaryDirectory, TemporaryFile
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional
+from torchvision import models
+
+from pipeline import devices
+from pipeline.demo.shapes import CLASSES, TEST_SEED, scene
+from pipeline.environment import files_digest, hardware
+from pipeline.executors import Executor, Outcome, on_dask, serially
+from pipeline.preparation import Job
+from pipeline.run import run, store_path
+from pipeline.spec import load_spec
+
+QUERY = (
+    "nvidia-smi",
+    "--id=0",
+    "--query-gpu=timestamp,utilization.gpu,memory.used",
+    "--format=csv,noheader,nounits",
+    "--loop-ms=200",
+)
+
+NETWORK = """
+from torchvision import models
+
+def build():
+    return models.resnet50(num_classes={classes})
+"""
+
+SPEC = """
+[model]
+spec = "network.py:build"
+weights = "weights.pt"
+mean = [0.5]
+std = [0.25]
+
+[data]
+path = "images"
+
+[explain]
+methods = ["srd", "saliency", "integrated_gradients", "grad_cam", "random", "edges"]
+options.integrated_gradients.points = 8
+
+[[perturbation]]
+name = "gaussian_noise"
+strengths = [0.1]
+
+[[perturbation]]
+name = "pgd"
+strengths = ["4/255", "8/255"]
+
+[[perturbation]]
+name = "manipulate"
+strengths = ["8/255"]
+options.steps = 10
+
+[run]
+tile = 8
+"""
+
+
+@dataclass
+class Stage:
+    """What one stage took."""
+
+    name: str
+    tasks: int
+    start: datetime
+    end: datetime
+
+    @property
+    def seconds(self) -> float:
+        return (self.end - self.start).total_seconds()
+
+
+@dataclass
+class Clock:
+    """An observer that measures stages, each from its start to its last outcome."""
+
+    stages: list[Stage] = field(default_factory=list)
+
+    def prepared(self, attributes: dict[str, Any]) -> None:
+        """Preparation is no stage."""
+
+    def stage(self, name: str, done: int, total: int) -> None:
+        """A stage begins."""
+        self.stages.append(Stage(name, total - done, datetime.now(), datetime.now()))
+
+    def task(self, outcome: Outcome) -> None:
+        """A task has ended. Raises what it failed with."""
+        if outcome.error is not None:
+            raise outcome.error
+        self.stages[-1].end = datetime.now()
+
+
+def main() -> None:
+    """Prints the table."""
+    arguments = _arguments()
+    print(f"{hardware()}, torch {torch.__version__}, {date.today()}.\n")
+    if devices.device().type != devices.CUDA:
+        print("No CUDA device: this is the CPU.\n")
+    print("| audit | runs | stage | tasks | s | GPU busy, % | GPU memory, MiB | bytes |")
+    print("|---|---|---|---|---|---|---|---|")
+    with TemporaryDirectory() as folder:
+        resnet = _resnet50(Path(folder), arguments.images, arguments.size)
+        for name, spec in ((arguments.demo.stem, arguments.demo), (f"ResNet-50, {arguments.size} pixels", resnet)):
+            _measure(name, spec, Path(folder) / name)
+
+
+def _measure(name: str, spec: Path, home: Path) -> None:
+    """Rows of one audit; the first task of a process builds its model, which counts."""
+    serial = _rows(f"{name} | serial", spec, home / "serial", serially)
+    with on_dask(1) as executor:
+        on_worker = _rows(f"{name} | one Dask worker", spec, home / "dask", executor)
+    print(f"| {name} | both | all | | | | | {'equal' if serial == on_worker else 'DIFFER'} |", flush=True)
+
+
+def _rows(title: str, spec: Path, home: Path, executor: Executor) -> str:
+    """Prints a row for each stage; returns the digest of the store."""
+    job, clock = Job(load_spec(spec), spec.parent, store_path(home)), Clock()
+    with _sampled() as samples:
+        run(job, executor, clock)
+    for stage in clock.stages:
+        print(
+            f"| {title} | {stage.name} | {stage.tasks} | {stage.seconds:.1f} | {_use(stage, samples())} | |", flush=True
+        )
+    return files_digest({str(file.relative_to(job.path)): file for file in job.path.rglob("*") if file.is_file()})
+
+
+Sample = tuple[datetime, int, int]
+"""When, how busy in per cent, MiB of memory."""
+
+
+@contextmanager
+def _sampled() -> Iterator[Callable[[], list[Sample]]]:
+    """Yields what reads the samples of the first card taken within; none without a card."""
+    if not which(QUERY[0]) or devices.device().type != devices.CUDA:
+        yield list
+        return
+    with TemporaryFile("w+") as file, subprocess.Popen(QUERY, stdout=file) as sampler:
+
+        def samples() -> list[Sample]:
+            file.seek(0)
+            return [_sample(line) for line in file if line.endswith("\n")]
+
+        try:
+            yield samples
+        finally:
+            sampler.terminate()
+
+
+def _sample(line: str) -> Sample:
+    when, busy, memory = line.split(", ")
+    return datetime.strptime(when, "%Y/%m/%d %H:%M:%S.%f"), int(busy), int(memory)
+
+
+def _use(stage: Stage, samples: list[Sample]) -> str:
+    within = [(busy, memory) for when, busy, memory in samples if stage.start <= when <= stage.end]
+    return f"{mean(busy for busy, _ in within):.0f} | {max(memory for _, memory in within)}" if within else " | "
+
+
+def _resnet50(folder: Path, n: int, size: int) -> Path:
+    """The spec of an audit of random weights, whose last layer is fitted to the pictures: the demo's, enlarged."""
+    for row in range(n):
+        shot = scene(TEST_SEED, row)
+        file = folder / "images" / CLASSES[shot.label] / f"{row:04d}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        picture = np.rint(255 * shot.image.transpose(1, 2, 0)).astype(np.uint8)
+        Image.fromarray(picture).resize((size, size), Image.Resampling.BILINEAR).save(file)
+    files = sorted((folder / "images").rglob("*.png"))
+    names = sorted({file.parent.name for file in files})
+    network = models.resnet50(num_classes=len(names)).eval()
+    _fit_last_layer(network, files, torch.tensor([names.index(file.parent.name) for file in files]))
+    torch.save(network.state_dict(), folder / "weights.pt")
+    (folder / "network.py").write_text(NETWORK.format(classes=len(names)))
+    spec = folder / "resnet50.toml"
+    spec.write_text(SPEC)
+    return spec
+
+
+@torch.no_grad()
+def _fit_last_layer(network: models.ResNet, files: Sequence[Path], labels: Tensor) -> None:
+    """By least squares, so that the classes of the pictures are told apart."""
+    body = nn.Sequential(*list(network.children())[:-1], nn.Flatten())
+    pictures = torch.from_numpy(np.stack([np.asarray(Image.open(file), np.float32) for file in files]))
+    features = torch.cat([body((part.movedim(-1, 1) / 255 - 0.5) / 0.25) for part in pictures.split(8)])
+    wanted = functional.one_hot(labels).float()
+    network.fc.weight.copy_(torch.linalg.pinv(features - features.mean(0)).matmul(10 * wanted).T)
+    network.fc.bias.copy_(-network.fc.weight @ features.mean(0))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--demo", type=Path, default=Path("specs/demo.toml"), help="a spec of the demo's networks")
+    parser.add_argument("--images", type=int, default=32, help="of the ResNet-50 audit")
+    parser.add_argument("--size", type=int, default=224, help="pixels of a side")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
