@@ -39,6 +39,10 @@ class Context:
         return self.store.read("target")
 
     @cached_property
+    def other_classes(self) -> NDArray[np.int64]:
+        return self.store.read("other_class")
+
+    @cached_property
     def target_images(self) -> NDArray[np.int64]:
         return self.store.read("target_image")
 

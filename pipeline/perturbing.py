@@ -56,9 +56,8 @@ def _perturbed(context: Context, task: Task, condition: Condition) -> Found:
     if entry.is_universal:
         entry = entry.application()
         options = {name: value for name, value in options.items() if name in {"attributor", *entry.options}}
-        options["displacement"] = torch.from_numpy(
-            context.store.read("displacement", slice(task.column, task.column + 1))
-        )
+        found = context.store.written(Task("fit", 0, task.column), ["displacement"])
+        options["displacement"] = torch.from_numpy(found["displacement"])
     rows = context.rows(task)
     samples, generators = _samples(context, rows), context.generators("perturb", rows, condition.id)
     result = partial(entry.load(), **options)(context.model, samples, condition.strength, generators)

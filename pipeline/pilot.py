@@ -21,10 +21,12 @@ from pipeline.capacity import forget_peak, peak_memory
 from pipeline.conditions import conditions
 from pipeline.data import load_data, n_images
 from pipeline.estimate import Column, Line, Memory, Pilot, Stored, line
+from pipeline.ledger import METADATA, RECEIPTS
+from pipeline.location import Location
 from pipeline.perturbing import FITTED_TO
 from pipeline.plan import Task
 from pipeline.preparation import Job, context_of, load, prepare
-from pipeline.run import perform, store_path
+from pipeline.run import perform
 from pipeline.schema import TILE, VARIABLES
 from pipeline.spec import AuditSpec
 
@@ -39,8 +41,8 @@ BUDGET = 60.0
 
 CHEAP = 1.0
 """Seconds below which a task is run twice: the first time warms up, the second counts."""
-METADATA = "metadata"
-"""Files of a store that neither hold values of images nor are receipts."""
+OTHERS = "others"
+"""Files of a store that neither hold values of variables nor are receipts."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def measure(spec: AuditSpec, base: Path) -> Pilot:
     with TemporaryDirectory(prefix="srd-audit-") as folder, torch.random.fork_rng():  # a network may be built at random
 
         def trial(images: int) -> Trial:
-            return _trial(Job(_cut(spec, images), base, store_path(Path(folder) / str(images))))
+            return _trial(Job(_cut(spec, images), base, Location(folder) / str(images)))
 
         trials = [trial(_fewest(spec, base, n))]
         more = _affordable(trials[0].images, perf_counter() - began, min(spec.run.tile, n))
@@ -112,7 +114,7 @@ def _cut(spec: AuditSpec, images: int) -> AuditSpec:
 def _fewest(spec: AuditSpec, base: Path, n: int) -> int:
     images = 0
     for images in (min(few, n) for few in FEWEST):
-        subject = load(Job(_cut(spec, images), base, base))
+        subject = load(Job(_cut(spec, images), base, Location(str(base))))
         with torch.no_grad():
             logits = subject.model.model(subject.data.images(range(images)))
         if len(logits.argmax(-1).unique()) > 1:
@@ -151,10 +153,10 @@ def _timed(function: Callable[[], T]) -> tuple[float, T]:
 
 def _pilot(trials: Sequence[Trial], began: float) -> Pilot:
     last = trials[-1]
-    files = _files(last.job.path)
+    files = _files(Path(last.job.store.url))
     tasks = {column: [(trial.worked_on(column), trial.seconds[column]) for trial in trials] for column in last.seconds}
     return Pilot(
-        plan=store.plan_of(store.attributes(last.job.path)),
+        plan=store.plan_of(store.attributes(last.job.store)),
         methods=last.job.spec.explain.methods,
         entries=tuple(condition.id for condition in conditions(last.job.spec)),
         tasks=tasks,
@@ -162,8 +164,8 @@ def _pilot(trials: Sequence[Trial], began: float) -> Pilot:
         loading=_through(last.images, last.loading, _reading(last.job) / last.images),
         preparing=_through(last.images, last.preparing, line(tasks["perturb", 0]).each),
         arrays={name: stored for name, stored in files.items() if name in VARIABLES},
-        receipts=files[store.LEDGER],
-        metadata=files[METADATA],
+        receipts=files[RECEIPTS],
+        metadata=files[OTHERS],
         memory=[(trial.tile, trial.memory.private) for trial in trials],
         shared=last.memory.shared,
         seconds=perf_counter() - began,
@@ -192,7 +194,7 @@ def _files(path: Path) -> dict[str, Stored]:
 
 def _kind(file: Path) -> str:
     home = file.parts[0]
-    return home if file.name != "zarr.json" and (home in VARIABLES or home == store.LEDGER) else METADATA
+    return home if file.name != METADATA and (home in VARIABLES or home == RECEIPTS) else OTHERS
 
 
 def _grows(kind: str) -> bool:

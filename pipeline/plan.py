@@ -37,8 +37,12 @@ class Plan:
         """All tasks of a stage; they may run in any order."""
         if stage == "fit":
             return (Task(stage, 0, column) for column in self.universal)
+        return (task for tile in range(self.n_tiles) for task in self.of_tile(stage, tile))
+
+    def of_tile(self, stage: str, tile: int) -> Iterator[Task]:
+        """The tasks of a stage on one tile of images."""
         columns = self.sizes["perturbation" if stage == "perturb" else "method"]
-        return (Task(stage, tile, column) for tile in range(self.n_tiles) for column in range(columns))
+        return (Task(stage, tile, column) for column in range(columns))
 
     def all_tasks(self) -> Iterator[Task]:
         """All tasks of all stages, in an order that can be run."""

@@ -20,11 +20,13 @@ from pipeline.conditions import Condition, conditions, threat
 from pipeline.context import SIMILARITIES, Context, own_attributor
 from pipeline.data import Data, load_data
 from pipeline.demo import certificates, shapes
+from pipeline.location import Location
 from pipeline.models import LoadedModel, load_model, logits_of, refuse_unless_logits
 from pipeline.plan import Plan
 from pipeline.schema import REASONS, REFERENCES
 from pipeline.spec import AuditSpec
 from pipeline.store import Arrays, Store
+from pipeline.store_creation import create
 from srd.errors import DataError, ModelError, SpecError, StoreError, UnsupportedOperation
 from srd.metrics.similarity import WINDOW
 from srd.registry import ATTRIBUTORS, METRICS
@@ -40,11 +42,10 @@ class Job:
     spec: AuditSpec
     base: Path
     """Where relative paths of the spec start."""
-    path: Path
-    """Of the store."""
+    store: Location
 
     def __hash__(self) -> int:
-        return hash(self.spec.model_dump_json()) ^ hash((self.base, self.path))
+        return hash(self.spec.model_dump_json()) ^ hash((self.base, self.store))
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,8 @@ class Subject:
 def context_of(job: Job) -> Context:
     """The context of a job, made once per process."""
     subject = load(job)
-    plan = store.plan_of(store.attributes(job.path))
-    return Context(job.spec, conditions(job.spec), plan, Store(job.path, plan), subject.data, subject.model.model)
+    plan = store.plan_of(store.attributes(job.store))
+    return Context(job.spec, conditions(job.spec), plan, Store(job.store, plan), subject.data, subject.model.model)
 
 
 def load(job: Job) -> Subject:
@@ -75,10 +76,10 @@ def prepare(job: Job, subject: Subject) -> dict[str, Any]:
     do not fit.
     """
     fingerprinted = _fingerprinted(job.spec, subject)
-    if not job.path.exists():
+    if not store.exists(job.store):
         _create(job, subject, fingerprinted)
-    attributes = store.attributes(job.path)
-    _refuse_other(job.path, attributes["fingerprinted"], fingerprinted)
+    attributes = store.attributes(job.store)
+    _refuse_other(job.store, attributes["fingerprinted"], fingerprinted)
     return attributes
 
 
@@ -92,7 +93,6 @@ def _create(job: Job, subject: Subject, fingerprinted: Mapping[str, Any]) -> Non
         certified = _certificates(job.spec, subject)
     columns = conditions(job.spec)
     plan = _plan(job.spec, subject.data, columns)
-    job.path.parent.mkdir(parents=True, exist_ok=True)
     labels = np.array(subject.data.labels)
     attributes = {
         "fingerprint": _sha256(fingerprinted),
@@ -109,7 +109,7 @@ def _create(job: Job, subject: Subject, fingerprinted: Mapping[str, Any]) -> Non
         "threats": {condition.id: asdict(threat(condition)) for condition in columns[1:]},
     }
     prepared = {"label": labels, **targets}
-    store.create(job.path, plan, columns, _coordinates(job.spec, subject.data), prepared, attributes)
+    create(job.store, plan, columns, _coordinates(job.spec, subject.data), prepared, attributes)
 
 
 def _fingerprinted(spec: AuditSpec, subject: Subject) -> dict[str, Any]:
@@ -129,11 +129,11 @@ def _sha256(value: Mapping[str, Any]) -> str:
     return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def _refuse_other(path: Path, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
+def _refuse_other(location: Location, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
     differ = _differences(theirs, json.loads(json.dumps(ours)))
     if differ:
         raise StoreError(
-            f"{path} was made by another audit (it differs in: {', '.join(differ)}); "
+            f"{location} was made by another audit (it differs in: {', '.join(differ)}); "
             "choose another folder with --out, or remove this one"
         )
 

@@ -4,7 +4,6 @@ import os
 import platform
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -16,7 +15,7 @@ from pipeline.plan import Task
 from pipeline.preparation import Job, context_of, load, prepare
 from pipeline.schema import STAGES
 from pipeline.stages import STAGE_FUNCTIONS
-from srd.errors import IncompleteRun, StageError
+from srd.errors import DamagedTask, IncompleteRun, StageError
 
 
 class Observer(Protocol):
@@ -44,8 +43,8 @@ def run(job: Job, executor: Executor, observer: Observer, until: str = STAGES[-1
     attributes = prepare(job, load(job))
     observer.prepared(attributes)
     plan = store.plan_of(attributes)
-    refuse_hopeless_store(plan, job.path)
-    filled = store.Store(job.path, plan)
+    refuse_hopeless_store(plan, job.store)
+    filled = store.Store(job.store, plan)
     for stage in STAGES[: STAGES.index(until) + 1]:
         planned = list(plan.tasks(stage))
         if not planned:
@@ -54,20 +53,21 @@ def run(job: Job, executor: Executor, observer: Observer, until: str = STAGES[-1
         observer.stage(stage, len(planned) - len(missing), len(planned))
         _run_stage(stage, missing, executor, observer, job)
         _refuse_holes(stage, filled.missing(planned))
-    store.remove_litter(job.path)
+    store.remove_litter(job.store)
 
 
 def perform(job: Job, task: Task) -> Work:
     """Runs one task to its receipt in this process.
 
-    Raises StageError, naming the task, for whatever goes wrong but OSError: a full or unreadable disk stops the run.
+    Raises StageError, naming the task, for whatever goes wrong but OSError: a full or unreadable disk stops the run;
+    and DamagedTask, naming the task whose work it could not read.
     """
     started = perf_counter()
     try:
         with one_thread():
             context = context_of(job)
             context.store.write(task, STAGE_FUNCTIONS[task.stage](context, task))
-    except OSError:
+    except (OSError, DamagedTask):
         raise
     except Exception as error:
         raise StageError(f"{task.key} failed: {type(error).__name__}: {error}") from error
@@ -92,8 +92,3 @@ def _refuse_holes(stage: str, missing: Sequence[Task]) -> None:
     """No stage reads what another has not finished, whatever the executor says."""
     if missing:
         raise IncompleteRun(f"{len(missing)} tasks of stage {stage} have no receipt, the first: {missing[0].key}")
-
-
-def store_path(folder: Path) -> Path:
-    """Of the store in a run's folder."""
-    return folder / store.NAME

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from types import MappingProxyType
 
+CONDITION_FACTS = tuple(f"perturbation_{fact}" for fact in ("name", "family", "strength", "norm", "against"))
+"""Coordinates along the perturbation axis, beside its ids."""
 TILE = "image"
 """The dimension that tasks share out, a tile at a time."""
 

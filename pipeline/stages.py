@@ -1,6 +1,7 @@
 """What the stages compute: region of the store in, region of the store out."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -10,12 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attacks.registry import PERTURBATIONS
+from attacks.types import Images
 from pipeline import seeds
 from pipeline.conditions import CLEAN
 from pipeline.context import SIMILARITIES, Context
 from pipeline.perturbing import fit, perturb
 from pipeline.plan import Task
-from pipeline.schema import REFERENCES, Reason
+from pipeline.schema import REFERENCES, VARIABLES, Reason
 from pipeline.store import Arrays
 from srd.registry import ATTRIBUTORS, METRICS
 from srd.types import Attributor, Generators, Maps, Masks, Scores
@@ -25,7 +27,8 @@ def attribute(context: Context, task: Task) -> Arrays:
     """One method's maps of the tile's images: each image with all its perturbations is one batch."""
     method = _method(context, task)
     explain = context.attributor(method)
-    maps = [_maps(context, method, explain, row) for row in context.rows(task)]
+    images = zip(context.rows(task), _inputs(context, task), strict=True)
+    maps = [_maps(context, method, explain, row, torch.from_numpy(seen)) for row, seen in images]
     attribution, scale = _packed(torch.stack([of_target for of_target, _ in maps]))
     other, other_scale = _packed(torch.stack([of_other for _, of_other in maps]))
     return {
@@ -38,12 +41,11 @@ def attribute(context: Context, task: Task) -> Arrays:
 
 def score(context: Context, task: Task) -> Arrays:
     """Every metric of one method's stored maps of the tile."""
-    rows = context.rows(task)
-    maps = _stored_maps(context, rows, task.column)
+    maps = _stored_maps(context, task)
     n, p = maps.shape[:2]
     flat, seen = (some.flatten(0, 1) for some in _in_clean_frame(context, task, maps))
     clean = maps[:, :1].expand_as(maps).flatten(0, 1)
-    masks = _masks(context, rows)
+    masks = _masks(context, task)
     given = {"two maps": (_levelled(flat, seen), _levelled(clean, seen)), "map": (flat,)}
     if masks is not None:
         given["map and mask"] = (flat, masks[:, None].expand_as(maps).flatten(0, 1))
@@ -54,7 +56,7 @@ def score(context: Context, task: Task) -> Arrays:
     return {
         "score": scores.numpy(),
         "reason": _reasons(scores, masks, broken),
-        "reference_similarity": _references(context, rows, task.column, maps[:, 0]).numpy()[:, None],
+        "reference_similarity": _references(context, task, maps[:, 0]).numpy()[:, None],
     }
 
 
@@ -67,12 +69,22 @@ def _method(context: Context, task: Task) -> str:
     return context.spec.explain.methods[task.column]
 
 
-def _maps(context: Context, method: str, explain: Attributor, row: int) -> tuple[Maps, Maps]:
+def _inputs(context: Context, task: Task) -> NDArray[np.float32]:
+    """All that the tile's perturb tasks wrote (n, p, c, h, w); a column at a time, so that it is held once."""
+    variable = VARIABLES["input"]
+    sizes = {**context.plan.sizes, "image": len(context.rows(task))}
+    inputs = np.empty([sizes[dim] for dim in variable.dims], variable.dtype)
+    for writer in context.plan.of_tile("perturb", task.tile):
+        inputs[:, writer.column] = context.store.written(writer, ["input"])["input"][:, 0]
+    return inputs
+
+
+def _maps(context: Context, method: str, explain: Attributor, row: int, images: Images) -> tuple[Maps, Maps]:
     """Maps of the target on all perturbations of an image (p, h, w), and of the other class on the clean one (h, w)."""
     network = context.model.network
-    inputs = context.model.normalise(torch.from_numpy(context.store.read("input", row)))
+    inputs = context.model.normalise(images)
     target = torch.tensor([context.targets[row]])
-    other = torch.tensor([int(context.store.read("other_class", row))])
+    other = torch.tensor([context.other_classes[row]])
 
     def streams(*keys: str) -> Generators:
         image = context.data.ids[row]
@@ -95,15 +107,25 @@ def _unpacked(values: NDArray[Any], scale: NDArray[Any]) -> Maps:
     return torch.from_numpy(values.astype(np.float32) * scale[..., None, None])
 
 
-def _stored_maps(context: Context, rows: range, column: int) -> Maps:
-    region = (slice(rows.start, rows.stop), slice(None), column)
-    return _unpacked(context.store.read("attribution", *region), context.store.read("scale", *region))
+def _stored_maps(context: Context, task: Task) -> Maps:
+    """Those that the attribute task of the same tile and method wrote: (n, p, h, w)."""
+    stored = context.store.written(_attributed(task), ["attribution", "scale"])
+    return _unpacked(stored["attribution"][:, :, 0], stored["scale"][:, :, 0])
 
 
-def _masks(context: Context, rows: range) -> Tensor | None:
+def _attributed(task: Task) -> Task:
+    return replace(task, stage="attribute")
+
+
+def _masks(context: Context, task: Task) -> Tensor | None:
     if not context.plan.has_masks:
         return None
-    return torch.from_numpy(context.store.read("mask", slice(rows.start, rows.stop)))
+    return torch.from_numpy(context.store.written(_clean(task), ["mask"])["mask"])
+
+
+def _clean(task: Task) -> Task:
+    """Where the clean images of the tile and their masks come from."""
+    return Task("perturb", task.tile, 0)
 
 
 def _in_clean_frame(context: Context, task: Task, maps: Maps) -> tuple[Maps, Masks]:
@@ -143,14 +165,12 @@ def _reasons(scores: Scores, masks: Tensor | None, broken: Tensor) -> NDArray[np
     return reasons.to(torch.uint8).numpy()
 
 
-def _references(context: Context, rows: range, column: int, clean: Maps) -> Scores:
+def _references(context: Context, task: Task, clean: Maps) -> Scores:
     """Similarity of the clean maps to those of REFERENCES: (n, reference, similarity)."""
-    region = (slice(rows.start, rows.stop), column)
-    read = context.store.read
     others = {
-        "other_class": _unpacked(read("other_class_attribution", *region), read("other_class_scale", *region)),
-        "other_image": _clean_maps(context, context.target_images[rows.start : rows.stop], column),
-        "edges": _edges(context, rows),
+        "other_class": _other_class_maps(context, task),
+        "other_image": _target_image_maps(context, task),
+        "edges": _edges(context, task),
     }
     pairs = [[_similarity(name, clean, others[reference]) for name in SIMILARITIES] for reference in REFERENCES]
     return torch.stack([torch.stack(row, 1) for row in pairs], 1).float()
@@ -162,13 +182,26 @@ def _similarity(name: str, maps: Maps, others: Maps) -> Scores:
     return torch.where(finite, METRICS[name](maps, others), torch.nan)
 
 
-def _clean_maps(context: Context, positions: NDArray[np.int64], column: int) -> Maps:
-    values = [context.store.read("attribution", int(row), 0, column) for row in positions]
-    scale = [context.store.read("scale", int(row), 0, column) for row in positions]
+def _other_class_maps(context: Context, task: Task) -> Maps:
+    stored = context.store.written(_attributed(task), ["other_class_attribution", "other_class_scale"])
+    return _unpacked(stored["other_class_attribution"][:, 0], stored["other_class_scale"][:, 0])
+
+
+def _target_image_maps(context: Context, task: Task) -> Maps:
+    """Clean maps of the target images, which lie in any tile."""
+    rows = context.target_images[context.rows(task)].tolist()
+    values, scale = ([_of_row(context, task, name, row) for row in rows] for name in ("attribution", "scale"))
     return _unpacked(np.stack(values), np.stack(scale))
 
 
-def _edges(context: Context, rows: range) -> Maps:
-    inputs = context.model.normalise(torch.from_numpy(context.store.read("input", slice(rows.start, rows.stop), 0)))
+def _of_row(context: Context, task: Task, name: str, row: int) -> NDArray[Any]:
+    """What the same method's attribute task of another image wrote of it and of no perturbation."""
+    writer = Task("attribute", row // context.plan.tile, task.column)
+    return context.store.part(writer, name, row, 0, task.column)
+
+
+def _edges(context: Context, task: Task) -> Maps:
+    images = torch.from_numpy(context.store.written(_clean(task), ["input"])["input"][:, 0])
+    inputs = context.model.normalise(images)
     maps: Maps = ATTRIBUTORS["edges"](context.model.network, inputs, torch.zeros(len(inputs), dtype=torch.int64))
     return maps

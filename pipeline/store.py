@@ -1,111 +1,100 @@
-"""The Zarr store of a run: made whole before any task, filled region by region, closed task by task with a receipt."""
+"""The Zarr store of a run: filled region by region, each task closed with a receipt that proves what it wrote."""
 
-import json
-import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
-from fnmatch import fnmatch
+from functools import cache, partial
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import xarray as xr
 import zarr
 from numpy.typing import NDArray
-from zarr.codecs import ZstdCodec
-from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
-from zarr.storage import LocalStore
 
-from pipeline.conditions import Condition
+from pipeline.ledger import LITTER, METADATA, Ledger
+from pipeline.location import Location
 from pipeline.plan import Plan, Task
-from pipeline.schema import PREPARED, VARIABLES, Variable
-from srd.errors import StoreError
+from pipeline.schema import CONDITION_FACTS, VARIABLES
+from srd.errors import DamagedTask, StoreError
 
 Arrays = Mapping[str, NDArray[Any]]
 
 NAME = "audit.zarr"
-LEDGER = "_ledger"
-CONDITION_FACTS = tuple(f"perturbation_{fact}" for fact in ("name", "family", "strength", "norm", "against"))
-"""Coordinates along the perturbation axis, beside its ids."""
-DRAFT = ".draft-"
-LITTER = "*.partial"  # what a killed process leaves of an object it was writing
+DAMAGE = (ValueError, RuntimeError)
+"""What zarr raises for a shard that fails its checksum or breaks off."""
 
 
-def create(
-    path: Path,
-    plan: Plan,
-    conditions: Iterable[Condition],
-    coordinates: Mapping[str, Iterable[str]],
-    prepared: Arrays,
-    attributes: Mapping[str, Any],
-) -> None:
-    """Makes the whole store, empty but for coordinates and what is `prepared`; it appears at once or not at all.
+class Store(Ledger):
+    """The store of one run, as its tasks use it.
 
-    A store that another process has made meanwhile stays as it is.
+    The metadata of an array are read once, with its first use. Raises OSError for whatever the place is to blame for.
     """
-    draft = path.with_name(f"{path.name}{DRAFT}{uuid4().hex}")
-    group = zarr.create_group(LocalStore(draft), attributes=dict(attributes))
-    group.create_group(LEDGER)
-    for name, values in (*coordinates.items(), *_condition_coordinates(conditions).items()):
-        _create_coordinate(group, name, list(values))
-    for variable in VARIABLES.values():
-        if plan.holds(variable):
-            _create_variable(group, variable, plan)
-    for name in PREPARED:
-        _array(group, name)[:] = prepared[name]
-    try:
-        draft.rename(path)
-    except OSError:
-        shutil.rmtree(draft)
-        if not path.exists():
-            raise
 
-
-class Store:
-    """The store of one run, as its tasks use it."""
-
-    def __init__(self, path: Path, plan: Plan) -> None:
+    def __init__(self, location: Location, plan: Plan) -> None:
         self._plan = plan
-        self._group = zarr.open_group(LocalStore(path), mode="r+")
+        group = zarr.open_group(location.open(), mode="r+")
+        super().__init__(group.store)
+        self._array = cache(partial(array_of, group))
 
     def read(self, name: str, *region: slice | int) -> NDArray[Any]:
-        """Values of a variable in a region."""
-        return np.asarray(_array(self._group, name)[region])
+        """Values of a variable in a region, as they lie there: for what is prepared, and for finished runs."""
+        return np.asarray(self._array(name)[region])
+
+    def written(self, task: Task, names: Iterable[str]) -> dict[str, NDArray[Any]]:
+        """All that the task wrote of these variables. Raises DamagedTask if it is not what the receipt says."""
+        digests = self.receipt(task)
+        return {name: self._verified(task, name, digests.get(name)) for name in names}
+
+    def part(self, task: Task, name: str, *region: slice | int) -> NDArray[Any]:
+        """A small part of what the task wrote of a variable, without the price of the whole.
+
+        Raises DamagedTask for a torn shard. A missing one reads as NaN; where anything is NaN the digest decides.
+        """
+        with _laid_to(task, name):
+            values = self.read(name, *region)
+        if np.isnan(values).any():
+            self.written(task, [name])
+        return values
+
+    def damaged(self, tasks: Iterable[Task]) -> Iterator[DamagedTask]:
+        """Reads all that the tasks wrote and yields what is wrong with each that is damaged."""
+        for task in tasks:
+            try:
+                for variable in self._plan.variables(task):
+                    self.written(task, [variable.name])
+            except DamagedTask as error:
+                yield error
 
     def write(self, task: Task, arrays: Arrays) -> None:
-        """Writes what the task made, whole shards, then its receipt, which holds their digest."""
+        """Writes what the task made, whole shards, then its receipt, which holds the digest of each array."""
         for variable in self._plan.variables(task):
-            _write(_array(self._group, variable.name), self._plan.region(task, variable), arrays[variable.name])
-        receipt = json.dumps({"sha256": _digest(arrays)}, sort_keys=True).encode()
-        sync(self._group.store.set(f"{LEDGER}/{task.key}", default_buffer_prototype().buffer.from_bytes(receipt)))
+            _write(self._array(variable.name), self._plan.region(task, variable), arrays[variable.name])
+        self._close(task, {name: _digest(values) for name, values in arrays.items()})
 
-    def missing(self, tasks: Iterable[Task]) -> list[Task]:
-        """Those tasks that have no receipt."""
-        done = receipts(self._group)
-        return [task for task in tasks if task.key not in done]
-
-
-def receipts(group: zarr.Group) -> frozenset[str]:
-    """Keys of all tasks that are done."""
-
-    async def listed() -> list[str]:
-        return [key async for key in group.store.list_dir(LEDGER) if not fnmatch(key, LITTER)]
-
-    return frozenset(sync(listed())) - {"zarr.json"}
+    def _verified(self, task: Task, name: str, digest: str | None) -> NDArray[Any]:
+        with _laid_to(task, name):
+            values = self.read(name, *self._plan.region(task, VARIABLES[name]))
+        if _digest(values) != digest:
+            raise DamagedTask(task.key, f"{name} is not what the receipt says")
+        return values
 
 
-def attributes(path: Path) -> dict[str, Any]:
+def exists(location: Location) -> bool:
+    """Whether a store lies there whole."""
+    return sync(location.open(read_only=True).exists(METADATA))
+
+
+def attributes(location: Location) -> dict[str, Any]:
     """What the store says of itself. Raises StoreError if there is none."""
-    return dict(_opened(path).attrs)
+    return dict(_opened(location).attrs)
 
 
-def progress(path: Path) -> dict[str, tuple[int, int]]:
+def progress(location: Location) -> dict[str, tuple[int, int]]:
     """Tasks done and planned, per stage."""
-    group = _opened(path)
-    plan, done = plan_of(dict(group.attrs)), receipts(group)
+    group = _opened(location)
+    plan, done = plan_of(dict(group.attrs)), Ledger(group.store).done()
     counts: dict[str, tuple[int, int]] = {}
     for task in plan.all_tasks():
         finished, planned = counts.get(task.stage, (0, 0))
@@ -113,21 +102,18 @@ def progress(path: Path) -> dict[str, tuple[int, int]]:
     return counts
 
 
-def open_results(path: Path) -> xr.Dataset:
+def open_results(location: Location) -> xr.Dataset:
     """The store as a Dataset with named dimensions and coordinates; nothing is loaded before it is used."""
-    _opened(path)
-    dataset = xr.open_zarr(path, consolidated=False, chunks=None)
+    dataset = xr.open_zarr(_opened(location).store, consolidated=False, chunks=None)
     texts = [name for name in dataset.variables if dataset[name].dtype.kind == "T"]
     labelled: xr.Dataset = dataset.assign_coords({name: _text(dataset[name]) for name in texts})
     return labelled.set_coords(CONDITION_FACTS)
 
 
-def remove_litter(path: Path) -> None:
-    """Deletes what killed processes left half written."""
-    for file in path.rglob(LITTER):
+def remove_litter(location: Location) -> None:
+    """Deletes what killed processes left half written; object stores show no object before it is whole."""
+    for file in location.path.rglob(LITTER) if location.path else ():
         file.unlink(missing_ok=True)
-    for draft in path.parent.glob(f"{path.name}{DRAFT}*"):
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def plan_of(attributes: Mapping[str, Any]) -> Plan:
@@ -141,16 +127,20 @@ def plan_attribute(plan: Plan) -> dict[str, Any]:
     return {**asdict(plan), "sizes": dict(plan.sizes)}
 
 
-def _opened(path: Path) -> zarr.Group:
+def _opened(location: Location) -> zarr.Group:
+    store = location.open(read_only=True)
     try:
-        group = zarr.open_group(LocalStore(path, read_only=True), mode="r")
+        group = zarr.open_group(store, mode="r")
     except FileNotFoundError:
-        raise StoreError(f"{path}: no run here; start one with `srd-audit run SPEC`") from None
+        Ledger(store).done()  # a bucket that is not there is an OSError
+        raise StoreError(f"{location}: no run here; start one with `srd-audit run SPEC`") from None
+    except OSError:
+        raise
     except Exception as error:  # damaged metadata may raise anything
         text = f"{type(error).__name__}: {error}"
-        raise StoreError(f"{path}: cannot be read ({text}); restore its zarr.json, or remove the folder") from error
+        raise StoreError(f"{location}: cannot be read ({text}); restore its zarr.json, or remove it") from error
     if "fingerprint" not in group.attrs:
-        raise StoreError(f"{path}: is not the store of an audit; choose another folder with --out, or remove this one")
+        raise StoreError(f"{location}: is not the store of an audit; choose another place, or remove this one")
     return group
 
 
@@ -158,53 +148,28 @@ def _text(array: xr.DataArray) -> tuple[str, list[str]]:
     return str(array.dims[0]), array.values.tolist()
 
 
-def _condition_coordinates(conditions: Iterable[Condition]) -> dict[str, list[Any]]:
-    """Coordinates along the perturbation axis."""
-    columns = list(conditions)
-    return {
-        "perturbation": [condition.id for condition in columns],
-        **{name: [getattr(c, name.removeprefix("perturbation_")) for c in columns] for name in CONDITION_FACTS},
-    }
-
-
-def _create_coordinate(group: zarr.Group, name: str, values: list[Any]) -> None:
-    numeric = all(isinstance(value, float) for value in values)
-    data = np.array(values, np.float64 if numeric else np.dtypes.StringDType())
-    group.create_array(name, data=data, dimension_names=[name.partition("_")[0]], compressors=_compressors())
-
-
-def _create_variable(group: zarr.Group, variable: Variable, plan: Plan) -> None:
-    shard, chunk = variable.shard(plan.sizes, plan.tile), variable.chunk(plan.sizes, plan.tile)
-    fill: Any = {"float16": np.nan, "float32": np.nan, "bool": False}.get(variable.dtype, 0)
-    group.create_array(
-        variable.name,
-        shape=[plan.sizes[dim] for dim in variable.dims],
-        dtype=variable.dtype,
-        chunks=chunk,
-        shards=shard if shard != chunk else None,
-        compressors=_compressors(),
-        fill_value=fill,
-        dimension_names=list(variable.dims),
-        attributes={"meaning": variable.meaning},
-    )
-
-
-def _compressors() -> ZstdCodec:
-    return ZstdCodec(level=1, checksum=True)
-
-
-def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
+def array_of(group: zarr.Group, name: str) -> zarr.Array[Any]:
+    """An array that keeps shards of nothing but its fill value, which are results as well."""
     array = group[name]
     if not isinstance(array, zarr.Array):
         raise StoreError(f"{name} is not an array")
     return array.with_config({"write_empty_chunks": True})
 
 
+@contextmanager
+def _laid_to(task: Task, name: str) -> Iterator[None]:
+    """A shard that cannot be read is the damage of the task that wrote it."""
+    try:
+        yield
+    except DAMAGE as error:
+        raise DamagedTask(task.key, f"{name} cannot be read: {error}") from error
+
+
 def _write(array: zarr.Array[Any], region: tuple[slice, ...], values: NDArray[Any]) -> None:
     """A damaged shard cannot be overwritten by zarr 3.1, which reads it first: it is deleted, then written."""
     try:
         array[region] = values
-    except (ValueError, RuntimeError):
+    except DAMAGE:
         _delete_shard(array, region)
         array[region] = values
 
@@ -215,9 +180,7 @@ def _delete_shard(array: zarr.Array[Any], region: tuple[slice, ...]) -> None:
     sync(array.store.delete(f"{array.path}/{array.metadata.encode_chunk_key(tuple(position))}"))
 
 
-def _digest(arrays: Arrays) -> str:
-    digest = sha256()
-    for name in sorted(arrays):
-        values = np.ascontiguousarray(arrays[name])
-        digest.update(f"{name} {values.dtype.str} {values.shape}".encode() + values.tobytes())
+def _digest(values: NDArray[Any]) -> str:
+    digest = sha256(f"{values.dtype.str} {values.shape} ".encode())
+    digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()

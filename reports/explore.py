@@ -12,9 +12,8 @@ from rich.progress import track
 from pipeline.concepts import Exploration, exploration, refuse_unfit
 from pipeline.deployment import ClusterSpec
 from pipeline.preparation import Job
-from pipeline.run import store_path
 from pipeline.spec import load_spec
-from pipeline.store import open_results
+from pipeline.store import NAME, open_results
 from reports import concept_page, crops, page
 from reports.commands import run_audit
 from reports.concepts import ConceptsResult, Member, Request, Sample, sample, summarise
@@ -22,6 +21,7 @@ from reports.gallery import slug
 from reports.maps import Pixels
 from reports.readings import Readings
 from reports.report import CONCEPTS, PAGE, write_report
+from reports.runs import home_of
 
 RESULT = "concepts.json"
 T = TypeVar("T")
@@ -34,10 +34,10 @@ def write_concepts(spec: Path, folder: Path, request: Request, cluster: ClusterS
     The same bytes each time for one spec and request. Raises SpecError, ModelError, DataError, UnsupportedOperation,
     StoreError, IncompleteRun.
     """
-    job = Job(load_spec(spec), spec.parent.resolve(), store_path(folder))
+    job = Job(load_spec(spec), spec.parent.resolve(), home_of(spec, folder) / NAME)
     refuse_unfit(job, request.layer, request.clusters, request.vectors)
     run_audit(spec, folder, cluster, "perturb", console)
-    readings = Readings(open_results(job.path))
+    readings = Readings(open_results(job.store))
     result, pictures = _explored(exploration(job, request.layer, request.seed), readings, request, console)
     report = folder / PAGE
     home = report.parent / CONCEPTS / slug(request.layer)

@@ -5,13 +5,14 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from pipeline.store import NAME, open_results, progress
+from pipeline.store import open_results, progress
 from reports import gallery, page
 from reports.figures import pictures
 from reports.frames import frames
 from reports.marks import Picture
 from reports.readings import Readings
 from reports.result import AuditResult
+from reports.runs import location_of
 from reports.summarise import summarise
 
 RESULT = "audit.json"
@@ -28,7 +29,7 @@ def write_report(folder: Path) -> Path:
 
     The same bytes each time for one store and the same layers with a page. Raises StoreError if there is no store.
     """
-    store = folder / NAME
+    store = location_of(folder)
     readings = Readings(open_results(store))
     result = summarise(readings, progress(store))
     drawn = tuple(pictures(result))

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from pipeline.location import Location
+from pipeline.store import NAME
 from srd.errors import IncompleteRun, StoreError
 
 RUNS = Path("runs")
@@ -19,21 +21,36 @@ def folder_of(run: Path) -> Path:
 def audits_in(folder: Path) -> dict[str, Path]:
     """Folders of the audits of several subjects, by subject; none if the run is a single audit."""
     from pipeline.comparison import load_audits
-    from pipeline.store import NAME
 
     spec = folder / SPEC_COPY
-    if (folder / NAME).exists() or not spec.exists():
-        return {}
-    return {subject: folder / subject for subject in load_audits(spec)}
+    return {subject: folder / subject for subject in load_audits(spec)} if spec.exists() else {}
+
+
+def home_of(spec: Path, folder: Path) -> Location:
+    """Where the stores of a run lie: where the table [store] of its spec says, or in its folder."""
+    from pipeline.deployment import load_deployment
+
+    store = load_deployment(spec).store
+    return Location(store.url, store.options) if store else Location(str(folder))
+
+
+def location_of(folder: Path) -> Location:
+    """Where the store of one audit lies, by its folder: that of a run, or of a subject within a run."""
+    for run, subject in ((folder, ""), (folder.parent, folder.name)):
+        spec = run / SPEC_COPY
+        if spec.exists() and (not subject or subject in audits_in(run)):
+            home = home_of(spec, run)
+            return (home / subject if subject else home) / NAME
+    return Location(str(folder)) / NAME
 
 
 def finished(run: Path) -> tuple[Path, ...]:
     """Folders of all audits of a run. Raises StoreError if there is none, IncompleteRun if tasks are missing."""
-    from pipeline.store import NAME, progress
+    from pipeline.store import progress
 
     folders = tuple(audits_in(folder_of(run)).values()) or (folder_of(run),)
     for folder in folders:
-        missing = sum(planned - done for done, planned in progress(folder / NAME).values())
+        missing = sum(planned - done for done, planned in progress(location_of(folder)).values())
         if missing:
             command = f"srd-audit run {run}" if run.suffix == ".toml" else f"srd-audit run SPEC --out {run}"
             raise IncompleteRun(f"{folder}: {missing} tasks are missing; `{command}` continues the run")

@@ -5,10 +5,11 @@ AuditError                    1
 │   ├── SpecError                 the TOML spec
 │   ├── DataError                 images, masks, labels
 │   ├── ModelError                network, weights, output
-│   └── StoreError                a run folder that belongs to another spec, or holds no run
+│   └── StoreError                a store of another spec, without a run, or of no known kind
 ├── UnsupportedOperation      2   (NotImplementedError) the network does something a method has no rule for
 ├── PerturbationError         1   (RuntimeError) an attack left its ball or [0, 1], or is not finite
 ├── StageError                1   (RuntimeError) a task failed; carries the task and its cause
+├── DamagedTask               4   (RuntimeError) what a task wrote is not what its receipt says
 ├── IncompleteRun             4   (RuntimeError) tasks are missing
 ├── WorkerLost                4   (RuntimeError) a task ended every process that ran it
 ├── ClusterError              5   (RuntimeError) a cluster cannot be reached, or cannot run tasks
@@ -41,7 +42,7 @@ class ModelError(InputError):
 
 
 class StoreError(InputError):
-    """A run folder that belongs to another spec, or holds no run."""
+    """A store that belongs to another spec, holds no run, or lies where none can."""
 
 
 class UnsupportedOperation(AuditError, NotImplementedError):
@@ -56,6 +57,19 @@ class PerturbationError(AuditError, RuntimeError):
 
 class StageError(AuditError, RuntimeError):
     """A task of a stage failed; the cause is chained."""
+
+
+class DamagedTask(AuditError, RuntimeError):
+    """What the task `key` wrote is not what its receipt says; done again, it is."""
+
+    exit_code = 4
+
+    def __init__(self, key: str, damage: str) -> None:
+        super().__init__(key, damage)
+        self.key = key
+
+    def __str__(self) -> str:
+        return ": ".join(self.args)
 
 
 class IncompleteRun(AuditError, RuntimeError):

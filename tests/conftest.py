@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from command_line import Command, Ended
+from s3_server import CREDENTIALS, Bucket, S3Server
 
 from reports.cli import main
 
@@ -31,3 +32,19 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
         return Ended(int(stop.value.code or 0), *capsys.readouterr())
 
     return ended
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """One for all tests, so that each needs but a bucket of its own."""
+    with S3Server() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    """An empty bucket, which this process and those that it starts may use."""
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    yield s3_server.bucket()
+    s3_server.answer = None

@@ -20,11 +20,13 @@ from PIL import Image
 
 from pipeline.context import Context
 from pipeline.executors import Executor, Outcome, serially
+from pipeline.ledger import LITTER, METADATA, RECEIPTS
+from pipeline.location import Location
 from pipeline.logs import LOGS
 from pipeline.preparation import Job, Subject, context_of, load
-from pipeline.run import run, store_path
+from pipeline.run import run
 from pipeline.spec import load_spec
-from pipeline.store import LITTER, Arrays
+from pipeline.store import NAME, Arrays
 
 SIZE = 16
 PER_CLASS = 2
@@ -136,8 +138,13 @@ def edit(file: Path, old: str, new: str) -> Path:
     return file
 
 
+def store_in(folder: Path) -> Location:
+    """Of a run that is kept in its folder."""
+    return Location(str(folder / NAME))
+
+
 def job_of(spec: Path, folder: Path) -> Job:
-    return Job(load_spec(spec), spec.parent, store_path(folder))
+    return Job(load_spec(spec), spec.parent, store_in(folder))
 
 
 def subject_of(spec: Path) -> Subject:
@@ -151,12 +158,12 @@ def finish(spec: Path, folder: Path, executor: Executor = serially) -> Finished:
     return Finished(spec, job, watch)
 
 
-def finish_until_killed(spec: Path, folder: Path, within: str, nth: int) -> None:
-    """As `finish`, but the process is killed when the nth file of a path with `within` is about to get its name."""
+def finish_until_killed(spec: Path, folder: Path, nth: int) -> None:
+    """As `finish`, but the process is killed when the nth file of the store is about to get its name."""
     rename, files = Path.replace, count()
 
     def killing(path: Path, target: Path) -> Path:
-        if path.match(LITTER) and within in str(path) and next(files) == nth:
+        if path.match(LITTER) and next(files) == nth:
             os.kill(os.getpid(), signal.SIGKILL)
         return rename(path, target)
 
@@ -164,15 +171,22 @@ def finish_until_killed(spec: Path, folder: Path, within: str, nth: int) -> None
     finish(spec, folder)
 
 
-def tree(folder: Path) -> dict[str, str]:
+def tree(folder: Path | Location) -> dict[str, str]:
     """Digest of every file under `folder`, by relative path; not of the logs of a run, which tell the time."""
-    files = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    root = path_of(folder)
+    files = {path.relative_to(root): path for path in sorted(root.rglob("*")) if path.is_file()}
     return {str(name): sha256(file.read_bytes()).hexdigest() for name, file in files.items() if name.parts[0] != LOGS}
 
 
-def receipts(store: Path) -> set[str]:
+def path_of(place: Path | Location) -> Path:
+    path = place if isinstance(place, Path) else place.path
+    assert path
+    return path
+
+
+def receipts(store: Path | Location) -> set[str]:
     """The tasks of which a receipt is complete: a killed process may leave one half written."""
-    return {path.name for path in (store / "_ledger").iterdir() if not path.match(LITTER)} - {"zarr.json"}
+    return {path.name for path in (path_of(store) / RECEIPTS).glob("*") if not path.match(LITTER)} - {METADATA}
 
 
 def same(one: Arrays, other: Arrays) -> bool:

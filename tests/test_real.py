@@ -82,7 +82,7 @@ def test_as_many_images_are_classified_as_expected(name: str, tmp_path: Path) ->
 def test_a_small_audit_runs_to_its_end(name: str, tmp_path: Path) -> None:
     run = finish(write_spec(tmp_path, name, n=4, tile=2), tmp_path / "run")
     assert not any(outcome.error for outcome in run.watch.outcomes)
-    dataset = open_results(run.job.path).load()
+    dataset = open_results(run.job.store).load()
     assert dict(dataset["score"].sizes) == {"image": 4, "perturbation": 2, "method": 2, "metric": len(METRICS)}
     needs_mask = np.array([entry.of == "map and mask" for entry in METRICS.values()])
     reasons = dataset["reason"].values

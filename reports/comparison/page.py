@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path, PurePath
 
-from pipeline.store import NAME
+from pipeline.store import exists
 from reports import page
 from reports.cells import Cell, Table, measured, method_heading
 from reports.comparison.figures import pictures
@@ -18,6 +18,7 @@ from reports.measurements import IMAGES
 from reports.page import Exhibit
 from reports.report import PAGE
 from reports.result import Images
+from reports.runs import location_of
 from reports.wording import NONE, images_in_words, size
 from srd.errors import InputError, StoreError
 from srd.registry import METRICS, SRD
@@ -67,7 +68,7 @@ def html(result: ComparisonResult, drawn: Sequence[Picture]) -> str:
 def _refuse_taken(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--out {folder}: is a file; name a folder")
-    if (folder / NAME).exists():
+    if exists(location_of(folder)):
         raise StoreError(
             f"--out {folder}: holds the run of one network, whose report would be lost; name another folder"
         )

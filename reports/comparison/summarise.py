@@ -8,7 +8,7 @@ from itertools import count, product
 from pathlib import Path
 from urllib.parse import quote
 
-from pipeline.store import NAME, open_results, progress
+from pipeline.store import open_results, progress
 from reports import identity
 from reports.comparison import findings
 from reports.comparison.result import Column, ComparisonResult, Difference, Kept, Network, Similarity
@@ -18,6 +18,7 @@ from reports.measurements import IMAGES, difference
 from reports.readings import Readings
 from reports.report import PAGE
 from reports.result import AuditResult, Images, Verdict
+from reports.runs import location_of
 from reports.summarise import summarise as summarise_audit
 from reports.wording import listed, method_title
 from srd.errors import InputError
@@ -70,7 +71,7 @@ def summarise(folders: Sequence[Path], home: Path) -> ComparisonResult:
 
 
 def _audit(name: str, folder: Path) -> Audit:
-    store = folder / NAME
+    store = location_of(folder)
     readings = Readings(open_results(store))
     return Audit(name, readings, summarise_audit(readings, progress(store)))
 

@@ -14,6 +14,7 @@ from pipeline import seeds
 from pipeline.concepts import Exploration, exploration, refuse_unfit
 from pipeline.executors import serially
 from pipeline.run import run
+from pipeline.store import exists
 from srd.concepts import drawn_positions, feature_vectors
 from srd.errors import DataError, ModelError
 
@@ -120,7 +121,7 @@ def test_a_layer_without_relevance_is_refused_before_any_work(tmp_path: Path) ->
     refuse_unfit(job, "relu1", 12, 2)
     with pytest.raises(DataError, match="--clusters 13: 12 vectors are drawn; ask for fewer"):
         refuse_unfit(job, "relu1", 13, 2)
-    assert not job.path.exists()
+    assert not exists(job.store)
 
 
 def test_vectors_too_few_or_too_much_alike_are_refused(layer: Exploration) -> None:

@@ -8,18 +8,20 @@ from random import Random
 from typing import Any
 
 import pytest
-from small_audits import TASKS, Finished, Watch, finish, finish_until_killed, job_of, receipts, tree
+from small_audits import TASKS, Finished, Watch, finish, finish_until_killed, job_of, path_of, receipts, tree
 
 import pipeline.run as running
 from pipeline import store as store_module
 from pipeline.context import Context
 from pipeline.deployment import LocalSpec
 from pipeline.executors import serially
+from pipeline.ledger import LITTER, RECEIPTS
+from pipeline.location import Location
 from pipeline.on_dask.executor import on_dask
 from pipeline.plan import Task
 from pipeline.run import run
 from pipeline.stages import STAGE_FUNCTIONS
-from pipeline.store import DRAFT, LITTER, Arrays, progress
+from pipeline.store import Arrays, exists, progress
 from srd.errors import IncompleteRun
 
 SMOKE = Path(__file__).parents[2] / "specs" / "smoke.toml"
@@ -31,41 +33,48 @@ def test_serial_and_two_processes_make_the_same_bytes(tmp_path: Path) -> None:
     with on_dask(LocalSpec(workers=2)) as executor:
         together = finish(SMOKE, tmp_path / "together", executor)
     assert len(together.watch.outcomes) == len(alone.watch.outcomes) == sum(n for _, _, n in alone.watch.stages)
-    assert tree(alone.job.path) == tree(together.job.path)
+    assert tree(alone.job.store) == tree(together.job.store)
 
 
-def kill(spec: Path, folder: Path, within: str, nth: int) -> None:
-    """Runs the audit in a process that is killed while it writes its nth file of a path with `within`."""
+def kill(spec: Path, folder: Path, nth: int) -> None:
+    """Runs the audit in a process that is killed while it writes the nth file of its store."""
     context = get_context("forkserver")
     context.set_forkserver_preload(
         ["pipeline.run", "attacks.explanations.manipulation", "attacks.predictions.library", "srd.decomposition"]
     )
-    process = context.Process(target=finish_until_killed, args=(spec, folder, within, nth))
+    process = context.Process(target=finish_until_killed, args=(spec, folder, nth))
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL
 
 
+def n_objects(finished: Finished) -> int:
+    """Of the store before any task: all that no task has written."""
+    plan = finished.context.plan
+    written = sum(1 + len(plan.variables(task)) for task in plan.all_tasks())
+    return len(tree(finished.job.store)) - written
+
+
 @pytest.mark.parametrize("nth", [0, *sorted(Random(2024).sample(range(1, 3 * N_TASKS), 4))])
 def test_a_killed_run_continues_to_the_same_bytes(finished: Finished, spec: Path, tmp_path: Path, nth: int) -> None:
     job = job_of(spec, tmp_path / "run")
-    kill(spec, tmp_path / "run", f"{job.path}/", nth)
-    assert len(list(job.path.rglob(LITTER))) == 1
-    left = N_TASKS - len(receipts(job.path))
+    kill(spec, tmp_path / "run", n_objects(finished) + nth)
+    assert len(list(path_of(job.store).rglob(LITTER))) == 1
+    left = N_TASKS - len(receipts(job.store))
     watch = finish(spec, tmp_path / "run").watch
     assert len(watch.outcomes) == left > 0
-    assert tree(job.path) == tree(finished.job.path)
+    assert tree(job.store) == tree(finished.job.store)
 
 
-@pytest.mark.parametrize("nth", [0, 17])
+@pytest.mark.parametrize("nth", [0, 17, -1])
 def test_a_run_killed_while_the_store_is_made_starts_over(
     finished: Finished, spec: Path, tmp_path: Path, nth: int
 ) -> None:
     folder = tmp_path / "run"
-    kill(spec, folder, DRAFT, nth)
-    assert not job_of(spec, folder).path.exists()
+    kill(spec, folder, nth % n_objects(finished))
+    assert not exists(job_of(spec, folder).store)
     finish(spec, folder)
-    assert tree(folder) == tree(finished.job.path.parent)
+    assert tree(folder) == tree(path_of(finished.job.store).parent)
 
 
 @pytest.mark.parametrize("nth", sorted(Random(7).sample(range(60), 4)))
@@ -85,9 +94,9 @@ def test_a_full_disk_stops_the_run_and_leaves_no_false_receipt(
         patched.setattr(store_module, "_write", full)
         with pytest.raises(OSError, match="No space left"):
             run(job, serially, Watch())
-    assert len(receipts(job.path)) < N_TASKS
+    assert len(receipts(job.store)) < N_TASKS
     finish(spec, tmp_path / "run")
-    assert tree(job.path) == tree(finished.job.path)
+    assert tree(job.store) == tree(finished.job.store)
 
 
 @pytest.mark.parametrize("stage", TASKS)
@@ -112,14 +121,14 @@ def test_a_failing_task_stops_neither_its_stage_nor_the_next_run(
     assert [outcome.task for outcome in watch.outcomes if outcome.error] == [bad]
     before = list(TASKS)[: list(TASKS).index(stage)]
     done = {name: TASKS[name] if name in before else 0 for name in TASKS} | {stage: TASKS[stage] - 1}
-    assert {name: finished for name, (finished, _) in progress(job.path).items()} == done
+    assert {name: finished for name, (finished, _) in progress(job.store).items()} == done
     watch = finish(spec, tmp_path / "run").watch
     assert watch.outcomes[0].task == bad
-    assert tree(job.path) == tree(finished.job.path)
+    assert tree(job.store) == tree(finished.job.store)
 
 
-def damage_every_large_shard(path: Path) -> None:
-    for file in (path / "attribution" / "c").rglob("*"):
+def damage_every_large_shard(store: Location) -> None:
+    for file in (path_of(store) / "attribution" / "c").rglob("*"):
         if file.is_file():
             file.write_bytes(file.read_bytes()[:-7])
 
@@ -128,9 +137,9 @@ def test_work_without_a_receipt_is_done_again_over_whatever_lies_there(
     finished: Finished, spec: Path, tmp_path: Path
 ) -> None:
     job = finish(spec, tmp_path / "run").job
-    damage_every_large_shard(job.path)
-    for name in receipts(job.path):
+    damage_every_large_shard(job.store)
+    for name in receipts(job.store):
         if not name.startswith("perturb"):
-            (job.path / "_ledger" / name).unlink()
+            (path_of(job.store) / RECEIPTS / name).unlink()
     finish(spec, tmp_path / "run")
-    assert tree(job.path) == tree(finished.job.path)
+    assert tree(job.store) == tree(finished.job.store)

@@ -19,7 +19,7 @@ from pipeline.perturbing import fit, perturb
 from pipeline.plan import Task
 from pipeline.preparation import load, prepare
 from pipeline.run import run
-from pipeline.store import open_results, progress
+from pipeline.store import exists, open_results, progress
 from srd.errors import DataError
 
 ATTACKS = """[[perturbation]]
@@ -85,7 +85,7 @@ def context(attacked: Finished) -> Context:
 
 def test_the_fits_are_a_stage_of_their_own_before_all_others(attacked: Finished) -> None:
     assert attacked.watch.stages == [(stage, 0, n) for stage, n in TASKS.items()]
-    assert progress(attacked.job.path) == {stage: (n, n) for stage, n in TASKS.items()}
+    assert progress(attacked.job.store) == {stage: (n, n) for stage, n in TASKS.items()}
 
 
 def test_one_displacement_is_added_to_every_image(context: Context) -> None:
@@ -134,7 +134,7 @@ def test_doing_a_task_again_gives_the_same_bytes_and_leaves_the_global_generator
 
 
 def test_evidence_is_nan_where_nothing_was_tried_and_nowhere_else(attacked: Finished) -> None:
-    dataset = open_results(attacked.job.path)
+    dataset = open_results(attacked.job.store)
     assert dataset["evidence"].values.tolist() == list(EVIDENCE)
     assert dataset.attrs["evidence"] == dict(EVIDENCE)
     steps = {"quarter", "half", "first_restart", "gain_first", "gain_last", "softplus", "exact"}
@@ -174,21 +174,21 @@ def test_every_entry_but_the_clean_one_has_its_threat_model(attacked: Finished) 
 def test_dask_writes_the_bytes_of_the_serial_run(attacked: Finished, attacks: Path, tmp_path: Path) -> None:
     with on_dask(1) as executor:
         finish(attacks, tmp_path / "run", executor)
-    assert tree(job_of(attacks, tmp_path / "run").path) == tree(attacked.job.path)
+    assert tree(job_of(attacks, tmp_path / "run").store) == tree(attacked.job.store)
 
 
 def test_a_run_goes_on_after_its_fits(attacked: Finished, attacks: Path, tmp_path: Path) -> None:
     job, watch = job_of(attacks, tmp_path / "run"), Watch()
     run(job, serially, Watch(), until="fit")
-    assert receipts(job.path) == {f"fit-00000-{column:02d}" for column in UNIVERSAL}
+    assert receipts(job.store) == {f"fit-00000-{column:02d}" for column in UNIVERSAL}
     run(job, serially, watch)
     assert watch.stages[0] == ("fit", 2, 2)
     assert all(outcome.task.stage != "fit" for outcome in watch.outcomes)
-    assert tree(job.path) == tree(attacked.job.path)
+    assert tree(job.store) == tree(attacked.job.store)
 
 
 def test_hiding_objects_without_masks_is_refused_before_any_work(attacks: Path, tmp_path: Path) -> None:
     job = job_of(edit(attacks, 'masks = "masks"\n', ""), tmp_path / "run")
     with pytest.raises(DataError, match=r"hide works by the objects' masks; set data\.masks, or attack by 'top_k'"):
         prepare(job, load(job))
-    assert not job.path.exists()
+    assert not exists(job.store)

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_audits import Finished, edit, finish, tree, write_audit, write_picture
+from small_audits import Finished, edit, finish, path_of, tree, write_audit, write_picture
 
 from pipeline import pilot as measuring
 from pipeline.conditions import conditions
 from pipeline.data import n_images
 from pipeline.estimate import Estimate, Pilot, estimate
+from pipeline.ledger import METADATA, RECEIPTS
 from pipeline.pilot import in_own_process, measure
 from pipeline.preparation import Job, Subject, load
 from pipeline.spec import load_spec
@@ -37,12 +38,12 @@ def test_it_expects_the_tasks_of_the_run(finished: Finished, expected: Estimate)
 
 
 def test_it_expects_the_bytes_of_the_run(finished: Finished, expected: Estimate) -> None:
-    sizes = {file: file.stat().st_size for file in finished.job.path.rglob("*") if file.is_file()}
+    sizes = {file: file.stat().st_size for file in path_of(finished.job.store).rglob("*") if file.is_file()}
     assert expected.store == pytest.approx(sum(sizes.values()), rel=0.05)
     for name in ("input", "attribution", "score"):
-        values = sum(size for file, size in sizes.items() if name in file.parts and file.name != "zarr.json")
+        values = sum(size for file, size in sizes.items() if name in file.parts and file.name != METADATA)
         assert expected.arrays[name] == pytest.approx(values, rel=0.1), name
-    receipts = [size for file, size in sizes.items() if "_ledger" in file.parts and file.name != "zarr.json"]
+    receipts = [size for file, size in sizes.items() if RECEIPTS in file.parts and file.name != METADATA]
     assert expected.receipts == pytest.approx(sum(receipts), rel=0.01)
 
 
@@ -77,7 +78,7 @@ def test_it_leaves_nothing_behind(spec: Path, tmp_path: Path, monkeypatch: pytes
 
 def test_a_run_after_a_pilot_gives_the_same_bytes(finished: Finished, spec: Path, tmp_path: Path) -> None:
     measure(load_spec(spec), spec.parent)
-    assert tree(finish(spec, tmp_path / "run").job.path) == tree(finished.job.path)
+    assert tree(finish(spec, tmp_path / "run").job.store) == tree(finished.job.store)
 
 
 def test_a_failure_leaves_nothing_behind_either(spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 import zarr
 from colour_network import COLOURS
-from small_audits import PER_CLASS, SIZE, Finished, edit, job_of, tree, write_audit, write_picture
+from small_audits import PER_CLASS, SIZE, Finished, edit, job_of, path_of, tree, write_audit, write_picture
 
 from pipeline import environment, preparation, seeds
 from pipeline.preparation import Job, load, prepare
@@ -54,7 +54,7 @@ def test_accuracy_on_the_clean_images_is_stored(finished: Finished, spec: Path, 
 
 
 def test_classes_are_those_of_the_clean_images(finished: Finished) -> None:
-    dataset = open_results(finished.job.path)
+    dataset = open_results(finished.job.store)
     clean = dataset["prediction"].isel(perturbation=0).values
     assert (dataset["target"].values == clean.argmax(1)).all()
     assert dataset["label"].values.tolist() == list(load(finished.job).data.labels)
@@ -65,13 +65,13 @@ def test_the_label_is_explained_where_the_spec_says_so(spec: Path, tmp_path: Pat
     write_picture(spec.parent, 0, "blue/red.png")
     job = job_of(spec, tmp_path / "run")
     prepare(job, load(job))
-    dataset = open_results(job.path)
+    dataset = open_results(job.store)
     assert dataset["target"].values.tolist() == dataset["label"].values.tolist()
     assert (dataset["other_class"] != dataset["target"]).all()
 
 
 def test_the_other_class_is_any_but_the_target_and_the_images_own_draw(finished: Finished) -> None:
-    dataset = open_results(finished.job.path)
+    dataset = open_results(finished.job.store)
     n_classes, seed = dataset.sizes["class"], finished.job.spec.run.seed
     for name, target, other in zip(
         *(dataset[v].values.tolist() for v in ("image", "target", "other_class")), strict=True
@@ -82,7 +82,7 @@ def test_the_other_class_is_any_but_the_target_and_the_images_own_draw(finished:
 
 
 def test_the_target_image_is_of_another_predicted_class_and_the_images_own_draw(finished: Finished) -> None:
-    dataset = open_results(finished.job.path)
+    dataset = open_results(finished.job.store)
     predicted, chosen = dataset["target"].values, dataset["target_image"].values
     assert (predicted[chosen] != predicted).all()
     for row, name in enumerate(dataset["image"].values.tolist()):
@@ -143,7 +143,7 @@ def test_other_weights_code_images_or_sources_are_refused(
 
 
 def test_a_store_that_is_no_audit_is_refused(spec: Path, tmp_path: Path) -> None:
-    zarr.create_group(job_of(spec, tmp_path).path)
+    zarr.create_group(path_of(job_of(spec, tmp_path).store))
     assert "is not the store of an audit" in refused(spec, tmp_path)
 
 
@@ -214,6 +214,6 @@ def test_a_network_without_gradients_is_refused(spec: Path, tmp_path: Path) -> N
 
 def test_jobs_are_plain_data(finished: Finished) -> None:
     job = finished.job
-    again = Job(job.spec.model_copy(), job.base, job.path)
+    again = Job(job.spec.model_copy(), job.base, job.store)
     assert again == job
     assert hash(again) == hash(job)

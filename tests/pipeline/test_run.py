@@ -25,16 +25,16 @@ def test_an_observer_is_told_of_every_stage_and_task(finished: Finished) -> None
 
 
 def test_every_task_of_a_finished_run_has_its_receipt(finished: Finished) -> None:
-    assert receipts(finished.job.path) == {task.key for task in finished.context.plan.all_tasks()}
-    assert progress(finished.job.path) == {stage: (n, n) for stage, n in TASKS.items()}
+    assert receipts(finished.job.store) == {task.key for task in finished.context.plan.all_tasks()}
+    assert progress(finished.job.store) == {stage: (n, n) for stage, n in TASKS.items()}
 
 
 def test_a_finished_run_does_nothing(finished: Finished) -> None:
-    before, watch = tree(finished.job.path), Watch()
+    before, watch = tree(finished.job.store), Watch()
     run(finished.job, serially, watch)
     assert watch.stages == [(stage, n, n) for stage, n in TASKS.items()]
     assert watch.outcomes == []
-    assert tree(finished.job.path) == before
+    assert tree(finished.job.store) == before
 
 
 def test_stages_one_at_a_time_end_as_all_at_once(finished: Finished, spec: Path, tmp_path: Path) -> None:
@@ -42,8 +42,8 @@ def test_stages_one_at_a_time_end_as_all_at_once(finished: Finished, spec: Path,
     for number, stage in enumerate(STAGES, 1):
         run(job, serially, Watch(), until=stage)
         done = {name: (n if name in STAGES[:number] else 0, n) for name, n in TASKS.items()}
-        assert progress(job.path) == done
-    assert tree(job.path) == tree(finished.job.path)
+        assert progress(job.store) == done
+    assert tree(job.store) == tree(finished.job.store)
 
 
 def backwards(tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
@@ -60,7 +60,7 @@ def twice(tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
 def test_neither_order_nor_repetition_leaves_a_trace(
     finished: Finished, spec: Path, tmp_path: Path, executor: Executor
 ) -> None:
-    assert tree(finish(spec, tmp_path / "run", executor).job.path) == tree(finished.job.path)
+    assert tree(finish(spec, tmp_path / "run", executor).job.store) == tree(finished.job.store)
 
 
 def forgetful(tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
@@ -116,4 +116,4 @@ def test_two_runs_at_once_end_as_one(finished: Finished, spec: Path, tmp_path: P
             yield outcome
 
     run(job, overtaken, Watch())
-    assert tree(job.path) == tree(finished.job.path)
+    assert tree(job.store) == tree(finished.job.store)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from small_audits import Finished, edit, finish, same, write_audit
+from small_audits import Finished, edit, finish, same, store_in, write_audit
 from torch import Tensor
 
 from attacks.types import Model
@@ -18,9 +19,10 @@ from pipeline.context import BACKGROUND, Context
 from pipeline.data import Data
 from pipeline.perturbing import perturb
 from pipeline.plan import Task
-from pipeline.schema import REASONS, REFERENCES
+from pipeline.schema import PREPARED, REASONS, REFERENCES
 from pipeline.stages import attribute, score
-from pipeline.store import Arrays
+from pipeline.store import Arrays, Store
+from pipeline.store_creation import create
 from srd.registry import METRICS
 
 HALF = 2.0**-11  # half a unit in the last of float16's 11 bits
@@ -81,9 +83,20 @@ def test_each_map_has_a_scale_of_its_own() -> None:
     assert values.shape[:3] == scale.shape
 
 
-def one_by_one(context: Context, stage: str) -> Iterator[tuple[Context, Task, Arrays, slice]]:
+def alone_in_tiles(context: Context, folder: Path) -> Context:
+    """The same stored inputs and maps, in a store with a tile for each image."""
+    plan, store = replace(context.plan, tile=1), store_in(folder)
+    create(store, plan, (), {}, {name: context.store.read(name) for name in PREPARED}, {})
+    alone = replace(context, plan=plan, store=Store(store, plan))
+    for task in (task for stage in ("perturb", "attribute") for task in plan.tasks(stage)):
+        regions = {variable.name: plan.region(task, variable) for variable in plan.variables(task)}
+        alone.store.write(task, {name: context.store.read(name, *region) for name, region in regions.items()})
+    return alone
+
+
+def one_by_one(context: Context, stage: str, folder: Path) -> Iterator[tuple[Context, Task, Arrays, slice]]:
     """Each image as a tile of its own, beside what the whole tile gave and where the image stands in it."""
-    alone = replace(context, plan=replace(context.plan, tile=1))
+    alone = alone_in_tiles(context, folder)
     for task in context.plan.tasks(stage):
         whole = stages.STAGE_FUNCTIONS[stage](context, task)
         for place, row in enumerate(context.rows(task)):
@@ -91,9 +104,9 @@ def one_by_one(context: Context, stage: str) -> Iterator[tuple[Context, Task, Ar
 
 
 @pytest.mark.parametrize("stage", ["attribute", "score"])
-def test_an_image_alone_gets_the_bytes_that_it_gets_among_others(context: Context, stage: str) -> None:
+def test_an_image_alone_gets_the_bytes_that_it_gets_among_others(context: Context, stage: str, tmp_path: Path) -> None:
     """Given the stored inputs, and the stored maps of its target image, which need not be in the subset itself."""
-    for alone, task, whole, place in one_by_one(context, stage):
+    for alone, task, whole, place in one_by_one(context, stage, tmp_path):
         assert same(stages.STAGE_FUNCTIONS[stage](alone, task), {name: values[place] for name, values in whole.items()})
 
 
@@ -129,13 +142,16 @@ def test_noise_follows_the_image_wherever_it_stands(context: Context) -> None:
 
 
 @pytest.mark.parametrize("method", ["smooth_grad", "expected_gradients", "rise"])
-def test_what_a_method_draws_depends_on_the_image_and_its_perturbation_alone(context: Context, method: str) -> None:
+def test_what_a_method_draws_depends_on_the_image_and_its_perturbation_alone(
+    context: Context, method: str, tmp_path: Path
+) -> None:
     options = {"rise": {"masks": 8}}.get(method, {"samples": 3})
     explain = context.spec.explain.model_copy(update={"methods": (method,), "options": {method: options}})
     context = replace(context, spec=context.spec.model_copy(update={"explain": explain}))
+    tiles = alone_in_tiles(context, tmp_path)
     whole = attribute(context, Task("attribute", 0, 0))
     for row in context.plan.rows(Task("attribute", 0, 0)):
-        alone = attribute(replace(context, plan=replace(context.plan, tile=1)), Task("attribute", row, 0))
+        alone = attribute(tiles, Task("attribute", row, 0))
         assert same(alone, {name: values[row : row + 1] for name, values in whole.items()})
     drawn = {one.tobytes() for one in whole["attribution"].reshape(-1, *whole["attribution"].shape[3:])}
     assert len(drawn) == whole["attribution"][..., 0, 0].size
@@ -270,7 +286,7 @@ def test_an_empty_mask_is_a_reason_of_its_image_alone(context: Context, monkeypa
 
 
 def test_a_map_without_contrast_is_a_reason(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    maps = stages._stored_maps(context, range(4), 0)
+    maps = stages._stored_maps(context, Task("score", 0, 0))
     maps[1, 2] = 0
     monkeypatch.setattr(stages, "_stored_maps", lambda *_: maps)
     arrays = score(context, Task("score", 0, 0))
@@ -284,7 +300,7 @@ def test_a_map_without_contrast_is_a_reason(context: Context, monkeypatch: pytes
 
 
 def test_a_map_that_is_not_finite_is_a_reason(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    maps = stages._stored_maps(context, range(4), 0)
+    maps = stages._stored_maps(context, Task("score", 0, 0))
     maps[1, 2, 0, 0] = torch.nan
     maps[3, 0, 0, 0] = torch.inf
     monkeypatch.setattr(stages, "_stored_maps", lambda *_: maps)
@@ -352,14 +368,15 @@ def geometric(tmp_path_factory: pytest.TempPathFactory) -> Context:
     return finish(edit(spec, old, GEOMETRIC + "\n"), folder / "run").context
 
 
-def brightness(context: Context, rows: range, _: int) -> Tensor:
+def brightness(context: Context, task: Task) -> Tensor:
     """Maps that go wherever the picture goes: a function of each pixel alone."""
+    rows = context.rows(task)
     return torch.from_numpy(context.store.read("input", slice(rows.start, rows.stop))).sum(2) - 1
 
 
-def still(context: Context, rows: range, column: int) -> Tensor:
+def still(context: Context, task: Task) -> Tensor:
     """Maps that stay where they are, whatever the picture does."""
-    return brightness(context, rows, column)[:, :1].expand(-1, len(context.conditions), -1, -1)
+    return brightness(context, task)[:, :1].expand(-1, len(context.conditions), -1, -1)
 
 
 def scored(context: Context, monkeypatch: pytest.MonkeyPatch, maps: object) -> dict[str, NDArray[np.float32]]:
@@ -391,12 +408,12 @@ def test_where_an_object_was_found_is_told_in_the_frame_of_the_clean_image(
 
 
 def test_what_was_out_of_view_is_compared_with_nothing(geometric: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unrelated(context: Context, rows: range, column: int) -> Tensor:
-        shape = len(rows), len(context.conditions), 16, 16
+    def unrelated(context: Context, task: Task) -> Tensor:
+        shape = len(context.rows(task)), len(context.conditions), 16, 16
         return torch.rand(shape, generator=torch.Generator().manual_seed(0))
 
     task, pearson = Task("score", 0, 0), list(METRICS).index("pearson")
-    maps = unrelated(geometric, geometric.rows(task), 0)
+    maps = unrelated(geometric, task)
     moved, seen = stages._in_clean_frame(geometric, task, maps)
     shift = [condition.name for condition in geometric.conditions].index("shift")
     assert (seen[:, shift].flatten(1).sum(1) == 16 * 12).all()
@@ -417,7 +434,8 @@ def test_maps_that_say_nothing_in_view_correlate_with_nothing() -> None:
 
 
 def test_without_geometric_changes_the_maps_are_compared_as_they_are(context: Context) -> None:
-    maps = stages._stored_maps(context, range(4), 0)
-    moved, seen = stages._in_clean_frame(context, Task("score", 0, 0), maps)
+    task = Task("score", 0, 0)
+    maps = stages._stored_maps(context, task)
+    moved, seen = stages._in_clean_frame(context, task, maps)
     assert torch.equal(moved, maps)
     assert seen.all()

@@ -1,10 +1,12 @@
 """Laws of the store: it appears whole, a task's region is replaced whole, and its receipt comes last."""
 
 import json
+import pickle
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -12,10 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from small_audits import Finished, tree
+from small_audits import Finished, path_of, tree
+from zarr.core.buffer import Buffer
+from zarr.storage import LocalStore
 
 from pipeline import store as store_module
 from pipeline.conditions import conditions
+from pipeline.location import Location
 from pipeline.plan import Plan, Task
 from pipeline.schema import PREPARED, STAGES, VARIABLES
 from pipeline.spec import parse_spec
@@ -23,15 +28,15 @@ from pipeline.store import (
     Arrays,
     Store,
     attributes,
-    create,
+    exists,
     open_results,
     plan_attribute,
     plan_of,
     progress,
-    receipts,
     remove_litter,
 )
-from srd.errors import StoreError
+from pipeline.store_creation import create
+from srd.errors import DamagedTask, StoreError
 
 SIZES = {
     "image": 5, "perturbation": 2, "method": 2, "metric": 3, "reference": 3, "similarity": 2,
@@ -56,8 +61,12 @@ def prepared() -> Arrays:
 
 def make(path: Path, plan: Plan = PLAN) -> Store:
     facts = {"fingerprint": "f", "plan": plan_attribute(plan)}
-    create(path, plan, conditions(SPEC), COORDINATES, prepared(), facts)
-    return Store(path, plan)
+    create(at(path), plan, conditions(SPEC), COORDINATES, prepared(), facts)
+    return Store(at(path), plan)
+
+
+def at(path: Path) -> Location:
+    return Location(str(path))
 
 
 @pytest.fixture
@@ -109,22 +118,38 @@ def test_there_is_no_mask_where_the_data_have_none(path: Path) -> None:
 
 def test_a_store_that_could_not_be_made_does_not_appear(path: Path) -> None:
     with pytest.raises(KeyError, match="label"):
-        create(path, PLAN, conditions(SPEC), COORDINATES, {}, {"plan": plan_attribute(PLAN)})
+        create(at(path), PLAN, conditions(SPEC), COORDINATES, {}, {"plan": plan_attribute(PLAN)})
     assert not path.exists()
 
 
-def test_nothing_of_a_store_shows_before_it_is_whole(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[bool] = []
-    original = store_module._create_variable
+def full_disk(monkeypatch: pytest.MonkeyPatch, kth: int) -> None:
+    """The kth object and all after it are not written."""
+    turns, original = count(), LocalStore.set
 
-    def watching(*args: Any) -> None:
-        seen.append(path.exists())
-        original(*args)
+    async def failing(self: LocalStore, key: str, value: Buffer) -> None:
+        if next(turns) >= kth:
+            raise OSError(28, "No space left on device")
+        await original(self, key, value)
 
-    monkeypatch.setattr(store_module, "_create_variable", watching)
+    monkeypatch.setattr(LocalStore, "set", failing)
+
+
+def test_a_store_exists_with_its_last_object_and_is_made_again_over_any_part_of_it(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path / "whole")
+    whole = tree(tmp_path / "whole")
+    for kth in (0, 1, 20, len(whole) - 1):
+        with monkeypatch.context() as patched:
+            full_disk(patched, kth)
+            with pytest.raises(OSError, match="No space left"):
+                make(path)
+        assert len(tree(path)) == kth
+        assert not exists(at(path))
+    (path / "label" / "c" / "0.4f2a.partial").write_bytes(b"half")
     make(path)
-    assert seen == [False] * len(VARIABLES)
-    assert path.exists()
+    remove_litter(at(path))
+    assert tree(path) == whole
 
 
 def test_the_loser_of_a_race_leaves_the_winners_store(path: Path, made: Store) -> None:
@@ -134,14 +159,13 @@ def test_the_loser_of_a_race_leaves_the_winners_store(path: Path, made: Store) -
     assert tree(path.parent) == before
 
 
-def test_a_draft_of_a_killed_process_is_in_nobodys_way(path: Path) -> None:
-    draft = path.with_name(f"{path.name}.draft-1")
-    make(draft)
-    make(path)
-    assert draft.exists()
-    remove_litter(path)
-    assert not draft.exists()
-    assert path.exists()
+@pytest.mark.parametrize("remains", ["input/c/0/1/0/0/0", "_ledger/perturb-00000-01", "notes.txt"])
+def test_remains_of_something_else_are_refused_and_left(path: Path, remains: str) -> None:
+    (path / remains).parent.mkdir(parents=True)
+    (path / remains).write_bytes(b"mine")
+    with pytest.raises(StoreError, match=f"{path}: holds remains of something else, such as {remains}, and no zarr"):
+        make(path)
+    assert list(tree(path)) == [remains]
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -164,7 +188,9 @@ def test_the_receipt_holds_the_digest_and_nothing_of_time_or_place(path: Path, m
         return (path / "_ledger" / task.key).read_text()
 
     first = receipt()
-    assert re.fullmatch(r'{"sha256": "[0-9a-f]{64}"}', first)
+    assert list(json.loads(first)) == ["sha256"]
+    assert list(json.loads(first)["sha256"]) == sorted(arrays(task))
+    assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in json.loads(first)["sha256"].values())
     assert not made.missing([task])
     assert made.missing([Task("attribute", 1, 0)])
     assert receipt() == first != receipt(seed=1)
@@ -253,7 +279,7 @@ def test_two_writers_of_one_region_end_in_the_same_bytes(path: Path, tmp_path: P
     task = Task("attribute", 0, 0)
     make(alone).write(task, arrays(task))
     make(path)
-    writers = [Thread(target=Store(path, PLAN).write, args=(task, arrays(task))) for _ in range(4)]
+    writers = [Thread(target=Store(at(path), PLAN).write, args=(task, arrays(task))) for _ in range(4)]
     for writer in writers:
         writer.start()
     for writer in writers:
@@ -272,7 +298,7 @@ def test_the_order_of_tasks_leaves_no_trace(path: Path, tmp_path: Path) -> None:
 
 
 def test_results_have_named_dimensions_and_coordinates(finished: Finished) -> None:
-    dataset = open_results(finished.job.path)
+    dataset = open_results(finished.job.store)
     context = finished.context
     written = {name: variable for name, variable in VARIABLES.items() if context.plan.holds(variable)}
     assert VARIABLES.keys() - written.keys() == {"displacement"}
@@ -292,7 +318,7 @@ def test_results_have_named_dimensions_and_coordinates(finished: Finished) -> No
 
 
 def test_results_are_read_when_they_are_used(finished: Finished) -> None:
-    dataset = open_results(finished.job.path)
+    dataset = open_results(finished.job.store)
     assert not dataset["attribution"].variable._in_memory
     one = dataset["input"].isel(image=1, perturbation=0).values
     assert one.tobytes() == finished.context.store.read("input", 1, 0).tobytes()
@@ -300,31 +326,31 @@ def test_results_are_read_when_they_are_used(finished: Finished) -> None:
 
 def test_progress_counts_done_and_planned(path: Path, made: Store) -> None:
     made.write(Task("perturb", 0, 0), arrays(Task("perturb", 0, 0)))
-    assert progress(path) == {"fit": (0, 1), "perturb": (1, 6), "attribute": (0, 6), "score": (0, 6)}
+    assert progress(at(path)) == {"fit": (0, 1), "perturb": (1, 6), "attribute": (0, 6), "score": (0, 6)}
 
 
 def test_the_plan_survives_the_store(path: Path, made: Store) -> None:
-    assert plan_of(attributes(path)) == PLAN
+    assert plan_of(attributes(at(path))) == PLAN
 
 
 def test_a_folder_without_a_store_says_how_to_start_one(tmp_path: Path) -> None:
     for read in (attributes, progress, open_results):
         with pytest.raises(StoreError, match="no run here; start one with `srd-audit run SPEC`"):
-            read(tmp_path / "nowhere")
+            read(at(tmp_path / "nowhere"))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]"])
 def test_a_store_whose_metadata_are_damaged_says_what_to_restore(path: Path, made: Store, text: str) -> None:
     (path / "zarr.json").write_text(text)
     with pytest.raises(StoreError, match=r"cannot be read .* restore its zarr\.json"):
-        attributes(path)
+        attributes(at(path))
 
 
 def test_another_zarr_group_is_no_audit(tmp_path: Path) -> None:
     zarr.create_group(tmp_path / "group")
     for read in (attributes, progress, open_results):
         with pytest.raises(StoreError, match="is not the store of an audit"):
-            read(tmp_path / "group")
+            read(at(tmp_path / "group"))
 
 
 def test_litter_is_removed_and_nothing_else(path: Path, made: Store) -> None:
@@ -332,7 +358,7 @@ def test_litter_is_removed_and_nothing_else(path: Path, made: Store) -> None:
     made.write(task, arrays(task))
     before = tree(path)
     (shard_file(path, task, "input").parent / "0.4f2a.partial").write_bytes(b"half")
-    remove_litter(path)
+    remove_litter(at(path))
     assert tree(path) == before
 
 
@@ -340,15 +366,123 @@ def test_a_receipt_half_written_is_none(path: Path, made: Store) -> None:
     task = Task("perturb", 0, 0)
     made.write(task, arrays(task))
     (path / "_ledger" / "perturb-00001-00.4f2a.partial").write_bytes(b"{")
-    assert receipts(zarr.open_group(path, mode="r")) == {task.key}
+    assert made.done() == {task.key}
 
 
 def test_every_digest_is_of_the_values_in_the_store(finished: Finished) -> None:
     context = finished.context
     for task in context.plan.all_tasks():
-        digest = sha256()
-        for variable in sorted(context.plan.variables(task), key=lambda variable: variable.name):
+        expected = {}
+        for variable in context.plan.variables(task):
             values = np.ascontiguousarray(context.store.read(variable.name, *context.plan.region(task, variable)))
-            digest.update(f"{variable.name} {values.dtype.str} {values.shape}".encode() + values.tobytes())
-        stored = json.loads((finished.job.path / "_ledger" / task.key).read_text())
-        assert stored == {"sha256": digest.hexdigest()}
+            digest = sha256(f"{values.dtype.str} {values.shape} ".encode() + values.tobytes())
+            expected[variable.name] = digest.hexdigest()
+        stored = json.loads((path_of(finished.job.store) / "_ledger" / task.key).read_text())
+        assert stored == {"sha256": expected}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_what_a_task_wrote_is_read_whole(made: Store, stage: str) -> None:
+    for task in PLAN.tasks(stage):
+        made.write(task, arrays(task))
+        read = made.written(task, arrays(task))
+        assert {name: values.tobytes() for name, values in read.items()} == {
+            name: values.tobytes() for name, values in arrays(task).items()
+        }
+        assert list(made.damaged([task])) == []
+
+
+def flipped(content: bytes, at: int) -> bytes:
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_any_damage_is_laid_to_the_task_that_wrote_it(path: Path, made: Store, stage: str) -> None:
+    """Each shard missing, empty, broken off, or with a bit flipped, in places all over it."""
+    for task in PLAN.tasks(stage):
+        made.write(task, arrays(task))
+    task = list(PLAN.tasks(stage))[-1]
+    for name in arrays(task):
+        file = shard_file(path, task, name)
+        whole = file.read_bytes()
+        places = range(0, len(whole), max(1, len(whole) // 5))
+        for damaged in (None, b"", *(whole[:place] for place in places), *(flipped(whole, place) for place in places)):
+            file.unlink() if damaged is None else file.write_bytes(damaged)
+            with pytest.raises(DamagedTask, match=f"^{task.key}: {name} ") as caught:
+                made.written(task, [name])
+            assert caught.value.key == task.key
+        assert [error.key for error in made.damaged(PLAN.tasks(stage))] == [task.key]
+        file.write_bytes(whole)
+    assert not list(made.damaged(PLAN.tasks(stage)))
+
+
+def test_a_whole_shard_of_other_values_is_damage_as_well(path: Path, made: Store) -> None:
+    one, other = Task("perturb", 0, 0), Task("perturb", 1, 0)
+    for task in (one, other):
+        made.write(task, arrays(task))
+    shard_file(path, one, "input").write_bytes(shard_file(path, other, "input").read_bytes())
+    with pytest.raises(DamagedTask, match=r"^perturb-00000-00: input is not what the receipt says$"):
+        made.written(one, ["input"])
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[]", "{}", '{"sha256": {}}'])
+def test_without_a_true_receipt_nothing_is_believed(path: Path, made: Store, text: str | None) -> None:
+    task = Task("attribute", 0, 0)
+    made.write(task, arrays(task))
+    receipt = path / "_ledger" / task.key
+    receipt.unlink() if text is None else receipt.write_text(text)
+    with pytest.raises(DamagedTask, match=f"^{task.key}: "):
+        made.written(task, ["scale"])
+
+
+def test_a_damaged_task_is_known_in_every_process() -> None:
+    error = pickle.loads(pickle.dumps(DamagedTask("score-00000-01", "score cannot be read")))
+    assert (error.key, str(error), error.exit_code) == ("score-00000-01", "score-00000-01: score cannot be read", 4)
+
+
+def test_a_part_is_read_for_less_and_a_hole_is_still_seen(path: Path, made: Store) -> None:
+    task = Task("attribute", 1, 1)
+    written = arrays(task)
+    made.write(task, written)
+    assert made.part(task, "scale", 2, 0, 1) == written["scale"][0, 0, 0]
+    assert made.part(task, "attribution", 2, 0, 1).tobytes() == written["attribution"][0, 0, 0].tobytes()
+    for name in ("scale", "attribution"):
+        for damaged in (None, b"", shard_file(path, task, name).read_bytes()[:-5]):
+            file = shard_file(path, task, name)
+            file.unlink() if damaged is None else file.write_bytes(damaged)
+            with pytest.raises(DamagedTask, match=f"^{task.key}: {name} "):
+                made.part(task, name, 2, 0, 1)
+
+
+def test_a_map_that_is_not_finite_is_no_hole(made: Store) -> None:
+    task = Task("attribute", 0, 0)
+    made.write(task, {name: np.full_like(values, np.nan) for name, values in arrays(task).items()})
+    assert np.isnan(made.part(task, "attribution", 0, 0, 0)).all()
+
+
+def test_a_withdrawn_task_is_missing_and_done_again_the_same(path: Path, made: Store) -> None:
+    task = Task("score", 0, 1)
+    made.write(task, arrays(task))
+    before = tree(path)
+    made.withdraw(task)
+    assert made.missing([task])
+    made.write(task, arrays(task))
+    assert tree(path) == before
+
+
+def test_failures_are_kept_until_their_tasks_are_done(path: Path, made: Store) -> None:
+    before, (one, other) = tree(path), list(PLAN.tasks("score"))[:2]
+    made.record_failure(one, "first")
+    made.record_failure(one, "of two lines\nand an ü")
+    made.record_failure(other, "second")
+    assert made.failures() == {one.key: "of two lines\nand an ü", other.key: "second"}
+    made.write(other, arrays(other))
+    assert list(made.failures()) == [one.key]
+    made.forget_failures()
+    assert list(made.failures()) == [one.key]
+    made.write(one, arrays(one))
+    made.forget_failures()
+    assert set(tree(path)) - set(before) == {
+        *(f"_ledger/{task.key}" for task in (one, other)),
+        *(str(shard_file(path, task, name).relative_to(path)) for task in (one, other) for name in arrays(task)),
+    }

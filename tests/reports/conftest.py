@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 import xarray as xr
+from small_audits import store_in
 
 from attacks.registry import PERTURBATIONS
 from pipeline.executors import Outcome, serially
 from pipeline.preparation import Job
-from pipeline.run import run, store_path
+from pipeline.run import run
 from pipeline.spec import parse_spec
 from pipeline.store import open_results
 from reports.facts import Completeness, ConditionFacts, Identity, MethodFacts, PerturbationFacts, StageProgress
@@ -53,7 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table = tomllib.loads((ROOT / "specs" / "smoke.toml").read_text())
     table["data"]["n"] = N_IMAGES
     home: Path = tmp_path_factory.mktemp("run")
-    run(Job(parse_spec(table, "smoke"), ROOT, store_path(home)), serially, Silent())
+    run(Job(parse_spec(table, "smoke"), ROOT, store_in(home)), serially, Silent())
     write_report(home)
     return home
 
@@ -61,7 +62,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def dataset(folder: Path) -> xr.Dataset:
     """The run's store, in memory."""
-    return open_results(store_path(folder)).load()
+    return open_results(store_in(folder)).load()
 
 
 Correlations = Mapping[str, Mapping[str, float | None]]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from command_line import Command
 from scipy.stats import bootstrap
-from small_audits import SPEC, edit, finish, receipts, tree, write_audit
+from small_audits import SPEC, edit, finish, receipts, store_in, tree, write_audit
 
 import pipeline.run as running
 from pipeline.context import Context
@@ -66,7 +66,7 @@ def test_networks_are_those_of_their_audits(result: ComparisonResult, runs: tupl
 
 def test_kept_predictions_are_counted_in_the_stores(result: ComparisonResult, runs: tuple[Path, Path]) -> None:
     for name, run in by_network(result, runs):
-        store = open_results(run / "audit.zarr")
+        store = open_results(store_in(run))
         predicted = store["prediction"].argmax("class")
         share = (predicted == predicted.sel(perturbation="clean")).mean("image")
         found = {row.column: row.estimate.value for row in result.kept if row.network == name}
@@ -136,7 +136,7 @@ def test_differences_are_means_over_images_of_what_the_stores_hold(
     result: ComparisonResult, runs: tuple[Path, Path]
 ) -> None:
     for name, run in by_network(result, runs):
-        scores = open_results(run / "audit.zarr")["score"]
+        scores = open_results(store_in(run))["score"]
         rows = [row for row in result.differences if row.network == name and row.images == "all"]
         assert rows
         for row in rows:
@@ -159,7 +159,7 @@ def test_a_difference_over_kept_predictions_is_over_images_kept_under_both_entri
     result: ComparisonResult, runs: tuple[Path, Path]
 ) -> None:
     for name, run in by_network(result, runs):
-        store = open_results(run / "audit.zarr")
+        store = open_results(store_in(run))
         predicted = store["prediction"].argmax("class")
         kept = predicted == predicted.sel(perturbation="clean")
         for row in result.differences:
@@ -584,6 +584,7 @@ def test_a_folder_that_is_taken_is_refused(command: Command, spec: Path, tmp_pat
     edit(spec, "[subject.report.model]", "[subject.one.model]")
     edit(spec, "[subject.report.data]", "[subject.one.data]")
     (tmp_path / "taken" / "audit.zarr").mkdir(parents=True)
+    (tmp_path / "taken" / "audit.zarr" / "zarr.json").touch()
     code, _, err = command("run", spec, "--out", "taken")
     assert (code, err) == (2, "error taken: holds the run of one network; choose another folder with --out\n")
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from small_audits import path_of, store_in
 
-from pipeline.run import store_path
 from reports import gallery, page
 from reports.figures import pictures
 from reports.readings import NOT_COMPUTED, Readings
@@ -81,7 +81,7 @@ def parsed(folder: Path) -> Page:
 
 
 def test_a_second_report_has_the_same_bytes(folder: Path, tmp_path: Path) -> None:
-    shutil.copytree(store_path(folder), store_path(tmp_path))
+    shutil.copytree(path_of(store_in(folder)), path_of(store_in(tmp_path)))
     (tmp_path / "report" / "maps").mkdir(parents=True)
     (tmp_path / "report" / "maps" / "stale.png").write_bytes(b"of an earlier report")
     assert write_report(tmp_path) == tmp_path / "report" / "index.html"

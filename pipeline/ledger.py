@@ -1,0 +1,78 @@
+"""What a store knows of its tasks: a receipt of each that is done, the error of each that failed."""
+
+import json
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatch
+
+from zarr.abc.store import Store
+from zarr.core.buffer import default_buffer_prototype
+from zarr.core.sync import sync
+
+from pipeline.plan import Task
+from srd.errors import DamagedTask
+
+RECEIPTS = "_ledger"
+FAILURES = "_failures"
+METADATA = "zarr.json"
+LITTER = "*.partial"  # what a killed process leaves of an object it was writing
+
+
+class Ledger:
+    """Receipts and failures: one small object a task, under the task's key."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def done(self) -> frozenset[str]:
+        """Keys of all tasks that have a receipt."""
+        return self._keys(RECEIPTS)
+
+    def missing(self, tasks: Iterable[Task]) -> list[Task]:
+        """Those tasks that have no receipt."""
+        done = self.done()
+        return [task for task in tasks if task.key not in done]
+
+    def receipt(self, task: Task) -> dict[str, str]:
+        """SHA-256 of every array that the task wrote. Raises DamagedTask if the receipt is missing or unreadable."""
+        text = self._get(f"{RECEIPTS}/{task.key}")
+        try:
+            digests: dict[str, str] = json.loads(text)["sha256"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise DamagedTask(task.key, "its receipt cannot be read" if text else "it has no receipt") from error
+        return digests
+
+    def withdraw(self, task: Task) -> None:
+        """Deletes the task's receipt: it counts as missing, and will be done again."""
+        sync(self._store.delete(f"{RECEIPTS}/{task.key}"))
+
+    def record_failure(self, task: Task, text: str) -> None:
+        """Keeps why a task failed."""
+        self._set(f"{FAILURES}/{task.key}", {"error": text})
+
+    def failures(self) -> dict[str, str]:
+        """Why tasks failed, by key; of those that have been done since nothing."""
+        failed = sorted(self._keys(FAILURES) - self.done())
+        return {key: json.loads(self._get(f"{FAILURES}/{key}"))["error"] for key in failed}
+
+    def forget_failures(self) -> None:
+        """Deletes the failures of tasks that have been done since."""
+        for key in self._keys(FAILURES) & self.done():
+            sync(self._store.delete(f"{FAILURES}/{key}"))
+
+    def _close(self, task: Task, digests: Mapping[str, str]) -> None:
+        """The receipt of a task whose arrays are all written."""
+        self._set(f"{RECEIPTS}/{task.key}", {"sha256": dict(digests)})
+
+    def _keys(self, folder: str) -> frozenset[str]:
+        async def listed() -> list[str]:
+            return [key async for key in self._store.list_dir(folder) if not fnmatch(key, LITTER)]
+
+        return frozenset(sync(listed())) - {METADATA}
+
+    def _get(self, key: str) -> bytes:
+        content = sync(self._store.get(key, default_buffer_prototype()))
+        return content.to_bytes() if content else b""
+
+    def _set(self, key: str, content: Mapping[str, object]) -> None:
+        text = json.dumps(content, sort_keys=True).encode()
+        sync(self._store.set(key, default_buffer_prototype().buffer.from_bytes(text)))

@@ -1,0 +1,152 @@
+"""Where a store lies: a folder, a bucket of an object store, or any other place that fsspec knows."""
+
+import re
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from zarr.abc.store import ByteRequest, Store
+from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.storage import FsspecStore, LocalStore, ObjectStore, WrapperStore
+
+from srd.errors import StoreError
+
+OBJECT_STORES = frozenset("s3 s3a gs az azure adl abfs abfss http https".split())
+"""Schemes of obstore."""
+CLIENT_OPTIONS = frozenset(
+    "allow_http allow_invalid_certificates connect_timeout default_content_type http1_only http2_keep_alive_interval "
+    "http2_keep_alive_timeout http2_keep_alive_while_idle http2_only pool_idle_timeout pool_max_idle_per_host "
+    "proxy_ca_certificate proxy_excludes proxy_url randomize_addresses read_timeout root_certificate timeout "
+    "user_agent".split()
+)
+"""Those of obstore's connections, whatever the scheme; its other options are the scheme's own."""
+RETRIES = "max_retries"
+"""The option that says how often obstore sends a request again."""
+SECRET = re.compile(r"secret|token|password|(access|account|master|sas|service_account)_key|credential")
+REFUSALS = frozenset(("PermissionError", "PermissionDeniedError", "UnauthenticatedError"))
+"""What Python and obstore call it."""
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place for a store, as it is sent to workers.
+
+    `url` is a path, made absolute, or scheme://...; `options` are those of the store, such as endpoint and region.
+    Credentials are read from the environment by obstore or fsspec. Raises StoreError if they stand in the options.
+    """
+
+    url: str
+    options: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        secret = next((name for name in self.options if SECRET.search(name)), None)
+        if secret or parts.password:
+            raise StoreError(f"{secret or 'password'} of a store: set it in the environment, not in a file or URL")
+        if "://" not in self.url or parts.scheme == "file":
+            path = url2pathname(parts.path) if parts.scheme == "file" else self.url
+            object.__setattr__(self, "url", str(Path(path).resolve()))
+
+    def __str__(self) -> str:
+        return self.url
+
+    def __truediv__(self, name: str) -> "Location":
+        return Location(f"{self.url.rstrip('/')}/{name}", self.options)
+
+    @property
+    def path(self) -> Path | None:
+        """On this machine's file systems."""
+        return None if "://" in self.url else Path(self.url)
+
+    def open(self, read_only: bool = False) -> Store:
+        """The place as a Zarr store, which need not hold anything yet.
+
+        Raises StoreError if no library knows the scheme or an option. What then fails is an OSError.
+        """
+        if self.path:
+            return LocalStore(self.path, read_only=read_only)
+        try:
+            return _Remote(self._remote(read_only), self)
+        except Exception as error:
+            raise StoreError(f"{self}: {_text(error)}; correct url and options of the store") from error
+
+    def _remote(self, read_only: bool) -> Store:
+        if urlsplit(self.url).scheme in OBJECT_STORES:
+            return ObjectStore(_objects(self.url, self.options), read_only=read_only)
+        return FsspecStore.from_url(self.url, storage_options=dict(self.options), read_only=read_only)
+
+
+def _objects(url: str, options: Mapping[str, str]) -> Any:
+    from obstore.store import from_url
+
+    client = {name: value for name, value in options.items() if name in CLIENT_OPTIONS}
+    config = {name: value for name, value in options.items() if name not in {*CLIENT_OPTIONS, RETRIES}}
+    retries: Any = {RETRIES: int(options[RETRIES])} if RETRIES in options else None
+    return from_url(url, config=config or None, client_options={"allow_http": True, **client}, retry_config=retries)  # type: ignore[call-overload]
+
+
+class _Remote(WrapperStore[Store]):
+    """A store behind a network: whatever its library raises becomes an OSError that names the place."""
+
+    _get_many = Store._get_many
+    _set_many = Store._set_many
+
+    def __init__(self, store: Store, location: Location) -> None:
+        super().__init__(store)
+        self._location = location
+
+    def _with_store(self, store: Store) -> "_Remote":
+        return _Remote(store, self._location)
+
+    async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
+        with self._environment():
+            return await super().get(key, prototype, byte_range)
+
+    async def get_partial_values(
+        self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
+    ) -> list[Buffer | None]:
+        with self._environment():
+            return await super().get_partial_values(prototype, key_ranges)
+
+    async def exists(self, key: str) -> bool:
+        with self._environment():
+            return await super().exists(key)
+
+    async def set(self, key: str, value: Buffer) -> None:
+        with self._environment():
+            await super().set(key, value)
+
+    async def delete(self, key: str) -> None:
+        with self._environment():
+            await super().delete(key)
+
+    def list(self) -> AsyncIterator[str]:
+        return self._listed(super().list())
+
+    def list_prefix(self, prefix: str) -> AsyncIterator[str]:
+        return self._listed(super().list_prefix(prefix))
+
+    def list_dir(self, prefix: str) -> AsyncIterator[str]:
+        return self._listed(super().list_dir(prefix))
+
+    async def _listed(self, keys: AsyncIterable[str]) -> AsyncIterator[str]:
+        with self._environment():
+            async for key in keys:
+                yield key
+
+    @contextmanager
+    def _environment(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            kind = PermissionError if type(error).__name__ in REFUSALS else OSError
+            raise kind(f"{self._location}: {_text(error)}") from error
+
+
+def _text(error: Exception) -> str:
+    """One line: obstore's errors go on with pages for its developers."""
+    return " ".join(str(error).partition("\n\nDebug source")[0].split()) or type(error).__name__
