@@ -91,16 +91,20 @@ def plan(
 
 @app.command()
 def status(run: Run) -> None:
-    """What is done and what is missing."""
+    """What is done, what is missing, and which tasks have failed, with their cause."""
+    from pipeline.ledger import Ledger
     from pipeline.store import progress
 
     folder = folder_of(run)
-    counts = {name: progress(location_of(path)) for name, path in (audits_in(folder) or {"": folder}).items()}
+    stores = {name: location_of(path) for name, path in (audits_in(folder) or {"": folder}).items()}
+    counts = {name: progress(store) for name, store in stores.items()}
     for name, stages in counts.items():
         table = Table("stage", "done", "planned", "missing", title=name or None)
         for stage, (done, planned) in stages.items():
             table.add_row(stage, str(done), str(planned), str(planned - done))
         results.print(table)
+        for key, cause in Ledger(stores[name].open(read_only=True)).failures().items():
+            results.print(Text(f"{key}: {cause}"))
     if any(done < planned for stages in counts.values() for done, planned in stages.values()):
         raise typer.Exit(4)
 
