@@ -26,10 +26,13 @@ from torchvision import models
 
 from pipeline import devices
 from pipeline.demo.shapes import CLASSES, TEST_SEED, scene
+from pipeline.deployment import LocalSpec
 from pipeline.environment import files_digest, hardware
-from pipeline.executors import Executor, Outcome, on_dask, serially
-from pipeline.preparation import Job
-from pipeline.run import run, store_path
+from pipeline.executors import Executor, Outcome, serially
+from pipeline.jobs import Job
+from pipeline.location import Location
+from pipeline.on_dask.executor import on_dask
+from pipeline.run import run
 from pipeline.spec import load_spec
 
 QUERY = (
@@ -106,6 +109,9 @@ class Clock:
         """A stage begins."""
         self.stages.append(Stage(name, total - done, datetime.now(), datetime.now()))
 
+    def blocked(self, name: str, n: int) -> None:
+        """Nothing failed, so nothing waits."""
+
     def task(self, outcome: Outcome) -> None:
         """A task has ended. Raises what it failed with."""
         if outcome.error is not None:
@@ -130,21 +136,22 @@ def main() -> None:
 def _measure(name: str, spec: Path, home: Path) -> None:
     """Rows of one audit; the first task of a process builds its model, which counts."""
     serial = _rows(f"{name} | serial", spec, home / "serial", serially)
-    with on_dask(1) as executor:
+    with on_dask(LocalSpec(workers=1)) as executor:
         on_worker = _rows(f"{name} | one Dask worker", spec, home / "dask", executor)
     print(f"| {name} | both | all | | | | | {'equal' if serial == on_worker else 'DIFFER'} |", flush=True)
 
 
 def _rows(title: str, spec: Path, home: Path, executor: Executor) -> str:
     """Prints a row for each stage; returns the digest of the store."""
-    job, clock = Job(load_spec(spec), spec.parent, store_path(home)), Clock()
+    job, clock = Job(load_spec(spec), spec.parent, Location(str(home))), Clock()
     with _sampled() as samples:
         run(job, executor, clock)
     for stage in clock.stages:
         print(
             f"| {title} | {stage.name} | {stage.tasks} | {stage.seconds:.1f} | {_use(stage, samples())} | |", flush=True
         )
-    return files_digest({str(file.relative_to(job.path)): file for file in job.path.rglob("*") if file.is_file()})
+    path = Path(job.store.url)
+    return files_digest({str(file.relative_to(path)): file for file in path.rglob("*") if file.is_file()})
 
 
 Sample = tuple[datetime, int, int]

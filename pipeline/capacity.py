@@ -25,21 +25,26 @@ quarter; stores of two real networks took 0.71 and 0.81, the images alone 0.46 o
 _PROCESS, _GROUPS = Path("/proc/self"), Path("/sys/fs/cgroup")
 
 
-def refuse_store(needed: int, path: Path) -> None:
-    """Raises CapacityError unless a store of `needed` bytes fits on the disk of `path`, beside what is there of it."""
-    missing, free = needed - _size(path), shutil.disk_usage(_nearest(path)).free
+def refuse_store(needed: int, location: Location) -> None:
+    """Raises CapacityError unless a store of `needed` bytes fits on the disk there, beside what is there of it.
+
+    An object store is taken to hold everything.
+    """
+    if location.path is None:
+        return
+    missing, free = needed - _size(location.path), _free(location.path)
     if missing > free:
         raise CapacityError(
-            f"{path}: the store needs {in_units(missing)} more, the disk has {in_units(free)} free; audit fewer images "
-            "(data.n), with fewer methods or perturbations, or name another disk by --out or the table [store]"
+            f"{location}: the store needs {in_units(missing)} more, the disk has {in_units(free)} free; audit fewer "
+            "images (data.n), with fewer methods or perturbations, or name another disk by --out or the table [store]"
         )
 
 
 def refuse_hopeless_store(plan: Plan, location: Location) -> None:
     """As `refuse_store`, by the least that a store of the plan may take, which needs no measuring."""
-    least, path = round(LEAST_SHARE * raw_bytes(plan)), location.path
-    if path and least > shutil.disk_usage(_nearest(path)).free:  # what is there is looked through only if it matters
-        refuse_store(least, path)
+    least = round(LEAST_SHARE * raw_bytes(plan))
+    if location.path and least > _free(location.path):  # what is there is looked through only if it matters
+        refuse_store(least, location)
 
 
 def refuse_memory(needed: Memory, processes: int, images: int) -> None:
@@ -103,9 +108,9 @@ def _group_limits() -> Iterator[int]:
                 yield int(text)
 
 
-def _nearest(path: Path) -> Path:
-    """The path, or the closest folder above it that exists."""
-    return next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
+def _free(path: Path) -> int:
+    """Bytes on the disk of the path, or of the closest folder above it that exists."""
+    return shutil.disk_usage(next(folder for folder in (path, *path.parents) if folder.exists())).free
 
 
 def _size(path: Path) -> int:

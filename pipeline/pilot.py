@@ -42,8 +42,8 @@ BUDGET = 60.0
 
 CHEAP = 1.0
 """Seconds below which a task is run twice: the first time warms up, the second counts."""
-OTHER = "metadata"
-"""Files of a store that neither hold values of images nor are receipts."""
+OTHERS = "others"
+"""Files of a store that neither hold values of variables nor are receipts."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def measure(spec: AuditSpec, base: Path) -> Pilot:
     with TemporaryDirectory(prefix="srd-audit-") as folder, torch.random.fork_rng():  # a network may be built at random
 
         def trial(images: int) -> Trial:
-            return _trial(Job(_cut(spec, images), base, Location(f"{folder}/{images}")))
+            return _trial(Job(_cut(spec, images), base, Location(folder) / str(images)))
 
         trials = [trial(_fewest(spec, base, n))]
         more = _affordable(trials[0].images, perf_counter() - began, min(spec.run.tile, n))
@@ -115,7 +115,7 @@ def _cut(spec: AuditSpec, images: int) -> AuditSpec:
 def _fewest(spec: AuditSpec, base: Path, n: int) -> int:
     images = 0
     for images in (min(few, n) for few in FEWEST):
-        subject = load(Job(_cut(spec, images), base, Location(os.devnull)))
+        subject = load(Job(_cut(spec, images), base, Location(str(base))))
         with torch.no_grad():
             logits = subject.model.model(subject.data.images(range(images)))
         if len(logits.argmax(-1).unique()) > 1:
@@ -154,7 +154,7 @@ def _timed(function: Callable[[], T]) -> tuple[float, T]:
 
 def _pilot(trials: Sequence[Trial], began: float) -> Pilot:
     last = trials[-1]
-    files = _files(last.job.store)
+    files = _files(Path(last.job.store.url))
     tasks = {column: [(trial.worked_on(column), trial.seconds[column]) for trial in trials] for column in last.seconds}
     return Pilot(
         plan=store.plan_of(store.attributes(last.job.store)),
@@ -166,7 +166,7 @@ def _pilot(trials: Sequence[Trial], began: float) -> Pilot:
         preparing=_through(last.images, last.preparing, line(tasks["perturb", 0]).each),
         arrays={name: stored for name, stored in files.items() if name in VARIABLES},
         receipts=files[RECEIPTS],
-        metadata=files[OTHER],
+        metadata=files[OTHERS],
         memory=[(trial.tile, trial.memory.private) for trial in trials],
         shared=last.memory.shared,
         seconds=perf_counter() - began,
@@ -184,9 +184,8 @@ def _reading(job: Job) -> float:
     return _timed(partial(load_data, job.spec.data, job.spec.model, job.base))[0]
 
 
-def _files(location: Location) -> dict[str, Stored]:
+def _files(path: Path) -> dict[str, Stored]:
     """What lies in a store: files of each array, of the receipts, and all others."""
-    path = Path(location.url)
     sizes: dict[str, list[int]] = defaultdict(list)
     for file in path.rglob("*"):
         if file.is_file():
@@ -196,7 +195,7 @@ def _files(location: Location) -> dict[str, Stored]:
 
 def _kind(file: Path) -> str:
     home = file.parts[0]
-    return home if file.name != METADATA and (home in VARIABLES or home == RECEIPTS) else OTHER
+    return home if file.name != METADATA and (home in VARIABLES or home == RECEIPTS) else OTHERS
 
 
 def _grows(kind: str) -> bool:

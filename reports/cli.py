@@ -13,7 +13,7 @@ from rich.text import Text
 from attacks.registry import PERTURBATIONS
 from pipeline.schema import STAGES
 from reports.cluster_options import Gpus, Scheduler, TaskLimit, Workers, cluster_of
-from reports.runs import RUNS, audits_in, finished, folder_of, location_of
+from reports.runs import RUNS, audits_in, finished, folder_of, home_of, location_of
 from srd.entries import Entry
 from srd.errors import AuditError, CapacityError, FailedTasks, InputError
 from srd.registry import ATTRIBUTORS, METRICS
@@ -98,21 +98,24 @@ def plan(
         results.print(Text(as_text(estimates)))
     else:
         print_plan(estimates, results)
-    refuse_unfit(estimates, out or RUNS / spec.stem, cluster)
+    refuse_unfit(estimates, home_of(spec, out or RUNS / spec.stem), cluster)
 
 
 @app.command()
 def status(run: Run) -> None:
-    """What is done and what is missing."""
-    from pipeline.store import progress
+    """What is done, what is missing, and which tasks have failed, with their cause."""
+    from pipeline.store import failures, progress
 
     folder = folder_of(run)
-    counts = {name: progress(location_of(path)) for name, path in (audits_in(folder) or {"": folder}).items()}
+    stores = {name: location_of(path) for name, path in (audits_in(folder) or {"": folder}).items()}
+    counts = {name: progress(store) for name, store in stores.items()}
     for name, stages in counts.items():
         table = Table("stage", "done", "planned", "missing", title=name or None)
         for stage, (done, planned) in stages.items():
             table.add_row(stage, str(done), str(planned), str(planned - done))
         results.print(table)
+        for key, cause in failures(stores[name]).items():
+            results.print(Text(f"{key}: {cause}"))
     if any(done < planned for stages in counts.values() for done, planned in stages.values()):
         raise typer.Exit(4)
 

@@ -13,12 +13,12 @@ from pipeline.comparison import load_audits
 from pipeline.data import n_images
 from pipeline.deployment import ClusterSpec, GpuSpec, LocalSpec
 from pipeline.estimate import Estimate, estimate
+from pipeline.location import Location
 from pipeline.on_dask.clusters import gpus
 from pipeline.on_dask.executor import on_dask
 from pipeline.on_dask.settings import ALLOCATOR
 from pipeline.pilot import in_own_process, measure
 from pipeline.spec import load_spec
-from pipeline.store import NAME
 
 ON_THIS_MACHINE = (LocalSpec, GpuSpec)
 
@@ -36,9 +36,9 @@ def plan_audit(spec: Path, cluster: ClusterSpec | None, console: Console) -> dic
     return {name: estimate(pilots[name], images[name], audits[name].run.tile, workers) for name in audits}
 
 
-def refuse_unfit(estimates: Mapping[str, Estimate], folder: Path, cluster: ClusterSpec | None) -> None:
-    """Raises CapacityError unless the stores fit on the disk of `folder`, and processes into this machine's memory."""
-    refuse_store(sum(each.disk for each in estimates.values()), folder / NAME if "" in estimates else folder)
+def refuse_unfit(estimates: Mapping[str, Estimate], home: Location, cluster: ClusterSpec | None) -> None:
+    """Raises CapacityError unless stores fit on the disk of `home`, and processes into this machine's memory."""
+    refuse_store(sum(each.disk for each in estimates.values()), home)
     if cluster is None or isinstance(cluster, ON_THIS_MACHINE):
         for each in estimates.values():
             refuse_memory(each.memory, each.workers, min(each.tile, each.images))

@@ -25,7 +25,6 @@ from pipeline.capacity import (
 from pipeline.estimate import Memory
 from pipeline.location import Location
 from pipeline.schema import VARIABLES
-from pipeline.store import NAME
 from srd.errors import CapacityError
 
 MIB = 2**20
@@ -40,40 +39,46 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 
 
 def test_the_raw_bytes_are_those_of_all_values_of_a_store(finished: Finished) -> None:
-    group = zarr.open_group(finished.job.store, mode="r")
+    group = zarr.open_group(path_of(finished.job.store), mode="r")
     arrays = [array for name, array in group.arrays() if name in VARIABLES]
     assert raw_bytes(finished.context.plan) == sum(array.nbytes for array in arrays)
 
 
 @pytest.mark.usefixtures("disk")
 def test_a_store_that_fits_just_so_is_not_refused(tmp_path: Path) -> None:
-    refuse_store(1000, tmp_path / "no" / "such" / "folder" / NAME)
+    refuse_store(1000, Location(str(tmp_path / "no" / "such" / "folder")))
     with pytest.raises(CapacityError, match=r"the store needs 1 KiB more, the disk has 1000 B free; audit fewer"):
-        refuse_store(1024, tmp_path / "no" / "such" / "folder" / NAME)
+        refuse_store(1024, Location(str(tmp_path / "no" / "such" / "folder")))
 
 
 @pytest.mark.usefixtures("disk")
 def test_what_is_there_of_a_store_is_not_needed_again(tmp_path: Path) -> None:
-    (tmp_path / NAME / "input").mkdir(parents=True)
-    (tmp_path / NAME / "input" / "c").write_bytes(bytes(500))
-    refuse_store(1500, tmp_path / NAME)
+    (tmp_path / "audit" / "input").mkdir(parents=True)
+    (tmp_path / "audit" / "input" / "c").write_bytes(bytes(500))
+    refuse_store(1500, Location(str(tmp_path)))
     with pytest.raises(CapacityError, match=r"needs 1001 B more"):
-        refuse_store(1501, tmp_path / NAME)
+        refuse_store(1501, Location(str(tmp_path)))
+
+
+@pytest.mark.usefixtures("disk")
+def test_an_object_store_is_not_asked_how_much_it_holds(finished: Finished) -> None:
+    refuse_store(10**15, Location("memory://audit"))
+    refuse_hopeless_store(finished.context.plan, Location("memory://audit"))
 
 
 def test_only_a_hopeless_store_is_refused_without_a_pilot(finished: Finished, disk: dict[str, int]) -> None:
-    plan, path = finished.context.plan, path_of(finished.job.store)
+    plan, store = finished.context.plan, finished.job.store
     least = round(LEAST_SHARE * raw_bytes(plan))
-    there = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    elsewhere = path.parent / "elsewhere"
+    there = sum(file.stat().st_size for file in path_of(store).rglob("*") if file.is_file())
+    elsewhere = store / "elsewhere"
     disk["free"] = least
-    refuse_hopeless_store(plan, Location(str(elsewhere)))
+    refuse_hopeless_store(plan, elsewhere)
     disk["free"] = least - 1
     with pytest.raises(CapacityError):
-        refuse_hopeless_store(plan, Location(str(elsewhere)))
+        refuse_hopeless_store(plan, elsewhere)
     assert there > least, "a true store takes more than the least"
     disk["free"] = 0
-    refuse_hopeless_store(plan, Location(str(path)))  # a finished run needs nothing more
+    refuse_hopeless_store(plan, store)  # a finished run needs nothing more
 
 
 def test_processes_that_do_not_fit_into_the_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from pipeline.conditions import conditions
 from pipeline.data import n_images
 from pipeline.estimate import Estimate, Pilot, estimate
 from pipeline.jobs import Job, Subject, load
+from pipeline.ledger import METADATA, RECEIPTS
 from pipeline.pilot import in_own_process, measure
 from pipeline.spec import load_spec
 from pipeline.store import plan_of
@@ -40,9 +41,9 @@ def test_it_expects_the_bytes_of_the_run(finished: Finished, expected: Estimate)
     sizes = {file: file.stat().st_size for file in path_of(finished.job.store).rglob("*") if file.is_file()}
     assert expected.store == pytest.approx(sum(sizes.values()), rel=0.05)
     for name in ("input", "attribution", "score"):
-        values = sum(size for file, size in sizes.items() if name in file.parts and file.name != "zarr.json")
+        values = sum(size for file, size in sizes.items() if name in file.parts and file.name != METADATA)
         assert expected.arrays[name] == pytest.approx(values, rel=0.1), name
-    receipts = [size for file, size in sizes.items() if "_ledger" in file.parts and file.name != "zarr.json"]
+    receipts = [size for file, size in sizes.items() if RECEIPTS in file.parts and file.name != METADATA]
     assert expected.receipts == pytest.approx(sum(receipts), rel=0.01)
 
 

@@ -8,8 +8,10 @@ from small_audits import write_audit
 
 import pipeline.run as running
 from pipeline.context import Context
+from pipeline.ledger import Ledger
+from pipeline.location import Location
 from pipeline.plan import Task
-from pipeline.store import Arrays
+from pipeline.store import NAME, Arrays
 
 LIKE_MARKUP = ["[/x]", r"\[/x]", "[bold]x", ":x:", ":smiley:[red]", "trailing\\"]
 
@@ -60,3 +62,13 @@ def test_a_stage_that_does_not_exist_is_refused(command: Command) -> None:
 def test_help_names_the_default_folder(command: Command) -> None:
     _, out, _ = command("run", "--help")
     assert "[default: (runs/NAME OF SPEC)]" in " ".join(out.replace("│", " ").split())
+
+
+def test_status_names_the_tasks_that_failed_with_their_cause(command: Command, tmp_path: Path) -> None:
+    assert command("run", write_audit(tmp_path / "audit"), "--out", "run", "--stage", "perturb").code == 0
+    ledger = Ledger((Location(str(tmp_path / "run")) / NAME).open())
+    ledger.record_failures({"score-00001-02": "ValueError: [bold]x", "perturb-00000-00": "done since"})
+    code, out, _ = command("status", "run")
+    assert code == 4
+    assert out.splitlines()[-1] == "score-00001-02: ValueError: [bold]x"
+    assert "done since" not in out
