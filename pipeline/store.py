@@ -115,6 +115,21 @@ def open_results(location: Location) -> xr.Dataset:
     return labelled.set_coords(CONDITION_FACTS)
 
 
+@contextmanager
+def blaming_damage(location: Location) -> Iterator[None]:
+    """Whoever reads results within is told of the damage that an error comes from. Raises StoreError."""
+    try:
+        yield
+    except DAMAGE as error:
+        plan = plan_of(attributes(location))
+        store = Store(location, plan)
+        done = store.done()
+        for damage in store.damaged(task for task in plan.all_tasks() if task.key in done):
+            way_out = "`srd-audit verify --repair` finds all damage and has it mended by the next run"
+            raise StoreError(f"{location}: {damage}; {way_out}") from error
+        raise
+
+
 def remove_litter(location: Location) -> None:
     """Deletes what killed processes left half written; object stores show no object before it is whole."""
     for file in location.path.rglob(LITTER) if location.path else ():

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from pipeline.verification import Verification
 from reports.cells import Cell, Table, method_heading
 from reports.facts import Certificate, ConditionFacts, MethodFacts, Option
 from reports.result import AuditResult
@@ -43,6 +44,32 @@ def failures(result: AuditResult) -> Table:
         (Cell(each.task), Cell(each.of), Cell(each.images), Cell(each.cause)) for each in result.completeness.failures
     )
     return Table("Tasks that failed, twice.", ("task", "of", "images", "cause"), tuple(rows))
+
+
+def verifications(result: AuditResult) -> Table:
+    """What was found when the run was verified."""
+    header = ("class of machine", "as promised", "tasks checked", "damaged", "tasks done again", "same bytes")
+    rows = ((Cell(each.hardware), *_verification(each)) for each in result.verifications)
+    return Table("Verified: what is stored against its receipts, and tasks done again.", header, tuple(rows))
+
+
+def repetitions(result: AuditResult) -> Table:
+    """How far tasks that were done again came to what is stored."""
+    header = ("class of machine", "stage", "variable", "tasks", "same bytes", "equal values", "largest difference")
+    rows = (
+        (
+            Cell(each.hardware),
+            Cell(again.stage),
+            Cell(again.variable),
+            Cell(str(again.tasks)),
+            Cell(str(again.same)),
+            Cell(f"{100 * again.equal:.2f} %"),
+            Cell("not finite" if again.largest is None else f"{again.largest:.2g}"),
+        )
+        for each in result.verifications
+        for again in each.repetitions
+    )
+    return Table("Differences are shares of the largest stored magnitude of the task.", header, tuple(rows))
 
 
 def certificates(result: AuditResult) -> Table:
@@ -115,6 +142,17 @@ def _pairs(facts: dict[str, str]) -> tuple[tuple[Cell, ...], ...]:
 def _certificate(each: Certificate) -> tuple[Cell, ...]:
     verdict = Cell("PASS", "", "passed") if each.passed else Cell("FAIL", "", "failed")
     return Cell(each.meaning, each.name), Cell(f"{each.rate:.3f}"), Cell(each.bound), Cell(str(each.n)), verdict
+
+
+def _verification(each: Verification) -> tuple[Cell, ...]:
+    again = sum(repetition.tasks for repetition in each.repetitions)
+    same = sum(repetition.same for repetition in each.repetitions)
+    if each.unlike:
+        promise = Cell("no promise", f"other: {', '.join(each.unlike)}")
+    else:
+        promise = Cell("PASS", "", "passed") if each.is_kept else Cell("FAIL", "", "failed")
+    counts = (each.done, len(each.damaged), again, same)
+    return promise, *(Cell(f"{count:,}") for count in counts)
 
 
 def _options(options: Sequence[Option]) -> str:

@@ -127,6 +127,22 @@ def report(run: Run) -> None:
 
 
 @app.command()
+def verify(
+    run: Run,
+    sample: Annotated[int, typer.Option(min=0, help="Tasks of each stage that are done again.")] = 2,
+    seed: Annotated[int, typer.Option(min=0, help="Of their choice.")] = 0,
+    repair: Annotated[bool, typer.Option("--repair", help="Have damaged tasks done again by the next run.")] = False,
+) -> None:
+    """Checks all that is stored of a run against its receipts, and does some tasks again: are the bytes the same?
+
+    Ends with exit code 3 if not. What was found goes into the report.
+    """
+    from reports.verifying import verify_run
+
+    verify_run(run, sample, seed, repair, results)
+
+
+@app.command()
 def export(
     run: Run,
     destination: Annotated[str, typer.Argument(help="FILE.nc, or FOLDER.icechunk.", show_default=False)],

@@ -30,6 +30,7 @@ from reports.facts import (
 )
 from reports.families import is_control
 from reports.readings import Readings
+from reports.record import Record
 from srd.entries import Entry
 from srd.registry import ATTRIBUTORS
 
@@ -64,13 +65,13 @@ def identity(readings: Readings) -> Identity:
     )
 
 
-def completeness(
-    readings: Readings, progress: Mapping[str, tuple[int, int]], causes: Mapping[str, str]
-) -> Completeness:
-    """Tasks and scores: planned, done, failed for the causes given by task, undefined."""
+def completeness(readings: Readings, record: Record) -> Completeness:
+    """Tasks and scores: planned, done, failed, undefined."""
     return Completeness(
-        stages=tuple(StageProgress(stage=name, done=done, planned=all_) for name, (done, all_) in progress.items()),
-        failures=tuple(_failure(readings, Task.named(key), cause) for key, cause in causes.items()),
+        stages=tuple(
+            StageProgress(stage=name, done=done, planned=all_) for name, (done, all_) in record.progress.items()
+        ),
+        failures=tuple(_failure(readings, Task.named(key), cause) for key, cause in record.failures.items()),
         scores=int(readings.dataset["score"].size),
         undefined=tuple(
             Undefined(method=method, reason=reason, scores=count)

@@ -5,12 +5,14 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from pipeline.store import failures, open_results, progress
+from pipeline.location import Location
+from pipeline.store import blaming_damage, open_results
 from reports import gallery, page
 from reports.figures import pictures
 from reports.frames import frames
 from reports.marks import Picture
 from reports.readings import Readings
+from reports.record import record_of
 from reports.result import AuditResult
 from reports.runs import location_of
 from reports.summarise import summarise
@@ -27,11 +29,17 @@ GENERATED = ("figures", gallery.FOLDER, "data")
 def write_report(folder: Path) -> Path:
     """Writes the report of the store in `folder` beside it and returns the path of its page.
 
-    The same bytes each time for one store and the same layers with a page. Raises StoreError if there is no store.
+    The same bytes each time for one store and the same layers with a page. Raises StoreError if there is no store, or a
+    damaged one.
     """
     store = location_of(folder)
+    with blaming_damage(store):
+        return _written(folder, store)
+
+
+def _written(folder: Path, store: Location) -> Path:
     readings = Readings(open_results(store))
-    result = summarise(readings, progress(store), failures(store))
+    result = summarise(readings, record_of(folder, store))
     drawn = tuple(pictures(result))
     home = (folder / PAGE).parent
     _clear(home)

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from pipeline.verification import Verification
 from reports.facts import (
     Certificate,
     Completeness,
@@ -187,6 +188,7 @@ class AuditResult(Part):
     summary: tuple[str, ...]
     identity: Identity
     completeness: Completeness
+    verifications: tuple[Verification, ...] = ()
     statistics: Policy
     certificates: tuple[Certificate, ...]
     methods: tuple[MethodFacts, ...]

@@ -1,16 +1,15 @@
 """From a store's Dataset to the result of the audit."""
 
-from collections.abc import Mapping
-
 from reports import findings, gallery, identity, limits, measurements
 from reports.readings import Readings
+from reports.record import Record
 from reports.result import AuditResult
 from reports.searches import searches
 from reports.transfer import transfer
 
 
-def summarise(readings: Readings, progress: Mapping[str, tuple[int, int]], causes: Mapping[str, str]) -> AuditResult:
-    """The result of a store whose tasks are `progress` (done, planned) per stage, and failed for `causes`, by task."""
+def summarise(readings: Readings, record: Record) -> AuditResult:
+    """The result of a store."""
     conditions = identity.conditions(readings)
     stability = measurements.stability(readings)
     searched = searches(readings, conditions)
@@ -18,7 +17,8 @@ def summarise(readings: Readings, progress: Mapping[str, tuple[int, int]], cause
     measured = AuditResult(
         summary=(),
         identity=identity.identity(readings),
-        completeness=identity.completeness(readings, progress, causes),
+        completeness=identity.completeness(readings, record),
+        verifications=record.verifications,
         statistics=identity.policy(),
         certificates=identity.certificates(readings),
         methods=identity.methods(readings),

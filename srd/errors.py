@@ -14,6 +14,7 @@ AuditError                    1
 ├── IncompleteRun             4   (RuntimeError) tasks are missing
 │   ├── FailedTasks               some failed, twice; the others were run
 │   └── ForeignWorker             a worker would not make the same bytes
+├── VerificationError         3   (RuntimeError) a store does not hold what it says, or cannot be made again
 ├── ClusterError              5   (RuntimeError) a cluster cannot be reached, or cannot run tasks
 └── CapacityError             5   (RuntimeError) the machine has too little disk or memory
 """
@@ -104,3 +105,9 @@ class CapacityError(AuditError, RuntimeError):
     """The disk or the memory cannot hold what is asked for."""
 
     exit_code = 5
+
+
+class VerificationError(AuditError, RuntimeError):
+    """A store that does not hold what its receipts say, or whose tasks make other bytes when done again."""
+
+    exit_code = 3

@@ -8,7 +8,7 @@ from itertools import count, product
 from pathlib import Path
 from urllib.parse import quote
 
-from pipeline.store import failures, open_results, progress
+from pipeline.store import blaming_damage, open_results
 from reports import identity
 from reports.comparison import findings
 from reports.comparison.result import Column, ComparisonResult, Difference, Kept, Network, Similarity
@@ -16,6 +16,7 @@ from reports.facts import ConditionFacts, Option
 from reports.families import is_control
 from reports.measurements import IMAGES, difference
 from reports.readings import Readings
+from reports.record import record_of
 from reports.report import PAGE
 from reports.result import AuditResult, Images, Verdict
 from reports.runs import location_of
@@ -72,8 +73,9 @@ def summarise(folders: Sequence[Path], home: Path) -> ComparisonResult:
 
 def _audit(name: str, folder: Path) -> Audit:
     store = location_of(folder)
-    readings = Readings(open_results(store))
-    return Audit(name, readings, summarise_audit(readings, progress(store), failures(store)))
+    with blaming_damage(store):
+        readings = Readings(open_results(store))
+        return Audit(name, readings, summarise_audit(readings, record_of(folder, store)))
 
 
 def _names(folders: Sequence[Path]) -> list[str]:

@@ -17,6 +17,7 @@ from small_audits import path_of, store_in
 from reports import gallery, page
 from reports.figures import pictures
 from reports.readings import NOT_COMPUTED, Readings
+from reports.record import Record
 from reports.report import write_report
 from reports.result import AuditResult
 from reports.summarise import summarise
@@ -52,7 +53,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def rendered(dataset: xr.Dataset, progress: dict[str, tuple[int, int]] | None = None) -> tuple[AuditResult, str]:
     """Result and page of a dataset, everything drawn on the way."""
     readings = Readings(dataset)
-    result = summarise(readings, progress or PROGRESS, {})
+    result = summarise(readings, Record(progress or PROGRESS))
     drawn = tuple(pictures(result))
     panels = dict(gallery.drawings(readings, result.cases, result.overview))
     assert all(panels.values())
@@ -191,7 +192,7 @@ def test_without_perturbations(small: xr.Dataset) -> None:
 
 
 def test_without_the_control_of_equal_size(small: xr.Dataset) -> None:
-    result = summarise(Readings(part(small, METHODS, ["clean", "manipulate:srd@8/255"])), PROGRESS, {})
+    result = summarise(Readings(part(small, METHODS, ["clean", "manipulate:srd@8/255"])), Record(PROGRESS))
     verdicts = {cell.verdict for t in result.transfer for row in t.rows for cell in row.cells if cell.white_box}
     assert verdicts == {"attack unchecked"}
 
@@ -280,7 +281,7 @@ def test_an_attack_no_better_than_noise_is_called_unreliable(small: xr.Dataset) 
     scored = small.score.copy()
     noise = {"perturbation": NOISE, "method": "srd", "metric": SIMILARITIES}
     scored.loc[noise | {"perturbation": "manipulate:srd@8/255"}] = scored.loc[noise].values
-    result = summarise(Readings(small.assign(score=scored)), PROGRESS, {})
+    result = summarise(Readings(small.assign(score=scored)), Record(PROGRESS))
     cells = [cell for t in result.transfer for row in t.rows for cell in row.cells if cell.white_box]
     assert {cell.verdict for cell in cells if cell.evaluating == "srd"} == {"attack unreliable"}
 
@@ -288,7 +289,7 @@ def test_an_attack_no_better_than_noise_is_called_unreliable(small: xr.Dataset) 
 def test_a_map_that_ignores_the_class_is_called_out(small: xr.Dataset) -> None:
     alike = small.reference_similarity.copy()
     alike.loc[{"method": "saliency", "reference": "other_class"}] = 0.97
-    result = summarise(Readings(small.assign(reference_similarity=alike)), PROGRESS, {})
+    result = summarise(Readings(small.assign(reference_similarity=alike)), Record(PROGRESS))
     assert "depends little on the class" in result.notes["saliency"]
     assert "depends little on the class" in page.html(result, (), [])
     assert any("Saliency" in sentence and "another class" in sentence for sentence in result.summary)
