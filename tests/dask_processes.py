@@ -28,11 +28,11 @@ def process(kind: str, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextmanager
-def scheduler(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Its address and its process."""
+def scheduler(folder: Path, port: int = 0) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Its address and its process; port 0 is any that is free."""
     file = folder / "scheduler.json"
     with process(
-        "scheduler", "--host", "127.0.0.1", "--port", 0, "--no-dashboard", "--scheduler-file", file
+        "scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard", "--scheduler-file", file
     ) as running:
         while not file.exists() or not file.read_text():
             sleep(0.05)

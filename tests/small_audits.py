@@ -19,12 +19,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.context import Context
+from pipeline.dependencies import Dependencies
 from pipeline.executors import Executor, Outcome, serially
 from pipeline.jobs import Job, Subject, context_of, load
 from pipeline.ledger import LITTER, METADATA, RECEIPTS
 from pipeline.location import Location
 from pipeline.logs import LOGS
+from pipeline.plan import Plan, Task
 from pipeline.run import run
+from pipeline.schema import VARIABLES
 from pipeline.spec import load_spec
 from pipeline.store import NAME, Arrays
 
@@ -191,6 +194,23 @@ def path_of(place: Path | Location) -> Path:
 def receipts(store: Path | Location) -> set[str]:
     """The tasks of which a receipt is complete: a killed process may leave one half written."""
     return {path.name for path in (path_of(store) / RECEIPTS).glob("*") if not path.match(LITTER)} - {METADATA}
+
+
+def lost_with(bad: Task, context: Context) -> set[Task]:
+    """The task and all that read from it, directly or not: the slow definition."""
+    dependencies, lost = Dependencies(context.plan, context.target_images.tolist()), {bad}
+    for task in context.plan.all_tasks():
+        if lost & set(dependencies.of(task)):
+            lost.add(task)
+    return lost
+
+
+def shard_key(plan: Plan, task: Task, name: str) -> str:
+    """Of the one shard of an array that the task writes."""
+    variable = VARIABLES[name]
+    shard = variable.shard(plan.sizes, plan.tile)
+    position = [(part.start or 0) // size for part, size in zip(plan.region(task, variable), shard, strict=True)]
+    return f"{name}/c/{'/'.join(map(str, position))}"
 
 
 def same(one: Arrays, other: Arrays) -> bool:

@@ -1,37 +1,24 @@
 """The command line from spec to report, as a user runs it."""
 
-import os
-import re
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from small_audits import SPEC, TASKS, edit, receipts, tree, write_audit
+from small_audits import SPEC, TASKS, tree, write_audit
 
 import pipeline.run as running
 from pipeline.context import Context
-from pipeline.location import Location
 from pipeline.plan import Task
 from pipeline.spec import load_spec
 from pipeline.stages import STAGE_FUNCTIONS
-from pipeline.store import Arrays, progress
+from pipeline.store import Arrays
 from reports.cli import main
 
 HEAVY = ("torch", "dask", "distributed", "matplotlib", "seaborn")
-MAIN = """\
-import signal
-from reports.cli import main
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is born deaf to it
-main()
-"""
-PATIENCE = 120  # seconds
-
 Command = Callable[..., "Ended"]
 
 
@@ -234,34 +221,3 @@ def test_light_commands_import_nothing_heavy(srd_audit: Command, spec: Path, tmp
         )
         ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
         assert ended.stdout.endswith("HEAVY []\n"), command
-
-
-def started(*arguments: object, folder: Path) -> "subprocess.Popen[str]":
-    """The command in a process group of its own, as a terminal starts it."""
-    command = [sys.executable, "-c", MAIN, *map(str, arguments)]
-    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, cwd=folder, text=True, start_new_session=True, **pipes)
-
-
-@pytest.mark.parametrize("workers", [0, 2])
-def test_ctrl_c_ends_with_one_line_and_a_run_that_goes_on(
-    srd_audit: Command, spec: Path, tmp_path: Path, workers: int
-) -> None:
-    edit(spec, "options.steps = 2\n\n[[", "options.steps = 300\n\n[[")  # a task that lasts
-    process = started("run", spec, "--out", "run", "--workers", workers, folder=tmp_path)
-    store, deadline = tmp_path / "run" / "audit.zarr", time.monotonic() + PATIENCE
-    while len(receipts(store)) < 2 and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 130
-    assert out == ""
-    *progressed, last = err.splitlines()
-    assert last == "interrupted: the same command continues the run"
-    told = r"(100\.0% of 6 clean images .*|dashboard: http://\S+|perturb \d/8 .* left)"
-    assert all(re.fullmatch(told, line) for line in progressed), err
-    assert "Traceback" not in err
-    assert 2 <= progress(Location(str(store)))["perturb"][0] < TASKS["perturb"]
-    assert srd_audit("status", "run").code == 4
-    assert srd_audit("run", spec, "--out", "run", "--stage", "perturb").code == 0
-    assert progress(Location(str(store)))["perturb"] == (TASKS["perturb"], TASKS["perturb"])

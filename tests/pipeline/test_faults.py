@@ -8,34 +8,22 @@ from random import Random
 from typing import Any
 
 import pytest
-from small_audits import TASKS, Finished, Watch, finish, finish_until_killed, job_of, path_of, receipts, tree
+from small_audits import TASKS, Finished, Watch, finish, finish_until_killed, job_of, lost_with, path_of, receipts, tree
 
 import pipeline.run as running
 from pipeline import store as store_module
 from pipeline.context import Context
-from pipeline.dependencies import Dependencies
-from pipeline.deployment import LocalSpec
 from pipeline.executors import serially
 from pipeline.extent import Extent, Part
 from pipeline.ledger import LITTER, RECEIPTS
 from pipeline.location import Location
-from pipeline.on_dask.executor import on_dask
 from pipeline.plan import Task
 from pipeline.run import run
 from pipeline.stages import STAGE_FUNCTIONS
 from pipeline.store import Arrays, exists, failures
 from srd.errors import FailedTasks
 
-SMOKE = Path(__file__).parents[2] / "specs" / "smoke.toml"
 N_TASKS = sum(TASKS.values())
-
-
-def test_serial_and_two_processes_make_the_same_bytes(tmp_path: Path) -> None:
-    alone = finish(SMOKE, tmp_path / "alone")
-    with on_dask(LocalSpec(workers=2)) as executor:
-        together = finish(SMOKE, tmp_path / "together", executor)
-    assert len(together.watch.outcomes) == len(alone.watch.outcomes) == sum(n for _, _, n in alone.watch.stages)
-    assert tree(alone.job.store) == tree(together.job.store)
 
 
 def kill(spec: Path, folder: Path, nth: int) -> None:
@@ -133,13 +121,12 @@ def test_a_task_that_fails_always_costs_only_those_that_read_from_it(
     finished: Finished, spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     bad = Task(stage, 1, 1)
-    dependencies = Dependencies(finished.context.plan, finished.context.target_images.tolist())
     job, watch = job_of(spec, tmp_path / "run"), Watch()
     with monkeypatch.context() as patched:
         tried = failing(patched, bad, N_TASKS)
         with pytest.raises(FailedTasks) as caught:
             run(job, serially, watch)
-    lost = lost_with(bad, dependencies)
+    lost = lost_with(bad, finished.context)
     assert tried.count(bad) == 2
     assert receipts(job.store) == {task.key for task in finished.context.plan.all_tasks()} - {task.key for task in lost}
     cause = f"{bad.key} failed: FloatingPointError: on purpose"
@@ -150,15 +137,6 @@ def test_a_task_that_fails_always_costs_only_those_that_read_from_it(
     again = finish(spec, tmp_path / "run").watch
     assert {outcome.task for outcome in again.outcomes} == lost
     assert tree(job.store) == tree(finished.job.store)
-
-
-def lost_with(bad: Task, dependencies: Dependencies) -> set[Task]:
-    """The task and all that read from it, directly or not: the slow definition."""
-    lost = {bad}
-    for task in dependencies.plan.all_tasks():
-        if lost & set(dependencies.of(task)):
-            lost.add(task)
-    return lost
 
 
 @pytest.mark.parametrize("n", [1, 2, 5])

@@ -9,20 +9,17 @@ import pytest
 import zarr
 from command_line import Command
 from s3_server import Bucket, Request, objects
-from small_audits import Finished, Watch, edit, job_of, tree
+from small_audits import Finished, Watch, edit, job_of, shard_key, tree
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
-from pipeline.deployment import LocalSpec
 from pipeline.executors import serially
 from pipeline.extent import Extent
 from pipeline.jobs import Job, context_of, load
-from pipeline.on_dask.executor import on_dask
 from pipeline.perturbing import perturb
-from pipeline.plan import Plan, Task
+from pipeline.plan import Task
 from pipeline.preparation import prepare
 from pipeline.run import perform, run
-from pipeline.schema import VARIABLES
 from pipeline.store import NAME, exists, open_results, progress
 from srd.errors import DamagedTask, StoreError
 
@@ -31,13 +28,6 @@ READS_WHAT_IT_WRITES = zarr.__version__.startswith("3.1.")
 
 def in_bucket(spec: Path, bucket: Bucket) -> Job:
     return replace(job_of(spec, spec.parent), store=bucket / "audits" / NAME)
-
-
-def shard_key(plan: Plan, task: Task, name: str) -> str:
-    variable = VARIABLES[name]
-    shard = variable.shard(plan.sizes, plan.tile)
-    position = [(part.start or 0) // size for part, size in zip(plan.region(task, variable), shard, strict=True)]
-    return f"{name}/c/{'/'.join(map(str, position))}"
 
 
 def test_a_bucket_holds_the_bytes_of_the_local_run_for_few_requests(
@@ -63,14 +53,6 @@ def test_a_bucket_holds_the_bytes_of_the_local_run_for_few_requests(
         assert "" not in gets  # nothing is listed
         metadata += [key for key in gets if key.endswith("zarr.json")]
     assert len(metadata) == len(set(metadata))
-    assert objects(job.store) == tree(finished.job.store)
-
-
-@pytest.mark.faults
-def test_two_processes_fill_a_bucket_with_the_same_bytes(finished: Finished, spec: Path, bucket: Bucket) -> None:
-    job = in_bucket(spec, bucket)
-    with on_dask(LocalSpec(workers=2)) as executor:
-        run(job, executor, Watch())
     assert objects(job.store) == tree(finished.job.store)
 
 

@@ -1,0 +1,64 @@
+"""The command line in a process of its own, as a terminal starts it, and what happens to it there."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import psutil
+from command_line import Ended
+from dask_processes import IMPORTS
+
+MAIN = """\
+import signal
+from reports.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is born deaf to it
+main()
+"""
+PATIENCE = 150  # seconds
+
+Running = subprocess.Popen[str]
+
+
+def started(*arguments: object, folder: Path) -> Running:
+    """The command in a process group of its own."""
+    command = [sys.executable, "-c", MAIN, *map(str, arguments)]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    environment = os.environ | IMPORTS
+    return subprocess.Popen(command, cwd=folder, env=environment, text=True, start_new_session=True, **pipes)
+
+
+def ended(process: Running) -> Ended:
+    """Waits, and kills what does not end."""
+    try:
+        out, err = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+    return Ended(process.returncode, out, err)
+
+
+def wait_until(condition: Callable[[], bool], process: Running) -> None:
+    """Returns when the condition holds. Raises TimeoutError if it never does, or not before the process has ended."""
+    end = monotonic() + PATIENCE
+    while not condition():
+        if process.poll() is not None or monotonic() > end:
+            raise TimeoutError(ended(process).err)
+        sleep(0.02)
+
+
+def workers_of(process: Running) -> list[psutil.Process]:
+    """Processes that the command has started to run tasks."""
+    try:
+        return [child for child in psutil.Process(process.pid).children(recursive=True) if _is_worker(child)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        return "spawn_main" in " ".join(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return False

@@ -1,0 +1,93 @@
+"""The table of faults in docs: what each is and how it is caused is told here, how it ends is measured by its test."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from command_line import Ended
+
+WORDS = 14
+"""Of a message that the table quotes."""
+
+FAULTS: Mapping[str, str] = {
+    "a worker dies": "SIGKILL of worker processes at 20 random times",
+    "the command dies": "SIGKILL of the command, with two workers",
+    "the scheduler dies": "SIGKILL of a separate `dask scheduler` with two workers",
+    "a task never returns": "a network that sleeps for ever on one batch, `--task-limit 6`",
+    "a task kills every worker": "a network that kills its process on one batch",
+    "a task raises": "a network that raises on one batch",
+    "the disk is full": "a file system with room for half of the store",
+    "the store is read-only": "a file system that is remounted read-only in the middle of a run",
+    "a bucket refuses to be written": "an S3 server that answers PUT with 403 in the middle of a run",
+    "one write fails": "the k-th file of a task, for each k and a task of each kind",
+    "one request fails": "the k-th PUT of a task, for each k and a task of each kind",
+    "a shard is damaged": "a bit flipped in a shard of each array",
+    "a shard is truncated": "the second half of a shard of each array cut off",
+    "a shard is empty": "a shard of each array of length zero",
+    "a shard is missing": "a shard of each array deleted",
+    "damage that no task meets": "a bit flipped in a shard of each array of a finished run, `srd-audit verify --repair`",
+    "two commands at once": "the same command started twice",
+    "Ctrl-C": "SIGINT to the process group",
+    "Ctrl-C with workers": "SIGINT to the process group, with two workers",
+}
+"""How each fault is caused, by its name."""
+
+HEADER = """\
+# Faults, and how runs end
+
+Written by `make test-faults`; a run of it that sees something else writes the table anew and fails. Each fault hits a
+small audit, through the real command line or as real processes on one machine, on a local disk or an S3 server on
+loopback. Then the same command is run again without the fault, and its store compared, file by file, with that of a
+serial run that nothing disturbed.
+
+- ends with: exit code (or signal) of the command, and the first words of the last line that the user sees; `...` stands
+  for places, and for more words.
+- lost: tasks that were finished and must be done again. No receipt was ever found of a task that was not.
+- same command again: its exit code, and whether all bytes of the store are those of the undisturbed run.
+
+Damage of a shard is found, by the digest in the receipt, by the run itself where a task reads it; the task that wrote it
+is then done again within the run. What no task of the run reads (`srd-audit verify` reads everything) is listed.
+
+| fault | how it is caused | ends with | message | lost | same command again |
+|---|---|---|---|---|---|
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a fault ended."""
+
+    end: Ended
+    lost: int
+    again: Ended
+    same: bool
+    unseen: tuple[str, ...] = ()
+    """Arrays of which no task of the run reads what was damaged."""
+
+    def row(self, fault: str) -> str:
+        lost = f"{self.lost} tasks" if self.lost else "nothing"
+        unseen = f"; not met by the run: {', '.join(self.unseen)}" if self.unseen else ""
+        bytes_ = "reference bytes" if self.same else "**other bytes**"
+        cells = (fault, FAULTS[fault], _code(self.end), _message(self.end), lost + unseen, f"{self.again.code}, {bytes_}")
+        return f"| {' | '.join(cells)} |\n"
+
+
+def _code(end: Ended) -> str:
+    return str(end.code) if end.code >= 0 else f"signal {-end.code}"
+
+
+def _message(end: Ended) -> str:
+    """First words of the last line of a command that ended badly, without the places of this machine."""
+    lines = end.err.strip().splitlines()
+    if not end.code or not lines or end.code < 0:
+        return ""
+    words = re.sub(r"\S*/\S*", "...", lines[-1]).replace("|", "/").split()
+    return f"`{' '.join(words[:WORDS])}{' ...' * (len(words) > WORDS)}`"
+
+
+def table(outcomes: Mapping[str, Outcome]) -> str:
+    return HEADER + "".join(outcomes[fault].row(fault) for fault in FAULTS)
+
+
+TABLE = Path(__file__).parents[1] / "docs" / "faults.md"

@@ -1,0 +1,77 @@
+"""An audit that a fault hits: its commands, its store, and what the store of an undisturbed run holds."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import misbehaviour
+import torch
+from audit_processes import Running, ended, started
+from command_line import Ended
+from fault_table import Outcome
+from s3_server import objects
+from small_audits import Finished, store_in, tree
+
+from pipeline.context import Context
+from pipeline.location import Location
+from pipeline.plan import Task
+from pipeline.store import Store
+
+Outcomes = dict[str, Outcome]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An audit that a fault hits, in a folder of its own."""
+
+    reference: Finished
+    folder: Path
+    outcomes: Outcomes
+    out: str = "run"
+
+    @property
+    def spec(self) -> Path:
+        return self.reference.spec
+
+    @property
+    def context(self) -> Context:
+        """Of the undisturbed run."""
+        return self.reference.context
+
+    @property
+    def store(self) -> Location:
+        return store_in(self.folder / self.out)
+
+    @property
+    def misbehaviour(self) -> Path:
+        """The file that says how the network misbehaves."""
+        return self.folder / "misbehaviour"
+
+    def misbehave(self, kind: str, task: Task) -> None:
+        """With the images of a perturb task."""
+        images = self.context.store.written(task, ["input"])["input"][:, 0]
+        batch = misbehaviour.digest(self.context.model.normalise(torch.from_numpy(images)))
+        self.misbehaviour.write_text(f"{kind} {batch}")
+
+    def start(self, *options: object) -> Running:
+        return started("run", self.spec, "--out", self.out, *options, folder=self.folder)
+
+    def run(self, *options: object) -> Ended:
+        return ended(self.start(*options))
+
+    def finished(self, store: Location | None = None) -> set[str]:
+        """Tasks that have a receipt, of which none may be false."""
+        opened = Store(store or self.store, self.context.plan)
+        done = opened.done()
+        assert not list(opened.damaged(map(Task.named, sorted(done))))
+        return set(done)
+
+    def settle(self, fault: str, end: Ended, lost: int, again: Ended, store: Location | None = None) -> None:
+        """Notes how a fault ended: `again` is the same command without it, which must make the reference's bytes."""
+        assert again.code == 0, again.err
+        same = contents(store or self.store) == tree(self.reference.job.store)
+        assert same
+        self.outcomes[fault] = Outcome(end, lost, again, same)
+
+
+def contents(store: Location) -> dict[str, str]:
+    return tree(store) if store.path else objects(store)
