@@ -69,7 +69,14 @@ class Outcome:
         lost = f"{self.lost} tasks" if self.lost else "nothing"
         unseen = f"; not met by the run: {', '.join(self.unseen)}" if self.unseen else ""
         bytes_ = "reference bytes" if self.same else "**other bytes**"
-        cells = (fault, FAULTS[fault], _code(self.end), _message(self.end), lost + unseen, f"{self.again.code}, {bytes_}")
+        cells = (
+            fault,
+            FAULTS[fault],
+            _code(self.end),
+            _message(self.end),
+            lost + unseen,
+            f"{self.again.code}, {bytes_}",
+        )
         return f"| {' | '.join(cells)} |\n"
 
 
