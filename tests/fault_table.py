@@ -14,7 +14,7 @@ FAULTS: Mapping[str, str] = {
     "a worker dies": "SIGKILL of worker processes at 20 random times",
     "the command dies": "SIGKILL of the command, with two workers",
     "the scheduler dies": "SIGKILL of a separate `dask scheduler` with two workers",
-    "a task never returns": "a network that sleeps for ever on one batch, `--task-limit 6`",
+    "a task never returns": "a network that sleeps for ever on one batch, `--task-limit 5`",
     "a task kills every worker": "a network that kills its process on one batch",
     "a task raises": "a network that raises on one batch",
     "the disk is full": "a file system with room for half of the store",
