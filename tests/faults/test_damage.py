@@ -58,9 +58,7 @@ def verify_and_repair(trial: Trial, command: Command, n_damaged: int) -> Ended:
 
 
 @pytest.mark.parametrize("fault", DAMAGES)
-def test_damage_of_a_shard_is_repaired_within_the_run_that_reads_it(
-    trial: Trial, command: Command, fault: str
-) -> None:
+def test_damage_of_a_shard_is_repaired_within_the_run_that_reads_it(trial: Trial, command: Command, fault: str) -> None:
     """All that read directly from the damaged task are done again; what none of them reads, `verify` finds."""
     reference, unseen = tree(trial.reference.job.store), []
     for name, writer in writers(trial).items():
@@ -83,10 +81,10 @@ def withdraw_readers(trial: Trial, writer: Task) -> None:
             (path_of(trial.store) / RECEIPTS / task.key).unlink()
 
 
-def test_damage_that_no_task_meets_is_found_by_verify(trial: Trial, command: Command) -> None:
+def test_damage_after_a_run_is_found_by_verify(trial: Trial, command: Command) -> None:
     for name, writer in writers(trial).items():
         flip(path_of(trial.store) / shard_key(trial.context.plan, writer, name))
     assert run(trial, command).code == 0
     damaged = len(set(writers(trial).values()))
     end = verify_and_repair(trial, command, damaged)
-    trial.settle("damage that no task meets", end, damaged, run(trial, command))
+    trial.settle("damage after a run", end, damaged, run(trial, command))

@@ -84,7 +84,7 @@ def closed_subset(context: Context) -> list[int]:
         more = rows | {targets[row] for row in rows}
         return rows if more == rows else followed(more)
 
-    return sorted(min((followed({row}) for row in range(len(targets))), key=len), reverse=True)
+    return min((sorted(followed({row}), reverse=True) for row in range(len(targets))), key=len)
 
 
 def audit_of(context: Context, rows: Sequence[int], folder: Path, tile: int) -> Context:
