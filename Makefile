@@ -12,7 +12,7 @@ RUN_OPTIONS = $(or $(strip $(if $(WORKERS),--workers $(WORKERS)) $(if $(GPUS),--
 BENCHMARK := MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_MMAP_THRESHOLD_=1073741824 $(BIN)/python -P -W ignore -m
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev audit perturb attribute score report status plan verify models bench test check format clean
+.PHONY: help install install-dev audit perturb attribute score report status plan verify models bench test test-faults check format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ bench: install-dev ## what SRD, the baselines, attacks and corruptions cost besi
 
 test: install-dev ## run the tests
 	@OMP_NUM_THREADS=1 $(BIN)/python -P -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+test-faults: install-dev ## the tests that kill processes, fill disks and damage stores (minutes); they write docs/faults.md
+	@OMP_NUM_THREADS=1 PYTHONPATH=$(CURDIR) $(BIN)/python -P -m pytest -m faults --timeout 590
 
 check: install-dev ## what CI runs: format, lint, types, layers, tests
 	@$(BIN)/ruff format --check .

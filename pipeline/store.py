@@ -76,10 +76,13 @@ class Store(Ledger):
         self._close(task, {name: _digest(values) for name, values in arrays.items()})
 
     def _verified(self, task: Task, name: str, digest: str | None) -> NDArray[Any]:
+        array, region = self._array(name), self._plan.region(task, VARIABLES[name])
         with _laid_to(task, name):
-            values = self.read(name, *self._plan.region(task, VARIABLES[name]))
+            values = self.read(name, *region)
         if _digest(values) != digest:
             raise DamagedTask(task.key, f"{name} is not what the receipt says")
+        if _reads_as_missing(array, values) and not sync(array.store.exists(_shard_key(array, region))):
+            raise DamagedTask(task.key, f"{name} is missing")
         return values
 
 
@@ -194,14 +197,20 @@ def _write(array: zarr.Array[Any], region: tuple[slice, ...], values: NDArray[An
     try:
         array[region] = values
     except DAMAGE:
-        _delete_shard(array, region)
+        sync(array.store.delete(_shard_key(array, region)))
         array[region] = values
 
 
-def _delete_shard(array: zarr.Array[Any], region: tuple[slice, ...]) -> None:
+def _shard_key(array: zarr.Array[Any], region: tuple[slice, ...]) -> str:
     shard = array.shards or array.chunks
     position = [(part.start or 0) // size for part, size in zip(region, shard, strict=True)]
-    sync(array.store.delete(f"{array.path}/{array.metadata.encode_chunk_key(tuple(position))}"))
+    return f"{array.path}/{array.metadata.encode_chunk_key(tuple(position))}"
+
+
+def _reads_as_missing(array: zarr.Array[Any], values: NDArray[Any]) -> bool:
+    """Whether a shard that is not there would read so: reasons are mostly all zero."""
+    fill = np.asarray(array.fill_value, values.dtype)
+    return bool(np.isnan(values).all() if np.isnan(fill) else (values == fill).all())
 
 
 def _digest(values: NDArray[Any]) -> str:

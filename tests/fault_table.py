@@ -14,7 +14,7 @@ FAULTS: Mapping[str, str] = {
     "a worker dies": "SIGKILL of worker processes at 20 random times",
     "the command dies": "SIGKILL of the command, with two workers",
     "the scheduler dies": "SIGKILL of a separate `dask scheduler` with two workers",
-    "a task never returns": "a network that sleeps for ever on one batch, `--task-limit 6`",
+    "a task never returns": "a network that sleeps for ever on one batch, `--task-limit 5`",
     "a task kills every worker": "a network that kills its process on one batch",
     "a task raises": "a network that raises on one batch",
     "the disk is full": "a file system with room for half of the store",
@@ -26,7 +26,7 @@ FAULTS: Mapping[str, str] = {
     "a shard is truncated": "the second half of a shard of each array cut off",
     "a shard is empty": "a shard of each array of length zero",
     "a shard is missing": "a shard of each array deleted",
-    "damage that no task meets": "a bit flipped in a shard of each array of a finished run, `srd-audit verify --repair`",
+    "damage after a run": "a bit flipped in a shard of each array, then `srd-audit verify --repair`",
     "two commands at once": "the same command started twice",
     "Ctrl-C": "SIGINT to the process group",
     "Ctrl-C with workers": "SIGINT to the process group, with two workers",
@@ -46,8 +46,8 @@ serial run that nothing disturbed.
 - lost: tasks that were finished and must be done again. No receipt was ever found of a task that was not.
 - same command again: its exit code, and whether all bytes of the store are those of the undisturbed run.
 
-Damage of a shard is found, by the digest in the receipt, by the run itself where a task reads it; the task that wrote it
-is then done again within the run. What no task of the run reads (`srd-audit verify` reads everything) is listed.
+A damaged shard is found, by the digest in its task's receipt, by the run itself where a task reads it, and that task is
+done again within the run. Arrays that no task of the run reads are listed; `srd-audit verify` reads everything.
 
 | fault | how it is caused | ends with | message | lost | same command again |
 |---|---|---|---|---|---|

@@ -17,6 +17,7 @@ from srd.errors import IncompleteRun, WorkerLost
 ASKED_AGAIN = 2.0  # seconds after which the cluster is asked how many threads it has
 ALONE = Lock()  # of a worker's process: methods hook the network, so that two tasks at once give wrong maps
 CONTINUES = "run the same command again to continue"
+LOST = f"lost the scheduler; {CONTINUES}"
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Submissions:
         from distributed import KilledWorker
 
         if isinstance(ended.error, CancelledError):
-            raise IncompleteRun(f"{ended.name}: lost the scheduler; {CONTINUES}")
+            raise IncompleteRun(LOST)
         if not isinstance(ended.error, KilledWorker):
             return ended
         limit, workers = self._spec.task_limit, ended.error.allowed_failures + 1
@@ -111,7 +112,7 @@ class Submissions:
             try:
                 threads = sum((await self._client.nthreads(asynchronous=True)).values())
             except OSError as error:
-                raise IncompleteRun(f"lost the scheduler; {CONTINUES}") from error
+                raise IncompleteRun(LOST) from error
             seen = monotonic() if threads else seen
             self._events.put(threads)
             await asyncio.sleep(ASKED_AGAIN)

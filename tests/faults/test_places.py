@@ -29,8 +29,6 @@ PAGE = 4096
 """Bytes that a file system keeps files in."""
 ONE_OF_EACH = [Task("perturb", 0, 0), Task("perturb", 0, 3), Task("attribute", 0, 0), Task("score", 0, 0)]
 """Writing masks, evidence of an attack, maps, scores."""
-HALF = 30
-"""Of the tasks of the cheap audit."""
 
 
 class Disk(Protocol):
@@ -128,7 +126,7 @@ def test_a_full_disk_leaves_no_false_receipt(trial: Trial, command: Command, dis
     assert end.code == 5
     assert "No space left on device" in end.err.splitlines()[-1]
     finished = trial.finished()
-    assert len(finished) < 2 * HALF
+    assert 0 < len(finished) < len(list(trial.context.plan.all_tasks()))
     disk.resize(64 * 2**20)
     trial.settle("the disk is full", end, len(finished - trial.finished()), again(trial, command))
 

@@ -122,9 +122,9 @@ def test_a_scheduler_that_dies_is_replaced_and_the_run_goes_on(trial: Trial, tmp
 
 
 def test_a_task_that_never_returns_is_ended(trial: Trial, command: Command) -> None:
-    end = set_aside(trial, command, "hang", ("--workers", 2, "--task-limit", 6))
-    assert "the limit of 6 seconds for a task" in end.err
-    assert_goes_on(trial, "a task never returns", end, ("--workers", 2, "--task-limit", 6))
+    end = set_aside(trial, command, "hang", ("--workers", 2, "--task-limit", 5))
+    assert "the limit of 5 seconds for a task" in end.err
+    assert_goes_on(trial, "a task never returns", end, ("--workers", 2, "--task-limit", 5))
 
 
 def test_a_task_that_kills_every_worker_is_set_aside(trial: Trial, command: Command) -> None:

@@ -416,6 +416,15 @@ def test_any_damage_is_laid_to_the_task_that_wrote_it(path: Path, made: Store, s
     assert not list(made.damaged(PLAN.tasks(stage)))
 
 
+def test_a_missing_shard_of_what_reads_the_same_is_damage_as_well(path: Path, made: Store) -> None:
+    task = Task("score", 0, 0)
+    made.write(task, {name: np.zeros_like(values) for name, values in arrays(task).items()})
+    assert made.written(task, ["reason"])
+    shard_file(path, task, "reason").unlink()
+    with pytest.raises(DamagedTask, match=f"^{task.key}: reason is missing$"):
+        made.written(task, ["reason"])
+
+
 def test_a_whole_shard_of_other_values_is_damage_as_well(path: Path, made: Store) -> None:
     one, other = Task("perturb", 0, 0), Task("perturb", 1, 0)
     for task in (one, other):
