@@ -18,7 +18,6 @@ from reports.report import PAGE, write_report
 from reports.runs import SPEC_COPY, folder_of, location_of
 from srd.errors import IncompleteRun, VerificationError
 
-
 COLUMNS = ("stage", "variable", "tasks", "same bytes", "equal values", "largest difference")
 
 
