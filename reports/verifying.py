@@ -12,7 +12,7 @@ from pipeline.jobs import Job
 from pipeline.logs import spec_folder
 from pipeline.spec import load_spec
 from pipeline.store import Store, attributes, plan_of
-from pipeline.verification import Verification, keep
+from pipeline.verification import Verification, forget, keep
 from pipeline.verifying import verify
 from reports.report import PAGE, write_report
 from reports.runs import SPEC_COPY, folder_of, location_of
@@ -49,9 +49,10 @@ def _jobs(run: Path) -> Iterator[tuple[Path, Job]]:
 def _verified(folder: Path, job: Job, sample: int, seed: int, repair: bool, console: Console) -> Verification:
     found = verify(job, sample, seed)
     _show(folder, found, console)
-    if repair:
+    if repair and found.damaged:
+        forget(folder)
         Store(job.store, plan_of(attributes(job.store))).withdraw(key for key, _ in found.damaged)
-    if not (repair and found.damaged):
+    else:
         keep(folder, found)
     if not found.damaged and (folder / PAGE).exists():
         write_report(folder)
