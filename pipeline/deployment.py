@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pipeline.spec import parse_table, read_toml
 from pipeline.spec_values import Names, Part, closest
@@ -102,6 +102,14 @@ class StoreSpec(Part):
     """Such as `s3://bucket/audits/first`."""
     options: dict[str, str] = Field(default_factory=dict)
     """What the library that opens the URL is told, such as `region`."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_absolute(cls, url: str) -> str:
+        """The same place for every command and worker, wherever it is started."""
+        if url.startswith("file:") or not ("://" in url or Path(url).is_absolute()):
+            raise ValueError(f"{url!r}: write scheme://..., or an absolute path")
+        return url
 
 
 CLUSTERS: Mapping[str, type[ClusterSpec]] = MappingProxyType(

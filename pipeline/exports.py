@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import xarray as xr
 
+from pipeline.integrity import check_prepared, check_written
 from pipeline.location import Location
 from pipeline.schema import TILE
 from pipeline.store import open_results
@@ -23,11 +24,13 @@ def export(location: Location, destination: str, form: str | None = None) -> Non
     """Writes the results of a store to a file, folder or URL in the format `form`, by default that of its suffix.
 
     The values are those of `open_results`. Raises InputError if the destination exists, if neither format nor suffix
-    is known, or if the library of the format is not installed.
+    is known, or if the library of the format is not installed; StoreError if anything stored is damaged.
     """
     form = form or SUFFIXES.get(Path(destination).suffix, "of this suffix")
     if form not in WRITERS:
         raise InputError(f"{destination}: no format {form}; choose from {', '.join(WRITERS)}")
+    check_prepared(location)
+    check_written(location)
     dataset = open_results(location)
     tiles = dataset.chunk({TILE: dataset.attrs["plan"]["tile"]})  # so that no variable is held whole
     WRITERS[form](tiles.drop_encoding(), destination)

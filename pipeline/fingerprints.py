@@ -19,19 +19,16 @@ SHORT = 60  # characters of two values worth showing beside each other
 
 def fingerprinted(spec: AuditSpec, model: LoadedModel, data: Data) -> dict[str, Any]:
     """All that can change a bit of the result, as a store gives it back."""
-    everything = {"spec": spec.model_dump(mode="json"), "data": data.digest, **made_by(model)}
-    return dict(json.loads(json.dumps(everything)))
-
-
-def made_by(model: LoadedModel) -> dict[str, Any]:
-    """The network, the code and the class of machine: what each process has for itself."""
-    return {
+    everything = {
+        "spec": spec.model_dump(mode="json"),
+        "data": data.digest,
         "weights": model.weights_digest,
         "network": model.source_digest,
         "sources": environment.source_digest(),
         "versions": environment.versions(),
         "hardware": environment.hardware(),
     }
+    return dict(json.loads(json.dumps(everything)))
 
 
 def fingerprint(table: Mapping[str, Any]) -> str:

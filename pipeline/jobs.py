@@ -11,7 +11,8 @@ from pipeline import store
 from pipeline.conditions import conditions
 from pipeline.context import Context
 from pipeline.data import Data, load_data, open_data
-from pipeline.fingerprints import differences, made_by
+from pipeline.fingerprints import differences, fingerprinted
+from pipeline.integrity import check_prepared
 from pipeline.location import Location
 from pipeline.models import LoadedModel, load_model
 from pipeline.spec import AuditSpec
@@ -47,18 +48,18 @@ def context_of(job: Job) -> Context:
     """The context of a job, made once per process. Raises ForeignWorker where it would not make the store's bytes."""
     data = open_data(job.spec.data, job.spec.model, job.base)
     subject, attributes = Subject(load_model(job.spec.model, job.base), data), store.attributes(job.store)
-    ours = made_by(subject.model)
-    unlike = differences({name: attributes["fingerprinted"][name] for name in ours}, ours)
+    unlike = differences(attributes["fingerprinted"], fingerprinted(job.spec, subject.model, subject.data))
     if unlike:
         raise ForeignWorker(
             f"the process on {platform.node()} would not make the same bytes (it differs in: {', '.join(unlike)}); "
-            "run all workers on one class of machine, with one version of the code"
+            "run all workers on one class of machine, with the same code, weights and images"
         )
     return made_context(job, subject, attributes)
 
 
 def made_context(job: Job, subject: Subject, attributes: Mapping[str, Any]) -> Context:
-    """What tasks need, of a subject and a store that are there."""
+    """What tasks need, of a subject and a store that are there. Raises StoreError if what was prepared is damaged."""
+    check_prepared(job.store)
     plan = store.plan_of(attributes)
     return Context(job.spec, conditions(job.spec), plan, Store(job.store, plan), subject.data, subject.model.model)
 

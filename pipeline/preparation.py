@@ -17,6 +17,7 @@ from pipeline.context import SIMILARITIES, own_attributor
 from pipeline.data import Data
 from pipeline.demo import certificates, shapes
 from pipeline.fingerprints import differences, fingerprint, fingerprinted, refuse_other
+from pipeline.integrity import prepared_digests
 from pipeline.jobs import Job, Subject
 from pipeline.models import logits_of, refuse_unless_logits
 from pipeline.plan import Plan
@@ -56,10 +57,12 @@ def _create(job: Job, subject: Subject, ours: Mapping[str, Any]) -> None:
     columns = conditions(job.spec)
     plan = _plan(job.spec, subject.data, columns)
     labels = np.array(subject.data.labels)
+    prepared = {"label": labels, **targets}
     attributes = {
         "fingerprint": fingerprint(ours),
         "fingerprinted": ours,
         "plan": store.plan_attribute(plan),
+        "prepared": prepared_digests(prepared),
         "correct": int((logits.argmax(1).numpy() == labels).sum()),
         "data": subject.data.description,
         "parameters": subject.model.n_parameters,
@@ -70,7 +73,6 @@ def _create(job: Job, subject: Subject, ours: Mapping[str, Any]) -> None:
         "evidence": dict(EVIDENCE),
         "threats": {condition.id: asdict(threat(condition)) for condition in columns[1:]},
     }
-    prepared = {"label": labels, **targets}
     create(job.store, plan, columns, _coordinates(job.spec, subject.data), prepared, attributes)
 
 

@@ -13,7 +13,8 @@ from pipeline.capacity import refuse_hopeless_store
 from pipeline.dependencies import Dependencies
 from pipeline.environment import reproducible
 from pipeline.executors import Executor, Outcome, Perform, Work
-from pipeline.extent import ALL, Extent
+from pipeline.extent import ALL, WHOLE, Extent
+from pipeline.integrity import check_prepared
 from pipeline.jobs import Job, context_of, load
 from pipeline.plan import Plan, Task
 from pipeline.preparation import prepare
@@ -64,6 +65,7 @@ def fill(job: Job, attributes: dict[str, Any], executor: Executor, observer: Obs
     observer.prepared(attributes)
     plan = store.plan_of(attributes)
     refuse_hopeless_store(plan, job.store)
+    check_prepared(job.store)
     filled = store.Store(job.store, plan)
     dependencies = Dependencies(plan, filled.read("target_image").tolist())
     prepared_job = replace(job, fingerprint=attributes["fingerprint"])
@@ -128,7 +130,7 @@ class _Underway:
         done = self.store.done()
         self.store.record_failures({outcome.task.key: str(outcome.error) for outcome in failed})
         missing = [task for stage in self.extent.stages for task in self._planned(stage) if task.key not in done]
-        _refuse_failures(failed, len(missing) - len(failed))
+        _refuse_failures(failed, len(missing) - len(failed) if self.extent.part == WHOLE else 0)
         _refuse_forgotten(self._ready(missing, done))
 
     def is_complete(self) -> bool:

@@ -1,6 +1,6 @@
 """The Zarr store of a run: filled region by region, each task closed with a receipt that proves what it wrote."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cache, partial
@@ -60,12 +60,13 @@ class Store(Ledger):
             self.written(task, [name])
         return values
 
-    def damaged(self, tasks: Iterable[Task]) -> Iterator[DamagedTask]:
-        """Reads all that the tasks wrote and yields what is wrong with each that is damaged."""
+    def damaged(self, tasks: Iterable[Task], names: Container[str] = frozenset(VARIABLES)) -> Iterator[DamagedTask]:
+        """Reads what the tasks wrote of these variables and yields what is wrong with each that is damaged."""
         for task in tasks:
             try:
                 for variable in self._plan.variables(task):
-                    self.written(task, [variable.name])
+                    if variable.name in names:
+                        self.written(task, [variable.name])
             except DamagedTask as error:
                 yield error
 
@@ -73,13 +74,13 @@ class Store(Ledger):
         """Writes what the task made, whole shards, then its receipt, which holds the digest of each array."""
         for variable in self._plan.variables(task):
             _write(self._array(variable.name), self._plan.region(task, variable), arrays[variable.name])
-        self._close(task, {name: _digest(values) for name, values in arrays.items()})
+        self._close(task, {name: digest(values) for name, values in arrays.items()})
 
-    def _verified(self, task: Task, name: str, digest: str | None) -> NDArray[Any]:
+    def _verified(self, task: Task, name: str, expected: str | None) -> NDArray[Any]:
         array, region = self._array(name), self._plan.region(task, VARIABLES[name])
         with _laid_to(task, name):
             values = self.read(name, *region)
-        if _digest(values) != digest:
+        if digest(values) != expected:
             raise DamagedTask(task.key, f"{name} is not what the receipt says")
         if _reads_as_missing(array, values) and not sync(array.store.exists(_shard_key(array, region))):
             raise DamagedTask(task.key, f"{name} is missing")
@@ -120,21 +121,6 @@ def open_results(location: Location) -> "xr.Dataset":
     texts = [name for name in dataset.variables if dataset[name].dtype.kind == "T"]
     labelled: xr.Dataset = dataset.assign_coords({name: _text(dataset[name]) for name in texts})
     return labelled.set_coords(CONDITION_FACTS)
-
-
-@contextmanager
-def blaming_damage(location: Location) -> Iterator[None]:
-    """Whoever reads results within is told of the damage that an error comes from. Raises StoreError."""
-    try:
-        yield
-    except DAMAGE as error:
-        plan = plan_of(attributes(location))
-        store = Store(location, plan)
-        done = store.done()
-        for damage in store.damaged(task for task in plan.all_tasks() if task.key in done):
-            way_out = "`srd-audit verify --repair` finds all damage and has it mended by the next run"
-            raise StoreError(f"{location}: {damage}; {way_out}") from error
-        raise
 
 
 def remove_litter(location: Location) -> None:
@@ -213,7 +199,8 @@ def _reads_as_missing(array: zarr.Array[Any], values: NDArray[Any]) -> bool:
     return bool(np.isnan(values).all() if np.isnan(fill) else (values == fill).all())
 
 
-def _digest(values: NDArray[Any]) -> str:
-    digest = sha256(f"{values.dtype.str} {values.shape} ".encode())
-    digest.update(np.ascontiguousarray(values).data)
-    return digest.hexdigest()
+def digest(values: NDArray[Any]) -> str:
+    """SHA-256 of type, shape and values."""
+    sha = sha256(f"{values.dtype.str} {values.shape} ".encode())
+    sha.update(np.ascontiguousarray(values).data)
+    return sha.hexdigest()

@@ -70,7 +70,7 @@ def run(
         start(spec, folder, cluster, extent, messages)
     except FailedTasks:
         if is_reported:
-            _report(folder)
+            _print_reports(folder)
         raise
     if is_reported:
         _report(folder)
@@ -262,9 +262,20 @@ def _fail(message: str, exit_code: int) -> NoReturn:
 def _report(folder: Path) -> None:
     from reports.report import write_report  # seaborn takes two seconds to import
 
-    subjects = audits_in(folder)
-    paths = [write_report(each) for each in subjects.values() or [folder]]
-    _print_path(_compare(finished(folder), folder) if subjects else paths[0])
+    if audits_in(folder):
+        for audit in audits_in(folder).values():
+            write_report(audit)
+        _print_path(_compare(finished(folder), folder))
+    else:
+        _print_path(write_report(folder))
+
+
+def _print_reports(folder: Path) -> None:
+    """Of each audit, as far as it came: unfinished ones are not compared."""
+    from reports.report import write_report
+
+    for audit in audits_in(folder).values() or (folder,):
+        _print_path(write_report(audit))
 
 
 def _compare(folders: Sequence[Path], out: Path) -> Path:

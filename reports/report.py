@@ -5,8 +5,9 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from pipeline.integrity import blaming_damage, check_results
 from pipeline.location import Location
-from pipeline.store import blaming_damage, open_results
+from pipeline.store import open_results
 from reports import gallery, page
 from reports.figures import pictures
 from reports.frames import frames
@@ -33,6 +34,7 @@ def write_report(folder: Path) -> Path:
     damaged one.
     """
     store = location_of(folder)
+    check_results(store)
     with blaming_damage(store):
         return _written(folder, store)
 

@@ -40,7 +40,7 @@ def test_a_damaged_run_is_named_and_mended_by_the_next_run(command: Command, spe
     assert err == "error run: 3 tasks are damaged; `--repair` has them done again by the next run\n"
     code, _, err = command("report", "run")
     assert code == 2
-    assert "perturb-00000-00" in err
+    assert "score-00000-00" in err
     assert "`srd-audit verify --repair` finds all damage and has it mended by the next run" in err
     code, _, err = command("verify", "run", "--repair")
     assert (code, err) == (4, "error run: 3 tasks are to be done again; run the same spec\n")
@@ -63,3 +63,24 @@ def test_without_its_logs_a_run_does_not_know_where_its_spec_lay(command: Comman
     code, _, err = command("verify", "run")
     assert code == 2
     assert "runs.jsonl: is missing" in err
+
+
+@pytest.mark.parametrize("array", ["label", "target", "other_class", "target_image"])
+def test_what_was_prepared_is_not_read_once_it_is_gone(command: Command, spec: Path, array: str) -> None:
+    """Without its object an array reads as zeros."""
+    for file in Path(f"run/audit.zarr/{array}/c").iterdir():
+        file.unlink()
+    for arguments in (("run", spec, "--out", "run"), ("report", "run"), ("verify", "run", "--sample", 0)):
+        code, _, err = command(*arguments)
+        assert code == 2, arguments
+        assert f"{array} is not what was prepared; restore it, or remove the store" in err
+
+
+@pytest.mark.parametrize("array", ["prediction", "scale", "score", "reason"])
+def test_no_report_is_made_of_what_was_lost(command: Command, spec: Path, array: str) -> None:
+    next(file for file in sorted(Path(f"run/audit.zarr/{array}/c").rglob("*")) if file.is_file()).unlink()
+    for arguments in (("report", "run"), ("export", "run", "results.nc")):
+        code, _, err = command(*arguments)
+        assert code == 2, arguments
+        assert f"{array} is " in err
+        assert "`srd-audit verify --repair`" in err

@@ -8,7 +8,8 @@ from itertools import count, product
 from pathlib import Path
 from urllib.parse import quote
 
-from pipeline.store import blaming_damage, open_results
+from pipeline.integrity import blaming_damage, check_results
+from pipeline.store import open_results
 from reports import identity
 from reports.comparison import findings
 from reports.comparison.result import Column, ComparisonResult, Difference, Kept, Network, Similarity
@@ -73,6 +74,7 @@ def summarise(folders: Sequence[Path], home: Path) -> ComparisonResult:
 
 def _audit(name: str, folder: Path) -> Audit:
     store = location_of(folder)
+    check_results(store)
     with blaming_damage(store):
         readings = Readings(open_results(store))
         return Audit(name, readings, summarise_audit(readings, record_of(folder, store)))

@@ -1,0 +1,31 @@
+"""A process makes the context of a job once, and only where it would make the bytes of the store."""
+
+from pathlib import Path
+
+import pytest
+from small_audits import Finished, finish, write_picture
+
+from pipeline.jobs import context_of
+from pipeline.plan import Task
+from pipeline.run import perform
+from srd.errors import ForeignWorker
+
+
+@pytest.fixture
+def run(spec: Path, tmp_path: Path) -> Finished:
+    return finish(spec, tmp_path / "run")
+
+
+def test_other_images_under_the_same_names_are_refused(run: Finished) -> None:
+    context_of.cache_clear()
+    write_picture(run.spec.parent, 1, "red/0.png")
+    with pytest.raises(ForeignWorker, match=r"would not make the same bytes \(it differs in: data\)"):
+        perform(run.job, Task("perturb", 0, 0))
+
+
+def test_another_network_is_refused(run: Finished) -> None:
+    context_of.cache_clear()
+    network = run.spec.parent / "network.py"
+    network.write_text(network.read_text() + "\n# another\n")
+    with pytest.raises(ForeignWorker, match="it differs in: network"):
+        perform(run.job, Task("perturb", 0, 0))
