@@ -66,11 +66,12 @@ verify: install ## check SPEC's run against its receipts, do some tasks again
 models: install ## train the demo networks again (minutes)
 	@$(BIN)/python -P -m pipeline.demo.training
 
-bench: install-dev ## what SRD, the baselines, attacks and corruptions cost beside others (about half an hour)
+bench: install-dev ## what SRD, the baselines, attacks, corruptions and the engine cost beside others (about an hour)
 	@$(BENCHMARK) benchmarks.speed $(BENCH)
 	@$(BENCHMARK) benchmarks.baselines
 	@$(BENCHMARK) benchmarks.attacks
 	@$(BENCHMARK) benchmarks.corruptions
+	@$(BENCHMARK) benchmarks.engine
 
 test: install-dev ## run the tests
 	@OMP_NUM_THREADS=1 $(BIN)/python -P -m pytest -n auto --maxprocesses 4 --dist loadfile

@@ -120,6 +120,8 @@ class Estimate:
     disk: int
     """Bytes in whole blocks: what the store takes on a file system."""
     memory: Memory
+    measured: tuple[int, ...]
+    """Images of the tiles that were measured."""
     pilot_seconds: float
 
     @property
@@ -159,6 +161,7 @@ def estimate(pilot: Pilot, images: int, tile: int, workers: int) -> Estimate:
         metadata=pilot.metadata.bytes,
         disk=sum(_on_disk(stored) for stored in (*arrays.values(), receipts, pilot.metadata)),
         memory=Memory(ceil(line(pilot.memory).at(min(tile, images))), pilot.shared),
+        measured=tuple(few for few, _ in pilot.memory),
         pilot_seconds=pilot.seconds,
     )
 

@@ -50,8 +50,10 @@ class Ledger:
 
     def failures(self) -> dict[str, str]:
         """Why tasks failed, by key; of those that have been done since nothing."""
-        failed = ((key, self._get(f"{FAILURES}/{key}")) for key in sorted(self._keys(FAILURES) - self.done()))
-        return {key: json.loads(text)["error"] for key, text in failed if text}  # another driver may have mended one
+        failed = self._keys(FAILURES)
+        left = sorted(failed - self.done()) if failed else ()  # to list all receipts takes most of `status`
+        found = ((key, self._get(f"{FAILURES}/{key}")) for key in left)
+        return {key: json.loads(text)["error"] for key, text in found if text}  # another driver may have mended one
 
     def _close(self, task: Task, digests: Mapping[str, str]) -> None:
         """The receipt of a task whose arrays are all written."""

@@ -35,12 +35,8 @@ T = TypeVar("T")
 
 FEWEST = (2, 4, 8, 16, 32)
 """Images of the first trial: the first of these numbers of which two classes are predicted, as audits need them."""
-MOST = 8
-"""Images of the second trial."""
-BUDGET = 60.0
-"""Seconds that the second trial may take, unless it has only twice the images of the first."""
 
-CHEAP = 1.0
+CHEAP = 0.3
 """Seconds below which a task is run twice: the first time warms up, the second counts."""
 OTHERS = "others"
 """Files of a store that neither hold values of variables nor are receipts."""
@@ -76,7 +72,7 @@ def in_own_process(variables: Mapping[str, str], function: Callable[..., T], *ar
 
 
 def measure(spec: AuditSpec, base: Path) -> Pilot:
-    """Audits 2 images, then 4 to MOST, as a tile has them and BUDGET allows; leaves nothing behind.
+    """Audits 2 images, then twice as many or as many as a tile has; leaves nothing behind.
 
     Relative paths of the spec start at `base`. Raises whatever the audit itself would raise.
     """
@@ -88,8 +84,8 @@ def measure(spec: AuditSpec, base: Path) -> Pilot:
             return _trial(Job(_cut(spec, images), base, Location(folder) / str(images)))
 
         trials = [trial(_fewest(spec, base, n))]
-        more = _affordable(trials[0].images, perf_counter() - began, min(spec.run.tile, n))
-        trials += [trial(more)] if more else []
+        more = min(2 * trials[0].images, spec.run.tile, n)
+        trials += [trial(more)] if more > trials[0].images else []
         return _pilot(trials, began)
 
 
@@ -121,12 +117,6 @@ def _fewest(spec: AuditSpec, base: Path, n: int) -> int:
         if len(logits.argmax(-1).unique()) > 1:
             break
     return images
-
-
-def _affordable(images: int, seconds: float, most: int) -> int:
-    """Images of the second trial, 0 if a tile is no larger than the first, which took so many seconds."""
-    most = min(most, MOST)
-    return min(max(int(images * BUDGET / seconds), 2 * images), most) if most > images else 0
 
 
 def _trial(job: Job) -> Trial:

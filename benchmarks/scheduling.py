@@ -1,0 +1,94 @@
+"""What Dask costs: a task that does nothing, in the driver and its scheduler, and many workers that only sleep."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from unittest.mock import patch
+
+import psutil
+from distributed import Client, LocalCluster
+
+from pipeline.deployment import LocalSpec
+from pipeline.executors import Executor, Outcome, Work
+from pipeline.on_dask.executor import OnDask, on_dask
+from pipeline.plan import Task
+
+SAMPLES = 10
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Scheduling:
+    """What tasks that do nothing cost the process of driver and scheduler."""
+
+    tasks: int
+    cpu: float
+    """Seconds, of all tasks."""
+    elapsed: float
+    memory: Sequence[float]
+    """Resident MiB: before the cluster, with it, then after equal shares of the tasks."""
+
+
+def scheduling(spec: Path, tasks: int, workers: int) -> Scheduling:
+    """Of an audit's own job and executor, its tasks done by `nothing`."""
+    from pipeline.jobs import Job
+    from pipeline.location import Location
+    from pipeline.spec import load_spec
+
+    job = Job(load_spec(spec), spec.parent.resolve(), Location("nowhere"))
+    before = resident()
+    with on_dask(LocalSpec(workers=workers)) as executor:
+        list(executor([Task("start", 0, column) for column in range(workers)], partial(nothing, job)))
+        memory = [before, resident()]
+        cpu, began = time.process_time(), time.perf_counter()
+        memory += _sampled(executor([Task("score", tile, 0) for tile in range(tasks)], partial(nothing, job)), tasks)
+        return Scheduling(tasks, time.process_time() - cpu, time.perf_counter() - began, memory)
+
+
+def nothing(job: object, task: Task) -> Work:
+    return Work("", "", 0, 0.0)
+
+
+def _sampled(outcomes: Iterator[Outcome], tasks: int) -> list[float]:
+    """Resident memory after each tenth of the outcomes."""
+    period = max(1, tasks // SAMPLES)
+    return [resident() for number, _ in enumerate(outcomes, 1) if number % period == 0]
+
+
+def resident() -> float:
+    return float(psutil.Process().memory_info().rss / MIB)
+
+
+def efficiency(workers: int, tasks_each: int, seconds: float) -> float:
+    """Ideal over elapsed time of tasks that sleep, on workers that are threads of this process behind real sockets."""
+    with (
+        patch("pipeline.on_dask.submissions.ALONE", nullcontext()),  # it keeps tasks of one process apart
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=False,
+            protocol="tcp://",
+            dashboard_address=None,
+            memory_limit=0,  # each would count the memory of all
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        executor = OnDask(lambda: client, LocalSpec(workers=workers))
+        _slept(executor, workers, 0.0)
+        return tasks_each * seconds / _slept(executor, workers * tasks_each, seconds)
+
+
+def _slept(executor: Executor, tasks: int, seconds: float) -> float:
+    began = time.perf_counter()
+    ended = list(executor([Task("score", tile, 0) for tile in range(tasks)], partial(sleeping, seconds)))
+    if len(ended) != tasks or any(outcome.error for outcome in ended):
+        raise RuntimeError("a task that sleeps has failed")
+    return time.perf_counter() - began
+
+
+def sleeping(seconds: float, task: Task) -> Work:
+    time.sleep(seconds)
+    return Work("", "", 0, seconds)

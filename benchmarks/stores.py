@@ -1,0 +1,154 @@
+"""What a store costs: writing a task's arrays beside plain zarr, and the status of very many tasks."""
+
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from shutil import copyfile
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from benchmarks.kernels import clocked
+from benchmarks.measuring import CPU, interleaved
+from pipeline.conditions import conditions
+from pipeline.jobs import Job
+from pipeline.ledger import RECEIPTS
+from pipeline.location import Location
+from pipeline.plan import Plan, Task
+from pipeline.run import prepared
+from pipeline.schema import PREPARED
+from pipeline.spec import load_spec
+from pipeline.store import NAME, Store, plan_attribute, plan_of
+from pipeline.store_creation import create
+from reports.runs import SPEC_COPY
+
+COMMAND = "from reports.cli import main; main()"
+RECEIPT = '{"sha256": {}}'
+
+
+Write = Callable[[Task, Mapping[str, NDArray[Any]]], None]
+
+
+@dataclass(frozen=True)
+class Writing:
+    """A task's arrays, and the seconds of each turn in which `Store.write` and plain zarr wrote them."""
+
+    megabytes: float
+    seconds: Mapping[str, list[float]]
+    cpu: Mapping[str, list[float]]
+
+
+@dataclass(frozen=True)
+class Command:
+    """Seconds and CPU seconds of whole commands, started anew each time."""
+
+    elapsed: list[float]
+    cpu: list[float]
+
+
+def plan_like(spec: Path, **sizes: int) -> Plan:
+    """That of the audit of a spec, with other sizes of some dimensions; `tile` is that of the plan."""
+    with TemporaryDirectory() as folder:
+        plan = plan_of(prepared(Job(load_spec(spec), spec.parent.resolve(), Location(folder) / NAME)))
+    tile = sizes.pop("tile", plan.tile)
+    return replace(plan, sizes={**plan.sizes, **sizes}, tile=tile)
+
+
+def empty(spec: Path, plan: Plan, place: Path) -> Store:
+    """A store of the plan, which is like that of the spec."""
+    facts = {"fingerprint": "", "plan": plan_attribute(plan)}
+    zeros = dict.fromkeys(PREPARED, np.zeros(plan.sizes["image"], np.int64))
+    create(Location(str(place)), plan, conditions(load_spec(spec)), {}, zeros, facts)
+    return Store(Location(str(place)), plan)
+
+
+def noise(plan: Plan, task: Task) -> dict[str, NDArray[Any]]:
+    """Arrays such as the task writes, hard to compress."""
+    draw = np.random.default_rng([task.tile, task.column])
+    return {
+        variable.name: draw.normal(
+            size=[
+                len(range(*part.indices(plan.sizes[dim])))
+                for part, dim in zip(plan.region(task, variable), variable.dims, strict=True)
+            ]
+        ).astype(variable.dtype)
+        for variable in plan.variables(task)
+    }
+
+
+def writing(spec: Path, plan: Plan, stage: str, rounds: int, home: Path) -> Writing:
+    """Of a task of the stage: another tile in each turn, the same for both, in two stores of one form."""
+    arrays = noise(plan, Task(stage, 0, 0))
+    own, _ = empty(spec, plan, home / "own"), empty(spec, plan, home / "plain")
+    writes: Mapping[str, Write] = {"Store.write": own.write, "plain zarr": _plain(plan, home / "plain")}
+    competitors = {name: _writer(write, stage, arrays) for name, write in writes.items()}
+    cpu: dict[str, list[float]] = {name: [] for name in competitors}
+    timed = {name: _counted(write, cpu[name]) for name, write in competitors.items()}
+    seconds = interleaved(timed, rounds, CPU)
+    size = sum(values.nbytes for values in arrays.values())
+    return Writing(size / 1e6, seconds, {name: each[1:] for name, each in cpu.items()})
+
+
+def _plain(plan: Plan, place: Path) -> Write:
+    """The same shards by zarr alone, empty chunks as well: no digests, no receipt."""
+    group = zarr.open_group(place, mode="r+")
+    opened = {name: array.with_config({"write_empty_chunks": True}) for name, array in group.arrays()}
+
+    def write(task: Task, arrays: Mapping[str, NDArray[Any]]) -> None:
+        for variable in plan.variables(task):
+            opened[variable.name][plan.region(task, variable)] = arrays[variable.name]
+
+    return write
+
+
+def _writer(write: Write, stage: str, arrays: Mapping[str, NDArray[Any]]) -> Callable[[], None]:
+    tiles = count()
+    return lambda: write(Task(stage, next(tiles), 0), arrays)
+
+
+def _counted(run: Callable[[], None], cpu: list[float]) -> Callable[[], None]:
+    def counted() -> None:
+        began = time.process_time()
+        run()
+        cpu.append(time.process_time() - began)
+
+    return counted
+
+
+def finished_run(spec: Path, plan: Plan, folder: Path) -> int:
+    """The folder of a run with every receipt and nothing else; returns the number of tasks."""
+    folder.mkdir()
+    copyfile(spec, folder / SPEC_COPY)
+    empty(spec, plan, folder / NAME)
+    keys = [task.key for task in plan.all_tasks()]
+    for key in keys:
+        (folder / NAME / RECEIPTS / key).write_text(RECEIPT)
+    return len(keys)
+
+
+def command(arguments: list[str], rounds: int) -> Command:
+    """Of `srd-audit` with these arguments. Raises CalledProcessError if it fails."""
+    measured = Command([], [])
+    for _ in range(rounds):
+        before = _children()
+        elapsed, _ = clocked(lambda: _called(arguments))
+        measured.elapsed.append(elapsed)
+        measured.cpu.append(_children() - before)
+    return measured
+
+
+def _called(arguments: list[str]) -> None:
+    subprocess.run([sys.executable, "-c", COMMAND, *arguments], check=True, stdout=subprocess.DEVNULL)
+
+
+def _children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

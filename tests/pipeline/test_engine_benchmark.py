@@ -1,0 +1,65 @@
+"""The benchmarks of the engine do what they say: same bytes in turns, all receipts, kernels within their tasks."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+from small_audits import Finished, tree
+
+from benchmarks.kernels import Audit, Timed, audited, timed
+from benchmarks.stores import finished_run, plan_like, writing
+from pipeline.ledger import RECEIPTS
+from pipeline.location import Location
+from pipeline.plan import Plan, Task
+from pipeline.run import perform
+from pipeline.store import NAME, progress
+
+
+@pytest.fixture
+def plan(spec: Path) -> Plan:
+    return plan_like(spec, image=12)
+
+
+def test_a_kernel_is_a_part_of_its_task_and_changes_nothing(finished: Finished) -> None:
+    before = tree(finished.job.store)
+    took = timed(partial(perform, finished.job), Task("score", 0, 0))
+    assert 0 < took.kernel < took.seconds
+    assert 0 < took.kernel_cpu < took.cpu
+    assert tree(finished.job.store) == before
+
+
+def test_an_audit_whose_kernels_are_timed_is_the_same_audit(finished: Finished, tmp_path: Path) -> None:
+    audit = audited(finished.spec, tmp_path / NAME, 1)
+    assert tree(tmp_path / NAME) == tree(finished.job.store)
+    assert len(audit.tasks) == len(finished.watch.outcomes)
+    assert audit.overhead > 0
+
+
+def test_overhead_is_of_kernels_shared_out_evenly() -> None:
+    tasks = [Timed("", "", 0, 2.5, cpu=2.2, kernel=2.0, kernel_cpu=2.0)] * 4
+    audit = Audit(2, tasks, preparing=9, starting=9, elapsed=4.4, driver_cpu=0.2)
+    assert audit.kernels == 8
+    assert audit.overhead == pytest.approx(0.1)
+    assert audit.cpu_overhead == pytest.approx(0.125)
+
+
+def test_both_competitors_write_the_same_shards(spec: Path, plan: Plan, tmp_path: Path) -> None:
+    wrote = writing(spec, plan, "attribute", 2, tmp_path)
+    assert {name: len(turns) for name, turns in wrote.seconds.items()} == {"Store.write": 2, "plain zarr": 2}
+    own, plain = (tree(tmp_path / name) for name in ("own", "plain"))
+    receipts = own.keys() - plain.keys()
+    assert {Path(name).parent.name for name in receipts} == {RECEIPTS}
+    assert len(receipts) == 3
+    assert {name: own[name] for name in plain} == plain
+
+
+def test_a_run_of_receipts_is_finished(spec: Path, plan: Plan, tmp_path: Path) -> None:
+    n = finished_run(spec, plan, tmp_path / "run")
+    counts = progress(Location(str(tmp_path / "run" / NAME)))
+    assert sum(done for done, _ in counts.values()) == sum(planned for _, planned in counts.values()) == n
+
+
+def test_a_plan_differs_in_what_is_asked(spec: Path, finished: Finished) -> None:
+    plan, true = plan_like(spec, image=100, tile=7), finished.context.plan
+    assert (plan.sizes["image"], plan.tile) == (100, 7)
+    assert {**plan.sizes, "image": true.sizes["image"]} == true.sizes
