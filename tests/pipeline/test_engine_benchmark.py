@@ -4,14 +4,17 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from small_audits import Finished, tree
+import zarr
+from small_audits import Finished, path_of, tree
 
 from benchmarks.kernels import Audit, Timed, audited, timed
+from benchmarks.sizing import size_of
 from benchmarks.stores import finished_run, plan_like, writing
-from pipeline.ledger import RECEIPTS
+from pipeline.ledger import METADATA, RECEIPTS
 from pipeline.location import Location
 from pipeline.plan import Plan, Task
 from pipeline.run import perform
+from pipeline.schema import VARIABLES
 from pipeline.store import NAME, progress
 
 
@@ -63,3 +66,12 @@ def test_a_plan_differs_in_what_is_asked(spec: Path, finished: Finished) -> None
     plan, true = plan_like(spec, image=100, tile=7), finished.context.plan
     assert (plan.sizes["image"], plan.tile) == (100, 7)
     assert {**plan.sizes, "image": true.sizes["image"]} == true.sizes
+
+
+def test_sizes_are_those_of_the_finished_store(finished: Finished) -> None:
+    size = size_of(finished.context.plan)
+    assert size.tasks == {stage: total for stage, _, total in finished.watch.stages}
+    group = zarr.open_group(path_of(finished.job.store), mode="r")
+    assert size.raw == {name: array.nbytes for name, array in group.arrays() if name in VARIABLES}
+    names = [Path(name) for name in tree(finished.job.store)]
+    assert size.objects == sum(name.name != METADATA and name.parts[0] in {*VARIABLES, RECEIPTS} for name in names)

@@ -1,0 +1,66 @@
+"""What an audit of a size writes, by arithmetic alone: tasks, raw and stored bytes, objects. Prints Markdown tables."""
+
+import argparse
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.stores import plan_like
+from pipeline.plan import Plan
+from pipeline.schema import PREPARED, VARIABLES
+
+STORED: Mapping[str, float] = {"input": 0.59, "attribution": 0.86, "other_class_attribution": 0.86, "prediction": 0.92}
+"""Share of the raw bytes that a store of a MobileNetV2 took: 63 ImageNet images, 7 methods, 7 entries, 2026-11-22."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a finished audit holds."""
+
+    tasks: Mapping[str, int]
+    """Of each stage."""
+    raw: Mapping[str, int]
+    """Bytes of each array."""
+    objects: int
+    """Shards and receipts, each of which is one PUT."""
+
+    @property
+    def stored(self) -> dict[str, float]:
+        """Bytes of each array once compressed; raw where nothing was measured."""
+        return {name: size * STORED.get(name, 1.0) for name, size in self.raw.items()}
+
+
+def size_of(plan: Plan) -> Size:
+    """Of an audit that is done task by task, each once."""
+    held = [variable for variable in VARIABLES.values() if plan.holds(variable)]
+    return Size(
+        tasks=Counter(task.stage for task in plan.all_tasks()),
+        raw={v.name: np.dtype(v.dtype).itemsize * prod(plan.sizes[dim] for dim in v.dims) for v in held},
+        objects=sum(len(plan.variables(task)) + 1 for task in plan.all_tasks()) + len(PREPARED),
+    )
+
+
+def main() -> None:
+    """Prints the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--spec", type=Path, default=Path("specs/demo.toml"), help="whose arrays it has")
+    for name, default in (("images", 50_000), ("tile", 16), ("methods", 14), ("entries", 21), ("size", 224)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    given = parser.parse_args()
+    sizes = {"image": given.images, "method": given.methods, "perturbation": given.entries}
+    plan = plan_like(given.spec, **sizes, y=given.size, x=given.size, tile=given.tile, **{"class": 1000})
+    size = size_of(plan)
+    print("| stage | tasks |\n|---|---|", *(f"| {stage} | {n:,} |" for stage, n in size.tasks.items()), sep="\n")
+    print("\n| array | raw GB | stored GB |\n|---|---|---|")
+    for name, raw in sorted(size.raw.items(), key=lambda item: -item[1]):
+        print(f"| {name} | {raw / 1e9:,.2f} | {size.stored[name] / 1e9:,.2f} |")
+    print(f"| sum | {sum(size.raw.values()) / 1e9:,.0f} | {sum(size.stored.values()) / 1e9:,.0f} |")
+    print(f"\n{size.objects:,} objects.")
+
+
+if __name__ == "__main__":
+    main()
