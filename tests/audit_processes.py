@@ -18,7 +18,7 @@ from reports.cli import main
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is born deaf to it
 main()
 """
-PATIENCE = 150  # seconds
+PATIENCE = 500  # seconds: a task that never returns ends eight workers
 
 Running = subprocess.Popen[str]
 
