@@ -12,7 +12,7 @@ RUN_OPTIONS = $(or $(strip $(if $(WORKERS),--workers $(WORKERS)) $(if $(GPUS),--
 BENCHMARK := MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_MMAP_THRESHOLD_=1073741824 $(BIN)/python -P -W ignore -m
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev audit perturb attribute score report status models bench test test-faults check format clean
+.PHONY: help install install-dev audit perturb attribute score report status plan verify models bench test test-faults check format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,12 @@ report: install ## write the report of SPEC's finished run again
 
 status: install ## what is done and what is missing in SPEC's run
 	@$(AUDIT) status $(SPEC)
+
+plan: install ## what SPEC would take: tasks, time, disk, memory
+	@$(AUDIT) plan $(SPEC) $(RUN_OPTIONS)
+
+verify: install ## check SPEC's run against its receipts, do some tasks again
+	@$(AUDIT) verify $(SPEC)
 
 models: install ## train the demo networks again (minutes)
 	@$(BIN)/python -P -m pipeline.demo.training

@@ -26,8 +26,10 @@ class Dependencies:
         return (Task("fit", 0, task.column) for column in self.plan.universal if column == task.column)
 
     def _maps(self, task: Task) -> Iterator[Task]:
+        """Its own maps, those of the target images, and the clean images for their edges and masks."""
         targets = {int(self.target_image[row]) // self.plan.tile for row in self.plan.rows(task)}
-        return (Task("attribute", tile, task.column) for tile in sorted({task.tile, *targets}))
+        yield Task("perturb", task.tile, 0)
+        yield from (Task("attribute", tile, task.column) for tile in sorted({task.tile, *targets}))
 
 
 _READS: Mapping[str, Callable[[Dependencies, Task], Iterator[Task]]] = MappingProxyType(

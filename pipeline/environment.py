@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -18,8 +19,12 @@ PACKAGES = (srd, attacks, pipeline)
 LIBRARIES = ("torch", "torchvision", "torchattacks", "numpy", "pillow", "zarr", "xarray", "dask")
 
 
+@cache
 def source_digest() -> str:
-    """Of every source file and shipped weights file of srd, attacks and pipeline."""
+    """Of every source file and shipped weights file of srd, attacks and pipeline.
+
+    Taken once: what a process has imported stays, whatever becomes of its files.
+    """
     homes = [Path(str(package.__file__)).parent for package in PACKAGES]
     return files_digest(
         {

@@ -27,9 +27,11 @@ class Job:
     base: Path
     """Where relative paths of the spec start."""
     store: Location
+    fingerprint: str = ""
+    """Of the store, once it is prepared: a worker may outlive the store and network that once were there."""
 
     def __hash__(self) -> int:
-        return hash(self.spec.model_dump_json()) ^ hash((self.base, self.store))
+        return hash(self.spec.model_dump_json()) ^ hash((self.base, self.store, self.fingerprint))
 
 
 @dataclass(frozen=True)

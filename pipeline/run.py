@@ -3,7 +3,7 @@
 import os
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
 from typing import Any, Protocol
@@ -66,7 +66,8 @@ def fill(job: Job, attributes: dict[str, Any], executor: Executor, observer: Obs
     refuse_hopeless_store(plan, job.store)
     filled = store.Store(job.store, plan)
     dependencies = Dependencies(plan, filled.read("target_image").tolist())
-    failures = partial(_failures, executor, partial(perform, job), observer)
+    prepared_job = replace(job, fingerprint=attributes["fingerprint"])
+    failures = partial(_failures, executor, partial(perform, prepared_job), observer)
     underway = _Underway(extent, plan, filled, dependencies, failures)
     repaired: set[str] = set()
     while True:

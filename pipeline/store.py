@@ -5,10 +5,9 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cache, partial
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 import zarr
 from numpy.typing import NDArray
 from zarr.core.sync import sync
@@ -18,6 +17,9 @@ from pipeline.location import Location
 from pipeline.plan import Plan, Task
 from pipeline.schema import CONDITION_FACTS, VARIABLES
 from srd.errors import DamagedTask, StoreError
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -129,8 +131,10 @@ def failures(location: Location) -> dict[str, str]:
     return Ledger(_opened(location).store).failures()
 
 
-def open_results(location: Location) -> xr.Dataset:
+def open_results(location: Location) -> "xr.Dataset":
     """The store as a Dataset with named dimensions and coordinates; nothing is loaded before it is used."""
+    import xarray as xr  # a second, which only reports need to pay
+
     dataset = xr.open_zarr(_opened(location).store, consolidated=False, chunks=None)
     texts = [name for name in dataset.variables if dataset[name].dtype.kind == "T"]
     labelled: xr.Dataset = dataset.assign_coords({name: _text(dataset[name]) for name in texts})
@@ -186,7 +190,7 @@ def _opened(location: Location) -> zarr.Group:
     return group
 
 
-def _text(array: xr.DataArray) -> tuple[str, list[str]]:
+def _text(array: "xr.DataArray") -> tuple[str, list[str]]:
     return str(array.dims[0]), array.values.tolist()
 
 

@@ -28,6 +28,8 @@ class Repetition:
 class Verification:
     """What was found on one class of machine."""
 
+    store: str
+    """Fingerprint of what was verified."""
     hardware: str
     unlike: tuple[str, ...]
     """In what this machine and its libraries differ from those that filled the store: then no bytes are promised."""
@@ -44,16 +46,22 @@ class Verification:
 
 
 def keep(folder: Path, verification: Verification) -> None:
-    """Writes it down in the run's folder, in place of an earlier one on the same class of machine."""
-    found = {each.hardware: each for each in (*kept(folder), verification)}
+    """Writes it down in the run's folder, in place of those of other stores, or on the same class of machine."""
+    found = {each.hardware: each for each in (*kept(folder, verification.store), verification)}
     content = _ALL.dump_json(tuple(each for _, each in sorted(found.items())), indent=1)
     (folder / NAME).write_bytes(content + b"\n")
 
 
-def kept(folder: Path) -> tuple[Verification, ...]:
-    """What was found on each class of machine."""
+def forget(folder: Path) -> None:
+    """What was found holds no more."""
+    (folder / NAME).unlink(missing_ok=True)
+
+
+def kept(folder: Path, store: str) -> tuple[Verification, ...]:
+    """What was found on each class of machine of the store with this fingerprint."""
     file = folder / NAME
-    return _ALL.validate_json(file.read_bytes()) if file.is_file() else ()
+    found = _ALL.validate_json(file.read_bytes()) if file.is_file() else ()
+    return tuple(each for each in found if each.store == store)
 
 
 _ALL = TypeAdapter(tuple[Verification, ...])

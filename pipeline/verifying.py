@@ -35,7 +35,13 @@ def verify(job: Job, sample: int, seed: int) -> Verification:
     with reproducible():
         repeated = [each for task in _drawn(sound, sample, seed) for each in _repeated(context, task)]
     return Verification(
-        hardware(), tuple(unlike), len(planned), len(tasks), tuple(damaged.items()), tuple(_summed(repeated))
+        store=attributes["fingerprint"],
+        hardware=hardware(),
+        unlike=tuple(unlike),
+        planned=len(planned),
+        done=len(tasks),
+        damaged=tuple(damaged.items()),
+        repetitions=tuple(_summed(repeated)),
     )
 
 

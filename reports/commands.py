@@ -1,6 +1,7 @@
 """Running an audit on the terminal: imports torch, so only the command that needs it imports this."""
 
-import shutil
+import os
+import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -105,9 +106,13 @@ def _refuse_taken(folder: Path, home: Location, jobs: Mapping[str, Job]) -> None
 
 
 def _keep(spec: Path, folder: Path) -> None:
+    """Whole at any moment: other parts of the run read it meanwhile."""
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / SPEC_COPY).exists() or not spec.samefile(folder / SPEC_COPY):
-        shutil.copyfile(spec, folder / SPEC_COPY)
+    content, copy = spec.read_bytes(), folder / SPEC_COPY
+    if not copy.exists() or copy.read_bytes() != content:
+        draft = copy.with_name(f".{SPEC_COPY}.{platform.node()}.{os.getpid()}")
+        draft.write_bytes(content)
+        draft.replace(copy)
 
 
 def _in_words(cluster: ClusterSpec | None) -> str:

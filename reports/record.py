@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.location import Location
-from pipeline.store import failures, progress
+from pipeline.store import attributes, failures, progress
 from pipeline.verification import Verification, kept
 
 
@@ -22,4 +22,4 @@ class Record:
 
 def record_of(folder: Path, store: Location) -> Record:
     """Of the audit with this folder and store."""
-    return Record(progress(store), failures(store), kept(folder))
+    return Record(progress(store), failures(store), kept(folder, attributes(store)["fingerprint"]))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from pipeline.comparison import load_audits
@@ -12,11 +12,13 @@ from pipeline.jobs import Job
 from pipeline.logs import spec_folder
 from pipeline.spec import load_spec
 from pipeline.store import Store, attributes, plan_of
-from pipeline.verification import Verification, keep
+from pipeline.verification import Verification, forget, keep
 from pipeline.verifying import verify
 from reports.report import PAGE, write_report
 from reports.runs import SPEC_COPY, folder_of, location_of
 from srd.errors import IncompleteRun, VerificationError
+
+COLUMNS = ("stage", "variable", "tasks", "same bytes", "equal values", "largest difference")
 
 
 def verify_run(run: Path, sample: int, seed: int, repair: bool, console: Console) -> None:
@@ -47,9 +49,10 @@ def _jobs(run: Path) -> Iterator[tuple[Path, Job]]:
 def _verified(folder: Path, job: Job, sample: int, seed: int, repair: bool, console: Console) -> Verification:
     found = verify(job, sample, seed)
     _show(folder, found, console)
-    if repair:
+    if repair and found.damaged:
+        forget(folder)
         Store(job.store, plan_of(attributes(job.store))).withdraw(key for key, _ in found.damaged)
-    if not (repair and found.damaged):
+    else:
         keep(folder, found)
     if not found.damaged and (folder / PAGE).exists():
         write_report(folder)
@@ -63,7 +66,7 @@ def _show(folder: Path, found: Verification, console: Console) -> None:
         console.print(Text(damage))
     if found.unlike:
         console.print(Text(f"the store was made elsewhere ({', '.join(found.unlike)}): equal bytes are not promised"))
-    table = Table("stage", "variable", "tasks", "same bytes", "equal values", "largest difference")
+    table = Table(*(Column(name, overflow="fold") for name in COLUMNS))
     for each in found.repetitions:
         largest = "not finite" if each.largest is None else f"{each.largest:.2g}"
         table.add_row(each.stage, each.variable, str(each.tasks), str(each.same), f"{each.equal:.2%}", largest)

@@ -179,10 +179,10 @@ def finish_until_killed(spec: Path, folder: Path, nth: int) -> None:
 
 
 def tree(folder: Path | Location) -> dict[str, str]:
-    """Digest of every file under `folder`, by relative path; not of the logs of a run, which tell the time."""
+    """Digest of every file under `folder`, by relative path; not of the logs of runs, which tell the time."""
     root = path_of(folder)
     files = {path.relative_to(root): path for path in sorted(root.rglob("*")) if path.is_file()}
-    return {str(name): sha256(file.read_bytes()).hexdigest() for name, file in files.items() if name.parts[0] != LOGS}
+    return {str(name): sha256(file.read_bytes()).hexdigest() for name, file in files.items() if LOGS not in name.parts}
 
 
 def path_of(place: Path | Location) -> Path:

@@ -46,6 +46,7 @@ def test_a_damaged_run_is_named_and_mended_by_the_next_run(command: Command, spe
     assert (code, err) == (4, "error run: 3 tasks are to be done again; run the same spec\n")
     assert command("run", spec, "--out", "run").code == 0
     assert tree(Path("run/audit.zarr")) == whole
+    assert "Verified" not in PAGE.read_text()
     assert command("verify", "run").code == 0
     assert "PASS" in PAGE.read_text()
 

@@ -1,10 +1,11 @@
 """Tasks on the workers of a Dask cluster: few submitted at a time, each alone in its process, none for ever."""
 
 import faulthandler
+import pickle
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -56,12 +57,14 @@ class OnDask:
 
     def _windowed(self, tasks: dict[str, Task], perform: Perform) -> Iterator[Outcome]:
         """Keeps a window of tasks submitted, so that memory is flat and little is lost with a worker."""
+        from distributed.protocol.pickle import dumps
+
         remaining = iter(tasks)
-        limited = partial(_limited, self._spec.task_limit, perform)
+        limited = dumps(partial(_limited, self._spec.task_limit, perform))  # once: a spec is dear to pickle
         with Submissions(self._client(), self._spec) as submissions:
             while True:
                 for key in islice(remaining, max(0, WINDOW * submissions.threads - len(submissions))):
-                    submissions.submit(key, limited, tasks[key])
+                    submissions.submit(key, _unpickled, limited, tasks[key])
                 if not len(submissions):
                     return
                 ended = submissions.next()
@@ -74,6 +77,17 @@ class OnThisMachine(OnDask):
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
         return serially.call(function, *arguments)
+
+
+def _unpickled(limited: bytes, task: Task) -> Work:
+    return _loaded(limited)(task)
+
+
+@lru_cache(maxsize=1)
+def _loaded(limited: bytes) -> Perform:
+    """Runs in a worker, once for all its tasks of a stage."""
+    perform: Perform = pickle.loads(limited)
+    return perform
 
 
 def _limited(limit: float | None, perform: Perform, task: Task) -> Work:

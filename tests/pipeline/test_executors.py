@@ -65,6 +65,30 @@ def test_no_task_is_lost_at_any_number(executor: Executor, tmp_path: Path, n: in
     assert len(list(tmp_path.iterdir())) == n
 
 
+class Shared:
+    """What all tasks are given; knows how often it was pickled here, and made anew there."""
+
+    pickled = 0
+    made = 0
+
+    def __getstate__(self) -> dict[str, bytes]:
+        Shared.pickled += 1
+        return {"spec": bytes(10_000)}
+
+    def __setstate__(self, state: dict[str, bytes]) -> None:
+        Shared.made += 1
+
+    def times_made(self, task: Task) -> Work:
+        return Work("here", "cpu", os.getpid(), Shared.made)
+
+
+def test_what_tasks_share_is_pickled_once_and_unpickled_once_by_each_worker(dask: Executor) -> None:
+    Shared.pickled = 0
+    works = [outcome.work for outcome in dask(TASKS, Shared().times_made)]
+    assert Shared.pickled == 1
+    assert [work.seconds for work in works if work] == [1] * len(TASKS)
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_what_a_task_raises_is_its_outcome_and_the_others_go_on(executor: Executor, tmp_path: Path) -> None:
     ended = outcomes(executor, TASKS, partial(fail_at_times, tmp_path))

@@ -1,11 +1,12 @@
 """Laws of a run: stage after stage, what is done is not done again, what fails is named."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 import torch
-from small_audits import TASKS, Finished, Watch, finish, job_of, receipts, tree
+from small_audits import TASKS, Finished, Watch, finish, job_of, receipts, tree, write_audit
 
 import pipeline.run as running
 from pipeline.context import Context
@@ -123,3 +124,13 @@ def test_two_runs_at_once_end_as_one(finished: Finished, spec: Path, tmp_path: P
 
     run(job, Overtaken(), Watch())
     assert tree(job.store) == tree(finished.job.store)
+
+
+def test_a_process_that_outlives_a_store_takes_the_new_network(tmp_path: Path) -> None:
+    spec = write_audit(tmp_path)
+    finish(spec, tmp_path / "run")
+    weights = torch.load(tmp_path / "weights.pt")
+    torch.save({name: 0.1 - 1.5 * values for name, values in weights.items()}, tmp_path / "weights.pt")
+    shutil.rmtree(tmp_path / "run")
+    after_another, fresh = finish(spec, tmp_path / "run"), finish(spec, tmp_path / "fresh")
+    assert tree(after_another.job.store) == tree(fresh.job.store)

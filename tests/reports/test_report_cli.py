@@ -43,9 +43,9 @@ def test_a_failed_task_is_told_in_its_own_words(
     assert code == 4
     first, *_, last = (line for line in err.splitlines() if "ValueError" in line)
     assert first.startswith("failed: perturb-00000-00")
-    assert last.startswith("error 8 of 8 tasks of stage perturb failed")
+    assert last.startswith("error 8 tasks failed, the first: perturb-00000-00 failed")
     assert first.endswith(" ".join(LIKE_MARKUP))
-    assert last.endswith(" ".join(LIKE_MARKUP))
+    assert last.endswith(" ".join(LIKE_MARKUP) + "; 12 tasks that read from these were not run")
 
 
 @pytest.mark.parametrize("name", ["[bold]x", ":x:"])

@@ -511,7 +511,8 @@ def test_one_command_audits_all_subjects_and_compares_them(command: Command, spe
     assert (code, out) == (0, "runs/several/report/index.html\n"), err
     folder = tmp_path / "runs" / "several"
     assert {path.name for path in folder.iterdir()} == {"audit.toml", "comparison.json", "report", "one", "another"}
-    assert {path.name for path in (folder / "one").iterdir()} == {"audit.zarr", "audit.json", "summary.md", "report"}
+    made = {"audit.zarr", "audit.json", "summary.md", "report", "logs"}
+    assert {path.name for path in (folder / "one").iterdir()} == made
     networks = json.loads((folder / "comparison.json").read_text())["networks"]
     assert [(each["name"], each["report"], each["identity"]["sizes"]["image"]) for each in networks] == [
         ("one", "../one/report/index.html", 4),
