@@ -35,8 +35,10 @@ def ended(process: Running) -> Ended:
     """Waits, and kills what does not end."""
     try:
         out, err = process.communicate(timeout=PATIENCE)
-    finally:
+    except subprocess.TimeoutExpired:
         process.kill()
+        process.communicate()
+        raise
     return Ended(process.returncode, out, err)
 
 
