@@ -1,12 +1,11 @@
 """Whether a store holds what its tasks and its preparation wrote: refused where it is read, before it misleads."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from pipeline.location import Location
 from pipeline.schema import VARIABLES
-from pipeline.store import DAMAGE, Store, attributes, digest, plan_of
+from pipeline.store import DAMAGE, Store, attributes, plan_of
 from srd.errors import StoreError
 
 SMALL = frozenset(name for name, variable in VARIABLES.items() if not variable.is_large)
@@ -15,11 +14,9 @@ SMALL = frozenset(name for name, variable in VARIABLES.items() if not variable.i
 
 def check_prepared(location: Location) -> None:
     """Raises StoreError unless the arrays that no task writes are as they were prepared."""
-    of_itself = attributes(location)
-    store = Store(location, plan_of(of_itself))
-    for name, prepared in of_itself["prepared"].items():
-        if digest(store.read(name)) != prepared:
-            raise StoreError(f"{location}: {name} is not what was prepared; restore it, or remove the store")
+    damaged = Store(location, plan_of(attributes(location))).damaged_preparation()
+    if damaged:
+        raise StoreError(f"{location}: {min(damaged)} is not what was prepared; run the same spec, which mends it")
 
 
 def check_written(location: Location, names: Iterable[str] = VARIABLES) -> None:
@@ -30,11 +27,6 @@ def check_written(location: Location, names: Iterable[str] = VARIABLES) -> None:
     for damage in store.damaged((task for task in plan.all_tasks() if task.key in done), frozenset(names)):
         way_out = "`srd-audit verify --repair` finds all damage and has it mended by the next run"
         raise StoreError(f"{location}: {damage}; {way_out}")
-
-
-def prepared_digests(arrays: Mapping[str, Any]) -> dict[str, str]:
-    """What `check_prepared` compares with."""
-    return {name: digest(values) for name, values in sorted(arrays.items())}
 
 
 def check_results(location: Location) -> None:

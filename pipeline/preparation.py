@@ -17,7 +17,6 @@ from pipeline.context import SIMILARITIES, own_attributor
 from pipeline.data import Data
 from pipeline.demo import certificates, shapes
 from pipeline.fingerprints import differences, fingerprint, fingerprinted, refuse_other
-from pipeline.integrity import prepared_digests
 from pipeline.jobs import Job, Subject
 from pipeline.models import logits_of, refuse_unless_logits
 from pipeline.plan import Plan
@@ -33,7 +32,7 @@ CERTIFIED_SCENES = 300
 
 
 def prepare(job: Job, subject: Subject) -> dict[str, Any]:
-    """Makes the store of a job, or opens the one that is there; returns its attributes.
+    """Makes the store of a job, or opens the one that is there and mends what was prepared; returns its attributes.
 
     Raises StoreError if the store there was made by another fingerprint; ModelError or DataError if model and data
     do not fit.
@@ -43,7 +42,18 @@ def prepare(job: Job, subject: Subject) -> dict[str, Any]:
         _create(job, subject, ours)
     attributes = store.attributes(job.store)
     refuse_other(job.store, differences(attributes["fingerprinted"], ours))
+    _mend(job, subject, attributes)
     return attributes
+
+
+def _mend(job: Job, subject: Subject, attributes: Mapping[str, Any]) -> None:
+    """No task has written what was prepared, so that none could be done again for it."""
+    opened = store.Store(job.store, store.plan_of(attributes))
+    damaged = opened.damaged_preparation()
+    if damaged:
+        with environment.reproducible():
+            prepared = _prepared(job.spec, subject.data, _clean_logits(job.spec, subject))
+        opened.mend({name: prepared[name] for name in damaged})
 
 
 def _create(job: Job, subject: Subject, ours: Mapping[str, Any]) -> None:
@@ -51,19 +61,16 @@ def _create(job: Job, subject: Subject, ours: Mapping[str, Any]) -> None:
     _refuse_without_masks(job.spec, subject.data)
     with environment.reproducible():
         logits = _clean_logits(job.spec, subject)
-        targets = _targets(job.spec, subject.data, logits)
-        resolutions = tried_methods(job.spec, subject, targets["target"])
+        prepared = _prepared(job.spec, subject.data, logits)
+        resolutions = tried_methods(job.spec, subject, prepared["target"])
         certified = _certificates(job.spec, subject)
     columns = conditions(job.spec)
     plan = _plan(job.spec, subject.data, columns)
-    labels = np.array(subject.data.labels)
-    prepared = {"label": labels, **targets}
     attributes = {
         "fingerprint": fingerprint(ours),
         "fingerprinted": ours,
         "plan": store.plan_attribute(plan),
-        "prepared": prepared_digests(prepared),
-        "correct": int((logits.argmax(1).numpy() == labels).sum()),
+        "correct": int((logits.argmax(1).numpy() == prepared["label"]).sum()),
         "data": subject.data.description,
         "parameters": subject.model.n_parameters,
         "certificates": certified,
@@ -130,11 +137,13 @@ def _clean_logits(spec: AuditSpec, subject: Subject) -> Tensor:
     return logits
 
 
-def _targets(spec: AuditSpec, data: Data, logits: Tensor) -> Arrays:
+def _prepared(spec: AuditSpec, data: Data, logits: Tensor) -> Arrays:
+    """What is known of every image before any task."""
     predicted = logits.argmax(1).numpy()
     target = predicted if spec.explain.target == "predicted" else np.array(data.labels)
     rows = range(len(predicted))
     return {
+        "label": np.array(data.labels),
         "target": target,
         "target_image": np.array([_target_image(spec, data, predicted, row) for row in rows]),
         "other_class": np.array([_other_class(spec, data, int(target[row]), row) for row in rows]),

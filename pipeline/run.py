@@ -14,7 +14,6 @@ from pipeline.dependencies import Dependencies
 from pipeline.environment import reproducible
 from pipeline.executors import Executor, Outcome, Perform, Work
 from pipeline.extent import ALL, WHOLE, Extent
-from pipeline.integrity import check_prepared
 from pipeline.jobs import Job, context_of, load
 from pipeline.plan import Plan, Task
 from pipeline.preparation import prepare
@@ -65,7 +64,6 @@ def fill(job: Job, attributes: dict[str, Any], executor: Executor, observer: Obs
     observer.prepared(attributes)
     plan = store.plan_of(attributes)
     refuse_hopeless_store(plan, job.store)
-    check_prepared(job.store)
     filled = store.Store(job.store, plan)
     dependencies = Dependencies(plan, filled.read("target_image").tolist())
     prepared_job = replace(job, fingerprint=attributes["fingerprint"])

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Arrays = Mapping[str, NDArray[Any]]
 
 NAME = "audit.zarr"
+PREPARED_DIGESTS = "prepared"
+"""The root attribute that holds a digest of each array that was written before any task."""
 DAMAGE = (ValueError, RuntimeError)
 """What zarr raises for a shard that fails its checksum or breaks off."""
 
@@ -36,9 +38,9 @@ class Store(Ledger):
 
     def __init__(self, location: Location, plan: Plan) -> None:
         self._plan = plan
-        group = zarr.open_group(location.open(), mode="r+")
-        super().__init__(group.store)
-        self._array = cache(partial(array_of, group))
+        self._group = zarr.open_group(location.open(), mode="r+")
+        super().__init__(self._group.store)
+        self._array = cache(partial(array_of, self._group))
 
     def read(self, name: str, *region: slice | int) -> NDArray[Any]:
         """Values of a variable in a region, as they lie there: for what is prepared, and for finished runs."""
@@ -74,13 +76,30 @@ class Store(Ledger):
         """Writes what the task made, whole shards, then its receipt, which holds the digest of each array."""
         for variable in self._plan.variables(task):
             _write(self._array(variable.name), self._plan.region(task, variable), arrays[variable.name])
-        self._close(task, {name: digest(values) for name, values in arrays.items()})
+        self._close(task, {name: digest_of(values) for name, values in arrays.items()})
+
+    def damaged_preparation(self) -> frozenset[str]:
+        """What was prepared and is no longer what it was; a missing array would read as zeros."""
+        known: Any = self._group.attrs[PREPARED_DIGESTS]
+        return frozenset(name for name, digest in known.items() if self._digest_of(name) != digest)
+
+    def mend(self, prepared: Arrays) -> None:
+        """Writes again what was prepared, over whatever lies there."""
+        for name, values in prepared.items():
+            _write(self._array(name), (slice(None),), values)
+
+    def _digest_of(self, name: str) -> str | None:
+        """Of an array; None if it cannot be read."""
+        try:
+            return digest_of(self.read(name))
+        except DAMAGE:
+            return None
 
     def _verified(self, task: Task, name: str, expected: str | None) -> NDArray[Any]:
         array, region = self._array(name), self._plan.region(task, VARIABLES[name])
         with _laid_to(task, name):
             values = self.read(name, *region)
-        if digest(values) != expected:
+        if digest_of(values) != expected:
             raise DamagedTask(task.key, f"{name} is not what the receipt says")
         if _reads_as_missing(array, values) and not sync(array.store.exists(_shard_key(array, region))):
             raise DamagedTask(task.key, f"{name} is missing")
@@ -199,8 +218,8 @@ def _reads_as_missing(array: zarr.Array[Any], values: NDArray[Any]) -> bool:
     return bool(np.isnan(values).all() if np.isnan(fill) else (values == fill).all())
 
 
-def digest(values: NDArray[Any]) -> str:
-    """SHA-256 of type, shape and values."""
-    sha = sha256(f"{values.dtype.str} {values.shape} ".encode())
-    sha.update(np.ascontiguousarray(values).data)
-    return sha.hexdigest()
+def digest_of(values: NDArray[Any]) -> str:
+    """Of type, shape and values."""
+    digest = sha256(f"{values.dtype.str} {values.shape} ".encode())
+    digest.update(np.ascontiguousarray(values).data)
+    return digest.hexdigest()

@@ -17,7 +17,7 @@ from pipeline.ledger import FAILURES, LITTER, METADATA, RECEIPTS
 from pipeline.location import Location
 from pipeline.plan import Plan
 from pipeline.schema import CONDITION_FACTS, PREPARED, VARIABLES, Variable
-from pipeline.store import Arrays, array_of
+from pipeline.store import PREPARED_DIGESTS, Arrays, array_of, digest_of
 from srd.errors import StoreError
 
 
@@ -51,7 +51,8 @@ def _template(
 ) -> dict[str, Buffer]:
     """All objects of the new store, by key."""
     template: dict[str, Buffer] = {}
-    group = zarr.create_group(MemoryStore(template), attributes=dict(attributes))
+    digests = {name: digest_of(np.asarray(prepared[name], VARIABLES[name].dtype)) for name in PREPARED}
+    group = zarr.create_group(MemoryStore(template), attributes={**attributes, PREPARED_DIGESTS: digests})
     for name in (RECEIPTS, FAILURES):
         group.create_group(name)
     for name, values in (*coordinates.items(), *_condition_coordinates(conditions).items()):

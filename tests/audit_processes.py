@@ -18,7 +18,7 @@ from reports.cli import main
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is born deaf to it
 main()
 """
-PATIENCE = 150  # seconds
+PATIENCE = 500  # seconds: a task that never returns ends eight workers
 
 Running = subprocess.Popen[str]
 
@@ -35,8 +35,10 @@ def ended(process: Running) -> Ended:
     """Waits, and kills what does not end."""
     try:
         out, err = process.communicate(timeout=PATIENCE)
-    finally:
+    except subprocess.TimeoutExpired:
         process.kill()
+        process.communicate()
+        raise
     return Ended(process.returncode, out, err)
 
 

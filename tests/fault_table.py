@@ -27,6 +27,7 @@ FAULTS: Mapping[str, str] = {
     "a shard is empty": "a shard of each array of length zero",
     "a shard is missing": "a shard of each array deleted",
     "damage after a run": "a bit flipped in a shard of each array, then `srd-audit verify --repair`",
+    "what was prepared is damaged": "each array written before the tasks: a bit flipped, cut off, empty, deleted",
     "two commands at once": "the same command started twice",
     "Ctrl-C": "SIGINT to the process group",
     "Ctrl-C with workers": "SIGINT to the process group, with two workers",

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from command_line import Command, Ended
 from fault_trials import Trial
-from small_audits import path_of, shard_key, tree
+from small_audits import path_of, receipts, shard_key, tree
 
 from pipeline.dependencies import Dependencies
 from pipeline.ledger import RECEIPTS
 from pipeline.plan import Task
+from pipeline.schema import PREPARED
+from pipeline.store import Store
 
 pytestmark = pytest.mark.faults
 
@@ -72,6 +74,14 @@ def test_damage_of_a_shard_is_repaired_within_the_run_that_reads_it(trial: Trial
         trial.settle(fault, end, 1, run(trial, command))
     assert set(unseen) < set(writers(trial))
     trial.outcomes[fault] = replace(trial.outcomes[fault], unseen=tuple(unseen))
+
+
+def test_what_was_prepared_is_mended_before_any_task(trial: Trial, command: Command) -> None:
+    for name in PREPARED:
+        for damage in DAMAGES.values():
+            damage(path_of(trial.store) / name / "c" / "0")
+            Store(trial.store, trial.context.plan).withdraw(receipts(trial.store))
+            trial.settle("what was prepared is damaged", run(trial, command), 0, run(trial, command))
 
 
 def withdraw_readers(trial: Trial, writer: Task) -> None:
