@@ -9,7 +9,7 @@ from command_line import Ended
 
 WORDS = 14
 """Of a message that the table quotes."""
-PLACE = re.compile(r"'[^']*/[^']*'|(?<!\w)(\w+:/)?/\S*")
+PLACE = re.compile(r"'[^']*/[^']*'|(?<!\w)(\w+:/)?/\S*|\S+/\S+/\S*")
 
 FAULTS: Mapping[str, str] = {
     "a worker dies": "SIGKILL of worker processes at 20 random times",
