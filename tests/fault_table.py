@@ -9,6 +9,7 @@ from command_line import Ended
 
 WORDS = 14
 """Of a message that the table quotes."""
+PLACE = re.compile(r"'[^']*/[^']*'|(?<!\w)(\w+:/)?/\S*|\S+/\S+/\S*")
 
 FAULTS: Mapping[str, str] = {
     "a worker dies": "SIGKILL of worker processes at 20 random times",
@@ -67,7 +68,7 @@ class Outcome:
     """Arrays of which no task of the run reads what was damaged."""
 
     def row(self, fault: str) -> str:
-        lost = f"{self.lost} tasks" if self.lost else "nothing"
+        lost = f"{self.lost} task{'s' * (self.lost > 1)}" if self.lost else "nothing"
         unseen = f"; not met by the run: {', '.join(self.unseen)}" if self.unseen else ""
         bytes_ = "reference bytes" if self.same else "**other bytes**"
         cells = (
@@ -90,7 +91,7 @@ def _message(end: Ended) -> str:
     lines = end.err.strip().splitlines()
     if not end.code or not lines or end.code < 0:
         return ""
-    words = re.sub(r"\S*/\S*", "...", lines[-1]).replace("|", "/").split()
+    words = PLACE.sub("...", lines[-1]).replace("|", "/").split()
     return f"`{' '.join(words[:WORDS])}{' ...' * (len(words) > WORDS)}`"
 
 

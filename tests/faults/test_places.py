@@ -75,7 +75,7 @@ class PlayedDisk:
         async def refusing(store: LocalStore, key: str, value: Any) -> None:
             self._room -= PAGE * -(-len(value) // PAGE)
             if not self._is_writable:
-                raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(store.root / key))
             if self._room < 0:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             await write(store, key, value)
