@@ -1,7 +1,7 @@
 """The root command `srd-audit`. Nothing here imports torch before a command that needs it runs."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -13,8 +13,8 @@ from rich.text import Text
 from attacks.registry import PERTURBATIONS
 from pipeline.schema import STAGES
 from reports.cluster_options import Gpus, Scheduler, TaskLimit, Workers, cluster_of
+from reports.listing import show
 from reports.runs import RUNS, audits_in, finished, folder_of, home_of, location_of
-from srd.entries import Entry
 from srd.errors import AuditError, CapacityError, FailedTasks, InputError
 from srd.registry import ATTRIBUTORS, METRICS
 
@@ -224,19 +224,19 @@ def init(path: Annotated[Path, typer.Argument(help="File to write.")] = Path("au
 @app.command()
 def methods() -> None:
     """Lists the explanation methods that a spec may name."""
-    _list(ATTRIBUTORS, "family", "networks", "signed", "coarse", "stochastic", "differentiable", "cost")
+    show(results, ATTRIBUTORS, "family", "networks", "signed", "coarse", "stochastic", "differentiable", "cost")
 
 
 @app.command()
 def perturbations() -> None:
     """Lists the perturbations that a spec may name."""
-    _list(PERTURBATIONS, "family", "goal", "constraint", "access", "cost")
+    show(results, PERTURBATIONS, "family", "goal", "constraint", "access", "cost")
 
 
 @app.command()
 def metrics() -> None:
     """Lists what is measured of every map."""
-    _list(METRICS, "of", "better", "bounds")
+    show(results, METRICS, "of", "better", "bounds")
 
 
 def main() -> NoReturn:
@@ -286,21 +286,3 @@ def _compare(folders: Sequence[Path], out: Path) -> Path:
 
 def _print_path(path: Path) -> None:
     results.print(Text(str(path)))
-
-
-def _list(entries: Mapping[str, Entry], *facts: str) -> None:
-    """Two lines an entry: a table of as many columns would cut the names that a spec needs."""
-    for entry in entries.values():
-        values = {fact: _shown(getattr(entry, fact)) for fact in facts}
-        values |= {
-            "options": ", ".join(f"{name} = {default}" for name, default in entry.options.items()),
-            "reference": entry.reference,
-        }
-        results.print(Text.assemble((entry.name, "bold"), "  ", entry.title))
-        results.print(Text("    " + "; ".join(f"{fact}: {value}" for fact, value in values.items() if value)))
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "" if value is None else str(value)
