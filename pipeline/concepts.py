@@ -82,10 +82,6 @@ class Exploration:
         labels = clusters.labels(vectors.flatten(0, 1)).reshape(at.shape)
         return Followed(labels.T.numpy(), at.T.double().numpy())
 
-    def _inputs(self, row: int) -> Inputs:
-        """An image under all its perturbations."""
-        return self.context.inputs(torch.from_numpy(self.context.store.read("input", row)))
-
     def field(self, row: int, position: Sequence[int]) -> NDArray[np.float32]:
         """Effective receptive field of the vector at a position of a clean image, (h, w)."""
         with reproducible():
@@ -93,6 +89,10 @@ class Exploration:
             network, inputs = self.context.model.network, self._inputs(row)[:1]
             fields = receptive_field(network, inputs, self.layer, places, operations=operations)
         return fields[0, 0].cpu().numpy()
+
+    def _inputs(self, row: int) -> Inputs:
+        """An image under each entry of the perturbation axis, as the network reads it."""
+        return self.context.inputs(torch.from_numpy(self.context.store.read("input", row)))
 
     def _vectors(self, inputs: Inputs) -> Float[Tensor, "p *positions c"]:
         model = self.context.spec.model

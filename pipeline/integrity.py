@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from pipeline.location import Location
 from pipeline.schema import VARIABLES
-from pipeline.store import DAMAGE, Store, attributes, plan_of
+from pipeline.store import DAMAGE, Store, attributes, opened, plan_of
 from srd.errors import StoreError
 
 SMALL = frozenset(name for name, variable in VARIABLES.items() if not variable.is_large)
@@ -14,7 +14,7 @@ SMALL = frozenset(name for name, variable in VARIABLES.items() if not variable.i
 
 def check_prepared(location: Location) -> None:
     """Raises StoreError unless the arrays that no task writes are as they were prepared."""
-    damaged = Store(location, plan_of(attributes(location))).damaged_preparation()
+    damaged = opened(location).damaged_preparation()
     if damaged:
         raise StoreError(f"{location}: {min(damaged)} is not what was prepared; run the same spec, which mends it")
 

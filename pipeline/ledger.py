@@ -43,7 +43,8 @@ class Ledger:
 
     def record_failures(self, texts: Mapping[str, str]) -> None:
         """Keeps why tasks failed, by key; forgets it of those that have been done since."""
-        for key in self._keys(FAILURES) & self.done():
+        known = self._keys(FAILURES)
+        for key in known & self.done() if known else ():  # as in `failures`
             sync(self._store.delete(f"{FAILURES}/{key}"))
         for key, text in texts.items():
             self._set(f"{FAILURES}/{key}", {"error": text})

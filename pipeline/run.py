@@ -77,8 +77,9 @@ def fill(job: Job, attributes: dict[str, Any], executor: Executor, observer: Obs
             break
         filled.withdraw(damaged)
         repaired |= damaged
-    underway.close(failed)
-    if underway.is_complete():
+    done = filled.done()
+    underway.close(failed, done)
+    if all(task.key in done for task in plan.all_tasks()):
         store.remove_litter(job.store)
 
 
@@ -123,18 +124,12 @@ class _Underway:
             observer.blocked(stage, len(missing) - len(ready))
         return self.failures(ready)
 
-    def close(self, failed: Sequence[Outcome]) -> None:
+    def close(self, failed: Sequence[Outcome], done: frozenset[str]) -> None:
         """Writes down what failed. Raises FailedTasks; IncompleteRun for tasks that an executor has forgotten."""
-        done = self.store.done()
         self.store.record_failures({outcome.task.key: str(outcome.error) for outcome in failed})
         missing = [task for stage in self.extent.stages for task in self._planned(stage) if task.key not in done]
         _refuse_failures(failed, len(missing) - len(failed) if self.extent.part == WHOLE else 0)
         _refuse_forgotten(self._ready(missing, done))
-
-    def is_complete(self) -> bool:
-        """Whether all tasks of all stages and parts are done."""
-        done = self.store.done()
-        return all(task.key in done for task in self.plan.all_tasks())
 
     def _planned(self, stage: str) -> list[Task]:
         return [task for task in self.plan.tasks(stage) if self.extent.part.holds(task)]

@@ -66,9 +66,10 @@ class Store(Ledger):
         """Reads what the tasks wrote of these variables and yields what is wrong with each that is damaged."""
         for task in tasks:
             try:
+                digests = self.receipt(task)
                 for variable in self._plan.variables(task):
-                    if variable.name in names:
-                        self.written(task, [variable.name])
+                    if variable.name in names:  # one after the other: memory is that of the largest
+                        self._verified(task, variable.name, digests.get(variable.name))
             except DamagedTask as error:
                 yield error
 
@@ -104,6 +105,11 @@ class Store(Ledger):
         if _reads_as_missing(array, values) and not sync(array.store.exists(_shard_key(array, region))):
             raise DamagedTask(task.key, f"{name} is missing")
         return values
+
+
+def opened(location: Location) -> Store:
+    """The store there, by the plan that it keeps. Raises StoreError if there is none."""
+    return Store(location, plan_of(attributes(location)))
 
 
 def exists(location: Location) -> bool:
