@@ -55,6 +55,7 @@ def _local(spec: LocalSpec) -> Iterator[Any]:
     with _interrupts_ignored():
         cluster = LocalCluster(n_workers=spec.workers, threads_per_worker=1, dashboard_address=ANY_PORT)
     with _closed_quietly(cluster):
+        _kept(cluster, spec.workers)
         yield cluster
 
 
@@ -71,6 +72,7 @@ def _gpus(spec: GpuSpec) -> Iterator[Any]:
     with _interrupts_ignored():
         cluster = SpecCluster(scheduler=scheduler, workers=workers)
     with _closed_quietly(cluster):
+        _kept(cluster, len(workers))
         yield cluster
 
 
@@ -78,8 +80,16 @@ def _gpus(spec: GpuSpec) -> Iterator[Any]:
 def _slurm(spec: SlurmSpec) -> Iterator[Any]:
     with slurm_cluster(spec) as cluster:
         refuse_without_slurm(cluster)
-        cluster.adapt(minimum=spec.workers, maximum=spec.workers)  # submits jobs for those that end, unlike `scale`
+        _kept(cluster, spec.workers)
         yield cluster
+
+
+def _kept(cluster: Any, workers: int) -> None:
+    """Has the cluster start others for workers that are gone for good, which `scale` does not.
+
+    A nanny starts its worker again, but gives up if that dies once more before it is known.
+    """
+    cluster.adapt(minimum=workers, maximum=workers)
 
 
 KINDS: Mapping[type[ClusterSpec], Callable[[Any], AbstractContextManager[Any]]] = MappingProxyType(

@@ -2,6 +2,7 @@
 
 MIB = 2**20
 SCHEDULER = {
+    "distributed.deploy.lost-worker-timeout": "60s",  # to come back in, before another is started: imports take a while
     "distributed.scheduler.allowed-failures": 3,
     "distributed.scheduler.worker-ttl": "30 minutes",  # an attack may hold the interpreter for minutes
 }
