@@ -85,9 +85,9 @@ def _slurm(spec: SlurmSpec) -> Iterator[Any]:
 
 
 def _kept(cluster: Any, workers: int) -> None:
-    """Has the cluster start others for workers that are gone for good, which `scale` does not.
+    """Has the cluster start others for workers that it has given up, which `scale` does not.
 
-    A nanny starts its worker again, but gives up if that dies once more before it is known.
+    It gives up one that dies and is not back within `lost-worker-timeout`.
     """
     cluster.adapt(minimum=workers, maximum=workers)
 

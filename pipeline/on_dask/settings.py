@@ -2,7 +2,7 @@
 
 MIB = 2**20
 SCHEDULER = {
-    "distributed.deploy.lost-worker-timeout": "60s",  # to come back in, before another is started: imports take a while
+    "distributed.deploy.lost-worker-timeout": "60s",  # importing all may take more than Dask's 15
     "distributed.scheduler.allowed-failures": 3,
     "distributed.scheduler.worker-ttl": "30 minutes",  # an attack may hold the interpreter for minutes
 }

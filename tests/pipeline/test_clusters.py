@@ -1,21 +1,23 @@
 """Every kind of cluster: what its workers are told, what is refused at the door."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
 from distributed import LocalCluster
 
-from pipeline.deployment import GpuSpec, KubernetesSpec, LocalSpec, SchedulerSpec, SlurmSpec
+from pipeline.deployment import ClusterSpec, GpuSpec, KubernetesSpec, LocalSpec, SchedulerSpec, SlurmSpec
 from pipeline.on_dask.clusters import gpus, started
 from pipeline.on_dask.kubernetes import kubernetes_cluster, manifest
-from pipeline.on_dask.settings import environment
+from pipeline.on_dask.settings import SCHEDULER, environment
 from pipeline.on_dask.slurm import slurm_cluster
 from srd.errors import ClusterError
 
 DOCS = Path(__file__).parents[2] / "docs" / "cluster.md"
 NOBODY = "tcp://127.0.0.1:9"
+PATIENCE = 60  # seconds
 
 
 @pytest.fixture
@@ -60,6 +62,26 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPat
     message = refusal(SchedulerSpec(address=NOBODY), [])
     assert message.startswith(f"{NOBODY}: no scheduler answers")
     assert message.endswith("start `dask scheduler` there, or name another address")
+
+
+@pytest.mark.parametrize("spec", [LocalSpec(workers=2), GpuSpec(gpus=2)], ids=["local", "gpu"])
+def test_workers_that_are_given_up_are_replaced(spec: ClusterSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    monkeypatch.setitem(SCHEDULER, "distributed.deploy.lost-worker-timeout", "100ms")
+    with started(spec, str) as client:
+        before = workers_but(client, {})
+        for nanny in list(client.cluster.workers.values()):
+            client.cluster.sync(nanny.close)
+        assert len(workers_but(client, before)) == 2
+
+
+def workers_but(client: Any, former: Collection[str]) -> set[str]:
+    """Addresses of the two workers, as soon as they are others."""
+    end = monotonic() + PATIENCE
+    while len(now := set(client.nthreads())) < 2 or now.intersection(former):
+        assert monotonic() < end, now
+        sleep(0.1)
+    return now
 
 
 def environment_of(client: Any, *names: str) -> set[tuple[str | None, ...]]:
