@@ -15,14 +15,15 @@ from pipeline import devices
 from pipeline.context import Context
 from pipeline.deployment import LocalSpec
 from pipeline.executors import Executor, Outcome, Perform, Work, serially
-from pipeline.jobs import Job, context_of
+from pipeline.jobs import Job, prepared
 from pipeline.location import Location
 from pipeline.on_dask.executor import on_dask
 from pipeline.plan import Task
-from pipeline.run import fill, prepared
+from pipeline.run import fill
 from pipeline.spec import load_spec
 from pipeline.stages import STAGE_FUNCTIONS
 from pipeline.store import Arrays
+from pipeline.subjects import context_of
 
 T = TypeVar("T")
 WARMING = 2.0
@@ -121,7 +122,7 @@ def timed(perform: Perform, task: Task) -> Timed:
     kernel: list[tuple[float, float]] = []
     functions = {stage: partial(_measured, kernel, function) for stage, function in STAGE_FUNCTIONS.items()}
     began = time.process_time()
-    with patch("pipeline.run.STAGE_FUNCTIONS", MappingProxyType(functions)):
+    with patch("pipeline.worker.STAGE_FUNCTIONS", MappingProxyType(functions)):
         work = perform(task)
     ((seconds, cpu),) = kernel
     return Timed(**asdict(work), cpu=time.process_time() - began, kernel=seconds, kernel_cpu=cpu)

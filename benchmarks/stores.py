@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 from benchmarks.kernels import clocked
 from benchmarks.measuring import CPU, interleaved
 from pipeline.conditions import conditions
-from pipeline.jobs import Job
+from pipeline.jobs import Job, prepared
 from pipeline.ledger import RECEIPTS
 from pipeline.location import Location
 from pipeline.plan import Plan, Task
-from pipeline.run import prepared
 from pipeline.schema import PREPARED
 from pipeline.spec import load_spec
 from pipeline.store import NAME, Store, plan_attribute, plan_of

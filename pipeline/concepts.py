@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from pipeline import seeds
 from pipeline.context import Context
 from pipeline.environment import reproducible
-from pipeline.jobs import Job, context_of, load
+from pipeline.jobs import Job
 from pipeline.spec import ModelSpec
+from pipeline.subjects import context_of, load
 from srd.concepts import Clusters, clustered, drawn_positions, feature_vectors
 from srd.errors import DataError
 from srd.layers import receptive_field, relevance

@@ -1,28 +1,18 @@
-"""A run as each process has it: plain data that is sent, and what is made of it there, once."""
+"""A run as it is sent to workers, and what they are asked to do, in words that need no torch where they are sent."""
 
-import platform
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pipeline import store
-from pipeline.conditions import conditions
-from pipeline.context import Context
-from pipeline.data import Data, load_data, open_data
-from pipeline.fingerprints import differences, fingerprinted
-from pipeline.integrity import check_prepared
+from pipeline.executors import Work
 from pipeline.location import Location
-from pipeline.models import LoadedModel, load_model
+from pipeline.plan import Task
 from pipeline.spec import AuditSpec
-from pipeline.store import Store
-from srd.errors import ForeignWorker
 
 
 @dataclass(frozen=True)
 class Job:
-    """A run as it is sent to workers: plain data, from which each process makes its own context once."""
+    """A run: plain data, from which each process makes its own context once."""
 
     spec: AuditSpec
     base: Path
@@ -35,35 +25,15 @@ class Job:
         return hash(self.spec.model_dump_json()) ^ hash((self.base, self.store, self.fingerprint))
 
 
-@dataclass(frozen=True)
-class Subject:
-    """The loaded model and data of a job."""
+def prepared(job: Job) -> dict[str, Any]:
+    """Loads model and data and makes the store, or opens it; returns its attributes. Raises as `load` and `prepare`."""
+    from pipeline import worker
 
-    model: LoadedModel
-    data: Data
-
-
-@lru_cache(maxsize=2)
-def context_of(job: Job) -> Context:
-    """The context of a job, made once per process. Raises ForeignWorker where it would not make the store's bytes."""
-    data = open_data(job.spec.data, job.spec.model, job.base)
-    subject, attributes = Subject(load_model(job.spec.model, job.base), data), store.attributes(job.store)
-    unlike = differences(attributes["fingerprinted"], fingerprinted(job.spec, subject.model, subject.data))
-    if unlike:
-        raise ForeignWorker(
-            f"the process on {platform.node()} would not make the same bytes (it differs in: {', '.join(unlike)}); "
-            "run all workers on one class of machine, with the same code, weights and images"
-        )
-    return made_context(job, subject, attributes)
+    return worker.prepared(job)
 
 
-def made_context(job: Job, subject: Subject, attributes: Mapping[str, Any]) -> Context:
-    """What tasks need, of a subject and a store that are there. Raises StoreError if what was prepared is damaged."""
-    check_prepared(job.store)
-    plan = store.plan_of(attributes)
-    return Context(job.spec, conditions(job.spec), plan, Store(job.store, plan), subject.data, subject.model.model)
+def perform(job: Job, task: Task) -> Work:
+    """Runs one task to its receipt in this process. Raises as `worker.perform`."""
+    from pipeline import worker
 
-
-def load(job: Job) -> Subject:
-    """Model and data of the spec. Raises ModelError, DataError."""
-    return Subject(load_model(job.spec.model, job.base), load_data(job.spec.data, job.spec.model, job.base))
+    return worker.perform(job, task)

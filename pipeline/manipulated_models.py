@@ -28,11 +28,11 @@ from pipeline.context import SIMILARITIES, attributor
 from pipeline.data import Chosen, Data, Shapes, load_data
 from pipeline.demo import shapes
 from pipeline.environment import reproducible
-from pipeline.jobs import Subject
 from pipeline.manipulation_spec import ManipulatedModelSpec
 from pipeline.models import LoadedModel, load_model, logits_of, refuse_unless_logits
 from pipeline.preparation import refuse_small, tried_methods
 from pipeline.spec_values import closest
+from pipeline.subjects import Subject
 from srd.errors import DataError, ModelError, SpecError
 from srd.registry import METRICS
 from srd.types import Maps, Scores, Target

@@ -21,15 +21,15 @@ from pipeline.capacity import forget_peak, peak_memory
 from pipeline.conditions import conditions
 from pipeline.data import load_data, n_images
 from pipeline.estimate import Column, Line, Memory, Pilot, Stored, line
-from pipeline.jobs import Job, context_of, load
+from pipeline.jobs import Job, perform
 from pipeline.ledger import METADATA, RECEIPTS
 from pipeline.location import Location
 from pipeline.perturbing import FITTED_TO
 from pipeline.plan import Task
 from pipeline.preparation import prepare
-from pipeline.run import perform
 from pipeline.schema import TILE, VARIABLES
 from pipeline.spec import AuditSpec
+from pipeline.subjects import context_of, load
 
 T = TypeVar("T")
 

@@ -17,13 +17,14 @@ from pipeline.context import SIMILARITIES, own_attributor
 from pipeline.data import Data
 from pipeline.demo import certificates, shapes
 from pipeline.fingerprints import differences, fingerprint, fingerprinted, refuse_other
-from pipeline.jobs import Job, Subject
+from pipeline.jobs import Job
 from pipeline.models import logits_of, refuse_unless_logits
 from pipeline.plan import Plan
 from pipeline.schema import REASONS, REFERENCES
 from pipeline.spec import AuditSpec
 from pipeline.store import Arrays
 from pipeline.store_creation import create
+from pipeline.subjects import Subject
 from srd.errors import DataError, ModelError, SpecError, UnsupportedOperation
 from srd.metrics.similarity import WINDOW
 from srd.registry import ATTRIBUTORS, METRICS

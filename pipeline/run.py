@@ -1,24 +1,21 @@
-"""A run from spec to finished store: prepare, then stage after stage, continuing where the last one stopped."""
+"""A run from spec to finished store: prepare, then stage after stage, continuing where the last one stopped.
 
-import os
-import platform
+The process that runs it schedules, and needs no torch unless it runs the tasks as well.
+"""
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from time import perf_counter
 from typing import Any, Protocol
 
-from pipeline import devices, store
+from pipeline import store
 from pipeline.capacity import refuse_hopeless_store
 from pipeline.dependencies import Dependencies
-from pipeline.environment import reproducible
-from pipeline.executors import Executor, Outcome, Perform, Work
+from pipeline.executors import Executor, Outcome, Perform
 from pipeline.extent import ALL, WHOLE, Extent
-from pipeline.jobs import Job, context_of, load
+from pipeline.jobs import Job, perform, prepared
 from pipeline.plan import Plan, Task
-from pipeline.preparation import prepare
-from pipeline.stages import STAGE_FUNCTIONS
-from srd.errors import DamagedTask, FailedTasks, ForeignWorker, IncompleteRun, StageError, WorkerLost
+from srd.errors import DamagedTask, FailedTasks, ForeignWorker, IncompleteRun, WorkerLost
 
 FATAL = (OSError, ForeignWorker)
 """What no other task would be spared."""
@@ -54,11 +51,6 @@ def run(job: Job, executor: Executor, observer: Observer, extent: Extent = ALL) 
     fill(job, executor.call(prepared, job), executor, observer, extent)
 
 
-def prepared(job: Job) -> dict[str, Any]:
-    """Loads model and data and makes the store, or opens it; returns its attributes."""
-    return prepare(job, load(job))
-
-
 def fill(job: Job, attributes: dict[str, Any], executor: Executor, observer: Observer, extent: Extent = ALL) -> None:
     """As `run`, into a store that is `prepared`."""
     observer.prepared(attributes)
@@ -81,24 +73,6 @@ def fill(job: Job, attributes: dict[str, Any], executor: Executor, observer: Obs
     underway.close(failed, done)
     if all(task.key in done for task in plan.all_tasks()):
         store.remove_litter(job.store)
-
-
-def perform(job: Job, task: Task) -> Work:
-    """Runs one task to its receipt in this process.
-
-    Raises StageError, naming the task, for whatever goes wrong in it; OSError, ForeignWorker, and DamagedTask, naming
-    the task whose work it could not read, as they are.
-    """
-    started = perf_counter()
-    try:
-        with reproducible():
-            context = context_of(job)
-            context.store.write(task, STAGE_FUNCTIONS[task.stage](context, task))
-    except (*FATAL, DamagedTask):
-        raise
-    except Exception as error:
-        raise StageError(f"{task.key} failed: {type(error).__name__}: {error}") from error
-    return Work(platform.node(), devices.name(), os.getpid(), perf_counter() - started)
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,12 @@ from pipeline.context import Context
 from pipeline.dependencies import Dependencies
 from pipeline.environment import hardware, reproducible
 from pipeline.fingerprints import ELSEWHERE, differences, fingerprinted, refuse_other
-from pipeline.jobs import Job, Subject, load, made_context
+from pipeline.jobs import Job
 from pipeline.plan import Task
 from pipeline.schema import STAGES
 from pipeline.stages import STAGE_FUNCTIONS
 from pipeline.store import attributes as attributes_of
+from pipeline.subjects import Subject, load, made_context
 from pipeline.verification import Repetition, Verification
 
 

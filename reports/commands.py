@@ -1,4 +1,4 @@
-"""Running an audit on the terminal: imports torch, so only the command that needs it imports this."""
+"""Running an audit on the terminal."""
 
 import os
 import platform
@@ -14,11 +14,11 @@ from pipeline.comparison import load_audits
 from pipeline.deployment import ClusterSpec
 from pipeline.executors import Executor, serially
 from pipeline.extent import Extent
-from pipeline.jobs import Job
+from pipeline.jobs import Job, prepared
 from pipeline.location import Location
 from pipeline.logs import Log
 from pipeline.on_dask.executor import on_dask
-from pipeline.run import fill, prepared
+from pipeline.run import fill
 from pipeline.spec import load_spec
 from pipeline.store import NAME, exists
 from reports.progress import Display, Several

@@ -21,7 +21,7 @@ from PIL import Image
 from pipeline.context import Context
 from pipeline.dependencies import Dependencies
 from pipeline.executors import Executor, Outcome, serially
-from pipeline.jobs import Job, Subject, context_of, load
+from pipeline.jobs import Job
 from pipeline.ledger import LITTER, METADATA, RECEIPTS
 from pipeline.location import Location
 from pipeline.logs import LOGS
@@ -30,6 +30,7 @@ from pipeline.run import run
 from pipeline.schema import VARIABLES
 from pipeline.spec import load_spec
 from pipeline.store import NAME, Arrays
+from pipeline.subjects import Subject, context_of, load
 
 SIZE = 16
 PER_CLASS = 2

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from small_audits import SPEC, TASKS, tree, write_audit
 
-import pipeline.run as running
+from pipeline import worker
 from pipeline.context import Context
 from pipeline.plan import Task
 from pipeline.spec import load_spec
@@ -119,7 +119,7 @@ def test_a_failing_task_ends_with_exit_code_4_and_the_next_run_completes(
         return STAGE_FUNCTIONS["attribute"](context, task)
 
     with monkeypatch.context() as patched:
-        patched.setattr(running, "STAGE_FUNCTIONS", {**STAGE_FUNCTIONS, "attribute": failing})
+        patched.setattr(worker, "STAGE_FUNCTIONS", {**STAGE_FUNCTIONS, "attribute": failing})
         ended = srd_audit("run", spec, "--out", "run")
     assert (ended.code, ended.out) == (4, "run/report/index.html\n")
     cause = "attribute-00000-01 failed: FloatingPointError: on purpose"
@@ -158,7 +158,7 @@ def test_a_full_disk_ends_with_exit_code_5_and_one_message(
     def full(context: Context, task: Task) -> Arrays:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(running, "STAGE_FUNCTIONS", {**STAGE_FUNCTIONS, "perturb": full})
+    monkeypatch.setattr(worker, "STAGE_FUNCTIONS", {**STAGE_FUNCTIONS, "perturb": full})
     ended = srd_audit("run", spec, "--out", "run")
     assert ended.code == 5
     assert "error [Errno 28] No space left on device" in ended.err
@@ -215,9 +215,31 @@ LIGHT = [
 def test_light_commands_import_nothing_heavy(srd_audit: Command, spec: Path, tmp_path: Path) -> None:
     assert srd_audit("run", spec, "--out", tmp_path / "run", "--stage", "perturb").code == 0
     for command in LIGHT:
-        code = (
-            f"import sys\nsys.argv = ['srd-audit', *{command.split()!r}]\nfrom reports.cli import main\n"
-            f"try:\n    main()\nexcept SystemExit:\n    print('HEAVY', sorted({{*{HEAVY!r}}} & {{*sys.modules}}))"
-        )
-        ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
-        assert ended.stdout.endswith("HEAVY []\n"), command
+        assert not imported(command, tmp_path).intersection(HEAVY), command
+
+
+def test_a_run_on_workers_imports_no_torch_where_it_is_scheduled(spec: Path, tmp_path: Path) -> None:
+    modules = imported(f"run {spec} --workers 1", tmp_path)
+    assert "distributed" in modules
+    assert "seaborn" in modules
+    assert "torch" not in modules
+
+
+def imported(command: str, folder: Path) -> set[str]:
+    """Modules that a command imports in its own process, begun in `folder`."""
+    code = f"""
+import sys
+
+if __name__ == "__main__":
+    sys.argv = ["srd-audit", *{command.split()!r}]
+    from reports.cli import main
+
+    try:
+        main()
+    except SystemExit:
+        print(*sys.modules, end="")
+"""
+    script = folder / "command.py"
+    script.write_text(code)
+    ended = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=folder, check=True)
+    return set(ended.stdout.rpartition("\n")[2].split())

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from small_audits import finish, job_of
 
-from pipeline.jobs import load
 from pipeline.preparation import prepare
 from pipeline.schema import REASONS
 from pipeline.store import open_results
+from pipeline.subjects import load
 from srd.registry import METRICS
 
 VARIABLE = "SRD_AUDIT_REAL"

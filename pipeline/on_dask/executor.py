@@ -9,8 +9,8 @@ from functools import cache, lru_cache, partial
 from itertools import islice
 from typing import Any, TypeVar
 
-from pipeline.deployment import ClusterSpec, LocalSpec
-from pipeline.executors import Executor, Outcome, Perform, Work, serially
+from pipeline.deployment import ClusterSpec
+from pipeline.executors import Executor, Outcome, Perform, Work
 from pipeline.on_dask.clusters import Tell, started
 from pipeline.on_dask.submissions import Submissions
 from pipeline.plan import Task
@@ -28,7 +28,7 @@ def on_dask(spec: ClusterSpec, tell: Tell = str) -> Iterator[Executor]:
     """
     with ExitStack() as stack:
         client = cache(lambda: stack.enter_context(started(spec, tell)))
-        yield OnThisMachine(client, spec) if isinstance(spec, LocalSpec) else OnDask(client, spec)
+        yield OnDask(client, spec)
 
 
 class OnDask:
@@ -70,13 +70,6 @@ class OnDask:
                 ended = submissions.next()
                 if ended is not None:
                     yield Outcome(tasks[ended.name], ended.error, ended.result)
-
-
-class OnThisMachine(OnDask):
-    """The same where the workers are processes of this machine, so that this process is of their class."""
-
-    def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        return serially.call(function, *arguments)
 
 
 def _unpickled(limited: bytes, task: Task) -> Work:

@@ -1,8 +1,10 @@
 """What Dask and its workers are told, as configuration here and as environment variables elsewhere."""
 
 MIB = 2**20
-SCHEDULER = {
+CLUSTER = {
     "distributed.deploy.lost-worker-timeout": "60s",  # importing all may take more than Dask's 15
+}
+SCHEDULER = {
     "distributed.scheduler.allowed-failures": 3,
     "distributed.scheduler.worker-ttl": "30 minutes",  # an attack may hold the interpreter for minutes
 }
@@ -16,9 +18,9 @@ QUIET = {"DASK_LOGGING__DISTRIBUTED": "critical"}  # on the run's own terminal, 
 
 
 def configuration() -> dict[str, object]:
-    """For clusters that this process starts on its own machine."""
+    """For clusters that this process starts."""
     spawned = {f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in (ALLOCATOR | QUIET).items()}
-    return SCHEDULER | WORKER | spawned
+    return CLUSTER | SCHEDULER | WORKER | spawned
 
 
 def environment() -> dict[str, str]:

@@ -11,7 +11,7 @@ from distributed import LocalCluster
 from pipeline.deployment import ClusterSpec, GpuSpec, KubernetesSpec, LocalSpec, SchedulerSpec, SlurmSpec
 from pipeline.on_dask.clusters import gpus, started
 from pipeline.on_dask.kubernetes import kubernetes_cluster, manifest
-from pipeline.on_dask.settings import SCHEDULER, environment
+from pipeline.on_dask.settings import CLUSTER, environment
 from pipeline.on_dask.slurm import slurm_cluster
 from srd.errors import ClusterError
 
@@ -67,7 +67,7 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("spec", [LocalSpec(workers=2), GpuSpec(gpus=2)], ids=["local", "gpu"])
 def test_workers_that_are_given_up_are_replaced(spec: ClusterSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-    monkeypatch.setitem(SCHEDULER, "distributed.deploy.lost-worker-timeout", "100ms")
+    monkeypatch.setitem(CLUSTER, "distributed.deploy.lost-worker-timeout", "100ms")
     with started(spec, str) as client:
         before = workers_but(client, {})
         for nanny in list(client.cluster.workers.values()):

@@ -190,8 +190,8 @@ def raise_lookup_error() -> None:
     raise LookupError("on purpose")
 
 
-def test_a_function_runs_where_this_process_is_of_the_class_of_the_workers(executor: Executor) -> None:
-    assert executor.call(os.getpid) == os.getpid()
+def test_a_function_runs_where_tasks_run(executor: Executor) -> None:
+    assert (executor.call(os.getpid) == os.getpid()) == (executor is serially)
     assert executor.call(divmod, 7, 2) == (3, 1)
     with pytest.raises(LookupError, match="on purpose"):
         executor.call(raise_lookup_error)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from small_audits import TASKS, Finished, Watch, finish, finish_until_killed, job_of, lost_with, path_of, receipts, tree
 
-import pipeline.run as running
 from pipeline import store as store_module
+from pipeline import worker
 from pipeline.context import Context
 from pipeline.executors import serially
 from pipeline.extent import Extent, Part
@@ -30,7 +30,7 @@ def kill(spec: Path, folder: Path, nth: int) -> None:
     """Runs the audit in a process that is killed while it writes the nth file of its store."""
     context = get_context("forkserver")
     context.set_forkserver_preload(
-        ["pipeline.run", "attacks.explanations.manipulation", "attacks.predictions.library", "srd.decomposition"]
+        ["pipeline.worker", "attacks.explanations.manipulation", "attacks.predictions.library", "srd.decomposition"]
     )
     process = context.Process(target=finish_until_killed, args=(spec, folder, nth))
     process.start()
@@ -99,7 +99,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, bad: Task, times: int) -> list[Task
             raise FloatingPointError("on purpose")
         return STAGE_FUNCTIONS[task.stage](context, task)
 
-    monkeypatch.setattr(running, "STAGE_FUNCTIONS", dict.fromkeys(STAGE_FUNCTIONS, function))
+    monkeypatch.setattr(worker, "STAGE_FUNCTIONS", dict.fromkeys(STAGE_FUNCTIONS, function))
     return tried
 
 

@@ -15,12 +15,13 @@ from zarr.core.sync import sync
 
 from pipeline.executors import serially
 from pipeline.extent import Extent
-from pipeline.jobs import Job, context_of, load
+from pipeline.jobs import Job, perform
 from pipeline.perturbing import perturb
 from pipeline.plan import Task
 from pipeline.preparation import prepare
-from pipeline.run import perform, run
+from pipeline.run import run
 from pipeline.store import NAME, exists, open_results, progress
+from pipeline.subjects import context_of, load
 from srd.errors import DamagedTask, StoreError
 
 READS_WHAT_IT_WRITES = zarr.__version__.startswith("3.1.")

@@ -17,13 +17,13 @@ from pipeline.context import Context
 from pipeline.deployment import LocalSpec
 from pipeline.executors import serially
 from pipeline.extent import Extent
-from pipeline.jobs import load
 from pipeline.on_dask.executor import on_dask
 from pipeline.perturbing import fit, perturb
 from pipeline.plan import Task
 from pipeline.preparation import prepare
 from pipeline.run import run
 from pipeline.store import exists, open_results, progress
+from pipeline.subjects import load
 from srd.errors import DataError
 
 ATTACKS = """[[perturbation]]

@@ -14,11 +14,12 @@ from pipeline import pilot as measuring
 from pipeline.conditions import conditions
 from pipeline.data import n_images
 from pipeline.estimate import Estimate, Pilot, estimate
-from pipeline.jobs import Job, Subject, load
+from pipeline.jobs import Job
 from pipeline.ledger import METADATA, RECEIPTS
 from pipeline.pilot import in_own_process, measure
 from pipeline.spec import load_spec
 from pipeline.store import plan_of
+from pipeline.subjects import Subject, load
 
 
 @pytest.fixture(scope="module")

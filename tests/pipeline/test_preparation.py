@@ -11,10 +11,11 @@ from colour_network import COLOURS
 from small_audits import PER_CLASS, SIZE, Finished, edit, job_of, path_of, tree, write_audit, write_picture
 
 from pipeline import environment, preparation, seeds
-from pipeline.jobs import Job, load
+from pipeline.jobs import Job
 from pipeline.preparation import prepare
 from pipeline.schema import REASONS, REFERENCES
 from pipeline.store import open_results
+from pipeline.subjects import load
 from srd.errors import DataError, ModelError, SpecError, StoreError, UnsupportedOperation
 
 N = len(COLOURS) * PER_CLASS

@@ -8,12 +8,13 @@ import pytest
 import torch
 from small_audits import TASKS, Finished, Watch, finish, job_of, receipts, tree, write_audit
 
-import pipeline.run as running
+from pipeline import worker
 from pipeline.context import Context
 from pipeline.executors import Executor, Outcome, Perform, Serially, serially
 from pipeline.extent import Extent
+from pipeline.jobs import perform
 from pipeline.plan import Task
-from pipeline.run import perform, run
+from pipeline.run import run
 from pipeline.schema import STAGES
 from pipeline.store import Arrays, progress
 from srd.errors import IncompleteRun, StageError
@@ -84,7 +85,7 @@ def test_a_failing_task_is_named_with_its_cause(finished: Finished, monkeypatch:
     def broken(context: Context, task: Task) -> Arrays:
         raise ZeroDivisionError("on purpose")
 
-    monkeypatch.setattr(running, "STAGE_FUNCTIONS", {"score": broken})
+    monkeypatch.setattr(worker, "STAGE_FUNCTIONS", {"score": broken})
     with pytest.raises(StageError, match=r"^score-00001-02 failed: ZeroDivisionError: on purpose$") as caught:
         perform(finished.job, Task("score", 1, 2))
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
@@ -99,7 +100,7 @@ def test_a_task_runs_on_one_thread_and_gives_the_others_back(
         seen.append(torch.get_num_threads())
         raise RuntimeError
 
-    monkeypatch.setattr(running, "STAGE_FUNCTIONS", {"score": counting})
+    monkeypatch.setattr(worker, "STAGE_FUNCTIONS", {"score": counting})
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:

@@ -14,7 +14,7 @@ from command_line import Command
 from scipy.stats import bootstrap
 from small_audits import SPEC, edit, finish, receipts, store_in, tree, write_audit
 
-import pipeline.run as running
+from pipeline import worker
 from pipeline.context import Context
 from pipeline.plan import Task
 from pipeline.stages import STAGE_FUNCTIONS
@@ -563,7 +563,7 @@ def test_what_is_unfinished_is_not_compared_and_the_message_continues_it(
         return STAGE_FUNCTIONS["score"](context, task)
 
     with monkeypatch.context() as patched:
-        patched.setattr(running, "STAGE_FUNCTIONS", {**STAGE_FUNCTIONS, "score": failing})
+        patched.setattr(worker, "STAGE_FUNCTIONS", {**STAGE_FUNCTIONS, "score": failing})
         assert command("run", spec)[0] == 4
     assert command("status", spec)[0] == 4
     folder = Path("runs") / "several"

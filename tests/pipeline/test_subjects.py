@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from small_audits import Finished, finish, write_picture
 
-from pipeline.jobs import context_of
+from pipeline.jobs import perform
 from pipeline.plan import Task
-from pipeline.run import perform
+from pipeline.subjects import context_of
 from srd.errors import ForeignWorker
 
 

@@ -1,0 +1,52 @@
+"""The network and the images of a job, as each process loads them, and the context of its tasks, made there once."""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from pipeline import store
+from pipeline.conditions import conditions
+from pipeline.context import Context
+from pipeline.data import Data, load_data, open_data
+from pipeline.fingerprints import differences, fingerprinted
+from pipeline.integrity import check_prepared
+from pipeline.jobs import Job
+from pipeline.models import LoadedModel, load_model
+from pipeline.store import Store
+from srd.errors import ForeignWorker
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The loaded model and data of a job."""
+
+    model: LoadedModel
+    data: Data
+
+
+@lru_cache(maxsize=2)
+def context_of(job: Job) -> Context:
+    """The context of a job, made once per process. Raises ForeignWorker where it would not make the store's bytes."""
+    data = open_data(job.spec.data, job.spec.model, job.base)
+    subject, attributes = Subject(load_model(job.spec.model, job.base), data), store.attributes(job.store)
+    unlike = differences(attributes["fingerprinted"], fingerprinted(job.spec, subject.model, subject.data))
+    if unlike:
+        raise ForeignWorker(
+            f"the process on {platform.node()} would not make the same bytes (it differs in: {', '.join(unlike)}); "
+            "run all workers on one class of machine, with the same code, weights and images"
+        )
+    return made_context(job, subject, attributes)
+
+
+def made_context(job: Job, subject: Subject, attributes: Mapping[str, Any]) -> Context:
+    """What tasks need, of a subject and a store that are there. Raises StoreError if what was prepared is damaged."""
+    check_prepared(job.store)
+    plan = store.plan_of(attributes)
+    return Context(job.spec, conditions(job.spec), plan, Store(job.store, plan), subject.data, subject.model.model)
+
+
+def load(job: Job) -> Subject:
+    """Model and data of the spec. Raises ModelError, DataError."""
+    return Subject(load_model(job.spec.model, job.base), load_data(job.spec.data, job.spec.model, job.base))
