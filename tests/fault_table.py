@@ -51,9 +51,6 @@ serial run that nothing disturbed.
 A damaged shard is found, by the digest in its task's receipt, by the run itself where a task reads it, and that task is
 done again within the run. Arrays that no task of the run reads are listed; `srd-audit verify` reads everything.
 
-Not yet held as a whole: in a later run, workers killed ten times within seconds, some while they started, left a
-command without any; it ended with exit code 4 after `worker_timeout`.
-
 | fault | how it is caused | ends with | message | lost | same command again |
 |---|---|---|---|---|---|
 """
