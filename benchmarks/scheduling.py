@@ -1,20 +1,31 @@
-"""What Dask costs: a task that does nothing, in the driver and its scheduler, and many workers that only sleep."""
+"""What Dask costs: a task that does nothing, in the driver and its scheduler, and many workers that only sleep.
 
+`python -m benchmarks.scheduling SPEC TASKS WORKERS` prints the first as JSON.
+"""
+
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
+import dask
 import psutil
 from distributed import Client, LocalCluster
 
 from pipeline.deployment import LocalSpec
 from pipeline.executors import Executor, Outcome, Work
+from pipeline.jobs import Job
+from pipeline.location import Location
 from pipeline.on_dask.executor import OnDask, on_dask
+from pipeline.on_dask.settings import configuration
 from pipeline.plan import Task
+from pipeline.spec import load_spec
 
 SAMPLES = 10
 MIB = 2**20
@@ -32,12 +43,14 @@ class Scheduling:
     """Resident MiB: before the cluster, with it, then after equal shares of the tasks."""
 
 
+def scheduling_apart(spec: Path, tasks: int, workers: int) -> Scheduling:
+    """In a process that imports what a run's own imports, and nothing else."""
+    words = [sys.executable, "-P", "-W", "ignore", "-m", __name__, str(spec), str(tasks), str(workers)]
+    return Scheduling(**json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout))
+
+
 def scheduling(spec: Path, tasks: int, workers: int) -> Scheduling:
     """Of an audit's own job and executor, its tasks done by `nothing`."""
-    from pipeline.jobs import Job
-    from pipeline.location import Location
-    from pipeline.spec import load_spec
-
     job = Job(load_spec(spec), spec.parent.resolve(), Location("nowhere"))
     before = resident()
     with on_dask(LocalSpec(workers=workers)) as executor:
@@ -66,6 +79,7 @@ def efficiency(workers: int, tasks_each: int, seconds: float) -> float:
     """Ideal over elapsed time of tasks that sleep, on workers that are threads of this process behind real sockets."""
     with (
         patch("pipeline.on_dask.submissions.ALONE", nullcontext()),  # it keeps tasks of one process apart
+        dask.config.set(configuration()),
         LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
@@ -92,3 +106,7 @@ def _slept(executor: Executor, tasks: int, seconds: float) -> float:
 def sleeping(seconds: float, task: Task) -> Work:
     time.sleep(seconds)
     return Work("", "", 0, seconds)
+
+
+if __name__ == "__main__":
+    print(json.dumps(asdict(scheduling(Path(sys.argv[1]), *map(int, sys.argv[2:])))))

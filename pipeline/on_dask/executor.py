@@ -17,7 +17,7 @@ from pipeline.plan import Task
 
 T = TypeVar("T")
 
-WINDOW = 2  # tasks submitted per worker thread: enough to keep it busy, few to lose with it
+WINDOW = 4  # tasks submitted per worker thread: refilled when half are left, since each message costs
 
 
 @contextmanager
@@ -47,7 +47,7 @@ class OnDask:
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
         with Submissions(self._client(), self._spec) as submissions:
-            submissions.submit("call", function, *arguments)
+            submissions.submit(function, {"call": arguments})
             while (ended := submissions.next()) is None:
                 pass
         if ended.error is not None:
@@ -56,15 +56,17 @@ class OnDask:
         return result
 
     def _windowed(self, tasks: dict[str, Task], perform: Perform) -> Iterator[Outcome]:
-        """Keeps a window of tasks submitted, so that memory is flat and little is lost with a worker."""
+        """Keeps a window of tasks submitted, so that memory is flat."""
         from distributed.protocol.pickle import dumps
 
         remaining = iter(tasks)
         limited = dumps(partial(_limited, self._spec.task_limit, perform))  # once: a spec is dear to pickle
+        call = partial(_unpickled, limited)
         with Submissions(self._client(), self._spec) as submissions:
             while True:
-                for key in islice(remaining, max(0, WINDOW * submissions.threads - len(submissions))):
-                    submissions.submit(key, _unpickled, limited, tasks[key])
+                room = WINDOW * submissions.threads - len(submissions)
+                if room >= len(submissions) and (keys := list(islice(remaining, room))):
+                    submissions.submit(call, {key: (tasks[key],) for key in keys})
                 if not len(submissions):
                     return
                 ended = submissions.next()
