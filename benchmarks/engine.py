@@ -20,7 +20,7 @@ import torch
 
 from benchmarks.kernels import Audit, audited
 from benchmarks.measuring import CPU, machine, ratio
-from benchmarks.scheduling import Scheduling, efficiency, scheduling_apart
+from benchmarks.scheduling import Scheduling, apart, efficiency, scheduling
 from benchmarks.stores import command, finished_run, plan_like, writing
 
 
@@ -57,7 +57,7 @@ def _overhead_row(audit: Audit) -> str:
 
 
 def _scheduling(arguments: argparse.Namespace) -> Iterator[str]:
-    cost: Scheduling = scheduling_apart(arguments.spec, arguments.tasks, arguments.workers)
+    cost = Scheduling(**apart(scheduling, str(arguments.spec), arguments.tasks, arguments.workers))
     before, started, *shares = cost.memory
     yield "| tasks | workers | CPU ms a task | wall ms a task | MiB before | with cluster | after each tenth |"
     yield "|---|---|---|---|---|---|---|"
@@ -73,7 +73,7 @@ def _efficiency(arguments: argparse.Namespace) -> Iterator[str]:
     yield "| workers | tasks each | s a task | ideal / wall |"
     yield "|---|---|---|---|"
     for _ in range(arguments.repeats):
-        yield f"| {workers} | {each} | {seconds:g} | {efficiency(workers, each, seconds):.3f} |"
+        yield f"| {workers} | {each} | {seconds:g} | {apart(efficiency, workers, each, seconds):.3f} |"
 
 
 def _status(arguments: argparse.Namespace) -> Iterator[str]:

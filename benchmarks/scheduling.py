@@ -1,17 +1,18 @@
 """What Dask costs: a task that does nothing, in the driver and its scheduler, and many workers that only sleep.
 
-`python -m benchmarks.scheduling SPEC TASKS WORKERS` prints the first as JSON.
+`python -m benchmarks.scheduling NAME ARGUMENT...` calls one of the two and prints what it returns as JSON.
 """
 
 import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 from unittest.mock import patch
 
 import dask
@@ -27,6 +28,8 @@ from pipeline.on_dask.executor import OnDask, on_dask
 from pipeline.on_dask.settings import configuration
 from pipeline.plan import Task
 from pipeline.spec import load_spec
+
+T = TypeVar("T")
 
 SAMPLES = 10
 MIB = 2**20
@@ -44,14 +47,16 @@ class Scheduling:
     """Resident MiB: before the cluster, with it, then after equal shares of the tasks."""
 
 
-def scheduling_apart(spec: Path, tasks: int, workers: int) -> Scheduling:
-    """In a process that imports what a run's own imports, and nothing else."""
-    words = [sys.executable, "-P", "-W", "ignore", "-m", __name__, str(spec), str(tasks), str(workers)]
-    return Scheduling(**json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout))
+def apart(function: Callable[..., T], *arguments: object) -> T:
+    """What one of the two returns in a process that imports what a run's own imports, and nothing else."""
+    words = [sys.executable, "-P", "-W", "ignore", "-m", __name__, function.__name__, json.dumps(arguments)]
+    returned: T = json.loads(subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    return returned
 
 
-def scheduling(spec: Path, tasks: int, workers: int) -> Scheduling:
-    """Of an audit's own job and executor, its tasks done by `nothing`."""
+def scheduling(path: str, tasks: int, workers: int) -> dict[str, Any]:
+    """The fields of `Scheduling`, of an audit's own job and executor, its tasks done by `nothing`."""
+    spec = Path(path)
     job = Job(load_spec(spec), spec.parent.resolve(), Location("nowhere"))
     before = resident()
     with on_dask(LocalSpec(workers=workers)) as executor:
@@ -59,7 +64,7 @@ def scheduling(spec: Path, tasks: int, workers: int) -> Scheduling:
         memory = [before, resident()]
         cpu, began = time.process_time(), time.perf_counter()
         memory += _sampled(executor([Task("score", tile, 0) for tile in range(tasks)], partial(nothing, job)), tasks)
-        return Scheduling(tasks, time.process_time() - cpu, time.perf_counter() - began, memory)
+        return asdict(Scheduling(tasks, time.process_time() - cpu, time.perf_counter() - began, memory))
 
 
 def nothing(job: object, task: Task) -> Work:
@@ -110,4 +115,4 @@ def sleeping(seconds: float, task: Task) -> Work:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(scheduling(Path(sys.argv[1]), *map(int, sys.argv[2:])))))
+    print(json.dumps({"scheduling": scheduling, "efficiency": efficiency}[sys.argv[1]](*json.loads(sys.argv[2]))))

@@ -63,7 +63,7 @@ class Pilot:
     loading: Line
     """Seconds in which a process loads the model and reads all images."""
     preparing: Line
-    """Seconds in which the driver predicts the clean images and tries every method."""
+    """Seconds in which one process predicts the clean images and tries every method."""
     arrays: Mapping[str, Stored]
     metadata: Stored
     receipts: Stored
@@ -107,7 +107,7 @@ class Estimate:
     loading: float
     """Seconds of each process, before its first task."""
     preparing: float
-    """Seconds of the driver, before the first task."""
+    """Seconds of one process, before the first task."""
     stages: Mapping[str, StageCost]
     methods: Mapping[str, float]
     """Seconds of attribute and score, one task after the other."""

@@ -8,6 +8,10 @@ from pipeline.executors import Work
 from pipeline.location import Location
 from pipeline.plan import Task
 from pipeline.spec import AuditSpec
+from srd.errors import ForeignWorker
+
+FATAL = (OSError, ForeignWorker)
+"""What no other task would be spared."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Job:
 
 
 def prepared(job: Job) -> dict[str, Any]:
-    """Loads model and data and makes the store, or opens it; returns its attributes. Raises as `load` and `prepare`."""
+    """Loads model and data and makes the store, or opens it; returns its attributes. Raises as `worker.prepared`."""
     from pipeline import worker
 
     return worker.prepared(job)

@@ -13,12 +13,9 @@ from pipeline.capacity import refuse_hopeless_store
 from pipeline.dependencies import Dependencies
 from pipeline.executors import Executor, Outcome, Perform
 from pipeline.extent import ALL, WHOLE, Extent
-from pipeline.jobs import Job, perform, prepared
+from pipeline.jobs import FATAL, Job, perform, prepared
 from pipeline.plan import Plan, Task
-from srd.errors import DamagedTask, FailedTasks, ForeignWorker, IncompleteRun, WorkerLost
-
-FATAL = (OSError, ForeignWorker)
-"""What no other task would be spared."""
+from srd.errors import DamagedTask, FailedTasks, IncompleteRun, WorkerLost
 
 
 class Observer(Protocol):

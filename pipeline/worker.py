@@ -8,12 +8,12 @@ from typing import Any
 from pipeline import devices
 from pipeline.environment import reproducible
 from pipeline.executors import Work
-from pipeline.jobs import Job
+from pipeline.jobs import FATAL, Job
 from pipeline.plan import Task
 from pipeline.preparation import prepare
 from pipeline.stages import STAGE_FUNCTIONS
 from pipeline.subjects import context_of, load
-from srd.errors import DamagedTask, ForeignWorker, StageError
+from srd.errors import DamagedTask, StageError
 
 
 def prepared(job: Job) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def perform(job: Job, task: Task) -> Work:
         with reproducible():
             context = context_of(job)
             context.store.write(task, STAGE_FUNCTIONS[task.stage](context, task))
-    except (OSError, ForeignWorker, DamagedTask):
+    except (*FATAL, DamagedTask):
         raise
     except Exception as error:
         raise StageError(f"{task.key} failed: {type(error).__name__}: {error}") from error

@@ -306,14 +306,30 @@ def test_bad_input_is_refused_with_place_value_and_way_out(
     assert [path for path in sorted(tmp_path.rglob("*")) if "__pycache__" not in path.parts] == before
 
 
-def test_bad_input_starts_no_cluster(
+def test_a_spec_that_is_wrong_starts_no_cluster(
     spec: Path, tmp_path: Path, srd_audit: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr("distributed.LocalCluster")
-    (spec.parent / "weights.pt").unlink()
+    edit(spec, '"srd", "saliency"', '"sdr", "saliency"')
     code, message = srd_audit("run", spec, "--out", tmp_path / "run", "--workers", 2)
     assert code == 2
     assert_one_message(message)
+
+
+OWN_ERROR = "class Own(Exception):\n    pass\n\n\ndef build() -> nn.Module:\n    raise Own('on purpose')\n"
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_what_a_network_raises_is_told_from_a_worker_as_from_here(
+    spec: Path, tmp_path: Path, srd_audit: Callable[..., tuple[int, str]], workers: int
+) -> None:
+    network = spec.parent / "network.py"
+    network.write_text(f"{network.read_text()}\n\n{OWN_ERROR}")
+    code, message = srd_audit("run", spec, "--out", tmp_path / "run", "--workers", workers)
+    assert code == 2
+    *_, last = message.splitlines()
+    assert_one_message(last)
+    assert "Own: on purpose" in last
 
 
 def assert_one_message(message: str) -> None:

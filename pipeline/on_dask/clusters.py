@@ -21,6 +21,7 @@ Tell = Callable[[str], object]
 """Is told what the cluster waits for, and where its dashboard is."""
 
 ANY_PORT = "127.0.0.1:0"  # of the dashboard; None would take 8787, and warn where another audit has it
+ADAPTIVE = "distributed.deploy.adaptive"  # warns of each worker that dies before it is known, and starts another
 ANSWERS = 10  # seconds in which a scheduler must
 ASKED_AGAIN = 0.5  # seconds after which a cluster without workers is asked again
 
@@ -35,7 +36,7 @@ def started(spec: ClusterSpec, tell: Tell) -> Iterator[Any]:
     import dask  # its import costs a second that other commands need not pay
     from distributed import Client  # before the configuration: that of its import is to stay
 
-    with dask.config.set(configuration()), KINDS[type(spec)](spec) as cluster:
+    with dask.config.set(configuration()), _quiet(ADAPTIVE), KINDS[type(spec)](spec) as cluster:
         try:
             client = Client(cluster, timeout=ANSWERS)
         except (OSError, ValueError) as error:
@@ -85,11 +86,9 @@ def _slurm(spec: SlurmSpec) -> Iterator[Any]:
 
 
 def _kept(cluster: Any, workers: int) -> None:
-    """Has the cluster start others for workers that it has given up, which `scale` does not.
+    from pipeline.on_dask.keeping import Keeping
 
-    It gives up one that dies and is not back within `lost-worker-timeout`.
-    """
-    cluster.adapt(minimum=workers, maximum=workers)
+    cluster.adapt(Adaptive=Keeping, minimum=workers, maximum=workers)
 
 
 KINDS: Mapping[type[ClusterSpec], Callable[[Any], AbstractContextManager[Any]]] = MappingProxyType(
@@ -150,19 +149,31 @@ def _refuse_threaded(client: Any) -> None:
 @contextmanager
 def _closed_quietly(cluster: Any) -> Iterator[None]:
     """Closes the cluster in the end; that a worker was killed in the middle of an interrupted task is no news."""
-    log = logging.getLogger("distributed.nanny")
-    level = log.level
     try:
         yield
     finally:
-        log.setLevel(logging.ERROR)
-        cluster.close()
+        with _quiet("distributed.nanny"):
+            cluster.close()
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Of a logger only errors are shown within."""
+    log = logging.getLogger(name)
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
         log.setLevel(level)
 
 
 @contextmanager
 def _interrupts_ignored() -> Iterator[None]:
-    """Processes started within inherit it: Ctrl-C reaches all of the terminal's, and only this one must answer."""
+    """Processes started within inherit it: Ctrl-C reaches all of the terminal's, and only this one must answer.
+
+    A worker that Dask starts later, for one that died, does not, and shows its own traceback.
+    """
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield

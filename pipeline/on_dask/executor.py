@@ -22,7 +22,7 @@ WINDOW = 4  # tasks submitted per worker thread: refilled when half are left, si
 
 @contextmanager
 def on_dask(spec: ClusterSpec, tell: Tell = str) -> Iterator[Executor]:
-    """Runs tasks on a cluster, which starts with the first of them and ends with the context.
+    """Runs tasks on a cluster, which starts with the first of them, or the first call, and ends with the context.
 
     `tell` is told what the cluster waits for, and where its dashboard is. Raises ClusterError if it cannot run tasks.
     """
@@ -46,8 +46,11 @@ class OnDask:
         return self._windowed({task.key: task for task in tasks}, perform) if tasks else iter(())
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        with Submissions(self._client(), self._spec) as submissions:
-            submissions.submit(function, {"call": arguments})
+        from dask.utils import funcname
+
+        unlimited = self._spec.model_copy(update={"task_limit": None})
+        with Submissions(self._client(), unlimited) as submissions:
+            submissions.submit(function, {funcname(function): arguments})
             while (ended := submissions.next()) is None:
                 pass
         if ended.error is not None:

@@ -2,7 +2,7 @@
 
 MIB = 2**20
 CLUSTER = {
-    "distributed.deploy.lost-worker-timeout": "60s",  # importing all may take more than Dask's 15
+    "distributed.deploy.lost-worker-timeout": "60s",  # a loaded machine may need more than Dask's 15 to start one
 }
 SCHEDULER = {
     "distributed.scheduler.allowed-failures": 3,

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from pipeline.deployment import ClusterSpec
-from srd.errors import IncompleteRun, WorkerLost
+from srd.errors import AuditError, IncompleteRun, WorkerLost
 
 ASKED_AGAIN = 2.0  # seconds after which the cluster is asked how many threads it has
 ALONE = Lock()  # of a worker's process: methods hook the network, so that two tasks at once give wrong maps
@@ -139,5 +139,9 @@ def _alone(group: str, function: Callable[..., Any], name: str, arguments: tuple
     from distributed import get_worker
 
     with ALONE:
-        result = function(*arguments)
+        try:
+            result = function(*arguments)
+        except AuditError as error:
+            error.__cause__ = error.__context__ = None  # a class of the network's own file is known to no other process
+            raise
     get_worker().log_event(group, (name, pickle.dumps(result)))
