@@ -115,4 +115,5 @@ def sleeping(seconds: float, task: Task) -> Work:
 
 
 if __name__ == "__main__":
-    print(json.dumps({"scheduling": scheduling, "efficiency": efficiency}[sys.argv[1]](*json.loads(sys.argv[2]))))
+    functions: dict[str, Callable[..., object]] = {"scheduling": scheduling, "efficiency": efficiency}
+    print(json.dumps(functions[sys.argv[1]](*json.loads(sys.argv[2]))))

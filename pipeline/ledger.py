@@ -1,12 +1,14 @@
 """What a store knows of its tasks: a receipt of each that is done, the error of each that failed."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatch
 
 from zarr.abc.store import Store
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
+from zarr.storage import LocalStore
 
 from pipeline.plan import Task
 from srd.errors import DamagedTask
@@ -61,10 +63,18 @@ class Ledger:
         self._set(f"{RECEIPTS}/{task.key}", {"sha256": dict(digests)})
 
     def _keys(self, folder: str) -> frozenset[str]:
-        async def listed() -> list[str]:
-            return [key async for key in self._store.list_dir(folder) if not fnmatch(key, LITTER)]
+        return frozenset(name for name in self._names(folder) if not fnmatch(name, LITTER)) - {METADATA}
 
-        return frozenset(sync(listed())) - {METADATA}
+    def _names(self, folder: str) -> list[str]:
+        """Of a disk asked directly: zarr takes half a second for 100,000."""
+        if isinstance(self._store, LocalStore):
+            path = self._store.root / folder
+            return os.listdir(path) if path.exists() else []  # noqa: PTH208  which makes a Path of each
+
+        async def listed() -> list[str]:
+            return [name async for name in self._store.list_dir(folder)]
+
+        return sync(listed())
 
     def _get(self, key: str) -> bytes:
         content = sync(self._store.get(key, default_buffer_prototype()))
