@@ -1,6 +1,6 @@
 """What Dask costs: a task that does nothing, in the driver and its scheduler, and many workers that only sleep.
 
-`python -m benchmarks.scheduling NAME ARGUMENT...` calls one of the two and prints what it returns as JSON.
+`python -m benchmarks.scheduling NAME '[ARGUMENT, ...]'` calls one of the two and prints what it returns as JSON.
 """
 
 import json
