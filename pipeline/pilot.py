@@ -7,10 +7,11 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from statistics import mean
 from tempfile import TemporaryDirectory
+from threading import Thread
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -65,7 +66,7 @@ class Trial:
 
 def in_own_process(variables: Mapping[str, str], function: Callable[..., T], *arguments: Any) -> T:
     """What a function returns in a new process with these environment variables; raises what it raises there."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+    with ProcessPoolExecutor(1, get_context("spawn"), initializer=_end_with_parent) as process:
         with _environment(variables):
             future = process.submit(function, *arguments)
         return future.result()
@@ -87,6 +88,18 @@ def measure(spec: AuditSpec, base: Path) -> Pilot:
         more = min(2 * trials[0].images, spec.run.tile, n)
         trials += [trial(more)] if more > trials[0].images else []
         return _pilot(trials, began)
+
+
+def _end_with_parent() -> None:
+    """A command that is killed leaves nothing running."""
+
+    def watch() -> None:
+        parent = parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 @contextmanager

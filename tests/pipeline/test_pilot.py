@@ -2,12 +2,17 @@
 
 import os
 import random
+import sys
 import tempfile
 from pathlib import Path
+from subprocess import DEVNULL, Popen
 
 import numpy as np
+import psutil
 import pytest
 import torch
+from audit_processes import wait_until, workers_of
+from dask_processes import IMPORTS
 from small_audits import Finished, edit, finish, path_of, tree, write_audit, write_picture
 
 from pipeline import pilot as measuring
@@ -133,3 +138,23 @@ def test_a_process_of_its_own_has_its_variables_and_raises_its_errors() -> None:
     assert "PILOT" not in os.environ
     with pytest.raises(ValueError, match="no number"):
         in_own_process({}, int, "no number")
+
+
+WAITING = """
+from time import sleep
+from pipeline.pilot import in_own_process
+
+if __name__ == "__main__":
+    in_own_process({}, sleep, 600)
+"""
+
+
+def test_a_command_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
+    script = tmp_path / "waiting.py"
+    script.write_text(WAITING)
+    command = Popen([sys.executable, script], env=os.environ | IMPORTS, stderr=DEVNULL, text=True)
+    wait_until(lambda: bool(workers_of(command)), command)
+    processes = workers_of(command)
+    command.kill()
+    command.wait()
+    assert not psutil.wait_procs(processes, 30)[1]
