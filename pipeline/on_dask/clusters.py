@@ -6,7 +6,9 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from functools import partial
+from multiprocessing.resource_tracker import ensure_running
 from time import monotonic, sleep
 from types import MappingProxyType
 from typing import Any
@@ -53,9 +55,8 @@ def started(spec: ClusterSpec, tell: Tell) -> Iterator[Any]:
 def _local(spec: LocalSpec) -> Iterator[Any]:
     from distributed import LocalCluster
 
-    with _interrupts_ignored():
-        cluster = LocalCluster(n_workers=spec.workers, threads_per_worker=1, dashboard_address=ANY_PORT)
-    with _closed_quietly(cluster):
+    start = partial(LocalCluster, n_workers=spec.workers, threads_per_worker=1, dashboard_address=ANY_PORT)
+    with _here(start) as cluster:
         _kept(cluster, spec.workers)
         yield cluster
 
@@ -70,9 +71,7 @@ def _gpus(spec: GpuSpec) -> Iterator[Any]:
         f"gpu{gpu}": {"cls": Nanny, "options": {"nthreads": 1, "env": {"CUDA_VISIBLE_DEVICES": gpu}}}
         for gpu in gpus(spec.gpus)
     }
-    with _interrupts_ignored():
-        cluster = SpecCluster(scheduler=scheduler, workers=workers)
-    with _closed_quietly(cluster):
+    with _here(partial(SpecCluster, scheduler=scheduler, workers=workers)) as cluster:
         _kept(cluster, len(workers))
         yield cluster
 
@@ -147,6 +146,16 @@ def _refuse_threaded(client: Any) -> None:
 
 
 @contextmanager
+def _here(start: Callable[[], Any]) -> Iterator[Any]:
+    """A cluster of processes of this machine."""
+    with ExitStack() as stack:
+        with _interrupts_delayed():
+            cluster = start()
+            stack.enter_context(_closed_quietly(cluster))
+        yield cluster
+
+
+@contextmanager
 def _closed_quietly(cluster: Any) -> Iterator[None]:
     """Closes the cluster in the end; that a worker was killed in the middle of an interrupted task is no news."""
     try:
@@ -169,13 +178,19 @@ def _quiet(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Processes started within inherit it: Ctrl-C reaches all of the terminal's, and only this one must answer.
+def _interrupts_delayed() -> Iterator[None]:
+    """Ctrl-C reaches all processes of a terminal, and only this one must answer, at the end of the context.
 
-    A worker that Dask starts later, for one that died, does not, and shows its own traceback.
+    Threads and processes started within inherit that the signal is blocked; a thread from before may still take it.
     """
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    came: list[int] = []
+    ensure_running()  # multiprocessing's tracker unblocks the signal in the thread that starts it
+    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+        for number in came:
+            signal.raise_signal(number)

@@ -1,9 +1,11 @@
 """Every kind of cluster: what its workers are told, what is refused at the door."""
 
+import os
+import signal
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from distributed import LocalCluster
@@ -62,6 +64,27 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPat
     message = refusal(SchedulerSpec(address=NOBODY), [])
     assert message.startswith(f"{NOBODY}: no scheduler answers")
     assert message.endswith("start `dask scheduler` there, or name another address")
+
+
+class Interrupted:
+    """A cluster during whose start somebody presses Ctrl-C."""
+
+    began: ClassVar[list[str]] = []
+
+    def __init__(self, **_: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        sleep(0.1)
+        self.began.append("whole")
+
+    def close(self) -> None:
+        self.began.append("closed")
+
+
+def test_an_interrupt_while_processes_start_waits_and_closes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("distributed.LocalCluster", Interrupted)
+    with pytest.raises(KeyboardInterrupt), started(LocalSpec(workers=1), str):
+        pass
+    assert Interrupted.began == ["whole", "closed"]
 
 
 @pytest.mark.parametrize("spec", [LocalSpec(workers=2), GpuSpec(gpus=2)], ids=["local", "gpu"])
