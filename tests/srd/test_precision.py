@@ -38,12 +38,15 @@ def test_tap_norms_in_bfloat16_are_those_of_rounded_factors() -> None:
 
 
 @every_reduced
-@pytest.mark.parametrize("network", [small, tiny_transformer])
-def test_the_map_moves_by_little_but_moves(network: Callable[[], nn.Module], precision: Precision) -> None:
+@pytest.mark.parametrize(("network", "limit"), [(small, 0.02), (tiny_transformer, 0.06)])
+def test_the_map_moves_by_little_but_moves(
+    network: Callable[[], nn.Module], limit: float, precision: Precision
+) -> None:
+    """That of the transformer in float16 by 0.045; by 0.053 where a processor computes in float16 (AVX512-FP16)."""
     explained = network().float()
     inputs = X if network is small else normal(2, 3, 8, 8, dtype=torch.float32)
     full = decompose(explained, inputs, TARGET)
-    assert 0 < relative_error(decompose(explained, inputs, TARGET, precision=precision), full) <= 0.05
+    assert 0 < relative_error(decompose(explained, inputs, TARGET, precision=precision), full) <= limit
 
 
 @every_reduced
