@@ -51,18 +51,14 @@ def started(spec: ClusterSpec, tell: Tell) -> Iterator[Any]:
             yield client
 
 
-@contextmanager
-def _local(spec: LocalSpec) -> Iterator[Any]:
+def _local(spec: LocalSpec) -> AbstractContextManager[Any]:
     from distributed import LocalCluster
 
     start = partial(LocalCluster, n_workers=spec.workers, threads_per_worker=1, dashboard_address=ANY_PORT)
-    with _here(start) as cluster:
-        _kept(cluster, spec.workers)
-        yield cluster
+    return _here(start, spec.workers)
 
 
-@contextmanager
-def _gpus(spec: GpuSpec) -> Iterator[Any]:
+def _gpus(spec: GpuSpec) -> AbstractContextManager[Any]:
     """This process leaves CUDA alone: what it touched, all that it starts would share."""
     from distributed import Nanny, Scheduler, SpecCluster
 
@@ -71,9 +67,7 @@ def _gpus(spec: GpuSpec) -> Iterator[Any]:
         f"gpu{gpu}": {"cls": Nanny, "options": {"nthreads": 1, "env": {"CUDA_VISIBLE_DEVICES": gpu}}}
         for gpu in gpus(spec.gpus)
     }
-    with _here(partial(SpecCluster, scheduler=scheduler, workers=workers)) as cluster:
-        _kept(cluster, len(workers))
-        yield cluster
+    return _here(partial(SpecCluster, scheduler=scheduler, workers=workers), len(workers))
 
 
 @contextmanager
@@ -146,23 +140,20 @@ def _refuse_threaded(client: Any) -> None:
 
 
 @contextmanager
-def _here(start: Callable[[], Any]) -> Iterator[Any]:
-    """A cluster of processes of this machine."""
+def _here(start: Callable[[], Any], workers: int) -> Iterator[Any]:
+    """A cluster of so many processes of this machine."""
     with ExitStack() as stack:
         with _interrupts_delayed():
             cluster = start()
-            stack.enter_context(_closed_quietly(cluster))
+            stack.callback(_close_quietly, cluster)
+        _kept(cluster, workers)
         yield cluster
 
 
-@contextmanager
-def _closed_quietly(cluster: Any) -> Iterator[None]:
-    """Closes the cluster in the end; that a worker was killed in the middle of an interrupted task is no news."""
-    try:
-        yield
-    finally:
-        with _quiet("distributed.nanny"):
-            cluster.close()
+def _close_quietly(cluster: Any) -> None:
+    """That a worker was killed in the middle of an interrupted task is no news."""
+    with _quiet("distributed.nanny"):
+        cluster.close()
 
 
 @contextmanager
