@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, TypeVar
 from unittest.mock import patch
 
 from benchmarks.gpu import Clock
 from pipeline import devices
-from pipeline.context import Context
 from pipeline.deployment import LocalSpec
 from pipeline.executors import Executor, Outcome, Perform, Work, serially
 from pipeline.jobs import Job, prepared
@@ -21,7 +19,8 @@ from pipeline.on_dask.executor import on_dask
 from pipeline.plan import Task
 from pipeline.run import fill
 from pipeline.spec import load_spec
-from pipeline.stages import STAGE_FUNCTIONS
+from pipeline.stages.compute import compute
+from pipeline.stages.context import Context
 from pipeline.store import Arrays
 from pipeline.subjects import context_of
 
@@ -120,9 +119,8 @@ def _loaded(job: Job, seconds: float, task: Task) -> Work:
 def timed(perform: Perform, task: Task) -> Timed:
     """Performs a task and times its stage function."""
     kernel: list[tuple[float, float]] = []
-    functions = {stage: partial(_measured, kernel, function) for stage, function in STAGE_FUNCTIONS.items()}
     began = time.process_time()
-    with patch("pipeline.worker.STAGE_FUNCTIONS", MappingProxyType(functions)):
+    with patch("pipeline.worker.compute", partial(_measured, kernel, compute)):
         work = perform(task)
     ((seconds, cpu),) = kernel
     return Timed(**asdict(work), cpu=time.process_time() - began, kernel=seconds, kernel_cpu=cpu)

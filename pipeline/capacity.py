@@ -14,7 +14,7 @@ import psutil
 from pipeline.estimate import Memory
 from pipeline.location import Location
 from pipeline.plan import Plan
-from pipeline.schema import VARIABLES
+from pipeline.stage_table import VARIABLES
 from srd.errors import CapacityError
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")

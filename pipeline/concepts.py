@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline import seeds
-from pipeline.context import Context
 from pipeline.environment import reproducible
 from pipeline.jobs import Job
 from pipeline.spec import ModelSpec
+from pipeline.stages.context import Context
 from pipeline.subjects import context_of, load
 from srd.concepts import Clusters, clustered, drawn_positions, feature_vectors
 from srd.errors import DataError

@@ -6,7 +6,7 @@ from heapq import heapreplace
 from math import ceil
 
 from pipeline.plan import Plan, Task
-from pipeline.schema import STAGES
+from pipeline.stage_table import STAGES, Axis
 
 Column = tuple[str, int]
 """A stage, and an index on its perturbation or method axis."""
@@ -58,8 +58,6 @@ class Pilot:
     """Of the perturbation axis."""
     tasks: Mapping[Column, Sequence[Point]]
     """Seconds of a task, by the images that it worked on."""
-    fitted: int
-    """Images that a task of fit works on, if there are as many."""
     loading: Line
     """Seconds in which a process loads the model and reads all images."""
     preparing: Line
@@ -110,9 +108,9 @@ class Estimate:
     """Seconds of one process, before the first task."""
     stages: Mapping[str, StageCost]
     methods: Mapping[str, float]
-    """Seconds of attribute and score, one task after the other."""
+    """Seconds of the stages that have a task for each, one task after the other."""
     entries: Mapping[str, float]
-    """Seconds of fit and perturb, one task after the other."""
+    """The same of the entries of the perturbation axis."""
     arrays: Mapping[str, int]
     """Bytes, compressed."""
     receipts: int
@@ -154,8 +152,8 @@ def estimate(pilot: Pilot, images: int, tile: int, workers: int) -> Estimate:
         loading=pilot.loading.at(images),
         preparing=pilot.preparing.at(images),
         stages={stage: _stage(tasks, workers) for stage, tasks in timed.items() if tasks},
-        methods=_by_column(pilot.methods, timed["attribute"] + timed["score"]),
-        entries=_by_column(pilot.entries, timed["fit"] + timed["perturb"]),
+        methods=_by_column(pilot.methods, _of_axis("method", timed)),
+        entries=_by_column(pilot.entries, _of_axis("perturbation", timed)),
         arrays={name: stored.bytes for name, stored in arrays.items()},
         receipts=receipts.bytes,
         metadata=pilot.metadata.bytes,
@@ -180,12 +178,16 @@ Timed = list[tuple[int, float]]
 
 def _timed(pilot: Pilot, plan: Plan) -> dict[str, Timed]:
     lines = {column: line(points) for column, points in pilot.tasks.items()}
-    fitted = min(pilot.fitted, plan.sizes["image"])
 
     def seconds(task: Task) -> float:
-        return lines[task.stage, task.column].at(fitted if task.stage == "fit" else len(plan.rows(task)))
+        return lines[task.stage, task.column].at(plan.n_images(task))
 
     return {stage: [(task.column, seconds(task)) for task in plan.tasks(stage)] for stage in STAGES}
+
+
+def _of_axis(axis: Axis, timed: Mapping[str, Timed]) -> Timed:
+    """Return the tasks of all stages that share out the elements of one axis."""
+    return [task for stage, tasks in timed.items() if STAGES[stage].axis == axis for task in tasks]
 
 
 def _stage(tasks: Timed, workers: int) -> StageCost:

@@ -4,19 +4,19 @@ import re
 from dataclasses import dataclass
 
 from pipeline.plan import Task
-from pipeline.schema import STAGES
+from pipeline.stage_table import STAGES
 from srd.errors import InputError
 
 
 @dataclass(frozen=True)
 class Part:
-    """Every `of`-th tile, from the `number`-th on; what all tiles need (stage fit) belongs to each part."""
+    """Hold every `of`-th tile, from the `number`-th on; what is done once for all tiles belongs to each part."""
 
     number: int
     of: int
 
     def holds(self, task: Task) -> bool:
-        return task.stage == "fit" or task.tile % self.of == self.number - 1
+        return not STAGES[task.stage].per_tile or task.tile % self.of == self.number - 1
 
 
 WHOLE = Part(1, 1)
@@ -26,13 +26,14 @@ WHOLE = Part(1, 1)
 class Extent:
     """Tasks of some stages and some tiles."""
 
-    until: str = STAGES[-1]
-    """The last stage."""
+    until: str | None = None
+    """The last stage; None: the last there is."""
     part: Part = WHOLE
 
     @property
     def stages(self) -> tuple[str, ...]:
-        return STAGES[: STAGES.index(self.until) + 1]
+        stages = tuple(STAGES)
+        return stages if self.until is None else stages[: stages.index(self.until) + 1]
 
 
 ALL = Extent()

@@ -4,12 +4,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from pipeline.location import Location
-from pipeline.schema import VARIABLES
+from pipeline.stage_table import VARIABLES
 from pipeline.store import DAMAGE, Store, attributes, opened, plan_of
 from srd.errors import StoreError
-
-SMALL = frozenset(name for name, variable in VARIABLES.items() if not variable.is_large)
-"""All but images and maps."""
 
 
 def check_prepared(location: Location) -> None:
@@ -32,7 +29,7 @@ def check_written(location: Location, names: Iterable[str] = VARIABLES) -> None:
 def check_results(location: Location) -> None:
     """Raises StoreError unless all that summaries are made from is as it was prepared and written."""
     check_prepared(location)
-    check_written(location, SMALL)
+    check_written(location, [name for name, variable in VARIABLES.items() if not variable.is_large])
 
 
 @contextmanager

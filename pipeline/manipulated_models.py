@@ -24,7 +24,6 @@ from attacks.manipulated_models.fine_tuning import (
 from attacks.manipulated_models.goals import AIMS, Aim
 from attacks.types import Model
 from pipeline import seeds
-from pipeline.context import SIMILARITIES, attributor
 from pipeline.data import Chosen, Data, Shapes, load_data
 from pipeline.demo import shapes
 from pipeline.environment import reproducible
@@ -32,9 +31,10 @@ from pipeline.manipulation_spec import ManipulatedModelSpec
 from pipeline.models import LoadedModel, load_model, logits_of, refuse_unless_logits
 from pipeline.preparation import refuse_small, tried_methods
 from pipeline.spec_values import closest
+from pipeline.stages.context import attributor
 from pipeline.subjects import Subject
 from srd.errors import DataError, ModelError, SpecError
-from srd.registry import METRICS
+from srd.registry import METRICS, SIMILARITIES
 from srd.types import Maps, Scores, Target
 
 Network = Literal["original", "control", "manipulated"]

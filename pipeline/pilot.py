@@ -25,11 +25,11 @@ from pipeline.estimate import Column, Line, Memory, Pilot, Stored, line
 from pipeline.jobs import Job, perform
 from pipeline.ledger import METADATA, RECEIPTS
 from pipeline.location import Location
-from pipeline.perturbing import FITTED_TO
 from pipeline.plan import Task
 from pipeline.preparation import prepare
-from pipeline.schema import TILE, VARIABLES
+from pipeline.schema import TILE
 from pipeline.spec import AuditSpec
+from pipeline.stage_table import STAGES, VARIABLES
 from pipeline.subjects import context_of, load
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ class Trial:
 
     def worked_on(self, column: Column) -> int:
         """Images of a task."""
-        return self.images if column[0] == "fit" else self.tile
+        return self.tile if STAGES[column[0]].per_tile else self.images
 
 
 def in_own_process(variables: Mapping[str, str], function: Callable[..., T], *arguments: Any) -> T:
@@ -164,7 +164,6 @@ def _pilot(trials: Sequence[Trial], began: float) -> Pilot:
         methods=last.job.spec.explain.methods,
         entries=tuple(condition.id for condition in conditions(last.job.spec)),
         tasks=tasks,
-        fitted=FITTED_TO,
         loading=_through(last.images, last.loading, _reading(last.job) / last.images),
         preparing=_through(last.images, last.preparing, line(tasks["perturb", 0]).each),
         arrays={name: stored for name, stored in files.items() if name in VARIABLES},

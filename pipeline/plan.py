@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.schema import STAGES, VARIABLES, WRITES, Variable
+from pipeline.schema import TILE, Group, Variable
+from pipeline.stage_table import STAGES
 
 
 @dataclass(frozen=True)
 class Task:
-    """One stage on one tile of images, for one perturbation entry or one method."""
+    """One stage on one tile of images, for one column of the stage's axis."""
 
     stage: str
     tile: int
@@ -22,14 +23,14 @@ class Task:
 
     @staticmethod
     def named(key: str) -> "Task":
-        """The task of a key."""
+        """Return the task of a key."""
         stage, tile, column = key.split("-")
         return Task(stage, int(tile), int(column))
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Sizes of the store's dimensions, and the tile."""
+    """Hold the sizes of the store's dimensions, the tile, and which columns are of which kind."""
 
     sizes: Mapping[str, int]
     tile: int
@@ -40,48 +41,64 @@ class Plan:
     """Those among them whose displacement a stage of its own finds."""
 
     def tasks(self, stage: str) -> Iterator[Task]:
-        """All tasks of a stage; they may run in any order."""
-        if stage == "fit":
-            return (Task(stage, 0, column) for column in self.universal)
-        return (task for tile in range(self.n_tiles) for task in self.of_tile(stage, tile))
+        """Yield all tasks of a stage; they may run in any order."""
+        tiles = range(self.n_tiles if STAGES[stage].per_tile else 1)
+        return (task for tile in tiles for task in self.of_tile(stage, tile))
 
     def of_tile(self, stage: str, tile: int) -> Iterator[Task]:
-        """The tasks of a stage on one tile of images."""
-        columns = self.sizes["perturbation" if stage == "perturb" else "method"]
-        return (Task(stage, tile, column) for column in range(columns))
+        """Yield the tasks of a stage on one tile of images."""
+        return (Task(stage, tile, column) for column in self.columns(stage))
 
     def all_tasks(self) -> Iterator[Task]:
-        """All tasks of all stages, in an order that can be run."""
+        """Yield all tasks of all stages, in an order that can be run."""
         return (task for stage in STAGES for task in self.tasks(stage))
+
+    def columns(self, stage: str) -> Sequence[int]:
+        """Return the columns of a stage's axis that have tasks."""
+        row = STAGES[stage]
+        return self._group(row.group) if row.group else range(self.sizes[row.axis] if row.axis else 1)
 
     @property
     def n_tiles(self) -> int:
-        return -(-self.sizes["image"] // self.tile)
+        return -(-self.sizes[TILE] // self.tile)
 
     def rows(self, task: Task) -> range:
-        """Positions of the task's images."""
+        """Return the positions of the task's images."""
         start = task.tile * self.tile
-        return range(start, min(start + self.tile, self.sizes["image"]))
+        return range(start, min(start + self.tile, self.sizes[TILE]))
+
+    def n_images(self, task: Task) -> int:
+        """Return how many images the task looks at."""
+        stage = STAGES[task.stage]
+        return len(self.rows(task)) if stage.per_tile else min(stage.images or self.sizes[TILE], self.sizes[TILE])
 
     def variables(self, task: Task) -> tuple[Variable, ...]:
-        """What the task writes."""
-        mask = ("mask",) if self.writes_mask(task) else ()
-        evidence = ("attack_evidence",) if task.stage == "perturb" and task.column in self.attacks else ()
-        return tuple(VARIABLES[name] for name in (*WRITES[task.stage], *evidence, *mask))
+        """Return what the task writes."""
+        return tuple(each for each in STAGES[task.stage].writes if self._is_written(each, task.column))
 
     def writes_mask(self, task: Task) -> bool:
-        return self.has_masks and task.stage == "perturb" and task.column == 0
+        return any(variable.name == "mask" for variable in self.variables(task))
 
     def holds(self, variable: Variable) -> bool:
-        """Whether any task writes the variable."""
-        needed = {"mask": self.has_masks, "attack_evidence": bool(self.attacks), "displacement": bool(self.universal)}
-        return needed.get(variable.name, True)
+        """Return whether any task writes the variable, or the preparation."""
+        return not variable.group or bool(self._group(variable.group))
 
     def region(self, task: Task, variable: Variable) -> tuple[slice, ...]:
-        """Where the task writes the variable: whole shards, and no other task's."""
+        """Return where the task writes the variable: whole shards, and no other task's."""
         rows = self.rows(task)
         column = slice(task.column, task.column + 1)
         return tuple(
-            slice(rows.start, rows.stop) if dim == "image" else slice(None) if dim in variable.whole else column
+            slice(rows.start, rows.stop) if dim == TILE else slice(None) if dim in variable.whole else column
             for dim in variable.dims
         )
+
+    def _is_written(self, variable: Variable, column: int) -> bool:
+        return not variable.group or column in self._group(variable.group)
+
+    def _group(self, group: Group) -> Sequence[int]:
+        groups: Mapping[Group, Sequence[int]] = {
+            "masked": (0,) if self.has_masks else (),
+            "attack": self.attacks,
+            "universal": self.universal,
+        }
+        return groups[group]

@@ -13,7 +13,6 @@ from attacks.entries import EVIDENCE
 from attacks.registry import PERTURBATIONS
 from pipeline import environment, seeds, store
 from pipeline.conditions import Condition, conditions, threat
-from pipeline.context import SIMILARITIES, own_attributor
 from pipeline.data import Data
 from pipeline.demo import certificates, shapes
 from pipeline.fingerprints import differences, fingerprint, fingerprinted, refuse_other
@@ -22,12 +21,13 @@ from pipeline.models import logits_of, refuse_unless_logits
 from pipeline.plan import Plan
 from pipeline.schema import REASONS, REFERENCES
 from pipeline.spec import AuditSpec
+from pipeline.stages.context import own_attributor
 from pipeline.store import Arrays
 from pipeline.store_creation import create
 from pipeline.subjects import Subject
 from srd.errors import DataError, ModelError, SpecError, UnsupportedOperation
 from srd.metrics.similarity import WINDOW
-from srd.registry import ATTRIBUTORS, METRICS
+from srd.registry import ATTRIBUTORS, METRICS, SIMILARITIES
 
 CERTIFIED_SCENES = 300
 

@@ -15,7 +15,8 @@ from zarr.core.sync import sync
 from pipeline.ledger import LITTER, METADATA, Ledger
 from pipeline.location import Location
 from pipeline.plan import Plan, Task
-from pipeline.schema import CONDITION_FACTS, VARIABLES
+from pipeline.schema import CONDITION_FACTS
+from pipeline.stage_table import VARIABLES
 from srd.errors import DamagedTask, StoreError
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Store(Ledger):
             self.written(task, [name])
         return values
 
-    def damaged(self, tasks: Iterable[Task], names: Container[str] = frozenset(VARIABLES)) -> Iterator[DamagedTask]:
+    def damaged(self, tasks: Iterable[Task], names: Container[str] = VARIABLES) -> Iterator[DamagedTask]:
         """Reads what the tasks wrote of these variables and yields what is wrong with each that is damaged."""
         for task in tasks:
             try:

@@ -16,7 +16,8 @@ from pipeline.conditions import Condition
 from pipeline.ledger import FAILURES, LITTER, METADATA, RECEIPTS
 from pipeline.location import Location
 from pipeline.plan import Plan
-from pipeline.schema import CONDITION_FACTS, PREPARED, VARIABLES, Variable
+from pipeline.schema import CONDITION_FACTS, PREPARED, Variable
+from pipeline.stage_table import VARIABLES
 from pipeline.store import PREPARED_DIGESTS, Arrays, array_of, digest_of
 from srd.errors import StoreError
 
@@ -51,7 +52,7 @@ def _template(
 ) -> dict[str, Buffer]:
     """All objects of the new store, by key."""
     template: dict[str, Buffer] = {}
-    digests = {name: digest_of(np.asarray(prepared[name], VARIABLES[name].dtype)) for name in PREPARED}
+    digests = {name: digest_of(np.asarray(prepared[name], PREPARED[name].dtype)) for name in PREPARED}
     group = zarr.create_group(MemoryStore(template), attributes={**attributes, PREPARED_DIGESTS: digests})
     for name in (RECEIPTS, FAILURES):
         group.create_group(name)

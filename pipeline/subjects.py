@@ -8,12 +8,12 @@ from typing import Any
 
 from pipeline import store
 from pipeline.conditions import conditions
-from pipeline.context import Context
 from pipeline.data import Data, load_data, open_data
 from pipeline.fingerprints import differences, fingerprinted
 from pipeline.integrity import check_prepared
 from pipeline.jobs import Job
 from pipeline.models import LoadedModel, load_model
+from pipeline.stages.context import Context
 from pipeline.store import Store
 from srd.errors import ForeignWorker
 

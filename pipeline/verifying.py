@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.context import Context
 from pipeline.dependencies import Dependencies
 from pipeline.environment import hardware, reproducible
 from pipeline.fingerprints import ELSEWHERE, differences, fingerprinted, refuse_other
 from pipeline.jobs import Job
 from pipeline.plan import Task
-from pipeline.schema import STAGES
-from pipeline.stages import STAGE_FUNCTIONS
+from pipeline.stage_table import STAGES
+from pipeline.stages.compute import compute
+from pipeline.stages.context import Context
 from pipeline.store import attributes as attributes_of
 from pipeline.subjects import Subject, load, made_context
 from pipeline.verification import Repetition, Verification
@@ -74,7 +74,7 @@ class _Repeated:
 
 
 def _repeated(context: Context, task: Task) -> Iterator[_Repeated]:
-    made = STAGE_FUNCTIONS[task.stage](context, task)
+    made = compute(context, task)
     stored = context.store.written(task, made)
     for name, values in made.items():
         before = stored[name]

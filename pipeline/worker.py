@@ -11,7 +11,7 @@ from pipeline.executors import Work
 from pipeline.jobs import FATAL, Job
 from pipeline.plan import Task
 from pipeline.preparation import prepare
-from pipeline.stages import STAGE_FUNCTIONS
+from pipeline.stages.compute import compute
 from pipeline.subjects import context_of, load
 from srd.errors import DamagedTask, StageError
 
@@ -31,7 +31,7 @@ def perform(job: Job, task: Task) -> Work:
     try:
         with reproducible():
             context = context_of(job)
-            context.store.write(task, STAGE_FUNCTIONS[task.stage](context, task))
+            context.store.write(task, compute(context, task))
     except (*FATAL, DamagedTask):
         raise
     except Exception as error:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from attacks.registry import PERTURBATIONS
-from pipeline.schema import STAGES
+from pipeline.stage_table import STAGES
 from reports.cluster_options import Gpus, Scheduler, TaskLimit, Workers, cluster_of
 from reports.listing import show
 from reports.runs import RUNS, audits_in, finished, folder_of, home_of, location_of
@@ -62,7 +62,7 @@ def run(
     from reports.commands import run_audit, run_comparison
 
     folder = out or RUNS / spec.stem
-    extent = Extent(stage or STAGES[-1], WHOLE if part is None else parse_part(part))
+    extent = Extent(stage, WHOLE if part is None else parse_part(part))
     start = run_comparison if load_audits(spec) else run_audit
     cluster = cluster_of(spec, workers, gpus, scheduler, task_limit)
     is_reported = stage is None and part is None

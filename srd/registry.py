@@ -96,3 +96,5 @@ METRICS: Mapping[str, MetricEntry] = registered(
         reference="Chalasani et al., ICML 2020",
     ),
 )
+SIMILARITIES = tuple(name for name, entry in METRICS.items() if entry.of == "two maps")
+"""Metrics that compare two maps of one image."""

@@ -11,9 +11,9 @@ from fault_table import Outcome
 from s3_server import objects
 from small_audits import Finished, store_in, tree
 
-from pipeline.context import Context
 from pipeline.location import Location
 from pipeline.plan import Task
+from pipeline.stages.context import Context
 from pipeline.store import Store
 
 Outcomes = dict[str, Outcome]

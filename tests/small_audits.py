@@ -18,7 +18,6 @@ from colour_network import COLOURS
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.context import Context
 from pipeline.dependencies import Dependencies
 from pipeline.executors import Executor, Outcome, serially
 from pipeline.jobs import Job
@@ -27,8 +26,9 @@ from pipeline.location import Location
 from pipeline.logs import LOGS
 from pipeline.plan import Plan, Task
 from pipeline.run import run
-from pipeline.schema import VARIABLES
 from pipeline.spec import load_spec
+from pipeline.stage_table import VARIABLES
+from pipeline.stages.context import Context
 from pipeline.store import NAME, Arrays
 from pipeline.subjects import Subject, context_of, load
 

@@ -11,10 +11,10 @@ import pytest
 from small_audits import SPEC, TASKS, tree, write_audit
 
 from pipeline import worker
-from pipeline.context import Context
 from pipeline.plan import Task
 from pipeline.spec import load_spec
-from pipeline.stages import STAGE_FUNCTIONS
+from pipeline.stages.compute import compute
+from pipeline.stages.context import Context
 from pipeline.store import Arrays
 from reports.cli import main
 
@@ -114,12 +114,12 @@ def test_a_failing_task_ends_with_exit_code_4_and_the_next_run_completes(
     srd_audit: Command, spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing(context: Context, task: Task) -> Arrays:
-        if task.column == 1:
+        if (task.stage, task.column) == ("attribute", 1):
             raise FloatingPointError("on purpose")
-        return STAGE_FUNCTIONS["attribute"](context, task)
+        return compute(context, task)
 
     with monkeypatch.context() as patched:
-        patched.setattr(worker, "STAGE_FUNCTIONS", {**STAGE_FUNCTIONS, "attribute": failing})
+        patched.setattr(worker, "compute", failing)
         ended = srd_audit("run", spec, "--out", "run")
     assert (ended.code, ended.out) == (4, "run/report/index.html\n")
     cause = "attribute-00000-01 failed: FloatingPointError: on purpose"
@@ -158,7 +158,7 @@ def test_a_full_disk_ends_with_exit_code_5_and_one_message(
     def full(context: Context, task: Task) -> Arrays:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(worker, "STAGE_FUNCTIONS", {**STAGE_FUNCTIONS, "perturb": full})
+    monkeypatch.setattr(worker, "compute", full)
     ended = srd_audit("run", spec, "--out", "run")
     assert ended.code == 5
     assert "error [Errno 28] No space left on device" in ended.err

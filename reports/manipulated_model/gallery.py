@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.types import Model
-from pipeline.context import SIMILARITIES
 from pipeline.manipulated_models import COPIES, NETWORKS, Experiment, Measured, Network
 from reports import maps
 from reports.gallery import slug
@@ -14,6 +13,7 @@ from reports.headlines import MEASURE
 from reports.manipulated_model.result import Exhibit, Panel
 from reports.manipulated_model.summarise import role
 from reports.maps import Pixels
+from srd.registry import SIMILARITIES
 
 FOLDER = "gallery"
 SIDE = 224  # pixels

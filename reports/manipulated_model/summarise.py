@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import environment
-from pipeline.context import SIMILARITIES
 from pipeline.manipulated_models import COPIES, NETWORKS, Experiment, Measured
 from reports import statistics
 from reports.manipulated_model.result import Answers, Exhibit, ManipulationResult, Moved, Reached, Role
 from reports.measurements import SHARE, unit
 from reports.result import Estimate
-from srd.registry import ATTRIBUTORS
+from srd.registry import ATTRIBUTORS, SIMILARITIES
 
 Numbers = NDArray[np.float64]
 UNDEFINED = "undefined: a map is constant"

@@ -24,7 +24,7 @@ from pipeline.capacity import (
 )
 from pipeline.estimate import Memory
 from pipeline.location import Location
-from pipeline.schema import VARIABLES
+from pipeline.stage_table import VARIABLES
 from srd.errors import CapacityError
 
 MIB = 2**20

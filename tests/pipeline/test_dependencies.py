@@ -7,8 +7,8 @@ from small_audits import Finished
 
 from pipeline.dependencies import Dependencies
 from pipeline.plan import Plan, Task
-from pipeline.schema import STAGES
-from pipeline.stages import STAGE_FUNCTIONS
+from pipeline.stage_table import STAGES
+from pipeline.stages.compute import compute
 from pipeline.store import Store
 
 PLAN = Plan({"image": 10, "perturbation": 3, "method": 2}, 4, False, (1, 2), (2,))
@@ -30,13 +30,13 @@ def test_what_each_task_reads_is_what_it_depends_on(finished: Finished, monkeypa
         monkeypatch.setattr(Store, name, watching)
     for task in context.plan.all_tasks():
         read.clear()
-        STAGE_FUNCTIONS[task.stage](context, task)
+        compute(context, task)
         assert read == set(dependencies.of(task)), task
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_no_task_depends_on_its_own_or_a_later_stage(stage: str) -> None:
-    earlier = STAGES[: STAGES.index(stage)]
+    earlier = tuple(STAGES)[: tuple(STAGES).index(stage)]
     dependencies = Dependencies(PLAN, TARGETS)
     assert all(other.stage in earlier for task in PLAN.tasks(stage) for other in dependencies.of(task))
 

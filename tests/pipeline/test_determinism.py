@@ -10,7 +10,6 @@ from s3_server import Bucket, objects
 from small_audits import Finished, Watch, finish, job_of, same, store_in, tree
 from torch import Tensor
 
-from pipeline.context import Context
 from pipeline.data import Data
 from pipeline.deployment import LocalSpec
 from pipeline.executors import serially
@@ -19,7 +18,8 @@ from pipeline.on_dask.executor import on_dask
 from pipeline.plan import Task
 from pipeline.run import run
 from pipeline.schema import PREPARED
-from pipeline.stages import STAGE_FUNCTIONS
+from pipeline.stages.compute import compute
+from pipeline.stages.context import Context
 from pipeline.store import NAME, Arrays, Store
 from pipeline.store_creation import create
 
@@ -112,6 +112,6 @@ def test_some_images_get_the_maps_and_scores_of_the_whole(finished: Finished, tm
     part = audit_of(whole, rows, tmp_path, tile)
     for task in part.plan.all_tasks():
         given = stored(whole, rows, part, task)
-        made = given if task.stage == "perturb" else STAGE_FUNCTIONS[task.stage](part, task)
+        made = given if task.stage == "perturb" else compute(part, task)
         assert same(made, given), task.key
         part.store.write(task, made)

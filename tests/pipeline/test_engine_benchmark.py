@@ -14,7 +14,7 @@ from pipeline.jobs import perform
 from pipeline.ledger import METADATA, RECEIPTS
 from pipeline.location import Location
 from pipeline.plan import Plan, Task
-from pipeline.schema import VARIABLES
+from pipeline.stage_table import VARIABLES
 from pipeline.store import NAME, progress
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.estimate import BLOCK, Line, Memory, Pilot, Stored, estimate, line, makespan
 from pipeline.plan import Plan
-from pipeline.schema import VARIABLES
+from pipeline.stage_table import VARIABLES
 
 SIZES = {dim: 1 for variable in VARIABLES.values() for dim in variable.dims}
 PLAN = Plan({**SIZES, "image": 4, "perturbation": 2, "method": 3}, 4, has_masks=False)
@@ -23,7 +23,6 @@ PILOT = Pilot(
         ("perturb", 1): [(2, 5.0), (4, 7.0)],  # 3 seconds and one an image
         **{(stage, column): [(2, 4.0), (4, 8.0)] for stage in ("attribute", "score") for column in range(3)},
     },
-    fitted=32,
     loading=Line(1.0, 0.1),
     preparing=Line(2.0, 0.2),
     arrays={"input": Stored(4000, 2, by_image=True), "displacement": Stored(70, 1, by_image=False)},

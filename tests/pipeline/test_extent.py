@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pipeline.extent import ALL, Extent, Part, parse_part
 from pipeline.plan import Plan
-from pipeline.schema import STAGES
+from pipeline.stage_table import STAGES
 from srd.errors import InputError
 
 
@@ -19,7 +19,7 @@ def test_every_task_belongs_to_one_part_and_every_fit_to_all(images: int, tile: 
 
 
 def test_an_extent_ends_with_its_stage() -> None:
-    assert ALL.stages == STAGES
+    assert ALL.stages == tuple(STAGES)
     assert Extent("attribute").stages == ("fit", "perturb", "attribute")
 
 

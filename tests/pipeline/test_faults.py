@@ -12,14 +12,14 @@ from small_audits import TASKS, Finished, Watch, finish, finish_until_killed, jo
 
 from pipeline import store as store_module
 from pipeline import worker
-from pipeline.context import Context
 from pipeline.executors import serially
 from pipeline.extent import Extent, Part
 from pipeline.ledger import LITTER, RECEIPTS
 from pipeline.location import Location
 from pipeline.plan import Task
 from pipeline.run import run
-from pipeline.stages import STAGE_FUNCTIONS
+from pipeline.stages.compute import compute
+from pipeline.stages.context import Context
 from pipeline.store import Arrays, exists, failures
 from srd.errors import FailedTasks
 
@@ -97,9 +97,9 @@ def failing(monkeypatch: pytest.MonkeyPatch, bad: Task, times: int) -> list[Task
         tried.append(task)
         if task == bad and tried.count(bad) <= times:
             raise FloatingPointError("on purpose")
-        return STAGE_FUNCTIONS[task.stage](context, task)
+        return compute(context, task)
 
-    monkeypatch.setattr(worker, "STAGE_FUNCTIONS", dict.fromkeys(STAGE_FUNCTIONS, function))
+    monkeypatch.setattr(worker, "compute", function)
     return tried
 
 

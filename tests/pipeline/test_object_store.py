@@ -16,10 +16,10 @@ from zarr.core.sync import sync
 from pipeline.executors import serially
 from pipeline.extent import Extent
 from pipeline.jobs import Job, perform
-from pipeline.perturbing import perturb
 from pipeline.plan import Task
 from pipeline.preparation import prepare
 from pipeline.run import run
+from pipeline.stages.perturb import perturb
 from pipeline.store import NAME, exists, open_results, progress
 from pipeline.subjects import context_of, load
 from srd.errors import DamagedTask, StoreError

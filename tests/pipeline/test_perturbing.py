@@ -1,7 +1,7 @@
 """Attacks on explanations in an audit: fitted once, applied to all, with their evidence and threat models stored."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +11,19 @@ from small_audits import Finished, Watch, edit, finish, job_of, receipts, same, 
 
 from attacks.entries import EVIDENCE
 from attacks.registry import PERTURBATIONS
-from pipeline import perturbing
+from pipeline import stage_table
 from pipeline.conditions import conditions, threat
-from pipeline.context import Context
 from pipeline.deployment import LocalSpec
 from pipeline.executors import serially
 from pipeline.extent import Extent
 from pipeline.on_dask.executor import on_dask
-from pipeline.perturbing import fit, perturb
 from pipeline.plan import Task
 from pipeline.preparation import prepare
 from pipeline.run import run
+from pipeline.stages import fit as fitting
+from pipeline.stages.context import Context
+from pipeline.stages.fit import fit
+from pipeline.stages.perturb import perturb
 from pipeline.store import exists, open_results, progress
 from pipeline.subjects import load
 from srd.errors import DataError
@@ -108,14 +110,14 @@ def test_one_displacement_is_added_to_every_image(context: Context) -> None:
 
 def test_a_fit_sees_as_many_images_as_it_may_drawn_from_all(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[list[int]] = []
-    samples = perturbing._samples
+    samples = fitting.samples  # type: ignore[attr-defined]
 
     def noted(context: Context, rows: list[int]) -> object:
         seen.append(list(rows))
         return samples(context, rows)
 
-    monkeypatch.setattr(perturbing, "_samples", noted)
-    monkeypatch.setattr(perturbing, "FITTED_TO", 3)
+    monkeypatch.setattr(fitting, "samples", noted)
+    monkeypatch.setitem(stage_table._ROWS, "fit", replace(stage_table.STAGES["fit"], images=3))
     for column in (*UNIVERSAL, UNIVERSAL[0]):
         fit(context, Task("fit", 0, column))
     assert len(seen[0]) == len(set(seen[0])) == 3

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.plan import Plan, Task
-from pipeline.schema import PREPARED, STAGES, VARIABLES, Variable
+from pipeline.schema import PREPARED, Variable
+from pipeline.stage_table import STAGES, VARIABLES
 
 DIMS = sorted({dim for variable in VARIABLES.values() for dim in variable.dims})
 

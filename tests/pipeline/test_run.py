@@ -9,13 +9,13 @@ import torch
 from small_audits import TASKS, Finished, Watch, finish, job_of, receipts, tree, write_audit
 
 from pipeline import worker
-from pipeline.context import Context
 from pipeline.executors import Executor, Outcome, Perform, Serially, serially
 from pipeline.extent import Extent
 from pipeline.jobs import perform
 from pipeline.plan import Task
 from pipeline.run import run
-from pipeline.schema import STAGES
+from pipeline.stage_table import STAGES
+from pipeline.stages.context import Context
 from pipeline.store import Arrays, progress
 from srd.errors import IncompleteRun, StageError
 
@@ -44,7 +44,7 @@ def test_stages_one_at_a_time_end_as_all_at_once(finished: Finished, spec: Path,
     job = job_of(spec, tmp_path / "run")
     for number, stage in enumerate(STAGES, 1):
         run(job, serially, Watch(), Extent(stage))
-        done = {name: (n if name in STAGES[:number] else 0, n) for name, n in TASKS.items()}
+        done = {name: (n if name in tuple(STAGES)[:number] else 0, n) for name, n in TASKS.items()}
         assert progress(job.store) == done
     assert tree(job.store) == tree(finished.job.store)
 
@@ -85,7 +85,7 @@ def test_a_failing_task_is_named_with_its_cause(finished: Finished, monkeypatch:
     def broken(context: Context, task: Task) -> Arrays:
         raise ZeroDivisionError("on purpose")
 
-    monkeypatch.setattr(worker, "STAGE_FUNCTIONS", {"score": broken})
+    monkeypatch.setattr(worker, "compute", broken)
     with pytest.raises(StageError, match=r"^score-00001-02 failed: ZeroDivisionError: on purpose$") as caught:
         perform(finished.job, Task("score", 1, 2))
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
@@ -100,7 +100,7 @@ def test_a_task_runs_on_one_thread_and_gives_the_others_back(
         seen.append(torch.get_num_threads())
         raise RuntimeError
 
-    monkeypatch.setattr(worker, "STAGE_FUNCTIONS", {"score": counting})
+    monkeypatch.setattr(worker, "compute", counting)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:

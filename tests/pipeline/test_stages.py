@@ -7,80 +7,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 from small_audits import Finished, edit, finish, same, store_in, write_audit
 from torch import Tensor
 
 from attacks.types import Model
-from pipeline import stages
-from pipeline.context import BACKGROUND, Context
 from pipeline.data import Data
-from pipeline.perturbing import perturb
 from pipeline.plan import Task
 from pipeline.schema import PREPARED, REASONS, REFERENCES
-from pipeline.stages import attribute, score
+from pipeline.stages import score as scoring
+from pipeline.stages.attribute import attribute
+from pipeline.stages.compute import compute
+from pipeline.stages.context import BACKGROUND, Context
+from pipeline.stages.perturb import perturb
+from pipeline.stages.score import score
 from pipeline.store import Arrays, Store
 from pipeline.store_creation import create
 from srd.registry import METRICS
-
-HALF = 2.0**-11  # half a unit in the last of float16's 11 bits
 
 
 @pytest.fixture(scope="module")
 def context(finished: Finished) -> Context:
     return finished.context
-
-
-def maps(scale: float, seed: int = 0) -> torch.Tensor:
-    return scale * torch.randn(3, 2, 8, 8, generator=torch.Generator().manual_seed(seed))
-
-
-@given(st.floats(-30, 30), st.integers(0, 99))
-def test_packing_keeps_maps_of_any_size_to_float16(exponent: float, seed: int) -> None:
-    original = maps(10.0**exponent, seed)
-    values, scale = stages._packed(original)
-    restored = stages._unpacked(values, scale)
-    largest = original.abs().amax((-2, -1), keepdim=True)
-    assert values.dtype == np.float16
-    assert scale.dtype == np.float32
-    assert ((restored - original).abs() <= HALF * original.abs() + 2.0**-25 * largest).all()
-
-
-@given(st.floats(-30, 30))
-def test_the_scale_is_a_power_of_two_that_brings_the_largest_value_to_1_or_more(exponent: float) -> None:
-    values, scale = stages._packed(maps(10.0**exponent))
-    assert (np.frexp(scale)[0] == 0.5).all()
-    largest = np.abs(values).max((-2, -1))
-    assert ((largest >= 1) & (largest <= 2)).all()
-
-
-def test_a_tiny_map_is_not_lost() -> None:
-    original = maps(1e-6)
-    assert (original.half() == 0).any()
-    values, scale = stages._packed(original)
-    assert (values != 0).all()
-    torch.testing.assert_close(stages._unpacked(values, scale), original, rtol=1e-3, atol=1e-9)
-
-
-def test_a_map_of_zeros_stays_one() -> None:
-    values, scale = stages._packed(torch.zeros(2, 4, 4))
-    assert (values == 0).all()
-    assert (scale == 1).all()
-
-
-def test_packing_a_packed_map_changes_nothing() -> None:
-    values, scale = stages._packed(maps(3e-5))
-    again, scale_again = stages._packed(stages._unpacked(values, scale))
-    assert values.tobytes() == again.tobytes()
-    assert scale.tobytes() == scale_again.tobytes()
-
-
-def test_each_map_has_a_scale_of_its_own() -> None:
-    values, scale = stages._packed(torch.stack([maps(1.0), maps(1e-6)]))
-    assert (scale[0] > 1e4 * scale[1]).all()
-    assert values.shape[:3] == scale.shape
 
 
 def alone_in_tiles(context: Context, folder: Path) -> Context:
@@ -98,7 +46,7 @@ def one_by_one(context: Context, stage: str, folder: Path) -> Iterator[tuple[Con
     """Each image as a tile of its own, beside what the whole tile gave and where the image stands in it."""
     alone = alone_in_tiles(context, folder)
     for task in context.plan.tasks(stage):
-        whole = stages.STAGE_FUNCTIONS[stage](context, task)
+        whole = compute(context, task)
         for place, row in enumerate(context.rows(task)):
             yield alone, Task(stage, row, task.column), whole, slice(place, place + 1)
 
@@ -107,7 +55,7 @@ def one_by_one(context: Context, stage: str, folder: Path) -> Iterator[tuple[Con
 def test_an_image_alone_gets_the_bytes_that_it_gets_among_others(context: Context, stage: str, tmp_path: Path) -> None:
     """Given the stored inputs, and the stored maps of its target image, which need not be in the subset itself."""
     for alone, task, whole, place in one_by_one(context, stage, tmp_path):
-        assert same(stages.STAGE_FUNCTIONS[stage](alone, task), {name: values[place] for name, values in whole.items()})
+        assert same(compute(alone, task), {name: values[place] for name, values in whole.items()})
 
 
 def test_noise_of_an_image_does_not_depend_on_its_tile(context: Context) -> None:
@@ -170,10 +118,9 @@ def test_no_two_random_maps_are_the_same(context: Context) -> None:
 
 @pytest.mark.parametrize("stage", ["perturb", "attribute", "score"])
 def test_doing_a_task_again_gives_the_same_bytes(context: Context, stage: str) -> None:
-    function = stages.STAGE_FUNCTIONS[stage]
     for task in context.plan.tasks(stage):
-        made = function(context, task)
-        assert same(made, function(context, task))
+        made = compute(context, task)
+        assert same(made, compute(context, task))
         for variable in context.plan.variables(task):
             stored = context.store.read(variable.name, *context.plan.region(task, variable))
             assert made[variable.name].dtype == variable.dtype
@@ -185,7 +132,7 @@ def test_a_task_leaves_the_network_and_the_global_generator_as_found(context: Co
     before = {name: value.clone() for name, value in context.model.state_dict().items()}
     random = torch.get_rng_state()
     for task in context.plan.tasks(stage):
-        stages.STAGE_FUNCTIONS[stage](context, task)
+        compute(context, task)
     assert torch.equal(torch.get_rng_state(), random)
     assert all(torch.equal(value, before[name]) for name, value in context.model.state_dict().items())
     assert not any(module.training for module in context.model.modules())
@@ -280,7 +227,7 @@ def test_without_masks_every_score_that_needs_one_says_so(context: Context) -> N
 def test_an_empty_mask_is_a_reason_of_its_image_alone(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     masks = torch.from_numpy(context.store.read("mask", slice(0, 4)))
     masks[2] = False
-    monkeypatch.setattr(stages, "_masks", lambda *_: masks)
+    monkeypatch.setattr(scoring, "_masks", lambda *_: masks)
     arrays = score(context, Task("score", 0, 0))
     empty = REASONS.index("the mask is empty")
     assert (arrays["reason"][2][..., needs_mask()] == empty).all()
@@ -289,9 +236,9 @@ def test_an_empty_mask_is_a_reason_of_its_image_alone(context: Context, monkeypa
 
 
 def test_a_map_without_contrast_is_a_reason(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    maps = stages._stored_maps(context, Task("score", 0, 0))
+    maps = scoring._stored_maps(context, Task("score", 0, 0))
     maps[1, 2] = 0
-    monkeypatch.setattr(stages, "_stored_maps", lambda *_: maps)
+    monkeypatch.setattr(scoring, "_stored_maps", lambda *_: maps)
     arrays = score(context, Task("score", 0, 0))
     nothing = REASONS.index("the map has nothing to compare")
     column = list(METRICS).index("pearson")
@@ -303,10 +250,10 @@ def test_a_map_without_contrast_is_a_reason(context: Context, monkeypatch: pytes
 
 
 def test_a_map_that_is_not_finite_is_a_reason(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    maps = stages._stored_maps(context, Task("score", 0, 0))
+    maps = scoring._stored_maps(context, Task("score", 0, 0))
     maps[1, 2, 0, 0] = torch.nan
     maps[3, 0, 0, 0] = torch.inf
-    monkeypatch.setattr(stages, "_stored_maps", lambda *_: maps)
+    monkeypatch.setattr(scoring, "_stored_maps", lambda *_: maps)
     arrays = score(context, Task("score", 0, 0))
     broken = np.zeros((*maps.shape[:2], len(METRICS)), bool)
     broken[1, 2] = broken[3, 0] = True
@@ -315,13 +262,6 @@ def test_a_map_that_is_not_finite_is_a_reason(context: Context, monkeypatch: pyt
     assert (np.isnan(arrays["score"][:, :, 0]) == broken).all()
     assert np.isnan(arrays["reference_similarity"][3]).all()
     assert np.isfinite(arrays["reference_similarity"][1, 0, list(REFERENCES).index("other_class")]).all()
-
-
-def test_a_map_that_is_not_finite_is_stored_as_it_is() -> None:
-    maps = torch.tensor([[[1.0, torch.nan]], [[torch.inf, -2.0]]])
-    values, scale = stages._packed(maps)
-    assert scale.tolist() == [1, 1]
-    np.testing.assert_array_equal(values.astype(np.float32), maps.numpy())
 
 
 def test_the_attributor_knows_what_its_entry_needs(context: Context) -> None:
@@ -384,7 +324,7 @@ def still(context: Context, task: Task) -> Tensor:
 
 def scored(context: Context, monkeypatch: pytest.MonkeyPatch, maps: object) -> dict[str, NDArray[np.float32]]:
     """Scores of the maps under each geometric change, by its name: (image, metric)."""
-    monkeypatch.setattr(stages, "_stored_maps", maps)
+    monkeypatch.setattr(scoring, "_stored_maps", maps)
     scores = np.concatenate([score(context, Task("score", tile, 0))["score"] for tile in range(context.plan.n_tiles)])
     return {condition.name: scores[:, column, 0] for column, condition in enumerate(context.conditions)}
 
@@ -417,7 +357,7 @@ def test_what_was_out_of_view_is_compared_with_nothing(geometric: Context, monke
 
     task, pearson = Task("score", 0, 0), list(METRICS).index("pearson")
     maps = unrelated(geometric, task)
-    moved, seen = stages._in_clean_frame(geometric, task, maps)
+    moved, seen = scoring._in_clean_frame(geometric, task, maps)
     shift = [condition.name for condition in geometric.conditions].index("shift")
     assert (seen[:, shift].flatten(1).sum(1) == 16 * 12).all()
     pairs = zip(moved[:, shift], maps[:, 0], seen[:, shift], strict=True)
@@ -431,14 +371,14 @@ def test_maps_that_say_nothing_in_view_correlate_with_nothing() -> None:
     seen = torch.ones(3, 16, 16, dtype=torch.bool)
     seen[0, :4], seen[1] = False, False
     maps[0, 4:] = 0.3
-    levelled = stages._levelled(maps, seen)
+    levelled = scoring._levelled(maps, seen)
     assert METRICS["pearson"](levelled, levelled).isnan().tolist() == [True, True, False]
     assert torch.equal(levelled[2], maps[2])
 
 
 def test_without_geometric_changes_the_maps_are_compared_as_they_are(context: Context) -> None:
     task = Task("score", 0, 0)
-    maps = stages._stored_maps(context, task)
-    moved, seen = stages._in_clean_frame(context, task, maps)
+    maps = scoring._stored_maps(context, task)
+    moved, seen = scoring._in_clean_frame(context, task, maps)
     assert torch.equal(moved, maps)
     assert seen.all()

@@ -22,8 +22,9 @@ from pipeline import store as store_module
 from pipeline.conditions import conditions
 from pipeline.location import Location
 from pipeline.plan import Plan, Task
-from pipeline.schema import PREPARED, STAGES, VARIABLES
+from pipeline.schema import PREPARED
 from pipeline.spec import parse_spec
+from pipeline.stage_table import STAGES, VARIABLES
 from pipeline.store import (
     Arrays,
     Store,

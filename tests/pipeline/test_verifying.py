@@ -11,10 +11,10 @@ import pytest
 from small_audits import Finished, edit, finish, path_of, tree
 
 from pipeline import verifying
-from pipeline.context import Context
 from pipeline.plan import Task
-from pipeline.schema import STAGES
-from pipeline.stages import STAGE_FUNCTIONS
+from pipeline.stage_table import STAGES
+from pipeline.stages.compute import compute
+from pipeline.stages.context import Context
 from pipeline.store import Arrays
 from pipeline.verification import Verification, keep, kept
 from pipeline.verifying import verify
@@ -49,9 +49,9 @@ def test_the_sample_is_of_each_stage_and_follows_the_seed(run: Finished, monkeyp
 
     def watching(context: Context, task: Task) -> Arrays:
         tried.append(task)
-        return STAGE_FUNCTIONS[task.stage](context, task)
+        return compute(context, task)
 
-    monkeypatch.setattr(verifying, "STAGE_FUNCTIONS", dict.fromkeys(STAGE_FUNCTIONS, watching))
+    monkeypatch.setattr(verifying, "compute", watching)
 
     def chosen(sample: int, seed: int) -> list[Task]:
         tried.clear()
@@ -78,13 +78,13 @@ def test_other_bytes_on_the_same_class_of_machine_are_told_with_their_size(
     run: Finished, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def off(context: Context, task: Task) -> Arrays:
-        arrays = dict(STAGE_FUNCTIONS[task.stage](context, task))
+        arrays = dict(compute(context, task))
         if task.stage == "perturb" and task.column == 1:
             arrays["input"] = arrays["input"].copy()
             arrays["input"].flat[0] += np.float32(0.5)
         return arrays
 
-    monkeypatch.setattr(verifying, "STAGE_FUNCTIONS", dict.fromkeys(STAGE_FUNCTIONS, off))
+    monkeypatch.setattr(verifying, "compute", off)
     found = verify(run.job, 100, 0)
     assert not found.is_kept
     (other,) = [each for each in found.repetitions if each.same < each.tasks]

@@ -7,10 +7,10 @@ from command_line import Command
 from small_audits import write_audit
 
 from pipeline import worker
-from pipeline.context import Context
 from pipeline.ledger import Ledger
 from pipeline.location import Location
 from pipeline.plan import Task
+from pipeline.stages.context import Context
 from pipeline.store import NAME, Arrays
 
 LIKE_MARKUP = ["[/x]", r"\[/x]", "[bold]x", ":x:", ":smiley:[red]", "trailing\\"]
@@ -38,7 +38,7 @@ def test_a_failed_task_is_told_in_its_own_words(
     def failing(context: Context, task: Task) -> Arrays:
         raise ValueError(" ".join(LIKE_MARKUP))
 
-    monkeypatch.setattr(worker, "STAGE_FUNCTIONS", {"perturb": failing})
+    monkeypatch.setattr(worker, "compute", failing)
     code, _, err = command("run", write_audit(tmp_path / "audit"), "--out", "run")
     assert code == 4
     first, *_, last = (line for line in err.splitlines() if "ValueError" in line)

@@ -1,11 +1,6 @@
-"""What the stages compute: region of the store in, region of the store out.
+"""Every metric of every stored map, computed on the CPU."""
 
-Networks run on the model's device, metrics on the CPU.
-"""
-
-from collections.abc import Callable, Mapping
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,36 +9,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attacks.registry import PERTURBATIONS
-from attacks.types import Images
-from pipeline import seeds
 from pipeline.conditions import CLEAN
-from pipeline.context import SIMILARITIES, Context
-from pipeline.perturbing import fit, perturb
+from pipeline.packing import unpack
 from pipeline.plan import Task
-from pipeline.schema import REFERENCES, VARIABLES, Reason
+from pipeline.schema import REFERENCES, Reason
+from pipeline.stages.context import Context
 from pipeline.store import Arrays
-from srd.registry import ATTRIBUTORS, METRICS
-from srd.types import Attributor, Generators, Maps, Masks, Scores
-
-
-def attribute(context: Context, task: Task) -> Arrays:
-    """One method's maps of the tile's images: each image with all its perturbations is one batch."""
-    method = _method(context, task)
-    explain = context.attributor(method)
-    images = zip(context.rows(task), _inputs(context, task), strict=True)
-    maps = [_maps(context, method, explain, row, torch.from_numpy(seen)) for row, seen in images]
-    attribution, scale = _packed(torch.stack([of_target for of_target, _ in maps]))
-    other, other_scale = _packed(torch.stack([of_other for _, of_other in maps]))
-    return {
-        "attribution": attribution[:, :, None],
-        "scale": scale[:, :, None],
-        "other_class_attribution": other[:, None],
-        "other_class_scale": other_scale[:, None],
-    }
+from srd.registry import ATTRIBUTORS, METRICS, SIMILARITIES
+from srd.types import Maps, Masks, Scores
 
 
 def score(context: Context, task: Task) -> Arrays:
-    """Every metric of one method's stored maps of the tile."""
+    """Measure one method's stored maps of the tile by every metric."""
     maps = _stored_maps(context, task)
     n, p = maps.shape[:2]
     flat, seen = (some.flatten(0, 1) for some in _in_clean_frame(context, task, maps))
@@ -63,57 +40,14 @@ def score(context: Context, task: Task) -> Arrays:
     }
 
 
-STAGE_FUNCTIONS: Mapping[str, Callable[[Context, Task], Arrays]] = MappingProxyType(
-    {"fit": fit, "perturb": perturb, "attribute": attribute, "score": score}
-)
-
-
-def _method(context: Context, task: Task) -> str:
-    return context.spec.explain.methods[task.column]
-
-
-def _inputs(context: Context, task: Task) -> NDArray[np.float32]:
-    """All that the tile's perturb tasks wrote (n, p, c, h, w); a column at a time, so that it is held once."""
-    variable = VARIABLES["input"]
-    sizes = {**context.plan.sizes, "image": len(context.rows(task))}
-    inputs = np.empty([sizes[dim] for dim in variable.dims], variable.dtype)
-    for writer in context.plan.of_tile("perturb", task.tile):
-        inputs[:, writer.column] = context.store.written(writer, ["input"])["input"][:, 0]
-    return inputs
-
-
-def _maps(context: Context, method: str, explain: Attributor, row: int, images: Images) -> tuple[Maps, Maps]:
-    """Maps of the target on all perturbations of an image (p, h, w), and of the other class on the clean one (h, w)."""
-    network = context.model.network
-    inputs = context.inputs(images)
-    target = context.target([row])
-    other = target.new_tensor([int(context.other_classes[row])])
-
-    def streams(*keys: str) -> Generators:
-        image = context.data.ids[row]
-        return [seeds.generator(context.spec.run.seed, "attribute", image, key, method) for key in keys]
-
-    of_target = explain(network, inputs, target.expand(len(inputs)), streams(*(c.id for c in context.conditions)))
-    of_other = explain(network, inputs[:1], other, streams("other_class"))
-    return of_target.cpu(), of_other[0].cpu()
-
-
-def _packed(maps: Maps) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
-    """Maps as float16 times a power of two, exact but for float16's rounding."""
-    largest = maps.abs().amax((-2, -1))
-    exponent = torch.where((largest > 0) & largest.isfinite(), torch.frexp(largest).exponent - 1, 0)
-    scale = torch.ldexp(torch.ones_like(largest), exponent)
-    return (maps / scale[..., None, None]).half().numpy(), scale.float().numpy()
-
-
-def _unpacked(values: NDArray[Any], scale: NDArray[Any]) -> Maps:
-    return torch.from_numpy(values.astype(np.float32) * scale[..., None, None])
-
-
 def _stored_maps(context: Context, task: Task) -> Maps:
     """Those that the attribute task of the same tile and method wrote: (n, p, h, w)."""
     stored = context.store.written(_attributed(task), ["attribution", "scale"])
-    return _unpacked(stored["attribution"][:, :, 0], stored["scale"][:, :, 0])
+    return _read_maps(stored["attribution"][:, :, 0], stored["scale"][:, :, 0])
+
+
+def _read_maps(values: NDArray[Any], scale: NDArray[Any]) -> Maps:
+    return torch.from_numpy(unpack(values, scale))
 
 
 def _attributed(task: Task) -> Task:
@@ -187,14 +121,14 @@ def _similarity(name: str, maps: Maps, others: Maps) -> Scores:
 
 def _other_class_maps(context: Context, task: Task) -> Maps:
     stored = context.store.written(_attributed(task), ["other_class_attribution", "other_class_scale"])
-    return _unpacked(stored["other_class_attribution"][:, 0], stored["other_class_scale"][:, 0])
+    return _read_maps(stored["other_class_attribution"][:, 0], stored["other_class_scale"][:, 0])
 
 
 def _target_image_maps(context: Context, task: Task) -> Maps:
     """Clean maps of the target images, which lie in any tile."""
     rows = context.target_images[context.rows(task)].tolist()
     values, scale = ([_of_row(context, task, name, row) for row in rows] for name in ("attribution", "scale"))
-    return _unpacked(np.stack(values), np.stack(scale))
+    return _read_maps(np.stack(values), np.stack(scale))
 
 
 def _of_row(context: Context, task: Task, name: str, row: int) -> NDArray[Any]:

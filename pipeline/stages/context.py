@@ -17,11 +17,10 @@ from pipeline.data import Data
 from pipeline.plan import Plan, Task
 from pipeline.spec import AuditSpec
 from pipeline.store import Store
-from srd.registry import ATTRIBUTORS, METRICS
+from srd.registry import ATTRIBUTORS
 from srd.types import Attributor, Generators, Inputs, Target
 
 BACKGROUND = 32  # images, from which Expected Gradients start
-SIMILARITIES = tuple(name for name, entry in METRICS.items() if entry.of == "two maps")
 
 
 @dataclass(frozen=True)

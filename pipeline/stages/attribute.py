@@ -1,0 +1,58 @@
+"""Every method's maps of every image under every perturbation."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from attacks.types import Images
+from pipeline import seeds
+from pipeline.packing import pack
+from pipeline.plan import Task
+from pipeline.stage_table import VARIABLES
+from pipeline.stages.context import Context
+from pipeline.store import Arrays
+from srd.types import Attributor, Generators
+
+
+def attribute(context: Context, task: Task) -> Arrays:
+    """Explain the tile's images by one method: each image with all its perturbations is one batch."""
+    method = context.spec.explain.methods[task.column]
+    explain = context.attributor(method)
+    images = zip(context.rows(task), _inputs(context, task), strict=True)
+    maps = [_maps(context, method, explain, row, torch.from_numpy(seen)) for row, seen in images]
+    attribution, scale = pack(np.stack([of_target for of_target, _ in maps]))
+    other, other_scale = pack(np.stack([of_other for _, of_other in maps]))
+    return {
+        "attribution": attribution[:, :, None],
+        "scale": scale[:, :, None],
+        "other_class_attribution": other[:, None],
+        "other_class_scale": other_scale[:, None],
+    }
+
+
+def _inputs(context: Context, task: Task) -> NDArray[np.float32]:
+    """All that the tile's perturb tasks wrote (n, p, c, h, w); a column at a time, so that it is held once."""
+    variable = VARIABLES["input"]
+    sizes = {**context.plan.sizes, "image": len(context.rows(task))}
+    inputs = np.empty([sizes[dim] for dim in variable.dims], variable.dtype)
+    for writer in context.plan.of_tile("perturb", task.tile):
+        inputs[:, writer.column] = context.store.written(writer, ["input"])["input"][:, 0]
+    return inputs
+
+
+def _maps(
+    context: Context, method: str, explain: Attributor, row: int, images: Images
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Explain the target on all perturbations of an image (p, h, w), and the other class on the clean one (h, w)."""
+    network = context.model.network
+    inputs = context.inputs(images)
+    target = context.target([row])
+    other = target.new_tensor([int(context.other_classes[row])])
+
+    def streams(*keys: str) -> Generators:
+        image = context.data.ids[row]
+        return [seeds.generator(context.spec.run.seed, "attribute", image, key, method) for key in keys]
+
+    of_target = explain(network, inputs, target.expand(len(inputs)), streams(*(c.id for c in context.conditions)))
+    of_other = explain(network, inputs[:1], other, streams("other_class"))
+    return of_target.cpu().numpy(), of_other[0].cpu().numpy()

@@ -1,0 +1,20 @@
+"""What is searched for once for all images of an audit: universal displacements."""
+
+from functools import partial
+
+from attacks.registry import PERTURBATIONS
+from pipeline import seeds
+from pipeline.plan import Task
+from pipeline.stages.context import Context
+from pipeline.stages.samples import options_of, samples
+from pipeline.store import Arrays
+
+
+def fit(context: Context, task: Task) -> Arrays:
+    """Search for the displacement of one universal perturbation on some images, drawn by a stream of their own."""
+    condition, count = context.conditions[task.column], context.plan.n_images(task)
+    rows = sorted(seeds.shuffled(context.spec.run.seed, len(context.data.ids), "universal")[:count])
+    generators = context.generators("fit", rows, condition.id)
+    search = partial(PERTURBATIONS[condition.name].load(), **options_of(context, condition))
+    displacement = search(context.model, samples(context, rows), condition.strength, generators)
+    return {"displacement": displacement.cpu().numpy()}

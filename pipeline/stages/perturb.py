@@ -1,0 +1,50 @@
+"""Every image under every perturbation."""
+
+from functools import partial
+
+import torch
+
+from attacks.entries import EVIDENCE
+from attacks.registry import PERTURBATIONS
+from attacks.types import Found
+from pipeline.conditions import CLEAN, Condition
+from pipeline.plan import Task
+from pipeline.stages.context import Context
+from pipeline.stages.samples import images_at, options_of, samples
+from pipeline.store import Arrays
+
+
+def perturb(context: Context, task: Task) -> Arrays:
+    """Perturb the tile's images as one condition says, and ask the network for its logits there.
+
+    Of an attack on explanations also what speaks for or against its search.
+    """
+    rows, condition = context.rows(task), context.conditions[task.column]
+    found = _clean(context, task) if condition.id == CLEAN else _perturbed(context, task, condition)
+    with torch.no_grad():
+        logits = context.model(found.images)
+    arrays = {"input": found.images.cpu().numpy()[:, None], "prediction": logits.cpu().numpy()[:, None]}
+    if found.evidence:
+        evidence = torch.stack([found.evidence[name] for name in EVIDENCE], 1)
+        arrays["attack_evidence"] = evidence.float().cpu().numpy()[:, None]
+    if context.plan.writes_mask(task):
+        arrays["mask"] = context.data.masks(rows).numpy()
+    return arrays
+
+
+def _clean(context: Context, task: Task) -> Found:
+    return Found(images_at(context, context.rows(task)), {})
+
+
+def _perturbed(context: Context, task: Task, condition: Condition) -> Found:
+    entry, options = PERTURBATIONS[condition.name], options_of(context, condition)
+    if entry.is_universal:
+        entry = entry.application()
+        options = {name: value for name, value in options.items() if name in {"attributor", *entry.options}}
+        found = context.store.written(Task("fit", 0, task.column), ["displacement"])
+        options["displacement"] = torch.from_numpy(found["displacement"]).to(context.model.device)
+    rows = context.rows(task)
+    generators = context.generators("perturb", rows, condition.id)
+    attack = partial(entry.load(), **options)
+    result = attack(context.model, samples(context, rows), condition.strength, generators)
+    return result if isinstance(result, Found) else Found(result, {})
