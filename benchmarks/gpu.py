@@ -15,7 +15,6 @@ from pathlib import Path
 from shutil import which
 from statistics import mean
 from tempfile import TemporaryDirectory, TemporaryFile
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +24,7 @@ from torch.nn import functional
 from torchvision import models
 
 from pipeline import devices
+from pipeline.attributes import RunAttributes
 from pipeline.demo.shapes import CLASSES, TEST_SEED, scene
 from pipeline.deployment import LocalSpec
 from pipeline.environment import files_digest, hardware
@@ -32,7 +32,7 @@ from pipeline.executors import Executor, Outcome, serially
 from pipeline.jobs import Job
 from pipeline.location import Location
 from pipeline.on_dask.executor import on_dask
-from pipeline.run import run
+from pipeline.run import prepare, run
 from pipeline.spec import load_spec
 
 QUERY = (
@@ -102,7 +102,7 @@ class Clock:
 
     stages: list[Stage] = field(default_factory=list)
 
-    def prepared(self, attributes: dict[str, Any]) -> None:
+    def prepared(self, attributes: RunAttributes) -> None:
         """Preparation is no stage."""
 
     def stage(self, name: str, done: int, total: int) -> None:
@@ -145,7 +145,7 @@ def _rows(title: str, spec: Path, home: Path, executor: Executor) -> str:
     """Prints a row for each stage; returns the digest of the store."""
     job, clock = Job(load_spec(spec), spec.parent, Location(str(home))), Clock()
     with _sampled() as samples:
-        run(job, executor, clock)
+        run(prepare(job, executor), executor, clock)
     for stage in clock.stages:
         print(
             f"| {title} | {stage.name} | {stage.tasks} | {stage.seconds:.1f} | {_use(stage, samples())} | |", flush=True

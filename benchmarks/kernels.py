@@ -13,11 +13,11 @@ from benchmarks.gpu import Clock
 from pipeline import devices
 from pipeline.deployment import LocalSpec
 from pipeline.executors import Executor, Outcome, Perform, Work, serially
-from pipeline.jobs import Job, prepared
+from pipeline.jobs import Job
 from pipeline.location import Location
 from pipeline.on_dask.executor import on_dask
 from pipeline.plan import Task
-from pipeline.run import fill
+from pipeline.run import Prepared, prepare, run
 from pipeline.spec import load_spec
 from pipeline.stages.compute import compute
 from pipeline.stages.context import Context
@@ -87,17 +87,17 @@ class Timing:
 def audited(spec: Path, home: Path, workers: int) -> Audit:
     """Runs the audit of a spec into `home`; 1 worker is this process."""
     job = Job(load_spec(spec), spec.parent.resolve(), Location(str(home)))
-    preparing, attributes = clocked(partial(prepared, job))
+    preparing, prepared = clocked(partial(prepare, job, serially))
     if workers == 1:
-        return _filled(job, attributes, serially, workers, preparing)
+        return _filled(prepared, serially, workers, preparing)
     with on_dask(LocalSpec(workers=workers)) as executor:
-        return _filled(job, attributes, executor, workers, preparing)
+        return _filled(prepared, executor, workers, preparing)
 
 
-def _filled(job: Job, attributes: dict[str, Any], executor: Executor, workers: int, preparing: float) -> Audit:
-    starting, _ = clocked(partial(_warm, job, executor, workers))
+def _filled(prepared: Prepared, executor: Executor, workers: int, preparing: float) -> Audit:
+    starting, _ = clocked(partial(_warm, prepared.job, executor, workers))
     timing, cpu = Timing(executor), time.process_time()
-    elapsed, _ = clocked(partial(fill, job, attributes, timing, Clock()))
+    elapsed, _ = clocked(partial(run, prepared, timing, Clock()))
     return Audit(workers, timing.tasks, preparing, starting, elapsed, time.process_time() - cpu)
 
 

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import count
 from pathlib import Path
 from shutil import copyfile
@@ -18,15 +19,16 @@ from numpy.typing import NDArray
 
 from benchmarks.kernels import clocked
 from benchmarks.measuring import CPU, interleaved
+from pipeline.attributes import RunAttributes
 from pipeline.conditions import conditions
-from pipeline.jobs import Job, prepared
-from pipeline.ledger import RECEIPTS
+from pipeline.jobs import Job, prepare
 from pipeline.location import Location
 from pipeline.plan import Plan, Task
+from pipeline.receipts import RECEIPTS
 from pipeline.schema import PREPARED
 from pipeline.spec import load_spec
-from pipeline.store import NAME, Store, plan_attribute, plan_of
-from pipeline.store_creation import create
+from pipeline.store import NAME, Store
+from pipeline.store_creation import create, digests_of
 from reports.runs import SPEC_COPY
 
 COMMAND = "from reports.cli import main; main()"
@@ -55,18 +57,27 @@ class Command:
 
 def plan_like(spec: Path, **sizes: int) -> Plan:
     """That of the audit of a spec, with other sizes of some dimensions; `tile` is that of the plan."""
-    with TemporaryDirectory() as folder:
-        plan = plan_of(prepared(Job(load_spec(spec), spec.parent.resolve(), Location(folder) / NAME)))
+    plan: Plan = _attributes(spec).plan
     tile = sizes.pop("tile", plan.tile)
     return replace(plan, sizes={**plan.sizes, **sizes}, tile=tile)
 
 
 def empty(spec: Path, plan: Plan, place: Path) -> Store:
     """A store of the plan, which is like that of the spec."""
-    facts = {"fingerprint": "", "plan": plan_attribute(plan)}
-    zeros = dict.fromkeys(PREPARED, np.zeros(plan.sizes["image"], np.int64))
-    create(Location(str(place)), plan, conditions(load_spec(spec)), {}, zeros, facts)
-    return Store(Location(str(place)), plan)
+    zeros = _zeros(plan)
+    attributes = _attributes(spec).model_copy(update={"plan": plan, "prepared": digests_of(zeros)})
+    create(Location(str(place)), conditions(load_spec(spec)), {}, zeros, attributes)
+    return Store(Location(str(place)))
+
+
+@cache
+def _attributes(spec: Path) -> RunAttributes:
+    with TemporaryDirectory() as folder:
+        return prepare(Job(load_spec(spec), spec.parent.resolve(), Location(folder) / NAME))
+
+
+def _zeros(plan: Plan) -> dict[str, NDArray[np.int64]]:
+    return dict.fromkeys(PREPARED, np.zeros(plan.sizes["image"], np.int64))
 
 
 def noise(plan: Plan, task: Task) -> dict[str, NDArray[Any]]:

@@ -18,6 +18,8 @@ class Condition:
     name: str
     family: str
     strength: float = 0.0
+    strength_text: str = ""
+    """As the spec writes it."""
     norm: str = ""
     against: str = ""
     """The attacked method, of an attack on an explanation."""
@@ -55,6 +57,7 @@ def _expanded(perturbation: PerturbationSpec, spec: AuditSpec) -> list[Condition
             name=entry.name,
             family=entry.family,
             strength=strength.value,
+            strength_text=strength.text,
             norm=entry.norm or "",
             against=method,
             options=perturbation.options,

@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 import numpy as np
 import xarray as xr
 
+from pipeline.attributes import read_attributes
 from pipeline.integrity import check_prepared, check_written
 from pipeline.location import Location
 from pipeline.schema import TILE
-from pipeline.store import open_results
+from pipeline.store import attributes, open_results
 from srd.errors import InputError
 
 Write = Callable[[xr.Dataset, str], None]
@@ -32,7 +33,7 @@ def export(location: Location, destination: str, form: str | None = None) -> Non
     check_prepared(location)
     check_written(location)
     dataset = open_results(location)
-    tiles = dataset.chunk({TILE: dataset.attrs["plan"]["tile"]})  # so that no variable is held whole
+    tiles = dataset.chunk({TILE: attributes(location).plan.tile})  # so that no variable is held whole
     WRITERS[form](tiles.drop_encoding(), destination)
 
 
@@ -54,7 +55,7 @@ def _to_icechunk(dataset: xr.Dataset, destination: str) -> None:
     repository = icechunk.Repository.create(_storage(icechunk, destination))
     session = repository.writable_session("main")
     _variable_texts(dataset).to_zarr(session.store, consolidated=False)
-    session.commit(f"audit {dataset.attrs['fingerprint']}")
+    session.commit(f"audit {read_attributes(dataset.attrs, destination).fingerprint}")
 
 
 WRITERS: Mapping[str, Write] = MappingProxyType({"netcdf": _to_netcdf, "icechunk": _to_icechunk})

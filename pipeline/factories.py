@@ -1,7 +1,6 @@
 """The callable that a spec names to build a network, and the source files that it is made from."""
 
 import sys
-import sysconfig
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,11 +16,8 @@ from torch import nn
 
 from pipeline.environment import files_digest
 from pipeline.spec_values import closest
+from pipeline.tracebacks import INSTALLED, OURS, STDLIB
 from srd.errors import ModelError
-
-INSTALLED = frozenset({"site-packages", "dist-packages"})
-STDLIB = Path(sysconfig.get_path("stdlib"))
-OURS = frozenset({"srd", "attacks", "pipeline", "reports"})
 
 
 @dataclass(frozen=True)

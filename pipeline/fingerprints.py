@@ -1,11 +1,10 @@
 """All that can change a bit of a result, and in what two such tables differ."""
 
-import json
-from collections.abc import Mapping, Sequence
-from hashlib import sha256
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline import environment
+from pipeline.attributes import Fingerprinted
 from pipeline.data import Data
 from pipeline.location import Location
 from pipeline.models import LoadedModel
@@ -17,23 +16,17 @@ ELSEWHERE = ("hardware", "versions")
 SHORT = 60  # characters of two values worth showing beside each other
 
 
-def fingerprinted(spec: AuditSpec, model: LoadedModel, data: Data) -> dict[str, Any]:
-    """All that can change a bit of the result, as a store gives it back."""
-    everything = {
-        "spec": spec.model_dump(mode="json"),
-        "data": data.digest,
-        "weights": model.weights_digest,
-        "network": model.source_digest,
-        "sources": environment.source_digest(),
-        "versions": environment.versions(),
-        "hardware": environment.hardware(),
-    }
-    return dict(json.loads(json.dumps(everything)))
-
-
-def fingerprint(table: Mapping[str, Any]) -> str:
-    """SHA-256 of a table."""
-    return sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
+def fingerprinted(spec: AuditSpec, model: LoadedModel, data: Data) -> Fingerprinted:
+    """Return all that can change a bit of the result."""
+    return Fingerprinted(
+        spec=spec,
+        data=data.digest,
+        weights=model.weights_digest,
+        network=model.source_digest,
+        sources=environment.source_digest(),
+        versions=environment.versions(),
+        hardware=environment.hardware(),
+    )
 
 
 def refuse_other(location: Location, differ: Sequence[str]) -> None:
@@ -45,10 +38,14 @@ def refuse_other(location: Location, differ: Sequence[str]) -> None:
         )
 
 
-def differences(theirs: Any, ours: Any, place: str = "") -> list[str]:
-    """Where two nested tables differ, with the values where they are short."""
+def differences(theirs: Fingerprinted, ours: Fingerprinted) -> list[str]:
+    """Return where two of them differ, with the values where they are short."""
+    return _differences(theirs.table(), ours.table(), "")
+
+
+def _differences(theirs: Any, ours: Any, place: str) -> list[str]:
     if isinstance(theirs, dict) and isinstance(ours, dict):
         keys = dict.fromkeys([*ours, *theirs])
-        return [d for key in keys for d in differences(theirs.get(key), ours.get(key), f"{place}.{key}".strip("."))]
+        return [d for key in keys for d in _differences(theirs.get(key), ours.get(key), f"{place}.{key}".strip("."))]
     values = f" ({theirs!r} there, {ours!r} here)"
     return [] if theirs == ours else [place + values * (len(values) < SHORT)]

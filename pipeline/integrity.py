@@ -5,23 +5,23 @@ from contextlib import contextmanager
 
 from pipeline.location import Location
 from pipeline.stage_table import VARIABLES
-from pipeline.store import DAMAGE, Store, attributes, opened, plan_of
+from pipeline.store import DAMAGE, Store
 from srd.errors import StoreError
 
 
 def check_prepared(location: Location) -> None:
     """Raises StoreError unless the arrays that no task writes are as they were prepared."""
-    damaged = opened(location).damaged_preparation()
+    damaged = Store(location).damaged_preparation()
     if damaged:
         raise StoreError(f"{location}: {min(damaged)} is not what was prepared; run the same spec, which mends it")
 
 
 def check_written(location: Location, names: Iterable[str] = VARIABLES) -> None:
     """Raises StoreError unless what tasks wrote of these variables is as their receipts say."""
-    plan = plan_of(attributes(location))
-    store = Store(location, plan)
-    done = store.done()
-    for damage in store.damaged((task for task in plan.all_tasks() if task.key in done), frozenset(names)):
+    store = Store(location)
+    done = store.receipts.done()
+    finished = (task for task in store.attributes.plan.all_tasks() if task.key in done)
+    for damage in store.damaged(finished, frozenset(names)):
         way_out = "`srd-audit verify --repair` finds all damage and has it mended by the next run"
         raise StoreError(f"{location}: {damage}; {way_out}")
 

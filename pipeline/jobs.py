@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from pipeline.attributes import RunAttributes
 from pipeline.executors import Work
 from pipeline.location import Location
 from pipeline.plan import Task
@@ -29,11 +29,11 @@ class Job:
         return hash(self.spec.model_dump_json()) ^ hash((self.base, self.store, self.fingerprint))
 
 
-def prepared(job: Job) -> dict[str, Any]:
-    """Loads model and data and makes the store, or opens it; returns its attributes. Raises as `worker.prepared`."""
+def prepare(job: Job) -> RunAttributes:
+    """Load model and data and make the store, or open it; return its attributes. Raises as `worker.prepare`."""
     from pipeline import worker
 
-    return worker.prepared(job)
+    return worker.prepare(job)
 
 
 def perform(job: Job, task: Task) -> Work:

@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pipeline.attributes import RunAttributes
 from pipeline.executors import Outcome, Work
+from pipeline.receipts import Failure, failure_of
 from srd.errors import StoreError
 
 LOGS = "logs"
@@ -27,8 +29,8 @@ class Log:
         self._run = {"host": platform.node(), "spec": str(spec.resolve()), "executor": executor}
         self._failures: Counter[str] = Counter()
 
-    def prepared(self, attributes: dict[str, Any]) -> None:
-        _append(self._folder / RUNS, {**self._run, "versions": attributes["fingerprinted"]["versions"]})
+    def prepared(self, attributes: RunAttributes) -> None:
+        _append(self._folder / RUNS, {**self._run, "versions": attributes.fingerprinted.versions})
 
     def stage(self, name: str, done: int, total: int) -> None: ...
 
@@ -38,7 +40,8 @@ class Log:
         """`attempt` counts from 1, within this run."""
         key, error = outcome.task.key, outcome.error
         work = asdict(outcome.work) if outcome.work else dict.fromkeys(field.name for field in fields(Work))
-        ended = {"attempt": self._failures[key] + 1, "error": str(error) if error else None}
+        failure = asdict(failure_of(error)) if error else dict.fromkeys(field.name for field in fields(Failure))
+        ended = {"attempt": self._failures[key] + 1, **failure}
         _append(self._folder / TASKS, {"task": key, "stage": outcome.task.stage, **work, **ended})
         if error:
             self._failures[key] += 1

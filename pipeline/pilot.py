@@ -23,10 +23,10 @@ from pipeline.conditions import conditions
 from pipeline.data import load_data, n_images
 from pipeline.estimate import Column, Line, Memory, Pilot, Stored, line
 from pipeline.jobs import Job, perform
-from pipeline.ledger import METADATA, RECEIPTS
 from pipeline.location import Location
 from pipeline.plan import Task
 from pipeline.preparation import prepare
+from pipeline.receipts import METADATA, RECEIPTS
 from pipeline.schema import TILE
 from pipeline.spec import AuditSpec
 from pipeline.stage_table import STAGES, VARIABLES
@@ -138,7 +138,7 @@ def _trial(job: Job) -> Trial:
     context_of(job)
     forget_peak()
     seconds: dict[Column, list[float]] = defaultdict(list)
-    for task in store.plan_of(attributes).all_tasks():
+    for task in attributes.plan.all_tasks():
         seconds[task.stage, task.column].append(_seconds(job, task))
     means = {column: mean(each) for column, each in seconds.items()}
     return Trial(job, job.spec.data.n or 0, means, loading, preparing, peak_memory())
@@ -160,7 +160,7 @@ def _pilot(trials: Sequence[Trial], began: float) -> Pilot:
     files = _files(Path(last.job.store.url))
     tasks = {column: [(trial.worked_on(column), trial.seconds[column]) for trial in trials] for column in last.seconds}
     return Pilot(
-        plan=store.plan_of(store.attributes(last.job.store)),
+        plan=store.attributes(last.job.store).plan,
         methods=last.job.spec.explain.methods,
         entries=tuple(condition.id for condition in conditions(last.job.spec)),
         tasks=tasks,

@@ -35,9 +35,9 @@ class Plan:
     sizes: Mapping[str, int]
     tile: int
     has_masks: bool
-    attacks: Sequence[int] = ()
+    attacks: tuple[int, ...] = ()
     """Columns of the perturbation axis that hold attacks on explanations."""
-    universal: Sequence[int] = ()
+    universal: tuple[int, ...] = ()
     """Those among them whose displacement a stage of its own finds."""
 
     def tasks(self, stage: str) -> Iterator[Task]:

@@ -1,8 +1,6 @@
 """What is settled before any task runs: the model and the data fit, the classes to explain, the fingerprint."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,10 +10,11 @@ from torch import Tensor
 from attacks.entries import EVIDENCE
 from attacks.registry import PERTURBATIONS
 from pipeline import environment, seeds, store
+from pipeline.attributes import Certified, Fingerprinted, RunAttributes
 from pipeline.conditions import Condition, conditions, threat
 from pipeline.data import Data
 from pipeline.demo import certificates, shapes
-from pipeline.fingerprints import differences, fingerprint, fingerprinted, refuse_other
+from pipeline.fingerprints import differences, fingerprinted, refuse_other
 from pipeline.jobs import Job
 from pipeline.models import logits_of, refuse_unless_logits
 from pipeline.plan import Plan
@@ -23,7 +22,7 @@ from pipeline.schema import REASONS, REFERENCES
 from pipeline.spec import AuditSpec
 from pipeline.stages.context import own_attributor
 from pipeline.store import Arrays
-from pipeline.store_creation import create
+from pipeline.store_creation import create, digests_of
 from pipeline.subjects import Subject
 from srd.errors import DataError, ModelError, SpecError, UnsupportedOperation
 from srd.metrics.similarity import WINDOW
@@ -32,7 +31,7 @@ from srd.registry import ATTRIBUTORS, METRICS, SIMILARITIES
 CERTIFIED_SCENES = 300
 
 
-def prepare(job: Job, subject: Subject) -> dict[str, Any]:
+def prepare(job: Job, subject: Subject) -> RunAttributes:
     """Makes the store of a job, or opens the one that is there and mends what was prepared; returns its attributes.
 
     Raises StoreError if the store there was made by another fingerprint; ModelError or DataError if model and data
@@ -42,14 +41,14 @@ def prepare(job: Job, subject: Subject) -> dict[str, Any]:
     if not store.exists(job.store):
         _create(job, subject, ours)
     attributes = store.attributes(job.store)
-    refuse_other(job.store, differences(attributes["fingerprinted"], ours))
-    _mend(job, subject, attributes)
+    refuse_other(job.store, differences(attributes.fingerprinted, ours))
+    _mend(job, subject)
     return attributes
 
 
-def _mend(job: Job, subject: Subject, attributes: Mapping[str, Any]) -> None:
+def _mend(job: Job, subject: Subject) -> None:
     """No task has written what was prepared, so that none could be done again for it."""
-    opened = store.Store(job.store, store.plan_of(attributes))
+    opened = store.Store(job.store)
     damaged = opened.damaged_preparation()
     if damaged:
         with environment.reproducible():
@@ -57,7 +56,7 @@ def _mend(job: Job, subject: Subject, attributes: Mapping[str, Any]) -> None:
         opened.mend({name: prepared[name] for name in damaged})
 
 
-def _create(job: Job, subject: Subject, ours: Mapping[str, Any]) -> None:
+def _create(job: Job, subject: Subject, ours: Fingerprinted) -> None:
     refuse_small(subject.data)
     _refuse_without_masks(job.spec, subject.data)
     with environment.reproducible():
@@ -66,22 +65,22 @@ def _create(job: Job, subject: Subject, ours: Mapping[str, Any]) -> None:
         resolutions = tried_methods(job.spec, subject, prepared["target"])
         certified = _certificates(job.spec, subject)
     columns = conditions(job.spec)
-    plan = _plan(job.spec, subject.data, columns)
-    attributes = {
-        "fingerprint": fingerprint(ours),
-        "fingerprinted": ours,
-        "plan": store.plan_attribute(plan),
-        "correct": int((logits.argmax(1).numpy() == prepared["label"]).sum()),
-        "data": subject.data.description,
-        "parameters": subject.model.n_parameters,
-        "certificates": certified,
-        "resolutions": resolutions,
-        "reasons": REASONS,
-        "references": dict(REFERENCES),
-        "evidence": dict(EVIDENCE),
-        "threats": {condition.id: asdict(threat(condition)) for condition in columns[1:]},
-    }
-    create(job.store, plan, columns, _coordinates(job.spec, subject.data), prepared, attributes)
+    attributes = RunAttributes(
+        fingerprint=ours.fingerprint,
+        fingerprinted=ours,
+        plan=_plan(job.spec, subject.data, columns),
+        correct=int((logits.argmax(1).numpy() == prepared["label"]).sum()),
+        data=subject.data.description,
+        parameters=subject.model.n_parameters,
+        certificates=certified,
+        resolutions=resolutions,
+        reasons=REASONS,
+        references=dict(REFERENCES),
+        evidence=dict(EVIDENCE),
+        threats={condition.id: threat(condition) for condition in columns[1:]},
+        prepared=digests_of(prepared),
+    )
+    create(job.store, columns, _coordinates(job.spec, subject.data), prepared, attributes)
 
 
 def refuse_small(data: Data) -> None:
@@ -201,12 +200,16 @@ def _coordinates(spec: AuditSpec, data: Data) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _certificates(spec: AuditSpec, subject: Subject) -> dict[str, Any] | None:
+def _certificates(spec: AuditSpec, subject: Subject) -> Certified | None:
     """That the demo's networks look at the object; None for other data."""
     if not spec.data.path.startswith("demo:"):
         return None
     model = subject.model.model
     mean, std = model.mean.flatten().tolist(), model.std.flatten().tolist()
     certified = certificates.certify(model.network, mean, std, shapes.TEST_SEED, CERTIFIED_SCENES)
-    bounds = {"least_accuracy": certificates.LEAST_ACCURACY, "largest_drop": certificates.LARGEST_DROP}
-    return {**asdict(certified), **bounds, "holds": certified.checks()}
+    return Certified(
+        **asdict(certified),
+        least_accuracy=certificates.LEAST_ACCURACY,
+        largest_drop=certificates.LARGEST_DROP,
+        holds=certified.checks(),
+    )

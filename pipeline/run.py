@@ -6,22 +6,24 @@ The process that runs it schedules, and needs no torch unless it runs the tasks 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
-from pipeline import store
+from pipeline import jobs, store
+from pipeline.attributes import RunAttributes
 from pipeline.capacity import refuse_hopeless_store
 from pipeline.dependencies import Dependencies
 from pipeline.executors import Executor, Outcome, Perform
 from pipeline.extent import ALL, WHOLE, Extent
-from pipeline.jobs import FATAL, Job, perform, prepared
+from pipeline.jobs import FATAL, Job
 from pipeline.plan import Plan, Task
-from srd.errors import DamagedTask, FailedTasks, IncompleteRun, WorkerLost
+from pipeline.receipts import failure_of
+from srd.errors import DamagedTask, FailedByBug, FailedTasks, IncompleteRun, StageError, WorkerLost
 
 
 class Observer(Protocol):
     """Is told how a run goes on."""
 
-    def prepared(self, attributes: dict[str, Any]) -> None:
+    def prepared(self, attributes: RunAttributes) -> None:
         """The store is there, with these attributes."""
         ...
 
@@ -38,25 +40,33 @@ class Observer(Protocol):
         ...
 
 
-def run(job: Job, executor: Executor, observer: Observer, extent: Extent = ALL) -> None:
-    """Runs what is missing of an extent.
+@dataclass(frozen=True)
+class Prepared:
+    """Hold a job whose store is there."""
+
+    job: Job
+    attributes: RunAttributes
+
+
+def prepare(job: Job, executor: Executor) -> Prepared:
+    """Load model and data where tasks run and make the store, or open it. Raises as `worker.prepare`."""
+    attributes = executor.call(jobs.prepare, job)
+    return Prepared(replace(job, fingerprint=attributes.fingerprint), attributes)
+
+
+def run(prepared: Prepared, executor: Executor, observer: Observer, extent: Extent = ALL) -> None:
+    """Run what is missing of an extent.
 
     A task that fails is tried once more, alone if it took its worker with it; then only the tasks that need it are
     left out. Damage found on the way is repaired: the task that wrote it is done again.
     Raises FailedTasks, with the first cause, in the end; OSError (disk, network) and ForeignWorker at once.
     """
-    fill(job, executor.call(prepared, job), executor, observer, extent)
-
-
-def fill(job: Job, attributes: dict[str, Any], executor: Executor, observer: Observer, extent: Extent = ALL) -> None:
-    """As `run`, into a store that is `prepared`."""
-    observer.prepared(attributes)
-    plan = store.plan_of(attributes)
+    job, plan = prepared.job, prepared.attributes.plan
+    observer.prepared(prepared.attributes)
     refuse_hopeless_store(plan, job.store)
-    filled = store.Store(job.store, plan)
+    filled = store.Store(job.store)
     dependencies = Dependencies(plan, filled.read("target_image").tolist())
-    prepared_job = replace(job, fingerprint=attributes["fingerprint"])
-    failures = partial(_failures, executor, partial(perform, prepared_job), observer)
+    failures = partial(_failures, executor, partial(jobs.perform, job), observer)
     underway = _Underway(extent, plan, filled, dependencies, failures)
     repaired: set[str] = set()
     while True:
@@ -64,9 +74,9 @@ def fill(job: Job, attributes: dict[str, Any], executor: Executor, observer: Obs
         damaged = {failure.error.key for failure in failed if isinstance(failure.error, DamagedTask)} - repaired
         if not damaged:
             break
-        filled.withdraw(damaged)
+        filled.receipts.withdraw(damaged)
         repaired |= damaged
-    done = filled.done()
+    done = filled.receipts.done()
     underway.close(failed, done)
     if all(task.key in done for task in plan.all_tasks()):
         store.remove_litter(job.store)
@@ -85,7 +95,7 @@ class _Underway:
 
     def run(self, stage: str, observer: Observer) -> list[Outcome]:
         """Runs what can be run of a stage."""
-        planned, done = self._planned(stage), self.store.done()
+        planned, done = self._planned(stage), self.store.receipts.done()
         if not planned:
             return []
         missing = [task for task in planned if task.key not in done]
@@ -97,7 +107,7 @@ class _Underway:
 
     def close(self, failed: Sequence[Outcome], done: frozenset[str]) -> None:
         """Writes down what failed. Raises FailedTasks; IncompleteRun for tasks that an executor has forgotten."""
-        self.store.record_failures({outcome.task.key: str(outcome.error) for outcome in failed})
+        self.store.receipts.record_failures({outcome.task.key: failure_of(outcome.error) for outcome in failed})
         missing = [task for stage in self.extent.stages for task in self._planned(stage) if task.key not in done]
         _refuse_failures(failed, len(missing) - len(failed) if self.extent.part == WHOLE else 0)
         _refuse_forgotten(self._ready(missing, done))
@@ -132,9 +142,14 @@ def _ended(executor: Executor, perform: Perform, observer: Observer, tasks: Sequ
 
 
 def _refuse_failures(failed: Sequence[Outcome], n_blocked: int) -> None:
-    if failed:
-        blocked = f"; {n_blocked} tasks that read from these were not run" * (n_blocked > 0)
-        raise FailedTasks(f"{len(failed)} tasks failed, the first: {failed[0].error}{blocked}") from failed[0].error
+    if not failed:
+        return
+    bugs = [outcome for outcome in failed if isinstance(outcome.error, StageError) and outcome.error.is_own]
+    first = (bugs or failed)[0].error
+    cause, place = (first.cause, first.place) if isinstance(first, StageError) else (first, "")
+    blocked = f"; {n_blocked} tasks that read from these were not run" * (n_blocked > 0)
+    message = f"{len(failed)} tasks failed, the first: {cause}{blocked}" + f"\n  {place}" * bool(place)
+    raise (FailedByBug if bugs else FailedTasks)(message) from first
 
 
 def _refuse_forgotten(tasks: Sequence[Task]) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import cache, partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -12,9 +11,10 @@ import zarr
 from numpy.typing import NDArray
 from zarr.core.sync import sync
 
-from pipeline.ledger import LITTER, METADATA, Ledger
+from pipeline.attributes import RunAttributes, read_attributes
 from pipeline.location import Location
-from pipeline.plan import Plan, Task
+from pipeline.plan import Task
+from pipeline.receipts import LITTER, METADATA, Failure, Receipts
 from pipeline.schema import CONDITION_FACTS
 from pipeline.stage_table import VARIABLES
 from srd.errors import DamagedTask, StoreError
@@ -25,22 +25,21 @@ if TYPE_CHECKING:
 Arrays = Mapping[str, NDArray[Any]]
 
 NAME = "audit.zarr"
-PREPARED_DIGESTS = "prepared"
-"""The root attribute that holds a digest of each array that was written before any task."""
 DAMAGE = (ValueError, RuntimeError)
 """What zarr raises for a shard that fails its checksum or breaks off."""
 
 
-class Store(Ledger):
+class Store:
     """The store of one run, as its tasks use it.
 
     The metadata of an array are read once, with its first use. Raises OSError for whatever the place is to blame for.
     """
 
-    def __init__(self, location: Location, plan: Plan) -> None:
-        self._plan = plan
-        self._group = zarr.open_group(location.open(), mode="r+")
-        super().__init__(self._group.store)
+    def __init__(self, location: Location) -> None:
+        self._group, self.attributes = _open_group(location, read_only=False)
+        self._plan = self.attributes.plan
+        self.receipts = Receipts(self._group.store)
+        """What is done, and what failed."""
         self._array = cache(partial(array_of, self._group))
 
     def read(self, name: str, *region: slice | int) -> NDArray[Any]:
@@ -49,7 +48,7 @@ class Store(Ledger):
 
     def written(self, task: Task, names: Iterable[str]) -> dict[str, NDArray[Any]]:
         """All that the task wrote of these variables. Raises DamagedTask if it is not what the receipt says."""
-        digests = self.receipt(task)
+        digests = self.receipts.digests(task)
         return {name: self._verified(task, name, digests.get(name)) for name in names}
 
     def part(self, task: Task, name: str, *region: slice | int) -> NDArray[Any]:
@@ -67,7 +66,7 @@ class Store(Ledger):
         """Reads what the tasks wrote of these variables and yields what is wrong with each that is damaged."""
         for task in tasks:
             try:
-                digests = self.receipt(task)
+                digests = self.receipts.digests(task)
                 for variable in self._plan.variables(task):
                     if variable.name in names:  # one after the other: memory is that of the largest
                         self._verified(task, variable.name, digests.get(variable.name))
@@ -78,12 +77,11 @@ class Store(Ledger):
         """Writes what the task made, whole shards, then its receipt, which holds the digest of each array."""
         for variable in self._plan.variables(task):
             _write(self._array(variable.name), self._plan.region(task, variable), arrays[variable.name])
-        self._close(task, {name: digest_of(values) for name, values in arrays.items()})
+        self.receipts.write(task, {name: digest_of(values) for name, values in arrays.items()})
 
     def damaged_preparation(self) -> frozenset[str]:
         """What was prepared and is no longer what it was; a missing array would read as zeros."""
-        known: Any = self._group.attrs[PREPARED_DIGESTS]
-        return frozenset(name for name, digest in known.items() if self._digest_of(name) != digest)
+        return frozenset(name for name, digest in self.attributes.prepared.items() if self._digest_of(name) != digest)
 
     def mend(self, prepared: Arrays) -> None:
         """Writes again what was prepared, over whatever lies there."""
@@ -108,42 +106,37 @@ class Store(Ledger):
         return values
 
 
-def opened(location: Location) -> Store:
-    """The store there, by the plan that it keeps. Raises StoreError if there is none."""
-    return Store(location, plan_of(attributes(location)))
-
-
 def exists(location: Location) -> bool:
     """Whether a store lies there whole."""
     return sync(location.open(read_only=True).exists(METADATA))
 
 
-def attributes(location: Location) -> dict[str, Any]:
-    """What the store says of itself. Raises StoreError if there is none."""
-    return dict(_opened(location).attrs)
+def attributes(location: Location) -> RunAttributes:
+    """Return what the store says of itself. Raises StoreError if there is none, or if it is damaged."""
+    return _open_group(location)[1]
 
 
 def progress(location: Location) -> dict[str, tuple[int, int]]:
     """Tasks done and planned, per stage."""
-    group = _opened(location)
-    plan, done = plan_of(dict(group.attrs)), Ledger(group.store).done()
+    group, attributes = _open_group(location)
+    done = Receipts(group.store).done()
     counts: dict[str, tuple[int, int]] = {}
-    for task in plan.all_tasks():
+    for task in attributes.plan.all_tasks():
         finished, planned = counts.get(task.stage, (0, 0))
         counts[task.stage] = (finished + (task.key in done), planned + 1)
     return counts
 
 
-def failures(location: Location) -> dict[str, str]:
+def failures(location: Location) -> dict[str, Failure]:
     """Why tasks failed in the last run that tried them, by key; of those that have been done since nothing."""
-    return Ledger(_opened(location).store).failures()
+    return Receipts(_open_group(location)[0].store).failures()
 
 
 def open_results(location: Location) -> "xr.Dataset":
     """The store as a Dataset with named dimensions and coordinates; nothing is loaded before it is used."""
     import xarray as xr  # a second, which only reports need to pay
 
-    dataset = xr.open_zarr(_opened(location).store, consolidated=False, chunks=None)
+    dataset = xr.open_zarr(_open_group(location)[0].store, consolidated=False, chunks=None)
     texts = [name for name in dataset.variables if dataset[name].dtype.kind == "T"]
     labelled: xr.Dataset = dataset.assign_coords({name: _text(dataset[name]) for name in texts})
     return labelled.set_coords(CONDITION_FACTS)
@@ -155,32 +148,19 @@ def remove_litter(location: Location) -> None:
         file.unlink(missing_ok=True)
 
 
-def plan_of(attributes: Mapping[str, Any]) -> Plan:
-    """The plan that a store was made from."""
-    plan = attributes["plan"]
-    return Plan(**{**plan, "attacks": tuple(plan["attacks"]), "universal": tuple(plan["universal"])})
-
-
-def plan_attribute(plan: Plan) -> dict[str, Any]:
-    """The plan as the store keeps it."""
-    return {**asdict(plan), "sizes": dict(plan.sizes)}
-
-
-def _opened(location: Location) -> zarr.Group:
-    store = location.open(read_only=True)
+def _open_group(location: Location, read_only: bool = True) -> tuple[zarr.Group, RunAttributes]:
+    store = location.open(read_only)
     try:
-        group = zarr.open_group(store, mode="r")
+        group = zarr.open_group(store, mode="r" if read_only else "r+")
     except FileNotFoundError:
-        Ledger(store).done()  # a bucket that is not there is an OSError
+        Receipts(store).done()  # a bucket that is not there is an OSError
         raise StoreError(f"{location}: no run here; start one with `srd-audit run SPEC`") from None
     except OSError:
         raise
     except Exception as error:  # damaged metadata may raise anything
         text = f"{type(error).__name__}: {error}"
         raise StoreError(f"{location}: cannot be read ({text}); restore its zarr.json, or remove it") from error
-    if "fingerprint" not in group.attrs:
-        raise StoreError(f"{location}: is not the store of an audit; choose another place, or remove this one")
-    return group
+    return group, read_attributes(dict(group.attrs), location)
 
 
 def _text(array: "xr.DataArray") -> tuple[str, list[str]]:

@@ -12,30 +12,30 @@ from zarr.core.buffer import Buffer
 from zarr.core.sync import sync
 from zarr.storage import MemoryStore
 
+from pipeline.attributes import RunAttributes
 from pipeline.conditions import Condition
-from pipeline.ledger import FAILURES, LITTER, METADATA, RECEIPTS
 from pipeline.location import Location
 from pipeline.plan import Plan
+from pipeline.receipts import FAILURES, LITTER, METADATA, RECEIPTS
 from pipeline.schema import CONDITION_FACTS, PREPARED, Variable
 from pipeline.stage_table import VARIABLES
-from pipeline.store import PREPARED_DIGESTS, Arrays, array_of, digest_of
+from pipeline.store import Arrays, array_of, digest_of
 from srd.errors import StoreError
 
 
 def create(
     location: Location,
-    plan: Plan,
     conditions: Iterable[Condition],
     coordinates: Mapping[str, Iterable[str]],
     prepared: Arrays,
-    attributes: Mapping[str, Any],
+    attributes: RunAttributes,
 ) -> None:
     """Makes the whole store, empty but for coordinates and what is `prepared`.
 
     Its root is written last: without it there is no store, and what a killed process left is written again. A store
     that another process has finished meanwhile stays as it is. Raises StoreError if remains of another lie there.
     """
-    template = _template(plan, conditions, coordinates, prepared, attributes)
+    template = _template(conditions, coordinates, prepared, attributes)
     store = location.open()
     present = sync(_keys(store))
     if METADATA not in present:
@@ -44,26 +44,29 @@ def create(
 
 
 def _template(
-    plan: Plan,
     conditions: Iterable[Condition],
     coordinates: Mapping[str, Iterable[str]],
     prepared: Arrays,
-    attributes: Mapping[str, Any],
+    attributes: RunAttributes,
 ) -> dict[str, Buffer]:
     """All objects of the new store, by key."""
     template: dict[str, Buffer] = {}
-    digests = {name: digest_of(np.asarray(prepared[name], PREPARED[name].dtype)) for name in PREPARED}
-    group = zarr.create_group(MemoryStore(template), attributes={**attributes, PREPARED_DIGESTS: digests})
+    group = zarr.create_group(MemoryStore(template), attributes=attributes.model_dump(mode="json"))
     for name in (RECEIPTS, FAILURES):
         group.create_group(name)
     for name, values in (*coordinates.items(), *_condition_coordinates(conditions).items()):
         _create_coordinate(group, name, list(values))
     for variable in VARIABLES.values():
-        if plan.holds(variable):
-            _create_variable(group, variable, plan)
+        if attributes.plan.holds(variable):
+            _create_variable(group, variable, attributes.plan)
     for name in PREPARED:
         array_of(group, name)[:] = prepared[name]
     return template
+
+
+def digests_of(prepared: Arrays) -> dict[str, str]:
+    """Return the digest of each array that is written before any task, as the store's attributes keep it."""
+    return {name: digest_of(np.asarray(prepared[name], PREPARED[name].dtype)) for name in PREPARED}
 
 
 async def _keys(store: Store) -> frozenset[str]:

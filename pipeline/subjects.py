@@ -1,12 +1,9 @@
 """The network and the images of a job, as each process loads them, and the context of its tasks, made there once."""
 
 import platform
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
-from pipeline import store
 from pipeline.conditions import conditions
 from pipeline.data import Data, load_data, open_data
 from pipeline.fingerprints import differences, fingerprinted
@@ -14,7 +11,7 @@ from pipeline.integrity import check_prepared
 from pipeline.jobs import Job
 from pipeline.models import LoadedModel, load_model
 from pipeline.stages.context import Context
-from pipeline.store import Store
+from pipeline.store import Store, attributes
 from srd.errors import ForeignWorker
 
 
@@ -30,21 +27,25 @@ class Subject:
 def context_of(job: Job) -> Context:
     """The context of a job, made once per process. Raises ForeignWorker where it would not make the store's bytes."""
     data = open_data(job.spec.data, job.spec.model, job.base)
-    subject, attributes = Subject(load_model(job.spec.model, job.base), data), store.attributes(job.store)
-    unlike = differences(attributes["fingerprinted"], fingerprinted(job.spec, subject.model, subject.data))
+    subject, made = Subject(load_model(job.spec.model, job.base), data), attributes(job.store)
+    unlike = differences(made.fingerprinted, fingerprinted(job.spec, subject.model, subject.data))
     if unlike:
         raise ForeignWorker(
             f"the process on {platform.node()} would not make the same bytes (it differs in: {', '.join(unlike)}); "
             "run all workers on one class of machine, with the same code, weights and images"
         )
-    return made_context(job, subject, attributes)
+    return make_context(job, subject)
 
 
-def made_context(job: Job, subject: Subject, attributes: Mapping[str, Any]) -> Context:
-    """What tasks need, of a subject and a store that are there. Raises StoreError if what was prepared is damaged."""
+def make_context(job: Job, subject: Subject) -> Context:
+    """Return what tasks need, of a subject and a store that are there.
+
+    Raises StoreError if what was prepared is damaged.
+    """
     check_prepared(job.store)
-    plan = store.plan_of(attributes)
-    return Context(job.spec, conditions(job.spec), plan, Store(job.store, plan), subject.data, subject.model.model)
+    store = Store(job.store)
+    plan = store.attributes.plan
+    return Context(job.spec, conditions(job.spec), plan, store, subject.data, subject.model.model)
 
 
 def load(job: Job) -> Subject:

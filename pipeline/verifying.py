@@ -1,12 +1,13 @@
 """Whether a store still holds what its receipts say, and whether its tasks, done again, make the same bytes."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.attributes import Fingerprinted
 from pipeline.dependencies import Dependencies
 from pipeline.environment import hardware, reproducible
 from pipeline.fingerprints import ELSEWHERE, differences, fingerprinted, refuse_other
@@ -16,7 +17,7 @@ from pipeline.stage_table import STAGES
 from pipeline.stages.compute import compute
 from pipeline.stages.context import Context
 from pipeline.store import attributes as attributes_of
-from pipeline.subjects import Subject, load, made_context
+from pipeline.subjects import Subject, load, make_context
 from pipeline.verification import Repetition, Verification
 
 
@@ -26,9 +27,9 @@ def verify(job: Job, sample: int, seed: int) -> Verification:
     Raises StoreError if spec, weights, data or code are not those of the store.
     """
     subject, attributes = load(job), attributes_of(job.store)
-    unlike = _unlike(job, subject, attributes)
-    context = made_context(job, subject, attributes)
-    planned, done = list(context.plan.all_tasks()), context.store.done()
+    unlike = _unlike(job, subject, attributes.fingerprinted)
+    context = make_context(job, subject)
+    planned, done = list(context.plan.all_tasks()), context.store.receipts.done()
     tasks = [task for task in planned if task.key in done]
     damaged = {error.key: str(error) for error in context.store.damaged(tasks)}
     dependencies = Dependencies(context.plan, context.target_images.tolist())
@@ -36,7 +37,7 @@ def verify(job: Job, sample: int, seed: int) -> Verification:
     with reproducible():
         repeated = [each for task in _drawn(sound, sample, seed) for each in _repeated(context, task)]
     return Verification(
-        store=attributes["fingerprint"],
+        store=attributes.fingerprint,
         hardware=hardware(),
         unlike=tuple(unlike),
         planned=len(planned),
@@ -46,8 +47,8 @@ def verify(job: Job, sample: int, seed: int) -> Verification:
     )
 
 
-def _unlike(job: Job, subject: Subject, attributes: Mapping[str, Any]) -> list[str]:
-    differ = differences(attributes["fingerprinted"], fingerprinted(job.spec, subject.model, subject.data))
+def _unlike(job: Job, subject: Subject, made: Fingerprinted) -> list[str]:
+    differ = differences(made, fingerprinted(job.spec, subject.model, subject.data))
     refuse_other(job.store, [each for each in differ if not each.startswith(ELSEWHERE)])
     return differ
 

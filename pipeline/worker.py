@@ -3,22 +3,25 @@
 import os
 import platform
 from time import perf_counter
-from typing import Any
 
-from pipeline import devices
+from pipeline import devices, preparation
+from pipeline.attributes import RunAttributes
 from pipeline.environment import reproducible
 from pipeline.executors import Work
 from pipeline.jobs import FATAL, Job
 from pipeline.plan import Task
-from pipeline.preparation import prepare
 from pipeline.stages.compute import compute
 from pipeline.subjects import context_of, load
+from pipeline.tracebacks import locate
 from srd.errors import DamagedTask, StageError
 
 
-def prepared(job: Job) -> dict[str, Any]:
-    """Loads model and data and makes the store, or opens it; returns its attributes. Raises as `load` and `prepare`."""
-    return prepare(job, load(job))
+def prepare(job: Job) -> RunAttributes:
+    """Load model and data and make the store, or open it; return its attributes.
+
+    Raises as `load` and `preparation.prepare`.
+    """
+    return preparation.prepare(job, load(job))
 
 
 def perform(job: Job, task: Task) -> Work:
@@ -35,5 +38,7 @@ def perform(job: Job, task: Task) -> Work:
     except (*FATAL, DamagedTask):
         raise
     except Exception as error:
-        raise StageError(f"{task.key} failed: {type(error).__name__}: {error}") from error
+        origin = locate(error, job.base)
+        cause = f"{task.key} failed: {type(error).__name__}: {error}"
+        raise StageError(cause, origin.place, origin.traceback, origin.is_own) from error
     return Work(platform.node(), devices.name(), os.getpid(), perf_counter() - started)

@@ -1,8 +1,10 @@
 """The root command `srd-audit`. Nothing here imports torch before a command that needs it runs."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from traceback import format_exception
 from typing import Annotated, NoReturn
 
 import typer
@@ -31,6 +33,7 @@ messages = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 
 SpecFile = Annotated[Path, typer.Argument(help="TOML spec of the audit.", show_default=False)]
 Run = Annotated[Path, typer.Argument(help="A run's folder, or the spec it was made from.", show_default=False)]
+Debug = Annotated[bool, typer.Option("--debug", help="Print where an error was raised, as Python tells it.")]
 Out = Annotated[Path | None, typer.Option(help="Folder of the run.", show_default="runs/NAME OF SPEC")]
 
 
@@ -48,6 +51,7 @@ def run(
     part: Annotated[
         str | None, typer.Option(help="Do only this share of the tiles, such as 3/20, without report.")
     ] = None,
+    debug: Debug = False,
 ) -> None:
     """Audit: runs what is missing of SPEC, writes the report, prints its path. Run again to continue.
 
@@ -67,7 +71,8 @@ def run(
     cluster = cluster_of(spec, workers, gpus, scheduler, task_limit)
     is_reported = stage is None and part is None
     try:
-        start(spec, folder, cluster, extent, messages)
+        with tracebacks_shown(debug):
+            start(spec, folder, cluster, extent, messages)
     except FailedTasks:
         if is_reported:
             _print_reports(folder)
@@ -114,8 +119,8 @@ def status(run: Run) -> None:
         for stage, (done, planned) in stages.items():
             table.add_row(stage, str(done), str(planned), str(planned - done))
         results.print(table)
-        for key, cause in failures(stores[name]).items():
-            results.print(Text(f"{key}: {cause}"))
+        for key, failure in failures(stores[name]).items():
+            results.print(Text(f"{key}: {failure.error}"))
     if any(done < planned for stages in counts.values() for done, planned in stages.values()):
         raise typer.Exit(4)
 
@@ -191,6 +196,7 @@ def concepts(
     gpus: Gpus = None,
     scheduler: Scheduler = None,
     task_limit: TaskLimit = None,
+    debug: Debug = False,
 ) -> None:
     """What the vectors of a layer stand for: clusters of them, what they saw, and how stable they are under SPEC."""
     from reports.concepts import Request
@@ -198,7 +204,9 @@ def concepts(
 
     request = Request(layer=layer, clusters=clusters, vectors=vectors, members=members, seed=seed)
     cluster = cluster_of(spec, workers, gpus, scheduler, task_limit)
-    _print_path(write_concepts(spec, out or RUNS / spec.stem, request, cluster, messages))
+    with tracebacks_shown(debug):
+        page = write_concepts(spec, out or RUNS / spec.stem, request, cluster, messages)
+    _print_path(page)
 
 
 @app.command()
@@ -252,6 +260,17 @@ def main() -> NoReturn:
             messages.print("interrupted: the same command continues the run")
         raise
     sys.exit(0)
+
+
+@contextmanager
+def tracebacks_shown(debug: bool) -> Iterator[None]:
+    """Print the traceback of an error before its message, if asked for."""
+    try:
+        yield
+    except AuditError as error:
+        if debug:
+            messages.print(Text(getattr(error.__cause__, "traceback", "") or "".join(format_exception(error))))
+        raise
 
 
 def _fail(message: str, exit_code: int) -> NoReturn:

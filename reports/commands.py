@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -14,11 +13,11 @@ from pipeline.comparison import load_audits
 from pipeline.deployment import ClusterSpec
 from pipeline.executors import Executor, serially
 from pipeline.extent import Extent
-from pipeline.jobs import Job, prepared
+from pipeline.jobs import Job
 from pipeline.location import Location
 from pipeline.logs import Log
 from pipeline.on_dask.executor import on_dask
-from pipeline.run import fill
+from pipeline.run import Prepared, prepare, run
 from pipeline.spec import load_spec
 from pipeline.store import NAME, exists
 from reports.progress import Display, Several
@@ -32,9 +31,9 @@ def run_audit(spec: Path, folder: Path, cluster: ClusterSpec | None, extent: Ext
     job = Job(load_spec(spec), spec.parent.resolve(), home / NAME)
     _refuse_elsewhere(folder, home)
     with _executor(cluster, console) as executor:
-        attributes = executor.call(prepared, job)
+        prepared = prepare(job, executor)
         _keep(spec, folder)
-        _Running(job, attributes, Log(folder, spec, _in_words(cluster))).fill(executor, extent, console)
+        _Running(prepared, Log(folder, spec, _in_words(cluster))).run(executor, extent, console)
 
 
 def run_comparison(spec: Path, folder: Path, cluster: ClusterSpec | None, extent: Extent, console: Console) -> None:
@@ -48,42 +47,35 @@ def run_comparison(spec: Path, folder: Path, cluster: ClusterSpec | None, extent
     _refuse_elsewhere(folder, home)
     _refuse_taken(folder, home, jobs)
     with _executor(cluster, console) as executor:
-        attributes = {name: executor.call(prepared, job) for name, job in jobs.items()}
+        prepared = {name: prepare(job, executor) for name, job in jobs.items()}
         _keep(spec, folder)
-        _fill_all(
-            {
-                name: _Running(job, attributes[name], Log(folder / name, spec, _in_words(cluster)))
-                for name, job in jobs.items()
-            },
-            executor,
-            extent,
-            console,
-        )
+        words = _in_words(cluster)
+        running = {name: _Running(each, Log(folder / name, spec, words)) for name, each in prepared.items()}
+        _run_all(running, executor, extent, console)
 
 
 @dataclass(frozen=True)
 class _Running:
     """An audit whose store is prepared."""
 
-    job: Job
-    attributes: dict[str, Any]
+    prepared: Prepared
     log: Log
 
-    def fill(self, executor: Executor, extent: Extent, console: Console) -> None:
+    def run(self, executor: Executor, extent: Extent, console: Console) -> None:
         with Display(console) as display:
-            fill(self.job, self.attributes, executor, Several(display, self.log), extent)
+            run(self.prepared, executor, Several(display, self.log), extent)
 
 
-def _fill_all(running: Mapping[str, _Running], executor: Executor, extent: Extent, console: Console) -> None:
+def _run_all(running: Mapping[str, _Running], executor: Executor, extent: Extent, console: Console) -> None:
     failed: list[FailedTasks] = []
     for name, audit in running.items():
         console.print(name, style="bold")
         try:
-            audit.fill(executor, extent, console)
+            audit.run(executor, extent, console)
         except FailedTasks as error:
             failed.append(error)
     if failed:
-        raise failed[0]
+        raise min(failed, key=lambda error: error.exit_code)
 
 
 def _refuse_elsewhere(folder: Path, home: Location) -> None:

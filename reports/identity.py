@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from attacks.entries import PerturbationEntry
 from attacks.registry import PERTURBATIONS
-from pipeline.conditions import CLEAN
+from pipeline.conditions import CLEAN, Condition
+from pipeline.conditions import conditions as expand
 from pipeline.plan import Task
 from pipeline.spec import PerturbationSpec, attacked
-from pipeline.store import plan_of
+from pipeline.stage_table import STAGES
 from reports import statistics
 from reports.facts import (
     Certificate,
@@ -40,28 +41,27 @@ TABLES = ("model", "data", "explain", "manipulation", "run")
 
 def identity(readings: Readings) -> Identity:
     """Model, data, code, machine and sizes."""
-    attributes = readings.dataset.attrs
-    made = attributes["fingerprinted"]
-    spec = made["spec"]
+    attributes = readings.attributes
+    made, spec = attributes.fingerprinted, attributes.fingerprinted.spec
     return Identity(
-        fingerprint=attributes["fingerprint"],
-        model=spec["model"]["spec"],
-        parameters=attributes["parameters"],
-        weights=made["weights"],
-        network=made["network"],
-        data=spec["data"]["path"],
-        description=attributes["data"],
-        data_digest=made["data"],
-        sources=made["sources"],
-        versions=made["versions"],
-        hardware=made["hardware"],
-        sizes=attributes["plan"]["sizes"],
+        fingerprint=attributes.fingerprint,
+        model=spec.model.spec,
+        parameters=attributes.parameters,
+        weights=made.weights,
+        network=made.network,
+        data=spec.data.path,
+        description=attributes.data,
+        data_digest=made.data,
+        sources=made.sources,
+        versions=made.versions,
+        hardware=made.hardware,
+        sizes=dict(attributes.plan.sizes),
         classes_present=len(np.unique(readings.label)),
         has_masks=readings.has_masks,
-        tile=spec["run"]["tile"],
-        seed=spec["run"]["seed"],
-        target=spec["explain"]["target"],
-        spec=toml(spec),
+        tile=spec.run.tile,
+        seed=spec.run.seed,
+        target=spec.explain.target,
+        spec=toml(made.table()["spec"]),
     )
 
 
@@ -71,7 +71,7 @@ def completeness(readings: Readings, record: Record) -> Completeness:
         stages=tuple(
             StageProgress(stage=name, done=done, planned=all_) for name, (done, all_) in record.progress.items()
         ),
-        failures=tuple(_failure(readings, Task.named(key), cause) for key, cause in record.failures.items()),
+        failures=tuple(_failure(readings, Task.named(key), failure.error) for key, failure in record.failures.items()),
         scores=int(readings.dataset["score"].size),
         undefined=tuple(
             Undefined(method=method, reason=reason, scores=count)
@@ -82,12 +82,19 @@ def completeness(readings: Readings, record: Record) -> Completeness:
 
 
 def _failure(readings: Readings, task: Task, cause: str) -> Failure:
-    attributes = readings.dataset.attrs
-    rows = plan_of(attributes).rows(task)
-    entries = (CLEAN, *attributes["threats"])
-    columns = entries if task.stage in {"fit", "perturb"} else attributes["fingerprinted"]["spec"]["explain"]["methods"]
+    rows = readings.attributes.plan.rows(task)
     images = f"{readings.image_ids[rows[0]]} to {readings.image_ids[rows[-1]]}"
-    return Failure(task=task.key, images=images, of=columns[task.column], cause=cause)
+    return Failure(task=task.key, images=images, of=_column(readings, task), cause=cause)
+
+
+def _column(readings: Readings, task: Task) -> str:
+    """Return the condition or the method of a task, as the store has them in order."""
+    axes = {
+        "perturbation": (CLEAN, *readings.attributes.threats),
+        "method": readings.attributes.fingerprinted.spec.explain.methods,
+    }
+    axis = STAGES[task.stage].axis
+    return axes[axis][task.column] if axis else "all images"
 
 
 def policy() -> Policy:
@@ -106,22 +113,22 @@ def policy() -> Policy:
 
 def certificates(readings: Readings) -> tuple[Certificate, ...]:
     """What was proved of the demo network before the run; empty for other networks."""
-    given = readings.dataset.attrs.get("certificates")
+    given = readings.attributes.certificates
     if not given:
         return ()
-    without = f"at most {given['limit']:.3f} (chance {given['chance']:.3f} and three standard errors)"
+    without = f"at most {given.limit:.3f} (chance {given.chance:.3f} and three standard errors)"
     meanings = {
-        "accuracy": ("answers whole scenes", f"at least {given['least_accuracy']}"),
+        "accuracy": ("answers whole scenes", f"at least {given.least_accuracy}"),
         "target_removed": ("answers when the target is removed", without),
         "background_only": ("answers on the background alone", without),
         "distractors_away": (
             "answers when the distractors are removed",
-            f"at most {given['largest_drop']} below whole scenes",
+            f"at most {given.largest_drop} below whole scenes",
         ),
     }
     return tuple(
         Certificate(
-            name=name, meaning=meaning, rate=given[name], bound=bound, passed=given["holds"][name], n=given["n"]
+            name=name, meaning=meaning, rate=getattr(given, name), bound=bound, passed=given.holds[name], n=given.n
         )
         for name, (meaning, bound) in meanings.items()
     )
@@ -129,20 +136,21 @@ def certificates(readings: Readings) -> tuple[Certificate, ...]:
 
 def methods(readings: Readings) -> tuple[MethodFacts, ...]:
     """The methods of the run, in its order."""
-    given = _spec(readings)["explain"]["options"]
-    resolutions = readings.dataset.attrs["resolutions"]
+    given = readings.attributes.fingerprinted.spec.explain.options
+    resolutions = readings.attributes.resolutions
     return tuple(_method(name, given.get(name, {}), resolutions[name]) for name in readings.methods)
 
 
 def perturbations(readings: Readings) -> tuple[PerturbationFacts, ...]:
     """The perturbations of the spec, in its order."""
-    tables = _spec(readings)["perturbation"]
-    return tuple(_perturbation(table, PERTURBATIONS[table["name"]], readings) for table in tables)
+    asked = readings.attributes.fingerprinted.spec.perturbation
+    return tuple(_perturbation(each, PERTURBATIONS[each.name], readings) for each in asked)
 
 
 def conditions(readings: Readings) -> tuple[ConditionFacts, ...]:
     """The entries of the perturbation axis but `clean`, with the change that each really made."""
-    return tuple(_condition(readings, name) for name in readings.perturbed)
+    asked = {condition.id: condition for condition in expand(readings.attributes.fingerprinted.spec)}
+    return tuple(_condition(readings, asked[name]) for name in readings.perturbed)
 
 
 def toml(spec: Mapping[str, Any]) -> str:
@@ -150,11 +158,6 @@ def toml(spec: Mapping[str, Any]) -> str:
     tables = [f"[{name}]\n{_toml_lines(spec[name])}" for name in TABLES if name in spec]
     tables += [f"[[perturbation]]\n{_toml_lines(table)}" for table in spec["perturbation"]]
     return "\n".join(tables)
-
-
-def _spec(readings: Readings) -> dict[str, Any]:
-    spec: dict[str, Any] = readings.dataset.attrs["fingerprinted"]["spec"]
-    return spec
 
 
 def _method(name: str, given: Mapping[str, Any], resolution: tuple[int, int]) -> MethodFacts:
@@ -177,9 +180,9 @@ def _method(name: str, given: Mapping[str, Any], resolution: tuple[int, int]) ->
     )
 
 
-def _perturbation(table: Mapping[str, Any], entry: PerturbationEntry, readings: Readings) -> PerturbationFacts:
-    against = attacked(PerturbationSpec.model_validate(table), readings.methods)
-    options = _free_options(entry, table["options"])
+def _perturbation(asked: PerturbationSpec, entry: PerturbationEntry, readings: Readings) -> PerturbationFacts:
+    against = attacked(asked, readings.methods)
+    options = _free_options(entry, asked.options)
     return PerturbationFacts(
         name=entry.name,
         title=entry.title,
@@ -187,7 +190,7 @@ def _perturbation(table: Mapping[str, Any], entry: PerturbationEntry, readings: 
         goal=entry.goal,
         access=entry.access,
         constraint=entry.constraint,
-        strengths=tuple(table["strengths"]),
+        strengths=tuple(strength.text for strength in asked.strengths),
         against=against if entry.attacks_attributor else (),
         cost=entry.cost,
         reference=entry.reference,
@@ -208,18 +211,16 @@ def _free_options(entry: Entry, given: Mapping[str, Any]) -> tuple[Option, ...]:
     )
 
 
-def _condition(readings: Readings, condition: str) -> ConditionFacts:
-    column = readings.dataset.isel(perturbation=readings.conditions.index(condition))
-    name, against = str(column["perturbation_name"].item()), str(column["perturbation_against"].item())
-    changes = _changes(readings, condition)
+def _condition(readings: Readings, condition: Condition) -> ConditionFacts:
+    changes = _changes(readings, condition.id)
     return ConditionFacts(
-        id=condition,
-        name=name,
-        title=PERTURBATIONS[name].title,
-        family=str(column["perturbation_family"].item()),
-        against=against,
-        strength=float(column["perturbation_strength"].item()),
-        strength_text=condition.removeprefix(f"{name}{':' * bool(against)}{against}").removeprefix("@"),
+        id=condition.id,
+        name=condition.name,
+        title=PERTURBATIONS[condition.name].title,
+        family=condition.family,
+        against=condition.against,
+        strength=condition.strength,
+        strength_text=condition.strength_text,
         largest_change=float(changes[:, 0].max()) if len(changes) else None,
         largest_distance=float(changes[:, 1].max()) if len(changes) else None,
         unchanged=int((changes[:, 0] == 0).sum()),

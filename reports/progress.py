@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from time import monotonic
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
+from pipeline.attributes import RunAttributes
 from pipeline.executors import Outcome
 from pipeline.run import Observer
 
@@ -132,10 +133,10 @@ class Display:
     ) -> None:
         self._shown.end()
 
-    def prepared(self, attributes: dict[str, Any]) -> None:
-        correct, n = attributes["correct"], attributes["plan"]["sizes"]["image"]
+    def prepared(self, attributes: RunAttributes) -> None:
+        correct, n = attributes.correct, attributes.plan.sizes["image"]
         share = f"{correct / n:.1%} of {n} clean images are classified as labelled"
-        chance = 1 / attributes["plan"]["sizes"]["class"]
+        chance = 1 / attributes.plan.sizes["class"]
         warning = "; near chance: check class order, mean and std" if correct / n < 2 * chance else ""
         self._console.print(share + warning)
 
@@ -161,7 +162,7 @@ class Several:
     def __init__(self, *observers: Observer) -> None:
         self._observers: Iterable[Observer] = observers
 
-    def prepared(self, attributes: dict[str, Any]) -> None:
+    def prepared(self, attributes: RunAttributes) -> None:
         for observer in self._observers:
             observer.prepared(attributes)
 

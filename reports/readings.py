@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from pipeline.attributes import read_attributes
 from pipeline.conditions import CLEAN
 from pipeline.schema import Reason
 from reports.families import position
@@ -30,6 +31,7 @@ class Readings:
     """Scores and predictions of a finished or unfinished store; methods, and attacks on them, in order of family."""
 
     def __init__(self, dataset: xr.Dataset) -> None:
+        self.attributes = read_attributes(dataset.attrs, "the dataset")
         self.dataset = dataset = _in_order(dataset)
         self.conditions = tuple(str(name) for name in dataset["perturbation"].values)
         self.methods = tuple(str(name) for name in dataset["method"].values)
@@ -146,7 +148,7 @@ class Readings:
         return np.asarray(self.dataset[variable].isel(where).values)
 
     def _why(self, code: int) -> str:
-        return str(self.dataset.attrs["reasons"][code]) if code else NOT_COMPUTED
+        return str(self.attributes.reasons[code]) if code else NOT_COMPUTED
 
 
 def _in_order(dataset: xr.Dataset) -> xr.Dataset:

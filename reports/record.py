@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.location import Location
+from pipeline.receipts import Failure
 from pipeline.store import attributes, failures, progress
 from pipeline.verification import Verification, kept
 
@@ -15,11 +16,11 @@ class Record:
 
     progress: Mapping[str, tuple[int, int]]
     """Tasks done and planned, per stage."""
-    failures: Mapping[str, str] = field(default_factory=dict)
+    failures: Mapping[str, Failure] = field(default_factory=dict)
     """Why tasks failed whenever they were tried, by key."""
     verifications: tuple[Verification, ...] = ()
 
 
 def record_of(folder: Path, store: Location) -> Record:
     """Of the audit with this folder and store."""
-    return Record(progress(store), failures(store), kept(folder, attributes(store)["fingerprint"]))
+    return Record(progress(store), failures(store), kept(folder, attributes(store).fingerprint))

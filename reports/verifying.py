@@ -11,7 +11,7 @@ from pipeline.comparison import load_audits
 from pipeline.jobs import Job
 from pipeline.logs import spec_folder
 from pipeline.spec import load_spec
-from pipeline.store import opened
+from pipeline.store import Store
 from pipeline.verification import Verification, forget, keep
 from pipeline.verifying import verify
 from reports.report import PAGE, write_report
@@ -51,7 +51,7 @@ def _verified(folder: Path, job: Job, sample: int, seed: int, repair: bool, cons
     _show(folder, found, console)
     if repair and found.damaged:
         forget(folder)
-        opened(job.store).withdraw(key for key, _ in found.damaged)
+        Store(job.store).receipts.withdraw(key for key, _ in found.damaged)
     else:
         keep(folder, found)
     if not found.damaged and (folder / PAGE).exists():

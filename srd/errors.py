@@ -8,11 +8,12 @@ AuditError                    1
 │   └── StoreError                a store of another spec, without a run, or of no known kind
 ├── UnsupportedOperation      2   (NotImplementedError) the network does something a method has no rule for
 ├── PerturbationError         1   (RuntimeError) an attack left its ball or [0, 1], or is not finite
-├── StageError                1   (RuntimeError) a task failed; carries the task and its cause
+├── StageError                1   (RuntimeError) a task failed; says where its cause was raised, and in whose code
 ├── DamagedTask               4   (RuntimeError) what a task wrote is not what its receipt says
 ├── WorkerLost                4   (RuntimeError) a task ended every process that ran it
 ├── IncompleteRun             4   (RuntimeError) tasks are missing
-│   ├── FailedTasks               some failed, twice; the others were run
+│   ├── FailedTasks               some failed, twice, in the user's code; the others were run
+│   │   └── FailedByBug       1   ... in code of this project
 │   └── ForeignWorker             a worker would not make the same bytes
 ├── VerificationError         3   (RuntimeError) a store does not hold what it says, or cannot be made again
 ├── ClusterError              5   (RuntimeError) a cluster cannot be reached, or cannot run tasks
@@ -59,7 +60,18 @@ class PerturbationError(AuditError, RuntimeError):
 
 
 class StageError(AuditError, RuntimeError):
-    """A task of a stage failed; the cause is chained."""
+    """A task of a stage failed.
+
+    `cause` says in one line what was raised, `place` which line of the user's code raised it, or nothing; `is_own`
+    whether code of this project did.
+    """
+
+    def __init__(self, cause: str, place: str = "", traceback: str = "", is_own: bool = False) -> None:
+        super().__init__(cause, place, traceback, is_own)
+        self.cause, self.place, self.traceback, self.is_own = cause, place, traceback, is_own
+
+    def __str__(self) -> str:
+        return f"{self.cause}\n  {self.place}" if self.place else self.cause
 
 
 class DamagedTask(AuditError, RuntimeError):
@@ -83,6 +95,12 @@ class IncompleteRun(AuditError, RuntimeError):
 
 class FailedTasks(IncompleteRun):
     """Tasks failed twice; all that do not read from them were run."""
+
+
+class FailedByBug(FailedTasks):
+    """Tasks failed twice, at least one of them in code of this project."""
+
+    exit_code = 1
 
 
 class ForeignWorker(IncompleteRun):

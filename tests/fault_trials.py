@@ -60,8 +60,8 @@ class Trial:
 
     def finished(self, store: Location | None = None) -> set[str]:
         """Tasks that have a receipt, of which none may be false."""
-        opened = Store(store or self.store, self.context.plan)
-        done = opened.done()
+        opened = Store(store or self.store)
+        done = opened.receipts.done()
         assert not list(opened.damaged(map(Task.named, sorted(done))))
         return set(done)
 

@@ -18,18 +18,22 @@ from colour_network import COLOURS
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline import run as running
+from pipeline.attributes import Fingerprinted, RunAttributes
 from pipeline.dependencies import Dependencies
 from pipeline.executors import Executor, Outcome, serially
+from pipeline.extent import ALL, Extent
 from pipeline.jobs import Job
-from pipeline.ledger import LITTER, METADATA, RECEIPTS
 from pipeline.location import Location
 from pipeline.logs import LOGS
 from pipeline.plan import Plan, Task
-from pipeline.run import run
-from pipeline.spec import load_spec
+from pipeline.receipts import LITTER, METADATA, RECEIPTS
+from pipeline.schema import PREPARED, REASONS
+from pipeline.spec import AuditSpec, load_spec, parse_spec
 from pipeline.stage_table import VARIABLES
 from pipeline.stages.context import Context
 from pipeline.store import NAME, Arrays
+from pipeline.store_creation import digests_of
 from pipeline.subjects import Subject, context_of, load
 
 SIZE = 16
@@ -76,12 +80,12 @@ TASKS = {"perturb": 8, "attribute": 6, "score": 6}
 class Watch:
     """Remembers what an observer is told."""
 
-    attributes: dict[str, Any] = field(default_factory=dict)
+    attributes: RunAttributes | None = None
     stages: list[tuple[str, int, int]] = field(default_factory=list)
     waiting: list[tuple[str, int]] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
 
-    def prepared(self, attributes: dict[str, Any]) -> None:
+    def prepared(self, attributes: RunAttributes) -> None:
         self.attributes = attributes
 
     def stage(self, name: str, done: int, total: int) -> None:
@@ -105,6 +109,10 @@ class Finished:
     @property
     def context(self) -> Context:
         return context_of(self.job)
+
+    @property
+    def attributes(self) -> RunAttributes:
+        return self.context.store.attributes
 
 
 def write_audit(folder: Path) -> Path:
@@ -157,6 +165,43 @@ def job_of(spec: Path, folder: Path) -> Job:
 
 def subject_of(spec: Path) -> Subject:
     return load(job_of(spec, spec.parent))
+
+
+def run(job: Job, executor: Executor, observer: running.Observer, extent: Extent = ALL) -> None:
+    """Prepares a job and runs it."""
+    running.run(running.prepare(job, executor), executor, observer, extent)
+
+
+def plain_attributes(versions: dict[str, str]) -> RunAttributes:
+    """Those of a store of which nothing but these versions matters."""
+    spec = parse_spec(
+        {"model": {"spec": "demo:vgg"}, "data": {"path": "demo:shapes"}, "explain": {"methods": ["srd"]}}, ""
+    )
+    plan = Plan({"image": 1, "perturbation": 1, "method": 1, "class": 2}, 1, has_masks=False)
+    prepared = dict.fromkeys(PREPARED, np.zeros(1, np.int64))
+    attributes = attributes_of(spec, plan, prepared)
+    made = attributes.fingerprinted.model_copy(update={"versions": versions})
+    return attributes.model_copy(update={"fingerprinted": made})
+
+
+def attributes_of(spec: AuditSpec, plan: Plan, prepared: Arrays) -> RunAttributes:
+    """Those of a store that holds what is prepared, and of which nothing else matters."""
+    made = Fingerprinted(spec=spec, data="", weights="", network="", sources="", versions={}, hardware="")
+    return RunAttributes(
+        fingerprint=made.fingerprint,
+        fingerprinted=made,
+        plan=plan,
+        correct=0,
+        data="",
+        parameters=0,
+        certificates=None,
+        resolutions={},
+        reasons=REASONS,
+        references={},
+        evidence={},
+        threats={},
+        prepared=digests_of(prepared),
+    )
 
 
 def finish(spec: Path, folder: Path, executor: Executor = serially) -> Finished:

@@ -75,8 +75,8 @@ def test_as_many_images_are_classified_as_expected(name: str, tmp_path: Path) ->
     _, correct, n = REAL[name]
     job = job_of(write_spec(tmp_path, name, n=None, tile=25), tmp_path / "run")
     attributes = prepare(job, load(job))
-    assert attributes["plan"]["sizes"]["image"] == n
-    assert attributes["correct"] == correct
+    assert attributes.plan.sizes["image"] == n
+    assert attributes.correct == correct
 
 
 @every_audit

@@ -11,8 +11,8 @@ from fault_trials import Trial
 from small_audits import path_of, receipts, shard_key, tree
 
 from pipeline.dependencies import Dependencies
-from pipeline.ledger import RECEIPTS
 from pipeline.plan import Task
+from pipeline.receipts import RECEIPTS
 from pipeline.schema import PREPARED
 from pipeline.store import Store
 
@@ -80,7 +80,7 @@ def test_what_was_prepared_is_mended_before_any_task(trial: Trial, command: Comm
     for name in PREPARED:
         for damage in DAMAGES.values():
             damage(path_of(trial.store) / name / "c" / "0")
-            Store(trial.store, trial.context.plan).withdraw(receipts(trial.store))
+            Store(trial.store).receipts.withdraw(receipts(trial.store))
             trial.settle("what was prepared is damaged", run(trial, command), 0, run(trial, command))
 
 

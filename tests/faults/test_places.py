@@ -17,9 +17,9 @@ from small_audits import shard_key, tree
 from zarr.core.sync import sync
 from zarr.storage import LocalStore
 
-from pipeline.ledger import RECEIPTS
 from pipeline.location import Location
 from pipeline.plan import Task
+from pipeline.receipts import RECEIPTS
 from pipeline.store import NAME
 
 pytestmark = pytest.mark.faults

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from colour_network import COLOURS
-from small_audits import Watch, edit, job_of, write_audit
+from small_audits import Watch, edit, job_of, run, write_audit
 from torch import Tensor
 
 import srd
@@ -14,7 +14,6 @@ from pipeline import seeds
 from pipeline.concepts import Exploration, exploration, refuse_unfit
 from pipeline.executors import serially
 from pipeline.extent import Extent
-from pipeline.run import run
 from pipeline.store import exists
 from srd.concepts import drawn_positions, feature_vectors
 from srd.errors import DataError, ModelError

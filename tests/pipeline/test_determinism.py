@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from s3_server import Bucket, objects
-from small_audits import Finished, Watch, finish, job_of, same, store_in, tree
+from small_audits import Finished, Watch, attributes_of, finish, job_of, run, same, store_in, tree
 from torch import Tensor
 
 from pipeline.data import Data
@@ -16,7 +16,6 @@ from pipeline.executors import serially
 from pipeline.extent import Extent
 from pipeline.on_dask.executor import on_dask
 from pipeline.plan import Task
-from pipeline.run import run
 from pipeline.schema import PREPARED
 from pipeline.stages.compute import compute
 from pipeline.stages.context import Context
@@ -50,8 +49,8 @@ def test_processes_go_on_where_a_serial_run_stopped(finished: Finished, spec: Pa
     """In the middle of the second stage."""
     job = job_of(spec, tmp_path / "run")
     run(job, serially, Watch(), Extent("attribute"))
-    opened = Store(job.store, finished.context.plan)
-    opened.withdraw(["attribute-00000-01", "attribute-00001-02"])
+    opened = Store(job.store)
+    opened.receipts.withdraw(["attribute-00000-01", "attribute-00001-02"])
     with on_dask(LocalSpec(workers=2)) as executor:
         run(job, executor, Watch())
     assert tree(job.store) == tree(finished.job.store)
@@ -92,8 +91,8 @@ def audit_of(context: Context, rows: Sequence[int], folder: Path, tile: int) -> 
     plan = replace(context.plan, sizes={**context.plan.sizes, "image": len(rows)}, tile=tile)
     prepared = {name: context.store.read(name)[rows] for name in PREPARED}
     prepared["target_image"] = np.array([rows.index(row) for row in prepared["target_image"].tolist()])
-    create(store_in(folder), plan, (), {}, prepared, {})
-    return replace(context, plan=plan, store=Store(store_in(folder), plan), data=Subset(context.data, rows))
+    create(store_in(folder), (), {}, prepared, attributes_of(context.spec, plan, prepared))
+    return replace(context, plan=plan, store=Store(store_in(folder)), data=Subset(context.data, rows))
 
 
 def stored(context: Context, rows: Sequence[int], part: Context, task: Task) -> Arrays:

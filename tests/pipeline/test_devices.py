@@ -10,7 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from played_device import played_device
-from small_audits import SPEC, Finished, Watch, edit, finish, job_of, tree, write_audit
+from small_audits import SPEC, Finished, Watch, edit, finish, job_of, run, tree, write_audit
 from torch.backends import cudnn
 
 from pipeline import apop, concepts, devices, environment, manipulated_models
@@ -19,7 +19,6 @@ from pipeline.executors import serially
 from pipeline.extent import Extent
 from pipeline.manipulation_spec import load_manipulated_model_spec
 from pipeline.on_dask.executor import on_dask
-from pipeline.run import run
 from pipeline.spec import load_spec
 from srd.errors import InputError
 
@@ -138,7 +137,7 @@ def test_every_stage_moves_its_tensors_there_and_back(
     request.getfixturevalue("there")
     theirs = finish(audit, tmp_path / "theirs")
     assert theirs.context.model.device.type == "cuda"
-    assert CARD in theirs.watch.attributes["fingerprinted"]["hardware"]
+    assert CARD in theirs.attributes.fingerprinted.hardware
     assert ledger(theirs) == ledger(ours)
 
 

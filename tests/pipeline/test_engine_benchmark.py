@@ -11,9 +11,9 @@ from benchmarks.kernels import Audit, Timed, audited, timed
 from benchmarks.sizing import size_of
 from benchmarks.stores import finished_run, plan_like, writing
 from pipeline.jobs import perform
-from pipeline.ledger import METADATA, RECEIPTS
 from pipeline.location import Location
 from pipeline.plan import Plan, Task
+from pipeline.receipts import METADATA, RECEIPTS
 from pipeline.stage_table import VARIABLES
 from pipeline.store import NAME, progress
 

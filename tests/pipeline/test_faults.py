@@ -8,16 +8,27 @@ from random import Random
 from typing import Any
 
 import pytest
-from small_audits import TASKS, Finished, Watch, finish, finish_until_killed, job_of, lost_with, path_of, receipts, tree
+from small_audits import (
+    TASKS,
+    Finished,
+    Watch,
+    finish,
+    finish_until_killed,
+    job_of,
+    lost_with,
+    path_of,
+    receipts,
+    run,
+    tree,
+)
 
 from pipeline import store as store_module
 from pipeline import worker
 from pipeline.executors import serially
 from pipeline.extent import Extent, Part
-from pipeline.ledger import LITTER, RECEIPTS
 from pipeline.location import Location
 from pipeline.plan import Task
-from pipeline.run import run
+from pipeline.receipts import LITTER, RECEIPTS
 from pipeline.stages.compute import compute
 from pipeline.stages.context import Context
 from pipeline.store import Arrays, exists, failures

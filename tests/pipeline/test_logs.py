@@ -9,23 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_audits import TASKS, Watch, job_of, tree
+from small_audits import TASKS, Watch, job_of, plain_attributes, run, tree
 
 from pipeline.executors import Outcome, Work, serially
 from pipeline.logs import Log, spec_folder
 from pipeline.plan import Task
-from pipeline.run import run
 from srd.errors import ModelError, StoreError
 
 TASK = Task("score", 3, 1)
 
 
-PREPARED = {"fingerprinted": {"versions": {"python": "3.11.0"}}}
+VERSIONS = {"python": "3.11.0"}
 
 
 def logged(folder: Path, spec: Path = Path("audit.toml"), executor: str = "this process") -> Log:
     log = Log(folder, spec, executor)
-    log.prepared(PREPARED)
+    log.prepared(plain_attributes(VERSIONS))
     return log
 
 

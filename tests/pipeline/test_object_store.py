@@ -9,7 +9,7 @@ import pytest
 import zarr
 from command_line import Command
 from s3_server import Bucket, Request, objects
-from small_audits import Finished, Watch, edit, job_of, shard_key, tree
+from small_audits import Finished, Watch, edit, job_of, run, shard_key, tree
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
@@ -18,7 +18,6 @@ from pipeline.extent import Extent
 from pipeline.jobs import Job, perform
 from pipeline.plan import Task
 from pipeline.preparation import prepare
-from pipeline.run import run
 from pipeline.stages.perturb import perturb
 from pipeline.store import NAME, exists, open_results, progress
 from pipeline.subjects import context_of, load

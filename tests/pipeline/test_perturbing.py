@@ -1,13 +1,12 @@
 """Attacks on explanations in an audit: fitted once, applied to all, with their evidence and threat models stored."""
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from small_audits import Finished, Watch, edit, finish, job_of, receipts, same, tree, write_audit
+from small_audits import Finished, Watch, edit, finish, job_of, receipts, run, same, tree, write_audit
 
 from attacks.entries import EVIDENCE
 from attacks.registry import PERTURBATIONS
@@ -19,7 +18,6 @@ from pipeline.extent import Extent
 from pipeline.on_dask.executor import on_dask
 from pipeline.plan import Task
 from pipeline.preparation import prepare
-from pipeline.run import run
 from pipeline.stages import fit as fitting
 from pipeline.stages.context import Context
 from pipeline.stages.fit import fit
@@ -168,13 +166,13 @@ def test_flip_and_keep_says_of_which_images_it_changed_the_prediction(context: C
 
 def test_every_entry_but_the_clean_one_has_its_threat_model(attacked: Finished) -> None:
     axis = conditions(attacked.job.spec)[1:]
-    threats = attacked.watch.attributes["threats"]
-    assert threats == json.loads(json.dumps({condition.id: asdict(threat(condition)) for condition in axis}))
+    threats = attacked.attributes.threats
+    assert threats == {condition.id: threat(condition) for condition in axis}
     for condition in axis:
         entry = PERTURBATIONS[condition.name]
-        assert set(threats[condition.id]["budget"]) == set(entry.budget)
-        assert threats[condition.id]["access"] == entry.access
-    assert threats["universal:saliency@8/255"]["budget"] == {"steps": 2, "restarts": 2}
+        assert set(threats[condition.id].budget) == set(entry.budget)
+        assert threats[condition.id].access == entry.access
+    assert threats["universal:saliency@8/255"].budget == {"steps": 2, "restarts": 2}
 
 
 def test_dask_writes_the_bytes_of_the_serial_run(attacked: Finished, attacks: Path, tmp_path: Path) -> None:

@@ -20,10 +20,9 @@ from pipeline.conditions import conditions
 from pipeline.data import n_images
 from pipeline.estimate import Estimate, Pilot, estimate
 from pipeline.jobs import Job
-from pipeline.ledger import METADATA, RECEIPTS
 from pipeline.pilot import in_own_process, measure
+from pipeline.receipts import METADATA, RECEIPTS
 from pipeline.spec import load_spec
-from pipeline.store import plan_of
 from pipeline.subjects import Subject, load
 
 
@@ -65,7 +64,7 @@ def test_it_measures_every_method_and_entry_at_two_tiles(finished: Finished, mea
 
 
 def test_its_plan_differs_from_the_runs_in_images_and_tile_alone(finished: Finished, measured: Pilot) -> None:
-    true = plan_of(finished.watch.attributes)
+    true = finished.attributes.plan
     assert {**measured.plan.sizes, "image": true.sizes["image"]} == true.sizes
     assert (measured.plan.has_masks, measured.plan.attacks) == (true.has_masks, true.attacks)
 

@@ -19,8 +19,8 @@ DIMS = sorted({dim for variable in VARIABLES.values() for dim in variable.dims})
 def plans(draw: st.DrawFn) -> Plan:
     sizes = {dim: draw(st.integers(1, 4)) for dim in DIMS} | {"image": draw(st.integers(1, 23))}
     columns = range(1, sizes["perturbation"])
-    attacks = [column for column in columns if draw(st.booleans())]
-    universal = [column for column in attacks if draw(st.booleans())]
+    attacks = tuple(column for column in columns if draw(st.booleans()))
+    universal = tuple(column for column in attacks if draw(st.booleans()))
     return Plan(sizes, draw(st.integers(1, 9)), draw(st.booleans()), attacks, universal)
 
 

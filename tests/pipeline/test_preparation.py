@@ -11,6 +11,7 @@ from colour_network import COLOURS
 from small_audits import PER_CLASS, SIZE, Finished, edit, job_of, path_of, tree, write_audit, write_picture
 
 from pipeline import environment, preparation, seeds
+from pipeline.attributes import RunAttributes
 from pipeline.jobs import Job
 from pipeline.preparation import prepare
 from pipeline.schema import REASONS, REFERENCES
@@ -21,7 +22,7 @@ from srd.errors import DataError, ModelError, SpecError, StoreError, Unsupported
 N = len(COLOURS) * PER_CLASS
 
 
-def prepared(spec: Path, folder: Path) -> dict[str, Any]:
+def prepared(spec: Path, folder: Path) -> RunAttributes:
     job = job_of(spec, folder)
     return prepare(job, load(job))
 
@@ -33,26 +34,27 @@ def refused(spec: Path, folder: Path) -> str:
 
 
 def test_the_store_says_what_it_was_made_from(finished: Finished) -> None:
-    attributes = finished.watch.attributes
-    stored = attributes["fingerprinted"]
+    attributes = finished.attributes
+    stored = attributes.fingerprinted
     subject = load(finished.job)
-    assert set(stored) == {"spec", "weights", "network", "data", "sources", "versions", "hardware"}
-    assert stored["spec"] == finished.job.spec.model_dump(mode="json")
-    assert stored["weights"] == subject.model.weights_digest
-    assert stored["data"] == subject.data.digest
-    assert stored["versions"] == environment.versions()
-    assert attributes["reasons"] == list(REASONS)
-    assert attributes["references"] == dict(REFERENCES)
-    assert attributes["parameters"] == subject.model.n_parameters
-    assert attributes["certificates"] is None
+    assert attributes == finished.watch.attributes
+    assert set(stored.table()) == {"spec", "weights", "network", "data", "sources", "versions", "hardware"}
+    assert stored.spec == finished.job.spec
+    assert stored.weights == subject.model.weights_digest
+    assert stored.data == subject.data.digest
+    assert stored.versions == environment.versions()
+    assert attributes.reasons == REASONS
+    assert attributes.references == dict(REFERENCES)
+    assert attributes.parameters == subject.model.n_parameters
+    assert attributes.certificates is None
 
 
 def test_accuracy_on_the_clean_images_is_stored(finished: Finished, spec: Path, tmp_path: Path) -> None:
-    assert finished.watch.attributes["correct"] == N
+    assert finished.attributes.correct == N
     write_picture(spec.parent, 0, "blue/red.png")
     attributes = prepared(spec, tmp_path / "run")
-    assert attributes["plan"]["sizes"]["image"] == N + 1
-    assert attributes["correct"] == N
+    assert attributes.plan.sizes["image"] == N + 1
+    assert attributes.correct == N
 
 
 def test_classes_are_those_of_the_clean_images(finished: Finished) -> None:
@@ -176,8 +178,8 @@ def test_an_operation_without_a_rule_is_refused_by_method_and_name(spec: Path, t
 
 def test_the_resolution_of_each_methods_own_maps_is_stored(spec: Path, tmp_path: Path) -> None:
     edit(spec, 'methods = ["srd", ', 'methods = ["srd", "grad_cam", ')
-    resolutions = prepared(spec, tmp_path / "run")["resolutions"]
-    assert resolutions["srd"] == resolutions["saliency"] == [SIZE, SIZE]
+    resolutions = prepared(spec, tmp_path / "run").resolutions
+    assert resolutions["srd"] == resolutions["saliency"] == (SIZE, SIZE)
     rows, columns = resolutions["grad_cam"]
     assert 1 < rows == columns <= SIZE
 

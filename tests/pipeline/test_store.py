@@ -3,7 +3,7 @@
 import json
 import pickle
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from hashlib import sha256
 from itertools import count
@@ -14,14 +14,16 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from small_audits import Finished, path_of, tree
+from small_audits import Finished, attributes_of, path_of, tree
 from zarr.core.buffer import Buffer
 from zarr.storage import LocalStore
 
 from pipeline import store as store_module
+from pipeline.attributes import FORMAT
 from pipeline.conditions import conditions
 from pipeline.location import Location
 from pipeline.plan import Plan, Task
+from pipeline.receipts import METADATA, Failure
 from pipeline.schema import PREPARED
 from pipeline.spec import parse_spec
 from pipeline.stage_table import STAGES, VARIABLES
@@ -31,8 +33,6 @@ from pipeline.store import (
     attributes,
     exists,
     open_results,
-    plan_attribute,
-    plan_of,
     progress,
     remove_litter,
 )
@@ -61,9 +61,9 @@ def prepared() -> Arrays:
 
 
 def make(path: Path, plan: Plan = PLAN) -> Store:
-    facts = {"fingerprint": "f", "plan": plan_attribute(plan)}
-    create(at(path), plan, conditions(SPEC), COORDINATES, prepared(), facts)
-    return Store(at(path), plan)
+    facts = attributes_of(SPEC, plan, prepared())
+    create(at(path), conditions(SPEC), COORDINATES, prepared(), facts)
+    return Store(at(path))
 
 
 def at(path: Path) -> Location:
@@ -119,7 +119,7 @@ def test_there_is_no_mask_where_the_data_have_none(path: Path) -> None:
 
 def test_a_store_that_could_not_be_made_does_not_appear(path: Path) -> None:
     with pytest.raises(KeyError, match="label"):
-        create(at(path), PLAN, conditions(SPEC), COORDINATES, {}, {"plan": plan_attribute(PLAN)})
+        create(at(path), conditions(SPEC), COORDINATES, {}, attributes_of(SPEC, PLAN, prepared()))
     assert not path.exists()
 
 
@@ -192,8 +192,8 @@ def test_the_receipt_holds_the_digest_and_nothing_of_time_or_place(path: Path, m
     assert list(json.loads(first)) == ["sha256"]
     assert list(json.loads(first)["sha256"]) == sorted(arrays(task))
     assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in json.loads(first)["sha256"].values())
-    assert task.key in made.done()
-    assert Task("attribute", 1, 0).key not in made.done()
+    assert task.key in made.receipts.done()
+    assert Task("attribute", 1, 0).key not in made.receipts.done()
     assert receipt() == first != receipt(seed=1)
 
 
@@ -203,13 +203,13 @@ def test_the_receipt_comes_last(made: Store, monkeypatch: pytest.MonkeyPatch) ->
     original = store_module._write
 
     def watching(array: Any, region: Any, values: Any) -> None:
-        written.append((array.path, task.key in made.done()))
+        written.append((array.path, task.key in made.receipts.done()))
         original(array, region, values)
 
     monkeypatch.setattr(store_module, "_write", watching)
     made.write(task, arrays(task))
     assert written == [(variable.name, False) for variable in PLAN.variables(task)]
-    assert task.key in made.done()
+    assert task.key in made.receipts.done()
 
 
 @pytest.mark.parametrize("failing", range(3))
@@ -226,16 +226,16 @@ def test_a_write_that_fails_leaves_no_receipt(made: Store, monkeypatch: pytest.M
     monkeypatch.setattr(store_module, "_write", full)
     with pytest.raises(OSError, match="No space left"):
         made.write(task, arrays(task))
-    assert task.key not in made.done()
+    assert task.key not in made.receipts.done()
     made.write(task, arrays(task))
-    assert task.key in made.done()
+    assert task.key in made.receipts.done()
 
 
 def test_done_are_the_tasks_with_a_receipt(made: Store) -> None:
     tasks = list(PLAN.tasks("perturb"))
     made.write(tasks[1], arrays(tasks[1]))
     made.write(tasks[4], arrays(tasks[4]))
-    assert made.done() == {tasks[1].key, tasks[4].key}
+    assert made.receipts.done() == {tasks[1].key, tasks[4].key}
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -245,7 +245,7 @@ def test_a_result_without_a_single_number_leaves_its_objects_and_receipt(path: P
         name: np.full_like(values, np.nan if values.dtype.kind == "f" else 0) for name, values in arrays(task).items()
     }
     made.write(task, empty)
-    assert task.key in made.done()
+    assert task.key in made.receipts.done()
     assert all(shard_file(path, task, name).stat().st_size for name in empty)
 
 
@@ -280,7 +280,7 @@ def test_two_writers_of_one_region_end_in_the_same_bytes(path: Path, tmp_path: P
     task = Task("attribute", 0, 0)
     make(alone).write(task, arrays(task))
     make(path)
-    writers = [Thread(target=Store(at(path), PLAN).write, args=(task, arrays(task))) for _ in range(4)]
+    writers = [Thread(target=Store(at(path)).write, args=(task, arrays(task))) for _ in range(4)]
     for writer in writers:
         writer.start()
     for writer in writers:
@@ -331,7 +331,7 @@ def test_progress_counts_done_and_planned(path: Path, made: Store) -> None:
 
 
 def test_the_plan_survives_the_store(path: Path, made: Store) -> None:
-    assert plan_of(attributes(at(path))) == PLAN
+    assert attributes(at(path)).plan == PLAN
 
 
 def test_a_folder_without_a_store_says_how_to_start_one(tmp_path: Path) -> None:
@@ -354,6 +354,44 @@ def test_another_zarr_group_is_no_audit(tmp_path: Path) -> None:
             read(at(tmp_path / "group"))
 
 
+def rewrite(path: Path, **changes: object) -> None:
+    """Exchanges root attributes."""
+    file = path / METADATA
+    root = json.loads(file.read_text())
+    root["attributes"] |= changes
+    file.write_text(json.dumps(root))
+
+
+@pytest.mark.parametrize("read", [attributes, progress, open_results, Store])
+@pytest.mark.parametrize("number", [1, FORMAT + 1, "2", None])
+def test_a_store_in_another_format_is_refused_with_the_way_out(
+    path: Path, made: Store, read: Callable[[Location], object], number: object
+) -> None:
+    rewrite(path, format=number)
+    with pytest.raises(StoreError, match=rf"format {number!r}, this version reads format {FORMAT}; run the spec again"):
+        read(at(path))
+
+
+@pytest.mark.parametrize("read", [attributes, progress, open_results, Store])
+@pytest.mark.parametrize(
+    ("where", "changes"),
+    [
+        ("plan", {"plan": None}),
+        ("plan.tile", {"plan": {"sizes": {}, "tile": "many", "has_masks": True}}),
+        ("fingerprinted", {"fingerprinted": {}}),
+        ("correct", {"correct": "all"}),
+        ("resolutions.srd", {"resolutions": {"srd": [8]}}),
+        ("more", {"more": 1}),
+    ],
+)
+def test_damaged_attributes_are_refused_by_name(
+    path: Path, made: Store, read: Callable[[Location], object], where: str, changes: dict[str, object]
+) -> None:
+    rewrite(path, **changes)
+    with pytest.raises(StoreError, match=rf"attribute {where}.* is damaged: .* restore its zarr\.json"):
+        read(at(path))
+
+
 def test_litter_is_removed_and_nothing_else(path: Path, made: Store) -> None:
     task = Task("perturb", 0, 0)
     made.write(task, arrays(task))
@@ -367,7 +405,7 @@ def test_a_receipt_half_written_is_none(path: Path, made: Store) -> None:
     task = Task("perturb", 0, 0)
     made.write(task, arrays(task))
     (path / "_ledger" / "perturb-00001-00.4f2a.partial").write_bytes(b"{")
-    assert made.done() == {task.key}
+    assert made.receipts.done() == {task.key}
 
 
 def test_every_digest_is_of_the_values_in_the_store(finished: Finished) -> None:
@@ -474,23 +512,24 @@ def test_a_withdrawn_task_is_missing_and_done_again_the_same(path: Path, made: S
     task = Task("score", 0, 1)
     made.write(task, arrays(task))
     before = tree(path)
-    made.withdraw([task.key])
-    assert task.key not in made.done()
+    made.receipts.withdraw([task.key])
+    assert task.key not in made.receipts.done()
     made.write(task, arrays(task))
     assert tree(path) == before
 
 
 def test_failures_are_kept_until_their_tasks_are_done(path: Path, made: Store) -> None:
     before, (one, other) = tree(path), list(PLAN.tasks("score"))[:2]
-    made.record_failures({one.key: "first"})
-    made.record_failures({one.key: "of two lines\nand an ü", other.key: "second"})
-    assert made.failures() == {one.key: "of two lines\nand an ü", other.key: "second"}
+    made.receipts.record_failures({one.key: Failure("first")})
+    two = {one.key: Failure("of two lines\nand an ü", "Traceback ..."), other.key: Failure("second")}
+    made.receipts.record_failures(two)
+    assert made.receipts.failures() == two
     made.write(other, arrays(other))
-    assert list(made.failures()) == [one.key]
-    made.record_failures({})
-    assert list(made.failures()) == [one.key]
+    assert list(made.receipts.failures()) == [one.key]
+    made.receipts.record_failures({})
+    assert list(made.receipts.failures()) == [one.key]
     made.write(one, arrays(one))
-    made.record_failures({})
+    made.receipts.record_failures({})
     assert set(tree(path)) - set(before) == {
         *(f"_ledger/{task.key}" for task in (one, other)),
         *(str(shard_file(path, task, name).relative_to(path)) for task in (one, other) for name in arrays(task)),

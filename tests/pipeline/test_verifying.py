@@ -116,7 +116,7 @@ def test_on_another_class_of_machine_the_difference_is_stated(run: Finished, tmp
     environment = os.environ | {"ATEN_CPU_CAPABILITY": "default", "PYTHONPATH": path}
     command = [sys.executable, "-P", "-c", ELSEWHERE, str(run.spec), str(tmp_path / "run")]
     subprocess.run(command, env=environment, check=True, timeout=120)
-    (found,) = kept(tmp_path / "run", run.watch.attributes["fingerprint"])
+    (found,) = kept(tmp_path / "run", run.attributes.fingerprint)
     assert any(each.startswith("hardware") for each in found.unlike)
     assert found.is_kept
     maps = next(each for each in found.repetitions if each.variable == "attribution")

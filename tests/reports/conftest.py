@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import xarray as xr
-from small_audits import store_in
+from small_audits import run, store_in
 
 from attacks.registry import PERTURBATIONS
+from pipeline.attributes import RunAttributes
 from pipeline.executors import Outcome, serially
 from pipeline.jobs import Job
-from pipeline.run import run
 from pipeline.spec import parse_spec
 from pipeline.store import open_results
 from reports.facts import Completeness, ConditionFacts, Identity, MethodFacts, PerturbationFacts, StageProgress
@@ -39,7 +39,7 @@ N_IMAGES = 6  # the fewest that leave an interval where one prediction changes; 
 class Silent:
     """Hears how the run goes on and says nothing."""
 
-    def prepared(self, attributes: dict[str, Any]) -> None: ...
+    def prepared(self, attributes: RunAttributes) -> None: ...
 
     def stage(self, name: str, done: int, total: int) -> None: ...
 

@@ -7,9 +7,9 @@ from command_line import Command
 from small_audits import write_audit
 
 from pipeline import worker
-from pipeline.ledger import Ledger
 from pipeline.location import Location
 from pipeline.plan import Task
+from pipeline.receipts import Failure, Receipts
 from pipeline.stages.context import Context
 from pipeline.store import NAME, Arrays
 
@@ -66,8 +66,10 @@ def test_help_names_the_default_folder(command: Command) -> None:
 
 def test_status_names_the_tasks_that_failed_with_their_cause(command: Command, tmp_path: Path) -> None:
     assert command("run", write_audit(tmp_path / "audit"), "--out", "run", "--stage", "perturb").code == 0
-    ledger = Ledger((Location(str(tmp_path / "run")) / NAME).open())
-    ledger.record_failures({"score-00001-02": "ValueError: [bold]x", "perturb-00000-00": "done since"})
+    receipts = Receipts((Location(str(tmp_path / "run")) / NAME).open())
+    receipts.record_failures(
+        {"score-00001-02": Failure("ValueError: [bold]x"), "perturb-00000-00": Failure("done since")}
+    )
     code, out, _ = command("status", "run")
     assert code == 4
     assert out.splitlines()[-1] == "score-00001-02: ValueError: [bold]x"

@@ -6,7 +6,9 @@ from io import StringIO
 
 import pytest
 from rich.console import Console
+from small_audits import plain_attributes
 
+from pipeline.attributes import RunAttributes
 from pipeline.executors import Outcome, Work
 from pipeline.plan import Task
 from reports.progress import Display, Pace, Several
@@ -115,7 +117,7 @@ def test_several_observers_are_told_alike() -> None:
     told: list[tuple[str, object]] = []
 
     class Listening:
-        def prepared(self, attributes: dict[str, object]) -> None:
+        def prepared(self, attributes: RunAttributes) -> None:
             told.append(("prepared", attributes))
 
         def stage(self, name: str, done: int, total: int) -> None:
@@ -127,10 +129,11 @@ def test_several_observers_are_told_alike() -> None:
         def task(self, outcome: Outcome) -> None:
             told.append(("task", outcome))
 
+    attributes = plain_attributes({})
     both = Several(Listening(), Listening())
-    both.prepared({"n": 1})
+    both.prepared(attributes)
     both.stage("score", 1, 2)
     both.blocked("score", 1)
     both.task(done(1))
-    expected = [("prepared", {"n": 1}), ("stage", ("score", 1, 2)), ("blocked", ("score", 1)), ("task", done(1))]
+    expected = [("prepared", attributes), ("stage", ("score", 1, 2)), ("blocked", ("score", 1)), ("task", done(1))]
     assert told == [event for event in expected for _ in range(2)]

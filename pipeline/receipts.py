@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 
 from zarr.abc.store import Store
@@ -19,18 +20,35 @@ METADATA = "zarr.json"
 LITTER = "*.partial"  # what a killed process leaves of an object it was writing
 
 
-class Ledger:
-    """Receipts and failures: one small object a task, under the task's key."""
+@dataclass(frozen=True)
+class Failure:
+    """Say why a task failed."""
+
+    error: str
+    traceback: str = ""
+    """Of the cause, where it was raised; of a worker that was lost there is none."""
+
+
+def failure_of(error: BaseException | None) -> Failure:
+    """Return what is kept of the error that a task ended with."""
+    return Failure(str(error), getattr(error, "traceback", ""))
+
+
+class Receipts:
+    """Keep receipts and failures: one small object a task, under the task's key."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def done(self) -> frozenset[str]:
-        """Keys of all tasks that have a receipt."""
+        """Return the keys of all tasks that have a receipt."""
         return self._keys(RECEIPTS)
 
-    def receipt(self, task: Task) -> dict[str, str]:
-        """SHA-256 of every array that the task wrote. Raises DamagedTask if the receipt is missing or unreadable."""
+    def digests(self, task: Task) -> dict[str, str]:
+        """Return the SHA-256 of every array that the task wrote.
+
+        Raises DamagedTask if the receipt is missing or unreadable.
+        """
         text = self._get(f"{RECEIPTS}/{task.key}")
         try:
             digests: dict[str, str] = json.loads(text)["sha256"]
@@ -39,27 +57,27 @@ class Ledger:
         return digests
 
     def withdraw(self, keys: Iterable[str]) -> None:
-        """Deletes the receipts of tasks: they count as missing, and will be done again."""
+        """Delete the receipts of tasks: they count as missing, and will be done again."""
         for key in keys:
             sync(self._store.delete(f"{RECEIPTS}/{key}"))
 
-    def record_failures(self, texts: Mapping[str, str]) -> None:
-        """Keeps why tasks failed, by key; forgets it of those that have been done since."""
+    def record_failures(self, failures: Mapping[str, Failure]) -> None:
+        """Keep why tasks failed, by key; forget it of those that have been done since."""
         known = self._keys(FAILURES)
         for key in known & self.done() if known else ():  # as in `failures`
             sync(self._store.delete(f"{FAILURES}/{key}"))
-        for key, text in texts.items():
-            self._set(f"{FAILURES}/{key}", {"error": text})
+        for key, failure in failures.items():
+            self._set(f"{FAILURES}/{key}", asdict(failure))
 
-    def failures(self) -> dict[str, str]:
-        """Why tasks failed, by key; of those that have been done since nothing."""
+    def failures(self) -> dict[str, Failure]:
+        """Return why tasks failed, by key; of those that have been done since nothing."""
         failed = self._keys(FAILURES)
         left = sorted(failed - self.done()) if failed else ()  # to list all receipts takes most of `status`
         found = ((key, self._get(f"{FAILURES}/{key}")) for key in left)
-        return {key: json.loads(text)["error"] for key, text in found if text}  # another driver may have mended one
+        return {key: Failure(**json.loads(text)) for key, text in found if text}  # another driver may have mended one
 
-    def _close(self, task: Task, digests: Mapping[str, str]) -> None:
-        """The receipt of a task whose arrays are all written."""
+    def write(self, task: Task, digests: Mapping[str, str]) -> None:
+        """Write the receipt of a task whose arrays are all written."""
         self._set(f"{RECEIPTS}/{task.key}", {"sha256": dict(digests)})
 
     def _keys(self, folder: str) -> frozenset[str]:
