@@ -1,0 +1,36 @@
+"""A stage that this project does not have: its row and its function are all that there is to it.
+
+A worker that preloads this module has the stage as well.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from pipeline import stage_table
+from pipeline.packing import unpack
+from pipeline.plan import Task
+from pipeline.schema import Variable
+from pipeline.stage_table import Read, Stage
+from pipeline.stages.context import Context
+from pipeline.store import Arrays
+
+TOTAL = Stage(
+    name="total",
+    axis="method",
+    reads=(Read("attribute", "same"),),
+    writes=(
+        Variable("total", ("image", "perturbation", "method"), "float32", "sum of the map", whole=("perturbation",)),
+    ),
+    function="toy_stage:total",
+)
+
+
+def total(context: Context, task: Task) -> Arrays:
+    stored = context.store.written(Task("attribute", task.tile, task.column), ["attribution", "scale"])
+    maps = unpack(stored["attribution"], stored["scale"])
+    return {"total": maps.sum((-2, -1)).astype(np.float32)}
+
+
+def dask_setup(_: Any) -> None:
+    stage_table._ROWS[TOTAL.name] = TOTAL
