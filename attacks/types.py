@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from srd.types import Attributor, Generators, Inputs, Logits, Masks, Scores, Target
+from srd.types import Generators, Inputs, Logits, Masks, Scores, Target
 
 Images = Float[Tensor, "n c h w"]
 """Images in [0, 1], as stored; strengths are measured here."""
@@ -77,14 +77,6 @@ class Found:
     images: Images
     evidence: Mapping[str, Scores]
     """By the names of `attacks.entries.EVIDENCE`; NaN where something was not tried."""
-
-
-class ExplanationAttack(Protocol):
-    """A perturbation that searches against one attributor."""
-
-    def __call__(
-        self, model: Model, samples: Samples, strength: float, generators: Generators, *, attributor: Attributor
-    ) -> Found: ...
 
 
 class Ball(Protocol):

@@ -12,9 +12,9 @@ import torch
 import torchattacks
 
 from attacks.balls import Linf
-from attacks.explanations.aims import task
 from attacks.explanations.ascent import Ascent, added
 from attacks.explanations.gradients import Differentiated, Surrogate, as_it_is, sharpening
+from attacks.explanations.threat_model import task
 from attacks.registry import PERTURBATIONS
 from attacks.types import Model, Samples
 from benchmarks.measuring import CPU, interleaved, machine, network_of, ratio

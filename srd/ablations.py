@@ -1,19 +1,19 @@
 """SRD with one of its choices undone: by neuron, after the activation, without recursion."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from srd.affine import Affine
 from srd.decomposition import decomposed
-from srd.entries import Meaning
 from srd.functions import Elementwise
-from srd.interception import NOTHING_DECLARED
+from srd.keywords import takes
+from srd.options import AblationOptions, CoarseOptions
 from srd.passes import evaluating, leaf
-from srd.propagation import Contrast, Propagation
+from srd.propagation import Propagation
 from srd.provenance import Source
-from srd.rules import Bias, SharingRatio
+from srd.rules import SharingRatio
 from srd.types import Generators, Inputs, Maps, Target
 from srd.vectors import inner, on_grid, safe_ratio
 
@@ -58,75 +58,36 @@ class PostActivationRatio(SharingRatio):
         return self.started(before, phi(before), g, self.relevance(before, phi, g, received, channels), channels)
 
 
+@takes(AblationOptions)
 def scalar(
-    network: nn.Module,
-    inputs: Inputs,
-    target: Target,
-    generators: Generators | None = None,
-    *,
-    encoder: str | None = None,
-    operations: Mapping[str, Meaning] = NOTHING_DECLARED,
-    bias: Bias = "norm",
-    contrast: Contrast = "mean",
-    create_graph: bool = False,
+    options: AblationOptions, network: nn.Module, inputs: Inputs, target: Target, generators: Generators | None = None
 ) -> Maps:
     """As `srd.decompose`, with a ratio per neuron: phi(X_k) / X_k, the gradient itself for a ReLU."""
-    maps, _ = decomposed(
-        network,
-        inputs,
-        target,
-        ScalarRatio(bias, by_weights=create_graph),
-        encoder=encoder,
-        operations=operations,
-        contrast=contrast,
-        create_graph=create_graph,
-    )
+    rules = ScalarRatio(options.bias, by_weights=options.create_graph)
+    maps, _ = decomposed(options, rules, network, inputs, target)
     return maps
 
 
+@takes(AblationOptions)
 def post_activation(
-    network: nn.Module,
-    inputs: Inputs,
-    target: Target,
-    generators: Generators | None = None,
-    *,
-    encoder: str | None = None,
-    operations: Mapping[str, Meaning] = NOTHING_DECLARED,
-    bias: Bias = "norm",
-    contrast: Contrast = "mean",
-    create_graph: bool = False,
+    options: AblationOptions, network: nn.Module, inputs: Inputs, target: Target, generators: Generators | None = None
 ) -> Maps:
     """As `srd.decompose`, with the vector after the activation in place of the one before it."""
-    maps, _ = decomposed(
-        network,
-        inputs,
-        target,
-        PostActivationRatio(bias, by_weights=create_graph),
-        encoder=encoder,
-        operations=operations,
-        contrast=contrast,
-        create_graph=create_graph,
-    )
+    rules = PostActivationRatio(options.bias, by_weights=options.create_graph)
+    maps, _ = decomposed(options, rules, network, inputs, target)
     return maps
 
 
+@takes(CoarseOptions)
 def coarse(
-    network: nn.Module,
-    inputs: Inputs,
-    target: Target,
-    generators: Generators | None = None,
-    *,
-    encoder: str | None = None,
-    operations: Mapping[str, Meaning] = NOTHING_DECLARED,
-    contrast: Contrast = "mean",
-    create_graph: bool = False,
+    options: CoarseOptions, network: nn.Module, inputs: Inputs, target: Target, generators: Generators | None = None
 ) -> Maps:
     """The relevance with which SRD sets out, at the encoder's resolution."""
     with evaluating(network):
-        inputs = leaf(inputs, create_graph=create_graph)
-        rules = SharingRatio("drop", by_weights=create_graph)
-        run = Propagation(network, inputs, rules, layers=[encoder] if encoder else [], operations=operations)
-        end, gradient = run.encoder(target, encoder, create_graph=create_graph)
-        initial, _ = run.started(end, gradient, contrast, create_graph=create_graph)
+        inputs = leaf(inputs, create_graph=options.create_graph)
+        rules = SharingRatio("drop", by_weights=options.create_graph)
+        layers = [options.encoder] if options.encoder else []
+        run = Propagation(network, inputs, rules, layers=layers, operations=options.operations)
+        end, initial, _ = run.setting_out(target, options)
         maps = on_grid(initial.squeeze(end.channels), *inputs.shape[2:])
-    return maps if create_graph else maps.detach()
+    return maps if options.create_graph else maps.detach()

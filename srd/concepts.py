@@ -1,6 +1,5 @@
 """What the feature vectors of a layer stand for: vectors drawn by their relevance, clustered by their direction."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -8,9 +7,9 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from srd.entries import Meaning
 from srd.errors import ModelError
-from srd.interception import NOTHING_DECLARED
+from srd.keywords import takes
+from srd.options import NetworkOptions
 from srd.passes import evaluating, leaf
 from srd.propagation import Propagation
 from srd.rules import SharingRatio
@@ -26,8 +25,9 @@ ATTEMPTS = 10  # at each bisection, of which the best is kept
 DIGITS = 6  # in which two directions must differ to be two
 
 
+@takes(NetworkOptions)
 def feature_vectors(
-    network: nn.Module, inputs: Inputs, layer: str, *, operations: Mapping[str, Meaning] = NOTHING_DECLARED
+    options: NetworkOptions, network: nn.Module, inputs: Inputs, layer: str
 ) -> Float[Tensor, "n *positions c"]:
     """The vector at each position of the output of module `layer`, as the next operation reads it.
 
@@ -36,7 +36,7 @@ def feature_vectors(
     """
     with evaluating(network):
         read = leaf(inputs, create_graph=False)
-        run = Propagation(network, read, SharingRatio("norm"), layers=[layer], operations=operations)
+        run = Propagation(network, read, SharingRatio("norm"), layers=[layer], operations=options.operations)
     after, channels = run.layers[layer].vectors.after.detach(), run.layers[layer].vectors.channels
     if len(after) != len(inputs):
         raise ModelError(f"layer {layer!r}: its first axis does not hold the images; name one before or after it")

@@ -4,8 +4,8 @@ Facts are read from the text of the sources where importing them would import to
 """
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cached_property, partial
 from importlib import import_module
 from importlib.util import find_spec
@@ -41,15 +41,9 @@ class Entry:
 
     @cached_property
     def options(self) -> Mapping[str, Any]:
-        """Keyword arguments that a spec may set, with their defaults, as the function's signature has them."""
-        module, function = self.source.split(":")
-        spec = find_spec(module)
-        body = ast.parse(Path(str(spec.origin if spec else "")).read_text()).body
-        signature = next(node for node in body if isinstance(node, ast.FunctionDef) and node.name == function).args
-        pairs = zip(signature.kwonlyargs, signature.kw_defaults, strict=True)
-        return MappingProxyType(
-            {name.arg: ast.literal_eval(value) for name, value in pairs if value and name.arg not in self._not_options}
-        )
+        """Keyword arguments that a spec may set, with their defaults."""
+        defaults = _stated_defaults(*self.source.split(":"))
+        return MappingProxyType({name: value for name, value in defaults.items() if name not in self._not_options})
 
     @property
     def _not_options(self) -> frozenset[str]:
@@ -158,6 +152,26 @@ class Attributors(Mapping[str, AttributorEntry]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+
+def _stated_defaults(module: str, function: str) -> Mapping[str, Any]:
+    """Plain defaults of a function's keywords: those of the class of options that it `takes`, else its signature's."""
+    spec = find_spec(module)
+    body = ast.parse(Path(str(spec.origin if spec else "")).read_text()).body
+    stated = next(node for node in body if isinstance(node, ast.FunctionDef) and node.name == function)
+    match stated.decorator_list:
+        case [ast.Call(func=ast.Name(id="takes"), args=[ast.Name(id=options)])]:
+            chosen = fields(_imported(options, body))
+            return {option.name: option.default for option in chosen if option.init and option.default is not MISSING}
+    pairs = zip(stated.args.kwonlyargs, stated.args.kw_defaults, strict=True)
+    return {name.arg: ast.literal_eval(value) for name, value in pairs if value and not isinstance(value, ast.Name)}
+
+
+def _imported(name: str, body: Sequence[ast.stmt]) -> Any:
+    """What a module imports by this name."""
+    imports = (node for node in body if isinstance(node, ast.ImportFrom))
+    module = next(node.module for node in imports if name in {alias.name for alias in node.names})
+    return getattr(import_module(str(module)), name)
 
 
 def stated(folder: Path) -> Iterator[AttributorEntry]:

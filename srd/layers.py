@@ -7,12 +7,12 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from srd.encoder import Signal, Vectors
-from srd.entries import Meaning
 from srd.errors import ModelError
-from srd.interception import NOTHING_DECLARED
+from srd.keywords import takes
+from srd.options import FieldOptions, LayerOptions, RelevanceOptions, SharingOptions
 from srd.passes import evaluating, leaf
-from srd.propagation import Contrast, Propagation, Start
-from srd.rules import Bias, SharingRatio
+from srd.propagation import Propagation
+from srd.rules import SharingRatio
 from srd.types import Generators, Inputs, Maps, Target
 from srd.vectors import inner, on_grid
 
@@ -20,81 +20,33 @@ Positions = Int64[Tensor, "p d"] | Int64[Tensor, "n p d"]
 """Row and column in a map (d = 2), or number of a token (d = 1); the same for every image, or its own."""
 
 
+@takes(RelevanceOptions)
 def relevance(
-    network: nn.Module,
-    inputs: Inputs,
-    target: Target,
-    layers: Sequence[str],
-    *,
-    encoder: str | None = None,
-    operations: Mapping[str, Meaning] = NOTHING_DECLARED,
-    bias: Bias = "norm",
-    contrast: Contrast = "mean",
-    start: Start = "gradient",
-    create_graph: bool = False,
+    options: RelevanceOptions, network: nn.Module, inputs: Inputs, target: Target, layers: Sequence[str]
 ) -> dict[str, Float[Tensor, "n *positions"]]:
     """Relevance of `target` at each position of the output of each module that `layers` names, in one backward pass.
 
-    Of a module that runs more than once, its last output. Options as of `srd.decompose`. Raises ModelError for a module
-    that is unknown, does not run, or whose output is no part of the encoder.
+    Of a module that runs more than once, its last output. `srd.options` says what the options mean. Raises ModelError
+    for a module that is unknown, does not run, or whose output is no part of the encoder.
     """
-    with evaluating(network):
-        inputs = leaf(inputs, create_graph=create_graph)
-        names = [*layers, *([encoder] if encoder else [])]
-        run = Propagation(
-            network, inputs, SharingRatio(bias, by_weights=create_graph), layers=names, operations=operations
-        )
-        end, gradient = run.encoder(target, encoder, create_graph=create_graph)
-        initial, signal = run.started(end, gradient, contrast, start, create_graph=create_graph)
-        found = {name: run.layers[name].vectors for name in layers}
-        below = {name: vectors for name, vectors in found.items() if vectors is not end}
-        at = dict.fromkeys(found, initial.squeeze(end.channels))
-        at |= _relevances(run, end, signal, below, create_graph=create_graph)
-    return at if create_graph else {name: maps.detach() for name, maps in at.items()}
+    return _relevance_at(options, network, inputs, target, layers)
 
 
+@takes(LayerOptions)
 def relevance_map(
-    network: nn.Module,
-    inputs: Inputs,
-    target: Target,
-    generators: Generators | None = None,
-    *,
-    layer: str,
-    encoder: str | None = None,
-    operations: Mapping[str, Meaning] = NOTHING_DECLARED,
-    bias: Bias = "norm",
-    contrast: Contrast = "mean",
-    start: Start = "gradient",
-    create_graph: bool = False,
+    options: LayerOptions, network: nn.Module, inputs: Inputs, target: Target, generators: Generators | None = None
 ) -> Maps:
     """The relevance of one `layer` as a map of its own resolution.
 
     As `relevance`; raises UnsupportedOperation for positions that lie on no grid.
     """
-    at = relevance(
-        network,
-        inputs,
-        target,
-        [layer],
-        encoder=encoder,
-        operations=operations,
-        bias=bias,
-        contrast=contrast,
-        start=start,
-        create_graph=create_graph,
-    )[layer]
+    at = _relevance_at(options, network, inputs, target, [options.layer])[options.layer]
     return on_grid(at, *inputs.shape[2:])
 
 
+@takes(SharingOptions)
 def sharing_ratios(
-    network: nn.Module,
-    inputs: Inputs,
-    lower: str,
-    upper: str,
-    position: Sequence[int],
-    *,
-    operations: Mapping[str, Meaning] = NOTHING_DECLARED,
-    bias: Bias = "norm",
+    options: SharingOptions, network: nn.Module, inputs: Inputs, lower: str, upper: str, position: Sequence[int]
 ) -> Float[Tensor, "n *positions"]:
     """Share of each vector at the output of module `lower` in the one at `position` of the output of module `upper`.
 
@@ -102,43 +54,54 @@ def sharing_ratios(
     not run, or do not lie below each other; ValueError for a position that is not there.
     """
     with evaluating(network):
-        run = Propagation(
-            network, leaf(inputs, create_graph=False), SharingRatio(bias), layers=[lower, upper], operations=operations
-        )
+        run = _propagation(options, network, leaf(inputs, create_graph=False), [lower, upper])
         above = run.layers[upper].vectors
         seeds = _one_hot(above, upper, torch.tensor(position).expand(len(inputs), -1))
         below = {lower: run.layers[lower].vectors}
         return _relevances(run, above, run.seeded(above, seeds), below, create_graph=False)[lower].detach()
 
 
+@takes(FieldOptions)
 def receptive_field(
-    network: nn.Module,
-    inputs: Inputs,
-    layer: str,
-    positions: Positions,
-    *,
-    operations: Mapping[str, Meaning] = NOTHING_DECLARED,
-    bias: Bias = "norm",
-    batch: int = 32,
+    options: FieldOptions, network: nn.Module, inputs: Inputs, layer: str, positions: Positions
 ) -> Float[Tensor, "n p h w"]:
     """Effective receptive field, at the resolution of `inputs`, of the vectors at some positions of a module's output.
 
-    Each is a map of sharing ratios (Han et al. 2024, section 3) that sums to 1, less what constants supply. `batch`
-    rows, one for each image and position, pass the network at once. Raises ModelError for a module that is unknown,
-    does not run or makes no feature vectors, ValueError for a position that is not there.
+    Each is a map of sharing ratios (Han et al. 2024, section 3) that sums to 1, less what constants supply. Raises
+    ModelError for a module that is unknown, does not run or makes no feature vectors, ValueError for a position that is
+    not there.
     """
     n, (p, d) = len(inputs), positions.shape[-2:]
     rows = inputs.detach().repeat_interleave(p, 0)
     places = positions.expand(n, p, d).reshape(n * p, d)
     with evaluating(network):
         fields = []
-        for images, at in zip(rows.split(batch), places.split(batch), strict=True):
-            part = leaf(images, create_graph=False)
-            run = Propagation(network, part, SharingRatio(bias), layers=[layer], operations=operations)
+        for images, at in zip(rows.split(options.batch), places.split(options.batch), strict=True):
+            run = _propagation(options, network, leaf(images, create_graph=False), [layer])
             vectors = run.layers[layer].vectors
             signal = run.seeded(vectors, _one_hot(vectors, layer, at))
             fields.append(run.maps(vectors, signal, create_graph=False).detach())
     return torch.cat(fields).reshape(n, p, *inputs.shape[2:])
+
+
+def _propagation(options: SharingOptions, network: nn.Module, inputs: Inputs, layers: Sequence[str]) -> Propagation:
+    return Propagation(network, inputs, SharingRatio(options.bias), layers=layers, operations=options.operations)
+
+
+def _relevance_at(
+    options: RelevanceOptions, network: nn.Module, inputs: Inputs, target: Target, layers: Sequence[str]
+) -> dict[str, Float[Tensor, "n *positions"]]:
+    create_graph, rules = options.create_graph, SharingRatio(options.bias, by_weights=options.create_graph)
+    with evaluating(network):
+        inputs = leaf(inputs, create_graph=create_graph)
+        names = [*layers, *([options.encoder] if options.encoder else [])]
+        run = Propagation(network, inputs, rules, layers=names, operations=options.operations)
+        end, initial, signal = run.setting_out(target, options)
+        found = {name: run.layers[name].vectors for name in layers}
+        below = {name: vectors for name, vectors in found.items() if vectors is not end}
+        at = dict.fromkeys(found, initial.squeeze(end.channels))
+        at |= _relevances(run, end, signal, below, create_graph=create_graph)
+    return at if create_graph else {name: maps.detach() for name, maps in at.items()}
 
 
 def _one_hot(vectors: Vectors, layer: str, places: Int64[Tensor, "n d"]) -> Tensor:

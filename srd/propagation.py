@@ -9,7 +9,8 @@ from torch.autograd.graph import GradientEdge
 
 from srd.encoder import Layer, Signal, Vectors
 from srd.entries import Meaning
-from srd.interception import NOTHING_DECLARED, Interception
+from srd.interception import Interception
+from srd.options import SrdOptions
 from srd.passes import scores_of
 from srd.rules import SharingRatio
 from srd.types import Inputs, Maps, Target
@@ -32,7 +33,7 @@ class Propagation:
         rules: SharingRatio,
         *,
         layers: Sequence[str] = (),
-        operations: Mapping[str, Meaning] = NOTHING_DECLARED,
+        operations: Mapping[str, Meaning],
     ) -> None:
         self.inputs = inputs
         self.rules = rules
@@ -41,11 +42,18 @@ class Propagation:
             self._logits = network(inputs)
         self.layers: Mapping[str, Layer] = seen
 
-    def encoder(self, target: Target, named: str | None, *, create_graph: bool) -> tuple[Vectors, Signal]:
-        """The vectors at which the encoder ends, or the layer that is named does, and the target's gradient there.
+    def setting_out(self, target: Target, options: SrdOptions) -> tuple[Vectors, Tensor, Signal]:
+        """Where the encoder ends, the relevance of each position there, channel axes kept, and the signal that it is.
 
-        Raises UnsupportedOperation for a network that cannot be decomposed from there down.
+        Raises UnsupportedOperation for a network that cannot be decomposed from there down, ValueError for an unknown
+        contrast or start.
         """
+        end, gradient = self._encoder(target, options.encoder, create_graph=options.create_graph)
+        initial, signal = self._started(end, gradient, options)
+        return end, initial, signal
+
+    def _encoder(self, target: Target, named: str | None, *, create_graph: bool) -> tuple[Vectors, Signal]:
+        """The vectors at which the encoder ends, or the layer that is named does, and the target's gradient there."""
         layer = None if named is None else self.layers[named]
         with self.rules.holding():
             scores = scores_of(self._logits, target)
@@ -53,18 +61,13 @@ class Propagation:
         self._trace.refuse_unknown_below(end)
         return end, signal
 
-    def started(
-        self, end: Vectors, gradient: Signal, contrast: Contrast, start: Start = "gradient", *, create_graph: bool
-    ) -> tuple[Tensor, Signal]:
-        """Relevance of each position at the encoder's `end`, channel axes kept, and the signal with which it sets out.
-
-        Raises ValueError for an unknown contrast or start.
-        """
-        for option, value, known in (("contrast", contrast, Contrast), ("start", start, Start)):
+    def _started(self, end: Vectors, gradient: Signal, options: SrdOptions) -> tuple[Tensor, Signal]:
+        contrast = options.contrast
+        for option, value, known in (("contrast", contrast, Contrast), ("start", options.start, Start)):
             if value not in get_args(known):
                 raise ValueError(f"{option} {value!r} is not one of {', '.join(get_args(known))}")
-        if start == "gradcam":
-            relevance = _contrasted(_grad_cam(end, gradient, create_graph=create_graph), end, contrast)
+        if options.start == "gradcam":
+            relevance = _contrasted(_grad_cam(end, gradient, create_graph=options.create_graph), end, contrast)
             return relevance, self.rules.decomposed(end.before, relevance, end.channels)
         after = end.after
         relevance = inner(after, gradient, end.channels)

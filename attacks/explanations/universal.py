@@ -5,39 +5,29 @@ from torch import Tensor
 
 from attacks.explanations import evidence
 from attacks.explanations.gradients import both_ways
-from attacks.explanations.opening import Attack, opened
-from attacks.explanations.search import Search, best
+from attacks.explanations.options import DisplacementOptions, WhiteBoxOptions
+from attacks.explanations.search import best
+from attacks.explanations.threat_model import Attack, attacking
 from attacks.types import Found, Images, Model, Objective, Samples
-from srd.types import Attributor, Generators, Scores
+from srd.keywords import takes
+from srd.types import Generators, Scores
 
 
+@takes(WhiteBoxOptions)
 def universal(
-    model: Model,
-    samples: Samples,
-    strength: float,
-    generators: Generators,
-    *,
-    attributor: Attributor,
-    aim: str,
-    norm: str,
-    steps: int = 100,
-    restarts: int = 2,
-    relative_step: float = 0.25,
-    keep: float = 1.0,
-    tolerance: float = 1.0,
-    eight_bits: bool = False,
+    options: WhiteBoxOptions, model: Model, samples: Samples, strength: float, generators: Generators
 ) -> Tensor:
     """The displacement (1, c, h, w) in the ball of radius `strength` that serves `aim` best on average over samples.
 
     Searched for as by `white_box`. An image whose prediction it does not leave as the aim wants counts as not moved.
     """
-    with opened(model, samples, strength, generators, attributor, aim, norm, keep, tolerance, eight_bits) as attack:
+    with attacking(options, model, samples, strength, generators) as attack:
         judged = _counted(attack, samples.images)
 
         def judge(images: Images) -> Scores:
             return judged(images).mean(0, keepdim=True)
 
-        search = Search(attack.ball, both_ways(attack.task.gain), judge, attack.stored, steps, restarts, relative_step)
+        search = attack.search(options, both_ways(attack.task.gain), judge)
         return best(search(samples.images, torch.zeros_like(samples.images[:1]), generators[:1]))
 
 
@@ -52,23 +42,13 @@ def _counted(attack: Attack, clean: Images) -> Objective:
     return judge
 
 
+@takes(DisplacementOptions)
 def displaced(
-    model: Model,
-    samples: Samples,
-    strength: float,
-    generators: Generators,
-    *,
-    displacement: Tensor,
-    attributor: Attributor,
-    aim: str,
-    norm: str,
-    keep: float = 1.0,
-    tolerance: float = 1.0,
-    eight_bits: bool = False,
+    options: DisplacementOptions, model: Model, samples: Samples, strength: float, generators: Generators
 ) -> Found:
     """The samples with a universal displacement, and what it and the controls do to each."""
-    with opened(model, samples, strength, generators, attributor, aim, norm, keep, tolerance, eight_bits) as attack:
-        images = attack.stored(samples.images, displacement)
+    with attacking(options, model, samples, strength, generators) as attack:
+        images = attack.stored(samples.images, options.displacement)
         values = {
             "full": _counted(attack, samples.images)(images),
             **evidence.of_controls(attack.task, attack.ball, samples, generators),

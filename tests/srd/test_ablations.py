@@ -12,6 +12,7 @@ from srd import ATTRIBUTORS, relevance
 from srd.ablations import PostActivationRatio, ScalarRatio, coarse, post_activation, scalar
 from srd.decomposition import decomposed
 from srd.ledger import Ledger
+from srd.options import SrdOptions
 from srd.registry import ABLATIONS
 from srd.rules import SharingRatio
 from srd.surrogates import softplus
@@ -42,16 +43,8 @@ def test_a_ratio_per_neuron_is_the_gradient_times_the_input_where_relus_have_no_
 @pytest.mark.parametrize("activation", [nn.ReLU, nn.SiLU, nn.GELU])
 def test_each_keeps_its_books(rules: type[SharingRatio], contrast: str, activation: Callable[[], nn.Module]) -> None:
     ledger = Ledger()
-    maps, initial = decomposed(
-        stacked(5, activation, bias=True),
-        X,
-        TARGET,
-        rules("norm", ledger),
-        encoder=None,
-        operations={},
-        contrast=contrast,  # type: ignore[arg-type]
-        create_graph=False,
-    )
+    options = SrdOptions(contrast=contrast)  # type: ignore[arg-type]
+    maps, initial = decomposed(options, rules("norm", ledger), stacked(5, activation, bias=True), X, TARGET)
     missing = maps.sum((1, 2)) + ledger.total(len(X)) - initial.sum((1, 2))
     assert float(missing.abs().max()) <= 1e-12 * float(initial.abs().sum())
 

@@ -20,7 +20,7 @@ from toys import (
 )
 
 from attacks.entries import EVIDENCE, L2_EPSILON, PerturbationEntry
-from attacks.explanations.aims import task
+from attacks.explanations.threat_model import task
 from attacks.registry import PERTURBATIONS
 from attacks.types import Found, Images, Model, Samples
 from pipeline.demo.networks import MEAN, STD

@@ -12,9 +12,9 @@ from toys import demo_model, demo_samples, demo_transformer, generators, small, 
 from attacks.balls import L2, Linf
 from attacks.entries import EVIDENCE
 from attacks.explanations import evidence
-from attacks.explanations.aims import AIMS, task
 from attacks.explanations.ascent import Climb
 from attacks.explanations.objectives import Task
+from attacks.explanations.threat_model import AIMS, task
 from attacks.types import Model, Samples
 from pipeline.demo.networks import MEAN, STD
 from srd.baselines.saliency import saliency

@@ -5,7 +5,7 @@ import torch
 from toys import demo_model, demo_samples, generators, normal
 
 from attacks.balls import L2, Linf
-from attacks.entries import EVIDENCE
+from attacks.entries import EVIDENCE, Norm
 from attacks.explanations.universal import displaced, universal
 from attacks.registry import PERTURBATIONS
 from attacks.types import Ball, Images
@@ -19,7 +19,7 @@ BALLS = [("L-inf", Linf(16 / 255)), ("L2", L2(2.0))]
 every_ball = pytest.mark.parametrize(("norm", "ball"), BALLS, ids=[norm for norm, _ in BALLS])
 
 
-def applied(displacement: Images, norm: str, strength: float, **how: bool) -> dict[str, Scores]:
+def applied(displacement: Images, norm: Norm, strength: float, **how: bool) -> dict[str, Scores]:
     found = displaced(
         demo_model("resnet"),
         demo_samples(N),
@@ -35,7 +35,7 @@ def applied(displacement: Images, norm: str, strength: float, **how: bool) -> di
 
 
 @every_ball
-def test_it_moves_the_maps_it_was_fitted_to_further_than_random_displacements(norm: str, ball: Ball) -> None:
+def test_it_moves_the_maps_it_was_fitted_to_further_than_random_displacements(norm: Norm, ball: Ball) -> None:
     model, samples = demo_model("resnet"), demo_samples(N)
     displacement = universal(
         model, samples, ball.epsilon, generators(N), attributor=GRAD_CAM, aim="other map", norm=norm, steps=10

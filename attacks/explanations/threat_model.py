@@ -1,16 +1,54 @@
-"""What the attacks on explanations are after: a goal for the map, and what becomes of the prediction."""
+"""What an attack on an explanation is after, and what it may do: an aim for map and prediction, in a ball of images."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
+from attacks.balls import L2, Linf
+from attacks.entries import Norm
+from attacks.explanations.ascent import Added, Gradient, added, added_in_eight_bits
 from attacks.explanations.goals import Away, MoveCentre, OutOf, Towards
 from attacks.explanations.objectives import Explainer, Goal, Prediction, Task
+from attacks.explanations.options import AttackOptions
 from attacks.explanations.predictions import ChangePrediction, KeepPrediction
-from attacks.types import Model, Samples
+from attacks.explanations.search import Search
+from attacks.types import Ball, Model, Objective, Samples
 from srd.errors import PerturbationError
 from srd.metrics.similarity import top_k
-from srd.types import Attributor, Logits, Maps
+from srd.passes import evaluating
+from srd.types import Attributor, Generators, Logits, Maps
+
+BALLS: Mapping[Norm, Callable[[float], Ball]] = MappingProxyType({"L-inf": Linf, "L2": L2})
+
+
+@dataclass(frozen=True)
+class Attack:
+    """One attack on the explanations of a tile."""
+
+    task: Task
+    ball: Ball
+    stored: Added
+
+    def search(self, options: AttackOptions, gradients: Sequence[Gradient], judge: Objective) -> Search:
+        """The search of its ball, by these gradients."""
+        steps, restarts, relative_step = options.steps, options.restarts, options.relative_step
+        return Search(self.ball, gradients, judge, self.stored, steps, restarts, relative_step)
+
+
+@contextmanager
+def attacking(
+    options: AttackOptions, model: Model, samples: Samples, strength: float, generators: Generators
+) -> Iterator[Attack]:
+    """The attack on a model in evaluation mode; its mode is restored."""
+    attributor = partial(options.attributor, generators=generators)
+    with evaluating(model):
+        yield Attack(
+            task(options.aim, model, samples, attributor, options.keep, options.tolerance),
+            BALLS[options.norm](strength),
+            added_in_eight_bits if options.eight_bits else added,
+        )
 
 
 @dataclass(frozen=True)
