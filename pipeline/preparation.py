@@ -75,7 +75,7 @@ def _create(job: Job, subject: Subject, ours: Fingerprinted) -> None:
         certificates=certified,
         resolutions=resolutions,
         reasons=REASONS,
-        references=dict(REFERENCES),
+        references={name: reference.meaning for name, reference in REFERENCES.items()},
         evidence=dict(EVIDENCE),
         threats={condition.id: threat(condition) for condition in columns[1:]},
         prepared=digests_of(prepared),

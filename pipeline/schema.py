@@ -78,10 +78,24 @@ REASONS = (
 )
 """In words, by number."""
 
-REFERENCES: Mapping[str, str] = MappingProxyType(
+
+@dataclass(frozen=True)
+class Reference:
+    """Describe what clean maps are compared with, to give similarities their scale."""
+
+    meaning: str
+    variable: str
+    """The array that it is made from."""
+    of_target_image: bool = False
+    """Made from what is stored of the target image; else of the image itself."""
+
+
+REFERENCES: Mapping[str, Reference] = MappingProxyType(
     {
-        "other_class": "the same method's map of another class, drawn at random for each image",
-        "other_image": "the same method's map of the target image",
-        "edges": "the Sobel magnitude of the image",
+        "other_class": Reference(
+            "the same method's map of another class, drawn at random for each image", "other_class_attribution"
+        ),
+        "other_image": Reference("the same method's map of the target image", "attribution", of_target_image=True),
+        "edges": Reference("the Sobel magnitude of the image", "input"),
     }
 )

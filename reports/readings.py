@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.attributes import read_attributes
 from pipeline.conditions import CLEAN
-from pipeline.schema import Reason
+from pipeline.schema import REFERENCES, Reason
 from reports.families import position
 from reports.result import Images
 
@@ -138,14 +138,11 @@ class Readings:
     def _reference_pixels(self, row: int, method: str, reference: str) -> NDArray[np.floating[Any]]:
         """What a reference is made from: maps up to their scale, or the image."""
         clean, column = self.conditions.index(CLEAN), self.methods.index(method)
-        target = int(self.dataset["target_image"].values[row])
-        sources = {
-            "other_class": ("other_class_attribution", {"image": row, "method": column}),
-            "other_image": ("attribution", {"image": target, "perturbation": clean, "method": column}),
-            "edges": ("input", {"image": row, "perturbation": clean}),
-        }
-        variable, where = sources[reference]
-        return np.asarray(self.dataset[variable].isel(where).values)
+        source = REFERENCES[reference]
+        image = int(self.dataset["target_image"].values[row]) if source.of_target_image else row
+        values = self.dataset[source.variable]
+        places = {"image": image, "perturbation": clean, "method": column}
+        return np.asarray(values.isel({dim: at for dim, at in places.items() if dim in values.dims}).values)
 
     def _why(self, code: int) -> str:
         return str(self.attributes.reasons[code]) if code else NOT_COMPUTED

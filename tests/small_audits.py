@@ -32,7 +32,7 @@ from pipeline.schema import PREPARED, REASONS
 from pipeline.spec import AuditSpec, load_spec, parse_spec
 from pipeline.stage_table import VARIABLES
 from pipeline.stages.context import Context
-from pipeline.store import NAME, Arrays
+from pipeline.store import NAME, Arrays, Store
 from pipeline.store_creation import digests_of
 from pipeline.subjects import Subject, context_of, load
 
@@ -202,6 +202,11 @@ def attributes_of(spec: AuditSpec, plan: Plan, prepared: Arrays) -> RunAttribute
         threats={},
         prepared=digests_of(prepared),
     )
+
+
+def attributes_like(store: Store, plan: Plan, prepared: Arrays) -> RunAttributes:
+    """Those of a store by another plan."""
+    return store.attributes.model_copy(update={"plan": plan, "prepared": digests_of(prepared)})
 
 
 def finish(spec: Path, folder: Path, executor: Executor = serially) -> Finished:

@@ -104,12 +104,9 @@ def _reasons(scores: Scores, masks: Tensor | None, broken: Tensor) -> NDArray[np
 
 def _references(context: Context, task: Task, clean: Maps) -> Scores:
     """Similarity of the clean maps to those of REFERENCES: (n, reference, similarity)."""
-    others = {
-        "other_class": _other_class_maps(context, task),
-        "other_image": _target_image_maps(context, task),
-        "edges": _edges(context, task),
-    }
-    pairs = [[_similarity(name, clean, others[reference]) for name in SIMILARITIES] for reference in REFERENCES]
+    read = {"other_class_attribution": _other_class_maps, "attribution": _target_image_maps, "input": _edges}
+    others = [read[reference.variable](context, task) for reference in REFERENCES.values()]
+    pairs = [[_similarity(name, clean, maps) for name in SIMILARITIES] for maps in others]
     return torch.stack([torch.stack(row, 1) for row in pairs], 1).float()
 
 

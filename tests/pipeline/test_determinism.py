@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from s3_server import Bucket, objects
-from small_audits import Finished, Watch, attributes_of, finish, job_of, run, same, store_in, tree
+from small_audits import Finished, Watch, attributes_like, finish, job_of, run, same, store_in, tree
 from torch import Tensor
 
 from pipeline.data import Data
@@ -91,7 +91,7 @@ def audit_of(context: Context, rows: Sequence[int], folder: Path, tile: int) -> 
     plan = replace(context.plan, sizes={**context.plan.sizes, "image": len(rows)}, tile=tile)
     prepared = {name: context.store.read(name)[rows] for name in PREPARED}
     prepared["target_image"] = np.array([rows.index(row) for row in prepared["target_image"].tolist()])
-    create(store_in(folder), (), {}, prepared, attributes_of(context.spec, plan, prepared))
+    create(store_in(folder), (), {}, prepared, attributes_like(context.store, plan, prepared))
     return replace(context, plan=plan, store=Store(store_in(folder)), data=Subset(context.data, rows))
 
 

@@ -142,8 +142,10 @@ def test_a_task_that_fails_always_costs_only_those_that_read_from_it(
     assert receipts(job.store) == {task.key for task in finished.context.plan.all_tasks()} - {task.key for task in lost}
     cause = f"{bad.key} failed: FloatingPointError: on purpose"
     blocked = f"; {len(lost) - 1} tasks that read from these were not run" if len(lost) > 1 else ""
-    assert (str(caught.value), caught.value.exit_code) == (f"1 tasks failed, the first: {cause}{blocked}", 4)
-    assert failures(job.store) == {bad.key: cause}
+    message, place = str(caught.value).splitlines()
+    assert (message, caught.value.exit_code) == (f"1 tasks failed, the first: {cause}{blocked}", 4)
+    assert place.endswith(", in function")
+    assert {key: failure.error for key, failure in failures(job.store).items()} == {bad.key: f"{cause}\n{place}"}
     assert sum(n for _, n in watch.waiting) == len(lost) - 1
     again = finish(spec, tmp_path / "run").watch
     assert {outcome.task for outcome in again.outcomes} == lost

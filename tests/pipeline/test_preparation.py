@@ -44,7 +44,7 @@ def test_the_store_says_what_it_was_made_from(finished: Finished) -> None:
     assert stored.data == subject.data.digest
     assert stored.versions == environment.versions()
     assert attributes.reasons == REASONS
-    assert attributes.references == dict(REFERENCES)
+    assert attributes.references == {name: reference.meaning for name, reference in REFERENCES.items()}
     assert attributes.parameters == subject.model.n_parameters
     assert attributes.certificates is None
 

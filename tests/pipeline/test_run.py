@@ -85,7 +85,9 @@ def test_a_failing_task_is_named_with_its_cause(finished: Finished, monkeypatch:
         raise ZeroDivisionError("on purpose")
 
     monkeypatch.setattr(worker, "compute", broken)
-    with pytest.raises(StageError, match=r"^score-00001-02 failed: ZeroDivisionError: on purpose$") as caught:
+    with pytest.raises(
+        StageError, match=r"^score-00001-02 failed: ZeroDivisionError: on purpose\n  .*, in broken$"
+    ) as caught:
         perform(finished.job, Task("score", 1, 2))
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 

@@ -58,4 +58,5 @@ def test_the_first_reason_is_none() -> None:
 
 
 def test_references_are_described() -> None:
-    assert all(REFERENCES.values())
+    assert all(reference.meaning for reference in REFERENCES.values())
+    assert {reference.variable for reference in REFERENCES.values()} <= set(VARIABLES)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from small_audits import Finished, attributes_of, edit, finish, same, store_in, write_audit
+from small_audits import Finished, attributes_like, edit, finish, same, store_in, write_audit
 from torch import Tensor
 
 from attacks.types import Model
@@ -35,7 +35,7 @@ def alone_in_tiles(context: Context, folder: Path) -> Context:
     """The same stored inputs and maps, in a store with a tile for each image."""
     plan, store = replace(context.plan, tile=1), store_in(folder)
     prepared = {name: context.store.read(name) for name in PREPARED}
-    create(store, (), {}, prepared, attributes_of(context.spec, plan, prepared))
+    create(store, (), {}, prepared, attributes_like(context.store, plan, prepared))
     alone = replace(context, plan=plan, store=Store(store))
     for task in (task for stage in ("perturb", "attribute") for task in plan.tasks(stage)):
         regions = {variable.name: plan.region(task, variable) for variable in plan.variables(task)}

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,8 +73,13 @@ def part(dataset: xr.Dataset, methods: Sequence[str], entries: Sequence[str]) ->
     chosen = dataset.sel({"method": list(methods), "perturbation": list(entries)})
     made = dataset.attrs["fingerprinted"]
     names = {entry.split("@")[0].split(":")[0] for entry in entries}
-    tables = [table for table in made["spec"]["perturbation"] if table["name"] in names]
-    return chosen.assign_attrs(fingerprinted={**made, "spec": {**made["spec"], "perturbation": tables}})
+    return asked(chosen, [table for table in made["spec"]["perturbation"] if table["name"] in names])
+
+
+def asked(dataset: xr.Dataset, tables: list[dict[str, Any]]) -> xr.Dataset:
+    """As if the spec had asked for these perturbations."""
+    made = dataset.attrs["fingerprinted"]
+    return dataset.assign_attrs(fingerprinted={**made, "spec": {**made["spec"], "perturbation": tables}})
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +203,17 @@ def test_without_the_control_of_equal_size(small: xr.Dataset) -> None:
     assert verdicts == {"attack unchecked"}
 
 
+def stronger_tables(small: xr.Dataset) -> list[dict[str, Any]]:
+    tables = {table["name"]: table for table in small.attrs["fingerprinted"]["spec"]["perturbation"]}
+    signs, attack = tables.pop("random_sign"), tables.pop("manipulate")
+    return [
+        *tables.values(),
+        {**signs, "strengths": ["16/255"]},
+        {**attack, "strengths": ["16/255"], "against": ["srd"]},
+        {**attack, "strengths": ["8/255"], "against": ["saliency"]},
+    ]
+
+
 def test_with_methods_attacked_at_different_strengths(small: xr.Dataset) -> None:
     """As if the attack on SRD, and random signs, were of 16/255, and that on saliency alone of 8/255."""
     larger = {NOISE: "random_sign@16/255", "manipulate:srd@8/255": "manipulate:srd@16/255"}
@@ -209,7 +226,7 @@ def test_with_methods_attacked_at_different_strengths(small: xr.Dataset) -> None
         perturbation=[larger.get(name, name) for name in names],
         perturbation_strength=("perturbation", strengths),
     )
-    result, text = rendered(stronger)
+    result, text = rendered(asked(stronger, stronger_tables(small)))
     summary = page.markdown(result)
     for where in (text, summary):
         assert "at 8/255" in where
