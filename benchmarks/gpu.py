@@ -27,12 +27,13 @@ from pipeline import devices
 from pipeline.attributes import RunAttributes
 from pipeline.demo.shapes import CLASSES, TEST_SEED, scene
 from pipeline.deployment import LocalSpec
-from pipeline.environment import files_digest, hardware
+from pipeline.environment import hardware
 from pipeline.executors import Executor, Outcome, serially
-from pipeline.jobs import Job
+from pipeline.job import Job
 from pipeline.location import Location
 from pipeline.on_dask.executor import on_dask
 from pipeline.run import prepare, run
+from pipeline.sources import files_digest
 from pipeline.spec import load_spec
 
 QUERY = (

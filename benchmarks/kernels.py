@@ -13,7 +13,7 @@ from benchmarks.gpu import Clock
 from pipeline import devices
 from pipeline.deployment import LocalSpec
 from pipeline.executors import Executor, Outcome, Perform, Work, serially
-from pipeline.jobs import Job
+from pipeline.job import Job
 from pipeline.location import Location
 from pipeline.on_dask.executor import on_dask
 from pipeline.plan import Task

@@ -22,7 +22,7 @@ from distributed import Client, LocalCluster
 import reports.commands  # noqa: F401  which every run imports
 from pipeline.deployment import LocalSpec
 from pipeline.executors import Executor, Outcome, Work
-from pipeline.jobs import Job
+from pipeline.job import Job
 from pipeline.location import Location
 from pipeline.on_dask.executor import OnDask, on_dask
 from pipeline.on_dask.settings import configuration

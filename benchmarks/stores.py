@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from benchmarks.kernels import clocked
 from benchmarks.measuring import CPU, interleaved
 from pipeline.attributes import RunAttributes
+from pipeline.calls import prepare
 from pipeline.conditions import conditions
-from pipeline.jobs import Job, prepare
+from pipeline.job import Job
 from pipeline.location import Location
 from pipeline.plan import Plan, Task
 from pipeline.receipts import RECEIPTS

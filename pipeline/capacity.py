@@ -1,28 +1,20 @@
-"""What this machine has, disk and memory, and the refusal of what does not fit."""
+"""The disk that a store lies on, and the refusal of a store that does not fit."""
 
-import resource
 import shutil
-import sys
-from collections.abc import Iterator
-from contextlib import suppress
 from math import prod
 from pathlib import Path
 
 import numpy as np
-import psutil
 
-from pipeline.estimate import Memory
 from pipeline.location import Location
+from pipeline.memory import in_units
 from pipeline.plan import Plan
 from pipeline.stage_table import VARIABLES
 from srd.errors import CapacityError
 
-UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 LEAST_SHARE = 0.25
 """Of its values' bytes that a store is sure to take once compressed: a float32 that holds an 8-bit value needs a
 quarter; stores of two real networks took 0.71 and 0.81, the images alone 0.46 of the first."""
-
-_PROCESS, _GROUPS = Path("/proc/self"), Path("/sys/fs/cgroup")
 
 
 def refuse_store(needed: int, location: Location) -> None:
@@ -47,65 +39,10 @@ def refuse_hopeless_store(plan: Plan, location: Location) -> None:
         refuse_store(least, location)
 
 
-def refuse_memory(needed: Memory, processes: int, images: int) -> None:
-    """Raises CapacityError unless so many processes, each with a tile of `images` images, fit into the free memory."""
-    free = free_memory()
-    if needed.of(processes) > free:
-        most = (free - needed.shared) // needed.private
-        way_out = f"use --workers {most}, or a smaller run.tile" if most > 0 else "use a smaller run.tile"
-        raise CapacityError(
-            f"processes: {processes}, with tiles of {images} images, need about {in_units(needed.of(processes))} of "
-            f"memory, {in_units(free)} are free; {way_out}"
-        )
-
-
 def raw_bytes(plan: Plan) -> int:
     """Of all values of a finished store, not compressed."""
     held = [variable for variable in VARIABLES.values() if plan.holds(variable)]
     return sum(np.dtype(v.dtype).itemsize * prod(plan.sizes[dim] for dim in v.dims) for v in held)
-
-
-def in_units(n_bytes: int) -> str:
-    """Such as `1.5 GiB`."""
-    power = min(max(n_bytes.bit_length() - 1, 0) // 10, len(UNITS) - 1)
-    n = n_bytes / 1024**power
-    return f"{n:.0f} {UNITS[power]}" if n >= 100 else f"{n:.3g} {UNITS[power]}"
-
-
-def free_memory() -> int:
-    """Bytes that new processes may take: what is available, at most the limit of this process's control group."""
-    return min([int(psutil.virtual_memory().available), *_group_limits()])
-
-
-def forget_peak() -> None:
-    """Has `peak_memory` begin anew, where the system allows it; elsewhere it goes on from the start of the process."""
-    with suppress(OSError):
-        (_PROCESS / "clear_refs").write_text("5")
-
-
-def peak_memory() -> Memory:
-    """The most that this process has held: for itself, and of libraries that other processes may share."""
-    if not (_PROCESS / "status").exists():
-        unit = 1 if sys.platform == "darwin" else 1024
-        return Memory(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit, 0)
-    lines = dict(line.split(":", 1) for line in (_PROCESS / "status").read_text().splitlines())
-    most, shared = (int(lines[name].split()[0]) * 1024 for name in ("VmHWM", "RssFile"))
-    return Memory(most - shared, shared)
-
-
-def _group_limits() -> Iterator[int]:
-    """Of the process's control groups, version 1 or 2, and of those that hold them."""
-    groups = _PROCESS / "cgroup"
-    for line in groups.read_text().splitlines() if groups.exists() else ():
-        _, controllers, path = line.split(":", 2)
-        if controllers and "memory" not in controllers.split(","):
-            continue
-        home, name = (_GROUPS / "memory", "memory.limit_in_bytes") if controllers else (_GROUPS, "memory.max")
-        for relative in (Path(path.lstrip("/")), *Path(path.lstrip("/")).parents):
-            file = home / relative / name
-            text = file.read_text().strip() if file.exists() else "max"
-            if text != "max":
-                yield int(text)
 
 
 def _free(path: Path) -> int:

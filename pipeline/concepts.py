@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pipeline import seeds
 from pipeline.environment import reproducible
-from pipeline.jobs import Job
+from pipeline.job import Job
 from pipeline.spec import ModelSpec
 from pipeline.stages.context import Context
 from pipeline.subjects import context_of, load

@@ -1,47 +1,16 @@
-"""What a result's bits depend on beside the spec: sources, versions, the class of machine."""
+"""What a result's bits depend on beside spec and sources: versions, the class of machine, the number of threads."""
 
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
-from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
 
-import attacks
-import pipeline
-import srd
 from pipeline import devices
 
-PACKAGES = (srd, attacks, pipeline)
 LIBRARIES = ("torch", "torchvision", "torchattacks", "numpy", "pillow", "zarr", "xarray", "dask")
-
-
-@cache
-def source_digest() -> str:
-    """Of every source file and shipped weights file of srd, attacks and pipeline.
-
-    Taken once: what a process has imported stays, whatever becomes of its files.
-    """
-    homes = [Path(str(package.__file__)).parent for package in PACKAGES]
-    return files_digest(
-        {
-            str(file.relative_to(home.parent)): file
-            for home in homes
-            for file in home.rglob("*")
-            if file.suffix in {".py", ".safetensors"}
-        }
-    )
-
-
-def files_digest(files: Mapping[str, Path]) -> str:
-    """Of the names and contents of files; the order does not matter."""
-    digest = sha256()
-    for name, file in sorted(files.items()):
-        digest.update(f"{name}:".encode() + file.read_bytes())
-    return digest.hexdigest()
 
 
 def versions() -> dict[str, str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from heapq import heapreplace
 from math import ceil
 
+from pipeline.memory import Memory
 from pipeline.plan import Plan, Task
 from pipeline.stage_table import STAGES, Axis
 
@@ -81,17 +82,6 @@ class StageCost:
     """One after the other."""
     elapsed: float
     """On all workers: each takes the next task as soon as it has done one, and none slows another."""
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Bytes that processes hold at most."""
-
-    private: int
-    shared: int
-
-    def of(self, processes: int) -> int:
-        return self.shared + processes * self.private
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,8 @@ from typing import Any
 
 from torch import nn
 
-from pipeline.environment import files_digest
+from pipeline.sources import INSTALLED, OURS, STDLIB, files_digest
 from pipeline.spec_values import closest
-from pipeline.tracebacks import INSTALLED, OURS, STDLIB
 from srd.errors import ModelError
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline import environment
+from pipeline import environment, sources
 from pipeline.attributes import Fingerprinted
 from pipeline.data import Data
 from pipeline.location import Location
@@ -23,7 +23,7 @@ def fingerprinted(spec: AuditSpec, model: LoadedModel, data: Data) -> Fingerprin
         data=data.digest,
         weights=model.weights_digest,
         network=model.source_digest,
-        sources=environment.source_digest(),
+        sources=sources.source_digest(),
         versions=environment.versions(),
         hardware=environment.hardware(),
     )

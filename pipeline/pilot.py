@@ -18,12 +18,13 @@ from typing import Any, TypeVar
 import torch
 
 from pipeline import environment, store
-from pipeline.capacity import forget_peak, peak_memory
+from pipeline.calls import perform
 from pipeline.conditions import conditions
 from pipeline.data import load_data, n_images
-from pipeline.estimate import Column, Line, Memory, Pilot, Stored, line
-from pipeline.jobs import Job, perform
+from pipeline.estimate import Column, Line, Pilot, Stored, line
+from pipeline.job import Job
 from pipeline.location import Location
+from pipeline.memory import Memory, forget_peak, peak_memory
 from pipeline.plan import Task
 from pipeline.preparation import prepare
 from pipeline.receipts import METADATA, RECEIPTS

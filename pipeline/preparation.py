@@ -15,7 +15,7 @@ from pipeline.conditions import Condition, conditions, threat
 from pipeline.data import Data
 from pipeline.demo import certificates, shapes
 from pipeline.fingerprints import differences, fingerprinted, refuse_other
-from pipeline.jobs import Job
+from pipeline.job import Job
 from pipeline.models import logits_of, refuse_unless_logits
 from pipeline.plan import Plan
 from pipeline.schema import REASONS, REFERENCES

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
-from pipeline import jobs, store
+from pipeline import calls, store
 from pipeline.attributes import RunAttributes
 from pipeline.capacity import refuse_hopeless_store
 from pipeline.dependencies import Dependencies
 from pipeline.executors import Executor, Outcome, Perform
 from pipeline.extent import ALL, WHOLE, Extent
-from pipeline.jobs import FATAL, Job
+from pipeline.job import FATAL, Job
 from pipeline.plan import Plan, Task
 from pipeline.receipts import failure_of
 from srd.errors import DamagedTask, FailedByBug, FailedTasks, IncompleteRun, StageError, WorkerLost
@@ -50,7 +50,7 @@ class Prepared:
 
 def prepare(job: Job, executor: Executor) -> Prepared:
     """Load model and data where tasks run and make the store, or open it. Raises as `worker.prepare`."""
-    attributes = executor.call(jobs.prepare, job)
+    attributes = executor.call(calls.prepare, job)
     return Prepared(replace(job, fingerprint=attributes.fingerprint), attributes)
 
 
@@ -66,7 +66,7 @@ def run(prepared: Prepared, executor: Executor, observer: Observer, extent: Exte
     refuse_hopeless_store(plan, job.store)
     filled = store.Store(job.store)
     dependencies = Dependencies(plan, filled.read("target_image").tolist())
-    failures = partial(_failures, executor, partial(jobs.perform, job), observer)
+    failures = partial(_failures, executor, partial(calls.perform, job), observer)
     underway = _Underway(extent, plan, filled, dependencies, failures)
     repaired: set[str] = set()
     while True:

@@ -8,7 +8,7 @@ from pipeline.conditions import conditions
 from pipeline.data import Data, load_data, open_data
 from pipeline.fingerprints import differences, fingerprinted
 from pipeline.integrity import check_prepared
-from pipeline.jobs import Job
+from pipeline.job import Job
 from pipeline.models import LoadedModel, load_model
 from pipeline.stages.context import Context
 from pipeline.store import Store, attributes

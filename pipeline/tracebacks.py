@@ -1,18 +1,13 @@
 """Where an error comes from, as text that travels: between processes, into logs, into the store."""
 
-import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from traceback import FrameSummary, TracebackException, extract_tb
 
-import pipeline
+from pipeline.sources import INSTALLED, OURS, ROOT, STDLIB
 from srd.errors import AuditError
 
-ROOT = Path(str(pipeline.__file__)).parents[1]
-OURS = frozenset({"srd", "attacks", "pipeline", "reports"})
-STDLIB = Path(sysconfig.get_path("stdlib"))
-INSTALLED = frozenset({"site-packages", "dist-packages"})
 LIBRARIES = frozenset("numcodecs numpy obstore PIL scipy sklearn skimage torch torchattacks xarray zarr".split())
 """Whoever calls them is to blame for what they raise; other libraries hold networks."""
 

@@ -11,7 +11,7 @@ from pipeline.attributes import Fingerprinted
 from pipeline.dependencies import Dependencies
 from pipeline.environment import hardware, reproducible
 from pipeline.fingerprints import ELSEWHERE, differences, fingerprinted, refuse_other
-from pipeline.jobs import Job
+from pipeline.job import Job
 from pipeline.plan import Task
 from pipeline.stage_table import STAGES
 from pipeline.stages.compute import compute

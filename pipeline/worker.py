@@ -8,7 +8,7 @@ from pipeline import devices, preparation
 from pipeline.attributes import RunAttributes
 from pipeline.environment import reproducible
 from pipeline.executors import Work
-from pipeline.jobs import FATAL, Job
+from pipeline.job import FATAL, Job
 from pipeline.plan import Task
 from pipeline.stages.compute import compute
 from pipeline.subjects import context_of, load

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from pipeline import environment
+from pipeline import environment, sources
 from pipeline.apop import REPLACEMENTS, Classes, Experiment, Predictions, experiment
 from pipeline.spec import load_spec
 from reports.facts import Part
@@ -93,7 +93,7 @@ def _result(subject: Experiment, batches: Sequence[Predictions]) -> ApopResult:
         weights=subject.loaded.weights_digest,
         network=subject.loaded.source_digest,
         data_digest=subject.data.digest,
-        sources=environment.source_digest(),
+        sources=sources.source_digest(),
         versions=environment.versions(),
         hardware=environment.hardware(),
         chance=1 / len(subject.data.classes),

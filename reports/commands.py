@@ -13,7 +13,7 @@ from pipeline.comparison import load_audits
 from pipeline.deployment import ClusterSpec
 from pipeline.executors import Executor, serially
 from pipeline.extent import Extent
-from pipeline.jobs import Job
+from pipeline.job import Job
 from pipeline.location import Location
 from pipeline.logs import Log
 from pipeline.on_dask.executor import on_dask

@@ -12,7 +12,7 @@ from rich.progress import track
 from pipeline.concepts import Exploration, exploration, refuse_unfit
 from pipeline.deployment import ClusterSpec
 from pipeline.extent import Extent
-from pipeline.jobs import Job
+from pipeline.job import Job
 from pipeline.spec import load_spec
 from pipeline.store import NAME, open_results
 from reports import concept_page, crops, page

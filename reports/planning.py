@@ -8,12 +8,13 @@ from typing import Any
 
 from rich.console import Console
 
-from pipeline.capacity import refuse_memory, refuse_store
+from pipeline.capacity import refuse_store
 from pipeline.comparison import load_audits
 from pipeline.data import n_images
 from pipeline.deployment import ClusterSpec, GpuSpec, LocalSpec
 from pipeline.estimate import Estimate, estimate
 from pipeline.location import Location
+from pipeline.memory import refuse_memory
 from pipeline.on_dask.clusters import gpus
 from pipeline.on_dask.executor import on_dask
 from pipeline.on_dask.settings import ALLOCATOR

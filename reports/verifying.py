@@ -8,7 +8,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from pipeline.comparison import load_audits
-from pipeline.jobs import Job
+from pipeline.job import Job
 from pipeline.logs import spec_folder
 from pipeline.spec import load_spec
 from pipeline.store import Store

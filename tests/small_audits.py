@@ -23,7 +23,7 @@ from pipeline.attributes import Fingerprinted, RunAttributes
 from pipeline.dependencies import Dependencies
 from pipeline.executors import Executor, Outcome, serially
 from pipeline.extent import ALL, Extent
-from pipeline.jobs import Job
+from pipeline.job import Job
 from pipeline.location import Location
 from pipeline.logs import LOGS
 from pipeline.plan import Plan, Task

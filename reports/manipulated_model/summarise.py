@@ -7,7 +7,7 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import environment
+from pipeline import environment, sources
 from pipeline.manipulated_models import COPIES, NETWORKS, Experiment, Measured
 from reports import statistics
 from reports.manipulated_model.result import Answers, Exhibit, ManipulationResult, Moved, Reached, Role
@@ -39,7 +39,7 @@ def summarise(
         network=subject.loaded.source_digest,
         examples_digest=subject.examples.digest,
         held_out_digest=subject.held_out.digest,
-        sources=environment.source_digest(),
+        sources=sources.source_digest(),
         versions=environment.versions(),
         hardware=environment.hardware(),
         answers=tuple(_answers(subject, measured, files)),

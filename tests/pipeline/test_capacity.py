@@ -10,20 +10,10 @@ import pytest
 import zarr
 from small_audits import Finished, path_of
 
-from pipeline import capacity
-from pipeline.capacity import (
-    LEAST_SHARE,
-    forget_peak,
-    free_memory,
-    in_units,
-    peak_memory,
-    raw_bytes,
-    refuse_hopeless_store,
-    refuse_memory,
-    refuse_store,
-)
-from pipeline.estimate import Memory
+from pipeline import memory
+from pipeline.capacity import LEAST_SHARE, raw_bytes, refuse_hopeless_store, refuse_store
 from pipeline.location import Location
+from pipeline.memory import Memory, forget_peak, free_memory, in_units, peak_memory, refuse_memory
 from pipeline.stage_table import VARIABLES
 from srd.errors import CapacityError
 
@@ -82,7 +72,7 @@ def test_only_a_hopeless_store_is_refused_without_a_pilot(finished: Finished, di
 
 
 def test_processes_that_do_not_fit_into_the_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(capacity, "free_memory", lambda: 1000)
+    monkeypatch.setattr(memory, "free_memory", lambda: 1000)
     refuse_memory(Memory(300, 100), 3, 8)
     with pytest.raises(CapacityError, match=r"4, with tiles of 8 images, .* 1.27 KiB .* 1000 B .* use --workers 3, or"):
         refuse_memory(Memory(300, 100), 4, 8)
@@ -119,8 +109,8 @@ def test_a_control_group_limits_the_memory(
     for name, text in {"proc/cgroup": groups, **{f"sys/{name}": text for name, text in files.items()}}.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    monkeypatch.setattr(capacity, "_PROCESS", tmp_path / "proc")
-    monkeypatch.setattr(capacity, "_GROUPS", tmp_path / "sys")
+    monkeypatch.setattr(memory, "_PROCESS", tmp_path / "proc")
+    monkeypatch.setattr(memory, "_GROUPS", tmp_path / "sys")
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=10**6))
     assert free_memory() == expected
 

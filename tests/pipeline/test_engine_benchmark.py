@@ -10,7 +10,7 @@ from small_audits import Finished, path_of, tree
 from benchmarks.kernels import Audit, Timed, audited, timed
 from benchmarks.sizing import size_of
 from benchmarks.stores import finished_run, plan_like, writing
-from pipeline.jobs import perform
+from pipeline.calls import perform
 from pipeline.location import Location
 from pipeline.plan import Plan, Task
 from pipeline.receipts import METADATA, RECEIPTS

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.estimate import BLOCK, Line, Memory, Pilot, Stored, estimate, line, makespan
+from pipeline.estimate import BLOCK, Line, Pilot, Stored, estimate, line, makespan
+from pipeline.memory import Memory
 from pipeline.plan import Plan
 from pipeline.stage_table import VARIABLES
 

@@ -13,9 +13,10 @@ from small_audits import Finished, Watch, edit, job_of, run, shard_key, tree
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
+from pipeline.calls import perform
 from pipeline.executors import serially
 from pipeline.extent import Extent
-from pipeline.jobs import Job, perform
+from pipeline.job import Job
 from pipeline.plan import Task
 from pipeline.preparation import prepare
 from pipeline.stages.perturb import perturb

@@ -19,7 +19,7 @@ from pipeline import pilot as measuring
 from pipeline.conditions import conditions
 from pipeline.data import n_images
 from pipeline.estimate import Estimate, Pilot, estimate
-from pipeline.jobs import Job
+from pipeline.job import Job
 from pipeline.pilot import in_own_process, measure
 from pipeline.receipts import METADATA, RECEIPTS
 from pipeline.spec import load_spec

@@ -10,9 +10,9 @@ import zarr
 from colour_network import COLOURS
 from small_audits import PER_CLASS, SIZE, Finished, edit, job_of, path_of, tree, write_audit, write_picture
 
-from pipeline import environment, preparation, seeds
+from pipeline import environment, preparation, seeds, sources
 from pipeline.attributes import RunAttributes
-from pipeline.jobs import Job
+from pipeline.job import Job
 from pipeline.preparation import prepare
 from pipeline.schema import REASONS, REFERENCES
 from pipeline.store import open_results
@@ -142,7 +142,7 @@ def test_other_weights_code_images_or_sources_are_refused(
             torch.save(state, file)
         assert f"(it differs in: {message});" in refused(spec, folder)
         file.write_bytes(original)
-    monkeypatch.setattr(environment, "source_digest", lambda: "other")
+    monkeypatch.setattr(sources, "source_digest", lambda: "other")
     assert "(it differs in: sources);" in refused(spec, folder)
 
 

@@ -9,9 +9,9 @@ import torch
 from small_audits import TASKS, Finished, Watch, finish, job_of, receipts, run, tree, write_audit
 
 from pipeline import worker
+from pipeline.calls import perform
 from pipeline.executors import Executor, Outcome, Perform, Serially, serially
 from pipeline.extent import Extent
-from pipeline.jobs import perform
 from pipeline.plan import Task
 from pipeline.stage_table import STAGES
 from pipeline.stages.context import Context

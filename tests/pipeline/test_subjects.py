@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from small_audits import Finished, finish, write_picture
 
-from pipeline.jobs import perform
+from pipeline.calls import perform
 from pipeline.plan import Task
 from pipeline.subjects import context_of
 from srd.errors import ForeignWorker

@@ -13,7 +13,7 @@ from small_audits import run, store_in
 from attacks.registry import PERTURBATIONS
 from pipeline.attributes import RunAttributes
 from pipeline.executors import Outcome, serially
-from pipeline.jobs import Job
+from pipeline.job import Job
 from pipeline.spec import parse_spec
 from pipeline.store import open_results
 from reports.facts import Completeness, ConditionFacts, Identity, MethodFacts, PerturbationFacts, StageProgress

@@ -1,0 +1,40 @@
+"""Whose code a file is, and the digests of sources."""
+
+import sysconfig
+from collections.abc import Mapping
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+import srd
+
+ROOT = Path(str(srd.__file__)).parents[1]
+COMPUTING = ("srd", "attacks", "pipeline")
+"""Packages of which every file may change a bit of a result."""
+OURS = frozenset({*COMPUTING, "reports"})
+STDLIB = Path(sysconfig.get_path("stdlib"))
+INSTALLED = frozenset({"site-packages", "dist-packages"})
+
+
+@cache
+def source_digest() -> str:
+    """Of every source file and shipped weights file of srd, attacks and pipeline.
+
+    Taken once: what a process has imported stays, whatever becomes of its files.
+    """
+    return files_digest(
+        {
+            str(file.relative_to(ROOT)): file
+            for package in COMPUTING
+            for file in (ROOT / package).rglob("*")
+            if file.suffix in {".py", ".safetensors"}
+        }
+    )
+
+
+def files_digest(files: Mapping[str, Path]) -> str:
+    """Of the names and contents of files; the order does not matter."""
+    digest = sha256()
+    for name, file in sorted(files.items()):
+        digest.update(f"{name}:".encode() + file.read_bytes())
+    return digest.hexdigest()
