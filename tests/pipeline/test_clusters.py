@@ -1,11 +1,11 @@
 """Every kind of cluster: what its workers are told, what is refused at the door."""
 
-import os
 import signal
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from threading import get_ident
 from time import monotonic, sleep
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from distributed import LocalCluster
@@ -66,25 +66,38 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPat
     assert message.endswith("start `dask scheduler` there, or name another address")
 
 
-class Interrupted:
-    """A cluster during whose start somebody presses Ctrl-C."""
-
-    began: ClassVar[list[str]] = []
-
-    def __init__(self, **_: object) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
-        sleep(0.1)
-        self.began.append("whole")
-
-    def close(self) -> None:
-        self.began.append("closed")
+def taken_by_another_thread() -> None:
+    """As Python does in the main thread at once when a thread that does not block the signal has taken it."""
+    handler = signal.getsignal(signal.SIGINT)
+    assert callable(handler)
+    handler(signal.SIGINT, None)
 
 
-def test_an_interrupt_while_processes_start_waits_and_closes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def sent_to_this_thread() -> None:
+    """Which keeps it waiting if it blocks the signal."""
+    signal.pthread_kill(get_ident(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("interrupt", [taken_by_another_thread, sent_to_this_thread])
+def test_an_interrupt_while_processes_start_waits_and_closes_them(
+    interrupt: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = []
+
+    class Interrupted:
+        """A cluster during whose start somebody presses Ctrl-C."""
+
+        def __init__(self, **_: object) -> None:
+            interrupt()
+            began.append("whole")
+
+        def close(self) -> None:
+            began.append("closed")
+
     monkeypatch.setattr("distributed.LocalCluster", Interrupted)
     with pytest.raises(KeyboardInterrupt), started(LocalSpec(workers=1), str):
         pass
-    assert Interrupted.began == ["whole", "closed"]
+    assert began == ["whole", "closed"]
 
 
 @pytest.mark.parametrize("spec", [LocalSpec(workers=2), GpuSpec(gpus=2)], ids=["local", "gpu"])
