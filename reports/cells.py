@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reports.families import family_of, is_control
+from reports.formatting import interval, method_title, size, value
 from reports.result import Estimate
-from reports.wording import interval, method_title, size, value
 
 Mark = Literal["", "control", "unreliable", "white-box", "failed", "passed"]
 

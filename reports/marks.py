@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from reports.families import family_of
+from reports.formatting import NONE, method_title
 from reports.style import GREY, INK, Look, colour, despine
-from reports.wording import NONE, method_title
 
 RULE = "#e3e3e3"
 

@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports.comparison.result import Column, ComparisonResult, Row
-from reports.headlines import MEASURE
+from reports.formatting import method_title
 from reports.marks import Picture, extent, grid, label_rows, name_row, part_groups, points, row_ends
-from reports.measurements import unit
+from reports.result import MEASURE
+from reports.statistics import unit
 from reports.style import INK, drawing, look, svg
-from reports.wording import method_title
 from srd.registry import METRICS, SRD
 
 WIDTH = 4  # panels in a row

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
+from reports.audit.limits import NOT_CORRECTNESS, SMALL_N, UNCORRECTED
+from reports.audit.scale import CLASS_BLIND
 from reports.comparison.result import ComparisonResult, Kept, Row
 from reports.families import by_family, position
-from reports.findings import CLASS_BLIND
-from reports.limits import NOT_CORRECTNESS, SMALL_N, UNCORRECTED
+from reports.formatting import NONE, TIGHT, full, interval, listed, method_title, plural, size
 from reports.result import Estimate
-from reports.wording import NONE, TIGHT, full, interval, listed, method_title, plural, size
 from srd.registry import ATTRIBUTORS, SRD
 
 Cases = frozenset[tuple[str, str]]

@@ -6,20 +6,17 @@ from itertools import product
 from pathlib import Path, PurePath
 
 from pipeline.store import exists
-from reports import page
 from reports.cells import Cell, Table, measured, method_heading
 from reports.comparison.figures import pictures
 from reports.comparison.findings import signed, signed_interval
 from reports.comparison.result import HEADLINE, ComparisonResult, Network, Row
 from reports.comparison.summarise import summarise
 from reports.families import family_of, position
+from reports.formatting import NONE, images_in_words, size
 from reports.marks import Picture
-from reports.measurements import IMAGES
-from reports.page import Exhibit
-from reports.report import PAGE
-from reports.result import Images
-from reports.runs import location_of
-from reports.wording import NONE, images_in_words, size
+from reports.page import STYLE, Exhibit, environment, style
+from reports.result import IMAGES, Images
+from reports.runs import PAGE, location_of
 from srd.errors import InputError, StoreError
 from srd.registry import METRICS, SRD
 
@@ -42,7 +39,7 @@ def write_comparison(audits: Sequence[Path], folder: Path) -> Path:
     (home / FIGURES).mkdir(parents=True)
     for picture in drawn:
         (home / picture.file).write_bytes(picture.svg)
-    (home / page.STYLE).write_text(page.style())
+    (home / STYLE).write_text(style())
     (folder / RESULT).write_text(result.model_dump_json(indent=1) + "\n")
     (folder / PAGE).write_text(html(result, drawn))
     return folder / PAGE
@@ -53,7 +50,7 @@ def html(result: ComparisonResult, drawn: Sequence[Picture]) -> str:
     by_name = {picture.name: picture for picture in drawn}
     similarities = dict.fromkeys(row.similarity for row in result.similarities)
     others = [each for each in product(similarities, IMAGES) if each != HEADLINE]
-    return page.environment().get_template("comparison.html.j2").render(
+    return environment().get_template("comparison.html.j2").render(
         result=result,
         srd=SRD.title,
         methods=sorted({row.method for row in result.similarities}, key=position),

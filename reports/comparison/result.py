@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from reports.facts import Identity, Part, Policy
-from reports.headlines import MEASURE
-from reports.result import Estimate, Images
+from reports.audit.facts import Identity
+from reports.result import MEASURE, Estimate, Images, Part
+from reports.statistics import Policy
 
 HEADLINE: tuple[str, Images] = (MEASURE, "all")
 

@@ -10,19 +10,20 @@ from urllib.parse import quote
 
 from pipeline.integrity import blaming_damage, check_results
 from pipeline.store import open_results
-from reports import identity
+from reports import statistics
+from reports.audit.estimates import difference
+from reports.audit.facts import ConditionFacts, Option
+from reports.audit.readings import Readings
+from reports.audit.record import record_of
+from reports.audit.sections import AuditResult
+from reports.audit.summarise import summarise as summarise_audit
+from reports.audit.verdicts import Verdict
 from reports.comparison import findings
 from reports.comparison.result import Column, ComparisonResult, Difference, Kept, Network, Similarity
-from reports.facts import ConditionFacts, Option
 from reports.families import is_control
-from reports.measurements import IMAGES, difference
-from reports.readings import Readings
-from reports.record import record_of
-from reports.report import PAGE
-from reports.result import AuditResult, Images, Verdict
-from reports.runs import location_of
-from reports.summarise import summarise as summarise_audit
-from reports.wording import listed, method_title
+from reports.formatting import listed, method_title
+from reports.result import IMAGES, Images
+from reports.runs import PAGE, location_of
 from srd.errors import InputError
 from srd.registry import SRD
 
@@ -58,7 +59,7 @@ def summarise(folders: Sequence[Path], home: Path) -> ComparisonResult:
     audits = [_audit(name, folder) for name, folder in zip(_names(folders), folders, strict=True)]
     compared = ComparisonResult(
         summary=(),
-        statistics=identity.policy(),
+        statistics=statistics.policy(),
         networks=tuple(_network(audit, folder, home) for audit, folder in zip(audits, folders, strict=True)),
         columns=_columns([audit.result for audit in audits]),
         kept=tuple(row for audit in audits for row in _kept(audit)),

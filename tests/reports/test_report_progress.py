@@ -9,7 +9,7 @@ from rich.console import Console
 
 from pipeline.executors import Outcome, Work
 from pipeline.plan import Task
-from reports.progress import Display, Pace, Several
+from reports.cli.progress import Display, Pace, Several
 
 
 class Clock:
