@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from reports.audit.limits import NOT_CORRECTNESS, SMALL_N, UNCORRECTED
 from reports.audit.scale import CLASS_BLIND
+from reports.comparison.difference import signed, signed_interval
 from reports.comparison.result import ComparisonResult, Kept, Row
 from reports.families import by_family, position
-from reports.formatting import NONE, TIGHT, full, interval, listed, method_title, plural, size
-from reports.result import Estimate
+from reports.formatting import TIGHT, full, listed, method_title, plural, size
 from srd.registry import ATTRIBUTORS, SRD
 
 Cases = frozenset[tuple[str, str]]
@@ -16,7 +16,7 @@ HALF = 0.5
 
 
 def summary(result: ComparisonResult) -> Iterator[str]:
-    """SRD against the baselines and the least stable case, both by family, and what makes stability no merit."""
+    """Tell SRD against the baselines, the least stable cases by family, and what makes stability no merit."""
     hardest = _hardest(result)
     baselines = dict.fromkeys(row.method for row in result.differences)
     for _, family in by_family(sorted(baselines, key=position), str):
@@ -27,7 +27,7 @@ def summary(result: ComparisonResult) -> Iterator[str]:
 
 
 def limits(result: ComparisonResult) -> Iterator[str]:
-    """How far the numbers carry."""
+    """Say how far the numbers carry."""
     yield (
         "Networks may differ in data, image size, training and depth at once: a difference between two of them is "
         "not the effect of the architecture alone."
@@ -42,18 +42,6 @@ def limits(result: ComparisonResult) -> Iterator[str]:
         "shows only that this attack, with these options, failed."
     )
     yield NOT_CORRECTNESS
-
-
-def signed(estimate: Estimate) -> str:
-    """A difference with its sign."""
-    return NONE if estimate.value is None else f"{estimate.value:+.3f}"
-
-
-def signed_interval(estimate: Estimate) -> str:
-    """The interval of a difference, with signs; a word where there is none."""
-    if estimate.low is None:
-        return interval(estimate)
-    return f"[{estimate.low:+.3f},{TIGHT}{estimate.high:+.3f}]"
 
 
 def _hardest(result: ComparisonResult) -> Cases:
