@@ -29,8 +29,8 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Images:
-    """Images of a class each, as far as they are told of."""
+class DataFacts:
+    """What is told of images and labels."""
 
     description: str
     digest: str
@@ -49,8 +49,8 @@ class Findings:
     unit: str
     """Of how far maps have come to the goal."""
     similarities: Sequence[str]
-    examples: Images
-    held_out: Images
+    examples: DataFacts
+    held_out: DataFacts
     classes: Sequence[str]
     explained: NDArray[np.int64]
     """Class, of the held-out images."""

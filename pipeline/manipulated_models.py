@@ -27,7 +27,7 @@ from pipeline.context import SIMILARITIES, attributor
 from pipeline.data import Chosen, Data, Shapes, load_data
 from pipeline.demo import shapes
 from pipeline.environment import reproducible
-from pipeline.manipulated_model_results import COPIES, NETWORKS, Findings, Images, Measured, Network, joined
+from pipeline.manipulated_model_results import COPIES, NETWORKS, DataFacts, Findings, Measured, Network, joined
 from pipeline.manipulation_spec import ManipulatedModelSpec
 from pipeline.models import LoadedModel, load_model, logits_of, refuse_unless_logits
 from pipeline.preparation import refuse_small, tried_methods
@@ -204,5 +204,5 @@ def _tiles(data: Data, size: int) -> list[range]:
     return [rows[start : start + size] for start in rows[::size]]
 
 
-def _told(data: Data) -> Images:
-    return Images(data.description, data.digest, data.ids, np.array(data.labels))
+def _told(data: Data) -> DataFacts:
+    return DataFacts(data.description, data.digest, data.ids, np.array(data.labels))

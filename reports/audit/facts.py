@@ -81,7 +81,7 @@ class Completeness(Part):
 
     @property
     def is_complete(self) -> bool:
-        """Whether no task is missing."""
+        """Return whether no task is missing."""
         return all(stage.done == stage.planned for stage in self.stages)
 
 
@@ -166,7 +166,7 @@ class ConditionFacts(Part):
 
     @property
     def heading(self) -> str:
-        """Title and strength, if there is one."""
+        """Return title and strength, if there is one."""
         return f"{self.title} {self.strength_text}".rstrip()
 
 

@@ -42,12 +42,12 @@ class Readings:
 
     @property
     def perturbed(self) -> tuple[str, ...]:
-        """All entries of the perturbation axis but `clean`."""
+        """Return all entries of the perturbation axis but `clean`."""
         return tuple(name for name in self.conditions if name != CLEAN)
 
     @cached_property
     def predicted(self) -> NDArray[np.int64]:
-        """Predicted class (image, perturbation); MISSING where nothing was computed."""
+        """Return the predicted class (image, perturbation); MISSING where nothing was computed."""
         columns = [self._predicted(column) for column in range(len(self.conditions))]
         return np.stack(columns, 1)
 
@@ -56,31 +56,31 @@ class Readings:
         return np.asarray(self.dataset["label"].values)
 
     def is_predicted(self, condition: str) -> NDArray[np.bool_]:
-        """Images whose prediction under this entry was computed."""
+        """Return the images whose prediction under this entry was computed."""
         return np.asarray(self.predicted[:, self.conditions.index(condition)] != MISSING)
 
     def is_kept(self, condition: str) -> NDArray[np.bool_]:
-        """Images whose predicted class equals that of the clean image, both computed."""
+        """Return the images whose predicted class equals that of the clean image, both computed."""
         clean, column = self.predicted[:, 0], self.predicted[:, self.conditions.index(condition)]
         return np.asarray((clean == column) & (clean != MISSING))
 
     def images(self, condition: str, images: Images) -> NDArray[np.bool_]:
-        """The images of a set, under an entry of the perturbation axis."""
+        """Return the images of a set, under an entry of the perturbation axis."""
         return self.is_kept(condition) if images == "prediction kept" else np.ones(len(self.image_ids), bool)
 
     def scores(self, condition: str, method: str, metric: str) -> NDArray[np.float64]:
-        """A metric of every image, NaN where undefined."""
+        """Return a metric of every image, NaN where undefined."""
         return np.asarray(self._score[self._index(condition, method, metric)])
 
     def sample(self, condition: str, method: str, metric: str, images: Images) -> Sample:
-        """The defined scores of a set of images."""
+        """Return the defined scores of a set of images."""
         chosen = self.images(condition, images)
         values = self.scores(condition, method, metric)[chosen]
         reasons = self._reason[self._index(condition, method, metric)][chosen]
         return _sample(values, [self._why(code) for code in reasons])
 
     def reference(self, method: str, reference: str, similarity: str) -> Sample:
-        """Similarities of the clean maps to those of a reference."""
+        """Return the similarities of the clean maps to those of a reference."""
         values = self._reference[:, self.methods.index(method), self.references.index(reference)]
         values = values[:, self.similarities.index(similarity)]
         own = self._reason[self._index(CLEAN, method, similarity)]
@@ -91,18 +91,18 @@ class Readings:
         return _sample(values, reasons)
 
     def is_attributed(self, method: str) -> NDArray[np.bool_]:
-        """Images whose clean map was computed: it then has a scale, finite or not."""
+        """Return the images whose clean map was computed: it then has a scale, finite or not."""
         where = {"perturbation": self.conditions.index(CLEAN), "method": self.methods.index(method)}
         return np.asarray(~np.isnan(self.dataset["scale"].isel(where).values))
 
     def evidence(self, condition: str) -> dict[str, NDArray[np.float64]]:
-        """What an attack on explanations said of its search, for every image; NaN where it did not."""
+        """Return what an attack on explanations said of its search, for every image; NaN where it did not."""
         column = self.dataset["attack_evidence"].isel(perturbation=self.conditions.index(condition)).values
         names = (str(name) for name in self.dataset["evidence"].values)
         return {name: np.asarray(column[:, number], np.float64) for number, name in enumerate(names)}
 
     def undefined(self, method: str) -> dict[str, int]:
-        """Scores of a method without a value, by reason."""
+        """Return the scores of a method without a value, by reason."""
         column = self.methods.index(method)
         codes = self._reason[:, :, column][np.isnan(self._score[:, :, column])]
         return {self._why(int(code)): int((codes == code).sum()) for code in np.unique(codes)}
@@ -129,12 +129,12 @@ class Readings:
         return np.where(missing, MISSING, np.where(np.isnan(logits), 0, logits).argmax(1))
 
     def _why_not_comparable(self, row: int, method: str, reference: str) -> str:
-        """What is wrong with the map of a reference that a sound clean map could not be compared with."""
+        """Say what is wrong with the map of a reference that a sound clean map could not be compared with."""
         is_finite = np.isfinite(self._reference_pixels(row, method, reference)).all()
         return f"{reference.replace('_', ' ')}: {self._why(Reason.NO_CONTRAST if is_finite else Reason.NOT_FINITE)}"
 
     def _reference_pixels(self, row: int, method: str, reference: str) -> NDArray[np.floating[Any]]:
-        """What a reference is made from: maps up to their scale, or the image."""
+        """Return what a reference is made from: maps up to their scale, or the image."""
         clean, column = self.conditions.index(CLEAN), self.methods.index(method)
         target = int(self.dataset["target_image"].values[row])
         sources = {

@@ -21,5 +21,5 @@ class Record:
 
 
 def record_of(folder: Path, store: Location) -> Record:
-    """Of the audit with this folder and store."""
+    """Return the record of the audit with this folder and store."""
     return Record(progress(store), failures(store), kept(folder, attributes(store)["fingerprint"]))

@@ -203,12 +203,12 @@ def _heading(frame: pd.DataFrame) -> Iterator[str]:
 
 
 def _spread(count: int) -> NDArray[np.float64]:
-    """Where the strengths stand in the row of a method, the least on top."""
+    """Return where the strengths stand in the row of a method, the least on top."""
     return np.linspace(-SPREAD / 2, SPREAD / 2, count) if count > 1 else np.zeros(1)
 
 
 def _strongest_in_words(frame: pd.DataFrame) -> str:
-    """The values at the largest strength of each perturbation that a method met."""
+    """Return the values at the largest strength of each perturbation that a method met."""
     strongest = frame[frame["strength"] == frame.groupby(["name", "method"])["strength"].transform("max")]
     return "; ".join(
         f"{part['title'].iloc[0]} at {part['strength_text'].iloc[0]}: {values_in_words(part, 'method', method_title)}"

@@ -49,7 +49,7 @@ def _predictions(result: Summarised) -> str:
 
 
 def _attacks(result: Summarised) -> Iterator[str]:
-    """Of a few kinds of attack all that is to be said, of many the most telling."""
+    """Say of a few kinds of attack all that is to be said, of many the most telling."""
     told = headlines(result)
     for headline in told:
         if PERTURBATIONS[headline.table.attack].keeps_map:
@@ -64,7 +64,7 @@ def _attacks(result: Summarised) -> Iterator[str]:
 
 
 def _stayed(result: Summarised, headline: Headline) -> str:
-    """How often a flip of the prediction went through, and how much of the map it left in place where it did."""
+    """Say how often a flip of the prediction went through, and how much of the map it left in place where it did."""
     left = {search.condition: search.values["full"] for search in result.searches}
     rows = (row for row in headline.table.rows if row.role == "attacked method")
     told = [_flipped(row, left[row.condition]) for row in rows if sum(_counts(left[row.condition]))]
@@ -84,7 +84,7 @@ def _flipped(row: TransferRow, left: Estimate) -> str:
 
 
 def _counts(left: Estimate) -> tuple[int, int]:
-    """Images whose prediction a flip changed, and those of which it did not."""
+    """Count the images whose prediction a flip changed, and those of which it did not."""
     return left.n, left.excluded.get(NOT_FOUND, 0)
 
 
@@ -102,7 +102,7 @@ def _doubts(told: Sequence[Headline]) -> str:
 
 
 def _moved(headline: Headline) -> str:
-    """How far the attack moves the maps of the methods that it is aimed at."""
+    """Say how far the attack moves the maps of the methods that it is aimed at."""
     cells = [cell for cell in headline.cells if cell.similarity.value is not None]
     if not cells:
         return ""
@@ -130,7 +130,7 @@ def _keeping(headline: Headline) -> str:
 
 
 def _under_noise(headline: Headline, attacked: Cell) -> str:
-    """What the control of equal size does to the same method."""
+    """Say what the control of equal size does to the same method."""
     controls = (cell for row in headline.table.rows if row.role == "control" for cell in row.cells)
     noise = next((cell.similarity for cell in controls if cell.evaluating == attacked.evaluating), None)
     if noise is None or noise.value is None:
@@ -143,7 +143,7 @@ def _doubt(cell: Cell) -> str:
 
 
 def _control(headline: Headline) -> str:
-    """Whether the attack does more than noise of the same size."""
+    """Say whether the attack does more than noise of the same size."""
     if all(cell.beyond_control is None for cell in headline.cells):
         attack = headline.attack
         return f"The run has no random change of the same size, so whether {attack} does more than noise is not known."

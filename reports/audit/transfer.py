@@ -113,7 +113,7 @@ def _figure(table: Transfer) -> Figure:
 
 
 def _mark(axes: Axes, table: Transfer) -> None:
-    """Outlines the white-box cells, names the attacks in doubt, and parts attacks from controls."""
+    """Outline the white-box cells, name the attacks in doubt, and part attacks from controls."""
     paper = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
     for x, row in enumerate(table.rows):
         for y, cell in enumerate(row.cells):
@@ -127,7 +127,7 @@ def _mark(axes: Axes, table: Transfer) -> None:
 
 
 def _values(table: Transfer) -> NDArray[np.float64]:
-    """Evaluating method x attacked."""
+    """Return evaluating method x attacked."""
     return np.array([[cell.similarity.value for cell in row.cells] for row in table.rows], np.float64).T
 
 

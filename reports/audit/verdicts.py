@@ -84,7 +84,7 @@ class Headline:
 
     @property
     def attack(self) -> str:
-        """Such as `manipulation at 8/255`."""
+        """Return the attack in words, such as `manipulation at 8/255`."""
         title = self.table.title
         return f"{title[:1].lower()}{title[1:]} at {self.table.strength_text}"
 
@@ -179,7 +179,7 @@ def _norm(facts: ConditionFacts) -> str:
 
 
 def _of_equal_size(first: ConditionFacts, facts: ConditionFacts) -> bool:
-    """Whether both have the same radius in the same norm, however it was written."""
+    """Return whether both have the same radius in the same norm, however it was written."""
     return _norm(first) == _norm(facts) and bool(np.isclose(first.strength, facts.strength, rtol=1e-6, atol=0))
 
 
@@ -239,7 +239,7 @@ def _cell(facts: ConditionFacts, method: str, setting: Setting) -> Cell:
 
 
 def _beyond_control(condition: str, method: str, setting: Setting) -> Estimate | None:
-    """How much further, image by image, the attack moves the map than a random change; None without a control."""
+    """Return how much further, image by image, the attack moves a map than a random change; None without a control."""
     if setting.control is None:
         return None
     control, attacked = (setting.control, method), (condition, method)

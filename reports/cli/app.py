@@ -50,7 +50,7 @@ def run(
         str | None, typer.Option(help="Do only this share of the tiles, such as 3/20, without report.")
     ] = None,
 ) -> None:
-    """Audit: runs what is missing of SPEC, writes the report, prints its path. Run again to continue.
+    """Run what is missing of SPEC's audit, write the report, print its path. The same again continues.
 
     A SPEC of several subjects gives a report of each, and one page that compares them.
     """
@@ -86,7 +86,7 @@ def plan(
     scheduler: Scheduler = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """What SPEC would take: tasks, time, disk and memory, measured on a few of its images. Nothing is kept.
+    """Tell what SPEC would take: tasks, time, disk and memory, measured on a few of its images. Nothing is kept.
 
     Ends with exit code 5 if the disk of the run's folder or this machine's memory cannot hold it.
     """
@@ -104,7 +104,7 @@ def plan(
 
 @app.command()
 def status(run: Run) -> None:
-    """What is done, what is missing, and which tasks have failed, with their cause."""
+    """Tell what is done, what is missing, and which tasks have failed, with their cause."""
     from pipeline.store import failures, progress
 
     folder = folder_of(run)
@@ -123,7 +123,7 @@ def status(run: Run) -> None:
 
 @app.command()
 def report(run: Run) -> None:
-    """Writes the report of a run again, from its store alone, and prints its path."""
+    """Write the report of a run again, from its store alone, and print its path."""
     _report(folder_of(run))
 
 
@@ -134,7 +134,7 @@ def verify(
     seed: Annotated[int, typer.Option(min=0, help="Of their choice.")] = 0,
     repair: Annotated[bool, typer.Option("--repair", help="Have damaged tasks done again by the next run.")] = False,
 ) -> None:
-    """Checks all that is stored of a run against its receipts, and does some tasks again: are the bytes the same?
+    """Check all that is stored of a run against its receipts, and do some tasks again: are the bytes the same?
 
     Ends with exit code 3 if not. What was found goes into the report.
     """
@@ -151,7 +151,7 @@ def export(
         str | None, typer.Option("--format", help="netcdf or icechunk.", show_default="by the suffix")
     ] = None,
 ) -> None:
-    """Writes what is stored of a run as one NetCDF file, or as an icechunk repository."""
+    """Write what is stored of a run as one NetCDF file, or as an icechunk repository."""
     from pipeline.exports import export as write
 
     folder = folder_of(run)
@@ -167,7 +167,7 @@ def compare(
     runs: Annotated[list[Path], typer.Argument(help="Folders of finished runs, or their specs.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder of the comparison.")] = RUNS / "comparison",
 ) -> None:
-    """Compares the networks of finished RUNS on one page, and prints its path."""
+    """Compare the networks of finished RUNS on one page, and print its path."""
     _print_path(_compare([folder for run in runs for folder in finished(run)], out))
 
 
@@ -204,7 +204,7 @@ def concepts(
 
 @app.command()
 def manipulate_model(spec: SpecFile, out: Out = None) -> None:
-    """Fine-tunes a copy of SPEC's network until its maps move while its answers stay; compares both on held-out images.
+    """Fine-tune a copy of SPEC's network until its maps move while its answers stay; compare both on held-out images.
 
     SPEC is that of an audit, with a table [manipulation] in place of perturbations.
     """
@@ -215,7 +215,7 @@ def manipulate_model(spec: SpecFile, out: Out = None) -> None:
 
 @app.command()
 def init(path: Annotated[Path, typer.Argument(help="File to write.")] = Path("audit.toml")) -> None:
-    """Writes a spec to start from, with a comment on every key."""
+    """Write a spec to start from, with a comment on every key."""
     if path.exists():
         raise InputError(f"{path}: is there already; name another file")
     path.write_text((files("reports") / "templates" / "audit.toml").read_text())
@@ -224,24 +224,24 @@ def init(path: Annotated[Path, typer.Argument(help="File to write.")] = Path("au
 
 @app.command()
 def methods() -> None:
-    """Lists the explanation methods that a spec may name."""
+    """List the explanation methods that a spec may name."""
     show(results, ATTRIBUTORS, "family", "networks", "signed", "coarse", "stochastic", "differentiable", "cost")
 
 
 @app.command()
 def perturbations() -> None:
-    """Lists the perturbations that a spec may name."""
+    """List the perturbations that a spec may name."""
     show(results, PERTURBATIONS, "family", "goal", "constraint", "access", "cost")
 
 
 @app.command()
 def metrics() -> None:
-    """Lists what is measured of every map."""
+    """List what is measured of every map."""
     show(results, METRICS, "of", "better", "bounds")
 
 
 def main() -> NoReturn:
-    """Entry point: every refusal is one message on stderr and the exit code of its kind."""
+    """Start the command: every refusal is one message on stderr and the exit code of its kind."""
     try:
         app()
     except AuditError as error:

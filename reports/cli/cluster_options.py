@@ -25,7 +25,7 @@ TaskLimit = Annotated[
 def cluster_of(
     spec: Path, workers: int | None, gpus: int | None, scheduler: str | None, task_limit: float | None
 ) -> "ClusterSpec | None":
-    """What the options name, in place of the spec's table; None is this process.
+    """Return what the options name, in place of the spec's table; None is this process.
 
     Raises SpecError for the table, InputError for options that do not go together.
     """

@@ -9,7 +9,7 @@ from srd.entries import Entry
 
 
 def show(console: Console, entries: Mapping[str, Entry], *facts: str) -> None:
-    """Two lines an entry: a table of as many columns would cut the names that a spec needs."""
+    """Print two lines an entry: a table of as many columns would cut the names that a spec needs."""
     for entry in entries.values():
         values = {fact: _shown(getattr(entry, fact)) for fact in facts}
         values |= {

@@ -13,7 +13,7 @@ from pipeline.estimate import Estimate
 
 
 def print_plan(estimates: Mapping[str, Estimate], console: Console) -> None:
-    """Tables for each subject, and what is assumed."""
+    """Print tables for each subject, and what is assumed."""
     for name, each in estimates.items():
         for table in (_stages(each, name), _costs(each), _store(each)):
             console.print(table)
@@ -28,7 +28,7 @@ def print_plan(estimates: Mapping[str, Estimate], console: Console) -> None:
 
 
 def as_text(estimates: Mapping[str, Estimate]) -> str:
-    """JSON by subject; of a single audit what it takes."""
+    """Return JSON by subject; of a single audit what it takes."""
     facts = {name: _facts(each) for name, each in estimates.items()}
     return json.dumps(facts.get("", facts), indent=1)
 
@@ -57,7 +57,7 @@ def _stages(estimate: Estimate, name: str) -> Table:
 
 
 def _costs(estimate: Estimate) -> Table:
-    """What costs, the dearest first."""
+    """Return what costs, the dearest first."""
     table = Table("perturbed by / explained by", "1 process")
     for costs in (estimate.entries, estimate.methods):
         for name, seconds in sorted(costs.items(), key=lambda item: -item[1]):

@@ -24,7 +24,7 @@ ON_THIS_MACHINE = (LocalSpec, GpuSpec)
 
 
 def plan_audit(spec: Path, cluster: ClusterSpec | None, console: Console) -> dict[str, Estimate]:
-    """What the audit of each subject takes, by subject; that of a spec of one network is called "".
+    """Return what the audit of each subject takes, by subject; that of a spec of one network is called "".
 
     Leaves nothing behind. Raises whatever the audits would raise on their first images.
     """
@@ -37,7 +37,7 @@ def plan_audit(spec: Path, cluster: ClusterSpec | None, console: Console) -> dic
 
 
 def refuse_unfit(estimates: Mapping[str, Estimate], home: Location, cluster: ClusterSpec | None) -> None:
-    """Raises CapacityError unless stores fit on the disk of `home`, and processes into this machine's memory."""
+    """Raise CapacityError unless stores fit on the disk of `home`, and processes into this machine's memory."""
     refuse_store(sum(each.disk for each in estimates.values()), home)
     if cluster is None or isinstance(cluster, ON_THIS_MACHINE):
         for each in estimates.values():
@@ -45,7 +45,7 @@ def refuse_unfit(estimates: Mapping[str, Estimate], home: Location, cluster: Clu
 
 
 def _processes(cluster: ClusterSpec | None) -> int:
-    """That run tasks at once; 1 where only the scheduler knows."""
+    """Return how many run tasks at once; 1 where only the scheduler knows."""
     if isinstance(cluster, GpuSpec):
         return len(gpus(cluster.gpus))
     workers: int = getattr(cluster, "workers", 1)
@@ -54,7 +54,7 @@ def _processes(cluster: ClusterSpec | None) -> int:
 
 @contextmanager
 def _measuring(cluster: ClusterSpec | None, console: Console) -> Iterator[Callable[..., Any]]:
-    """Calls a function in a process such as those that will run the tasks."""
+    """Call a function in a process such as those that will run the tasks."""
     if cluster is None:
         yield partial(in_own_process, {})
     elif isinstance(cluster, LocalSpec):
@@ -65,6 +65,6 @@ def _measuring(cluster: ClusterSpec | None, console: Console) -> Iterator[Callab
 
 
 def _single(cluster: ClusterSpec) -> ClusterSpec:
-    """The same cluster with one process, where it can be told to start no more."""
+    """Return the same cluster with one process, where it can be told to start no more."""
     counts = {"workers", "gpus"} & set(type(cluster).model_fields)
     return cluster.model_copy(update=dict.fromkeys(counts, 1))

@@ -49,15 +49,15 @@ class Pace:
 
     @property
     def rate(self) -> float | None:
-        """Tasks a second; None before the first is done."""
+        """Return tasks a second; None before the first is done."""
         return self.ended / (self.last - self.began) if self.ended and self.last > self.began else None
 
     def left(self, now: float) -> float | None:
-        """Seconds to the end of the stage, by its rate."""
+        """Return the seconds to the end of the stage, by its rate."""
         return None if self.rate is None else max((self.total - self.done) / self.rate - (now - self.last), 0.0)
 
     def words(self, now: float) -> str:
-        """Such as `0.52 tasks/s, 0:02:03 left, 1 failed`."""
+        """Return the pace in words, such as `0.52 tasks/s, 0:02:03 left, 1 failed`."""
         left = self.left(now)
         parts = [] if left is None else [f"{self.rate:.3g} tasks/s", f"{timedelta(seconds=round(left))} left"]
         return ", ".join(parts + [f"{len(self.failed)} failed"] * bool(self.failed))

@@ -27,7 +27,7 @@ from srd.errors import FailedTasks, InputError, SpecError, StoreError
 
 
 def run_audit(spec: Path, folder: Path, cluster: ClusterSpec | None, extent: Extent, console: Console) -> None:
-    """Runs what is missing of an extent of an audit; the folder gets a copy of the spec, and logs."""
+    """Run what is missing of an extent of an audit; the folder gets a copy of the spec, and logs."""
     home = home_of(spec, folder)
     job = Job(load_spec(spec), spec.parent.resolve(), home / NAME)
     _refuse_elsewhere(folder, home)
@@ -38,7 +38,7 @@ def run_audit(spec: Path, folder: Path, cluster: ClusterSpec | None, extent: Ext
 
 
 def run_comparison(spec: Path, folder: Path, cluster: ClusterSpec | None, extent: Extent, console: Console) -> None:
-    """Runs what is missing of the audits of all subjects, in folders of their own, as `run_audit`.
+    """Run what is missing of the audits of all subjects, in folders of their own, as `run_audit`.
 
     None begins before all are known to fit, and all are run whatever fails in some. Raises SpecError if the folder of
     a subject is taken, StoreError if `folder` is that of a single audit.

@@ -22,7 +22,7 @@ COLUMNS = ("stage", "variable", "tasks", "same bytes", "equal values", "largest 
 
 
 def verify_run(run: Path, sample: int, seed: int, repair: bool, console: Console) -> None:
-    """Verifies each audit of a run, prints what was found, keeps it and writes it into the report.
+    """Verify each audit of a run, print what was found, keep it and write it into the report.
 
     `repair` withdraws the receipts of damaged tasks, of which no report can be made before they are done again.
     Raises VerificationError; IncompleteRun if tasks are missing, or are now.
@@ -38,7 +38,7 @@ def verify_run(run: Path, sample: int, seed: int, repair: bool, console: Console
 
 
 def _jobs(run: Path) -> Iterator[tuple[Path, Job]]:
-    """The folder of each audit of a run, and the job that it was made by."""
+    """Return the folder of each audit of a run, and the job that it was made by."""
     folder = folder_of(run)
     spec = folder / SPEC_COPY
     audits = {folder / name: audit for name, audit in load_audits(spec).items()} or {folder: load_spec(spec)}

@@ -30,7 +30,7 @@ class Audit:
 
     @cached_property
     def entries(self) -> dict[tuple[str, str], str]:
-        """(column, method) -> entry of the perturbation axis; an attack on explanations is the method's own."""
+        """Return (column, method) -> entry of the perturbation axis; an attack on explanations is the method's own."""
         return {
             (column_of(facts).name, method): facts.id
             for facts in self.result.conditions
@@ -40,7 +40,7 @@ class Audit:
 
     @cached_property
     def verdicts(self) -> Mapping[tuple[str, str, str, Images], Verdict]:
-        """(entry, method, similarity, images) -> verdict on the attack."""
+        """Return (entry, method, similarity, images) -> verdict on the attack."""
         cells = ((table, row, cell) for table in self.result.transfer for row in table.rows for cell in row.cells)
         return {(row.condition, cell.evaluating, table.similarity, table.images): cell.verdict
                 for table, row, cell in cells}  # fmt: skip
@@ -83,7 +83,7 @@ def _audit(name: str, folder: Path) -> Audit:
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
-    """As much of the end of each path as sets them apart."""
+    """Return as much of the end of each path as sets them apart."""
     paths = [folder.resolve() for folder in folders]
     for path in paths:
         if paths.count(path) > 1:

@@ -45,7 +45,7 @@ def limits(result: ComparisonResult) -> Iterator[str]:
 
 
 def _hardest(result: ComparisonResult) -> Cases:
-    """Of each network and perturbation the column of the largest strength."""
+    """Return of each network and perturbation the column of the largest strength."""
     hardest = {
         (row.network, column.perturbation): column.name
         for column in result.columns
@@ -57,7 +57,7 @@ def _hardest(result: ComparisonResult) -> Cases:
 
 
 def _against(result: ComparisonResult, baselines: Sequence[str], hardest: Cases) -> str:
-    """How many intervals of the paired differences lie above and below 0, with the furthest of each."""
+    """Say how many intervals of the paired differences lie above and below 0, with the furthest of each."""
     rows = [row for row in result.differences if row.method in baselines and row.is_headline and _case(row) in hardest]
     doubted = [row for row in rows if row.doubt]
     bounded = [row for row in rows if not row.doubt and row.estimate.low is not None]
@@ -80,7 +80,7 @@ def _against(result: ComparisonResult, baselines: Sequence[str], hardest: Cases)
 
 
 def _least(result: ComparisonResult, hardest: Cases) -> Iterator[str]:
-    """How far each family falls, and the controls."""
+    """Say how far each family falls, and the controls."""
     measured = [row for row in result.similarities if row.is_headline and _case(row) in hardest]
     measured = [row for row in measured if row.estimate.value is not None]
     families = by_family(sorted(measured, key=lambda row: position(row.method)), lambda row: row.method)
@@ -92,7 +92,7 @@ def _least(result: ComparisonResult, hardest: Cases) -> Iterator[str]:
 
 
 def _lost(result: ComparisonResult, hardest: Cases) -> Iterator[str]:
-    """Where the network has turned to other classes than those that are explained."""
+    """Say where the network has turned to other classes than those that are explained."""
     rows = [row for row in result.kept if _case(row) in hardest and row.estimate.value is not None]
     lost = [row for row in rows if _value(row) < HALF]
     if lost:

@@ -53,7 +53,7 @@ class Row(Part):
 
     @property
     def is_headline(self) -> bool:
-        """Whether the figures and the summary speak of it: by correlation, over all images."""
+        """Return whether the figures and the summary speak of it: by correlation, over all images."""
         return (self.similarity, self.images) == HEADLINE
 
 

@@ -19,7 +19,7 @@ Box = tuple[int, int, int, int]
 
 
 def bounding_box(field: Pixels) -> Box:
-    """What is left when (1 - MASS) / 4 of the mass, the sum of |share|, at most, is cut off on each of the four sides.
+    """Return what is left when at most (1 - MASS) / 4 of the mass, the sum of |share|, is cut off on each side.
 
     It holds at least MASS of the mass. Of a field without mass, the whole image.
     """
@@ -30,19 +30,19 @@ def bounding_box(field: Pixels) -> Box:
 
 
 def square(box: Box, shape: tuple[int, ...]) -> Box:
-    """The smallest square around a box that lies in an image of `shape`; cut where the image is too narrow."""
+    """Return the smallest square around a box that lies in an image of `shape`; cut where the image is too narrow."""
     side = max(box[1] - box[0], box[3] - box[2])
     return *_widened(box[0], box[1], side, shape[0]), *_widened(box[2], box[3], side, shape[1])
 
 
 def share_inside(field: Pixels, box: Box) -> float:
-    """Share of the mass that lies in a box; 0 of a field without mass."""
+    """Return the share of the mass that lies in a box; 0 of a field without mass."""
     mass = np.abs(field).astype(np.float64)
     return float(mass[_slices(box)].sum() / mass.sum()) if mass.any() else 0.0
 
 
 def crop(image: Pixels, field: Pixels, box: Box) -> bytes:
-    """The box of an image (c, h, w) as PNG, faded where the field is weak, an outline around its strongest CORE."""
+    """Draw the box of an image (c, h, w) as PNG, faded where the field is weak, outlined around its strongest CORE."""
     where = _slices(box)
     sigma = max(1.0, (box[1] - box[0]) / BLUR, (box[3] - box[2]) / BLUR)
     smooth = gaussian_filter(np.abs(field).astype(np.float64), sigma)
@@ -53,14 +53,14 @@ def crop(image: Pixels, field: Pixels, box: Box) -> bytes:
 
 
 def surroundings(image: Pixels, box: Box) -> bytes:
-    """The whole image as PNG, with the outline of the box."""
+    """Draw the whole image as PNG, with the outline of the box."""
     mask = np.zeros(image.shape[1:], bool)
     mask[_slices(box)] = True
     return photo(image, THUMBNAIL, mask)
 
 
 def strongest(field: NDArray[np.float64], share: float) -> Mask:
-    """The fewest pixels of a field >= 0 that hold at least `share` of its mass."""
+    """Return the fewest pixels of a field >= 0 that hold at least `share` of its mass."""
     values = np.sort(field, axis=None)[::-1]
     mass = values.cumsum()
     mask: Mask = field >= values[np.searchsorted(mass, share * mass[-1])]

@@ -55,7 +55,7 @@ def _summary(result: ConceptsResult) -> Iterator[str]:
 
 
 def _worst(result: ConceptsResult) -> str:
-    """The perturbation that moves most vectors into other clusters."""
+    """Name the perturbation that moves most vectors into other clusters."""
     facts = min(strongest(result.conditions), key=lambda facts: _share(_under(result.stability, facts)))
     moved = _under(result.stability, facts)
     return (
@@ -66,7 +66,7 @@ def _worst(result: ConceptsResult) -> str:
 
 
 def _overview(result: ConceptsResult) -> Table:
-    """Every cluster under the largest strength of each perturbation."""
+    """Return every cluster under the largest strength of each perturbation."""
     shown = strongest(result.conditions)
     rows = [("all vectors", "", result.stability)]
     rows += [(f"cluster {each.number}", plural(each.vectors, "vector"), each.stability) for each in result.concepts]
@@ -99,7 +99,7 @@ def _stays(stability: Stability) -> Cell:
 
 
 def _first(served: Sequence[Served]) -> tuple[Served, ...]:
-    """The first classes, and the others as one."""
+    """Return the first classes, and the others as one."""
     first, others = served[:CLASSES], served[CLASSES:]
     if not others:
         return tuple(first)

@@ -25,7 +25,7 @@ LETTERS = 40
 
 
 def picture(result: ManipulationResult) -> Picture:
-    """Of all methods."""
+    """Draw how far the maps of all methods have come."""
     moved, reached = _moved(result), _reached(result)
     caption = (
         f"Left: {unit(MEASURE)}, of the original's maps and those of each copy. Right: "

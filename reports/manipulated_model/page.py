@@ -31,7 +31,7 @@ def html(result: ManipulationResult, picture: Picture) -> str:
 
 
 def _answers_table(result: ManipulationResult) -> Table:
-    """How each network answers."""
+    """Return how each network answers."""
     rows = (
         (Cell(TITLES[each.network]), measured(each.accuracy), measured(each.kept), measured(each.lost))
         for each in result.answers
