@@ -19,7 +19,7 @@ import dask
 import psutil
 from distributed import Client, LocalCluster
 
-import reports.commands  # noqa: F401  which every run imports
+import reports.cli.running  # noqa: F401  which every run imports
 from pipeline.deployment import LocalSpec
 from pipeline.executors import Executor, Outcome, Work
 from pipeline.job import Job

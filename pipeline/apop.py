@@ -1,6 +1,6 @@
 """Activation-pattern-only prediction of the images of a spec: the pattern of each on an input that is not its own."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -8,11 +8,11 @@ from types import MappingProxyType
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from attacks.types import Images, Model
-from pipeline import seeds
+from pipeline import environment, seeds, sources
+from pipeline.apop_results import Classes, Findings, Predictions
 from pipeline.data import Data, load_data
 from pipeline.environment import reproducible
 from pipeline.models import LoadedModel, load_model, logits_of, refuse_unless_logits
@@ -20,9 +20,6 @@ from pipeline.spec import AuditSpec
 from srd.apop import activation_patterns, logits_from_patterns
 from srd.errors import DataError
 from srd.types import Generators, Inputs, Logits
-
-Classes = NDArray[np.int64]
-"""Index of a class, one per image."""
 
 
 @dataclass(frozen=True)
@@ -33,22 +30,8 @@ class Tile:
     others: Images
 
 
-@dataclass(frozen=True)
-class Replacement:
-    """What the network reads in place of an image."""
-
-    title: str
-    inputs: Callable[[Model, Tile, Generators], Inputs]
-    """One random generator per row, which constants ignore."""
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Predicted classes of some images."""
-
-    clean: Classes
-    replaced: Mapping[str, Classes]
-    """From the patterns alone, by the name of the replacement."""
+Replacement = Callable[[Model, Tile, Generators], Inputs]
+"""Returns what the network reads in place of images; one random generator per row, which constants ignore."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +66,23 @@ class Experiment:
                 predictions = self._predictions(rows)
             yield predictions
 
+    def findings(self, tiles: Sequence[Predictions]) -> Findings:
+        """Return the predictions of all tiles as one, with all that they depend on."""
+        clean = np.concatenate([tile.clean for tile in tiles])
+        replaced = {name: np.concatenate([tile.replaced[name] for tile in tiles]) for name in REPLACEMENTS}
+        return Findings(
+            spec=self.spec,
+            labels=np.array(self.data.labels),
+            n_classes=len(self.data.classes),
+            predictions=Predictions(clean, replaced),
+            weights=self.loaded.weights_digest,
+            network=self.loaded.source_digest,
+            data=self.data.digest,
+            sources=sources.source_digest(),
+            versions=environment.versions(),
+            hardware=environment.hardware(),
+        )
+
     def tile(self, rows: range) -> Tile:
         """The images at `rows`."""
         others = [self._other(row) for row in rows]
@@ -99,7 +99,7 @@ class Experiment:
         patterns = activation_patterns(model.network, model.normalise(tile.images))
         replaced = {}
         for name, replacement in REPLACEMENTS.items():
-            inputs = replacement.inputs(model, tile, self.generators(rows, name))
+            inputs = replacement(model, tile, self.generators(rows, name))
             replaced[name] = _classes(logits_from_patterns(model.network, patterns, inputs))
         return Predictions(_classes(clean), replaced)
 
@@ -142,12 +142,12 @@ def _other_images(model: Model, tile: Tile, _: Generators) -> Inputs:
 
 REPLACEMENTS: Mapping[str, Replacement] = MappingProxyType(
     {
-        "black": Replacement("black", partial(_constant, 0.0)),
-        "grey": Replacement("mid-grey", partial(_constant, 0.5)),
-        "white": Replacement("white", partial(_constant, 1.0)),
-        "uniform_noise": Replacement("uniform noise in [0, 1]", _uniform),
-        "gaussian_noise": Replacement("standard normal inputs", _gaussian),
-        "other_image": Replacement("image of another class", _other_images),
+        "black": partial(_constant, 0.0),
+        "grey": partial(_constant, 0.5),
+        "white": partial(_constant, 1.0),
+        "uniform_noise": _uniform,
+        "gaussian_noise": _gaussian,
+        "other_image": _other_images,
     }
 )
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline import seeds
+from pipeline.concept_results import Followed, Sample
 from pipeline.environment import reproducible
 from pipeline.job import Job
 from pipeline.spec import ModelSpec
@@ -31,16 +32,6 @@ class Drawn:
     positions: Int64[Tensor, "v d"]
     relevance: Float[Tensor, " v"]
     vectors: Float[Tensor, "v c"]
-
-
-@dataclass(frozen=True)
-class Followed:
-    """What stands where an image's vectors were drawn, under each entry of the perturbation axis; entry 0 is clean."""
-
-    labels: NDArray[np.int64]
-    """Cluster, (v, p); NO_CLUSTER for a vector that is 0."""
-    relevance: NDArray[np.float64]
-    """Of the class that is explained, (v, p)."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +101,17 @@ class Exploration:
 def exploration(job: Job, layer: str, seed: int) -> Exploration:
     """Of a run whose stage perturb is done."""
     return Exploration(context_of(job), layer, seed)
+
+
+def sample(drawn: Sequence[Drawn], followed: Sequence[Followed]) -> Sample:
+    """Return all vectors of all images."""
+    return Sample(
+        row=np.concatenate([np.full(len(each.positions), each.row) for each in drawn]),
+        position=np.concatenate([each.positions.numpy() for each in drawn]),
+        labels=np.concatenate([each.labels for each in followed]),
+        relevance=np.concatenate([each.relevance for each in followed]),
+        channels=drawn[0].vectors.shape[1],
+    )
 
 
 def refuse_unfit(job: Job, layer: str, clusters: int, per_image: int) -> None:

@@ -1,14 +1,13 @@
 """A manipulated copy of a network, a copy fine-tuned without manipulation, and the maps of both on held-out images."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
-from typing import Literal, get_args
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import Tensor
 
@@ -23,10 +22,11 @@ from attacks.manipulated_models.fine_tuning import (
 )
 from attacks.manipulated_models.goals import AIMS, Aim
 from attacks.types import Model
-from pipeline import seeds
+from pipeline import environment, seeds, sources
 from pipeline.data import Chosen, Data, Shapes, load_data
 from pipeline.demo import shapes
 from pipeline.environment import reproducible
+from pipeline.manipulated_model_results import COPIES, NETWORKS, DataFacts, Findings, Measured, Network, joined
 from pipeline.manipulation_spec import ManipulatedModelSpec
 from pipeline.models import LoadedModel, load_model, logits_of, refuse_unless_logits
 from pipeline.preparation import refuse_small, tried_methods
@@ -36,24 +36,6 @@ from pipeline.subjects import Subject
 from srd.errors import DataError, ModelError, SpecError
 from srd.registry import METRICS, SIMILARITIES
 from srd.types import Maps, Scores, Target
-
-Network = Literal["original", "control", "manipulated"]
-"""As given; fine-tuned by cross-entropy alone; fine-tuned towards the goal. The last two for as many steps."""
-NETWORKS: tuple[Network, ...] = get_args(Network)
-COPIES = NETWORKS[1:]
-Numbers = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What is measured on held-out images, the last axis of each array; NaN where undefined."""
-
-    predicted: NDArray[np.int64]
-    """Class, by network."""
-    similarity: Numbers
-    """Of the maps of the original and of each copy: (copy, method, similarity, image)."""
-    reached: Numbers
-    """How far the maps have come to the goal: (network, method, image)."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +81,28 @@ class Experiment:
             with reproducible():
                 measured = self._measured(networks, rows)
             yield measured
+
+    def findings(self, tiles: Sequence[Measured], files: Mapping[Network, bytes]) -> Findings:
+        """Return what is measured on all tiles, with all that it depends on; `files` are the weights of the copies."""
+        return Findings(
+            spec=self.spec,
+            goal=self.aim.title,
+            unit=self.aim.unit,
+            similarities=SIMILARITIES,
+            examples=_told(self.examples),
+            held_out=_told(self.held_out),
+            classes=self.held_out.classes,
+            explained=self.targets.numpy(),
+            measured=joined(tiles),
+            weights={
+                "original": self.loaded.weights_digest,
+                **{name: sha256(content).hexdigest() for name, content in files.items()},
+            },
+            network=self.loaded.source_digest,
+            sources=sources.source_digest(),
+            versions=environment.versions(),
+            hardware=environment.hardware(),
+        )
 
     def maps(self, networks: Mapping[Network, Model], method: str, rows: range) -> dict[Network, Maps]:
         """Maps of the same classes of the same images, by the same draws, by every network."""
@@ -198,3 +202,7 @@ def _split(spec: ManipulatedModelSpec, data: Data) -> tuple[Data, Data]:
 def _tiles(data: Data, size: int) -> list[range]:
     rows = range(len(data.ids))
     return [rows[start : start + size] for start in rows[::size]]
+
+
+def _told(data: Data) -> DataFacts:
+    return DataFacts(data.description, data.digest, data.ids, np.array(data.labels))

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reports.families import family_of, is_control
+from reports.formatting import interval, method_title, size, value
 from reports.result import Estimate
-from reports.wording import interval, method_title, size, value
 
 Mark = Literal["", "control", "unreliable", "white-box", "failed", "passed"]
 
@@ -32,12 +32,12 @@ class Table:
 
 
 def measured(estimate: Estimate, mark: Mark = "", verdict: str = "", strength: str = "") -> Cell:
-    """A value with its interval and n; the strength if it is not that of the column; a verdict takes the mark."""
+    """Return a value with interval and n; the strength if it is not that of the column; a verdict takes the mark."""
     at = f"at {strength}" if strength else ""
     details: Iterable[str] = (interval(estimate), size(estimate), at, verdict)
     return Cell(value(estimate), "\n".join(filter(None, details)), "unreliable" if verdict else mark)
 
 
 def method_heading(method: str, detail: str = "", group: str = "") -> Cell:
-    """The first cell of a method's row, by default in the group of its family; controls are set apart."""
+    """Return the first cell of a method's row, by default in the group of its family; controls are set apart."""
     return Cell(method_title(method), detail, "control" if is_control(method) else "", group or family_of(method))

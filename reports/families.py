@@ -12,20 +12,20 @@ T = TypeVar("T")
 
 
 def position(method: str) -> int:
-    """Place of a method in the registry; at a layer, that of the method."""
+    """Return the place of a method in the registry; at a layer, that of the method."""
     return list(ATTRIBUTORS).index(method.partition("@")[0])
 
 
 def family_of(method: str) -> str:
-    """The family of a method."""
+    """Return the family of a method."""
     return ATTRIBUTORS[method].family
 
 
 def is_control(method: str) -> bool:
-    """Whether a method should lose."""
+    """Return whether a method should lose."""
     return family_of(method) == CONTROL
 
 
 def by_family(items: Iterable[T], method: Callable[[T], str]) -> list[tuple[str, list[T]]]:
-    """Families and their items; neighbours whose methods are of one family stand together."""
+    """Return families and their items; neighbours whose methods are of one family stand together."""
     return [(name, list(members)) for name, members in groupby(items, lambda item: family_of(method(item)))]

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from reports.families import family_of
+from reports.formatting import NONE, method_title
 from reports.style import GREY, INK, Look, colour, despine
-from reports.wording import NONE, method_title
 
 RULE = "#e3e3e3"
 
@@ -28,12 +28,12 @@ class Picture:
 
     @property
     def file(self) -> str:
-        """Where it stands, seen from the page."""
+        """Return where it stands, seen from the page."""
         return f"figures/{self.name}.svg"
 
 
 def grid(figure: Figure, width: int, count: int) -> list[Axes]:
-    """So many panels, `width` in a row, that share their axes."""
+    """Return so many panels, `width` in a row, that share their axes."""
     panels = figure.subplots(ceil(count / width), width, sharex=True, sharey=True, squeeze=False).flatten().tolist()
     for axes in panels[count:]:
         axes.remove()
@@ -43,18 +43,18 @@ def grid(figure: Figure, width: int, count: int) -> list[Axes]:
 
 
 def row_ends(panels: Sequence[Axes], width: int) -> list[Axes]:
-    """The last panel of each row."""
+    """Return the last panel of each row."""
     return [*panels[width - 1 : -1 : width], panels[-1]]
 
 
 def points(axes: Axes, frame: pd.DataFrame, rows: Sequence[Hashable], column: str, offset: float, style: Look) -> None:
-    """Values with their intervals, each on the line of its row."""
+    """Draw values with their intervals, each on the line of its row."""
     y = [rows.index(name) + offset for name in frame[column]]
     axes.errorbar(frame["value"], y, xerr=errors(frame), linestyle="none", markersize=5.5, elinewidth=1.3, **style)
 
 
 def label_rows(axes: Axes, labels: Sequence[str]) -> None:
-    """One line per label, the first on top."""
+    """Make one line per label, the first on top."""
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
@@ -64,25 +64,25 @@ def label_rows(axes: Axes, labels: Sequence[str]) -> None:
 
 
 def label_methods(axes: Axes, methods: Sequence[str]) -> None:
-    """One line per method, the families parted."""
+    """Make one line per method, the families parted."""
     label_rows(axes, [method_title(name) for name in methods])
     part_groups(axes, [family_of(name) for name in methods])
 
 
 def part_groups(axes: Axes, groups: Sequence[str], middle: float = 0.0) -> None:
-    """A rule where the group of a line changes; `middle` of the line of row 0."""
+    """Draw a rule where the group of a line changes; `middle` of the line of row 0."""
     for row, _ in _firsts(groups)[1:]:
         axes.axhline(row + middle - 0.5, color=GREY, linewidth=1)
 
 
 def name_families(axes: Axes, methods: Sequence[str], middle: float = 0.0) -> None:
-    """The family of each method, at the right of its first line and in its colour; `middle` of the line of row 0."""
+    """Write the family of each method at the right of its first line, in its colour; `middle` of the line of row 0."""
     for row, name in _firsts([family_of(method) for method in methods]):
         name_row(axes, row + middle, name, colour(name))
 
 
 def name_row(axes: Axes, y: float, name: str, colour: str = INK) -> None:
-    """A name at the right of a line; there is room below other panels, beside them it must be made."""
+    """Write a name at the right of a line; there is room below other panels, beside them it must be made."""
     place = axes.get_yaxis_transform()
     text = axes.text(1.02, y, name, transform=place, va="center", fontsize=9, weight="bold", color=colour)
     spec = axes.get_subplotspec()
@@ -90,34 +90,34 @@ def name_row(axes: Axes, y: float, name: str, colour: str = INK) -> None:
 
 
 def _firsts(groups: Sequence[str]) -> list[tuple[int, str]]:
-    """First row of each group, and its name."""
+    """Return the first row of each group, and its name."""
     return [(row, name) for row, name in enumerate(groups) if row == 0 or name != groups[row - 1]]
 
 
 def errors(frame: pd.DataFrame) -> NDArray[np.float64]:
-    """Distances from the values to the ends of their intervals; 0 where there is none."""
+    """Return the distances from the values to the ends of their intervals; 0 where there is none."""
     value, low, high = (frame[name].to_numpy(float) for name in ("value", "low", "high"))
     distances: NDArray[np.float64] = np.nan_to_num(np.stack([value - low, high - value]))
     return distances.clip(min=0)
 
 
 def values_in_words(frame: pd.DataFrame, column: str, name: Callable[[str], str]) -> str:
-    """The values of a frame in words."""
+    """Return the values of a frame in words."""
     pairs = zip(frame[column], frame["value"], strict=True)
     return ", ".join(f"{name(str(key))} {short(value)}" for key, value in pairs)
 
 
 def short(value: float | None) -> str:
-    """Two decimals."""
+    """Return a value with two decimals."""
     return NONE if value is None or np.isnan(value) else f"{round(value, 2) + 0.0:.2f}"  # never -0.00
 
 
 def extent(counts: pd.Series) -> str:
-    """Least and largest, or the one count."""
+    """Return least and largest, or the one count."""
     low, high = int(counts.min()), int(counts.max())
     return f"{low}" if low == high else f"{low} to {high}"
 
 
 def unique(column: pd.Series) -> list[str]:
-    """Distinct texts of a column, in their order."""
+    """Return the distinct texts of a column, in their order."""
     return [str(name) for name in dict.fromkeys(column)]

@@ -1,4 +1,4 @@
-"""Where runs lie, and which audits they hold: one, or one for each subject of their spec."""
+"""Where runs lie, what their folders hold, and which audits: one, or one for each subject of their spec."""
 
 from pathlib import Path
 
@@ -8,10 +8,16 @@ from srd.errors import IncompleteRun, StoreError
 
 RUNS = Path("runs")
 SPEC_COPY = "audit.toml"
+PAGE = "report/index.html"
+CONCEPTS = "concepts"
+"""Beside the page: folder of the pages of layers."""
 
 
 def folder_of(run: Path) -> Path:
-    """Folder of a run that is named by it, or by the spec that it was made from. Raises StoreError if there is none."""
+    """Return the folder of a run, named by it or by the spec that it was made from.
+
+    Raises StoreError if there is none.
+    """
     folder = RUNS / run.stem if run.suffix == ".toml" else run
     if not folder.is_dir():
         raise StoreError(f"{folder}: no such run; start one with `srd-audit run SPEC`")
@@ -19,7 +25,7 @@ def folder_of(run: Path) -> Path:
 
 
 def audits_in(folder: Path) -> dict[str, Path]:
-    """Folders of the audits of several subjects, by subject; none if the run is a single audit."""
+    """Return the folders of the audits of several subjects, by subject; none if the run is a single audit."""
     from pipeline.comparison import load_audits
 
     spec = folder / SPEC_COPY
@@ -27,7 +33,7 @@ def audits_in(folder: Path) -> dict[str, Path]:
 
 
 def home_of(spec: Path, folder: Path) -> Location:
-    """Where the stores of a run lie: where the table [store] of its spec says, or in its folder."""
+    """Return where the stores of a run lie: where the table [store] of its spec says, or in its folder."""
     from pipeline.deployment import load_deployment
 
     store = load_deployment(spec).store
@@ -35,7 +41,7 @@ def home_of(spec: Path, folder: Path) -> Location:
 
 
 def location_of(folder: Path) -> Location:
-    """Where the store of one audit lies, by its folder: that of a run, or of a subject within a run."""
+    """Return where the store of one audit lies, by its folder: that of a run, or of a subject within a run."""
     for run, subject in ((folder, ""), (folder.parent, folder.name)):
         spec = run / SPEC_COPY
         if spec.exists() and (not subject or subject in audits_in(run)):
@@ -45,7 +51,10 @@ def location_of(folder: Path) -> Location:
 
 
 def finished(run: Path) -> tuple[Path, ...]:
-    """Folders of all audits of a run. Raises StoreError if there is none, IncompleteRun if tasks are missing."""
+    """Return the folders of all audits of a run.
+
+    Raises StoreError if there is none, IncompleteRun if tasks are missing.
+    """
     from pipeline.store import progress
 
     folders = tuple(audits_in(folder_of(run)).values()) or (folder_of(run),)

@@ -2,17 +2,23 @@
 
 import warnings
 from collections.abc import Mapping
+from importlib.metadata import version
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest, bootstrap
 
-from reports.result import Estimate
+from reports.result import Estimate, Part
+from srd.registry import METRICS
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
 SEED = 0
 LEAST_N = 5  # four images have but 35 distinct resamples: an interval would be a pretence
+LIBRARIES = ("numpy", "scipy", "xarray", "matplotlib", "seaborn", "pillow", "jinja2")
+
+SHARE = "share of images, 0 to 1"
+"""The unit of rates."""
 
 Values = NDArray[np.float64]
 Bounds = tuple[float, float]
@@ -22,8 +28,47 @@ class NoInterval(ValueError):
     """Why these values have no interval."""
 
 
+class Policy(Part):
+    """How intervals are made, so that each can be made again.
+
+    BCa: `scipy.stats.bootstrap((values,), numpy.mean, n_resamples=resamples, confidence_level=confidence,
+    method="BCa", rng=numpy.random.default_rng(seed))`, values in the order of the store's images, NaN left out; the
+    generator is made anew for each interval. Wilson: the score interval without continuity correction.
+    """
+
+    confidence: float
+    resamples: int
+    seed: int
+    least_n: int
+    """With fewer images there is no bootstrap interval."""
+    resampled: str
+    text: str
+    versions: dict[str, str]
+    """Of the libraries that summarise and draw."""
+
+
+def policy() -> Policy:
+    """Return how every interval of a result is made."""
+    return Policy(
+        confidence=CONFIDENCE,
+        resamples=RESAMPLES,
+        seed=SEED,
+        least_n=LEAST_N,
+        resampled="images",
+        text="Means: BCa bootstrap over images, the same seed for every interval. Rates: Wilson score interval. "
+        "An interval is for images drawn as these were, not for other data.",
+        versions={name: version(name) for name in LIBRARIES},
+    )
+
+
+def unit(metric: str) -> str:
+    """Return what a metric is counted in."""
+    low, high = METRICS[metric].bounds
+    return f"{METRICS[metric].title}, {low:g} to {high:g}"
+
+
 def mean(values: Values, unit: str, excluded: Mapping[str, int]) -> Estimate:
-    """Mean with its bootstrap interval; `excluded` says why images of the same set are not among the values."""
+    """Return the mean with its bootstrap interval; `excluded` says why images of the set are not among the values."""
     if not len(values):
         return _nothing(unit, excluded)
     try:
@@ -42,7 +87,7 @@ def mean(values: Values, unit: str, excluded: Mapping[str, int]) -> Estimate:
 
 
 def rate(hits: NDArray[np.bool_], unit: str, excluded: Mapping[str, int]) -> Estimate:
-    """Share of hits with its Wilson interval."""
+    """Return the share of hits with its Wilson interval."""
     if not len(hits):
         return _nothing(unit, excluded)
     low, high = wilson_interval(int(hits.sum()), len(hits))
@@ -58,7 +103,7 @@ def rate(hits: NDArray[np.bool_], unit: str, excluded: Mapping[str, int]) -> Est
 
 
 def bootstrap_interval(values: Values) -> Bounds:
-    """BCa interval of the mean, images resampled (Efron 1987). Raises NoInterval, which says why."""
+    """Return the BCa interval of the mean, images resampled (Efron 1987). Raises NoInterval, which says why."""
     if len(values) < LEAST_N:
         raise NoInterval(f"no interval: fewer than {LEAST_N} images")
     if np.ptp(values) == 0:
@@ -79,7 +124,7 @@ def bootstrap_interval(values: Values) -> Bounds:
 
 
 def wilson_interval(hits: int, n: int) -> Bounds:
-    """Score interval of a rate, without continuity correction (Wilson 1927)."""
+    """Return the score interval of a rate, without continuity correction (Wilson 1927)."""
     interval = binomtest(hits, n).proportion_ci(CONFIDENCE, method="wilson")
     return float(interval.low), float(interval.high)
 

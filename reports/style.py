@@ -48,7 +48,7 @@ RC: dict[Any, Any] = {
 
 
 def look(method: str) -> Look:
-    """Colour and marker of a method; at a layer, the method's colour and a marker of the layer's number."""
+    """Return colour and marker of a method; at a layer, the method's colour and a marker of the layer's number."""
     base, at, layer = method.partition("@")
     own = family_of(base)
     found = look_at(own, [name for name in ATTRIBUTORS if family_of(name) == own].index(base))
@@ -59,12 +59,12 @@ def look(method: str) -> Look:
 
 
 def look_at(family: str, place: int) -> Look:
-    """Colour and marker of the method at a place in a family."""
+    """Return colour and marker of the method at a place in a family."""
     return {"color": colour(family, SHADES[place % len(SHADES)]), "marker": MARKERS[place % len(MARKERS)]}
 
 
 def colour(family: str, lightness: int = SHADES[0]) -> str:
-    """Of a family, and of its methods in other shades."""
+    """Return the colour of a family, and of its methods in other shades."""
     hue, saturation = HUES[get_args(Family).index(family) % len(HUES)], SATURATIONS.get(family, USUAL_SATURATION)
     (found,) = sns.husl_palette(1, h=hue / 360, s=saturation / 100, l=lightness / 100)  # type: ignore[no-untyped-call]
     return to_hex(found)
@@ -72,18 +72,18 @@ def colour(family: str, lightness: int = SHADES[0]) -> str:
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """The style of all figures; matplotlib is left as found."""
+    """Set the style of all figures; matplotlib is left as found."""
     with sns.axes_style("whitegrid"), mpl.rc_context(RC):  # type: ignore[no-untyped-call]
         yield
 
 
 def despine(axes: Axes) -> None:
-    """Takes away the frame above and to the right."""
+    """Take away the frame above and to the right."""
     sns.despine(ax=axes)  # type: ignore[no-untyped-call]
 
 
 def svg(figure: Figure) -> bytes:
-    """A figure as SVG, the same bytes each time."""
+    """Return a figure as SVG, the same bytes each time."""
     buffer = BytesIO()
     metadata: dict[str, Any] = {"Date": None, "Creator": None}
     figure.savefig(buffer, format="svg", metadata=metadata)

@@ -112,6 +112,8 @@ class MetricEntry(Entry):
     """What it is called with: (maps, maps), (maps, masks) or (maps)."""
     better: Literal["higher", "lower"] | None
     bounds: tuple[float, float]
+    is_rate: bool = False
+    """0 or 1 for each map, so that its mean is a share of images."""
 
 
 E = TypeVar("E", bound=Entry)

@@ -75,6 +75,7 @@ METRICS: Mapping[str, MetricEntry] = registered(
         of="map and mask",
         better="higher",
         bounds=(0, 1),
+        is_rate=True,
         reference="Zhang et al., IJCV 2018",
     ),
     MetricEntry(

@@ -15,7 +15,8 @@ from small_audits import edit, write_audit
 from torch import Tensor, nn
 
 from pipeline import seeds
-from pipeline.apop import REPLACEMENTS, Experiment, Predictions, experiment
+from pipeline.apop import REPLACEMENTS, Experiment, experiment
+from pipeline.apop_results import Predictions
 from pipeline.spec import load_spec
 
 RESULT = Path("runs") / "small" / "apop.json"
@@ -145,8 +146,7 @@ def read(spec: Path, name: str) -> list[Tensor]:
     """What the network reads in place of each image."""
     subject, replacement = experiment_of(spec), REPLACEMENTS[name]
     batches = [
-        replacement.inputs(subject.loaded.model, subject.tile(rows), subject.generators(rows, name))
-        for rows in subject.tiles
+        replacement(subject.loaded.model, subject.tile(rows), subject.generators(rows, name)) for rows in subject.tiles
     ]
     return [row for batch in batches for row in batch]
 

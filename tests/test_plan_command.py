@@ -11,7 +11,7 @@ from command_line import Command
 from small_audits import TASKS, edit, tree, write_audit
 
 from pipeline import capacity
-from reports import planning
+from reports.cli import planning
 
 
 @pytest.fixture

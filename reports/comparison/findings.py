@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
+from reports.audit.limits import NOT_CORRECTNESS, SMALL_N, UNCORRECTED
+from reports.audit.scale import CLASS_BLIND
+from reports.comparison.difference import signed, signed_interval
 from reports.comparison.result import ComparisonResult, Kept, Row
 from reports.families import by_family, position
-from reports.findings import CLASS_BLIND
-from reports.limits import NOT_CORRECTNESS, SMALL_N, UNCORRECTED
-from reports.result import Estimate
-from reports.wording import NONE, TIGHT, full, interval, listed, method_title, plural, size
+from reports.formatting import TIGHT, full, listed, method_title, plural, size
 from srd.registry import ATTRIBUTORS, SRD
 
 Cases = frozenset[tuple[str, str]]
@@ -16,7 +16,7 @@ HALF = 0.5
 
 
 def summary(result: ComparisonResult) -> Iterator[str]:
-    """SRD against the baselines and the least stable case, both by family, and what makes stability no merit."""
+    """Tell SRD against the baselines, the least stable cases by family, and what makes stability no merit."""
     hardest = _hardest(result)
     baselines = dict.fromkeys(row.method for row in result.differences)
     for _, family in by_family(sorted(baselines, key=position), str):
@@ -27,7 +27,7 @@ def summary(result: ComparisonResult) -> Iterator[str]:
 
 
 def limits(result: ComparisonResult) -> Iterator[str]:
-    """How far the numbers carry."""
+    """Say how far the numbers carry."""
     yield (
         "Networks may differ in data, image size, training and depth at once: a difference between two of them is "
         "not the effect of the architecture alone."
@@ -44,20 +44,8 @@ def limits(result: ComparisonResult) -> Iterator[str]:
     yield NOT_CORRECTNESS
 
 
-def signed(estimate: Estimate) -> str:
-    """A difference with its sign."""
-    return NONE if estimate.value is None else f"{estimate.value:+.3f}"
-
-
-def signed_interval(estimate: Estimate) -> str:
-    """The interval of a difference, with signs; a word where there is none."""
-    if estimate.low is None:
-        return interval(estimate)
-    return f"[{estimate.low:+.3f},{TIGHT}{estimate.high:+.3f}]"
-
-
 def _hardest(result: ComparisonResult) -> Cases:
-    """Of each network and perturbation the column of the largest strength."""
+    """Return of each network and perturbation the column of the largest strength."""
     hardest = {
         (row.network, column.perturbation): column.name
         for column in result.columns
@@ -69,7 +57,7 @@ def _hardest(result: ComparisonResult) -> Cases:
 
 
 def _against(result: ComparisonResult, baselines: Sequence[str], hardest: Cases) -> str:
-    """How many intervals of the paired differences lie above and below 0, with the furthest of each."""
+    """Say how many intervals of the paired differences lie above and below 0, with the furthest of each."""
     rows = [row for row in result.differences if row.method in baselines and row.is_headline and _case(row) in hardest]
     doubted = [row for row in rows if row.doubt]
     bounded = [row for row in rows if not row.doubt and row.estimate.low is not None]
@@ -92,7 +80,7 @@ def _against(result: ComparisonResult, baselines: Sequence[str], hardest: Cases)
 
 
 def _least(result: ComparisonResult, hardest: Cases) -> Iterator[str]:
-    """How far each family falls, and the controls."""
+    """Say how far each family falls, and the controls."""
     measured = [row for row in result.similarities if row.is_headline and _case(row) in hardest]
     measured = [row for row in measured if row.estimate.value is not None]
     families = by_family(sorted(measured, key=lambda row: position(row.method)), lambda row: row.method)
@@ -104,7 +92,7 @@ def _least(result: ComparisonResult, hardest: Cases) -> Iterator[str]:
 
 
 def _lost(result: ComparisonResult, hardest: Cases) -> Iterator[str]:
-    """Where the network has turned to other classes than those that are explained."""
+    """Say where the network has turned to other classes than those that are explained."""
     rows = [row for row in result.kept if _case(row) in hardest and row.estimate.value is not None]
     lost = [row for row in rows if _value(row) < HALF]
     if lost:

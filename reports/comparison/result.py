@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from reports.facts import Identity, Part, Policy
-from reports.headlines import MEASURE
-from reports.result import Estimate, Images
+from reports.audit.facts import Identity
+from reports.result import MEASURE, Estimate, Images, Part
+from reports.statistics import Policy
 
 HEADLINE: tuple[str, Images] = (MEASURE, "all")
 
@@ -53,7 +53,7 @@ class Row(Part):
 
     @property
     def is_headline(self) -> bool:
-        """Whether the figures and the summary speak of it: by correlation, over all images."""
+        """Return whether the figures and the summary speak of it: by correlation, over all images."""
         return (self.similarity, self.images) == HEADLINE
 
 

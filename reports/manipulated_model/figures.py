@@ -7,13 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports.headlines import MEASURE
+from reports.formatting import method_title
 from reports.manipulated_model.result import TITLES, ManipulationResult
 from reports.marks import Picture, label_methods, name_families, points, unique, values_in_words
-from reports.measurements import unit
-from reports.result import Estimate
+from reports.result import MEASURE, Estimate
+from reports.statistics import unit
 from reports.style import GREY, INK, Look, drawing, look, svg
-from reports.wording import method_title
 
 STYLES: dict[str, Look] = {
     "original": {"marker": "o", "color": GREY, "fillstyle": "none"},
@@ -26,7 +25,7 @@ LETTERS = 40
 
 
 def picture(result: ManipulationResult) -> Picture:
-    """Of all methods."""
+    """Draw how far the maps of all methods have come."""
     moved, reached = _moved(result), _reached(result)
     caption = (
         f"Left: {unit(MEASURE)}, of the original's maps and those of each copy. Right: "

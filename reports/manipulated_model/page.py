@@ -2,21 +2,19 @@
 
 from collections.abc import Iterator
 
-from reports import page
 from reports.cells import Cell, Mark, Table, measured, method_heading
-from reports.headlines import MEASURE
-from reports.identity import toml
+from reports.formatting import full, listed, method_title, plural, toml
 from reports.manipulated_model.result import TITLES, Answers, ManipulationResult, Moved, Reached
 from reports.marks import Picture, short
-from reports.page import Exhibit
-from reports.wording import full, listed, method_title, plural
+from reports.page import Exhibit, environment
+from reports.result import MEASURE
 from srd.registry import METRICS
 
 
 def html(result: ManipulationResult, picture: Picture) -> str:
-    """The page."""
+    """Return the page."""
     attacked = [each for each in result.exhibits if each.role == "attacked"]
-    return page.environment().get_template("manipulated_model.html.j2").render(
+    return environment().get_template("manipulated_model.html.j2").render(
         result=result,
         asked=result.spec["manipulation"],
         summary=list(_summary(result)),
@@ -33,7 +31,7 @@ def html(result: ManipulationResult, picture: Picture) -> str:
 
 
 def _answers_table(result: ManipulationResult) -> Table:
-    """How each network answers."""
+    """Return how each network answers."""
     rows = (
         (Cell(TITLES[each.network]), measured(each.accuracy), measured(each.kept), measured(each.lost))
         for each in result.answers

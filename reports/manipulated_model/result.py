@@ -2,8 +2,7 @@
 
 from typing import Any, Literal
 
-from reports.facts import Part
-from reports.result import Estimate
+from reports.result import Estimate, Part
 
 TITLES = {"original": "original", "control": "fine-tuned alone", "manipulated": "manipulated"}
 """Networks as they are printed."""

@@ -1,87 +1,73 @@
 """From what was measured to estimates."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from hashlib import sha256
-
 import numpy as np
-from numpy.typing import NDArray
 
-from pipeline import environment, sources
-from pipeline.manipulated_models import COPIES, NETWORKS, Experiment, Measured
+from pipeline.manipulated_model_results import COPIES, NETWORKS, Findings, Numbers
 from reports import statistics
 from reports.manipulated_model.result import Answers, Exhibit, ManipulationResult, Moved, Reached, Role
-from reports.measurements import SHARE, unit
 from reports.result import Estimate
-from srd.registry import ATTRIBUTORS, SIMILARITIES
+from reports.statistics import SHARE, unit
+from srd.registry import ATTRIBUTORS
 
-Numbers = NDArray[np.float64]
 UNDEFINED = "undefined: a map is constant"
 
 
-def joined(parts: Sequence[Measured]) -> Measured:
-    """All images as one."""
-    return Measured(*(np.concatenate([getattr(p, f.name) for p in parts], -1) for f in fields(Measured)))
-
-
-def summarise(
-    subject: Experiment, measured: Measured, files: Mapping[str, bytes], exhibits: tuple[Exhibit, ...]
-) -> ManipulationResult:
-    """The result; `files` are the weights of the copies, by network."""
+def summarise(found: Findings, exhibits: tuple[Exhibit, ...]) -> ManipulationResult:
+    """Return the result of what was measured, with the maps that are shown."""
     return ManipulationResult(
-        spec=subject.spec.model_dump(mode="json", exclude_none=True),
-        goal=subject.aim.title,
-        examples=subject.examples.description,
-        held_out=subject.held_out.description,
-        n_examples=len(subject.examples.ids),
-        n_held_out=len(subject.held_out.ids),
-        weights=subject.loaded.weights_digest,
-        network=subject.loaded.source_digest,
-        examples_digest=subject.examples.digest,
-        held_out_digest=subject.held_out.digest,
-        sources=sources.source_digest(),
-        versions=environment.versions(),
-        hardware=environment.hardware(),
-        answers=tuple(_answers(subject, measured, files)),
-        moved=tuple(_moved(subject, measured)),
-        reached=tuple(_reached(subject, measured)),
+        spec=found.spec.model_dump(mode="json", exclude_none=True),
+        goal=found.goal,
+        examples=found.examples.description,
+        held_out=found.held_out.description,
+        n_examples=len(found.examples.ids),
+        n_held_out=len(found.held_out.ids),
+        weights=found.weights["original"],
+        network=found.network,
+        examples_digest=found.examples.digest,
+        held_out_digest=found.held_out.digest,
+        sources=found.sources,
+        versions=dict(found.versions),
+        hardware=found.hardware,
+        answers=tuple(_answers(found)),
+        moved=tuple(_moved(found)),
+        reached=tuple(_reached(found)),
         exhibits=exhibits,
     )
 
 
-def role(subject: Experiment, method: str) -> Role:
-    """What a method is to the manipulation."""
-    if method == subject.spec.manipulation.against:
+def role(found: Findings, method: str) -> Role:
+    """Return what a method is to the manipulation."""
+    if method == found.spec.manipulation.against:
         return "attacked"
     return "transfer" if ATTRIBUTORS[method].uses_network else "ignores the network"
 
 
 def weights_file(network: str) -> str:
-    """Name of the file of a copy's weights."""
+    """Return the name of the file of a copy's weights."""
     return f"{network}.safetensors"
 
 
-def _answers(subject: Experiment, measured: Measured, files: Mapping[str, bytes]) -> list[Answers]:
-    labels, original = np.array(subject.held_out.labels), measured.predicted[0]
+def _answers(found: Findings) -> list[Answers]:
+    labels, original = found.held_out.labels, found.measured.predicted[0]
     return [
         Answers(
             network=network,
-            weights=sha256(files[network]).hexdigest() if network in files else subject.loaded.weights_digest,
-            file=weights_file(network) if network in files else "",
+            weights=found.weights[network],
+            file=weights_file(network) if network in COPIES else "",
             accuracy=statistics.rate(predicted == labels, SHARE, {}),
             kept=statistics.rate(predicted == original, SHARE, {}),
             lost=_mean((original == labels).astype(float) - (predicted == labels), "share of images, -1 to 1"),
         )
-        for network, predicted in zip(NETWORKS, measured.predicted, strict=True)
+        for network, predicted in zip(NETWORKS, found.measured.predicted, strict=True)
     ]
 
 
-def _moved(subject: Experiment, measured: Measured) -> list[Moved]:
-    values = dict(zip(COPIES, measured.similarity, strict=True))
+def _moved(found: Findings) -> list[Moved]:
+    values = dict(zip(COPIES, found.measured.similarity, strict=True))
     return [
         Moved(
             method=method,
-            role=role(subject, method),
+            role=role(found, method),
             similarity=similarity,
             control=_mean(values["control"][row, column], unit(similarity)),
             manipulated=_mean(values["manipulated"][row, column], unit(similarity)),
@@ -90,23 +76,23 @@ def _moved(subject: Experiment, measured: Measured) -> list[Moved]:
                 f"difference of {unit(similarity)}",
             ),
         )
-        for row, method in enumerate(subject.spec.explain.methods)
-        for column, similarity in enumerate(SIMILARITIES)
+        for row, method in enumerate(found.spec.explain.methods)
+        for column, similarity in enumerate(found.similarities)
     ]
 
 
-def _reached(subject: Experiment, measured: Measured) -> list[Reached]:
-    values, of = dict(zip(NETWORKS, measured.reached, strict=True)), subject.aim.unit
+def _reached(found: Findings) -> list[Reached]:
+    values, of = dict(zip(NETWORKS, found.measured.reached, strict=True)), found.unit
     return [
         Reached(
             method=method,
-            role=role(subject, method),
+            role=role(found, method),
             original=_mean(values["original"][row], of),
             control=_mean(values["control"][row], of),
             manipulated=_mean(values["manipulated"][row], of),
             gained=_mean(values["manipulated"][row] - values["original"][row], f"difference of {of}"),
         )
-        for row, method in enumerate(subject.spec.explain.methods)
+        for row, method in enumerate(found.spec.explain.methods)
     ]
 
 

@@ -16,7 +16,7 @@ from pipeline.deployment import (
     seconds,
 )
 from pipeline.spec import DEPLOYMENT, load_spec
-from reports.cluster_options import cluster_of
+from reports.cli.cluster_options import cluster_of
 from srd.errors import InputError, SpecError
 
 

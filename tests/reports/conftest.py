@@ -16,20 +16,22 @@ from pipeline.executors import Outcome, serially
 from pipeline.job import Job
 from pipeline.spec import parse_spec
 from pipeline.store import open_results
-from reports.facts import Completeness, ConditionFacts, Identity, MethodFacts, PerturbationFacts, StageProgress
-from reports.report import write_report
-from reports.result import (
-    Accuracy,
-    AuditResult,
-    Cell,
-    Estimate,
-    Quality,
-    Reference,
-    Stability,
-    Transfer,
-    TransferRow,
-    Verdict,
+from reports.audit.facts import (
+    Completeness,
+    ConditionFacts,
+    Identity,
+    MethodFacts,
+    PerturbationFacts,
+    StageProgress,
 )
+from reports.audit.localisation import Quality
+from reports.audit.predictions import Accuracy
+from reports.audit.report import write_report
+from reports.audit.scale import Reference
+from reports.audit.sections import AuditResult
+from reports.audit.stability import Stability
+from reports.audit.verdicts import Cell, Transfer, TransferRow, Verdict
+from reports.result import Estimate
 from srd.registry import ATTRIBUTORS
 
 ROOT = Path(__file__).parents[2]

@@ -19,11 +19,11 @@ from pipeline.plan import Task
 from pipeline.stages.compute import compute
 from pipeline.stages.context import Context
 from pipeline.store import Arrays, open_results
+from reports.audit.facts import Identity
+from reports.audit.report import write_report
 from reports.comparison import findings
 from reports.comparison.page import write_comparison
 from reports.comparison.result import Column, ComparisonResult, Difference, Kept, Network, Row, Similarity
-from reports.facts import Identity
-from reports.report import write_report
 from reports.result import Estimate
 from srd.errors import InputError, StoreError
 from srd.registry import ATTRIBUTORS, METRICS

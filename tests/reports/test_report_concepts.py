@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from small_audits import edit, write_audit
 
-from reports import concept_page, crops
-from reports.concepts import ConceptsResult, Request, Sample, summarise
-from reports.readings import Readings
+from pipeline.concept_results import Sample
+from reports.audit.readings import Readings
+from reports.concepts import crops
+from reports.concepts.page import html
+from reports.concepts.result import ConceptsResult, Request, summarise
 from reports.statistics import wilson_interval
 
 FIELDS = [np.random.default_rng(seed).standard_t(1.5, (13, 21)).astype(np.float32) for seed in range(20)]
@@ -168,9 +170,9 @@ def test_the_most_relevant_vectors_come_first_one_of_an_image(found: Sample) -> 
 
 
 def test_the_page_says_what_the_result_says(result: ConceptsResult) -> None:
-    page = concept_page.html(result, has_report=False)
+    page = html(result, has_report=False)
     assert '<a href="../../index.html">' not in page
-    assert '<a href="../../index.html">' in concept_page.html(result, has_report=True)
+    assert '<a href="../../index.html">' in html(result, has_report=True)
     worst = min(result.stability, key=lambda each: each.stays.value or 0)
     assert f"{100 * (worst.stays.value or 0):.1f}\N{NO-BREAK SPACE}% (" in page
     for concept in result.concepts:
@@ -181,7 +183,7 @@ def test_the_page_says_what_the_result_says(result: ConceptsResult) -> None:
 
 def test_without_perturbations_the_page_says_so(result: ConceptsResult) -> None:
     bare = [concept.model_copy(update={"stability": ()}) for concept in result.concepts]
-    page = concept_page.html(
+    page = html(
         result.model_copy(update={"conditions": (), "stability": (), "concepts": tuple(bare)}), has_report=False
     )
     assert "Not measured: the spec of this run names no perturbation." in page
@@ -200,7 +202,7 @@ def test_the_command_writes_a_page_that_its_json_gives_again(command: Command, t
     assert (code, out) == (0, f"{home / 'index.html'}\n")
     result = ConceptsResult.model_validate_json((home / "concepts.json").read_text())
     page = (home / "index.html").read_text()
-    assert page == concept_page.html(result, has_report=False)
+    assert page == html(result, has_report=False)
     named = set(re.findall(r'(?:src|href)="([^"#]+)"', page))
     assert {name for name in named if not (home / name).is_file()} == set()
     members = [member for concept in result.concepts for member in concept.members]
@@ -253,5 +255,5 @@ def test_vectors_that_are_all_alike_are_refused(command: Command, tmp_path: Path
 
 
 def test_rendering_needs_no_torch() -> None:
-    code = "import sys, reports.concept_page; sys.exit('torch' in sys.modules or 'sklearn' in sys.modules)"
+    code = "import sys, reports.concepts.page; sys.exit('torch' in sys.modules or 'sklearn' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from matplotlib.figure import Figure
 
-from reports.figures import pictures
+from reports.audit.page import pictures
+from reports.audit.sections import AuditResult
 from reports.marks import Picture, grid, label_methods, name_families, row_ends
-from reports.result import AuditResult
 from reports.style import colour
 from srd.registry import ATTRIBUTORS
 

@@ -5,10 +5,12 @@ from collections.abc import Callable
 import pytest
 
 from attacks.registry import PERTURBATIONS
-from reports import findings
-from reports.facts import Completeness, StageProgress
-from reports.result import AuditResult, Estimate, Searched
-from reports.searches import NOT_FOUND
+from reports.audit import scale
+from reports.audit import summary as findings
+from reports.audit.facts import Completeness, StageProgress
+from reports.audit.searches import NOT_FOUND, Searched
+from reports.audit.sections import AuditResult
+from reports.result import Estimate
 
 Made = Callable[..., AuditResult]
 NOISE = {"srd": 0.9, "saliency": 0.8, "random": 0.0}
@@ -178,7 +180,7 @@ def test_maps_that_do_not_depend_on_the_class_are_called_out_from_the_bound_on(m
         "The maps of SRD 0.800 (0.750 to 0.850, n = 9) change little when another class is explained on the same image "
         "(correlation of the two maps): their stability must not be taken for reliability."
     )
-    notes = findings.notes(result)
+    notes = scale.notes(result)
     assert list(notes) == ["srd", "random"]
     assert notes["srd"].startswith("Maps of two classes of one image correlate by 0.8 or more: ")
     assert notes["random"].startswith("Control: does not look at the network")

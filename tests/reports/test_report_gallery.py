@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from reports import gallery
-from reports.readings import NOT_COMPUTED, Readings
-from reports.result import AuditResult, Shown
+from reports.audit import maps
+from reports.audit.maps import Shown
+from reports.audit.readings import NOT_COMPUTED, Readings
+from reports.audit.sections import AuditResult
 
 Made = Callable[..., AuditResult]
 ON_SRD, ON_SALIENCY = "manipulate:srd@8/255", "manipulate:saliency@8/255"
@@ -24,7 +25,7 @@ def with_scores(dataset: xr.Dataset, values: list[float]) -> Readings:
 
 def shown(readings: Readings, made: Made, *entries: str) -> list[tuple[str, str, int]]:
     """(entry, rank, position of the image)."""
-    cases = gallery.cases(readings, made({name: {} for name in entries}).conditions)
+    cases = maps.cases(readings, made({name: {} for name in entries}).conditions)
     return [(case.condition, case.rank, readings.image_ids.index(case.image)) for case in cases]
 
 
@@ -56,7 +57,7 @@ def test_predictions_are_named_and_the_probability_is_that_of_the_explained_clas
     for entry, values in probabilities.items():
         prediction.loc[{"perturbation": entry}] = np.log(values) + 7
     explained = dataset.assign(prediction=prediction, target=xr.full_like(dataset.target, 3))
-    case, *_ = gallery.cases(Readings(explained), made({ON_SRD: {}}).conditions)
+    case, *_ = maps.cases(Readings(explained), made({ON_SRD: {}}).conditions)
     classes = dataset["class"].values.tolist()
     assert [case.clean_prediction, case.perturbed_prediction, case.explained] == [classes[i] for i in (2, 5, 3)]
     assert [case.clean_probability, case.perturbed_probability] == pytest.approx([0.15, 0.2], abs=1e-6)
@@ -72,7 +73,7 @@ def test_each_method_is_shown_at_the_largest_strength_it_was_attacked_with(datas
 
 def test_the_overview_is_evenly_spaced_among_the_images_that_were_computed(dataset: xr.Dataset) -> None:
     def rows(readings: Readings) -> list[int]:
-        return [readings.image_ids.index(each.image) for each in gallery.overview(readings)]
+        return [readings.image_ids.index(each.image) for each in maps.overview(readings)]
 
     assert rows(Readings(dataset)) == [0, 2, 3, 5]
     prediction = dataset.prediction.copy()
@@ -82,10 +83,10 @@ def test_the_overview_is_evenly_spaced_among_the_images_that_were_computed(datas
 
 def test_the_selection_speaks_of_attacks_only_where_there_are_some(dataset: xr.Dataset, made: Made) -> None:
     readings = Readings(dataset)
-    overview = gallery.overview(readings)
-    cases = gallery.cases(readings, made({ON_SRD: {}}).conditions)
-    assert "attack" in gallery.selection(readings, cases, overview)
-    assert "attack" not in gallery.selection(readings, (), overview)
+    overview = maps.overview(readings)
+    cases = maps.cases(readings, made({ON_SRD: {}}).conditions)
+    assert "attack" in maps.selection(readings, cases, overview)
+    assert "attack" not in maps.selection(readings, (), overview)
 
 
 def broken_map(dataset: xr.Dataset, value: float, scale: float) -> tuple[Shown, dict[str, bytes]]:
@@ -95,9 +96,9 @@ def broken_map(dataset: xr.Dataset, value: float, scale: float) -> tuple[Shown, 
     attribution.loc[where][3, 4] = value
     scales.loc[where] = scale
     readings = Readings(dataset.assign(attribution=attribution, scale=scales))
-    overview = gallery.overview(readings)
+    overview = maps.overview(readings)
     panel = next(panel for panel in overview[0].maps if panel.method == "saliency")
-    return panel, dict(gallery.drawings(readings, (), overview))
+    return panel, dict(maps.drawings(readings, (), overview))
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])

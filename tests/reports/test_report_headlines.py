@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from reports.headlines import headlines
-from reports.result import AuditResult
+from reports.audit.sections import AuditResult
+from reports.audit.verdicts import headlines
 
 Made = Callable[..., AuditResult]
 VALUES = {"srd": 0.9, "saliency": 0.8, "grad_cam": 0.8}

@@ -10,8 +10,9 @@ import xarray as xr
 from pipeline.comparison import load_audits
 from pipeline.manipulation_spec import load_manipulated_model_spec
 from pipeline.spec import load_spec, parse_table, read_table
-from reports import identity
-from reports.readings import Readings
+from reports import formatting
+from reports.audit import audited, threats
+from reports.audit.readings import Readings
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,26 +21,26 @@ def test_certificates_repeat_what_the_run_found(dataset: xr.Dataset) -> None:
     given = dataset.attrs["certificates"]
     failed = {**given, "accuracy": 0.5, "holds": {**given["holds"], "accuracy": False}}
     for attributes in (given, failed):
-        told = identity.certificates(Readings(dataset.assign_attrs(certificates=attributes)))
+        told = audited.certificates(Readings(dataset.assign_attrs(certificates=attributes)))
         assert {each.name: (each.rate, each.passed, each.n) for each in told} == {
             name: (attributes[name], attributes["holds"][name], given["n"]) for name in given["holds"]
         }
 
 
 def test_other_networks_have_no_certificates(dataset: xr.Dataset) -> None:
-    assert identity.certificates(Readings(dataset.assign_attrs(certificates=None))) == ()
+    assert audited.certificates(Readings(dataset.assign_attrs(certificates=None))) == ()
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "specs").glob("*.toml")), ids=lambda path: path.stem)
 def test_the_printed_spec_reads_back(path: Path) -> None:
     load = load_manipulated_model_spec if "manipulation" in read_table(path) else load_spec
     for spec in load_audits(path).values() or [load(path)]:
-        table: dict[str, Any] = tomllib.loads(identity.toml(spec.model_dump(mode="json")))
+        table: dict[str, Any] = tomllib.loads(formatting.toml(spec.model_dump(mode="json")))
         assert parse_table(type(spec), table, "printed") == spec
 
 
 def test_options_tell_who_set_them(dataset: xr.Dataset) -> None:
-    facts = {each.name: each for each in identity.perturbations(Readings(dataset))}
+    facts = {each.name: each for each in threats.perturbations(Readings(dataset))}
     budget = {option.name: (option.value, option.origin) for option in facts["pgd"].budget}
     origins = {option.name: (option.value, option.origin) for option in facts["pgd"].options}
     assert budget["steps"] == (4, "spec")

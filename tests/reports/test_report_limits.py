@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from reports import limits
-from reports.facts import Completeness, Identity, Undefined
-from reports.result import AuditResult
+from reports.audit import audited, limits
+from reports.audit.facts import Completeness, Identity, Undefined
+from reports.audit.sections import AuditResult
 
 Made = Callable[..., AuditResult]
 VALUES = {"srd": 0.5, "saliency": 0.5, "random": 0.0}
@@ -48,7 +48,7 @@ def test_scores_without_value_are_counted_and_their_methods_named_unless_all(mad
         Undefined(method="saliency", reason="the map is not finite", scores=1),
     )
     result = made({}, completeness=Completeness(stages=(), scores=5000, undefined=missing))
-    assert list(limits.undefined(result)) == [
+    assert list(audited.undefined(result)) == [
         "1,200 of 5,000 scores have no value: the mask is empty.",
         "3 of 5,000 scores have no value: the map is not finite (SRD 2 and Saliency 1).",
     ]

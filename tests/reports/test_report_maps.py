@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from reports import maps
+from reports.pixels import BUDGET, BYTES_PER_PIXEL, USUAL_RULE, change, heat, limit, panel_side, photo
 
 
 def decoded(png: bytes) -> NDArray[np.int64]:
@@ -19,7 +19,7 @@ def ramp(size: int) -> NDArray[np.float32]:
 
 
 def test_zero_is_white_positive_is_red_negative_is_blue() -> None:
-    pixels = decoded(maps.heat(np.array([[-1, 0, 1]], np.float32), 1.0, 224))
+    pixels = decoded(heat(np.array([[-1, 0, 1]], np.float32), 1.0, 224))
     negative, zero, positive = (pixels[0, column] for column in (0, pixels.shape[1] // 2, -1))
     assert zero.min() > 240
     assert positive[0] > positive[2] + 50
@@ -27,31 +27,31 @@ def test_zero_is_white_positive_is_red_negative_is_blue() -> None:
 
 
 def test_values_beyond_the_limit_have_its_colour() -> None:
-    pixels = decoded(maps.heat(np.array([[1, 5]], np.float32), 1.0, 224))
+    pixels = decoded(heat(np.array([[1, 5]], np.float32), 1.0, 224))
     assert (pixels[0, 0] == pixels[0, -1]).all()
 
 
 def test_small_maps_are_enlarged_and_large_ones_reduced() -> None:
-    assert decoded(maps.heat(ramp(48), 1.0, 48)).shape == (144, 144, 3)
-    assert decoded(maps.heat(ramp(224), 1.0, 112)).shape == (112, 112, 3)
+    assert decoded(heat(ramp(48), 1.0, 48)).shape == (144, 144, 3)
+    assert decoded(heat(ramp(224), 1.0, 112)).shape == (112, 112, 3)
 
 
 def test_panels_are_as_large_as_the_budget_allows() -> None:
-    assert maps.side(224, 20) == 224
-    assert maps.side(48, 10_000) == 48
-    large = maps.side(224, 150)
-    assert large**2 * 150 * maps.BYTES_PER_PIXEL <= maps.BUDGET
+    assert panel_side(224, 20) == 224
+    assert panel_side(48, 10_000) == 48
+    large = panel_side(224, 150)
+    assert large**2 * 150 * BYTES_PER_PIXEL <= BUDGET
 
 
 def test_no_change_is_grey() -> None:
     image = np.random.default_rng(0).random((3, 20, 20), np.float32)
-    assert (np.abs(decoded(maps.change(image, image, 224)) - 127.5) <= 0.5).all()
+    assert (np.abs(decoded(change(image, image, 224)) - 127.5) <= 0.5).all()
 
 
 def test_the_outline_leaves_what_is_inside_of_the_mask() -> None:
     mask = np.zeros((48, 48), bool)
     mask[10:20, 12:30] = True
-    plain, outlined = (decoded(maps.heat(ramp(48), 1.0, 48, each)) for each in (None, mask))
+    plain, outlined = (decoded(heat(ramp(48), 1.0, 48, each)) for each in (None, mask))
     differs = (plain != outlined).any(-1)
     assert differs.any()
     assert not (differs & mask.repeat(3, 0).repeat(3, 1)).any()
@@ -59,15 +59,15 @@ def test_the_outline_leaves_what_is_inside_of_the_mask() -> None:
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_images_of_one_or_three_channels_are_shown(channels: int) -> None:
-    assert decoded(maps.photo(np.full((channels, 30, 30), 0.5, np.float32), 224)).std() == 0
+    assert decoded(photo(np.full((channels, 30, 30), 0.5, np.float32), 224)).std() == 0
 
 
 def test_the_limit_says_its_rule() -> None:
     sparse = np.zeros((20, 20), np.float32)
     sparse[0, 0] = 2
-    end, rule = maps.limit(ramp(20))
+    end, rule = limit(ramp(20))
     assert end == pytest.approx(np.quantile(np.abs(ramp(20)), 0.99))
-    assert rule == maps.USUAL_RULE
-    assert maps.limit(sparse)[0] == 2
-    assert maps.limit(np.zeros_like(sparse), sparse)[0] == 2
-    assert maps.limit(np.zeros_like(sparse)) == (1.0, "all maps are 0")
+    assert rule == USUAL_RULE
+    assert limit(sparse)[0] == 2
+    assert limit(np.zeros_like(sparse), sparse)[0] == 2
+    assert limit(np.zeros_like(sparse)) == (1.0, "all maps are 0")

@@ -15,13 +15,13 @@ import pytest
 import xarray as xr
 from small_audits import path_of, store_in
 
-from reports import gallery, page
-from reports.figures import pictures
-from reports.readings import NOT_COMPUTED, Readings
-from reports.record import Record
-from reports.report import write_report
-from reports.result import AuditResult
-from reports.summarise import summarise
+from reports.audit import maps, page
+from reports.audit.page import pictures
+from reports.audit.readings import NOT_COMPUTED, Readings
+from reports.audit.record import Record
+from reports.audit.report import write_report
+from reports.audit.sections import AuditResult
+from reports.audit.summarise import summarise
 from srd.errors import StoreError
 from srd.registry import ATTRIBUTORS
 
@@ -56,7 +56,7 @@ def rendered(dataset: xr.Dataset, progress: dict[str, tuple[int, int]] | None = 
     readings = Readings(dataset)
     result = summarise(readings, Record(progress or PROGRESS))
     drawn = tuple(pictures(result))
-    panels = dict(gallery.drawings(readings, result.cases, result.overview))
+    panels = dict(maps.drawings(readings, result.cases, result.overview))
     assert all(panels.values())
     page.markdown(result)
     return result, page.html(result, drawn, [])
@@ -161,7 +161,7 @@ def test_the_summary_has_numbers_with_n_and_interval(folder: Path) -> None:
 
 
 def test_importing_reports_imports_no_torch() -> None:
-    program = "import sys, reports.report, reports.cli; sys.exit('torch' in sys.modules)"
+    program = "import sys, reports.audit.report, reports.cli; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 

@@ -11,7 +11,7 @@ from small_audits import plain_attributes
 from pipeline.attributes import RunAttributes
 from pipeline.executors import Outcome, Work
 from pipeline.plan import Task
-from reports.progress import Display, Pace, Several
+from reports.cli.progress import Display, Pace, Several
 
 
 class Clock:

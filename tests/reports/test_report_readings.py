@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from pipeline.schema import Reason
-from reports.readings import NOT_COMPUTED, Readings
+from reports.audit.readings import NOT_COMPUTED, Readings
 
 FLAT, NOT_FINITE = "the map has nothing to compare", "the map is not finite"
 ROW = 1

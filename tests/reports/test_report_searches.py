@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 
 from attacks.entries import EVIDENCE
 from attacks.registry import PERTURBATIONS
-from reports.facts import ConditionFacts
-from reports.result import Searched
-from reports.searches import searches
+from reports.audit.facts import ConditionFacts
+from reports.audit.searches import Searched, searches
 
 N = 8
 GOOD = {"clean": 0.1, "quarter": 0.3, "half": 0.4, "full": 0.6, "gain_first": 0.1, "gain_last": 0.5}

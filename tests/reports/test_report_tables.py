@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 
-from reports import tables
+from reports.audit import localisation, stability
+from reports.audit import scale as scales
+from reports.audit import transfer as transfers
+from reports.audit.sections import AuditResult
 from reports.cells import Cell
-from reports.result import AuditResult
 
 Made = Callable[..., AuditResult]
 VALUES = {"srd": 0.9, "saliency": 0.8, "random": 0.0}
@@ -19,7 +21,7 @@ ENTRIES = {
 
 def scale(result: AuditResult) -> dict[str, dict[str, Cell]]:
     """Method -> heading -> cell."""
-    table = tables.scale(result)
+    table = scales.table(result)
     return {row[0].text: dict(zip(table.header[1:], row[1:], strict=True)) for row in table.rows}
 
 
@@ -52,7 +54,7 @@ def test_a_method_that_only_others_attacks_meet_is_not_attacked(made: Made) -> N
 
 
 def test_every_strength_has_a_column_in_which_each_method_is_under_its_own_attack(made: Made) -> None:
-    table = tables.stability(made(ENTRIES), "pearson", "all")
+    table = stability.table(made(ENTRIES), "pearson", "all")
     sizes = ("Random signs 8/255", "Random signs 16/255")
     assert table.header == ("method", *sizes, "Manipulation 8/255, method itself", "Manipulation 16/255, method itself")
     assert {row[0].text: [cell.text for cell in row[1:]] for row in table.rows} == {
@@ -64,7 +66,7 @@ def test_every_strength_has_a_column_in_which_each_method_is_under_its_own_attac
 
 def test_in_a_transfer_table_methods_are_rows_and_attacks_are_columns(made: Made) -> None:
     (found,) = made({name: ENTRIES[name] for name in ENTRIES if name.endswith("@8/255")}).transfer
-    table = tables.transfer(found)
+    table = transfers.table(found)
     assert table.header == ("evaluating method", "Random signs (control)", "SRD", "Saliency")
     assert [[cell.text for cell in row] for row in table.rows] == [
         ["SRD", "0.900", "0.500", "0.900"],
@@ -80,10 +82,10 @@ def test_methods_are_grouped_by_family(made: Made) -> None:
     result = made(ENTRIES, localisation={"srd": 0.5, "saliency": 0.4, "random": 0.1})
     (transfer, _) = result.transfer
     for table in (
-        tables.scale(result),
-        tables.quality(result),
-        tables.stability(result, "pearson", "all"),
-        tables.transfer(transfer),
+        scales.table(result),
+        localisation.table(result),
+        stability.table(result, "pearson", "all"),
+        transfers.table(transfer),
     ):
         assert [row[0].group for row in table.rows] == ["decomposition", "gradient", "control"]
 
@@ -98,12 +100,12 @@ def test_reference_similarities_stand_beside(made: Made) -> None:
 
 
 def test_every_reason_why_an_image_was_left_out_is_told(made: Made) -> None:
-    assert list(tables.excluded(made(ENTRIES))) == []
-    (sentence,) = tables.excluded(made({"random_sign@8/255": VALUES | {"srd": None}}))
+    assert list(scales.excluded(made(ENTRIES))) == []
+    (sentence,) = scales.excluded(made({"random_sign@8/255": VALUES | {"srd": None}}))
     assert sentence == "Images left out of a mean are counted beside it. Why: the map has nothing to compare."
-    assert list(tables.excluded(made({}, other_class={"srd": None}))) == [sentence]
+    assert list(scales.excluded(made({}, other_class={"srd": None}))) == [sentence]
 
 
 def test_a_note_of_several_methods_stands_once(made: Made) -> None:
     result = made({}, notes={"srd": "one", "saliency": "two", "random": "one"})
-    assert tables.notes(result) == [("SRD and Random (control)", "one"), ("Saliency", "two")]
+    assert scales.grouped_notes(result) == [("SRD and Random (control)", "one"), ("Saliency", "two")]

@@ -1,7 +1,7 @@
 """Which attacks on other methods outdo the attack on the method itself."""
 
-from reports.result import Cell, Estimate, Role, Transfer, TransferRow
-from reports.transfer import outdone
+from reports.audit.verdicts import Cell, Role, Transfer, TransferRow, outdone
+from reports.result import Estimate
 
 
 def estimate(low: float, high: float) -> Estimate:

@@ -1,0 +1,297 @@
+"""What was audited, by which methods, and how far the run came."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from pipeline.conditions import CLEAN
+from pipeline.plan import Task
+from pipeline.stage_table import STAGES
+from pipeline.verification import Verification
+from reports import statistics
+from reports.audit.facts import (
+    Certificate,
+    Completeness,
+    Facts,
+    Failure,
+    Identity,
+    MethodFacts,
+    StageProgress,
+    Undefined,
+)
+from reports.audit.options import all_options, in_words
+from reports.audit.readings import Readings
+from reports.audit.record import Record
+from reports.audit.section import Fields, Pictures, Section
+from reports.cells import Cell, Table, method_heading
+from reports.families import is_control
+from reports.formatting import listed, method_title, toml
+from srd.registry import ATTRIBUTORS
+
+
+def _numbers(readings: Readings, _: Facts) -> Fields:
+    return {
+        "identity": identity(readings),
+        "statistics": statistics.policy(),
+        "certificates": certificates(readings),
+        "methods": _methods(readings),
+    }
+
+
+def identity(readings: Readings) -> Identity:
+    """Return model, data, code, machine and sizes."""
+    attributes = readings.attributes
+    made, spec = attributes.fingerprinted, attributes.fingerprinted.spec
+    return Identity(
+        fingerprint=attributes.fingerprint,
+        model=spec.model.spec,
+        parameters=attributes.parameters,
+        weights=made.weights,
+        network=made.network,
+        data=spec.data.path,
+        description=attributes.data,
+        data_digest=made.data,
+        sources=made.sources,
+        versions=made.versions,
+        hardware=made.hardware,
+        sizes=dict(attributes.plan.sizes),
+        classes_present=len(np.unique(readings.label)),
+        has_masks=readings.has_masks,
+        tile=spec.run.tile,
+        seed=spec.run.seed,
+        target=spec.explain.target,
+        spec=toml(made.table()["spec"]),
+    )
+
+
+def completeness(readings: Readings, record: Record) -> Completeness:
+    """Return how many tasks and scores were planned, done, failed, undefined."""
+    return Completeness(
+        stages=tuple(
+            StageProgress(stage=name, done=done, planned=all_) for name, (done, all_) in record.progress.items()
+        ),
+        failures=tuple(_failure(readings, Task.named(key), failure.error) for key, failure in record.failures.items()),
+        scores=int(readings.dataset["score"].size),
+        undefined=tuple(
+            Undefined(method=method, reason=reason, scores=count)
+            for method in readings.methods
+            for reason, count in readings.undefined(method).items()
+        ),
+    )
+
+
+def _failure(readings: Readings, task: Task, cause: str) -> Failure:
+    rows = readings.attributes.plan.rows(task)
+    images = f"{readings.image_ids[rows[0]]} to {readings.image_ids[rows[-1]]}"
+    return Failure(task=task.key, images=images, of=_column(readings, task), cause=cause)
+
+
+def _column(readings: Readings, task: Task) -> str:
+    """Return the condition or the method of a task, as the store has them in order."""
+    axes = {
+        "perturbation": (CLEAN, *readings.attributes.threats),
+        "method": readings.attributes.fingerprinted.spec.explain.methods,
+    }
+    axis = STAGES[task.stage].axis
+    return axes[axis][task.column] if axis else "all images"
+
+
+def certificates(readings: Readings) -> tuple[Certificate, ...]:
+    """Return what was proved of the demo network before the run; nothing for other networks."""
+    given = readings.attributes.certificates
+    if not given:
+        return ()
+    without = f"at most {given.limit:.3f} (chance {given.chance:.3f} and three standard errors)"
+    meanings = {
+        "accuracy": ("answers whole scenes", f"at least {given.least_accuracy}"),
+        "target_removed": ("answers when the target is removed", without),
+        "background_only": ("answers on the background alone", without),
+        "distractors_away": (
+            "answers when the distractors are removed",
+            f"at most {given.largest_drop} below whole scenes",
+        ),
+    }
+    return tuple(
+        Certificate(
+            name=name, meaning=meaning, rate=getattr(given, name), bound=bound, passed=given.holds[name], n=given.n
+        )
+        for name, (meaning, bound) in meanings.items()
+    )
+
+
+def _methods(readings: Readings) -> tuple[MethodFacts, ...]:
+    """Return the methods of the run, in its order."""
+    given = readings.attributes.fingerprinted.spec.explain.options
+    resolutions = readings.attributes.resolutions
+    return tuple(_method(name, given.get(name, {}), resolutions[name]) for name in readings.methods)
+
+
+def _method(name: str, given: Mapping[str, Any], resolution: tuple[int, int]) -> MethodFacts:
+    entry = ATTRIBUTORS[name]
+    return MethodFacts(
+        name=name,
+        title=entry.title,
+        family=entry.family,
+        signed=entry.signed,
+        coarse=entry.coarse,
+        resolution=resolution,
+        stochastic=entry.stochastic,
+        attackable=entry.differentiable,
+        uses_network=entry.uses_network,
+        uses_target=entry.uses_target,
+        is_control=is_control(name),
+        cost=entry.cost,
+        reference=entry.reference,
+        options=all_options(entry, given),
+    )
+
+
+def _identity_table(result: Facts) -> Table:
+    """Return what was audited."""
+    made, sizes = result.identity, result.identity.sizes
+    facts = {
+        "Model": f"{made.model}, {made.parameters:,} parameters",
+        "Weights, SHA-256": made.weights,
+        "Network source, SHA-256": made.network,
+        "Data": f"{made.data}: {made.description}",
+        "Data, SHA-256": made.data_digest,
+        "Images": f"{sizes['image']:,}, each {sizes['channel']} x {sizes['y']} x {sizes['x']}; "
+        f"{made.classes_present:,} of {sizes['class']:,} classes; {'with' if made.has_masks else 'no'} object masks",
+        "Explained class": f"the {made.target} class of the clean image, kept under perturbation",
+        "Fingerprint of the run": made.fingerprint,
+        "Auditing code, SHA-256": made.sources,
+        "Versions": ", ".join(f"{name} {version}" for name, version in made.versions.items()),
+        "Hardware": made.hardware,
+        "Tile and seed": f"{made.tile} images per task, seed {made.seed}",
+        "Summarised with": ", ".join(f"{name} {version}" for name, version in result.statistics.versions.items()),
+    }
+    return Table("Model, data, code and machine.", ("what", "value"), _pairs(facts))
+
+
+def _completeness_table(result: Facts) -> Table:
+    """Return the tasks planned and done."""
+    counts = {s.stage: (s.done, s.planned, s.planned - s.done) for s in result.completeness.stages}
+    rows = ((Cell(stage), *(Cell(f"{count:,}") for count in each)) for stage, each in counts.items())
+    return Table("Tasks of each stage.", ("stage", "done", "planned", "missing"), tuple(rows))
+
+
+def _failures_table(result: Facts) -> Table:
+    """Return the tasks that failed whenever they were tried."""
+    rows = (
+        (Cell(each.task), Cell(each.of), Cell(each.images), Cell(each.cause)) for each in result.completeness.failures
+    )
+    return Table("Tasks that failed, twice.", ("task", "of", "images", "cause"), tuple(rows))
+
+
+def _verifications_table(result: Facts) -> Table:
+    """Return what was found when the run was verified."""
+    header = ("class of machine", "as promised", "tasks checked", "damaged", "tasks done again", "same bytes")
+    rows = ((Cell(each.hardware), *_verification(each)) for each in result.verifications)
+    return Table("Verified: what is stored against its receipts, and tasks done again.", header, tuple(rows))
+
+
+def _repetitions_table(result: Facts) -> Table:
+    """Return how far tasks that were done again came to what is stored."""
+    header = ("class of machine", "stage", "variable", "tasks", "same bytes", "equal values", "largest difference")
+    rows = (
+        (
+            Cell(each.hardware),
+            Cell(again.stage),
+            Cell(again.variable),
+            Cell(str(again.tasks)),
+            Cell(str(again.same)),
+            Cell(f"{100 * again.equal:.2f} %"),
+            Cell("not finite" if again.largest is None else f"{again.largest:.2g}"),
+        )
+        for each in result.verifications
+        for again in each.repetitions
+    )
+    return Table("Differences are shares of the largest stored magnitude of the task.", header, tuple(rows))
+
+
+def _certificates_table(result: Facts) -> Table:
+    """Return what was shown of the demo network beforehand."""
+    return Table(
+        "Certificates: the network answers by the object alone, so the masks are the truth about its evidence.",
+        ("certificate", "share of right answers", "bound", "n", "verdict"),
+        tuple(_certificate(each) for each in result.certificates),
+    )
+
+
+def _methods_table(result: Facts) -> Table:
+    """Return the methods with their options."""
+    header = ("method", "sign", "resolution", "attackable", "options", "cost", "source")
+    rows = (
+        (
+            method_heading(each.name, each.name + _ignores(each)),
+            Cell("signed" if each.signed else "not negative"),
+            Cell("{} x {}".format(*each.resolution) + (", upsampled" if each.coarse else "")),
+            Cell("yes" if each.attackable else "no gradient"),
+            Cell(in_words(each.options)),
+            Cell(each.cost),
+            Cell(each.reference),
+        )
+        for each in result.methods
+    )
+    return Table("Methods, by family. Costs in passes of the network.", header, tuple(rows))
+
+
+def _ignores(method: MethodFacts) -> str:
+    if not method.uses_network:
+        return ", ignores the network"
+    return "" if method.uses_target else ", ignores the class"
+
+
+def _pairs(facts: dict[str, str]) -> tuple[tuple[Cell, ...], ...]:
+    return tuple((Cell(name), Cell(fact)) for name, fact in facts.items())
+
+
+def _certificate(each: Certificate) -> tuple[Cell, ...]:
+    verdict = Cell("PASS", "", "passed") if each.passed else Cell("FAIL", "", "failed")
+    return Cell(each.meaning, each.name), Cell(f"{each.rate:.3f}"), Cell(each.bound), Cell(str(each.n)), verdict
+
+
+def _verification(each: Verification) -> tuple[Cell, ...]:
+    again = sum(repetition.tasks for repetition in each.repetitions)
+    same = sum(repetition.same for repetition in each.repetitions)
+    if each.unlike:
+        promise = Cell("no promise", f"other: {', '.join(each.unlike)}")
+    else:
+        promise = Cell("PASS", "", "passed") if each.is_kept else Cell("FAIL", "", "failed")
+    counts = (each.done, len(each.damaged), again, same)
+    return promise, *(Cell(f"{count:,}") for count in counts)
+
+
+def undefined(result: Facts) -> Iterator[str]:
+    """Say how many scores have no value, by reason, and whose they are unless it concerns all methods."""
+    missing = result.completeness.undefined
+    for reason in dict.fromkeys(each.reason for each in missing):
+        alike = [each for each in missing if each.reason == reason]
+        whose = listed(f"{method_title(each.method)} {each.scores:,}" for each in alike)
+        of = f" ({whose})" if len(alike) < len(result.methods) else ""
+        count = sum(each.scores for each in alike)
+        yield f"{count:,} of {result.completeness.scores:,} scores have no value: {reason}{of}."
+
+
+def _body(result: Facts, _: Pictures) -> Mapping[str, object]:
+    return {
+        "identity": _identity_table(result),
+        "certificates": _certificates_table(result),
+        "methods": _methods_table(result),
+        "completeness": _completeness_table(result),
+        "failures": _failures_table(result),
+        "verifications": _verifications_table(result),
+        "repetitions": _repetitions_table(result),
+        "undefined": list(undefined(result)),
+    }
+
+
+AUDITED = Section(
+    id="audited",
+    title="What was audited",
+    heading="What was audited",
+    template="audited",
+    body=_body,
+    numbers=_numbers,
+)

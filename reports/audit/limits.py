@@ -1,0 +1,147 @@
+"""Sections: what an audit says nothing about, and how far its numbers carry."""
+
+from collections.abc import Iterator
+
+from attacks.registry import PERTURBATIONS
+from reports.audit.audited import undefined
+from reports.audit.facts import EXPLANATION, Facts, PerturbationFacts
+from reports.audit.localisation import metrics_of_masks
+from reports.audit.section import Section
+from reports.audit.verdicts import CONTROLS
+from reports.formatting import listed, plural
+
+SMALL_N = 30
+UNCORRECTED = (
+    "Each interval stands alone: with this many numbers some intervals miss their value; none was corrected for the "
+    "number of comparisons."
+)
+NOT_CORRECTNESS = (
+    "Similarity of maps is not correctness: a map may be stable and wrong, or move because the evidence moved."
+)
+
+
+class Limits(Facts):
+    """What these sections add to the result."""
+
+    not_measured: tuple[str, ...]
+    limits: tuple[str, ...]
+
+
+def not_measured(result: Facts) -> tuple[str, ...]:
+    """Say what this audit says nothing about, and why."""
+    return tuple(_not_measured(result))
+
+
+def limits(result: Facts) -> tuple[str, ...]:
+    """Say how far the numbers carry."""
+    n = result.identity.sizes["image"]
+    small = (
+        f"{plural(n, 'image')} are few: below about {SMALL_N} images bootstrap intervals tend to be too narrow."
+        if n < SMALL_N
+        else ""
+    )
+    sentences = (
+        _unfooled(result),
+        *_by_kind(result),
+        "All results are empirical: no formal guarantee holds between or beyond the strengths that were tried.",
+        small,
+        "Intervals speak of images drawn as these were; they do not carry over to other data or other networks.",
+        UNCORRECTED,
+        "An attack that failed shows only that this attack, with these options, failed. A stronger or differently "
+        "aimed attack may succeed; a high similarity says what was found, it is not a property of the method.",
+        NOT_CORRECTNESS,
+        "Means hide the tail: the worst images are shown with the maps, and every score is in the store.",
+    )
+    return tuple(sentence for sentence in sentences if sentence)
+
+
+def _by_kind(result: Facts) -> Iterator[str]:
+    tried = [PERTURBATIONS[each.name] for each in result.perturbations]
+    if any(entry.is_universal for entry in tried):
+        yield (
+            "A universal displacement is fitted to at most 32 of the audited images, drawn at random, and measured on "
+            "all of them: on other images it may do less."
+        )
+    if any(entry.inverse for entry in tried):
+        yield (
+            "Under geometric changes the correlation is that of what stayed in view; SSIM and top-5 % intersection see "
+            "what left it as alike, and come out too high the more of the picture is moved out."
+        )
+
+
+def _unfooled(result: Facts) -> str:
+    """Say which attacks leave an image as it was where they do not succeed."""
+    left = [each for each in result.conditions if each.unchanged and PERTURBATIONS[each.name].clean_where_it_fails]
+    if not left:
+        return ""
+    counts = listed(f"{each.id} {each.unchanged} of {each.n}" for each in left)
+    return (
+        f"Some attacks return an image as it was where they do not succeed ({counts}): its maps are the same, and "
+        "stability over all images, and over those whose prediction was kept, is as much higher."
+    )
+
+
+def _not_measured(result: Facts) -> Iterator[str]:
+    if not result.identity.has_masks:
+        yield f"Localisation: the data set has no masks, so {metrics_of_masks()} are undefined."
+    yield from undefined(result)
+    fixed = [method.title for method in result.methods if not method.attackable]
+    if fixed:
+        yield f"Attacks on {listed(fixed)}: they have no gradient to attack; they appear only as evaluating methods."
+    yield from _attacks_not_tried(result)
+    yield from _kinds_not_tried(result)
+    yield "Manipulated models: the network is taken as given; only its inputs are perturbed."
+    yield "Faithfulness by deletion or insertion, and randomisation of the network's weights."
+    yield "Other networks, other trainings of this network, other data: one network on one set of images."
+    yield "Formal guarantees: nothing was proved."
+
+
+def _attacks_not_tried(result: Facts) -> Iterator[str]:
+    attacks = [p for p in result.perturbations if p.family == EXPLANATION]
+    if not attacks:
+        yield "Attacks on explanations: the run has none, so nothing is known of maps under an attack aimed at them."
+        return
+    norms = dict.fromkeys(PERTURBATIONS[attack.name].norm for attack in attacks)
+    for norm, control in CONTROLS.items():
+        if norm in norms and control not in {p.name for p in result.perturbations}:
+            title = PERTURBATIONS[control].title.lower()
+            yield f"The control of equal size for {norm} attacks ({title}) is not in the run: nothing to check against."
+    yield from _spared(result, attacks)
+
+
+def _kinds_not_tried(result: Facts) -> Iterator[str]:
+    """Name the kinds of perturbation that the spec could have asked for."""
+    tried = [PERTURBATIONS[each.name] for each in result.perturbations]
+    kinds = {
+        "attacks without gradients": any(entry.access == "scores only" for entry in tried),
+        "universal attacks": any(entry.is_universal for entry in tried),
+        "attacks in the L2 norm": any(entry.norm == "L2" for entry in tried),
+        "corruptions": any(entry.family == "corruption" for entry in tried),
+        "geometric changes": any(entry.inverse for entry in tried),
+    }
+    missing = [kind for kind, is_tried in kinds.items() if not is_tried]
+    if missing:
+        yield f"Not tried: {listed(missing)}, and norms other than those in the threat model."
+
+
+def _spared(result: Facts, attacks: list[PerturbationFacts]) -> Iterator[str]:
+    attacked = {name for p in attacks for name in p.against}
+    spared = [method.title for method in result.methods if method.attackable and method.name not in attacked]
+    if spared:
+        yield f"Attacks on {listed(spared)}: they could be attacked, but the spec does not ask for it."
+
+
+UNMEASURED: Section[Limits] = Section(
+    id="unmeasured",
+    title="Not measured",
+    heading="What was not measured",
+    body=lambda result, _: {"paragraphs": (), "exhibits": (), "items": result.not_measured},
+    sentences=lambda result: {"not_measured": not_measured(result)},
+)
+LIMITS: Section[Facts] = Section(
+    id="limits",
+    title="Limits",
+    heading="Limits",
+    template="limits",
+    sentences=lambda result: {"limits": limits(result)},
+)

@@ -1,0 +1,150 @@
+"""Section: where the clean maps lie, and how concentrated they are."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pipeline.conditions import CLEAN
+from pipeline.schema import REASONS, Reason
+from reports import statistics
+from reports.audit.estimates import estimate, flat
+from reports.audit.facts import Facts
+from reports.audit.readings import NOT_COMPUTED, Readings
+from reports.audit.section import Fields, Pictures, Section
+from reports.cells import Table, measured, method_heading
+from reports.formatting import listed, method_title, percent
+from reports.marks import Picture, label_methods, name_families, points, unique, values_in_words
+from reports.page import Exhibit
+from reports.result import Estimate, Part
+from reports.statistics import unit
+from reports.style import GREY, look, svg
+from srd.registry import METRICS
+
+
+class Quality(Part):
+    """A metric of the clean maps of one method."""
+
+    method: str
+    metric: str
+    estimate: Estimate
+
+
+class Located(Facts):
+    """What this section adds to the result."""
+
+    quality: tuple[Quality, ...]
+    """Of the clean maps."""
+    mask_share: Estimate | None
+    """Mean share of the image that the mask covers: what a map without knowledge scores by chance."""
+
+
+def _numbers(readings: Readings, _: Facts) -> Fields:
+    return {"quality": _quality(readings), "mask_share": _mask_share(readings)}
+
+
+def _quality(readings: Readings) -> tuple[Quality, ...]:
+    """Return the metrics of the clean maps alone, per method."""
+    return tuple(
+        Quality(method=method, metric=metric, estimate=estimate(readings, CLEAN, method, metric, "all"))
+        for method in readings.methods
+        for metric in readings.metrics
+        if metric not in readings.similarities
+    )
+
+
+def _mask_share(readings: Readings) -> Estimate | None:
+    """Return the mean share of an image that its mask covers, empty masks left out; None without masks."""
+    if not readings.has_masks:
+        return None
+    shares = np.asarray(readings.dataset["mask"].values).reshape(len(readings.image_ids), -1).mean(1)
+    computed = readings.is_predicted(CLEAN)
+    excluded = {NOT_COMPUTED: int((~computed).sum()), REASONS[Reason.EMPTY_MASK]: int((computed & (shares == 0)).sum())}
+    values = shares[computed & (shares > 0)].astype(np.float64)
+    return statistics.mean(values, "share of the image, 0 to 1", {why: n for why, n in excluded.items() if n})
+
+
+def table(result: Located) -> Table:
+    """Return localisation and sparseness of the clean maps."""
+    metrics = list(dict.fromkeys(each.metric for each in result.quality))
+    found = {(each.method, each.metric): each.estimate for each in result.quality}
+    rows = (
+        (
+            method_heading(each.name),
+            *(measured(found[each.name, metric]) for metric in metrics),
+        )
+        for each in result.methods
+    )
+    header = ("method", *(METRICS[metric].title for metric in metrics))
+    return Table("Clean maps: localisation and sparseness (95 % intervals).", header, tuple(rows))
+
+
+def _figures(result: Located) -> Iterator[Picture]:
+    frame = flat(result.quality)
+    frame = frame[frame.groupby("metric")["value"].transform("count") > 0]
+    if frame.empty:
+        return
+    caption = "Clean maps against the object masks, and how concentrated they are (95 % intervals)."
+    if result.mask_share is not None:
+        caption += " Dashed: mean share of the image that the mask covers."
+    parts = frame.groupby("metric", sort=False)
+    values = "; ".join(
+        f"{METRICS[str(name)].title}: {values_in_words(part, 'method', method_title)}" for name, part in parts
+    )
+    yield Picture("localisation", svg(_figure(frame, result)), caption, f"{values}.")
+
+
+def _figure(frame: pd.DataFrame, result: Located) -> Figure:
+    metrics, methods = unique(frame["metric"]), unique(frame["method"])
+    figure = Figure(figsize=(2.6 + 3.0 * len(metrics), 1.1 + 0.32 * len(methods)), layout="constrained")
+    panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
+    for axes, metric in zip(panels, metrics, strict=True):
+        for method in methods:
+            part = frame[(frame["metric"] == metric) & (frame["method"] == method)]
+            points(axes, part, methods, "method", 0.0, look(method))
+        label_methods(axes, methods)
+        axes.set(xlim=(-0.04, 1.04), xlabel=unit(metric))
+        axes.set_xticks((0, 0.25, 0.5, 0.75, 1), ("0", "", "0.5", "", "1"))
+        _mark_chance(axes, result, metric)
+    name_families(panels[-1], methods)
+    return figure
+
+
+def _mark_chance(axes: Axes, result: Located, metric: str) -> None:
+    share = result.mask_share.value if result.mask_share else None
+    if share is not None and METRICS[metric].of == "map and mask":
+        axes.axvline(share, color=GREY, linestyle="--", linewidth=1)
+
+
+def metrics_of_masks() -> str:
+    """Return the metrics that compare a map with the object's mask, in words."""
+    return listed(entry.title.lower() for entry in METRICS.values() if entry.of == "map and mask")
+
+
+def chance(result: Located) -> str:
+    """Say what localisation is to be compared with."""
+    if result.mask_share is None or result.mask_share.value is None:
+        return ""
+    return (
+        f"The masks cover {percent(result.mask_share.value)} of the image on average (n = {result.mask_share.n}): "
+        f"a map without knowledge scores about that in {metrics_of_masks()}."
+    )
+
+
+def _body(result: Located, drawn: Pictures) -> Mapping[str, object]:
+    return {"chance": chance(result), "localisation": Exhibit(drawn.get("localisation"), (table(result),))}
+
+
+LOCALISATION = Section(
+    id="localisation",
+    title="Localisation",
+    heading="Localisation and sparseness of the clean maps",
+    template="localisation",
+    body=_body,
+    numbers=_numbers,
+    frames=lambda result: {"localisation": flat(result.quality)},
+    figures=_figures,
+    headlines=lambda result: (table(result),),
+)

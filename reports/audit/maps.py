@@ -1,0 +1,282 @@
+"""Section: maps of images that are chosen by rule, drawn from the store."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.conditions import CLEAN
+from pipeline.schema import REASONS, Reason
+from reports.audit.facts import EXPLANATION, ConditionFacts, Facts, strongest
+from reports.audit.readings import NOT_COMPUTED, Readings
+from reports.audit.section import Fields, Pictures, Section
+from reports.families import by_family
+from reports.formatting import method_title, plural, slug
+from reports.pixels import Mask, Pixels, change, clipped, heat, limit, panel_side, photo
+from reports.result import Part
+from srd.registry import METRICS
+
+RANKED_BY = "pearson"
+OVERVIEWS = 4
+FOLDER = "maps"
+File = tuple[str, bytes]
+
+
+class Shown(Part):
+    """One panel that shows a map: its file and the scale of its colours."""
+
+    method: str
+    file: str
+    limit: float | None
+    """White is 0, the ends of the colours are -limit and +limit; None if there is no map."""
+    clipped: float | None
+    """Share of the pixels beyond the limits."""
+    reason: str = ""
+    """Why there is no map."""
+
+
+class Case(Part):
+    """One image before and after an attack on an explanation."""
+
+    condition: str
+    title: str
+    rank: str
+    """worst, median or best of the images by the Pearson correlation of the attacked method's maps."""
+    image: str
+    label: str
+    clean_prediction: str
+    clean_probability: float
+    """Softmax of the explained class."""
+    perturbed_prediction: str
+    perturbed_probability: float
+    explained: str
+    similarities: dict[str, float | None]
+    image_file: str
+    perturbed_file: str
+    change_file: str
+    clean: Shown
+    perturbed: Shown
+    difference: Shown
+    limit_rule: str
+
+
+class Overview(Part):
+    """The clean maps of all methods on one image."""
+
+    image: str
+    label: str
+    explained: str
+    image_file: str
+    has_outline: bool
+    maps: tuple[Shown, ...]
+
+
+class Maps(Facts):
+    """What this section adds to the result."""
+
+    cases: tuple[Case, ...]
+    overview: tuple[Overview, ...]
+    gallery: str
+    """How the shown images were chosen and drawn."""
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """An image and its place among the images under one attack."""
+
+    rank: str
+    row: int
+
+
+def cases(readings: Readings, conditions: Iterable[ConditionFacts]) -> tuple[Case, ...]:
+    """Return worst, median and best image under each attack on a method's explanation, at its largest strength.
+
+    By the similarity RANKED_BY of the attacked method's maps; of an even number the lower median; ties by position.
+    """
+    attacks = strongest(facts for facts in conditions if facts.family == EXPLANATION)
+    return tuple(_case(readings, facts, ranked) for facts in attacks for ranked in _ranked(readings, facts))
+
+
+def overview(readings: Readings) -> tuple[Overview, ...]:
+    """Return the clean maps of all methods on a few images, evenly spaced in the order of the store."""
+    computed = np.flatnonzero(readings.is_predicted(CLEAN))
+    if not len(computed):
+        return ()
+    positions = np.unique(np.linspace(0, len(computed) - 1, OVERVIEWS).round().astype(int))
+    return tuple(_overview(readings, number, int(row)) for number, row in enumerate(computed[positions], 1))
+
+
+def selection(readings: Readings, cases: tuple[Case, ...], overview: tuple[Overview, ...]) -> str:
+    """Say how the shown images were chosen and drawn."""
+    drawn, native = _side(readings, cases, overview), _native(readings)
+    size = f"reduced from {native} to {drawn} pixels by area means" if drawn < native else "in full size"
+    extremes = (
+        "for each attack on a method's explanation, at its largest strength, the images whose maps of that method are "
+        f"least, median and most alike by {METRICS[RANKED_BY].title}; "
+    )
+    return (
+        f"Images are chosen by rule, not by eye: {extremes if cases else ''}the overview takes "
+        f"{plural(len(overview), 'image')} evenly spaced in the order of the data. All other images and strengths are "
+        f"left out here and are in the store. Panels are {size}; small ones are enlarged by repeating pixels."
+    )
+
+
+def drawings(readings: Readings, cases: tuple[Case, ...], overview: tuple[Overview, ...]) -> Iterator[File]:
+    """Draw every panel: its file and its PNG."""
+    longest = _side(readings, cases, overview)
+    for case in cases:
+        yield from _draw_case(readings, case, longest)
+    for row in overview:
+        yield from _draw_overview(readings, row, longest)
+
+
+def _ranked(readings: Readings, facts: ConditionFacts) -> list[Ranked]:
+    values = readings.scores(facts.id, facts.against, RANKED_BY)
+    order = [int(row) for row in np.argsort(values, kind="stable") if not np.isnan(values[row])]
+    if not order:
+        return []
+    ranks = {order[(len(order) - 1) // 2]: "median", order[-1]: "best", order[0]: "worst"}
+    return [Ranked(ranks[row], row) for row in order if row in ranks]
+
+
+def _case(readings: Readings, facts: ConditionFacts, ranked: Ranked) -> Case:
+    row, method = ranked.row, facts.against
+    clean, perturbed = (_map(readings, row, name, method) for name in (CLEAN, facts.id))
+    end, rule = limit(clean, perturbed)
+    stem = f"{FOLDER}/{slug(facts.id)}-{ranked.rank}"
+    names = [readings.classes[max(0, readings.predicted[row, c])] for c in (0, readings.conditions.index(facts.id))]
+    return Case(
+        condition=facts.id,
+        title=f"{facts.title} of {method_title(method)} at {facts.strength_text}",
+        rank=ranked.rank,
+        image=readings.image_ids[row],
+        label=readings.classes[readings.label[row]],
+        explained=readings.classes[_target(readings, row)],
+        clean_prediction=names[0],
+        clean_probability=_probability(readings, row, CLEAN),
+        perturbed_prediction=names[1],
+        perturbed_probability=_probability(readings, row, facts.id),
+        similarities={name: _score(readings, row, facts.id, method, name) for name in readings.similarities},
+        image_file=f"{stem}-image.png",
+        perturbed_file=f"{stem}-perturbed.png",
+        change_file=f"{stem}-change.png",
+        clean=_shown(method, f"{stem}-map.png", clean, end),
+        perturbed=_shown(method, f"{stem}-perturbed-map.png", perturbed, end),
+        difference=_shown(method, f"{stem}-map-change.png", perturbed - clean, end),
+        limit_rule=rule,
+    )
+
+
+def _overview(readings: Readings, number: int, row: int) -> Overview:
+    mask = _mask(readings, row)
+    return Overview(
+        image=readings.image_ids[row],
+        label=readings.classes[readings.label[row]],
+        explained=readings.classes[_target(readings, row)],
+        image_file=f"{FOLDER}/overview-{number}-image.png",
+        has_outline=mask is not None,
+        maps=tuple(
+            _own_scale(readings, row, method, f"{FOLDER}/overview-{number}-{method}.png") for method in readings.methods
+        ),
+    )
+
+
+def _own_scale(readings: Readings, row: int, method: str, file: str) -> Shown:
+    pixels = _map(readings, row, CLEAN, method)
+    if not np.isfinite(pixels).all():
+        reason = REASONS[Reason.NOT_FINITE] if readings.is_attributed(method)[row] else NOT_COMPUTED
+        return Shown(method=method, file="", limit=None, clipped=None, reason=reason)
+    return _shown(method, file, pixels, limit(pixels)[0])
+
+
+def _shown(method: str, file: str, pixels: Pixels, end: float) -> Shown:
+    return Shown(method=method, file=file, limit=end, clipped=clipped(pixels, end))
+
+
+def _draw_case(readings: Readings, case: Case, longest: int) -> Iterator[File]:
+    row = readings.image_ids.index(case.image)
+    image, other = (_image(readings, row, name) for name in (CLEAN, case.condition))
+    clean, moved = (_map(readings, row, name, case.clean.method) for name in (CLEAN, case.condition))
+    yield case.image_file, photo(image, longest)
+    yield case.perturbed_file, photo(other, longest)
+    yield case.change_file, change(image, other, longest)
+    for shown, pixels in ((case.clean, clean), (case.perturbed, moved), (case.difference, moved - clean)):
+        yield shown.file, heat(pixels, shown.limit or 1.0, longest)
+
+
+def _draw_overview(readings: Readings, overview: Overview, longest: int) -> Iterator[File]:
+    row = readings.image_ids.index(overview.image)
+    mask = _mask(readings, row)
+    yield overview.image_file, photo(_image(readings, row, CLEAN), longest, mask)
+    for shown in overview.maps:
+        if shown.limit is not None:
+            yield shown.file, heat(_map(readings, row, CLEAN, shown.method), shown.limit, longest, mask)
+
+
+def _side(readings: Readings, cases: tuple[Case, ...], overview: tuple[Overview, ...]) -> int:
+    panels = 6 * len(cases) + sum(1 + len(row.maps) for row in overview)
+    return panel_side(_native(readings), panels)
+
+
+def _native(readings: Readings) -> int:
+    return max(readings.dataset.sizes["y"], readings.dataset.sizes["x"])
+
+
+def _image(readings: Readings, row: int, condition: str) -> Pixels:
+    column = readings.conditions.index(condition)
+    return np.asarray(readings.dataset["input"].isel(image=row, perturbation=column).values)
+
+
+def _map(readings: Readings, row: int, condition: str, method: str) -> Pixels:
+    where = {
+        "image": row,
+        "perturbation": readings.conditions.index(condition),
+        "method": readings.methods.index(method),
+    }
+    dataset = readings.dataset
+    values = dataset["attribution"].isel(where).values.astype(np.float32) * dataset["scale"].isel(where).values
+    return np.asarray(values, np.float32)
+
+
+def _mask(readings: Readings, row: int) -> Mask | None:
+    if not readings.has_masks:
+        return None
+    mask: NDArray[np.bool_] = np.asarray(readings.dataset["mask"].isel(image=row).values)
+    return mask if mask.any() else None
+
+
+def _target(readings: Readings, row: int) -> int:
+    return int(readings.dataset["target"].isel(image=row).item())
+
+
+def _probability(readings: Readings, row: int, condition: str) -> float:
+    where = {"image": row, "perturbation": readings.conditions.index(condition)}
+    logits = readings.dataset["prediction"].isel(where).values.astype(np.float64)
+    weights = np.exp(logits - logits.max())
+    return float(weights[_target(readings, row)] / weights.sum())
+
+
+def _score(readings: Readings, row: int, condition: str, method: str, metric: str) -> float | None:
+    value = float(readings.scores(condition, method, metric)[row])
+    return None if np.isnan(value) else value
+
+
+def _numbers(readings: Readings, result: Facts) -> Fields:
+    shown, clean = cases(readings, result.conditions), overview(readings)
+    return {"cases": shown, "overview": clean, "gallery": selection(readings, shown, clean)}
+
+
+def _body(result: Maps, _: Pictures) -> Mapping[str, object]:
+    return {
+        "overview": [(row, by_family(row.maps, lambda panel: panel.method)) for row in result.overview],
+        "cases": _by_attack(result.cases),
+    }
+
+
+def _by_attack(cases: Sequence[Case]) -> list[tuple[str, list[Case]]]:
+    titles = dict.fromkeys(case.title for case in cases)
+    return [(title, [case for case in cases if case.title == title]) for title in titles]
+
+
+MAPS = Section(id="maps", title="Maps", heading="Maps", template="maps", body=_body, numbers=_numbers)

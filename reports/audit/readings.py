@@ -1,0 +1,164 @@
+"""What is read from a store to be summarised: scores and predictions as arrays, by name."""
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from pipeline.attributes import read_attributes
+from pipeline.conditions import CLEAN
+from pipeline.schema import REFERENCES, Reason
+from reports.families import position
+from reports.result import Images
+
+NOT_COMPUTED = "not computed: its task is missing"
+MISSING = -1  # predicted class of an image that was not computed
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The scores of the images of one set, in the order of the store, and why others of that set are absent."""
+
+    values: NDArray[np.float64]
+    excluded: dict[str, int]
+
+
+class Readings:
+    """Scores and predictions of a finished or unfinished store; methods, and attacks on them, in order of family."""
+
+    def __init__(self, dataset: xr.Dataset) -> None:
+        self.attributes = read_attributes(dataset.attrs, "the dataset")
+        self.dataset = dataset = _in_order(dataset)
+        self.conditions = tuple(str(name) for name in dataset["perturbation"].values)
+        self.methods = tuple(str(name) for name in dataset["method"].values)
+        self.metrics = tuple(str(name) for name in dataset["metric"].values)
+        self.similarities = tuple(str(name) for name in dataset["similarity"].values)
+        self.references = tuple(str(name) for name in dataset["reference"].values)
+        self.image_ids = tuple(str(name) for name in dataset["image"].values)
+        self.classes = tuple(str(name) for name in dataset["class"].values)
+        self.has_masks = "mask" in dataset
+
+    @property
+    def perturbed(self) -> tuple[str, ...]:
+        """Return all entries of the perturbation axis but `clean`."""
+        return tuple(name for name in self.conditions if name != CLEAN)
+
+    @cached_property
+    def predicted(self) -> NDArray[np.int64]:
+        """Return the predicted class (image, perturbation); MISSING where nothing was computed."""
+        columns = [self._predicted(column) for column in range(len(self.conditions))]
+        return np.stack(columns, 1)
+
+    @cached_property
+    def label(self) -> NDArray[np.int64]:
+        return np.asarray(self.dataset["label"].values)
+
+    def is_predicted(self, condition: str) -> NDArray[np.bool_]:
+        """Return the images whose prediction under this entry was computed."""
+        return np.asarray(self.predicted[:, self.conditions.index(condition)] != MISSING)
+
+    def is_kept(self, condition: str) -> NDArray[np.bool_]:
+        """Return the images whose predicted class equals that of the clean image, both computed."""
+        clean, column = self.predicted[:, 0], self.predicted[:, self.conditions.index(condition)]
+        return np.asarray((clean == column) & (clean != MISSING))
+
+    def images(self, condition: str, images: Images) -> NDArray[np.bool_]:
+        """Return the images of a set, under an entry of the perturbation axis."""
+        return self.is_kept(condition) if images == "prediction kept" else np.ones(len(self.image_ids), bool)
+
+    def scores(self, condition: str, method: str, metric: str) -> NDArray[np.float64]:
+        """Return a metric of every image, NaN where undefined."""
+        return np.asarray(self._score[self._index(condition, method, metric)])
+
+    def sample(self, condition: str, method: str, metric: str, images: Images) -> Sample:
+        """Return the defined scores of a set of images."""
+        chosen = self.images(condition, images)
+        values = self.scores(condition, method, metric)[chosen]
+        reasons = self._reason[self._index(condition, method, metric)][chosen]
+        return _sample(values, [self._why(code) for code in reasons])
+
+    def reference(self, method: str, reference: str, similarity: str) -> Sample:
+        """Return the similarities of the clean maps to those of a reference."""
+        values = self._reference[:, self.methods.index(method), self.references.index(reference)]
+        values = values[:, self.similarities.index(similarity)]
+        own = self._reason[self._index(CLEAN, method, similarity)]
+        reasons = [self._why(code) for code in own]
+        blameless = np.isnan(values) & ~np.isnan(self.scores(CLEAN, method, similarity))
+        for row in np.flatnonzero(blameless):
+            reasons[row] = self._why_not_comparable(int(row), method, reference)
+        return _sample(values, reasons)
+
+    def is_attributed(self, method: str) -> NDArray[np.bool_]:
+        """Return the images whose clean map was computed: it then has a scale, finite or not."""
+        where = {"perturbation": self.conditions.index(CLEAN), "method": self.methods.index(method)}
+        return np.asarray(~np.isnan(self.dataset["scale"].isel(where).values))
+
+    def evidence(self, condition: str) -> dict[str, NDArray[np.float64]]:
+        """Return what an attack on explanations said of its search, for every image; NaN where it did not."""
+        column = self.dataset["attack_evidence"].isel(perturbation=self.conditions.index(condition)).values
+        names = (str(name) for name in self.dataset["evidence"].values)
+        return {name: np.asarray(column[:, number], np.float64) for number, name in enumerate(names)}
+
+    def undefined(self, method: str) -> dict[str, int]:
+        """Return the scores of a method without a value, by reason."""
+        column = self.methods.index(method)
+        codes = self._reason[:, :, column][np.isnan(self._score[:, :, column])]
+        return {self._why(int(code)): int((codes == code).sum()) for code in np.unique(codes)}
+
+    @cached_property
+    def _score(self) -> NDArray[np.float64]:
+        return np.asarray(self.dataset["score"].values, np.float64)
+
+    @cached_property
+    def _reason(self) -> NDArray[np.uint8]:
+        return np.asarray(self.dataset["reason"].values)
+
+    @cached_property
+    def _reference(self) -> NDArray[np.float64]:
+        return np.asarray(self.dataset["reference_similarity"].values, np.float64)
+
+    def _index(self, condition: str, method: str, metric: str) -> tuple[slice, int, int, int]:
+        columns = self.conditions.index(condition), self.methods.index(method), self.metrics.index(metric)
+        return (slice(None), *columns)
+
+    def _predicted(self, column: int) -> NDArray[np.int64]:
+        logits = self.dataset["prediction"].isel(perturbation=column).values
+        missing = np.isnan(logits).any(1)
+        return np.where(missing, MISSING, np.where(np.isnan(logits), 0, logits).argmax(1))
+
+    def _why_not_comparable(self, row: int, method: str, reference: str) -> str:
+        """Say what is wrong with the map of a reference that a sound clean map could not be compared with."""
+        is_finite = np.isfinite(self._reference_pixels(row, method, reference)).all()
+        return f"{reference.replace('_', ' ')}: {self._why(Reason.NO_CONTRAST if is_finite else Reason.NOT_FINITE)}"
+
+    def _reference_pixels(self, row: int, method: str, reference: str) -> NDArray[np.floating[Any]]:
+        """Return what a reference is made from: maps up to their scale, or the image."""
+        clean, column = self.conditions.index(CLEAN), self.methods.index(method)
+        source = REFERENCES[reference]
+        image = int(self.dataset["target_image"].values[row]) if source.of_target_image else row
+        values = self.dataset[source.variable]
+        places = {"image": image, "perturbation": clean, "method": column}
+        return np.asarray(values.isel({dim: at for dim, at in places.items() if dim in values.dims}).values)
+
+    def _why(self, code: int) -> str:
+        return str(self.attributes.reasons[code]) if code else NOT_COMPUTED
+
+
+def _in_order(dataset: xr.Dataset) -> xr.Dataset:
+    methods = dataset["method"].values.tolist()
+    names, against = dataset["perturbation_name"].values.tolist(), dataset["perturbation_against"].values.tolist()
+    attacked = [position(method) if method else 0 for method in against]
+    return dataset.isel(
+        method=sorted(range(len(methods)), key=lambda row: position(methods[row])),
+        perturbation=sorted(range(len(names)), key=lambda entry: (names.index(names[entry]), attacked[entry])),
+    )
+
+
+def _sample(values: NDArray[np.float64], reasons: list[str]) -> Sample:
+    absent = np.isnan(values)
+    excluded = Counter(reason for reason, is_absent in zip(reasons, absent, strict=True) if is_absent)
+    return Sample(values[~absent], dict(sorted(excluded.items())))

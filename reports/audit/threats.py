@@ -1,0 +1,134 @@
+"""The threat model of each perturbation, and how far each entry of the perturbation axis really moved the images."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks.entries import PerturbationEntry
+from attacks.registry import PERTURBATIONS
+from pipeline.conditions import CLEAN, Condition
+from pipeline.conditions import conditions as expand
+from pipeline.spec import PerturbationSpec, attacked
+from reports.audit.facts import ConditionFacts, Facts, PerturbationFacts
+from reports.audit.options import free_options, in_words
+from reports.audit.readings import Readings
+from reports.audit.section import Fields, Pictures, Section
+from reports.cells import Cell, Table
+from reports.formatting import NONE, method_title
+
+
+def _numbers(readings: Readings, _: Facts) -> Fields:
+    return {"perturbations": perturbations(readings), "conditions": conditions(readings)}
+
+
+def perturbations(readings: Readings) -> tuple[PerturbationFacts, ...]:
+    """Return the perturbations of the spec, in its order."""
+    asked = readings.attributes.fingerprinted.spec.perturbation
+    return tuple(_perturbation(each, PERTURBATIONS[each.name], readings) for each in asked)
+
+
+def conditions(readings: Readings) -> tuple[ConditionFacts, ...]:
+    """Return the entries of the perturbation axis but `clean`, with the change that each really made."""
+    asked = {condition.id: condition for condition in expand(readings.attributes.fingerprinted.spec)}
+    return tuple(_condition(readings, asked[name]) for name in readings.perturbed)
+
+
+def _perturbation(asked: PerturbationSpec, entry: PerturbationEntry, readings: Readings) -> PerturbationFacts:
+    against = attacked(asked, readings.methods)
+    options = free_options(entry, asked.options)
+    return PerturbationFacts(
+        name=entry.name,
+        title=entry.title,
+        family=entry.family,
+        goal=entry.goal,
+        access=entry.access,
+        constraint=entry.constraint,
+        strengths=tuple(strength.text for strength in asked.strengths),
+        against=against if entry.attacks_attributor else (),
+        cost=entry.cost,
+        reference=entry.reference,
+        budget=tuple(option for option in options if option.name in entry.budget),
+        options=tuple(option for option in options if option.name not in entry.budget),
+    )
+
+
+def _condition(readings: Readings, condition: Condition) -> ConditionFacts:
+    changes = _changes(readings, condition.id)
+    return ConditionFacts(
+        id=condition.id,
+        name=condition.name,
+        title=PERTURBATIONS[condition.name].title,
+        family=condition.family,
+        against=condition.against,
+        strength=condition.strength,
+        strength_text=condition.strength_text,
+        largest_change=float(changes[:, 0].max()) if len(changes) else None,
+        largest_distance=float(changes[:, 1].max()) if len(changes) else None,
+        unchanged=int((changes[:, 0] == 0).sum()),
+        n=len(changes),
+    )
+
+
+def _changes(readings: Readings, condition: str) -> NDArray[np.float64]:
+    """Return the largest absolute change of a value, and the L2 distance, of every computed image: (n, 2).
+
+    One image is in memory at a time.
+    """
+    both = readings.is_predicted(CLEAN) & readings.is_predicted(condition)
+    column = readings.conditions.index(condition)
+    inputs = readings.dataset["input"]
+    pairs = (inputs.isel(image=int(row), perturbation=[0, column]).values for row in np.flatnonzero(both))
+    moves = (pair[1].astype(np.float64) - pair[0] for pair in pairs)
+    return np.array([(np.abs(move).max(), np.linalg.norm(move)) for move in moves]).reshape(-1, 2)
+
+
+def _threats_table(result: Facts) -> Table:
+    """Return the threat model of each perturbation."""
+    threat = ("goal", "constraint", "access", "budget", "strengths")
+    header = ("perturbation", *threat, "options", "against", "cost", "source")
+    rows = (
+        (
+            Cell(each.title, each.family),
+            Cell(each.goal),
+            Cell(each.constraint),
+            Cell(each.access),
+            Cell(in_words(each.budget)),
+            Cell(", ".join(each.strengths) or NONE),
+            Cell(in_words(each.options)),
+            Cell(", ".join(method_title(name) for name in each.against) or NONE),
+            Cell(each.cost),
+            Cell(each.reference or NONE),
+        )
+        for each in result.perturbations
+    )
+    caption = "Threat model: goal, constraint, access, budget and strengths of each perturbation. Pixels lie in [0, 1]."
+    return Table(caption, header, tuple(rows))
+
+
+def _changes_table(result: Facts) -> Table:
+    """Return how far each entry really moved the images."""
+    rows = ((Cell(each.id), *_change(each)) for each in result.conditions)
+    header = ("entry", "strength", "largest change of a pixel", "largest L2 distance", "images left as they were", "n")
+    return Table("Measured size of each entry of the perturbation axis, over all its images.", header, tuple(rows))
+
+
+def _change(each: ConditionFacts) -> tuple[Cell, ...]:
+    strength = f"{each.strength_text} = {each.strength:.4f}" if each.strength_text else NONE
+    sizes = (NONE if size is None else f"{size:.4f}" for size in (each.largest_change, each.largest_distance))
+    texts = strength, *sizes, str(each.unchanged), str(each.n)
+    return tuple(Cell(text) for text in texts)
+
+
+def _body(result: Facts, _: Pictures) -> Mapping[str, object]:
+    return {"threats": _threats_table(result), "changes": _changes_table(result)}
+
+
+THREATS = Section(
+    id="threats",
+    title="Threat model",
+    heading="Threat model",
+    template="threats",
+    body=_body,
+    numbers=_numbers,
+)

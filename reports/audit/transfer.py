@@ -1,0 +1,170 @@
+"""Section: attacked method x evaluating method, read against a random change of the same size."""
+
+from collections.abc import Iterator, Mapping
+from textwrap import fill
+
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from reports.audit import searches
+from reports.audit.readings import Readings
+from reports.audit.section import Fields, Pictures, Section
+from reports.audit.stability import Stabilities
+from reports.audit.verdicts import Cell, Transfer, Transfers, frame, headlines, transfers
+from reports.cells import Table, measured, method_heading
+from reports.families import family_of
+from reports.formatting import images_in_words, method_title, slug
+from reports.marks import Picture, name_families, part_groups, short
+from reports.page import Exhibit
+from reports.style import INK, svg
+from srd.registry import METRICS
+
+LEVEL = 0.8  # inches of a column that is wide enough for a name
+
+
+def _numbers(readings: Readings, result: Stabilities) -> Fields:
+    searched = searches.searches(readings, result.conditions)
+    return {
+        "transfer": transfers(readings, result, searched),
+        "searches": searched,
+        "evidence": readings.attributes.evidence,
+    }
+
+
+def table(transfer: Transfer) -> Table:
+    """Return evaluating method x attacked method."""
+    kinds = (row.title if row.role == "attacked method" else f"{row.title} ({row.role})" for row in transfer.rows)
+    caption = (
+        f"{transfer.title} at {transfer.strength_text}: {METRICS[transfer.similarity].title} of clean and perturbed "
+        f"maps, {images_in_words(transfer.images)}. Columns: what was attacked; rows: whose maps are compared."
+    )
+    rows = (
+        (
+            method_heading(cells[0].evaluating),
+            *(measured(cell.similarity, "white-box" if cell.white_box else "", cell.verdict) for cell in cells),
+        )
+        for cells in zip(*(row.cells for row in transfer.rows), strict=True)
+    )
+    return Table(caption, ("evaluating method", *kinds), tuple(rows))
+
+
+def _doubts(table: Transfer) -> Iterator[str]:
+    """Say why an attack of the table is in doubt, one sentence each."""
+    for row in table.rows:
+        for cell in row.cells:
+            if cell.verdict:
+                yield f"{row.title}: {cell.verdict}; {cell.reason}."
+
+
+def _figures(result: Transfers) -> Iterator[Picture]:
+    """Draw one picture per attack, strength and similarity, over all images."""
+    for table in result.transfer:
+        if table.images == "all" and not np.isnan(_values(table)).all():
+            yield _picture(table)
+
+
+def _name(table: Transfer) -> str:
+    """Return the name of the picture of a transfer table."""
+    return f"transfer-{slug(table.attack)}-{slug(table.strength_text)}-{slug(table.similarity)}"
+
+
+def _picture(table: Transfer) -> Picture:
+    caption = (
+        f"{table.title} at {table.strength_text}: {METRICS[table.similarity].title} of clean and perturbed maps, "
+        f"{images_in_words(table.images)}. "
+        "Columns: what was attacked; rows: whose maps are compared."
+    )
+    alt = f"{caption} Attacked method on itself: {_white_box_in_words(table)}."
+    return Picture(_name(table), svg(_figure(table)), caption, alt)
+
+
+def _figure(table: Transfer) -> Figure:
+    methods, values = [cell.evaluating for cell in table.rows[0].cells], _values(table)
+    width = min(1.05, 9 / len(table.rows))
+    figure = Figure(figsize=(3 + width * len(table.rows), 1.2 + 0.4 * len(methods)), layout="constrained")
+    axes = figure.subplots()
+    sns.heatmap(  # type: ignore[no-untyped-call]
+        values,
+        ax=axes,
+        annot=np.array([[short(value) for value in row] for row in values]),
+        fmt="",
+        cmap="cividis",
+        vmin=min(0.0, float(np.nanmin(values))),
+        vmax=1,
+        linewidths=1.5,
+        xticklabels=[fill(row.title, 12) for row in table.rows],
+        yticklabels=[method_title(name) for name in methods],
+        cbar=False,
+    )
+    _mark(axes, table)
+    part_groups(axes, [family_of(name) for name in methods], middle=0.5)
+    name_families(axes, methods, middle=0.5)
+    axes.set(xlabel="attacked", ylabel="evaluating method")
+    axes.xaxis.set_label_position("top")
+    axes.xaxis.tick_top()
+    axes.tick_params(axis="both", rotation=0, length=0)
+    if width < LEVEL:
+        axes.tick_params(axis="x", rotation=90)
+    return figure
+
+
+def _mark(axes: Axes, table: Transfer) -> None:
+    """Outline the white-box cells, name the attacks in doubt, and part attacks from controls."""
+    paper = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
+    for x, row in enumerate(table.rows):
+        for y, cell in enumerate(row.cells):
+            if cell.white_box:
+                for colour, width in (("white", 4), (INK, 2)):  # seen on dark cells and on light ones
+                    axes.add_patch(Rectangle((x + 0.04, y + 0.05), 0.92, 0.9, fill=False, ec=colour, lw=width))
+            if cell.verdict:
+                word = cell.verdict.removeprefix("attack ")
+                axes.text(x + 0.5, y + 0.83, word, ha="center", va="center", fontsize=7, bbox=paper)
+    axes.axvline(sum(row.role == "attacked method" for row in table.rows), color=INK, linewidth=2.5)
+
+
+def _values(table: Transfer) -> NDArray[np.float64]:
+    """Return evaluating method x attacked."""
+    return np.array([[cell.similarity.value for cell in row.cells] for row in table.rows], np.float64).T
+
+
+def _white_box_in_words(table: Transfer) -> str:
+    return "; ".join(_cell(cell) for row in table.rows for cell in row.cells if cell.white_box)
+
+
+def _cell(cell: Cell) -> str:
+    verdict = f" ({cell.verdict})" if cell.verdict else ""
+    return f"{method_title(cell.evaluating)} {short(cell.similarity.value)}{verdict}"
+
+
+def _exhibit(result: Transfers, transfer: Transfer, drawn: Pictures) -> Exhibit:
+    """Return the picture of a table, its numbers over both sets of images, and what is in doubt."""
+    name = _name(transfer)
+    both = (other for other in result.transfer if _name(other) == name)
+    return Exhibit(drawn.get(name), tuple(table(each) for each in both), tuple(_doubts(transfer)))
+
+
+def _body(result: Transfers, drawn: Pictures) -> Mapping[str, object]:
+    headline = [each.table for each in headlines(result)]
+    others = [transfer for transfer in result.transfer if transfer.images == "all" and transfer not in headline]
+    return {
+        "headlines": [_exhibit(result, transfer, drawn) for transfer in headline],
+        "others": [_exhibit(result, transfer, drawn) for transfer in others],
+        "searches": searches.table(result.searches, result.evidence),
+    }
+
+
+TRANSFER = Section(
+    id="transfer",
+    title="Transfer",
+    heading="Transfer: attacked method and evaluating method",
+    template="transfer",
+    body=_body,
+    numbers=_numbers,
+    frames=lambda result: {"transfer": frame(result)},
+    figures=_figures,
+    headlines=lambda result: [table(each.table) for each in headlines(result)],
+)

@@ -1,0 +1,32 @@
+"""Activation-pattern-only prediction: imports torch, so only the command that needs it imports this."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+from pipeline.apop import experiment
+from pipeline.spec import load_spec
+from reports.apop.result import summarise
+from reports.apop.table import table
+from srd.errors import InputError
+
+RESULT = "apop.json"
+
+
+def write_apop(spec: Path, folder: Path, results: Console, messages: Console) -> Path:
+    """Predict the images of a spec from their activation patterns, print the rates, return the file that has them.
+
+    The same bytes each time for one spec. Raises SpecError, ModelError, DataError, UnsupportedOperation; InputError if
+    the folder is a file.
+    """
+    subject = experiment(load_spec(spec), spec.parent.resolve())
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"--out {folder}: is a file; name a folder")
+    is_dumb = not messages.is_terminal
+    tiles = track(subject.predictions(), "predicting", len(subject.tiles), console=messages, disable=is_dumb)
+    result = summarise(subject.findings(list(tiles)))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / RESULT).write_text(result.model_dump_json(indent=1) + "\n")
+    results.print(table(result))
+    return folder / RESULT

@@ -1,0 +1,308 @@
+"""The root command `srd-audit`. Nothing here imports torch before a command that needs it runs."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from traceback import format_exception
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from attacks.registry import PERTURBATIONS
+from pipeline.stage_table import STAGES
+from reports.cli.cluster_options import Gpus, Scheduler, TaskLimit, Workers, cluster_of
+from reports.cli.listing import show
+from reports.runs import RUNS, audits_in, finished, folder_of, home_of, location_of
+from srd.errors import AuditError, CapacityError, FailedTasks, InputError
+from srd.registry import ATTRIBUTORS, METRICS
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    help="Audits how far the explanations of an image classifier can be relied on.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+results = Console(soft_wrap=True)
+messages = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
+
+SpecFile = Annotated[Path, typer.Argument(help="TOML spec of the audit.", show_default=False)]
+Run = Annotated[Path, typer.Argument(help="A run's folder, or the spec it was made from.", show_default=False)]
+Debug = Annotated[bool, typer.Option("--debug", help="Print where an error was raised, as Python tells it.")]
+Out = Annotated[Path | None, typer.Option(help="Folder of the run.", show_default="runs/NAME OF SPEC")]
+
+
+@app.command()
+def run(
+    spec: SpecFile,
+    out: Out = None,
+    workers: Workers = None,
+    gpus: Gpus = None,
+    scheduler: Scheduler = None,
+    task_limit: TaskLimit = None,
+    stage: Annotated[
+        str | None, typer.Option(help=f"Stop after this stage, without report: {', '.join(STAGES)}.")
+    ] = None,
+    part: Annotated[
+        str | None, typer.Option(help="Do only this share of the tiles, such as 3/20, without report.")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Run what is missing of SPEC's audit, write the report, print its path. The same again continues.
+
+    A SPEC of several subjects gives a report of each, and one page that compares them.
+    """
+    if stage is not None and stage not in STAGES:
+        from pipeline.spec_values import closest
+
+        raise InputError(f"--stage {stage!r}: no stage is called so; {closest(stage, STAGES)}")
+    from pipeline.comparison import load_audits
+    from pipeline.extent import WHOLE, Extent, parse_part
+    from reports.cli.running import run_audit, run_comparison
+
+    folder = out or RUNS / spec.stem
+    extent = Extent(stage, WHOLE if part is None else parse_part(part))
+    start = run_comparison if load_audits(spec) else run_audit
+    cluster = cluster_of(spec, workers, gpus, scheduler, task_limit)
+    is_reported = stage is None and part is None
+    try:
+        with tracebacks_shown(debug):
+            start(spec, folder, cluster, extent, messages)
+    except FailedTasks:
+        if is_reported:
+            _print_reports(folder)
+        raise
+    if is_reported:
+        _report(folder)
+
+
+@app.command()
+def plan(
+    spec: SpecFile,
+    out: Out = None,
+    workers: Workers = None,
+    gpus: Gpus = None,
+    scheduler: Scheduler = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Tell what SPEC would take: tasks, time, disk and memory, measured on a few of its images. Nothing is kept.
+
+    Ends with exit code 5 if the disk of the run's folder or this machine's memory cannot hold it.
+    """
+    from reports.cli.plan_table import as_text, print_plan
+    from reports.cli.planning import plan_audit, refuse_unfit
+
+    cluster = cluster_of(spec, workers, gpus, scheduler, None)
+    estimates = plan_audit(spec, cluster, messages)
+    if as_json:
+        results.print(Text(as_text(estimates)))
+    else:
+        print_plan(estimates, results)
+    refuse_unfit(estimates, home_of(spec, out or RUNS / spec.stem), cluster)
+
+
+@app.command()
+def status(run: Run) -> None:
+    """Tell what is done, what is missing, and which tasks have failed, with their cause."""
+    from pipeline.store import failures, progress
+
+    folder = folder_of(run)
+    stores = {name: location_of(path) for name, path in (audits_in(folder) or {"": folder}).items()}
+    counts = {name: progress(store) for name, store in stores.items()}
+    for name, stages in counts.items():
+        table = Table("stage", "done", "planned", "missing", title=name or None)
+        for stage, (done, planned) in stages.items():
+            table.add_row(stage, str(done), str(planned), str(planned - done))
+        results.print(table)
+        for key, failure in failures(stores[name]).items():
+            results.print(Text(f"{key}: {failure.error}"))
+    if any(done < planned for stages in counts.values() for done, planned in stages.values()):
+        raise typer.Exit(4)
+
+
+@app.command()
+def report(run: Run) -> None:
+    """Write the report of a run again, from its store alone, and print its path."""
+    _report(folder_of(run))
+
+
+@app.command()
+def verify(
+    run: Run,
+    sample: Annotated[int, typer.Option(min=0, help="Tasks of each stage that are done again.")] = 2,
+    seed: Annotated[int, typer.Option(min=0, help="Of their choice.")] = 0,
+    repair: Annotated[bool, typer.Option("--repair", help="Have damaged tasks done again by the next run.")] = False,
+) -> None:
+    """Check all that is stored of a run against its receipts, and do some tasks again: are the bytes the same?
+
+    Ends with exit code 3 if not. What was found goes into the report.
+    """
+    from reports.cli.verifying import verify_run
+
+    verify_run(run, sample, seed, repair, results)
+
+
+@app.command()
+def export(
+    run: Run,
+    destination: Annotated[str, typer.Argument(help="FILE.nc, or FOLDER.icechunk.", show_default=False)],
+    form: Annotated[
+        str | None, typer.Option("--format", help="netcdf or icechunk.", show_default="by the suffix")
+    ] = None,
+) -> None:
+    """Write what is stored of a run as one NetCDF file, or as an icechunk repository."""
+    from pipeline.exports import export as write
+
+    folder = folder_of(run)
+    subjects = audits_in(folder)
+    if subjects:
+        raise InputError(f"{folder}: holds several audits; name one: {', '.join(map(str, subjects.values()))}")
+    write(location_of(folder), destination, form)
+    _print_path(Path(destination))
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of finished runs, or their specs.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder of the comparison.")] = RUNS / "comparison",
+) -> None:
+    """Compare the networks of finished RUNS on one page, and print its path."""
+    _print_path(_compare([folder for run in runs for folder in finished(run)], out))
+
+
+@app.command()
+def apop(spec: SpecFile, out: Out = None) -> None:
+    """Activation-pattern-only prediction: what the on/off patterns of SPEC's images tell while other inputs run."""
+    from reports.cli.apop import write_apop
+
+    _print_path(write_apop(spec, out or RUNS / spec.stem, results, messages))
+
+
+@app.command()
+def concepts(
+    spec: SpecFile,
+    layer: Annotated[str, typer.Option(help="Module of the network, such as layer3.", show_default=False)],
+    clusters: Annotated[int, typer.Option(min=2, help="How many.")] = 12,
+    vectors: Annotated[int, typer.Option(min=1, help="Drawn from each image.")] = 16,
+    members: Annotated[int, typer.Option(min=1, help="Shown of each cluster.")] = 6,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draws and the clusters.")] = 0,
+    out: Out = None,
+    workers: Workers = None,
+    gpus: Gpus = None,
+    scheduler: Scheduler = None,
+    task_limit: TaskLimit = None,
+    debug: Debug = False,
+) -> None:
+    """What the vectors of a layer stand for: clusters of them, what they saw, and how stable they are under SPEC."""
+    from reports.cli.concepts import write_concepts
+    from reports.concepts.result import Request
+
+    request = Request(layer=layer, clusters=clusters, vectors=vectors, members=members, seed=seed)
+    cluster = cluster_of(spec, workers, gpus, scheduler, task_limit)
+    with tracebacks_shown(debug):
+        page = write_concepts(spec, out or RUNS / spec.stem, request, cluster, messages)
+    _print_path(page)
+
+
+@app.command()
+def manipulate_model(spec: SpecFile, out: Out = None) -> None:
+    """Fine-tune a copy of SPEC's network until its maps move while its answers stay; compare both on held-out images.
+
+    SPEC is that of an audit, with a table [manipulation] in place of perturbations.
+    """
+    from reports.cli.manipulated_model import write_manipulated_model
+
+    _print_path(write_manipulated_model(spec, out or RUNS / spec.stem, messages))
+
+
+@app.command()
+def init(path: Annotated[Path, typer.Argument(help="File to write.")] = Path("audit.toml")) -> None:
+    """Write a spec to start from, with a comment on every key."""
+    if path.exists():
+        raise InputError(f"{path}: is there already; name another file")
+    path.write_text((files("reports") / "templates" / "audit.toml").read_text())
+    _print_path(path)
+
+
+@app.command()
+def methods() -> None:
+    """List the explanation methods that a spec may name."""
+    show(results, ATTRIBUTORS, "family", "networks", "signed", "coarse", "stochastic", "differentiable", "cost")
+
+
+@app.command()
+def perturbations() -> None:
+    """List the perturbations that a spec may name."""
+    show(results, PERTURBATIONS, "family", "goal", "constraint", "access", "cost")
+
+
+@app.command()
+def metrics() -> None:
+    """List what is measured of every map."""
+    show(results, METRICS, "of", "better", "bounds")
+
+
+def main() -> NoReturn:
+    """Start the command: every refusal is one message on stderr and the exit code of its kind."""
+    try:
+        app()
+    except AuditError as error:
+        _fail(str(error), error.exit_code)
+    except OSError as error:
+        _fail(str(error), CapacityError.exit_code)  # a full disk, a folder that may not be written to
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:
+            messages.print("interrupted: the same command continues the run")
+        raise
+    sys.exit(0)
+
+
+@contextmanager
+def tracebacks_shown(debug: bool) -> Iterator[None]:
+    """Print the traceback of an error before its message, if asked for."""
+    try:
+        yield
+    except AuditError as error:
+        if debug:
+            messages.print(Text(getattr(error.__cause__, "traceback", "") or "".join(format_exception(error))))
+        raise
+
+
+def _fail(message: str, exit_code: int) -> NoReturn:
+    messages.print(Text.assemble(("error", "bold red"), " ", message))
+    sys.exit(exit_code)
+
+
+def _report(folder: Path) -> None:
+    from reports.audit.report import write_report  # seaborn takes two seconds to import
+
+    if audits_in(folder):
+        for audit in audits_in(folder).values():
+            write_report(audit)
+        _print_path(_compare(finished(folder), folder))
+    else:
+        _print_path(write_report(folder))
+
+
+def _print_reports(folder: Path) -> None:
+    """Of each audit, as far as it came: unfinished ones are not compared."""
+    from reports.audit.report import write_report
+
+    for audit in audits_in(folder).values() or (folder,):
+        _print_path(write_report(audit))
+
+
+def _compare(folders: Sequence[Path], out: Path) -> Path:
+    from reports.comparison.page import write_comparison
+
+    return write_comparison(folders, out)
+
+
+def _print_path(path: Path) -> None:
+    results.print(Text(str(path)))

@@ -1,0 +1,83 @@
+"""Exploring a layer: imports torch, so only the command that needs it imports this."""
+
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import track
+
+from pipeline.concept_results import Sample
+from pipeline.concepts import Exploration, exploration, refuse_unfit, sample
+from pipeline.deployment import ClusterSpec
+from pipeline.extent import Extent
+from pipeline.job import Job
+from pipeline.spec import load_spec
+from pipeline.store import NAME, open_results
+from reports.audit.readings import Readings
+from reports.audit.report import write_report
+from reports.cli.running import run_audit
+from reports.concepts.members import File, describe, draw
+from reports.concepts.page import html
+from reports.concepts.result import ConceptsResult, Member, Request, summarise
+from reports.formatting import slug
+from reports.page import STYLE, style
+from reports.runs import CONCEPTS, PAGE, home_of
+
+RESULT = "concepts.json"
+T = TypeVar("T")
+
+
+def write_concepts(spec: Path, folder: Path, request: Request, cluster: ClusterSpec | None, console: Console) -> Path:
+    """Explore a layer on the images of a run, perturb those that are missing, return the path of the layer's page.
+
+    The same bytes each time for one spec and request. Raises SpecError, ModelError, DataError, UnsupportedOperation,
+    StoreError, IncompleteRun.
+    """
+    job = Job(load_spec(spec), spec.parent.resolve(), home_of(spec, folder) / NAME)
+    refuse_unfit(job, request.layer, request.clusters, request.vectors)
+    run_audit(spec, folder, cluster, Extent("perturb"), console)
+    readings = Readings(open_results(job.store))
+    result, pictures = _explored(exploration(job, request.layer, request.seed), readings, request, console)
+    report = folder / PAGE
+    home = report.parent / CONCEPTS / slug(request.layer)
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    for name, content in (*pictures, (RESULT, (result.model_dump_json(indent=1) + "\n").encode())):
+        (home / name).write_bytes(content)
+    (home / report.name).write_text(html(result, has_report=report.exists()))
+    (report.parent / STYLE).write_text(style())
+    if report.exists():
+        write_report(folder)  # links the page
+    return home / report.name
+
+
+def _explored(
+    layer: Exploration, readings: Readings, request: Request, console: Console
+) -> tuple[ConceptsResult, list[File]]:
+    def told(items: Sequence[T], doing: str) -> Iterable[T]:
+        return track(items, doing, console=console, disable=not console.is_terminal)
+
+    rows = range(len(readings.image_ids))
+    every = [layer.drawn(row, request.vectors) for row in told(rows, "drawing vectors")]
+    drawn = [each for each in every if len(each.positions)]
+    clusters = layer.clusters(drawn, request.clusters)
+    found = sample(drawn, [layer.followed(each, clusters) for each in told(drawn, "perturbing them")])
+    pictures: list[File] = []
+    members = []
+    for number in told(range(request.clusters), "cutting out their fields"):
+        shown = list(_members(layer, readings, found, number, request.members))
+        members.append(tuple(member for member, _ in shown))
+        pictures += [file for _, files in shown for file in files]
+    return summarise(readings, request, found, members), pictures
+
+
+def _members(
+    layer: Exploration, readings: Readings, found: Sample, number: int, count: int
+) -> Iterator[tuple[Member, tuple[File, File]]]:
+    """Return the most relevant members of a cluster, one of an image, with their pictures."""
+    for rank, index in enumerate(found.strongest(found.labels[:, 0] == number)[:count]):
+        field = layer.field(int(found.row[index]), tuple(found.position[index].tolist()))
+        member = describe(readings, found, int(index), field, f"{number + 1:02d}-{rank + 1}")
+        yield member, draw(readings, member, field)

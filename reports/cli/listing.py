@@ -1,0 +1,26 @@
+"""What a spec may name, listed on the terminal."""
+
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.text import Text
+
+from srd.entries import Entry
+
+
+def show(console: Console, entries: Mapping[str, Entry], *facts: str) -> None:
+    """Print two lines an entry: a table of as many columns would cut the names that a spec needs."""
+    for entry in entries.values():
+        values = {fact: _shown(getattr(entry, fact)) for fact in facts}
+        values |= {
+            "options": ", ".join(f"{name} = {default}" for name, default in entry.options.items()),
+            "reference": entry.reference,
+        }
+        console.print(Text.assemble((entry.name, "bold"), "  ", entry.title))
+        console.print(Text("    " + "; ".join(f"{fact}: {value}" for fact, value in values.items() if value)))
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)

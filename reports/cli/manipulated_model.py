@@ -1,0 +1,75 @@
+"""Manipulating a model: imports torch, so only the command that needs it imports this."""
+
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import track
+
+from attacks.types import Model
+from pipeline.manipulated_model_results import COPIES, Findings, Network
+from pipeline.manipulated_models import Experiment, experiment, weights
+from pipeline.manipulation_spec import load_manipulated_model_spec
+from reports.manipulated_model.figures import picture
+from reports.manipulated_model.gallery import File, chosen, draw
+from reports.manipulated_model.page import html
+from reports.manipulated_model.result import Exhibit, ManipulationResult
+from reports.manipulated_model.summarise import summarise, weights_file
+from reports.page import STYLE, style
+from reports.runs import PAGE
+from srd.errors import InputError
+
+RESULT = "manipulated.json"
+HOME = "manipulated"
+"""Folder of everything, in that of the run."""
+T = TypeVar("T")
+
+
+def write_manipulated_model(spec: Path, folder: Path, console: Console) -> Path:
+    """Make the manipulated network of a spec and its control, measure both, return the path of the page.
+
+    The same bytes each time for one spec. Raises SpecError, ModelError, DataError, UnsupportedOperation; InputError if
+    the folder is a file.
+    """
+    subject = experiment(load_manipulated_model_spec(spec), spec.parent.resolve())
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"--out {folder}: is a file; name a folder")
+    result, files = _made(subject, console)
+    home, drawn = folder / HOME, picture(result)
+    shutil.rmtree(home, ignore_errors=True)
+    files += [
+        (RESULT, (result.model_dump_json(indent=1) + "\n").encode()),
+        (drawn.file, drawn.svg),
+        (STYLE, style().encode()),
+        (Path(PAGE).name, html(result, drawn).encode()),
+    ]
+    for name, content in files:
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_bytes(content)
+    return home / Path(PAGE).name
+
+
+def _made(subject: Experiment, console: Console) -> tuple[ManipulationResult, list[File]]:
+    def told(items: Iterable[T], total: int, doing: str) -> Sequence[T]:
+        return list(track(items, doing, total, console=console, disable=not console.is_terminal))
+
+    with console.status("fine-tuning"):
+        networks = subject.networks()
+    tiles = told(subject.measured(networks), len(subject.tiles), "measuring")
+    states: dict[Network, bytes] = {name: weights(networks[name]) for name in COPIES}
+    found = subject.findings(tiles, states)
+    shown = list(_exhibits(subject, networks, found))
+    files = [file for _, pictures in shown for file in pictures]
+    files += [(weights_file(name), state) for name, state in states.items()]
+    return summarise(found, tuple(each for each, _ in shown)), files
+
+
+def _exhibits(
+    subject: Experiment, networks: Mapping[Network, Model], found: Findings
+) -> Iterator[tuple[Exhibit, list[File]]]:
+    for each in chosen(found):
+        maps = subject.maps(networks, each.method, range(each.row, each.row + 1))
+        image = subject.held_out.images([each.row])[0].numpy()
+        yield draw(found, each, image, {name: own[0].numpy() for name, own in maps.items()})

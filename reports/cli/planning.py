@@ -1,0 +1,71 @@
+"""What an audit would take, before it starts: imports torch, so only the command that needs it imports this."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from pipeline.capacity import refuse_store
+from pipeline.comparison import load_audits
+from pipeline.data import n_images
+from pipeline.deployment import ClusterSpec, GpuSpec, LocalSpec
+from pipeline.estimate import Estimate, estimate
+from pipeline.location import Location
+from pipeline.memory import refuse_memory
+from pipeline.on_dask.clusters import gpus
+from pipeline.on_dask.executor import on_dask
+from pipeline.on_dask.settings import ALLOCATOR
+from pipeline.pilot import in_own_process, measure
+from pipeline.spec import load_spec
+
+ON_THIS_MACHINE = (LocalSpec, GpuSpec)
+
+
+def plan_audit(spec: Path, cluster: ClusterSpec | None, console: Console) -> dict[str, Estimate]:
+    """Return what the audit of each subject takes, by subject; that of a spec of one network is called "".
+
+    Leaves nothing behind. Raises whatever the audits would raise on their first images.
+    """
+    base, workers = spec.parent.resolve(), _processes(cluster)
+    audits = load_audits(spec) or {"": load_spec(spec)}
+    images = {name: n_images(audit.data, base) for name, audit in audits.items()}
+    with _measuring(cluster, console) as call:
+        pilots = {name: call(measure, audit, base) for name, audit in audits.items()}
+    return {name: estimate(pilots[name], images[name], audits[name].run.tile, workers) for name in audits}
+
+
+def refuse_unfit(estimates: Mapping[str, Estimate], home: Location, cluster: ClusterSpec | None) -> None:
+    """Raise CapacityError unless stores fit on the disk of `home`, and processes into this machine's memory."""
+    refuse_store(sum(each.disk for each in estimates.values()), home)
+    if cluster is None or isinstance(cluster, ON_THIS_MACHINE):
+        for each in estimates.values():
+            refuse_memory(each.memory, each.workers, min(each.tile, each.images))
+
+
+def _processes(cluster: ClusterSpec | None) -> int:
+    """Return how many run tasks at once; 1 where only the scheduler knows."""
+    if isinstance(cluster, GpuSpec):
+        return len(gpus(cluster.gpus))
+    workers: int = getattr(cluster, "workers", 1)
+    return workers
+
+
+@contextmanager
+def _measuring(cluster: ClusterSpec | None, console: Console) -> Iterator[Callable[..., Any]]:
+    """Call a function in a process such as those that will run the tasks."""
+    if cluster is None:
+        yield partial(in_own_process, {})
+    elif isinstance(cluster, LocalSpec):
+        yield partial(in_own_process, ALLOCATOR)
+    else:
+        with on_dask(_single(cluster), console.print) as executor:
+            yield executor.call
+
+
+def _single(cluster: ClusterSpec) -> ClusterSpec:
+    """Return the same cluster with one process, where it can be told to start no more."""
+    counts = {"workers", "gpus"} & set(type(cluster).model_fields)
+    return cluster.model_copy(update=dict.fromkeys(counts, 1))

@@ -1,0 +1,179 @@
+"""How a run goes on, on the terminal: bars where there is one, else a line now and then."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from time import monotonic
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.text import Text
+
+from pipeline.attributes import RunAttributes
+from pipeline.executors import Outcome
+from pipeline.run import Observer
+
+SHARE = 0.05
+"""Of a stage, after which a line is due."""
+PERIOD = 30.0
+"""Seconds after which a line is due."""
+
+
+@dataclass
+class Pace:
+    """How one stage goes on; seconds are those of any clock."""
+
+    name: str
+    done: int
+    """Tasks, with those of earlier runs."""
+    total: int
+    began: float
+    last: float = 0.0
+    """When the last task ended."""
+    ended: int = 0
+    """Tasks done since the stage began."""
+    failed: set[str] = field(default_factory=set)
+    """Tasks that have failed and have not been done since."""
+
+    def task(self, outcome: Outcome, now: float) -> None:
+        if not self.last and outcome.work is not None:
+            self.began = max(self.began, now - outcome.work.seconds)  # a cluster starts before its first task
+        self.last = now
+        if outcome.error is not None:
+            self.failed.add(outcome.task.key)
+            return
+        self.failed.discard(outcome.task.key)
+        self.done += 1
+        self.ended += 1
+
+    @property
+    def rate(self) -> float | None:
+        """Return tasks a second; None before the first is done."""
+        return self.ended / (self.last - self.began) if self.ended and self.last > self.began else None
+
+    def left(self, now: float) -> float | None:
+        """Return the seconds to the end of the stage, by its rate."""
+        return None if self.rate is None else max((self.total - self.done) / self.rate - (now - self.last), 0.0)
+
+    def words(self, now: float) -> str:
+        """Return the pace in words, such as `0.52 tasks/s, 0:02:03 left, 1 failed`."""
+        left = self.left(now)
+        parts = [] if left is None else [f"{self.rate:.3g} tasks/s", f"{timedelta(seconds=round(left))} left"]
+        return ", ".join(parts + [f"{len(self.failed)} failed"] * bool(self.failed))
+
+
+class Bars:
+    """A bar for each stage."""
+
+    def __init__(self, console: Console, clock: Callable[[], float]) -> None:
+        columns = (TextColumn("{task.description:10}"), BarColumn(), MofNCompleteColumn(), _Words(clock))
+        self._progress = Progress(*columns, console=console)
+        self._bar: TaskID | None = None
+
+    def begin(self, pace: Pace) -> None:
+        self._progress.start()
+        self._bar = self._progress.add_task(pace.name, completed=pace.done, total=pace.total, pace=pace)
+
+    def task(self, pace: Pace) -> None:
+        if self._bar is not None:
+            self._progress.update(self._bar, completed=pace.done)
+
+    def end(self) -> None:
+        if self._bar is not None:
+            self._progress.stop()
+
+
+class _Words(ProgressColumn):
+    def __init__(self, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def render(self, task: Task) -> Text:
+        return Text(task.fields["pace"].words(self._clock()))
+
+
+class Lines:
+    """A line after each SHARE of a stage, or PERIOD: for logs, which show no bars."""
+
+    def __init__(self, console: Console, clock: Callable[[], float]) -> None:
+        self._console = console
+        self._clock = clock
+        self._told = (0, 0.0)
+
+    def begin(self, pace: Pace) -> None:
+        self._told = (pace.done, pace.began)
+
+    def task(self, pace: Pace) -> None:
+        done, time = self._told
+        now = self._clock()
+        if pace.done - done >= SHARE * pace.total or now - time >= PERIOD or pace.done == pace.total:
+            self._told = (pace.done, now)
+            line = f"{pace.name} {pace.done}/{pace.total} {pace.words(now)}"
+            self._console.print(line, markup=False)
+
+    def end(self) -> None: ...
+
+
+class Display:
+    """An observer that shows a run on the terminal; nothing before its first stage but the accuracy."""
+
+    def __init__(self, console: Console, clock: Callable[[], float] = monotonic) -> None:
+        self._console = console
+        self._clock = clock
+        self._shown: Bars | Lines = (Bars if console.is_terminal else Lines)(console, clock)
+        self._pace = Pace("", 0, 0, 0.0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._shown.end()
+
+    def prepared(self, attributes: RunAttributes) -> None:
+        correct, n = attributes.correct, attributes.plan.sizes["image"]
+        share = f"{correct / n:.1%} of {n} clean images are classified as labelled"
+        chance = 1 / attributes.plan.sizes["class"]
+        warning = "; near chance: check class order, mean and std" if correct / n < 2 * chance else ""
+        self._console.print(share + warning)
+
+    def stage(self, name: str, done: int, total: int) -> None:
+        if done == total:
+            self._console.print(f"{name}: nothing to do, all {total} tasks are done")
+        self._pace = Pace(name, done, total, self._clock())
+        self._shown.begin(self._pace)
+
+    def blocked(self, name: str, n: int) -> None:
+        self._console.print(f"{name}: {n} tasks wait for others, whose output they read")
+
+    def task(self, outcome: Outcome) -> None:
+        if outcome.error is not None:
+            self._console.print(f"failed: {outcome.error}", markup=False)
+        self._pace.task(outcome, self._clock())
+        self._shown.task(self._pace)
+
+
+class Several:
+    """Tells several observers."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self._observers: Iterable[Observer] = observers
+
+    def prepared(self, attributes: RunAttributes) -> None:
+        for observer in self._observers:
+            observer.prepared(attributes)
+
+    def stage(self, name: str, done: int, total: int) -> None:
+        for observer in self._observers:
+            observer.stage(name, done, total)
+
+    def blocked(self, name: str, n: int) -> None:
+        for observer in self._observers:
+            observer.blocked(name, n)
+
+    def task(self, outcome: Outcome) -> None:
+        for observer in self._observers:
+            observer.task(outcome)

@@ -1,0 +1,118 @@
+"""Running an audit on the terminal."""
+
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from pipeline.comparison import load_audits
+from pipeline.deployment import ClusterSpec
+from pipeline.executors import Executor, serially
+from pipeline.extent import Extent
+from pipeline.job import Job
+from pipeline.location import Location
+from pipeline.logs import Log
+from pipeline.on_dask.executor import on_dask
+from pipeline.run import Prepared, prepare, run
+from pipeline.spec import load_spec
+from pipeline.store import NAME, exists
+from reports.cli.progress import Display, Several
+from reports.runs import PAGE, SPEC_COPY, home_of, location_of
+from srd.errors import FailedTasks, InputError, SpecError, StoreError
+
+
+def run_audit(spec: Path, folder: Path, cluster: ClusterSpec | None, extent: Extent, console: Console) -> None:
+    """Run what is missing of an extent of an audit; the folder gets a copy of the spec, and logs."""
+    home = home_of(spec, folder)
+    job = Job(load_spec(spec), spec.parent.resolve(), home / NAME)
+    _refuse_elsewhere(folder, home)
+    with _executor(cluster, console) as executor:
+        prepared = prepare(job, executor)
+        _keep(spec, folder)
+        _Running(prepared, Log(folder, spec, _in_words(cluster))).run(executor, extent, console)
+
+
+def run_comparison(spec: Path, folder: Path, cluster: ClusterSpec | None, extent: Extent, console: Console) -> None:
+    """Run what is missing of the audits of all subjects, in folders of their own, as `run_audit`.
+
+    None begins before all are known to fit, and all are run whatever fails in some. Raises SpecError if the folder of
+    a subject is taken, StoreError if `folder` is that of a single audit.
+    """
+    home = home_of(spec, folder)
+    jobs = {name: Job(audit, spec.parent.resolve(), home / name / NAME) for name, audit in load_audits(spec).items()}
+    _refuse_elsewhere(folder, home)
+    _refuse_taken(folder, home, jobs)
+    with _executor(cluster, console) as executor:
+        prepared = {name: prepare(job, executor) for name, job in jobs.items()}
+        _keep(spec, folder)
+        words = _in_words(cluster)
+        running = {name: _Running(each, Log(folder / name, spec, words)) for name, each in prepared.items()}
+        _run_all(running, executor, extent, console)
+
+
+@dataclass(frozen=True)
+class _Running:
+    """An audit whose store is prepared."""
+
+    prepared: Prepared
+    log: Log
+
+    def run(self, executor: Executor, extent: Extent, console: Console) -> None:
+        with Display(console) as display:
+            run(self.prepared, executor, Several(display, self.log), extent)
+
+
+def _run_all(running: Mapping[str, _Running], executor: Executor, extent: Extent, console: Console) -> None:
+    failed: list[FailedTasks] = []
+    for name, audit in running.items():
+        console.print(name, style="bold")
+        try:
+            audit.run(executor, extent, console)
+        except FailedTasks as error:
+            failed.append(error)
+    if failed:
+        raise min(failed, key=lambda error: error.exit_code)
+
+
+def _refuse_elsewhere(folder: Path, home: Location) -> None:
+    """A folder belongs to one run, whose store lies in one place."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"--out {folder}: is a file; name a folder")
+    there = location_of(folder)
+    if (folder / SPEC_COPY).exists() and there.url != (home / NAME).url:
+        raise StoreError(f"{folder}: holds a run that is stored in {there}; choose another folder with --out")
+
+
+def _refuse_taken(folder: Path, home: Location, jobs: Mapping[str, Job]) -> None:
+    page = (folder / PAGE).parent
+    if page.name in jobs:
+        raise SpecError(f"subject.{page.name}: {page} is where the comparison goes; choose another name")
+    if exists(home / NAME):
+        raise StoreError(f"{folder}: holds the run of one network; choose another folder with --out")
+
+
+def _keep(spec: Path, folder: Path) -> None:
+    """Whole at any moment: other parts of the run read it meanwhile."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content, copy = spec.read_bytes(), folder / SPEC_COPY
+    if not copy.exists() or copy.read_bytes() != content:
+        draft = copy.with_name(f".{SPEC_COPY}.{platform.node()}.{os.getpid()}")
+        draft.write_bytes(content)
+        draft.replace(copy)
+
+
+def _in_words(cluster: ClusterSpec | None) -> str:
+    return "this process" if cluster is None else str(cluster)
+
+
+@contextmanager
+def _executor(cluster: ClusterSpec | None, console: Console) -> Iterator[Executor]:
+    if cluster is None:
+        yield serially
+        return
+    with on_dask(cluster, console.print) as executor:
+        yield executor

@@ -1,0 +1,93 @@
+"""Networks and methods against columns: as a table, and as small multiples, a panel a column."""
+
+from collections.abc import Iterable, Mapping
+from math import ceil
+from textwrap import fill
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reports.cells import Cell, Table, method_heading
+from reports.comparison.result import Column, ComparisonResult, Row
+from reports.families import family_of
+from reports.formatting import NONE, method_title
+from reports.marks import extent, grid, label_rows, name_row, part_groups, points, row_ends
+from reports.style import look
+
+WIDTH = 4  # panels in a row
+TITLE = 24  # letters in a line
+LINE = 0.19  # inches of a method
+NUMBERS = "The numbers are in the table that follows."
+SET_APART = "#f3f4f6"  # ground of the panels that show no perturbation
+ABSENT = Cell(NONE, "not in this run")
+
+
+def table(result: ComparisonResult, caption: str, what: str, cells: Mapping[tuple[str, str, str], Cell]) -> Table:
+    """Return networks and methods against columns; what an audit has not measured is said so."""
+    columns = [column for column in result.columns if any(name == column.name for *_, name in cells)]
+    rows = (
+        (
+            method_heading(method, group=f"{network}: {family_of(method)}"),
+            *(cells.get((network, method, column.name), ABSENT) for column in columns),
+        )
+        for network, method in dict.fromkeys((network, method) for network, method, _ in cells)
+    )
+    return Table(caption, (what, *(column.title for column in columns)), tuple(rows))
+
+
+def place(row: Row) -> tuple[str, str, str]:
+    """Return where a row stands in a table."""
+    return row.network, row.method, row.column
+
+
+def frame(rows: Iterable[Row]) -> pd.DataFrame:
+    """Return the headline rows that have a value, with the fields of their estimates."""
+    return pd.DataFrame(
+        row.model_dump(exclude={"estimate"}) | row.estimate.model_dump()
+        for row in rows
+        if row.is_headline and row.estimate.value is not None
+    )
+
+
+def figure(frame: pd.DataFrame, result: ComparisonResult, label: str) -> Figure:
+    """Draw a panel for each column that has a value."""
+    columns = _shown(frame, result)
+    frame = frame.assign(row=pd.Series(zip(frame["network"], frame["method"], strict=True), frame.index))
+    rows = list(dict.fromkeys(frame["row"]))
+    width = min(WIDTH, len(columns))
+    height = ceil(len(columns) / width) * (0.8 + LINE * len(rows))
+    drawn = Figure(figsize=(3.4 + 2.2 * width, 0.7 + height), layout="constrained")
+    panels = grid(drawn, width, len(columns))
+    for axes, column in zip(panels, columns, strict=True):
+        _panel(axes, frame[frame["column"] == column.name], rows)
+        axes.set_title(fill(column.title, TITLE))
+        axes.set_facecolor("white" if column.perturbation else SET_APART)
+    for axes in row_ends(panels, width):
+        _name_networks(axes, frame, rows)
+    panels[0].locator_params(axis="x", nbins=5)
+    drawn.supxlabel(label, fontsize=9.5)
+    return drawn
+
+
+def hollow(frame: pd.DataFrame) -> str:
+    """Say what hollow marks are, if there are any."""
+    return " Hollow: an attack in doubt." * bool((frame["doubt"] != "").any())
+
+
+def _panel(axes: Axes, frame: pd.DataFrame, rows: list[tuple[str, str]]) -> None:
+    label_rows(axes, [method_title(method) for _, method in rows])
+    part_groups(axes, [network for network, _ in rows])
+    axes.tick_params(axis="y", labelsize=8)
+    for (method, doubted), part in frame.groupby(["method", frame["doubt"] != ""]):
+        points(axes, part, rows, "row", 0.0, look(str(method)) | {"fillstyle": "none" if doubted else "full"})
+
+
+def _name_networks(axes: Axes, frame: pd.DataFrame, rows: list[tuple[str, str]]) -> None:
+    for network, part in frame.groupby("network", sort=False):
+        first = next(row for row, (name, _) in enumerate(rows) if name == network)
+        name_row(axes, first, f"{network}, n = {extent(part['n'])}")
+
+
+def _shown(frame: pd.DataFrame, result: ComparisonResult) -> list[Column]:
+    return [column for column in result.columns if column.name in set(frame["column"])]

@@ -1,0 +1,124 @@
+"""The page of a layer's concepts: rendered from the result alone."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from reports.audit.facts import ConditionFacts, strongest
+from reports.cells import Cell, Table, measured
+from reports.concepts.crops import CORE, MASS
+from reports.concepts.result import Concept, ConceptsResult, Served, Stability
+from reports.formatting import full, interval, method_title, percent, plural
+from reports.page import environment
+
+CLASSES = 5
+
+
+def html(result: ConceptsResult, *, has_report: bool) -> str:
+    """Return the page; it links the report of the run if there is one."""
+    return environment().get_template("concepts.html.j2").render(
+        result=result,
+        has_report=has_report,
+        summary=list(_summary(result)),
+        overview=_overview(result),
+        exhibits=[_exhibit(result, concept) for concept in result.concepts],
+        whole=_table(result, "All vectors together", result.stability),
+        percent=percent,
+        plural=plural,
+        interval=interval,
+        mass=MASS,
+        core=CORE,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A cluster with what is said of it."""
+
+    concept: Concept
+    served: tuple[Served, ...]
+    stability: tuple[tuple[str, Stability], ...]
+    """Under the largest strength of each perturbation, by its title."""
+    numbers: Table
+
+
+def _summary(result: ConceptsResult) -> Iterator[str]:
+    shares = [concept.share for concept in result.concepts]
+    yield (
+        f"{plural(result.vectors, 'pointwise feature vector')} of {plural(result.channels, 'channel')}, drawn from "
+        f"{plural(result.identity.sizes['image'] - len(result.without), 'image')} in proportion to relevance, in "
+        f"{plural(len(shares), 'cluster')} that hold {percent(min(shares))} to {percent(max(shares))} of them each."
+    )
+    if result.without:
+        yield f"{plural(len(result.without), 'image')} without positive relevance at this layer gave none."
+    if result.conditions:
+        yield _worst(result)
+
+
+def _worst(result: ConceptsResult) -> str:
+    """Name the perturbation that moves most vectors into other clusters."""
+    facts = min(strongest(result.conditions), key=lambda facts: _share(_under(result.stability, facts)))
+    moved = _under(result.stability, facts)
+    return (
+        f"{_title(facts)} moves most: the most relevant vector of an image stays in its cluster in {full(moved.stays)} "
+        f"of the images, by chance in {percent(moved.chance)}; the vectors of an image keep {full(moved.relevance)} of "
+        "their relevance."
+    )
+
+
+def _overview(result: ConceptsResult) -> Table:
+    """Return every cluster under the largest strength of each perturbation."""
+    shown = strongest(result.conditions)
+    rows = [("all vectors", "", result.stability)]
+    rows += [(f"cluster {each.number}", plural(each.vectors, "vector"), each.stability) for each in result.concepts]
+    return Table(
+        "Share of the images whose most relevant vector of the cluster stays in it, at the largest strengths",
+        ("vectors", *(_title(facts) for facts in shown)),
+        tuple((Cell(name, detail), *(_stays(_under(part, facts)) for facts in shown)) for name, detail, part in rows),
+    )
+
+
+def _exhibit(result: ConceptsResult, concept: Concept) -> Exhibit:
+    shown = tuple((_title(facts), _under(concept.stability, facts)) for facts in strongest(result.conditions))
+    numbers = _table(result, f"Stability of cluster {concept.number}", concept.stability)
+    return Exhibit(concept, _first(concept.served), shown, numbers)
+
+
+def _table(result: ConceptsResult, caption: str, stability: Sequence[Stability]) -> Table:
+    titles = (_title(facts) for facts in result.conditions)
+    rows = (
+        (Cell(title), _stays(each), measured(each.relevance)) for title, each in zip(titles, stability, strict=True)
+    )
+    return Table(
+        caption, ("perturbation", "images whose vector stays", "relative relevance, 1 = as clean"), tuple(rows)
+    )
+
+
+def _stays(stability: Stability) -> Cell:
+    cell = measured(stability.stays)
+    return Cell(cell.text, f"{cell.detail}\nby chance {percent(stability.chance)}")
+
+
+def _first(served: Sequence[Served]) -> tuple[Served, ...]:
+    """Return the first classes, and the others as one."""
+    first, others = served[:CLASSES], served[CLASSES:]
+    if not others:
+        return tuple(first)
+    rest = Served(
+        name=plural(len(others), "other"),
+        share=sum(each.share for each in others),
+        images=sum(each.images for each in others),
+    )
+    return (*first, rest)
+
+
+def _under(stability: Sequence[Stability], facts: ConditionFacts) -> Stability:
+    return next(each for each in stability if each.condition == facts.id)
+
+
+def _share(stability: Stability) -> float:
+    return 1.0 if stability.stays.value is None else stability.stays.value
+
+
+def _title(facts: ConditionFacts) -> str:
+    of_method = f" of {method_title(facts.against)}" if facts.against else ""
+    return f"{facts.title}{of_method} at {facts.strength_text}"

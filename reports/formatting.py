@@ -1,0 +1,96 @@
+"""Numbers, names and specs as people read them, the same on every page and in every sentence."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import tomli_w
+
+from reports.result import Estimate, Images
+from srd.registry import ATTRIBUTORS
+
+NONE = "\N{EN DASH}"
+TIGHT = "\N{NO-BREAK SPACE}"
+
+
+def number(value: float | None) -> str:
+    """Return a number with three decimals."""
+    return NONE if value is None else f"{round(value, 3) + 0.0:.3f}"  # never -0.000
+
+
+def percent(value: float | None) -> str:
+    """Return a share in percent, with one decimal."""
+    return NONE if value is None else f"{100 * value:.1f}{TIGHT}%"
+
+
+def is_share(estimate: Estimate) -> bool:
+    """Return whether the value is a share, printed in percent."""
+    return estimate.unit.startswith("share of")
+
+
+def value(estimate: Estimate) -> str:
+    """Return the value alone."""
+    return percent(estimate.value) if is_share(estimate) else number(estimate.value)
+
+
+def interval(estimate: Estimate) -> str:
+    """Return the interval in brackets; a word where there is none."""
+    if estimate.value is None:
+        return estimate.reason
+    if estimate.low is None or estimate.high is None:
+        return estimate.reason.removeprefix("no interval: ")
+    if is_share(estimate):
+        return f"[{100 * estimate.low:.1f},{TIGHT}{100 * estimate.high:.1f}]"
+    return f"[{number(estimate.low)},{TIGHT}{number(estimate.high)}]"
+
+
+def size(estimate: Estimate) -> str:
+    """Return n, and how many images were left out."""
+    left_out = sum(estimate.excluded.values())
+    return f"n = {estimate.n}".replace(" ", TIGHT) + (f", {left_out} left out" if left_out else "")
+
+
+def full(estimate: Estimate) -> str:
+    """Return value, interval and n, for a sentence."""
+    ends = interval(estimate)
+    if estimate.low is not None:
+        ends = ends.strip("[]").replace(f",{TIGHT}", " to ")
+    return f"{value(estimate)} ({ends}, {size(estimate)})"
+
+
+def method_title(method: str) -> str:
+    """Return a method as it is printed."""
+    return ATTRIBUTORS[method].title
+
+
+def images_in_words(images: Images) -> str:
+    """Return a set of images as it is printed."""
+    return "all images" if images == "all" else "images whose predicted class is that of the clean image"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return a list in words: a, b and c."""
+    *first, last = list(names) or ["none"]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def slug(text: str) -> str:
+    """Return a text as part of a file's name."""
+    return "".join(letter if letter.isalnum() or letter in "_." else "-" for letter in text)
+
+
+def toml(spec: Mapping[str, Any]) -> str:
+    """Return a spec as TOML that reads back to the same spec."""
+    return tomli_w.dumps(_stated(spec))
+
+
+def _stated(value: Any) -> Any:
+    """Return what a table says: TOML has no word for None, and an empty table says nothing."""
+    if isinstance(value, Mapping):
+        stated = {key: _stated(each) for key, each in value.items()}
+        return {key: each for key, each in stated.items() if each is not None and each != {}}
+    return [_stated(each) for each in value] if isinstance(value, list | tuple) else value
