@@ -23,18 +23,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision import models
 
-from pipeline import devices
-from pipeline.attributes import RunAttributes
 from pipeline.demo.shapes import CLASSES, TEST_SEED, scene
-from pipeline.deployment import LocalSpec
-from pipeline.environment import hardware
-from pipeline.executors import Executor, Outcome, serially
-from pipeline.job import Job
-from pipeline.location import Location
-from pipeline.on_dask.executor import on_dask
-from pipeline.run import prepare, run
-from pipeline.sources import files_digest
-from pipeline.spec import load_spec
+from pipeline.execution.executors import Executor, Outcome, serially
+from pipeline.execution.job import Job
+from pipeline.execution.on_dask.executor import on_dask
+from pipeline.execution.run import prepare, run
+from pipeline.machine import devices
+from pipeline.machine.environment import hardware
+from pipeline.machine.sources import files_digest
+from pipeline.spec.audit import load_spec
+from pipeline.spec.deployment import LocalSpec
+from pipeline.store.attributes import RunAttributes
+from pipeline.store.location import Location
 
 QUERY = (
     "nvidia-smi",

@@ -10,19 +10,19 @@ from typing import Any, TypeVar
 from unittest.mock import patch
 
 from benchmarks.gpu import Clock
-from pipeline import devices
-from pipeline.deployment import LocalSpec
-from pipeline.executors import Executor, Outcome, Perform, Work, serially
-from pipeline.job import Job
-from pipeline.location import Location
-from pipeline.on_dask.executor import on_dask
-from pipeline.plan import Task
-from pipeline.run import Prepared, prepare, run
-from pipeline.spec import load_spec
+from pipeline.execution.executors import Executor, Outcome, Perform, Work, serially
+from pipeline.execution.job import Job
+from pipeline.execution.on_dask.executor import on_dask
+from pipeline.execution.run import Prepared, prepare, run
+from pipeline.execution.subjects import context_of
+from pipeline.machine import devices
+from pipeline.plan.tasks import Task
+from pipeline.spec.audit import load_spec
+from pipeline.spec.deployment import LocalSpec
 from pipeline.stages.compute import compute
 from pipeline.stages.context import Context
-from pipeline.store import Arrays
-from pipeline.subjects import context_of
+from pipeline.store.location import Location
+from pipeline.store.store import Arrays
 
 T = TypeVar("T")
 WARMING = 2.0
@@ -120,7 +120,7 @@ def timed(perform: Perform, task: Task) -> Timed:
     """Performs a task and times its stage function."""
     kernel: list[tuple[float, float]] = []
     began = time.process_time()
-    with patch("pipeline.worker.compute", partial(_measured, kernel, compute)):
+    with patch("pipeline.execution.worker.compute", partial(_measured, kernel, compute)):
         work = perform(task)
     ((seconds, cpu),) = kernel
     return Timed(**asdict(work), cpu=time.process_time() - began, kernel=seconds, kernel_cpu=cpu)

@@ -20,14 +20,14 @@ import psutil
 from distributed import Client, LocalCluster
 
 import reports.cli.running  # noqa: F401  which every run imports
-from pipeline.deployment import LocalSpec
-from pipeline.executors import Executor, Outcome, Work
-from pipeline.job import Job
-from pipeline.location import Location
-from pipeline.on_dask.executor import OnDask, on_dask
-from pipeline.on_dask.settings import configuration
-from pipeline.plan import Task
-from pipeline.spec import load_spec
+from pipeline.execution.executors import Executor, Outcome, Work
+from pipeline.execution.job import Job
+from pipeline.execution.on_dask.executor import OnDask, on_dask
+from pipeline.execution.on_dask.settings import configuration
+from pipeline.plan.tasks import Task
+from pipeline.spec.audit import load_spec
+from pipeline.spec.deployment import LocalSpec
+from pipeline.store.location import Location
 
 T = TypeVar("T")
 
@@ -84,7 +84,7 @@ def resident() -> float:
 def efficiency(workers: int, tasks_each: int, seconds: float) -> float:
     """Ideal over elapsed time of tasks that sleep, on workers that are threads of this process behind real sockets."""
     with (
-        patch("pipeline.on_dask.submissions.ALONE", nullcontext()),  # it keeps tasks of one process apart
+        patch("pipeline.execution.on_dask.submissions.ALONE", nullcontext()),  # it keeps tasks of one process apart
         dask.config.set(configuration()),
         LocalCluster(
             n_workers=workers,

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.stores import plan_like
-from pipeline.plan import Plan
-from pipeline.schema import PREPARED
-from pipeline.stage_table import VARIABLES
+from pipeline.plan.schema import PREPARED
+from pipeline.plan.stages import VARIABLES
+from pipeline.plan.tasks import Plan
 
 STORED: Mapping[str, float] = {"input": 0.59, "attribution": 0.86, "other_class_attribution": 0.86, "prediction": 0.92}
 """Share of the raw bytes that a store of a MobileNetV2 took: 63 ImageNet images, 7 methods, 7 entries, 2026-11-22."""

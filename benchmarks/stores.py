@@ -19,17 +19,17 @@ from numpy.typing import NDArray
 
 from benchmarks.kernels import clocked
 from benchmarks.measuring import CPU, interleaved
-from pipeline.attributes import RunAttributes
-from pipeline.calls import prepare
-from pipeline.conditions import conditions
-from pipeline.job import Job
-from pipeline.location import Location
-from pipeline.plan import Plan, Task
-from pipeline.receipts import RECEIPTS
-from pipeline.schema import PREPARED
-from pipeline.spec import load_spec
-from pipeline.store import NAME, Store
-from pipeline.store_creation import create, digests_of
+from pipeline.execution.calls import prepare
+from pipeline.execution.job import Job
+from pipeline.plan.conditions import conditions
+from pipeline.plan.schema import PREPARED
+from pipeline.plan.tasks import Plan, Task
+from pipeline.spec.audit import load_spec
+from pipeline.store.attributes import RunAttributes
+from pipeline.store.creation import create, digests_of
+from pipeline.store.location import Location
+from pipeline.store.receipts import RECEIPTS
+from pipeline.store.store import NAME, Store
 from reports.runs import SPEC_COPY
 
 COMMAND = "from reports.cli import main; main()"

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from pipeline.location import Location
-from pipeline.store import NAME
+from pipeline.store.location import Location
+from pipeline.store.store import NAME
 from srd.errors import IncompleteRun, StoreError
 
 RUNS = Path("runs")
@@ -26,7 +26,7 @@ def folder_of(run: Path) -> Path:
 
 def audits_in(folder: Path) -> dict[str, Path]:
     """Return the folders of the audits of several subjects, by subject; none if the run is a single audit."""
-    from pipeline.comparison import load_audits
+    from pipeline.spec.comparison import load_audits
 
     spec = folder / SPEC_COPY
     return {subject: folder / subject for subject in load_audits(spec)} if spec.exists() else {}
@@ -34,7 +34,7 @@ def audits_in(folder: Path) -> dict[str, Path]:
 
 def home_of(spec: Path, folder: Path) -> Location:
     """Return where the stores of a run lie: where the table [store] of its spec says, or in its folder."""
-    from pipeline.deployment import load_deployment
+    from pipeline.spec.deployment import load_deployment
 
     store = load_deployment(spec).store
     return Location(store.url, store.options) if store else Location(str(folder))
@@ -55,7 +55,7 @@ def finished(run: Path) -> tuple[Path, ...]:
 
     Raises StoreError if there is none, IncompleteRun if tasks are missing.
     """
-    from pipeline.store import progress
+    from pipeline.store.store import progress
 
     folders = tuple(audits_in(folder_of(run)).values()) or (folder_of(run),)
     for folder in folders:

@@ -11,10 +11,10 @@ from fault_table import Outcome
 from s3_server import objects
 from small_audits import Finished, store_in, tree
 
-from pipeline.location import Location
-from pipeline.plan import Task
+from pipeline.plan.tasks import Task
 from pipeline.stages.context import Context
-from pipeline.store import Store
+from pipeline.store.location import Location
+from pipeline.store.store import Store
 
 Outcomes = dict[str, Outcome]
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
-from pipeline.location import Location
+from pipeline.store.location import Location
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "user", "AWS_SECRET_ACCESS_KEY": "secret"}
 ERROR = "<?xml version='1.0'?><Error><Code>{0}</Code><Message>{0} it is</Message></Error>"

@@ -18,23 +18,23 @@ from colour_network import COLOURS
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline import run as running
-from pipeline.attributes import Fingerprinted, RunAttributes
-from pipeline.dependencies import Dependencies
-from pipeline.executors import Executor, Outcome, serially
-from pipeline.extent import ALL, Extent
-from pipeline.job import Job
-from pipeline.location import Location
-from pipeline.logs import LOGS
-from pipeline.plan import Plan, Task
-from pipeline.receipts import LITTER, METADATA, RECEIPTS
-from pipeline.schema import PREPARED, REASONS
-from pipeline.spec import AuditSpec, load_spec, parse_spec
-from pipeline.stage_table import VARIABLES
+from pipeline.execution import run as running
+from pipeline.execution.executors import Executor, Outcome, serially
+from pipeline.execution.job import Job
+from pipeline.execution.logs import LOGS
+from pipeline.execution.subjects import Subject, context_of, load
+from pipeline.plan.dependencies import Dependencies
+from pipeline.plan.extent import ALL, Extent
+from pipeline.plan.schema import PREPARED, REASONS
+from pipeline.plan.stages import VARIABLES
+from pipeline.plan.tasks import Plan, Task
+from pipeline.spec.audit import AuditSpec, load_spec, parse_spec
 from pipeline.stages.context import Context
-from pipeline.store import NAME, Arrays, Store
-from pipeline.store_creation import digests_of
-from pipeline.subjects import Subject, context_of, load
+from pipeline.store.attributes import Fingerprinted, RunAttributes
+from pipeline.store.creation import digests_of
+from pipeline.store.location import Location
+from pipeline.store.receipts import LITTER, METADATA, RECEIPTS
+from pipeline.store.store import NAME, Arrays, Store
 
 SIZE = 16
 PER_CLASS = 2

@@ -14,10 +14,10 @@ from command_line import Command
 from small_audits import edit, write_audit
 from torch import Tensor, nn
 
-from pipeline import seeds
-from pipeline.apop import REPLACEMENTS, Experiment, experiment
-from pipeline.apop_results import Predictions
-from pipeline.spec import load_spec
+from pipeline.experiments.apop import REPLACEMENTS, Experiment, experiment
+from pipeline.experiments.apop_results import Predictions
+from pipeline.machine import seeds
+from pipeline.spec.audit import load_spec
 
 RESULT = Path("runs") / "small" / "apop.json"
 

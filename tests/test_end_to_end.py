@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from small_audits import SPEC, TASKS, tree, write_audit
 
-from pipeline import worker
-from pipeline.plan import Task
-from pipeline.spec import load_spec
+from pipeline.execution import worker
+from pipeline.plan.tasks import Task
+from pipeline.spec.audit import load_spec
 from pipeline.stages.compute import compute
 from pipeline.stages.context import Context
-from pipeline.store import Arrays
+from pipeline.store.store import Arrays
 from reports.cli import main
 
 HEAVY = ("torch", "dask", "distributed", "matplotlib", "seaborn")

@@ -12,11 +12,11 @@ from command_line import Command
 from safetensors.torch import load_file
 from small_audits import edit, tree, write_audit
 
-from pipeline.data import Chosen, Shapes
 from pipeline.demo import shapes
-from pipeline.manipulated_models import Experiment, alike, experiment
-from pipeline.manipulation_spec import load_manipulated_model_spec
-from pipeline.models import load_model
+from pipeline.experiments.manipulated_models import Experiment, alike, experiment
+from pipeline.inputs.data import Chosen, Shapes
+from pipeline.inputs.models import load_model
+from pipeline.spec.manipulation import load_manipulated_model_spec
 from srd.decomposition import decompose
 from srd.metrics.similarity import pearson, ssim, top_k_intersection
 from srd.types import Maps

@@ -10,7 +10,7 @@ import pytest
 from command_line import Command
 from small_audits import TASKS, edit, tree, write_audit
 
-from pipeline import capacity
+from pipeline.store import capacity
 from reports.cli import planning
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from small_audits import finish, job_of
 
-from pipeline.preparation import prepare
-from pipeline.schema import REASONS
-from pipeline.store import open_results
-from pipeline.subjects import load
+from pipeline.execution.preparation import prepare
+from pipeline.execution.subjects import load
+from pipeline.plan.schema import REASONS
+from pipeline.store.store import open_results
 from srd.registry import METRICS
 
 VARIABLE = "SRD_AUDIT_REAL"

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import stage_table
-from pipeline.packing import unpack
-from pipeline.plan import Task
-from pipeline.schema import Variable
-from pipeline.stage_table import Read, Stage
+from pipeline.plan import stages as stage_table
+from pipeline.plan.schema import Variable
+from pipeline.plan.stages import Read, Stage
+from pipeline.plan.tasks import Task
 from pipeline.stages.context import Context
-from pipeline.store import Arrays
+from pipeline.store.packing import unpack
+from pipeline.store.store import Arrays
 
 TOTAL = Stage(
     name="total",

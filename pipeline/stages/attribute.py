@@ -5,12 +5,12 @@ import torch
 from numpy.typing import NDArray
 
 from attacks.types import Images
-from pipeline import seeds
-from pipeline.packing import pack
-from pipeline.plan import Task
-from pipeline.stage_table import VARIABLES
+from pipeline.machine import seeds
+from pipeline.plan.stages import VARIABLES
+from pipeline.plan.tasks import Task
 from pipeline.stages.context import Context
-from pipeline.store import Arrays
+from pipeline.store.packing import pack
+from pipeline.store.store import Arrays
 from srd.types import Attributor, Generators
 
 

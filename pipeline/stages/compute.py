@@ -1,9 +1,9 @@
 """What a task computes: region of the store in, region of the store out."""
 
-from pipeline.plan import Task
-from pipeline.stage_table import STAGES
+from pipeline.plan.stages import STAGES
+from pipeline.plan.tasks import Task
 from pipeline.stages.context import Context
-from pipeline.store import Arrays
+from pipeline.store.store import Arrays
 
 
 def compute(context: Context, task: Task) -> Arrays:

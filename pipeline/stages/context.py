@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from attacks.types import Images, Model
-from pipeline import seeds
-from pipeline.conditions import Condition
-from pipeline.data import Data
-from pipeline.plan import Plan, Task
-from pipeline.spec import AuditSpec
-from pipeline.store import Store
+from pipeline.inputs.data import Data
+from pipeline.machine import seeds
+from pipeline.plan.conditions import Condition
+from pipeline.plan.tasks import Plan, Task
+from pipeline.spec.audit import AuditSpec
+from pipeline.store.store import Store
 from srd.registry import ATTRIBUTORS
 from srd.types import Attributor, Generators, Inputs, Target
 

@@ -3,11 +3,11 @@
 from functools import partial
 
 from attacks.registry import PERTURBATIONS
-from pipeline import seeds
-from pipeline.plan import Task
+from pipeline.machine import seeds
+from pipeline.plan.tasks import Task
 from pipeline.stages.context import Context
 from pipeline.stages.samples import options_of, samples
-from pipeline.store import Arrays
+from pipeline.store.store import Arrays
 
 
 def fit(context: Context, task: Task) -> Arrays:

@@ -7,11 +7,11 @@ import torch
 from attacks.entries import EVIDENCE
 from attacks.registry import PERTURBATIONS
 from attacks.types import Found
-from pipeline.conditions import CLEAN, Condition
-from pipeline.plan import Task
+from pipeline.plan.conditions import CLEAN, Condition
+from pipeline.plan.tasks import Task
 from pipeline.stages.context import Context
 from pipeline.stages.samples import images_at, options_of, samples
-from pipeline.store import Arrays
+from pipeline.store.store import Arrays
 
 
 def perturb(context: Context, task: Task) -> Arrays:

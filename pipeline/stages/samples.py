@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from attacks.types import Images, Samples
-from pipeline.conditions import Condition
+from pipeline.plan.conditions import Condition
 from pipeline.stages.context import Context
 
 

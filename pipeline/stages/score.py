@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attacks.registry import PERTURBATIONS
-from pipeline.conditions import CLEAN
-from pipeline.packing import unpack
-from pipeline.plan import Task
-from pipeline.schema import REFERENCES, Reason
+from pipeline.plan.conditions import CLEAN
+from pipeline.plan.schema import REFERENCES, Reason
+from pipeline.plan.tasks import Task
 from pipeline.stages.context import Context
-from pipeline.store import Arrays
+from pipeline.store.packing import unpack
+from pipeline.store.store import Arrays
 from srd.registry import ATTRIBUTORS, METRICS, SIMILARITIES
 from srd.types import Maps, Masks, Scores
 

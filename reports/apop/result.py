@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any, Literal
 
-from pipeline.apop_results import TITLES, Classes, Findings
+from pipeline.experiments.apop_results import TITLES, Classes, Findings
 from reports.result import Estimate, Part
 from reports.statistics import SHARE, rate
 

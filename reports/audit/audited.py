@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.conditions import CLEAN
-from pipeline.plan import Task
-from pipeline.stage_table import STAGES
-from pipeline.verification import Verification
+from pipeline.plan.conditions import CLEAN
+from pipeline.plan.stages import STAGES
+from pipeline.plan.tasks import Task
+from pipeline.verification.findings import Verification
 from reports import statistics
 from reports.audit.facts import (
     Certificate,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Literal
 
-from pipeline.verification import Verification
+from pipeline.verification.findings import Verification
 from reports.result import Part
 from reports.statistics import Policy
 

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.conditions import CLEAN
-from pipeline.schema import REASONS, Reason
+from pipeline.plan.conditions import CLEAN
+from pipeline.plan.schema import REASONS, Reason
 from reports import statistics
 from reports.audit.estimates import estimate, flat
 from reports.audit.facts import Facts

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.conditions import CLEAN
-from pipeline.schema import REASONS, Reason
+from pipeline.plan.conditions import CLEAN
+from pipeline.plan.schema import REASONS, Reason
 from reports.audit.facts import EXPLANATION, ConditionFacts, Facts, strongest
 from reports.audit.readings import NOT_COMPUTED, Readings
 from reports.audit.section import Fields, Pictures, Section

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from attacks.registry import PERTURBATIONS
-from pipeline.conditions import CLEAN
+from pipeline.plan.conditions import CLEAN
 from reports import statistics
 from reports.audit.estimates import COLUMNS, fields_of, frame_of
 from reports.audit.facts import Facts

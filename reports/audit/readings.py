@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from pipeline.attributes import read_attributes
-from pipeline.conditions import CLEAN
-from pipeline.schema import REFERENCES, Reason
+from pipeline.plan.conditions import CLEAN
+from pipeline.plan.schema import REFERENCES, Reason
+from pipeline.store.attributes import read_attributes
 from reports.families import position
 from reports.result import Images
 

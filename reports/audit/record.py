@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.location import Location
-from pipeline.receipts import Failure
-from pipeline.store import attributes, failures, progress
-from pipeline.verification import Verification, kept
+from pipeline.store.location import Location
+from pipeline.store.receipts import Failure
+from pipeline.store.store import attributes, failures, progress
+from pipeline.verification.findings import Verification, kept
 
 
 @dataclass(frozen=True)

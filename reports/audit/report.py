@@ -5,9 +5,9 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from pipeline.integrity import blaming_damage, check_results
-from pipeline.location import Location
-from pipeline.store import open_results
+from pipeline.store.integrity import blaming_damage, check_results
+from pipeline.store.location import Location
+from pipeline.store.store import open_results
 from reports.audit import maps
 from reports.audit.page import frames, html, markdown, pictures
 from reports.audit.readings import Readings

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from attacks.entries import PerturbationEntry
 from attacks.registry import PERTURBATIONS
-from pipeline.conditions import CLEAN, Condition
-from pipeline.conditions import conditions as expand
-from pipeline.spec import PerturbationSpec, attacked
+from pipeline.plan.conditions import CLEAN, Condition
+from pipeline.plan.conditions import conditions as expand
+from pipeline.spec.audit import PerturbationSpec, attacked
 from reports.audit.facts import ConditionFacts, Facts, PerturbationFacts
 from reports.audit.options import free_options, in_words
 from reports.audit.readings import Readings

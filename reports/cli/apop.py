@@ -5,8 +5,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from pipeline.apop import experiment
-from pipeline.spec import load_spec
+from pipeline.experiments.apop import experiment
+from pipeline.spec.audit import load_spec
 from reports.apop.result import summarise
 from reports.apop.table import table
 from srd.errors import InputError

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from attacks.registry import PERTURBATIONS
-from pipeline.stage_table import STAGES
+from pipeline.plan.stages import STAGES
 from reports.cli.cluster_options import Gpus, Scheduler, TaskLimit, Workers, cluster_of
 from reports.cli.listing import show
 from reports.runs import RUNS, audits_in, finished, folder_of, home_of, location_of
@@ -59,11 +59,11 @@ def run(
     A SPEC of several subjects gives a report of each, and one page that compares them.
     """
     if stage is not None and stage not in STAGES:
-        from pipeline.spec_values import closest
+        from pipeline.spec.values import closest
 
         raise InputError(f"--stage {stage!r}: no stage is called so; {closest(stage, STAGES)}")
-    from pipeline.comparison import load_audits
-    from pipeline.extent import WHOLE, Extent, parse_part
+    from pipeline.plan.extent import WHOLE, Extent, parse_part
+    from pipeline.spec.comparison import load_audits
     from reports.cli.running import run_audit, run_comparison
 
     folder = out or RUNS / spec.stem
@@ -110,7 +110,7 @@ def plan(
 @app.command()
 def status(run: Run) -> None:
     """Tell what is done, what is missing, and which tasks have failed, with their cause."""
-    from pipeline.store import failures, progress
+    from pipeline.store.store import failures, progress
 
     folder = folder_of(run)
     stores = {name: location_of(path) for name, path in (audits_in(folder) or {"": folder}).items()}
@@ -157,7 +157,7 @@ def export(
     ] = None,
 ) -> None:
     """Write what is stored of a run as one NetCDF file, or as an icechunk repository."""
-    from pipeline.exports import export as write
+    from pipeline.store.exports import export as write
 
     folder = folder_of(run)
     subjects = audits_in(folder)

@@ -8,7 +8,7 @@ import typer
 from srd.errors import InputError
 
 if TYPE_CHECKING:
-    from pipeline.deployment import ClusterSpec
+    from pipeline.spec.deployment import ClusterSpec
 
 Workers = Annotated[
     int | None, typer.Option(min=0, help="Processes on this machine; 0: this process alone.", show_default=False)
@@ -29,7 +29,7 @@ def cluster_of(
 
     Raises SpecError for the table, InputError for options that do not go together.
     """
-    from pipeline.deployment import load_deployment, parse_cluster
+    from pipeline.spec.deployment import load_deployment, parse_cluster
 
     tables = {
         "--workers": {"kind": "local", "workers": workers},

@@ -8,13 +8,13 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import track
 
-from pipeline.concept_results import Sample
-from pipeline.concepts import Exploration, exploration, refuse_unfit, sample
-from pipeline.deployment import ClusterSpec
-from pipeline.extent import Extent
-from pipeline.job import Job
-from pipeline.spec import load_spec
-from pipeline.store import NAME, open_results
+from pipeline.execution.job import Job
+from pipeline.experiments.concept_results import Sample
+from pipeline.experiments.concepts import Exploration, exploration, refuse_unfit, sample
+from pipeline.plan.extent import Extent
+from pipeline.spec.audit import load_spec
+from pipeline.spec.deployment import ClusterSpec
+from pipeline.store.store import NAME, open_results
 from reports.audit.readings import Readings
 from reports.audit.report import write_report
 from reports.cli.running import run_audit

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.progress import track
 
 from attacks.types import Model
-from pipeline.manipulated_model_results import COPIES, Findings, Network
-from pipeline.manipulated_models import Experiment, experiment, weights
-from pipeline.manipulation_spec import load_manipulated_model_spec
+from pipeline.experiments.manipulated_model_results import COPIES, Findings, Network
+from pipeline.experiments.manipulated_models import Experiment, experiment, weights
+from pipeline.spec.manipulation import load_manipulated_model_spec
 from reports.manipulated_model.figures import picture
 from reports.manipulated_model.gallery import File, chosen, draw
 from reports.manipulated_model.page import html

@@ -8,8 +8,8 @@ from datetime import timedelta
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.estimate import Estimate
-from pipeline.memory import in_units
+from pipeline.estimate.estimate import Estimate
+from pipeline.machine.memory import in_units
 
 
 def print_plan(estimates: Mapping[str, Estimate], console: Console) -> None:

@@ -8,18 +8,18 @@ from typing import Any
 
 from rich.console import Console
 
-from pipeline.capacity import refuse_store
-from pipeline.comparison import load_audits
-from pipeline.data import n_images
-from pipeline.deployment import ClusterSpec, GpuSpec, LocalSpec
-from pipeline.estimate import Estimate, estimate
-from pipeline.location import Location
-from pipeline.memory import refuse_memory
-from pipeline.on_dask.clusters import gpus
-from pipeline.on_dask.executor import on_dask
-from pipeline.on_dask.settings import ALLOCATOR
-from pipeline.pilot import in_own_process, measure
-from pipeline.spec import load_spec
+from pipeline.estimate.estimate import Estimate, estimate
+from pipeline.estimate.pilot import in_own_process, measure
+from pipeline.execution.on_dask.local import gpus
+from pipeline.execution.on_dask.executor import on_dask
+from pipeline.execution.on_dask.settings import ALLOCATOR
+from pipeline.inputs.data import n_images
+from pipeline.machine.memory import refuse_memory
+from pipeline.spec.audit import load_spec
+from pipeline.spec.comparison import load_audits
+from pipeline.spec.deployment import ClusterSpec, GpuSpec, LocalSpec
+from pipeline.store.capacity import refuse_store
+from pipeline.store.location import Location
 
 ON_THIS_MACHINE = (LocalSpec, GpuSpec)
 

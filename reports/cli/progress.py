@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
-from pipeline.attributes import RunAttributes
-from pipeline.executors import Outcome
-from pipeline.run import Observer
+from pipeline.execution.executors import Outcome
+from pipeline.execution.run import Observer
+from pipeline.store.attributes import RunAttributes
 
 SHARE = 0.05
 """Of a stage, after which a line is due."""

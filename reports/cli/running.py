@@ -9,17 +9,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipeline.comparison import load_audits
-from pipeline.deployment import ClusterSpec
-from pipeline.executors import Executor, serially
-from pipeline.extent import Extent
-from pipeline.job import Job
-from pipeline.location import Location
-from pipeline.logs import Log
-from pipeline.on_dask.executor import on_dask
-from pipeline.run import Prepared, prepare, run
-from pipeline.spec import load_spec
-from pipeline.store import NAME, exists
+from pipeline.execution.executors import Executor, serially
+from pipeline.execution.job import Job
+from pipeline.execution.logs import Log
+from pipeline.execution.on_dask.executor import on_dask
+from pipeline.execution.run import Prepared, prepare, run
+from pipeline.plan.extent import Extent
+from pipeline.spec.audit import load_spec
+from pipeline.spec.comparison import load_audits
+from pipeline.spec.deployment import ClusterSpec
+from pipeline.store.location import Location
+from pipeline.store.store import NAME, exists
 from reports.cli.progress import Display, Several
 from reports.runs import PAGE, SPEC_COPY, home_of, location_of
 from srd.errors import FailedTasks, InputError, SpecError, StoreError

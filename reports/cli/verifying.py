@@ -7,13 +7,13 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from pipeline.comparison import load_audits
-from pipeline.job import Job
-from pipeline.logs import spec_folder
-from pipeline.spec import load_spec
-from pipeline.store import Store
-from pipeline.verification import Verification, forget, keep
-from pipeline.verifying import verify
+from pipeline.execution.job import Job
+from pipeline.execution.logs import spec_folder
+from pipeline.spec.audit import load_spec
+from pipeline.spec.comparison import load_audits
+from pipeline.store.store import Store
+from pipeline.verification.findings import Verification, forget, keep
+from pipeline.verification.verifying import verify
 from reports.audit.report import write_report
 from reports.runs import PAGE, SPEC_COPY, folder_of, location_of
 from srd.errors import IncompleteRun, VerificationError

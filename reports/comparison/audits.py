@@ -6,8 +6,8 @@ from functools import cached_property
 from itertools import count
 from pathlib import Path
 
-from pipeline.integrity import blaming_damage, check_results
-from pipeline.store import open_results
+from pipeline.store.integrity import blaming_damage, check_results
+from pipeline.store.store import open_results
 from reports.audit.facts import ConditionFacts
 from reports.audit.readings import Readings
 from reports.audit.record import record_of

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
-from pipeline.store import exists
+from pipeline.store.store import exists
 from reports.comparison import difference, networks, stability
 from reports.comparison.result import HEADLINE, ComparisonResult
 from reports.comparison.summarise import summarise

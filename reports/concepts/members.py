@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.concept_results import Sample
+from pipeline.experiments.concept_results import Sample
 from reports.audit.readings import Readings
 from reports.concepts import crops
 from reports.concepts.result import Member

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.concept_results import Sample
+from pipeline.experiments.concept_results import Sample
 from reports import statistics
 from reports.audit import audited, threats
 from reports.audit.facts import ConditionFacts, Identity

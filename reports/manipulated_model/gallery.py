@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.manipulated_model_results import COPIES, NETWORKS, Findings, Network, Numbers
+from pipeline.experiments.manipulated_model_results import COPIES, NETWORKS, Findings, Network, Numbers
 from reports.formatting import slug
 from reports.manipulated_model.result import Exhibit, Panel
 from reports.manipulated_model.summarise import role

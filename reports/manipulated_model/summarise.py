@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.manipulated_model_results import COPIES, NETWORKS, Findings, Numbers
+from pipeline.experiments.manipulated_model_results import COPIES, NETWORKS, Findings, Numbers
 from reports import statistics
 from reports.manipulated_model.result import Answers, Exhibit, ManipulationResult, Moved, Reached, Role
 from reports.result import Estimate

@@ -10,11 +10,11 @@ from command_line import Command, Ended
 from fault_trials import Trial
 from small_audits import path_of, receipts, shard_key, tree
 
-from pipeline.dependencies import Dependencies
-from pipeline.plan import Task
-from pipeline.receipts import RECEIPTS
-from pipeline.schema import PREPARED
-from pipeline.store import Store
+from pipeline.plan.dependencies import Dependencies
+from pipeline.plan.schema import PREPARED
+from pipeline.plan.tasks import Task
+from pipeline.store.receipts import RECEIPTS
+from pipeline.store.store import Store
 
 pytestmark = pytest.mark.faults
 

@@ -17,10 +17,10 @@ from small_audits import shard_key, tree
 from zarr.core.sync import sync
 from zarr.storage import LocalStore
 
-from pipeline.location import Location
-from pipeline.plan import Task
-from pipeline.receipts import RECEIPTS
-from pipeline.store import NAME
+from pipeline.plan.tasks import Task
+from pipeline.store.location import Location
+from pipeline.store.receipts import RECEIPTS
+from pipeline.store.store import NAME
 
 pytestmark = pytest.mark.faults
 

@@ -20,7 +20,7 @@ from dask_processes import scheduler, worker
 from fault_trials import Trial
 from small_audits import lost_with, receipts
 
-from pipeline.plan import Task
+from pipeline.plan.tasks import Task
 
 pytestmark = pytest.mark.faults
 

@@ -10,11 +10,11 @@ import pytest
 import zarr
 from small_audits import Finished, path_of
 
-from pipeline import memory
-from pipeline.capacity import LEAST_SHARE, raw_bytes, refuse_hopeless_store, refuse_store
-from pipeline.location import Location
-from pipeline.memory import Memory, forget_peak, free_memory, in_units, peak_memory, refuse_memory
-from pipeline.stage_table import VARIABLES
+from pipeline.machine import memory
+from pipeline.machine.memory import Memory, forget_peak, free_memory, in_units, peak_memory, refuse_memory
+from pipeline.plan.stages import VARIABLES
+from pipeline.store.capacity import LEAST_SHARE, raw_bytes, refuse_hopeless_store, refuse_store
+from pipeline.store.location import Location
 from srd.errors import CapacityError
 
 MIB = 2**20

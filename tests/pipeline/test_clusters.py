@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from distributed import LocalCluster
 
-from pipeline.deployment import ClusterSpec, GpuSpec, KubernetesSpec, LocalSpec, SchedulerSpec, SlurmSpec
-from pipeline.on_dask.clusters import gpus, started
-from pipeline.on_dask.kubernetes import kubernetes_cluster, manifest
-from pipeline.on_dask.settings import environment
-from pipeline.on_dask.slurm import slurm_cluster
+from pipeline.execution.on_dask.clusters import started
+from pipeline.execution.on_dask.local import gpus
+from pipeline.execution.on_dask.kubernetes import kubernetes_cluster, manifest
+from pipeline.execution.on_dask.settings import environment
+from pipeline.execution.on_dask.slurm import open_slurm
+from pipeline.spec.deployment import ClusterSpec, GpuSpec, KubernetesSpec, LocalSpec, SchedulerSpec, SlurmSpec
 from srd.errors import ClusterError
 
 DOCS = Path(__file__).parents[2] / "docs" / "cluster.md"
@@ -60,7 +61,7 @@ def test_the_wait_for_workers_is_told_and_ends(empty: str) -> None:
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.on_dask.clusters.ANSWERS", 0.5)
+    monkeypatch.setattr("pipeline.execution.on_dask.clusters.ANSWERS", 0.5)
     message = refusal(SchedulerSpec(address=NOBODY), [])
     assert message.startswith(f"{NOBODY}: no scheduler answers")
     assert message.endswith("start `dask scheduler` there, or name another address")
@@ -202,7 +203,7 @@ def test_a_slurm_job_is_one_worker_of_one_thread() -> None:
         prologue=("module load cuda", "cd /shared/audits"),
         directives=("--exclude=n1",),
     )
-    with slurm_cluster(spec) as cluster:
+    with open_slurm(spec) as cluster:
         header, _, body = cluster.job_script().partition("export")
         worker = body.splitlines()[-1]
         address = cluster.scheduler_address
@@ -216,7 +217,7 @@ def test_a_slurm_job_is_one_worker_of_one_thread() -> None:
 
 
 def test_a_slurm_job_exports_what_workers_are_told() -> None:
-    with slurm_cluster(SlurmSpec(workers=1, memory="1GiB")) as cluster:
+    with open_slurm(SlurmSpec(workers=1, memory="1GiB")) as cluster:
         script = cluster.job_script()
     for name, value in environment().items():
         assert f"export {name}={value}\n" in script or f"export {name}='{value}'\n" in script
@@ -254,7 +255,7 @@ def test_a_kubernetes_that_does_not_answer_is_refused(tmp_path: Path, monkeypatc
 @pytest.mark.parametrize(
     ("module", "make", "message"),
     [
-        ("dask_jobqueue.slurm", lambda: slurm_cluster(SlurmSpec(workers=1, memory="1GiB")), "extra 'slurm'"),
+        ("dask_jobqueue.slurm", lambda: open_slurm(SlurmSpec(workers=1, memory="1GiB")), "extra 'slurm'"),
         ("dask_kubernetes.operator", lambda: manifest(KubernetesSpec(workers=1, image="a")), "extra 'kubernetes'"),
     ],
 )

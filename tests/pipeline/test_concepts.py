@@ -10,11 +10,11 @@ from small_audits import Watch, edit, job_of, run, write_audit
 from torch import Tensor
 
 import srd
-from pipeline import seeds
-from pipeline.concepts import Exploration, exploration, refuse_unfit
-from pipeline.executors import serially
-from pipeline.extent import Extent
-from pipeline.store import exists
+from pipeline.execution.executors import serially
+from pipeline.experiments.concepts import Exploration, exploration, refuse_unfit
+from pipeline.machine import seeds
+from pipeline.plan.extent import Extent
+from pipeline.store.store import exists
 from srd.concepts import drawn_positions, feature_vectors
 from srd.errors import DataError, ModelError
 

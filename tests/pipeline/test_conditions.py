@@ -3,8 +3,8 @@
 from typing import Any
 
 from attacks.registry import PERTURBATIONS
-from pipeline.conditions import CLEAN, Threat, conditions, threat
-from pipeline.spec import AuditSpec, parse_spec
+from pipeline.plan.conditions import CLEAN, Threat, conditions, threat
+from pipeline.spec.audit import AuditSpec, parse_spec
 from srd.registry import ATTRIBUTORS
 
 METHODS = ["saliency", "random", "srd", "edges"]

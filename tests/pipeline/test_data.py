@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 from small_audits import write_picture, write_png
 
-from pipeline.data import DEMO_IMAGES, ImageFolder, load_data, n_images
 from pipeline.demo import shapes
-from pipeline.spec import DataSpec, ModelSpec
+from pipeline.inputs.data import DEMO_IMAGES, ImageFolder, load_data, n_images
+from pipeline.spec.audit import DataSpec, ModelSpec
 from srd.errors import DataError
 
 DEMO = ModelSpec(spec="demo:vgg")

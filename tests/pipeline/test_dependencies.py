@@ -5,11 +5,11 @@ from collections.abc import Iterable
 import pytest
 from small_audits import Finished
 
-from pipeline.dependencies import Dependencies
-from pipeline.plan import Plan, Task
-from pipeline.stage_table import STAGES
+from pipeline.plan.dependencies import Dependencies
+from pipeline.plan.stages import STAGES
+from pipeline.plan.tasks import Plan, Task
 from pipeline.stages.compute import compute
-from pipeline.store import Store
+from pipeline.store.store import Store
 
 PLAN = Plan({"image": 10, "perturbation": 3, "method": 2}, 4, False, (1, 2), (2,))
 """Three tiles, the last half full; the third entry is universal."""

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.deployment import (
+from pipeline.spec.audit import DEPLOYMENT, load_spec
+from pipeline.spec.deployment import (
     Deployment,
     GpuSpec,
     KubernetesSpec,
@@ -15,7 +16,6 @@ from pipeline.deployment import (
     load_deployment,
     seconds,
 )
-from pipeline.spec import DEPLOYMENT, load_spec
 from reports.cli.cluster_options import cluster_of
 from srd.errors import InputError, SpecError
 

@@ -10,17 +10,17 @@ from s3_server import Bucket, objects
 from small_audits import Finished, Watch, attributes_like, finish, job_of, run, same, store_in, tree
 from torch import Tensor
 
-from pipeline.data import Data
-from pipeline.deployment import LocalSpec
-from pipeline.executors import serially
-from pipeline.extent import Extent
-from pipeline.on_dask.executor import on_dask
-from pipeline.plan import Task
-from pipeline.schema import PREPARED
+from pipeline.execution.executors import serially
+from pipeline.execution.on_dask.executor import on_dask
+from pipeline.inputs.data import Data
+from pipeline.plan.extent import Extent
+from pipeline.plan.schema import PREPARED
+from pipeline.plan.tasks import Task
+from pipeline.spec.deployment import LocalSpec
 from pipeline.stages.compute import compute
 from pipeline.stages.context import Context
-from pipeline.store import NAME, Arrays, Store
-from pipeline.store_creation import create
+from pipeline.store.creation import create
+from pipeline.store.store import NAME, Arrays, Store
 
 
 @pytest.mark.faults

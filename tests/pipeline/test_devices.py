@@ -13,13 +13,14 @@ from played_device import played_device
 from small_audits import SPEC, Finished, Watch, edit, finish, job_of, run, tree, write_audit
 from torch.backends import cudnn
 
-from pipeline import apop, concepts, devices, environment, manipulated_models
-from pipeline.deployment import LocalSpec
-from pipeline.executors import serially
-from pipeline.extent import Extent
-from pipeline.manipulation_spec import load_manipulated_model_spec
-from pipeline.on_dask.executor import on_dask
-from pipeline.spec import load_spec
+from pipeline.execution.executors import serially
+from pipeline.execution.on_dask.executor import on_dask
+from pipeline.experiments import apop, concepts, manipulated_models
+from pipeline.machine import devices, environment
+from pipeline.plan.extent import Extent
+from pipeline.spec.audit import load_spec
+from pipeline.spec.deployment import LocalSpec
+from pipeline.spec.manipulation import load_manipulated_model_spec
 from srd.errors import InputError
 
 CARD = "a card that is played"

@@ -10,12 +10,12 @@ from small_audits import Finished, path_of, tree
 from benchmarks.kernels import Audit, Timed, audited, timed
 from benchmarks.sizing import size_of
 from benchmarks.stores import finished_run, plan_like, writing
-from pipeline.calls import perform
-from pipeline.location import Location
-from pipeline.plan import Plan, Task
-from pipeline.receipts import METADATA, RECEIPTS
-from pipeline.stage_table import VARIABLES
-from pipeline.store import NAME, progress
+from pipeline.execution.calls import perform
+from pipeline.plan.stages import VARIABLES
+from pipeline.plan.tasks import Plan, Task
+from pipeline.store.location import Location
+from pipeline.store.receipts import METADATA, RECEIPTS
+from pipeline.store.store import NAME, progress
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.estimate import BLOCK, Line, Pilot, Stored, estimate, line, makespan
-from pipeline.memory import Memory
-from pipeline.plan import Plan
-from pipeline.stage_table import VARIABLES
+from pipeline.estimate.estimate import BLOCK, Line, Pilot, Stored, estimate, line, makespan
+from pipeline.machine.memory import Memory
+from pipeline.plan.stages import VARIABLES
+from pipeline.plan.tasks import Plan
 
 SIZES = {dim: 1 for variable in VARIABLES.values() for dim in variable.dims}
 PLAN = Plan({**SIZES, "image": 4, "perturbation": 2, "method": 3}, 4, has_masks=False)

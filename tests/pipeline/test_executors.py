@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from distributed import LocalCluster
 
-from pipeline.deployment import LocalSpec, SchedulerSpec
-from pipeline.executors import Executor, Outcome, Work, serially
-from pipeline.on_dask.executor import WINDOW, on_dask
-from pipeline.plan import Task
+from pipeline.execution.executors import Executor, Outcome, Work, serially
+from pipeline.execution.on_dask.executor import WINDOW, on_dask
+from pipeline.plan.tasks import Task
+from pipeline.spec.deployment import LocalSpec, SchedulerSpec
 from srd.errors import StageError
 
 TASKS = [Task("perturb", tile, column) for tile in range(4) for column in range(3)]

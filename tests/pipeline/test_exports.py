@@ -9,8 +9,8 @@ import xarray as xr
 from command_line import Command
 from small_audits import Finished
 
-from pipeline.exports import export
-from pipeline.store import open_results
+from pipeline.store.exports import export
+from pipeline.store.store import open_results
 from srd.errors import InputError
 
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.extent import ALL, Extent, Part, parse_part
-from pipeline.plan import Plan
-from pipeline.stage_table import STAGES
+from pipeline.plan.extent import ALL, Extent, Part, parse_part
+from pipeline.plan.stages import STAGES
+from pipeline.plan.tasks import Plan
 from srd.errors import InputError
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from torch import nn
 
-from pipeline.factories import _neighbours, opened
+from pipeline.inputs.factories import _neighbours, opened
 from srd.errors import ModelError
 
 

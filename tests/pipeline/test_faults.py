@@ -22,16 +22,16 @@ from small_audits import (
     tree,
 )
 
-from pipeline import store as store_module
-from pipeline import worker
-from pipeline.executors import serially
-from pipeline.extent import Extent, Part
-from pipeline.location import Location
-from pipeline.plan import Task
-from pipeline.receipts import LITTER, RECEIPTS
+from pipeline.execution import worker
+from pipeline.execution.executors import serially
+from pipeline.plan.extent import Extent, Part
+from pipeline.plan.tasks import Task
 from pipeline.stages.compute import compute
 from pipeline.stages.context import Context
-from pipeline.store import Arrays, exists, failures
+from pipeline.store import store as store_module
+from pipeline.store.location import Location
+from pipeline.store.receipts import LITTER, RECEIPTS
+from pipeline.store.store import Arrays, exists, failures
 from srd.errors import FailedTasks
 
 N_TASKS = sum(TASKS.values())
@@ -41,7 +41,12 @@ def kill(spec: Path, folder: Path, nth: int) -> None:
     """Runs the audit in a process that is killed while it writes the nth file of its store."""
     context = get_context("forkserver")
     context.set_forkserver_preload(
-        ["pipeline.worker", "attacks.explanations.manipulation", "attacks.predictions.library", "srd.decomposition"]
+        [
+            "pipeline.execution.worker",
+            "attacks.explanations.attacks",
+            "attacks.predictions.library",
+            "srd.decomposition",
+        ]
     )
     process = context.Process(target=finish_until_killed, args=(spec, folder, nth))
     process.start()

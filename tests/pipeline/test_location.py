@@ -9,7 +9,7 @@ from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 from zarr.storage import LocalStore
 
-from pipeline.location import Location
+from pipeline.store.location import Location
 from srd.errors import StoreError
 
 CONTENT = default_buffer_prototype().buffer.from_bytes(b"content")

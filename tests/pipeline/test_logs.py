@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from small_audits import TASKS, Watch, job_of, plain_attributes, run, tree
 
-from pipeline.executors import Outcome, Work, serially
-from pipeline.logs import Log, spec_folder
-from pipeline.plan import Task
+from pipeline.execution.executors import Outcome, Work, serially
+from pipeline.execution.logs import Log, spec_folder
+from pipeline.plan.tasks import Task
 from srd.errors import ModelError, StoreError
 
 TASK = Task("score", 3, 1)

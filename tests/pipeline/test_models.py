@@ -10,8 +10,8 @@ from small_audits import edit
 from torch import Tensor, nn
 
 from pipeline.demo import networks
-from pipeline.models import LoadedModel, load_model, logits_of, refuse_unless_logits
-from pipeline.spec import ModelSpec
+from pipeline.inputs.models import LoadedModel, load_model, logits_of, refuse_unless_logits
+from pipeline.spec.audit import ModelSpec
 from srd.errors import ModelError
 
 NETWORK = "network.py:build"

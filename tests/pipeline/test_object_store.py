@@ -13,15 +13,15 @@ from small_audits import Finished, Watch, edit, job_of, run, shard_key, tree
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
-from pipeline.calls import perform
-from pipeline.executors import serially
-from pipeline.extent import Extent
-from pipeline.job import Job
-from pipeline.plan import Task
-from pipeline.preparation import prepare
+from pipeline.execution.calls import perform
+from pipeline.execution.executors import serially
+from pipeline.execution.job import Job
+from pipeline.execution.preparation import prepare
+from pipeline.execution.subjects import context_of, load
+from pipeline.plan.extent import Extent
+from pipeline.plan.tasks import Task
 from pipeline.stages.perturb import perturb
-from pipeline.store import NAME, exists, open_results, progress
-from pipeline.subjects import context_of, load
+from pipeline.store.store import NAME, exists, open_results, progress
 from srd.errors import DamagedTask, StoreError
 
 READS_WHAT_IT_WRITES = zarr.__version__.startswith("3.1.")

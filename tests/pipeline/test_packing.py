@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.packing import pack, unpack
+from pipeline.store.packing import pack, unpack
 
 HALF = 2.0**-11
 """Relative rounding error of float16."""

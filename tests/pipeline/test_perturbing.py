@@ -10,20 +10,20 @@ from small_audits import Finished, Watch, edit, finish, job_of, receipts, run, s
 
 from attacks.entries import EVIDENCE
 from attacks.registry import PERTURBATIONS
-from pipeline import stage_table
-from pipeline.conditions import conditions, threat
-from pipeline.deployment import LocalSpec
-from pipeline.executors import serially
-from pipeline.extent import Extent
-from pipeline.on_dask.executor import on_dask
-from pipeline.plan import Task
-from pipeline.preparation import prepare
+from pipeline.execution.executors import serially
+from pipeline.execution.on_dask.executor import on_dask
+from pipeline.execution.preparation import prepare
+from pipeline.execution.subjects import load
+from pipeline.plan import stages as stage_table
+from pipeline.plan.conditions import conditions, threat
+from pipeline.plan.extent import Extent
+from pipeline.plan.tasks import Task
+from pipeline.spec.deployment import LocalSpec
 from pipeline.stages import fit as fitting
 from pipeline.stages.context import Context
 from pipeline.stages.fit import fit
 from pipeline.stages.perturb import perturb
-from pipeline.store import exists, open_results, progress
-from pipeline.subjects import load
+from pipeline.store.store import exists, open_results, progress
 from srd.errors import DataError
 
 ATTACKS = """[[perturbation]]

@@ -15,15 +15,15 @@ from audit_processes import wait_until, workers_of
 from dask_processes import IMPORTS
 from small_audits import Finished, edit, finish, path_of, tree, write_audit, write_picture
 
-from pipeline import pilot as measuring
-from pipeline.conditions import conditions
-from pipeline.data import n_images
-from pipeline.estimate import Estimate, Pilot, estimate
-from pipeline.job import Job
-from pipeline.pilot import in_own_process, measure
-from pipeline.receipts import METADATA, RECEIPTS
-from pipeline.spec import load_spec
-from pipeline.subjects import Subject, load
+from pipeline.estimate import pilot as measuring
+from pipeline.estimate.estimate import Estimate, Pilot, estimate
+from pipeline.estimate.pilot import in_own_process, measure
+from pipeline.execution.job import Job
+from pipeline.execution.subjects import Subject, load
+from pipeline.inputs.data import n_images
+from pipeline.plan.conditions import conditions
+from pipeline.spec.audit import load_spec
+from pipeline.store.receipts import METADATA, RECEIPTS
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def test_a_process_of_its_own_has_its_variables_and_raises_its_errors() -> None:
 
 WAITING = """
 from time import sleep
-from pipeline.pilot import in_own_process
+from pipeline.estimate.pilot import in_own_process
 
 if __name__ == "__main__":
     in_own_process({}, sleep, 600)

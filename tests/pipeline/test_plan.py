@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.plan import Plan, Task
-from pipeline.schema import PREPARED, Variable
-from pipeline.stage_table import STAGES, VARIABLES
+from pipeline.plan.schema import PREPARED, Variable
+from pipeline.plan.stages import STAGES, VARIABLES
+from pipeline.plan.tasks import Plan, Task
 
 DIMS = sorted({dim for variable in VARIABLES.values() for dim in variable.dims})
 

@@ -10,13 +10,14 @@ import zarr
 from colour_network import COLOURS
 from small_audits import PER_CLASS, SIZE, Finished, edit, job_of, path_of, tree, write_audit, write_picture
 
-from pipeline import environment, preparation, seeds, sources
-from pipeline.attributes import RunAttributes
-from pipeline.job import Job
-from pipeline.preparation import prepare
-from pipeline.schema import REASONS, REFERENCES
-from pipeline.store import open_results
-from pipeline.subjects import load
+from pipeline.execution import preparation
+from pipeline.execution.job import Job
+from pipeline.execution.preparation import prepare
+from pipeline.execution.subjects import load
+from pipeline.machine import environment, seeds, sources
+from pipeline.plan.schema import REASONS, REFERENCES
+from pipeline.store.attributes import RunAttributes
+from pipeline.store.store import open_results
 from srd.errors import DataError, ModelError, SpecError, StoreError, UnsupportedOperation
 
 N = len(COLOURS) * PER_CLASS

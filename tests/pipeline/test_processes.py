@@ -13,10 +13,10 @@ import pytest
 from dask_processes import IMPORTS, scheduler, scheduler_with_workers, worker
 from small_audits import Finished, finish, tree
 
-from pipeline.deployment import LocalSpec, SchedulerSpec, SlurmSpec
-from pipeline.executors import Outcome, Work
-from pipeline.on_dask.executor import on_dask
-from pipeline.plan import Task
+from pipeline.execution.executors import Outcome, Work
+from pipeline.execution.on_dask.executor import on_dask
+from pipeline.plan.tasks import Task
+from pipeline.spec.deployment import LocalSpec, SchedulerSpec, SlurmSpec
 from srd.errors import ClusterError, IncompleteRun, WorkerLost
 
 pytestmark = [pytest.mark.faults, pytest.mark.filterwarnings("ignore")]

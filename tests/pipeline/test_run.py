@@ -8,14 +8,14 @@ import pytest
 import torch
 from small_audits import TASKS, Finished, Watch, finish, job_of, receipts, run, tree, write_audit
 
-from pipeline import worker
-from pipeline.calls import perform
-from pipeline.executors import Executor, Outcome, Perform, Serially, serially
-from pipeline.extent import Extent
-from pipeline.plan import Task
-from pipeline.stage_table import STAGES
+from pipeline.execution import worker
+from pipeline.execution.calls import perform
+from pipeline.execution.executors import Executor, Outcome, Perform, Serially, serially
+from pipeline.plan.extent import Extent
+from pipeline.plan.stages import STAGES
+from pipeline.plan.tasks import Task
 from pipeline.stages.context import Context
-from pipeline.store import Arrays, progress
+from pipeline.store.store import Arrays, progress
 from srd.errors import IncompleteRun, StageError
 
 

@@ -6,8 +6,8 @@ from math import prod
 import numpy as np
 import pytest
 
-from pipeline.schema import PREPARED, REASONS, REFERENCES, Variable
-from pipeline.stage_table import STAGES, VARIABLES
+from pipeline.plan.schema import PREPARED, REASONS, REFERENCES, Variable
+from pipeline.plan.stages import STAGES, VARIABLES
 
 SIZES = {
     "image": 7, "perturbation": 3, "method": 2, "metric": 4, "reference": 3, "similarity": 2, "evidence": 5,

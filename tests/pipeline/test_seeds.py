@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.seeds import WORD, _at, _words, generator, index
+from pipeline.machine.seeds import WORD, _at, _words, generator, index
 
 IMAGES = [f"class/{n}.png" for n in range(20)]
 ENTRIES = ["clean", "pgd@8/255", "pgd@0.05", "manipulate:srd@8/255"]

@@ -7,8 +7,8 @@ import pytest
 from pydantic import ValidationError
 from small_audits import SPEC
 
-from pipeline.comparison import load_audits
-from pipeline.spec import AuditSpec, attacked, entries, entry_id, load_spec, parse_spec
+from pipeline.spec.audit import AuditSpec, attacked, entries, entry_id, load_spec, parse_spec
+from pipeline.spec.comparison import load_audits
 from srd.errors import SpecError
 
 PGD = {"name": "pgd", "strengths": ["8/255"]}

@@ -12,17 +12,17 @@ from small_audits import Finished, attributes_like, edit, finish, same, store_in
 from torch import Tensor
 
 from attacks.types import Model
-from pipeline.data import Data
-from pipeline.plan import Task
-from pipeline.schema import PREPARED, REASONS, REFERENCES
+from pipeline.inputs.data import Data
+from pipeline.plan.schema import PREPARED, REASONS, REFERENCES
+from pipeline.plan.tasks import Task
 from pipeline.stages import score as scoring
 from pipeline.stages.attribute import attribute
 from pipeline.stages.compute import compute
 from pipeline.stages.context import BACKGROUND, Context
 from pipeline.stages.perturb import perturb
 from pipeline.stages.score import score
-from pipeline.store import Arrays, Store
-from pipeline.store_creation import create
+from pipeline.store.creation import create
+from pipeline.store.store import Arrays, Store
 from srd.registry import METRICS
 
 

@@ -18,16 +18,17 @@ from small_audits import Finished, attributes_of, path_of, tree
 from zarr.core.buffer import Buffer
 from zarr.storage import LocalStore
 
-from pipeline import store as store_module
-from pipeline.attributes import FORMAT
-from pipeline.conditions import conditions
-from pipeline.location import Location
-from pipeline.plan import Plan, Task
-from pipeline.receipts import METADATA, Failure
-from pipeline.schema import PREPARED
-from pipeline.spec import parse_spec
-from pipeline.stage_table import STAGES, VARIABLES
-from pipeline.store import (
+from pipeline.plan.conditions import conditions
+from pipeline.plan.schema import PREPARED
+from pipeline.plan.stages import STAGES, VARIABLES
+from pipeline.plan.tasks import Plan, Task
+from pipeline.spec.audit import parse_spec
+from pipeline.store import store as store_module
+from pipeline.store.attributes import FORMAT
+from pipeline.store.creation import create
+from pipeline.store.location import Location
+from pipeline.store.receipts import METADATA, Failure
+from pipeline.store.store import (
     Arrays,
     Store,
     attributes,
@@ -36,7 +37,6 @@ from pipeline.store import (
     progress,
     remove_litter,
 )
-from pipeline.store_creation import create
 from srd.errors import DamagedTask, StoreError
 
 SIZES = {

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from small_audits import Finished, finish, write_picture
 
-from pipeline.calls import perform
-from pipeline.plan import Task
-from pipeline.subjects import context_of
+from pipeline.execution.calls import perform
+from pipeline.execution.subjects import context_of
+from pipeline.plan.tasks import Task
 from srd.errors import ForeignWorker
 
 

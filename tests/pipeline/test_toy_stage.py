@@ -9,15 +9,15 @@ from command_line import Command
 from small_audits import TASKS, Finished, Watch, finish, job_of, run, tree
 from toy_stage import TOTAL
 
-from pipeline import stage_table
-from pipeline.deployment import LocalSpec
-from pipeline.estimate import estimate
-from pipeline.executors import serially
-from pipeline.extent import Extent
-from pipeline.on_dask.executor import on_dask
-from pipeline.pilot import measure
-from pipeline.spec import load_spec
-from pipeline.store import Store, open_results, progress
+from pipeline.estimate.estimate import estimate
+from pipeline.estimate.pilot import measure
+from pipeline.execution.executors import serially
+from pipeline.execution.on_dask.executor import on_dask
+from pipeline.plan import stages as stage_table
+from pipeline.plan.extent import Extent
+from pipeline.spec.audit import load_spec
+from pipeline.spec.deployment import LocalSpec
+from pipeline.store.store import Store, open_results, progress
 
 N_TASKS = TASKS["attribute"]
 

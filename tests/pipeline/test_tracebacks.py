@@ -15,12 +15,12 @@ from command_line import Command
 from small_audits import edit, store_in, write_audit
 
 from attacks.corruptions.geometry import rotation_back
-from pipeline.packing import pack
-from pipeline.spec import parse_spec
-from pipeline.stage_table import VARIABLES
+from pipeline.execution.tracebacks import Origin, locate
+from pipeline.plan.stages import VARIABLES
+from pipeline.spec.audit import parse_spec
 from pipeline.stages import score as scoring
-from pipeline.store import failures
-from pipeline.tracebacks import Origin, locate
+from pipeline.store.packing import pack
+from pipeline.store.store import failures
 from srd.errors import ModelError, SpecError, StageError
 
 NETWORK = """

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from small_audits import Finished, edit, finish, path_of, tree
 
-from pipeline import verifying
-from pipeline.plan import Task
-from pipeline.stage_table import STAGES
+from pipeline.plan.stages import STAGES
+from pipeline.plan.tasks import Task
 from pipeline.stages.compute import compute
 from pipeline.stages.context import Context
-from pipeline.store import Arrays
-from pipeline.verification import Verification, keep, kept
-from pipeline.verifying import verify
+from pipeline.store.store import Arrays
+from pipeline.verification import verifying
+from pipeline.verification.findings import Verification, keep, kept
+from pipeline.verification.verifying import verify
 from srd.errors import StoreError
 
 
@@ -104,8 +104,8 @@ ELSEWHERE = """\
 import sys
 from pathlib import Path
 from small_audits import job_of
-from pipeline.verification import keep
-from pipeline.verifying import verify
+from pipeline.verification.findings import keep
+from pipeline.verification.verifying import verify
 keep(Path(sys.argv[2]), verify(job_of(Path(sys.argv[1]), Path(sys.argv[2])), 100, 0))
 """
 

@@ -11,11 +11,11 @@ import xarray as xr
 from small_audits import run, store_in
 
 from attacks.registry import PERTURBATIONS
-from pipeline.attributes import RunAttributes
-from pipeline.executors import Outcome, serially
-from pipeline.job import Job
-from pipeline.spec import parse_spec
-from pipeline.store import open_results
+from pipeline.execution.executors import Outcome, serially
+from pipeline.execution.job import Job
+from pipeline.spec.audit import parse_spec
+from pipeline.store.attributes import RunAttributes
+from pipeline.store.store import open_results
 from reports.audit.facts import (
     Completeness,
     ConditionFacts,

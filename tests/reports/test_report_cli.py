@@ -6,12 +6,12 @@ import pytest
 from command_line import Command
 from small_audits import write_audit
 
-from pipeline import worker
-from pipeline.location import Location
-from pipeline.plan import Task
-from pipeline.receipts import Failure, Receipts
+from pipeline.execution import worker
+from pipeline.plan.tasks import Task
 from pipeline.stages.context import Context
-from pipeline.store import NAME, Arrays
+from pipeline.store.location import Location
+from pipeline.store.receipts import Failure, Receipts
+from pipeline.store.store import NAME, Arrays
 
 LIKE_MARKUP = ["[/x]", r"\[/x]", "[bold]x", ":x:", ":smiley:[red]", "trailing\\"]
 

@@ -14,11 +14,11 @@ from command_line import Command
 from scipy.stats import bootstrap
 from small_audits import SPEC, edit, finish, receipts, store_in, tree, write_audit
 
-from pipeline import worker
-from pipeline.plan import Task
+from pipeline.execution import worker
+from pipeline.plan.tasks import Task
 from pipeline.stages.compute import compute
 from pipeline.stages.context import Context
-from pipeline.store import Arrays, open_results
+from pipeline.store.store import Arrays, open_results
 from reports.audit.facts import Identity
 from reports.audit.report import write_report
 from reports.comparison import findings

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from small_audits import edit, write_audit
 
-from pipeline.concept_results import Sample
+from pipeline.experiments.concept_results import Sample
 from reports.audit.readings import Readings
 from reports.concepts import crops
 from reports.concepts.page import html

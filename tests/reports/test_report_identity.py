@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import xarray as xr
 
-from pipeline.comparison import load_audits
-from pipeline.manipulation_spec import load_manipulated_model_spec
-from pipeline.spec import load_spec, parse_table, read_table
+from pipeline.spec.audit import load_spec, parse_table, read_table
+from pipeline.spec.comparison import load_audits
+from pipeline.spec.manipulation import load_manipulated_model_spec
 from reports import formatting
 from reports.audit import audited, threats
 from reports.audit.readings import Readings

@@ -8,9 +8,9 @@ import pytest
 from rich.console import Console
 from small_audits import plain_attributes
 
-from pipeline.attributes import RunAttributes
-from pipeline.executors import Outcome, Work
-from pipeline.plan import Task
+from pipeline.execution.executors import Outcome, Work
+from pipeline.plan.tasks import Task
+from pipeline.store.attributes import RunAttributes
 from reports.cli.progress import Display, Pace, Several
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pipeline.schema import Reason
+from pipeline.plan.schema import Reason
 from reports.audit.readings import NOT_COMPUTED, Readings
 
 FLAT, NOT_FINITE = "the map has nothing to compare", "the map is not finite"

@@ -1,0 +1,206 @@
+"""A pilot: the same audit on a few images, run by the same functions into a store that is thrown away, and measured."""
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context, parent_process
+from pathlib import Path
+from statistics import mean
+from tempfile import TemporaryDirectory
+from threading import Thread
+from time import perf_counter
+from typing import Any, TypeVar
+
+import torch
+
+from pipeline.estimate.estimate import Column, Line, Pilot, Stored, line
+from pipeline.execution.calls import perform
+from pipeline.execution.job import Job
+from pipeline.execution.preparation import prepare
+from pipeline.execution.subjects import context_of, load
+from pipeline.inputs.data import load_data, n_images
+from pipeline.machine import environment
+from pipeline.machine.memory import Memory, forget_peak, peak_memory
+from pipeline.plan.conditions import conditions
+from pipeline.plan.schema import TILE
+from pipeline.plan.stages import STAGES, VARIABLES
+from pipeline.plan.tasks import Task
+from pipeline.spec.audit import AuditSpec
+from pipeline.store import store
+from pipeline.store.location import Location
+from pipeline.store.receipts import METADATA, RECEIPTS
+
+T = TypeVar("T")
+
+FEWEST = (2, 4, 8, 16, 32)
+"""Images of the first trial: the first of these numbers of which two classes are predicted, as audits need them."""
+
+CHEAP = 0.3
+"""Seconds below which a task is run twice: the first time warms up, the second counts."""
+OTHERS = "others"
+"""Files of a store that neither hold values of variables nor are receipts."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An audit of a few images, and what it took."""
+
+    job: Job
+    images: int
+    seconds: dict[Column, float]
+    """Of a task."""
+    loading: float
+    preparing: float
+    memory: Memory
+
+    @property
+    def tile(self) -> int:
+        return self.job.spec.run.tile
+
+    def worked_on(self, column: Column) -> int:
+        """Images of a task."""
+        return self.tile if STAGES[column[0]].per_tile else self.images
+
+
+def in_own_process(variables: Mapping[str, str], function: Callable[..., T], *arguments: Any) -> T:
+    """What a function returns in a new process with these environment variables; raises what it raises there."""
+    with ProcessPoolExecutor(1, get_context("spawn"), initializer=_end_with_parent) as process:
+        with _environment(variables):
+            future = process.submit(function, *arguments)
+        return future.result()
+
+
+def measure(spec: AuditSpec, base: Path) -> Pilot:
+    """Audits 2 images, then twice as many or as many as a tile has; leaves nothing behind.
+
+    Relative paths of the spec start at `base`. Raises whatever the audit itself would raise.
+    """
+    began = perf_counter()
+    n = n_images(spec.data, base)
+    with TemporaryDirectory(prefix="srd-audit-") as folder, torch.random.fork_rng():  # a network may be built at random
+
+        def trial(images: int) -> Trial:
+            return _trial(Job(_cut(spec, images), base, Location(folder) / str(images)))
+
+        trials = [trial(_fewest(spec, base, n))]
+        more = min(2 * trials[0].images, spec.run.tile, n)
+        trials += [trial(more)] if more > trials[0].images else []
+        return _pilot(trials, began)
+
+
+def _end_with_parent() -> None:
+    """A command that is killed leaves nothing running."""
+
+    def watch() -> None:
+        parent = parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """For processes that start within; this one's own libraries have read theirs."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _cut(spec: AuditSpec, images: int) -> AuditSpec:
+    """The same audit on a few images, in one tile unless its own is smaller."""
+    data = spec.data.model_copy(update={"n": images})
+    run = spec.run.model_copy(update={"tile": min(spec.run.tile, images)})
+    return spec.model_copy(update={"data": data, "run": run})
+
+
+def _fewest(spec: AuditSpec, base: Path, n: int) -> int:
+    images = 0
+    for images in (min(few, n) for few in FEWEST):
+        subject = load(Job(_cut(spec, images), base, Location(str(base))))
+        with torch.no_grad():
+            logits = subject.model.model(subject.data.images(range(images)))
+        if len(logits.argmax(-1).unique()) > 1:
+            break
+    return images
+
+
+def _trial(job: Job) -> Trial:
+    loading, subject = _timed(partial(load, job))
+    preparing, attributes = _timed(partial(prepare, job, subject))
+    context_of(job)
+    forget_peak()
+    seconds: dict[Column, list[float]] = defaultdict(list)
+    for task in attributes.plan.all_tasks():
+        seconds[task.stage, task.column].append(_seconds(job, task))
+    means = {column: mean(each) for column, each in seconds.items()}
+    return Trial(job, job.spec.data.n or 0, means, loading, preparing, peak_memory())
+
+
+def _seconds(job: Job, task: Task) -> float:
+    first, _ = _timed(partial(perform, job, task))
+    return first if first > CHEAP else _timed(partial(perform, job, task))[0]
+
+
+def _timed(function: Callable[[], T]) -> tuple[float, T]:
+    began = perf_counter()
+    result = function()
+    return perf_counter() - began, result
+
+
+def _pilot(trials: Sequence[Trial], began: float) -> Pilot:
+    last = trials[-1]
+    files = _files(Path(last.job.store.url))
+    tasks = {column: [(trial.worked_on(column), trial.seconds[column]) for trial in trials] for column in last.seconds}
+    return Pilot(
+        plan=store.attributes(last.job.store).plan,
+        methods=last.job.spec.explain.methods,
+        entries=tuple(condition.id for condition in conditions(last.job.spec)),
+        tasks=tasks,
+        loading=_through(last.images, last.loading, _reading(last.job) / last.images),
+        preparing=_through(last.images, last.preparing, line(tasks["perturb", 0]).each),
+        arrays={name: stored for name, stored in files.items() if name in VARIABLES},
+        receipts=files[RECEIPTS],
+        metadata=files[OTHERS],
+        memory=[(trial.tile, trial.memory.private) for trial in trials],
+        shared=last.memory.shared,
+        seconds=perf_counter() - began,
+        machine=environment.hardware(),
+    )
+
+
+def _through(images: int, seconds: float, each: float) -> Line:
+    """The line of slope `each` through what was measured for `images`."""
+    return Line(max(seconds - each * images, 0), each)
+
+
+def _reading(job: Job) -> float:
+    """Seconds in which all images are read and checked."""
+    return _timed(partial(load_data, job.spec.data, job.spec.model, job.base))[0]
+
+
+def _files(path: Path) -> dict[str, Stored]:
+    """What lies in a store: files of each array, of the receipts, and all others."""
+    sizes: dict[str, list[int]] = defaultdict(list)
+    for file in path.rglob("*"):
+        if file.is_file():
+            sizes[_kind(file.relative_to(path))].append(file.stat().st_size)
+    return {kind: Stored(sum(each), len(each), _grows(kind)) for kind, each in sizes.items()}
+
+
+def _kind(file: Path) -> str:
+    home = file.parts[0]
+    return home if file.name != METADATA and (home in VARIABLES or home == RECEIPTS) else OTHERS
+
+
+def _grows(kind: str) -> bool:
+    return kind in VARIABLES and TILE in VARIABLES[kind].dims

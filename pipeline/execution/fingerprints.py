@@ -1,0 +1,51 @@
+"""All that can change a bit of a result, and in what two such tables differ."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.inputs.data import Data
+from pipeline.inputs.models import LoadedModel
+from pipeline.machine import environment, sources
+from pipeline.spec.audit import AuditSpec
+from pipeline.store.attributes import Fingerprinted
+from pipeline.store.location import Location
+from srd.errors import StoreError
+
+ELSEWHERE = ("hardware", "versions")
+"""What of a fingerprint may be otherwise on another machine."""
+SHORT = 60  # characters of two values worth showing beside each other
+
+
+def fingerprinted(spec: AuditSpec, model: LoadedModel, data: Data) -> Fingerprinted:
+    """Return all that can change a bit of the result."""
+    return Fingerprinted(
+        spec=spec,
+        data=data.digest,
+        weights=model.weights_digest,
+        network=model.source_digest,
+        sources=sources.source_digest(),
+        versions=environment.versions(),
+        hardware=environment.hardware(),
+    )
+
+
+def refuse_other(location: Location, differ: Sequence[str]) -> None:
+    """Raises StoreError if anything differs."""
+    if differ:
+        raise StoreError(
+            f"{location} was made by another audit (it differs in: {', '.join(differ)}); "
+            "choose another folder with --out, or remove this one"
+        )
+
+
+def differences(theirs: Fingerprinted, ours: Fingerprinted) -> list[str]:
+    """Return where two of them differ, with the values where they are short."""
+    return _differences(theirs.table(), ours.table(), "")
+
+
+def _differences(theirs: Any, ours: Any, place: str) -> list[str]:
+    if isinstance(theirs, dict) and isinstance(ours, dict):
+        keys = dict.fromkeys([*ours, *theirs])
+        return [d for key in keys for d in _differences(theirs.get(key), ours.get(key), f"{place}.{key}".strip("."))]
+    values = f" ({theirs!r} there, {ours!r} here)"
+    return [] if theirs == ours else [place + values * (len(values) < SHORT)]

@@ -1,0 +1,67 @@
+"""Clusters of one process with one thread for each worker, each started as its spec says and closed in the end."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from importlib import import_module
+from time import monotonic, sleep
+from typing import Any
+
+from pipeline.execution.on_dask.quiet import quiet
+from pipeline.execution.on_dask.settings import configuration
+from pipeline.spec.deployment import ClusterSpec
+from srd.errors import ClusterError
+
+Tell = Callable[[str], object]
+"""Is told what the cluster waits for, and where its dashboard is."""
+
+ADAPTIVE = "distributed.deploy.adaptive"  # warns of each worker that dies before it is known, and starts another
+ANSWERS = 10  # seconds in which a scheduler must
+ASKED_AGAIN = 0.5  # seconds after which a cluster without workers is asked again
+
+
+@contextmanager
+def started(spec: ClusterSpec, tell: Tell) -> Iterator[Any]:
+    """A client of the spec's cluster with at least one worker.
+
+    Raises ClusterError if nobody answers, if no worker comes within `worker_timeout` seconds, or if one has more
+    threads than one.
+    """
+    import dask  # its import costs a second that other commands need not pay
+    from distributed import Client  # before the configuration: that of its import is to stay
+
+    with dask.config.set(configuration()), quiet(ADAPTIVE), _start(spec) as cluster:
+        try:
+            client = Client(cluster, timeout=ANSWERS)
+        except (OSError, ValueError) as error:
+            way_out = "start `dask scheduler` there, or name another address"
+            raise ClusterError(f"{cluster}: no scheduler answers ({error}); {way_out}") from error
+        with client:
+            tell(f"dashboard: {client.dashboard_link}")
+            _wait_for_workers(client, spec.worker_timeout, tell)
+            _refuse_threaded(client)
+            yield client
+
+
+def _start(spec: ClusterSpec) -> AbstractContextManager[Any]:
+    module, function = spec.start.split(":")
+    cluster: AbstractContextManager[Any] = getattr(import_module(module), function)(spec)
+    return cluster
+
+
+def _wait_for_workers(client: Any, timeout: float, tell: Tell) -> None:
+    """Sleeps and asks: Dask's own wait answers an interrupt with a traceback."""
+    if not client.nthreads():
+        tell(f"waiting for workers, at most {timeout:g} seconds")
+    end = monotonic() + timeout
+    while not client.nthreads():
+        if monotonic() > end:
+            way_out = "start some with `dask worker ADDRESS --nthreads 1`, or set worker_timeout in [cluster]"
+            raise ClusterError(f"no worker came within {timeout:g} seconds; {way_out}")
+        sleep(ASKED_AGAIN)
+
+
+def _refuse_threaded(client: Any) -> None:
+    for address, threads in client.nthreads().items():
+        if threads != 1:
+            way_out = "tasks in one process would wait for each other; start it with `dask worker --nthreads 1`"
+            raise ClusterError(f"worker {address} has {threads} threads: {way_out}")

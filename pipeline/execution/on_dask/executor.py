@@ -1,0 +1,99 @@
+"""Tasks on the workers of a Dask cluster: few submitted at a time, each alone in its process, none for ever."""
+
+import faulthandler
+import pickle
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cache, lru_cache, partial
+from itertools import islice
+from typing import Any, TypeVar
+
+from pipeline.execution.executors import Executor, Outcome, Perform, Work
+from pipeline.execution.on_dask.clusters import Tell, started
+from pipeline.execution.on_dask.submissions import Submissions
+from pipeline.plan.tasks import Task
+from pipeline.spec.deployment import ClusterSpec
+
+T = TypeVar("T")
+
+WINDOW = 4  # tasks submitted per worker thread: refilled when half are left, since each message costs
+
+
+@contextmanager
+def on_dask(spec: ClusterSpec, tell: Tell = str) -> Iterator[Executor]:
+    """Runs tasks on a cluster, which starts with the first of them, or the first call, and ends with the context.
+
+    `tell` is told what the cluster waits for, and where its dashboard is. Raises ClusterError if it cannot run tasks.
+    """
+    with ExitStack() as stack:
+        client = cache(lambda: stack.enter_context(started(spec, tell)))
+        yield OnDask(client, spec)
+
+
+class OnDask:
+    """Runs tasks on the workers of a client, which is made when there is something to do."""
+
+    def __init__(self, client: Callable[[], Any], spec: ClusterSpec) -> None:
+        self._client = client
+        self._spec = spec
+
+    def __call__(self, tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
+        """Outcomes as they come; the error of a task that ends its worker again and again is WorkerLost.
+
+        Raises IncompleteRun if the scheduler is lost, or if there is no worker for `worker_timeout` seconds.
+        """
+        return self._windowed({task.key: task for task in tasks}, perform) if tasks else iter(())
+
+    def call(self, function: Callable[..., T], *arguments: Any) -> T:
+        from dask.utils import funcname
+
+        unlimited = self._spec.model_copy(update={"task_limit": None})
+        with Submissions(self._client(), unlimited) as submissions:
+            submissions.submit(function, {funcname(function): arguments})
+            while (ended := submissions.next()) is None:
+                pass
+        if ended.error is not None:
+            raise ended.error
+        result: T = ended.result
+        return result
+
+    def _windowed(self, tasks: dict[str, Task], perform: Perform) -> Iterator[Outcome]:
+        """Keeps a window of tasks submitted, so that memory is flat."""
+        from distributed.protocol.pickle import dumps
+
+        remaining = iter(tasks)
+        limited = dumps(partial(_limited, self._spec.task_limit, perform))  # once: a spec is dear to pickle
+        call = partial(_unpickled, limited)
+        with Submissions(self._client(), self._spec) as submissions:
+            while True:
+                room = WINDOW * submissions.threads - len(submissions)
+                if room >= len(submissions) and (keys := list(islice(remaining, room))):
+                    submissions.submit(call, {key: (tasks[key],) for key in keys})
+                if not len(submissions):
+                    return
+                ended = submissions.next()
+                if ended is not None:
+                    yield Outcome(tasks[ended.name], ended.error, ended.result)
+
+
+def _unpickled(limited: bytes, task: Task) -> Work:
+    return _loaded(limited)(task)
+
+
+@lru_cache(maxsize=1)
+def _loaded(limited: bytes) -> Perform:
+    """Runs in a worker, once for all its tasks of a stage."""
+    perform: Perform = pickle.loads(limited)
+    return perform
+
+
+def _limited(limit: float | None, perform: Perform, task: Task) -> Work:
+    """Ends the process after `limit` seconds: its C thread needs no interpreter lock, which the task may hold."""
+    if limit is None:
+        return perform(task)
+    faulthandler.dump_traceback_later(limit, exit=True, file=sys.stderr)
+    try:
+        return perform(task)
+    finally:
+        faulthandler.cancel_dump_traceback_later()

@@ -1,0 +1,54 @@
+"""A pod for each worker, by the Dask operator of a Kubernetes cluster."""
+
+from typing import Any
+
+from pipeline.execution.on_dask.settings import environment
+from pipeline.spec.deployment import KubernetesSpec
+from srd.errors import ClusterError
+
+WORKER = "dask worker --nthreads 1"
+SCHEDULER = ["dask", "scheduler", "--host", "0.0.0.0"]  # dask-kubernetes names a script that Dask no longer installs
+
+
+def kubernetes_cluster(spec: KubernetesSpec) -> Any:
+    """The resource, created, with its scheduler running; closing it removes the resource.
+
+    Raises ClusterError if dask-kubernetes is not installed, or if no Kubernetes answers.
+    """
+    made = manifest(spec)
+    _refuse_unreachable()
+    from dask_kubernetes.operator import KubeCluster
+
+    return KubeCluster(
+        namespace=spec.namespace, custom_cluster_spec=made, resource_timeout=int(spec.worker_timeout), quiet=True
+    )
+
+
+def manifest(spec: KubernetesSpec) -> dict[str, Any]:
+    """The `DaskCluster` resource. Raises ClusterError if dask-kubernetes is not installed."""
+    try:
+        from dask_kubernetes.operator import make_cluster_spec, make_worker_spec
+    except ImportError as error:
+        raise ClusterError("kind = 'kubernetes' needs dask-kubernetes; install the extra 'kubernetes'") from error
+    size = {"memory": spec.memory, "cpu": "1"}
+    gpu = {"nvidia.com/gpu": "1"} if spec.gpu else {}
+    common = {"image": spec.image, "env": environment() | spec.env}
+    made: dict[str, Any] = make_cluster_spec(spec.name, resources={"requests": size, "limits": size}, **common)
+    made["spec"]["worker"] = make_worker_spec(
+        n_workers=spec.workers,
+        resources={"requests": size | gpu, "limits": size | gpu},
+        worker_command=WORKER,
+        **common,
+    )
+    made["spec"]["scheduler"]["spec"]["containers"][0]["args"] = SCHEDULER
+    return made
+
+
+def _refuse_unreachable() -> None:
+    import kr8s
+    from httpx import HTTPError
+
+    try:
+        kr8s.api().version()
+    except (ValueError, OSError, HTTPError, kr8s.APITimeoutError, kr8s.ServerError) as error:
+        raise ClusterError(f"no Kubernetes answers ({error}); check it with `kubectl version`") from error

@@ -1,0 +1,17 @@
+"""Loggers of Dask that are told to be quiet for a while."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def quiet(name: str) -> Iterator[None]:
+    """Show only errors of a logger within."""
+    log = logging.getLogger(name)
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)

@@ -1,0 +1,70 @@
+"""A SLURM job for each worker, by dask-jobqueue."""
+
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+from pipeline.execution.on_dask.keeping import keep_workers
+from pipeline.execution.on_dask.settings import environment
+from pipeline.spec.deployment import SlurmSpec, seconds
+from srd.errors import ClusterError
+
+SBATCH = "sbatch"
+LIFETIME = 0.9  # of the walltime: a worker that leaves by itself takes no task with it
+
+
+@contextmanager
+def slurm_cluster(spec: SlurmSpec) -> Iterator[Any]:
+    """Submit a job for each worker, within.
+
+    Raises ClusterError if dask-jobqueue is not installed, or if SLURM refuses the job.
+    """
+    with open_slurm(spec) as cluster:
+        refuse_without_slurm(cluster)
+        keep_workers(cluster, spec.workers)
+        yield cluster
+
+
+def open_slurm(spec: SlurmSpec) -> Any:
+    """A scheduler in this process whose workers are jobs; none is submitted before it is scaled.
+
+    Raises ClusterError if dask-jobqueue is not installed.
+    """
+    try:
+        from dask_jobqueue.slurm import SLURMCluster
+    except ImportError as error:
+        raise ClusterError("[cluster] kind = 'slurm' needs dask-jobqueue; install the extra 'slurm'") from error
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in environment().items()]
+    return SLURMCluster(
+        job_name="srd-audit",
+        cores=1,
+        processes=1,
+        memory=spec.memory,
+        walltime=spec.walltime,
+        queue=spec.queue,
+        account=spec.account,
+        python=spec.python,
+        interface=spec.interface,
+        log_directory=spec.logs,
+        job_script_prologue=[*exports, *spec.prologue],
+        job_extra_directives=[*["--gres=gpu:1"] * spec.gpu, *spec.directives],
+        worker_extra_args=["--lifetime", f"{LIFETIME * seconds(spec.walltime):.0f}s"],
+        scheduler_options={"dashboard_address": ":0"},
+    )
+
+
+def refuse_without_slurm(cluster: Any) -> None:
+    """Asks SLURM whether it would take a job. Raises ClusterError with what it says if not."""
+    if shutil.which(SBATCH) is None:
+        raise ClusterError("there is no sbatch here; run this where jobs are submitted")
+    # dask-jobqueue only logs that a job was refused, and the wait for workers would go on
+    with NamedTemporaryFile("w", suffix=".sh") as script:
+        script.write(cluster.job_script())
+        script.flush()
+        tried = subprocess.run([SBATCH, "--test-only", script.name], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        raise ClusterError(f"SLURM refuses the job: {tried.stderr.strip()}; change [cluster]")

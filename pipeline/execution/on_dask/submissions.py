@@ -1,0 +1,147 @@
+"""What is submitted to the workers of a client, and what becomes of it and of them."""
+
+import asyncio
+import pickle
+from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass
+from functools import partial
+from queue import SimpleQueue
+from threading import Lock
+from time import monotonic
+from typing import Any
+from uuid import uuid4
+
+from pipeline.spec.deployment import ClusterSpec
+from srd.errors import AuditError, IncompleteRun, WorkerLost
+
+ASKED_AGAIN = 2.0  # seconds after which the cluster is asked how many threads it has
+ALONE = Lock()  # of a worker's process: methods hook the network, so that two tasks at once give wrong maps
+CONTINUES = "run the same command again to continue"
+LOST = f"lost the scheduler; {CONTINUES}"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a submission ended: with a result, or with an error."""
+
+    name: str
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Submissions:
+    """Functions that run on workers, each alone in its process.
+
+    Results come as messages by way of the scheduler, ahead of the word that a function has ended: one that waited on
+    its worker to be fetched would be lost with it, and the function run again. All waiting is for a queue, which an
+    interrupt ends without a word of Dask's.
+    """
+
+    def __init__(self, client: Any, spec: ClusterSpec) -> None:
+        self.threads = 1
+        """Of all workers: at least one, so that something is submitted that may start others."""
+        self._client = client
+        self._spec = spec
+        self._group = uuid4().hex  # another audit on the same scheduler has tasks of the same names
+        self._futures: dict[str, Any] = {}
+        self._results: dict[str, bytes] = {}
+        self._events: SimpleQueue[Ended | int | BaseException] = SimpleQueue()
+
+    def __enter__(self) -> "Submissions":
+        self._client.subscribe_topic(self._group, self._told)
+        self._watch = asyncio.run_coroutine_threadsafe(self._watched(), self._client.loop.asyncio_loop)
+        self._watch.add_done_callback(self._watch_ended)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._watch.cancel()
+        for future in self._futures.values():
+            future.release()
+
+    def __len__(self) -> int:
+        return len(self._futures)
+
+    def submit(self, function: Callable[..., Any], arguments: Mapping[str, tuple[Any, ...]]) -> None:
+        """Calls of a function, by name, in one message: several cost the scheduler little more than one."""
+        keys = [(f"{name.partition('-')[0]}-{self._group}", name) for name in arguments]
+        call = partial(_alone, self._group, function)
+        futures = self._client.map(call, list(arguments), list(arguments.values()), key=keys, pure=False)
+        for name, future in zip(arguments, futures, strict=True):
+            self._futures[name] = future
+            future.add_done_callback(partial(self._done, name))
+
+    def _done(self, name: str, future: Any) -> None:
+        self._events.put(_ended(name, future))
+
+    def next(self) -> Ended | None:
+        """The next that ends; None where only the number of threads is known anew.
+
+        Raises IncompleteRun if the scheduler is lost, or if there is no worker for `worker_timeout` seconds.
+        """
+        event = self._events.get()
+        if isinstance(event, BaseException):
+            raise event
+        if not isinstance(event, Ended):
+            self.threads = max(1, event)
+            return None
+        del self._futures[event.name]
+        if event.error is not None:
+            return self._explained(event)
+        return Ended(event.name, pickle.loads(self._results.pop(event.name)))
+
+    def _watch_ended(self, watch: Future[None]) -> None:
+        error = None if watch.cancelled() else watch.exception()
+        if error is not None:
+            self._events.put(error)
+
+    def _told(self, event: tuple[float, tuple[str, bytes]]) -> None:
+        name, result = event[1]
+        self._results[name] = result
+
+    def _explained(self, ended: Ended) -> Ended:
+        from distributed import KilledWorker
+
+        if isinstance(ended.error, CancelledError):
+            raise IncompleteRun(LOST)
+        if not isinstance(ended.error, KilledWorker):
+            return ended
+        limit, workers = self._spec.task_limit, ended.error.allowed_failures + 1
+        causes = "memory, a crash" + (f", the limit of {limit:g} seconds for a task" if limit else "")
+        died = f"{workers} workers died while they ran it; their logs may say why ({causes})"
+        return Ended(ended.name, error=WorkerLost(f"{ended.name}: {died}"))
+
+    async def _watched(self) -> None:
+        """Runs in the client's thread and tells the queue how many threads there are."""
+        patience = self._spec.worker_timeout
+        seen = monotonic()
+        while monotonic() - seen < patience:
+            try:
+                threads = sum((await self._client.nthreads(asynchronous=True)).values())
+            except OSError as error:
+                raise IncompleteRun(LOST) from error
+            seen = monotonic() if threads else seen
+            self._events.put(threads)
+            await asyncio.sleep(ASKED_AGAIN)
+        raise IncompleteRun(f"no worker for {patience:g} seconds; start some, and {CONTINUES}")
+
+
+def _ended(name: str, future: Any) -> Ended:
+    """Runs in the client's thread for callbacks, where no interrupt comes."""
+    lost = CancelledError() if future.status == "cancelled" else None
+    error = future.exception() if future.status == "error" else lost
+    future.release()
+    return Ended(name, error=error)
+
+
+def _alone(group: str, function: Callable[..., Any], name: str, arguments: tuple[Any, ...]) -> None:
+    """Runs in a worker, which may have more threads than one."""
+    from distributed import get_worker
+
+    with ALONE:
+        try:
+            result = function(*arguments)
+        except AuditError as error:
+            error.__cause__ = error.__context__ = None  # a class of the network's own file is known to no other process
+            raise
+    get_worker().log_event(group, (name, pickle.dumps(result)))

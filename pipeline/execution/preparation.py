@@ -1,0 +1,216 @@
+"""What is settled before any task runs: the model and the data fit, the classes to explain, the fingerprint."""
+
+from dataclasses import asdict
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from attacks.entries import EVIDENCE
+from attacks.registry import PERTURBATIONS
+from pipeline.demo import certificates, shapes
+from pipeline.execution.fingerprints import differences, fingerprinted, refuse_other
+from pipeline.execution.job import Job
+from pipeline.execution.subjects import Subject
+from pipeline.inputs.data import Data
+from pipeline.inputs.models import logits_of, refuse_unless_logits
+from pipeline.machine import environment, seeds
+from pipeline.plan.conditions import Condition, conditions, threat
+from pipeline.plan.schema import REASONS, REFERENCES
+from pipeline.plan.tasks import Plan
+from pipeline.spec.audit import AuditSpec
+from pipeline.stages.context import own_attributor
+from pipeline.store import store
+from pipeline.store.attributes import Certified, Fingerprinted, RunAttributes
+from pipeline.store.creation import create, digests_of
+from pipeline.store.store import Arrays
+from srd.errors import DataError, ModelError, SpecError, UnsupportedOperation
+from srd.metrics.similarity import WINDOW
+from srd.registry import ATTRIBUTORS, METRICS, SIMILARITIES
+
+CERTIFIED_SCENES = 300
+
+
+def prepare(job: Job, subject: Subject) -> RunAttributes:
+    """Makes the store of a job, or opens the one that is there and mends what was prepared; returns its attributes.
+
+    Raises StoreError if the store there was made by another fingerprint; ModelError or DataError if model and data
+    do not fit.
+    """
+    ours = fingerprinted(job.spec, subject.model, subject.data)
+    if not store.exists(job.store):
+        _create(job, subject, ours)
+    attributes = store.attributes(job.store)
+    refuse_other(job.store, differences(attributes.fingerprinted, ours))
+    _mend(job, subject)
+    return attributes
+
+
+def _mend(job: Job, subject: Subject) -> None:
+    """No task has written what was prepared, so that none could be done again for it."""
+    opened = store.Store(job.store)
+    damaged = opened.damaged_preparation()
+    if damaged:
+        with environment.reproducible():
+            prepared = _prepared(job.spec, subject.data, _clean_logits(job.spec, subject))
+        opened.mend({name: prepared[name] for name in damaged})
+
+
+def _create(job: Job, subject: Subject, ours: Fingerprinted) -> None:
+    refuse_small(subject.data)
+    _refuse_without_masks(job.spec, subject.data)
+    with environment.reproducible():
+        logits = _clean_logits(job.spec, subject)
+        prepared = _prepared(job.spec, subject.data, logits)
+        resolutions = tried_methods(job.spec, subject, prepared["target"])
+        certified = _certificates(job.spec, subject)
+    columns = conditions(job.spec)
+    attributes = RunAttributes(
+        fingerprint=ours.fingerprint,
+        fingerprinted=ours,
+        plan=_plan(job.spec, subject.data, columns),
+        correct=int((logits.argmax(1).numpy() == prepared["label"]).sum()),
+        data=subject.data.description,
+        parameters=subject.model.n_parameters,
+        certificates=certified,
+        resolutions=resolutions,
+        reasons=REASONS,
+        references={name: reference.meaning for name, reference in REFERENCES.items()},
+        evidence=dict(EVIDENCE),
+        threats={condition.id: threat(condition) for condition in columns[1:]},
+        prepared=digests_of(prepared),
+    )
+    create(job.store, columns, _coordinates(job.spec, subject.data), prepared, attributes)
+
+
+def refuse_small(data: Data) -> None:
+    """Raises DataError for images on which maps cannot be compared."""
+    height, width = data.images(range(1)).shape[2:]
+    if min(height, width) < WINDOW:
+        raise DataError(
+            f"images of {width}x{height} pixels: SSIM compares windows of {WINDOW}x{WINDOW}; set model.resize"
+        )
+
+
+def _refuse_without_masks(spec: AuditSpec, data: Data) -> None:
+    needy = [p.name for p in spec.perturbation if PERTURBATIONS[p.name].needs_masks]
+    if needy and not data.has_masks:
+        raise DataError(f"{needy[0]} works by the objects' masks; set data.masks, or attack by 'top_k' instead")
+
+
+def tried_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) -> dict[str, tuple[int, int]]:
+    """Rows and columns of every method's own map of the first image: what cannot work is refused before any task.
+
+    Raises UnsupportedOperation, ModelError, SpecError.
+    """
+    model = subject.model.model
+    inputs = model.normalise(subject.data.images(range(1)).to(model.device))
+    of_first = torch.from_numpy(target[:1]).to(model.device)
+    streams = [seeds.generator(spec.run.seed, "trial")]
+    resolutions: dict[str, tuple[int, int]] = {}
+    for name in spec.explain.methods:
+        try:
+            explain = own_attributor(spec, model, subject.data, name)
+            _, rows, columns = explain(model.network, inputs, of_first, streams).shape
+        except UnsupportedOperation as error:
+            way_out = "or leave the method out of explain.methods"
+            raise UnsupportedOperation(f"method {name!r} cannot explain this network: {error}, {way_out}") from error
+        except ModelError as error:
+            raise ModelError(f"model.encoder: {error}") from error
+        except ValueError as error:
+            raise SpecError(f"explain.options.{name}: {error}") from error
+        except RuntimeError as error:
+            raise ModelError(f"method {name!r} fails on the first image: {type(error).__name__}: {error}") from error
+        resolutions[name] = rows, columns
+    return resolutions
+
+
+def _clean_logits(spec: AuditSpec, subject: Subject) -> Tensor:
+    """Logits of all clean images, a tile at a time as the perturb stage computes them."""
+    data, tile = subject.data, spec.run.tile
+    rows = range(len(data.ids))
+    place = f"model.spec = {spec.model.spec!r}"
+    with torch.no_grad():
+        tiles = [logits_of(subject.model.model, data.images(rows[i : i + tile]), place) for i in rows[::tile]]
+    logits = torch.cat(tiles).cpu()
+    refuse_unless_logits(logits, len(data.classes), place)
+    return logits
+
+
+def _prepared(spec: AuditSpec, data: Data, logits: Tensor) -> Arrays:
+    """What is known of every image before any task."""
+    predicted = logits.argmax(1).numpy()
+    target = predicted if spec.explain.target == "predicted" else np.array(data.labels)
+    rows = range(len(predicted))
+    return {
+        "label": np.array(data.labels),
+        "target": target,
+        "target_image": np.array([_target_image(spec, data, predicted, row) for row in rows]),
+        "other_class": np.array([_other_class(spec, data, int(target[row]), row) for row in rows]),
+    }
+
+
+def _other_class(spec: AuditSpec, data: Data, target: int, row: int) -> int:
+    """Drawn by the image's own stream from all classes but the target; the runner-up may be next to the same thing."""
+    drawn = seeds.index(spec.run.seed, len(data.classes) - 1, "other class", data.ids[row])
+    return drawn + (drawn >= target)
+
+
+def _target_image(spec: AuditSpec, data: Data, predicted: NDArray[np.int64], row: int) -> int:
+    """Drawn by the image's own stream from the images of another predicted class."""
+    candidates = np.flatnonzero(predicted != predicted[row])
+    if not len(candidates):
+        raise DataError(
+            "every image is predicted as the same class, but audits compare maps of different classes; "
+            "add images of other classes, or check model.mean and model.std"
+        )
+    return int(candidates[seeds.index(spec.run.seed, len(candidates), "target image", data.ids[row])])
+
+
+def _plan(spec: AuditSpec, data: Data, columns: tuple[Condition, ...]) -> Plan:
+    channels, height, width = data.images(range(1))[0].shape
+    sizes = {
+        "image": len(data.ids),
+        "perturbation": len(columns),
+        "method": len(spec.explain.methods),
+        "metric": len(METRICS),
+        "reference": len(REFERENCES),
+        "similarity": len(SIMILARITIES),
+        "evidence": len(EVIDENCE),
+        "class": len(data.classes),
+        "channel": channels,
+        "y": height,
+        "x": width,
+    }
+    attacks = tuple(column for column, condition in enumerate(columns) if condition.against)
+    universal = tuple(column for column in attacks if PERTURBATIONS[columns[column].name].is_universal)
+    return Plan(sizes, spec.run.tile, data.has_masks, attacks, universal)
+
+
+def _coordinates(spec: AuditSpec, data: Data) -> dict[str, tuple[str, ...]]:
+    return {
+        "image": data.ids,
+        "class": data.classes,
+        "method": spec.explain.methods,
+        "method_title": tuple(ATTRIBUTORS[name].title for name in spec.explain.methods),
+        "metric": tuple(METRICS),
+        "reference": tuple(REFERENCES),
+        "similarity": SIMILARITIES,
+        "evidence": tuple(EVIDENCE),
+    }
+
+
+def _certificates(spec: AuditSpec, subject: Subject) -> Certified | None:
+    """That the demo's networks look at the object; None for other data."""
+    if not spec.data.path.startswith("demo:"):
+        return None
+    model = subject.model.model
+    mean, std = model.mean.flatten().tolist(), model.std.flatten().tolist()
+    certified = certificates.certify(model.network, mean, std, shapes.TEST_SEED, CERTIFIED_SCENES)
+    return Certified(
+        **asdict(certified),
+        least_accuracy=certificates.LEAST_ACCURACY,
+        largest_drop=certificates.LARGEST_DROP,
+        holds=certified.checks(),
+    )

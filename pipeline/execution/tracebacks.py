@@ -1,0 +1,89 @@
+"""Where an error comes from, as text that travels: between processes, into logs, into the store."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from traceback import FrameSummary, TracebackException, extract_tb
+
+from pipeline.machine.sources import INSTALLED, OURS, ROOT, STDLIB
+from srd.errors import AuditError
+
+LIBRARIES = frozenset("numcodecs numpy obstore PIL scipy sklearn skimage torch torchattacks xarray zarr".split())
+"""Whoever calls them is to blame for what they raise; other libraries hold networks."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Say where an error comes from."""
+
+    traceback: str
+    """As Python prints it, with paths that begin at a package or at the folder of the spec."""
+    place: str
+    """File, line and function of the user's code that failed, such as `network.py, line 12, in forward`; else ""."""
+    is_own: bool
+    """Whether code of this project failed, and did not refuse on purpose."""
+
+
+def locate(error: BaseException, base: Path) -> Origin:
+    """Find where an error was raised; paths of the user's code are shortened to begin at `base`."""
+    blamed = _blamed(_cause(error))
+    is_ours = blamed is not None and _is_ours(Path(blamed.filename))
+    is_refusal = isinstance(error, (AuditError, MemoryError))
+    place = "" if blamed is None or is_ours else _in_words(blamed, base)
+    return Origin(_text(error, base), place, is_ours and not is_refusal)
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Return the error that others were raised from."""
+    return error if error.__cause__ is None else _cause(error.__cause__)
+
+
+def _blamed(error: BaseException) -> FrameSummary | None:
+    """Return the innermost frame outside of the standard library and the libraries that are called."""
+    frames = reversed(extract_tb(error.__traceback__))
+    return next((frame for frame in frames if not _is_called(Path(frame.filename))), None)
+
+
+def _is_called(file: Path) -> bool:
+    package = _package(file)
+    if package is None:
+        return file.is_relative_to(STDLIB) or str(file).startswith("<")
+    return package[0] in LIBRARIES or package[:2] == ("torchvision", "transforms")
+
+
+def _is_ours(file: Path) -> bool:
+    return file.is_relative_to(ROOT) and file.relative_to(ROOT).parts[0] in OURS
+
+
+def _package(file: Path) -> tuple[str, ...] | None:
+    """Return the path of an installed file from its package on; None of others."""
+    at = next((number for number, part in enumerate(file.parts) if part in INSTALLED), None)
+    return None if at is None else file.parts[at + 1 :]
+
+
+def _in_words(frame: FrameSummary, base: Path) -> str:
+    return f"{_short(Path(frame.filename), base)}, line {frame.lineno}, in {frame.name}"
+
+
+def _short(file: Path, base: Path) -> str:
+    package = _package(file)
+    if package is not None:
+        return str(Path(*package))
+    home = next((home for home in (base, ROOT, STDLIB) if file.is_relative_to(home)), None)
+    return file.name if home is None else str(file.relative_to(home))
+
+
+def _text(error: BaseException, base: Path) -> str:
+    described = TracebackException.from_exception(error)
+    for part in _chain(described):
+        for frame in part.stack:
+            _ = frame.line  # read while the path leads to the file
+            frame.filename = _short(Path(frame.filename), base)
+    return "".join(described.format())
+
+
+def _chain(described: TracebackException) -> Iterator[TracebackException]:
+    yield described
+    for other in (described.__cause__, described.__context__):
+        if other is not None:
+            yield from _chain(other)

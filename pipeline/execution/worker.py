@@ -1,0 +1,45 @@
+"""What a process that runs tasks does for a job."""
+
+import os
+import platform
+from time import perf_counter
+
+from pipeline.execution import preparation
+from pipeline.execution.executors import Work
+from pipeline.execution.job import FATAL, Job
+from pipeline.execution.subjects import context_of, load
+from pipeline.execution.tracebacks import locate
+from pipeline.machine import devices
+from pipeline.machine.environment import reproducible
+from pipeline.plan.tasks import Task
+from pipeline.stages.compute import compute
+from pipeline.store.attributes import RunAttributes
+from srd.errors import DamagedTask, StageError
+
+
+def prepare(job: Job) -> RunAttributes:
+    """Load model and data and make the store, or open it; return its attributes.
+
+    Raises as `load` and `preparation.prepare`.
+    """
+    return preparation.prepare(job, load(job))
+
+
+def perform(job: Job, task: Task) -> Work:
+    """Runs one task to its receipt in this process.
+
+    Raises StageError, naming the task, for whatever goes wrong in it; OSError, ForeignWorker, and DamagedTask, naming
+    the task whose work it could not read, as they are.
+    """
+    started = perf_counter()
+    try:
+        with reproducible():
+            context = context_of(job)
+            context.store.write(task, compute(context, task))
+    except (*FATAL, DamagedTask):
+        raise
+    except Exception as error:
+        origin = locate(error, job.base)
+        cause = f"{task.key} failed: {type(error).__name__}: {error}"
+        raise StageError(cause, origin.place, origin.traceback, origin.is_own) from error
+    return Work(platform.node(), devices.name(), os.getpid(), perf_counter() - started)

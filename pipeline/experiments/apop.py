@@ -1,0 +1,162 @@
+"""Activation-pattern-only prediction of the images of a spec: the pattern of each on an input that is not its own."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from attacks.types import Images, Model
+from pipeline.experiments.apop_results import Classes, Findings, Predictions
+from pipeline.inputs.data import Data, load_data
+from pipeline.inputs.models import LoadedModel, load_model, logits_of, refuse_unless_logits
+from pipeline.machine import environment, seeds, sources
+from pipeline.machine.environment import reproducible
+from pipeline.spec.audit import AuditSpec
+from srd.apop import activation_patterns, logits_from_patterns
+from srd.errors import DataError
+from srd.types import Generators, Inputs, Logits
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Some images, and of each one image of another class."""
+
+    images: Images
+    others: Images
+
+
+Replacement = Callable[[Model, Tile, Generators], Inputs]
+"""Returns what the network reads in place of images; one random generator per row, which constants ignore."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The network and the images of a spec. Raises DataError if all images have one label."""
+
+    spec: AuditSpec
+    loaded: LoadedModel
+    data: Data
+
+    def __post_init__(self) -> None:
+        if len(set(self.data.labels)) == 1:
+            raise DataError(
+                f"data.path = {self.spec.data.path}: every image has the same label, but patterns are also replayed "
+                "on images of another class; add images of other classes"
+            )
+
+    @property
+    def tiles(self) -> list[range]:
+        """Positions of the images that the network reads at once."""
+        rows = range(len(self.data.ids))
+        return [rows[start : start + self.spec.run.tile] for start in rows[:: self.spec.run.tile]]
+
+    def predictions(self) -> Iterator[Predictions]:
+        """A tile at a time.
+
+        Raises ModelError for a network that gives no logits of the data's classes, UnsupportedOperation for one
+        without activation patterns.
+        """
+        for rows in self.tiles:
+            with reproducible():
+                predictions = self._predictions(rows)
+            yield predictions
+
+    def findings(self, tiles: Sequence[Predictions]) -> Findings:
+        """Return the predictions of all tiles as one, with all that they depend on."""
+        clean = np.concatenate([tile.clean for tile in tiles])
+        replaced = {name: np.concatenate([tile.replaced[name] for tile in tiles]) for name in REPLACEMENTS}
+        return Findings(
+            spec=self.spec,
+            labels=np.array(self.data.labels),
+            n_classes=len(self.data.classes),
+            predictions=Predictions(clean, replaced),
+            weights=self.loaded.weights_digest,
+            network=self.loaded.source_digest,
+            data=self.data.digest,
+            sources=sources.source_digest(),
+            versions=environment.versions(),
+            hardware=environment.hardware(),
+        )
+
+    def tile(self, rows: range) -> Tile:
+        """The images at `rows`."""
+        others = [self._other(row) for row in rows]
+        device = self.loaded.model.device
+        return Tile(self.data.images(rows).to(device), self.data.images(others).to(device))
+
+    def generators(self, rows: range, name: str) -> Generators:
+        """A stream for each image and the replacement `name`."""
+        return [self._generator(row, name) for row in rows]
+
+    def _predictions(self, rows: range) -> Predictions:
+        model, tile = self.loaded.model, self.tile(rows)
+        clean = self._clean_logits(tile.images)
+        patterns = activation_patterns(model.network, model.normalise(tile.images))
+        replaced = {}
+        for name, replacement in REPLACEMENTS.items():
+            inputs = replacement(model, tile, self.generators(rows, name))
+            replaced[name] = _classes(logits_from_patterns(model.network, patterns, inputs))
+        return Predictions(_classes(clean), replaced)
+
+    def _clean_logits(self, images: Images) -> Logits:
+        place = f"model.spec = {self.spec.model.spec!r}"
+        with torch.no_grad():
+            logits = logits_of(self.loaded.model, images, place)
+        refuse_unless_logits(logits, len(self.data.classes), place)
+        return logits
+
+    def _other(self, row: int) -> int:
+        """Drawn by the image's own stream from the images of another label."""
+        others = np.flatnonzero(np.array(self.data.labels) != self.data.labels[row])
+        return int(others[torch.randint(len(others), (), generator=self._generator(row, "other_image"))])
+
+    def _generator(self, row: int, name: str) -> torch.Generator:
+        return seeds.generator(self.spec.run.seed, "apop", self.data.ids[row], name)
+
+
+def experiment(spec: AuditSpec, base: Path) -> Experiment:
+    """That of a spec whose relative paths start at `base`. Raises ModelError, DataError."""
+    return Experiment(spec, load_model(spec.model, base), load_data(spec.data, spec.model, base))
+
+
+def _constant(value: float, model: Model, tile: Tile, _: Generators) -> Inputs:
+    return model.normalise(torch.full_like(tile.images, value))
+
+
+def _uniform(model: Model, tile: Tile, generators: Generators) -> Inputs:
+    return model.normalise(_drawn(torch.rand, tile, generators))
+
+
+def _gaussian(model: Model, tile: Tile, generators: Generators) -> Inputs:
+    return _drawn(torch.randn, tile, generators)
+
+
+def _other_images(model: Model, tile: Tile, _: Generators) -> Inputs:
+    return model.normalise(tile.others)
+
+
+REPLACEMENTS: Mapping[str, Replacement] = MappingProxyType(
+    {
+        "black": partial(_constant, 0.0),
+        "grey": partial(_constant, 0.5),
+        "white": partial(_constant, 1.0),
+        "uniform_noise": _uniform,
+        "gaussian_noise": _gaussian,
+        "other_image": _other_images,
+    }
+)
+
+
+def _drawn(draw: Callable[..., Tensor], tile: Tile, generators: Generators) -> Tensor:
+    drawn = [draw(tile.images.shape[1:], generator=generator) for generator in generators]
+    return torch.stack(drawn).to(tile.images)
+
+
+def _classes(logits: Tensor) -> Classes:
+    classes: Classes = logits.argmax(1).cpu().numpy()
+    return classes

@@ -1,0 +1,137 @@
+"""The concepts of one layer over the images of a run: vectors drawn by relevance, their clusters, their stability."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pipeline.execution.job import Job
+from pipeline.execution.subjects import context_of, load
+from pipeline.experiments.concept_results import Followed, Sample
+from pipeline.machine import seeds
+from pipeline.machine.environment import reproducible
+from pipeline.spec.audit import ModelSpec
+from pipeline.stages.context import Context
+from srd.concepts import Clusters, clustered, drawn_positions, feature_vectors
+from srd.errors import DataError
+from srd.layers import receptive_field, relevance
+from srd.types import Inputs, Target
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Feature vectors of one clean image, drawn in proportion to their positive relevance."""
+
+    row: int
+    """Position of the image in the run."""
+    positions: Int64[Tensor, "v d"]
+    relevance: Float[Tensor, " v"]
+    vectors: Float[Tensor, "v c"]
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """One layer of a run whose images are perturbed; draws come from `seed`."""
+
+    context: Context
+    layer: str
+    seed: int
+
+    @property
+    def n_images(self) -> int:
+        return len(self.context.data.ids)
+
+    def drawn(self, row: int, count: int) -> Drawn:
+        """Vectors of an image, from a stream of its own; none if no relevance is positive."""
+        with reproducible():
+            inputs = self._inputs(row)[:1]
+            at, vectors = self._relevance(row, inputs)[0].cpu(), self._vectors(inputs)[0].cpu()
+            positions = drawn_positions(at, count, self._generator("draw", self.context.data.ids[row]))
+        index = positions.unbind(1)
+        return Drawn(row, positions, at[index], vectors[index])
+
+    def clusters(self, drawn: Sequence[Drawn], count: int) -> Clusters:
+        """Of all the vectors. Raises DataError if there are none, too few, or if they are too much alike."""
+        if not drawn:
+            raise DataError(f"layer {self.layer!r}: no image has positive relevance there; name another layer")
+        try:
+            return clustered(torch.cat([each.vectors for each in drawn]), count, self._generator("cluster"))
+        except ValueError as error:
+            raise DataError(f"layer {self.layer!r}: {error}; ask for fewer --clusters or more --vectors") from error
+
+    def followed(self, drawn: Drawn, clusters: Clusters) -> Followed:
+        """The vectors of an image under all perturbations, which are one batch."""
+        with reproducible():
+            inputs = self._inputs(drawn.row)
+            index: tuple[Any, ...] = (slice(None), *drawn.positions.unbind(1))
+            vectors, at = self._vectors(inputs).cpu()[index], self._relevance(drawn.row, inputs).cpu()[index]
+        vectors[0], at[0] = drawn.vectors, drawn.relevance  # alone in its batch, an image is rounded otherwise
+        labels = clusters.labels(vectors.flatten(0, 1)).reshape(at.shape)
+        return Followed(labels.T.numpy(), at.T.double().numpy())
+
+    def field(self, row: int, position: Sequence[int]) -> NDArray[np.float32]:
+        """Effective receptive field of the vector at a position of a clean image, (h, w)."""
+        with reproducible():
+            places, operations = torch.tensor([position]), self.context.spec.model.operations
+            network, inputs = self.context.model.network, self._inputs(row)[:1]
+            fields = receptive_field(network, inputs, self.layer, places, operations=operations)
+        return fields[0, 0].cpu().numpy()
+
+    def _inputs(self, row: int) -> Inputs:
+        """An image under each entry of the perturbation axis, as the network reads it."""
+        return self.context.inputs(torch.from_numpy(self.context.store.read("input", row)))
+
+    def _vectors(self, inputs: Inputs) -> Float[Tensor, "p *positions c"]:
+        model = self.context.spec.model
+        return feature_vectors(self.context.model.network, inputs, self.layer, operations=model.operations)
+
+    def _relevance(self, row: int, inputs: Inputs) -> Float[Tensor, "p *positions"]:
+        target = self.context.target([row]).expand(len(inputs))
+        return _relevance(self.context.model.network, inputs, target, self.layer, self.context.spec.model)
+
+    def _generator(self, *key: str) -> torch.Generator:
+        return seeds.generator(self.seed, "concepts", self.layer, *key)
+
+
+def exploration(job: Job, layer: str, seed: int) -> Exploration:
+    """Of a run whose stage perturb is done."""
+    return Exploration(context_of(job), layer, seed)
+
+
+def sample(drawn: Sequence[Drawn], followed: Sequence[Followed]) -> Sample:
+    """Return all vectors of all images."""
+    return Sample(
+        row=np.concatenate([np.full(len(each.positions), each.row) for each in drawn]),
+        position=np.concatenate([each.positions.numpy() for each in drawn]),
+        labels=np.concatenate([each.labels for each in followed]),
+        relevance=np.concatenate([each.relevance for each in followed]),
+        channels=drawn[0].vectors.shape[1],
+    )
+
+
+def refuse_unfit(job: Job, layer: str, clusters: int, per_image: int) -> None:
+    """What cannot be explored is refused before any work.
+
+    Raises ModelError for a layer that is unknown or has no relevance, UnsupportedOperation for a network that SRD has
+    no rules for, DataError for more clusters than vectors.
+    """
+    subject = load(job)
+    n = len(subject.data.ids) * per_image
+    if n < clusters:
+        raise DataError(f"--clusters {clusters}: {n} vectors are drawn; ask for fewer clusters, or for more --vectors")
+    model = subject.model.model
+    inputs = model.normalise(subject.data.images(range(1)).to(model.device))
+    feature_vectors(model.network, inputs, layer, operations=job.spec.model.operations)
+    target = torch.zeros(1, dtype=torch.int64, device=model.device)
+    _relevance(model.network, inputs, target, layer, job.spec.model)
+
+
+def _relevance(
+    network: nn.Module, inputs: Inputs, target: Target, layer: str, model: ModelSpec
+) -> Float[Tensor, "n *positions"]:
+    return relevance(network, inputs, target, [layer], encoder=model.encoder, operations=model.operations)[layer]

@@ -1,0 +1,216 @@
+"""A manipulated copy of a network, a copy fine-tuned without manipulation, and the maps of both on held-out images."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from attacks.manipulated_models.fine_tuning import (
+    CrossEntropy,
+    Examples,
+    Loss,
+    Manipulation,
+    Settings,
+    explained,
+    fine_tuned,
+)
+from attacks.manipulated_models.goals import AIMS, Aim
+from attacks.types import Model
+from pipeline.demo import shapes
+from pipeline.execution.preparation import refuse_small, tried_methods
+from pipeline.execution.subjects import Subject
+from pipeline.experiments.manipulated_model_results import (
+    COPIES,
+    NETWORKS,
+    DataFacts,
+    Findings,
+    Measured,
+    Network,
+    joined,
+)
+from pipeline.inputs.data import Chosen, Data, Shapes, load_data
+from pipeline.inputs.models import LoadedModel, load_model, logits_of, refuse_unless_logits
+from pipeline.machine import environment, seeds, sources
+from pipeline.machine.environment import reproducible
+from pipeline.spec.manipulation import ManipulatedModelSpec
+from pipeline.spec.values import closest
+from pipeline.stages.context import attributor
+from srd.errors import DataError, ModelError, SpecError
+from srd.registry import METRICS, SIMILARITIES
+from srd.types import Maps, Scores, Target
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The network and the images of a spec: those to fine-tune on and those held out."""
+
+    spec: ManipulatedModelSpec
+    loaded: LoadedModel
+    examples: Data
+    held_out: Data
+
+    @property
+    def aim(self) -> Aim:
+        return AIMS[self.spec.manipulation.goal]
+
+    @property
+    def tiles(self) -> list[range]:
+        """Positions of the held-out images that a network reads at once."""
+        return _tiles(self.held_out, self.spec.run.tile)
+
+    @cached_property
+    def targets(self) -> Target:
+        """Classes that are explained on the held-out images."""
+        return self._targets(self.held_out)
+
+    def networks(self) -> Mapping[Network, Model]:
+        """The original and its copies. Raises ModelError where fine-tuning has led to outputs that are not finite."""
+        asked, model = self.spec.manipulation, self.loaded.model
+        settings = Settings(asked.steps, asked.batch, asked.rate)
+        with reproducible():
+            examples = self._examples()
+            losses: dict[Network, Loss] = {
+                "control": CrossEntropy(examples),
+                "manipulated": self._manipulation(examples),
+            }
+            n = len(examples.label)
+            tuned = [fine_tuned(model, losses[name], n, settings, self._stream("fine-tuning")) for name in COPIES]
+        return dict(zip(NETWORKS, (model, *tuned), strict=True))
+
+    def measured(self, networks: Mapping[Network, Model]) -> Iterator[Measured]:
+        """A tile at a time. Raises ModelError where a network's outputs are not finite."""
+        for rows in self.tiles:
+            with reproducible():
+                measured = self._measured(networks, rows)
+            yield measured
+
+    def findings(self, tiles: Sequence[Measured], files: Mapping[Network, bytes]) -> Findings:
+        """Return what is measured on all tiles, with all that it depends on; `files` are the weights of the copies."""
+        return Findings(
+            spec=self.spec,
+            goal=self.aim.title,
+            unit=self.aim.unit,
+            similarities=SIMILARITIES,
+            examples=_told(self.examples),
+            held_out=_told(self.held_out),
+            classes=self.held_out.classes,
+            explained=self.targets.numpy(),
+            measured=joined(tiles),
+            weights={
+                "original": self.loaded.weights_digest,
+                **{name: sha256(content).hexdigest() for name, content in files.items()},
+            },
+            network=self.loaded.source_digest,
+            sources=sources.source_digest(),
+            versions=environment.versions(),
+            hardware=environment.hardware(),
+        )
+
+    def maps(self, networks: Mapping[Network, Model], method: str, rows: range) -> dict[Network, Maps]:
+        """Maps of the same classes of the same images, by the same draws, by every network."""
+        with reproducible():
+            return {name: self._maps(network, method, rows) for name, network in networks.items()}
+
+    def _measured(self, networks: Mapping[Network, Model], rows: range) -> Measured:
+        images = self.held_out.images(rows)
+        predicted = [self._logits(name, network, images).argmax(1).numpy() for name, network in networks.items()]
+        similarity, reached = [], []
+        for method in self.spec.explain.methods:
+            maps = self.maps(networks, method, rows)
+            similarity.append([[alike(s, maps["original"], maps[copy]) for s in SIMILARITIES] for copy in COPIES])
+            reached.append([self.aim.goal(maps[name].double(), maps["original"].double()) for name in NETWORKS])
+        return Measured(
+            np.stack(predicted),
+            np.array([[[s.numpy() for s in copy] for copy in method] for method in similarity]).swapaxes(0, 1),
+            np.array([[r.numpy() for r in method] for method in reached]).swapaxes(0, 1),
+        )
+
+    def _maps(self, network: Model, method: str, rows: range) -> Maps:
+        explain = attributor(self.spec, self.loaded.model, self.held_out, method)
+        streams = [self._stream(self.held_out.ids[row], method) for row in rows]
+        inputs = network.normalise(self.held_out.images(rows).to(network.device))
+        return explain(network.network, inputs, self.targets[list(rows)].to(network.device), streams).cpu()
+
+    def _manipulation(self, examples: Examples) -> Manipulation:
+        asked, model = self.spec.manipulation, self.loaded.model
+        explain = attributor(self.spec, model, self.examples, asked.against)
+        parts = torch.arange(len(examples.label)).split(asked.batch)
+        maps = [explained(model, examples, explain, rows, self._stream("original maps")) for rows in parts]
+        return Manipulation(examples, explain, self.aim.goal, torch.cat(maps), asked.weight)
+
+    def _examples(self) -> Examples:
+        data, device = self.examples, self.loaded.model.device
+        images = data.images(range(len(data.ids))).to(device)
+        return Examples(images, torch.tensor(data.labels, device=device), self._targets(data).to(device))
+
+    def _targets(self, data: Data) -> Target:
+        if self.spec.explain.target == "label":
+            return torch.tensor(data.labels)
+        parts = (data.images(rows) for rows in _tiles(data, self.spec.run.tile))
+        return torch.cat([self._logits("original", self.loaded.model, images).argmax(1) for images in parts])
+
+    def _logits(self, name: Network, network: Model, images: Tensor) -> Tensor:
+        place = f"model.spec = {self.spec.model.spec!r}"
+        with torch.no_grad():
+            logits = logits_of(network, images, place).cpu()
+        if name != "original" and not bool(torch.isfinite(logits).all()):
+            rate = f"manipulation.rate = {self.spec.manipulation.rate:g}"
+            raise ModelError(f"{rate}: the outputs of the {name} network are not finite after fine-tuning; lower it")
+        refuse_unless_logits(logits, len(self.held_out.classes), place)
+        return logits
+
+    def _stream(self, *key: str) -> torch.Generator:
+        return seeds.generator(self.spec.run.seed, "manipulated model", *key)
+
+
+def experiment(spec: ManipulatedModelSpec, base: Path) -> Experiment:
+    """That of a spec whose relative paths start at `base`.
+
+    Raises SpecError, ModelError, DataError, UnsupportedOperation.
+    """
+    goal = spec.manipulation.goal
+    if goal not in AIMS:
+        raise SpecError(f"manipulation.goal = {goal!r}: {closest(goal, AIMS)}")
+    subject = Experiment(spec, load_model(spec.model, base), *_split(spec, load_data(spec.data, spec.model, base)))
+    refuse_small(subject.held_out)
+    with reproducible():
+        tried_methods(spec, Subject(subject.loaded, subject.held_out), subject.targets.numpy())
+    return subject
+
+
+def weights(network: Model) -> bytes:
+    """A network's state dict as a safetensors file."""
+    return save({name: tensor.clone().contiguous() for name, tensor in network.network.state_dict().items()})
+
+
+def alike(similarity: str, original: Maps, other: Maps) -> Scores:
+    """A similarity of maps in float64; of maps that are equal bit for bit it is 1, not 1 but for rounding."""
+    scores: Scores = METRICS[similarity](original.double(), other.double())
+    return scores.masked_fill((original == other).flatten(1).all(1) & ~scores.isnan(), 1.0)
+
+
+def _split(spec: ManipulatedModelSpec, data: Data) -> tuple[Data, Data]:
+    """Images to fine-tune on and images held out: of the demo, scenes that it was trained on and those of the spec."""
+    n, asked = len(data.ids), spec.manipulation.images
+    if spec.data.path.startswith("demo:"):
+        return Shapes(asked or n, shapes.TRAIN_SEED), data
+    count = n // 2 if asked is None else asked
+    if not 0 < count < n:
+        raise DataError(f"manipulation.images = {count}: {n} images are to be split in two; leave some for each part")
+    order = seeds.shuffled(spec.run.seed, n, "manipulated model", "split")
+    return Chosen(data, order[:count]), Chosen(data, order[count:])
+
+
+def _tiles(data: Data, size: int) -> list[range]:
+    rows = range(len(data.ids))
+    return [rows[start : start + size] for start in rows[::size]]
+
+
+def _told(data: Data) -> DataFacts:
+    return DataFacts(data.description, data.digest, data.ids, np.array(data.labels))

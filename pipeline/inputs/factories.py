@@ -1,0 +1,145 @@
+"""The callable that a spec names to build a network, and the source files that it is made from."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib import import_module
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import module_from_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from pipeline.machine.sources import INSTALLED, OURS, STDLIB, files_digest
+from pipeline.spec.values import closest
+from srd.errors import ModelError
+
+
+@dataclass(frozen=True)
+class Factory:
+    """A callable without arguments that gives a network."""
+
+    spec: str
+    call: Callable[[], Any]
+    folder: Path
+    sources: set[Path]
+    """Of a package, all files of its top package below `folder`; else the module's file and what it imported from
+    `folder`, complete once the factory is closed."""
+
+    def build(self) -> nn.Module:
+        """A new network. Raises ModelError."""
+        try:
+            network = self.call()
+        except Exception as error:  # the user's code may raise anything
+            raise ModelError(
+                f"model.spec = {self.spec!r}: the call without arguments failed: {type(error).__name__}: {error}; "
+                "name a callable that needs none"
+            ) from error
+        if not isinstance(network, nn.Module):
+            raise ModelError(
+                f"model.spec = {self.spec!r}: returned {type(network).__name__}; "
+                "name a callable that returns a torch.nn.Module"
+            )
+        return network
+
+    @property
+    def digest(self) -> str:
+        """Of the names and texts of all sources."""
+        return files_digest({str(file.relative_to(self.folder)): file for file in self.sources})
+
+
+@contextmanager
+def opened(spec: str, base: Path) -> Iterator[Factory]:
+    """The factory named by `path/to/file.py:callable` or `package.module:callable`. Raises ModelError.
+
+    While it is open, modules beside the file can be imported by name, as if the file were run as a script.
+    """
+    place, _, name = spec.rpartition(":")
+    if not place or not name:
+        raise ModelError(
+            f"model.spec = {spec!r}: expected demo:vgg, demo:resnet, path/to/file.py:callable or "
+            "package.module:callable"
+        )
+    if not place.endswith(".py"):
+        module = _module(place)
+        yield Factory(spec, _callable(module, spec), *_package(module))
+        return
+    file = (base / place).resolve()
+    with _neighbours(file.parent) as sources:
+        sources.add(file)
+        yield Factory(spec, _callable(_module_of_file(file), spec), file.parent, sources)
+
+
+def _callable(module: ModuleType, spec: str) -> Callable[[], Any]:
+    place, _, name = spec.rpartition(":")
+    if not callable(getattr(module, name, None)):
+        functions = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
+        raise ModelError(f"model.spec = {spec!r}: {place} has no callable {name!r}; {closest(name, functions)}")
+    return getattr(module, name)  # type: ignore[no-any-return]
+
+
+def _package(module: ModuleType) -> tuple[Path, set[Path]]:
+    """Folder and files of the top package that a module belongs to; of a module without a package, its own."""
+    top = sys.modules[module.__name__.partition(".")[0]]
+    if not top.__file__:
+        raise ModelError(
+            f"model.spec: {top.__name__!r} has no file to fingerprint; name a file, path/to/file.py:callable"
+        )
+    file = Path(top.__file__)
+    return file.parent, set(file.parent.rglob("*.py")) if hasattr(top, "__path__") else {file}
+
+
+def _module(name: str) -> ModuleType:
+    try:
+        return import_module(name)
+    except Exception as error:  # the user's code may raise anything
+        raise ModelError(
+            f"model.spec: cannot import {name!r}: {type(error).__name__}: {error}; "
+            "put its folder into PYTHONPATH, or name the file, path/to/file.py:callable"
+        ) from error
+
+
+def _module_of_file(file: Path) -> ModuleType:
+    """The module in a file, run anew, under a name that no other module has."""
+    if not file.is_file():
+        raise ModelError(f"model.spec: {file}: no such file; relative paths start at the folder of the spec")
+    name = f"audited_{sha256(str(file).encode()).hexdigest()[:16]}"
+    loader = SourceFileLoader(name, str(file))
+    module = module_from_spec(ModuleSpec(name, loader, origin=str(file)))
+    sys.modules[name] = module  # before it runs: its dataclasses look themselves up there
+    try:
+        loader.exec_module(module)
+    except Exception as error:  # the user's code may raise anything
+        del sys.modules[name]
+        raise ModelError(
+            f"model.spec: {file}: cannot be imported: {type(error).__name__}: {error}; "
+            f"it must import as `cd {file.parent} && python {file.name}` does"
+        ) from error
+    return module
+
+
+@contextmanager
+def _neighbours(folder: Path) -> Iterator[set[Path]]:
+    """While open, `folder` comes first on the path; then the modules that came from it are listed and forgotten.
+
+    Libraries may be installed below the folder, and this program may stand there: they are nobody's neighbours.
+    """
+    before, sources = set(sys.modules), set[Path]()
+    sys.path.insert(0, str(folder))
+    try:
+        yield sources
+    finally:
+        sys.path.remove(str(folder))
+        for name in set(sys.modules) - before:
+            file = Path(getattr(sys.modules[name], "__file__", None) or "/")
+            if file.is_relative_to(folder) and not _is_installed(name, file):
+                sources.add(file)
+                del sys.modules[name]
+
+
+def _is_installed(name: str, file: Path) -> bool:
+    return bool(INSTALLED & set(file.parts)) or STDLIB in file.parents or name.partition(".")[0] in OURS

@@ -1,0 +1,133 @@
+"""Networks from a spec, refused before any work if they cannot be audited."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from pickle import UnpicklingError
+from textwrap import shorten
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from attacks.types import Model
+from pipeline.demo import networks
+from pipeline.inputs.factories import opened
+from pipeline.machine import devices
+from pipeline.spec.audit import ModelSpec
+from pipeline.spec.values import closest
+from srd.errors import ModelError
+
+LONG = 400  # characters of a library's message; torch lists every parameter
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model in evaluation mode, on the device that networks run on, and where it comes from."""
+
+    model: Model
+    weights_digest: str
+    source_digest: str
+    n_parameters: int
+
+
+def load_model(spec: ModelSpec, base: Path) -> LoadedModel:
+    """The network of a spec whose relative paths start at `base`. Raises ModelError."""
+    scheme, _, name = spec.spec.partition(":")
+    if scheme == "demo":
+        return _demo(spec, name)
+    with opened(spec.spec, base) as factory:
+        network = factory.build()
+        weights = base / spec.weights if spec.weights else None
+        if weights:
+            _fill(network, weights)
+        elif _state_digest(network) != _state_digest(factory.build()):
+            raise ModelError(f"model.spec = {spec.spec!r}: two calls gave two networks; set model.weights")
+    return _loaded(network, spec, weights, factory.digest)
+
+
+def logits_of(model: Model, images: Tensor, place: str) -> Tensor:
+    """The model's answer to `images`. Raises ModelError if it cannot read them, or answers with no tensor."""
+    try:
+        logits = model(images.to(model.device))
+    except Exception as error:
+        shape = "x".join(map(str, images.shape[1:]))
+        raise ModelError(
+            f"{place}: the network fails on images of {shape}: {type(error).__name__}: {error}; "
+            "set model.resize to the size that it reads"
+        ) from error
+    if not isinstance(logits, Tensor):
+        raise ModelError(f"{place}: the output is a {type(logits).__name__}, audits need a tensor of logits")
+    return logits
+
+
+def refuse_unless_logits(logits: Tensor, n_classes: int, place: str) -> None:
+    """Raises ModelError unless `logits` are finite, one per class, and no probabilities."""
+    if logits.dim() != 2 or logits.shape[1] != n_classes:
+        raise ModelError(
+            f"{place}: the output has shape {tuple(logits.shape)}, the data {n_classes} classes; "
+            "give the network's class order in model.classes"
+        )
+    if not bool(torch.isfinite(logits).all()):
+        raise ModelError(f"{place}: the output is not finite on clean images; check weights, mean and std")
+    if bool((logits >= 0).all()) and torch.allclose(logits.sum(1), logits.new_ones(len(logits)), atol=1e-4):
+        raise ModelError(f"{place}: the outputs are probabilities (each row sums to 1); audits need the logits")
+
+
+def _demo(spec: ModelSpec, name: str) -> LoadedModel:
+    if spec.weights:
+        raise ModelError(f"model.weights = {spec.weights!r}: a demo network has its own weights; remove the key")
+    if name not in networks.NETWORKS:
+        raise ModelError(f"model.spec = {spec.spec!r}: no demo network; {closest(name, networks.NETWORKS)}")
+    source_digest = sha256(Path(networks.__file__).read_bytes()).hexdigest()
+    return _loaded(networks.load(name), spec, networks.weights_file(name), source_digest)
+
+
+def _loaded(network: nn.Module, spec: ModelSpec, weights: Path | None, source_digest: str) -> LoadedModel:
+    demo = spec.spec.startswith("demo:")
+    mean = spec.mean or (networks.MEAN if demo else (0.0,))
+    std = spec.std or (networks.STD if demo else (1.0,))
+    model = Model(network.float(), mean, std).eval().requires_grad_(False)
+    digest = sha256(weights.read_bytes()).hexdigest() if weights else _state_digest(network)
+    return LoadedModel(model.to(devices.device()), digest, source_digest, sum(p.numel() for p in network.parameters()))
+
+
+def _state_digest(network: nn.Module) -> str:
+    digest = sha256()
+    for name, tensor in network.state_dict().items():
+        digest.update(name.encode() + tensor.cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _fill(network: nn.Module, weights: Path) -> None:
+    """Loads a state dict, cast to the network's own types; strict about names and shapes."""
+    if not weights.is_file():
+        raise ModelError(f"model.weights = {weights}: no such file; relative paths start at the folder of the spec")
+    state = _state_dict(weights)
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise ModelError(
+            f"model.weights = {weights}: do not fit model.spec: {shorten(str(error), LONG)}; "
+            "they need the names and shapes of the network's own state_dict()"
+        ) from error
+
+
+def _state_dict(weights: Path) -> dict[str, Tensor]:
+    try:
+        if weights.suffix == ".safetensors":
+            return load_file(weights)
+        state = torch.load(weights, map_location="cpu", weights_only=True)
+    except UnpicklingError as error:
+        if "GLOBAL" not in str(error):
+            raise ModelError(f"model.weights = {weights}: is no state dict; save network.state_dict()") from error
+        raise ModelError(
+            f"model.weights = {weights}: would run code when loaded (needs pickle globals); refused. Save the state "
+            "dict alone: torch.save(network.state_dict(), file)"
+        ) from error
+    except Exception as error:  # a damaged file may raise anything
+        text = shorten(f"{type(error).__name__}: {error}", LONG)
+        raise ModelError(f"model.weights = {weights}: cannot be read, is it damaged? {text}") from error
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise ModelError(f"model.weights = {weights}: holds no state dict; save network.state_dict()")
+    return state

@@ -1,0 +1,46 @@
+"""What a result's bits depend on beside spec and sources: versions, the class of machine, the number of threads."""
+
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from pipeline.machine import devices
+
+LIBRARIES = ("torch", "torchvision", "torchattacks", "numpy", "pillow", "zarr", "xarray", "dask")
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the libraries that compute or store."""
+    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+
+
+def hardware() -> str:
+    """Class of machine on which the same bytes are promised: processor, and the device that networks run on."""
+    processor = f"{platform.machine()} {_processor()} {torch.backends.cpu.get_cpu_capability()}"
+    return f"{processor}, networks on {devices.name()}"
+
+
+@contextmanager
+def reproducible() -> Iterator[None]:
+    """Equal bytes from equal work: one torch thread, so that sums do not depend on the number of cores.
+
+    On a CUDA device deterministic operations as well, `devices.deterministic`. Put back in the end.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with devices.deterministic():
+            yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()

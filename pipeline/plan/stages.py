@@ -1,0 +1,192 @@
+"""The stages of an audit, one row each: what a task of it reads and writes, and the function that computes it.
+
+Everything that knows stages reads this table: plan, store, dependencies, commands, status, estimate, reports. A new
+stage is a row here and a file in `pipeline.stages`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any, Literal
+
+from pipeline.plan.schema import PREPARED, Group, Variable
+
+Axis = Literal["perturbation", "method"]
+_MAP = ("y", "x")
+
+
+@dataclass(frozen=True)
+class Read:
+    """Name tasks of an earlier stage whose output a task reads."""
+
+    stage: str
+    columns: Literal["same", "all", "clean"]
+    """Of the earlier stage: the task's own column, every column, or the first, which is that of the clean images."""
+    tiles: Literal["own", "target images"] = "own"
+    """The task's own tile, or with it those that hold the target images of its images."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Describe one kind of task."""
+
+    name: str
+    axis: Axis | None
+    """Dimension whose elements its tasks share out, a column each; None: one column."""
+    reads: tuple[Read, ...]
+    writes: tuple[Variable, ...]
+    function: str
+    """`module:function` of `(context, task) -> arrays`."""
+    group: Group | None = None
+    """Columns that have tasks; None: all."""
+    per_tile: bool = True
+    """A task for each tile of images; else one for all images, of which it looks at no more than `images`."""
+    images: int | None = None
+
+    def load(self) -> Callable[..., Any]:
+        """Import and return the function."""
+        module, function = self.function.split(":")
+        loaded: Callable[..., Any] = getattr(import_module(module), function)
+        return loaded
+
+
+_ROWS: dict[str, Stage] = {
+    stage.name: stage
+    for stage in (
+        Stage(
+            name="fit",
+            axis="perturbation",
+            group="universal",
+            per_tile=False,
+            images=32,
+            reads=(),
+            writes=(
+                Variable(
+                    "displacement",
+                    ("perturbation", "channel", *_MAP),
+                    "float32",
+                    "of a universal perturbation: what is added to every image",
+                    whole=("channel", *_MAP),
+                    group="universal",
+                ),
+            ),
+            function="pipeline.stages.fit:fit",
+        ),
+        Stage(
+            name="perturb",
+            axis="perturbation",
+            reads=(Read("fit", "same"),),
+            writes=(
+                Variable(
+                    "input",
+                    ("image", "perturbation", "channel", *_MAP),
+                    "float32",
+                    "what every method saw, in [0, 1]",
+                    whole=("channel", *_MAP),
+                    is_large=True,
+                ),
+                Variable("prediction", ("image", "perturbation", "class"), "float32", "logits", whole=("class",)),
+                Variable(
+                    "attack_evidence",
+                    ("image", "perturbation", "evidence"),
+                    "float32",
+                    "how an attack on an explanation searched, as the attribute evidence explains",
+                    whole=("evidence",),
+                    group="attack",
+                ),
+                Variable("mask", ("image", *_MAP), "bool", "where the object is", whole=_MAP, group="masked"),
+            ),
+            function="pipeline.stages.perturb:perturb",
+        ),
+        Stage(
+            name="attribute",
+            axis="method",
+            reads=(Read("perturb", "all"),),
+            writes=(
+                Variable(
+                    "attribution",
+                    ("image", "perturbation", "method", *_MAP),
+                    "float16",
+                    "map of the target, divided by scale",
+                    whole=("perturbation", *_MAP),
+                    is_large=True,
+                ),
+                Variable(
+                    "scale",
+                    ("image", "perturbation", "method"),
+                    "float32",
+                    "power of two that attribution is to be multiplied by",
+                    whole=("perturbation",),
+                ),
+                Variable(
+                    "other_class_attribution",
+                    ("image", "method", *_MAP),
+                    "float16",
+                    "map of other_class on the clean image, divided by other_class_scale",
+                    whole=_MAP,
+                    is_large=True,
+                ),
+                Variable(
+                    "other_class_scale",
+                    ("image", "method"),
+                    "float32",
+                    "power of two that other_class_attribution is to be multiplied by",
+                ),
+            ),
+            function="pipeline.stages.attribute:attribute",
+        ),
+        Stage(
+            name="score",
+            axis="method",
+            reads=(Read("perturb", "clean"), Read("attribute", "same", tiles="target images")),
+            writes=(
+                Variable(
+                    "score",
+                    ("image", "perturbation", "method", "metric"),
+                    "float32",
+                    "metric of the map; similarities are to the clean map of the same image and method",
+                    whole=("perturbation", "metric"),
+                ),
+                Variable(
+                    "reason",
+                    ("image", "perturbation", "method", "metric"),
+                    "uint8",
+                    "why a score is NaN, as numbered by the attribute reasons",
+                    whole=("perturbation", "metric"),
+                ),
+                Variable(
+                    "reference_similarity",
+                    ("image", "method", "reference", "similarity"),
+                    "float32",
+                    "similarity of the clean map to another map, which gives similarities their scale",
+                    whole=("reference", "similarity"),
+                ),
+            ),
+            function="pipeline.stages.score:score",
+        ),
+    )
+}
+STAGES: Mapping[str, Stage] = MappingProxyType(_ROWS)
+"""By name, in an order in which they can run."""
+
+
+class _Variables(Mapping[str, Variable]):
+    """What is prepared, and what the stages write, by name."""
+
+    def __getitem__(self, name: str) -> Variable:
+        return self._all()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    @staticmethod
+    def _all() -> dict[str, Variable]:
+        return {**PREPARED, **{variable.name: variable for stage in STAGES.values() for variable in stage.writes}}
+
+
+VARIABLES: Mapping[str, Variable] = _Variables()
+"""Every array of the store but its coordinates."""

@@ -1,0 +1,104 @@
+"""The tasks of an audit, as plain data: who writes which region of the store."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pipeline.plan.schema import TILE, Group, Variable
+from pipeline.plan.stages import STAGES
+
+
+@dataclass(frozen=True)
+class Task:
+    """One stage on one tile of images, for one column of the stage's axis."""
+
+    stage: str
+    tile: int
+    column: int
+    """Index on the perturbation axis (perturb) or on the method axis (attribute, score)."""
+
+    @property
+    def key(self) -> str:
+        """Name of the receipt and, on a cluster, of the task: `attribute-00012-03`."""
+        return f"{self.stage}-{self.tile:05d}-{self.column:02d}"
+
+    @staticmethod
+    def named(key: str) -> "Task":
+        """Return the task of a key."""
+        stage, tile, column = key.split("-")
+        return Task(stage, int(tile), int(column))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Hold the sizes of the store's dimensions, the tile, and which columns are of which kind."""
+
+    sizes: Mapping[str, int]
+    tile: int
+    has_masks: bool
+    attacks: tuple[int, ...] = ()
+    """Columns of the perturbation axis that hold attacks on explanations."""
+    universal: tuple[int, ...] = ()
+    """Those among them whose displacement a stage of its own finds."""
+
+    def tasks(self, stage: str) -> Iterator[Task]:
+        """Yield all tasks of a stage; they may run in any order."""
+        tiles = range(self.n_tiles if STAGES[stage].per_tile else 1)
+        return (task for tile in tiles for task in self.of_tile(stage, tile))
+
+    def of_tile(self, stage: str, tile: int) -> Iterator[Task]:
+        """Yield the tasks of a stage on one tile of images."""
+        return (Task(stage, tile, column) for column in self.columns(stage))
+
+    def all_tasks(self) -> Iterator[Task]:
+        """Yield all tasks of all stages, in an order that can be run."""
+        return (task for stage in STAGES for task in self.tasks(stage))
+
+    def columns(self, stage: str) -> Sequence[int]:
+        """Return the columns of a stage's axis that have tasks."""
+        row = STAGES[stage]
+        return self._group(row.group) if row.group else range(self.sizes[row.axis] if row.axis else 1)
+
+    @property
+    def n_tiles(self) -> int:
+        return -(-self.sizes[TILE] // self.tile)
+
+    def rows(self, task: Task) -> range:
+        """Return the positions of the task's images."""
+        start = task.tile * self.tile
+        return range(start, min(start + self.tile, self.sizes[TILE]))
+
+    def n_images(self, task: Task) -> int:
+        """Return how many images the task looks at."""
+        stage = STAGES[task.stage]
+        return len(self.rows(task)) if stage.per_tile else min(stage.images or self.sizes[TILE], self.sizes[TILE])
+
+    def variables(self, task: Task) -> tuple[Variable, ...]:
+        """Return what the task writes."""
+        return tuple(each for each in STAGES[task.stage].writes if self._is_written(each, task.column))
+
+    def writes_mask(self, task: Task) -> bool:
+        return any(variable.name == "mask" for variable in self.variables(task))
+
+    def holds(self, variable: Variable) -> bool:
+        """Return whether any task writes the variable, or the preparation."""
+        return not variable.group or bool(self._group(variable.group))
+
+    def region(self, task: Task, variable: Variable) -> tuple[slice, ...]:
+        """Return where the task writes the variable: whole shards, and no other task's."""
+        rows = self.rows(task)
+        column = slice(task.column, task.column + 1)
+        return tuple(
+            slice(rows.start, rows.stop) if dim == TILE else slice(None) if dim in variable.whole else column
+            for dim in variable.dims
+        )
+
+    def _is_written(self, variable: Variable, column: int) -> bool:
+        return not variable.group or column in self._group(variable.group)
+
+    def _group(self, group: Group) -> Sequence[int]:
+        groups: Mapping[Group, Sequence[int]] = {
+            "masked": (0,) if self.has_masks else (),
+            "attack": self.attacks,
+            "universal": self.universal,
+        }
+        return groups[group]

@@ -1,0 +1,277 @@
+"""What a user asks for: TOML, read once, refused with place, value and way out, frozen ever after."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args
+
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+
+from attacks.entries import PerturbationEntry
+from attacks.registry import PERTURBATIONS
+from pipeline.spec.values import (
+    NO_STRENGTH,
+    Floats,
+    Names,
+    Options,
+    Part,
+    Size,
+    Strength,
+    Strengths,
+    as_tuple,
+    check_bits,
+    check_options,
+    check_strengths,
+    closest,
+)
+from srd.entries import Meaning
+from srd.errors import SpecError
+from srd.registry import ATTRIBUTORS
+
+T = TypeVar("T", bound=Part)
+
+DEPLOYMENT = frozenset({"cluster", "store"})
+"""Tables that say where an audit runs: `pipeline.spec.deployment` reads them, no spec does."""
+
+
+class ModelSpec(Part):
+    """The network: where it comes from and what it reads."""
+
+    spec: str
+    """`demo:vgg`, `demo:resnet`, `path/to/file.py:callable` or `package.module:callable`."""
+    weights: str | None = None
+    """A state dict: safetensors, or a file that torch loads with `weights_only`."""
+    mean: Floats | None = None
+    std: Floats | None = None
+    resize: Size | None = None
+    """Length of the shorter side, of which the central square is cut; [256, 224] cuts a smaller one."""
+    classes: str | None = None
+    """File with the class order: JSON list of names or of [folder, name], or text, one folder a line."""
+    encoder: str | None = None
+    """Module with whose output the encoder ends; found by itself if not given."""
+    operations: dict[str, Meaning] = Field(default_factory=dict)
+    """What torch functions without a rule are, by the name under which SRD refuses them."""
+
+    @model_validator(mode="after")
+    def _normalisation(self) -> "ModelSpec":
+        if (self.mean is None) != (self.std is None):
+            raise ValueError("mean and std belong together; give both, or neither")
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if values is not None and len(values) not in {1, 3}:
+                raise ValueError(f"{name} needs one number, or one for each of 3 channels, got {list(values)}")
+        if self.std is not None and min(self.std) <= 0:
+            raise ValueError(f"std must be positive, got {list(self.std)}")
+        return self
+
+
+class DataSpec(Part):
+    """The images: `demo:shapes`, or a folder with one folder per class."""
+
+    path: str
+    n: Annotated[int, Field(ge=1)] | None = None
+    """How many, one of each class in turn; all by default."""
+    masks: str | None = None
+    """Folder with one PNG per image, same relative path: not 0 is object."""
+
+
+class SubjectSpec(Part):
+    """What is audited: a network and its images."""
+
+    model: ModelSpec
+    data: DataSpec
+
+
+class ExplainSpec(Part):
+    """The methods, in the order of the report."""
+
+    methods: Names
+    options: dict[str, Options] = Field(default_factory=dict)
+    target: Literal["predicted", "label"] = "predicted"
+
+
+class PerturbationSpec(Part):
+    """One perturbation at several strengths, each an entry of the perturbation axis."""
+
+    name: str
+    strengths: Strengths = ()
+    """Empty for a perturbation that has no strength to choose."""
+    against: Names | None = None
+    """Methods that an attack on explanations goes against; all differentiable ones by default."""
+    options: Options = Field(default_factory=dict)
+
+
+class RunSpec(Part):
+    """How the work is cut and seeded: both are part of the result."""
+
+    tile: Annotated[int, Field(ge=1, le=4096)] = 8
+    """Images per task; what a batched attack sees at once."""
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class ProtocolSpec(Part):
+    """What is done to a subject."""
+
+    explain: ExplainSpec
+    perturbation: Annotated[tuple[PerturbationSpec, ...], BeforeValidator(as_tuple)] = ()
+    run: RunSpec = RunSpec()
+
+    @model_validator(mode="after")
+    def _known(self) -> "ProtocolSpec":
+        _check_methods(self.explain)
+        for number, perturbation in enumerate(self.perturbation, 1):
+            _check_perturbation(f"[[perturbation]] number {number}", perturbation, self.explain.methods)
+        _check_repeated(self.perturbation, self.explain.methods)
+        return self
+
+
+class AuditSpec(ProtocolSpec, SubjectSpec):
+    """Everything that an audit is asked to do."""
+
+
+def load_spec(path: Path) -> AuditSpec:
+    """The spec in a TOML file. Raises SpecError with the file, the place, the value and the way out."""
+    table = read_table(path)
+    if "subject" in table:
+        raise SpecError(f"{path}: subject: this command takes one network; move one subject's tables to the top")
+    if "manipulation" in table:
+        raise SpecError(f"{path}: manipulation: is for `srd-audit manipulate-model`; remove the table")
+    return parse_spec(table, str(path))
+
+
+def parse_spec(table: Mapping[str, Any], place: str) -> AuditSpec:
+    """The spec in a parsed TOML table; `place` begins the message of a refusal."""
+    return parse_table(AuditSpec, table, place)
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """What a TOML file asks for, wherever it runs. Raises SpecError as `read_toml`."""
+    return {name: value for name, value in read_toml(path).items() if name not in DEPLOYMENT}
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file. Raises SpecError with the file and the way out."""
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise SpecError(f"{path}: no such file; `srd-audit init` writes a spec to start from") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path}: is no TOML: {error}; compare it with what `srd-audit init` writes") from error
+    except OSError as error:
+        raise SpecError(f"{path}: cannot be read: {error.strerror}; name a file that can") from error
+
+
+def parse_table(kind: type[T], table: Mapping[str, Any], place: str) -> T:
+    """A parsed TOML table as a `kind` of spec; `place` begins the message of a refusal."""
+    try:
+        return kind.model_validate(table)
+    except ValidationError as error:
+        errors = error.errors()
+        unknown = [e for e in errors if e["type"] == "extra_forbidden"]  # a misspelt key is a missing one as well
+        raise SpecError("\n".join(f"{place}: {_message(e, kind)}" for e in unknown or errors)) from None
+
+
+def attacked(perturbation: PerturbationSpec, methods: tuple[str, ...]) -> tuple[str, ...]:
+    """Methods that the perturbation goes against, an entry each: only "" unless it attacks explanations."""
+    if not PERTURBATIONS[perturbation.name].attacks_attributor:
+        return ("",)
+    if perturbation.against is not None:
+        return perturbation.against
+    return tuple(name for name in methods if _is_attackable(name, PERTURBATIONS[perturbation.name]))
+
+
+def entries(perturbation: PerturbationSpec, methods: tuple[str, ...]) -> list[tuple[str, Strength]]:
+    """Its entries on the perturbation axis: the attacked method, or "", and the strength."""
+    strengths = perturbation.strengths or (NO_STRENGTH,)
+    return [(method, strength) for method in attacked(perturbation, methods) for strength in strengths]
+
+
+def entry_id(name: str, method: str, strength: Strength) -> str:
+    """Of an entry of the perturbation axis, such as `deepfool`, `pgd@8/255` or `manipulate:srd@8/255`."""
+    return f"{name}{':' * bool(method)}{method}{'@' * bool(strength.text)}{strength.text}"
+
+
+def _check_methods(explain: ExplainSpec) -> None:
+    if not explain.methods:
+        raise ValueError("explain.methods is empty; name at least one: " + ", ".join(ATTRIBUTORS))
+    for name in explain.methods:
+        if name not in ATTRIBUTORS:
+            raise ValueError(f"explain.methods: no method is called {name!r}; {closest(name, ATTRIBUTORS)}")
+        if explain.methods.count(name) > 1:
+            raise ValueError(f"explain.methods: {name!r} stands twice")
+    for name, options in explain.options.items():
+        if name not in explain.methods:
+            raise ValueError(f"explain.options.{name}: not among explain.methods; {closest(name, explain.methods)}")
+        check_options(f"explain.options.{name}", ATTRIBUTORS[name], options)
+
+
+def _check_perturbation(place: str, perturbation: PerturbationSpec, methods: tuple[str, ...]) -> None:
+    if perturbation.name not in PERTURBATIONS:
+        way_out = closest(perturbation.name, PERTURBATIONS)
+        raise ValueError(f"{place}: no perturbation is called {perturbation.name!r}; {way_out}")
+    entry = PERTURBATIONS[perturbation.name]
+    place = f"{place} ({entry.name})"
+    check_options(f"{place} options", entry, perturbation.options)
+    check_strengths(place, entry, perturbation.strengths)
+    check_bits(place, entry, perturbation.options, perturbation.strengths)
+    _check_against(place, perturbation, methods)
+
+
+def _check_repeated(perturbations: tuple[PerturbationSpec, ...], methods: tuple[str, ...]) -> None:
+    seen: set[str] = set()
+    numbered = (
+        (number, entry_id(perturbation.name, method, strength))
+        for number, perturbation in enumerate(perturbations, 1)
+        for method, strength in entries(perturbation, methods)
+    )
+    for number, entry in numbered:
+        if entry in seen:
+            raise ValueError(f"[[perturbation]] number {number}: {entry} stands twice; remove one of the two")
+        seen.add(entry)
+
+
+def _check_against(place: str, perturbation: PerturbationSpec, methods: tuple[str, ...]) -> None:
+    if perturbation.against is not None and not PERTURBATIONS[perturbation.name].attacks_attributor:
+        raise ValueError(f"{place}: against is for attacks on explanations; remove it")
+    if not attacked(perturbation, methods):
+        raise ValueError(f"{place}: there is no method to attack; name one that has a gradient, such as 'srd'")
+    for name in perturbation.against or ():
+        if name not in methods:
+            raise ValueError(f"{place}: against {name!r}, which is not among explain.methods; {closest(name, methods)}")
+        if not _is_attackable(name, PERTURBATIONS[perturbation.name]):
+            what = "no gradient to attack" if ATTRIBUTORS[name].uses_network else "nothing of the network to attack"
+            raise ValueError(f"{place}: against {name!r}, which has {what}; remove it")
+
+
+def _is_attackable(method: str, attack: PerturbationEntry) -> bool:
+    entry = ATTRIBUTORS[method]
+    return entry.differentiable if attack.needs_gradient else entry.uses_network
+
+
+def _message(error: Mapping[str, Any], spec: type[Part]) -> str:
+    place = _place(error["loc"])
+    text = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        return f"{place}: unknown key; {closest(str(error['loc'][-1]), _keys(spec, error['loc'][:-1]))}"
+    if error["type"] in {"model_type", "dict_type"}:
+        return f"{place}: expected a table, got {error['input']!r}"
+    if error["type"] == "missing":
+        return f"{place}: is missing; add it as in the spec that `srd-audit init` writes"
+    if error["type"] == "value_error":
+        return f"{place}: {text}" if place else text
+    return f"{place}: {text}, got {error['input']!r}"
+
+
+def _place(loc: tuple[Any, ...]) -> str:
+    """Where a value stands, counted as a reader counts."""
+    if loc[:1] == ("perturbation",) and len(loc) > 1:
+        return " ".join([f"[[perturbation]] number {loc[1] + 1}", ".".join(map(str, loc[2:]))]).rstrip()
+    return ".".join(map(str, loc))
+
+
+def _keys(spec: type[Part], loc: tuple[Any, ...]) -> list[str]:
+    """Keys that the table at `loc` may have."""
+    if loc[:1] == ("subject",):
+        return _keys(SubjectSpec, loc[2:])
+    table = spec.model_fields[str(loc[0])].annotation if loc else spec
+    of_many: Any = next(iter(get_args(table)), table)
+    return list(of_many.model_fields)

@@ -1,0 +1,59 @@
+"""What a user asks of a manipulated model: an audit's network, images and methods, and a table `[manipulation]`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from pipeline.spec.audit import AuditSpec, parse_table, read_table
+from pipeline.spec.values import Part, closest
+from srd.errors import SpecError
+from srd.registry import ATTRIBUTORS
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class ManipulationSpec(Part):
+    """What a copy of the network is fine-tuned for."""
+
+    against: str
+    """The method whose maps are to move, one of `explain.methods`."""
+    goal: str
+    """Where to: `location_frame`, `location_corner`, `top_k` or `mass_centre`."""
+    weight: Positive = 5.0
+    """Price of maps that have not reached the goal, beside the cross-entropy."""
+    steps: Annotated[int, Field(ge=1)] = 200
+    batch: Annotated[int, Field(ge=1)] = 32
+    """Images per step."""
+    rate: Positive = 1e-3
+    """Learning rate of Adam."""
+    images: Annotated[int, Field(ge=1)] | None = None
+    """How many to fine-tune on: by default half of those of a folder, for the demo as many as are audited."""
+
+
+class ManipulatedModelSpec(AuditSpec):
+    """Everything that is asked for."""
+
+    manipulation: ManipulationSpec
+
+    @model_validator(mode="after")
+    def _fits(self) -> "ManipulatedModelSpec":
+        method, methods = self.manipulation.against, self.explain.methods
+        if method not in methods:
+            raise ValueError(
+                f"manipulation.against = {method!r}: not among explain.methods; {closest(method, methods)}"
+            )
+        if not ATTRIBUTORS[method].differentiable:
+            able = [name for name in methods if ATTRIBUTORS[name].differentiable]
+            raise ValueError(f"manipulation.against = {method!r}: its maps have no gradient; name one of {able}")
+        if self.perturbation:
+            raise ValueError("perturbation: the images stay as they are here; remove the tables")
+        return self
+
+
+def load_manipulated_model_spec(path: Path) -> ManipulatedModelSpec:
+    """The spec in a TOML file. Raises SpecError with the file, the place, the value and the way out."""
+    table = read_table(path)
+    if "manipulation" not in table:
+        raise SpecError(f"{path}: manipulation: is missing; add [manipulation] with against and goal")
+    return parse_table(ManipulatedModelSpec, table, str(path))

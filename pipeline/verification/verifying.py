@@ -1,0 +1,111 @@
+"""Whether a store still holds what its receipts say, and whether its tasks, done again, make the same bytes."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.execution.fingerprints import ELSEWHERE, differences, fingerprinted, refuse_other
+from pipeline.execution.job import Job
+from pipeline.execution.subjects import Subject, load, make_context
+from pipeline.machine.environment import hardware, reproducible
+from pipeline.plan.dependencies import Dependencies
+from pipeline.plan.stages import STAGES
+from pipeline.plan.tasks import Task
+from pipeline.stages.compute import compute
+from pipeline.stages.context import Context
+from pipeline.store.attributes import Fingerprinted
+from pipeline.store.store import attributes as attributes_of
+from pipeline.verification.findings import Repetition, Verification
+
+
+def verify(job: Job, sample: int, seed: int) -> Verification:
+    """Checks every digest of a store, and does `sample` tasks of each stage again, drawn by `seed`; writes nothing.
+
+    Raises StoreError if spec, weights, data or code are not those of the store.
+    """
+    subject, attributes = load(job), attributes_of(job.store)
+    unlike = _unlike(job, subject, attributes.fingerprinted)
+    context = make_context(job, subject)
+    planned, done = list(context.plan.all_tasks()), context.store.receipts.done()
+    tasks = [task for task in planned if task.key in done]
+    damaged = {error.key: str(error) for error in context.store.damaged(tasks)}
+    dependencies = Dependencies(context.plan, context.target_images.tolist())
+    sound = [task for task in tasks if not damaged.keys() & {task.key, *(other.key for other in dependencies.of(task))}]
+    with reproducible():
+        repeated = [each for task in _drawn(sound, sample, seed) for each in _repeated(context, task)]
+    return Verification(
+        store=attributes.fingerprint,
+        hardware=hardware(),
+        unlike=tuple(unlike),
+        planned=len(planned),
+        done=len(tasks),
+        damaged=tuple(damaged.items()),
+        repetitions=tuple(_summed(repeated)),
+    )
+
+
+def _unlike(job: Job, subject: Subject, made: Fingerprinted) -> list[str]:
+    differ = differences(made, fingerprinted(job.spec, subject.model, subject.data))
+    refuse_other(job.store, [each for each in differ if not each.startswith(ELSEWHERE)])
+    return differ
+
+
+def _drawn(tasks: Sequence[Task], sample: int, seed: int) -> Iterator[Task]:
+    """So many of each stage, or all there are."""
+    random = np.random.default_rng(seed)
+    for stage in STAGES:
+        of_stage = [task for task in tasks if task.stage == stage]
+        chosen = random.choice(len(of_stage), min(sample, len(of_stage)), replace=False) if of_stage else np.array([])
+        yield from (of_stage[int(index)] for index in sorted(chosen))
+
+
+@dataclass(frozen=True)
+class _Repeated:
+    """A variable that one task made again."""
+
+    stage: str
+    variable: str
+    same: bool
+    equal: int
+    values: int
+    largest: float | None
+
+
+def _repeated(context: Context, task: Task) -> Iterator[_Repeated]:
+    made = compute(context, task)
+    stored = context.store.written(task, made)
+    for name, values in made.items():
+        before = stored[name]
+        unequal = (values != before) & ~((values != values) & (before != before))  # noqa: PLR0124  NaN equals NaN
+        same, largest = values.tobytes() == before.tobytes(), _largest(values, before, unequal)
+        yield _Repeated(task.stage, name, same, int((~unequal).sum()), values.size, largest)
+
+
+def _largest(values: NDArray[Any], before: NDArray[Any], unequal: NDArray[np.bool_]) -> float | None:
+    if not unequal.any():
+        return 0.0
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(values.astype(np.float64) - before.astype(np.float64))[unequal].max()
+    magnitude = np.abs(before[np.isfinite(before)].astype(np.float64)).max(initial=0)
+    relative = float(apart / magnitude) if magnitude else float("nan")
+    return relative if np.isfinite(relative) else None
+
+
+def _summed(repeated: Iterable[_Repeated]) -> Iterator[Repetition]:
+    groups: dict[tuple[str, str], list[_Repeated]] = {}
+    for each in repeated:
+        groups.setdefault((each.stage, each.variable), []).append(each)
+    for (stage, variable), group in groups.items():
+        same, equal = sum(each.same for each in group), sum(each.equal for each in group)
+        largest = [each.largest for each in group]
+        yield Repetition(
+            stage=stage,
+            variable=variable,
+            tasks=len(group),
+            same=same,
+            equal=equal / sum(each.values for each in group),
+            largest=None if None in largest else max(each for each in largest if each is not None),
+        )
