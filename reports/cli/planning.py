@@ -10,8 +10,8 @@ from rich.console import Console
 
 from pipeline.estimate.estimate import Estimate, estimate
 from pipeline.estimate.pilot import in_own_process, measure
-from pipeline.execution.on_dask.local import gpus
 from pipeline.execution.on_dask.executor import on_dask
+from pipeline.execution.on_dask.local import gpus
 from pipeline.execution.on_dask.settings import ALLOCATOR
 from pipeline.inputs.data import n_images
 from pipeline.machine.memory import refuse_memory

@@ -11,8 +11,8 @@ import pytest
 from distributed import LocalCluster
 
 from pipeline.execution.on_dask.clusters import started
-from pipeline.execution.on_dask.local import gpus
 from pipeline.execution.on_dask.kubernetes import kubernetes_cluster, manifest
+from pipeline.execution.on_dask.local import gpus
 from pipeline.execution.on_dask.settings import environment
 from pipeline.execution.on_dask.slurm import open_slurm
 from pipeline.spec.deployment import ClusterSpec, GpuSpec, KubernetesSpec, LocalSpec, SchedulerSpec, SlurmSpec
