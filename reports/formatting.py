@@ -57,6 +57,18 @@ def full(estimate: Estimate) -> str:
     return f"{value(estimate)} ({ends}, {size(estimate)})"
 
 
+def signed(estimate: Estimate) -> str:
+    """Return a difference with its sign."""
+    return NONE if estimate.value is None else f"{estimate.value:+.3f}"
+
+
+def signed_interval(estimate: Estimate) -> str:
+    """Return the interval of a difference, with signs; a word where there is none."""
+    if estimate.low is None:
+        return interval(estimate)
+    return f"[{estimate.low:+.3f},{TIGHT}{estimate.high:+.3f}]"
+
+
 def method_title(method: str) -> str:
     """Return a method as it is printed."""
     return ATTRIBUTORS[method].title

@@ -3,21 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import count
-from pathlib import Path
 
-from pipeline.store.integrity import blaming_damage, check_results
-from pipeline.store.store import open_results
 from reports.audit.facts import ConditionFacts
 from reports.audit.readings import Readings
-from reports.audit.record import record_of
 from reports.audit.sections import AuditResult
-from reports.audit.summarise import summarise
 from reports.audit.verdicts import Verdict
 from reports.comparison.result import Column
 from reports.result import Images
-from reports.runs import location_of
-from srd.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -46,11 +38,6 @@ class Audit:
                 for table, row, cell in cells}  # fmt: skip
 
 
-def read_audits(folders: Sequence[Path]) -> list[Audit]:
-    """Return the audits of these folders, each with a name. Raises InputError if a folder is given twice."""
-    return [_audit(name, folder) for name, folder in zip(_names(folders), folders, strict=True)]
-
-
 def columns_of(results: Sequence[AuditResult]) -> tuple[Column, ...]:
     """Return the columns of all audits: perturbations by strength, then other clean maps."""
     found = [column_of(facts) for result in results for facts in result.conditions]
@@ -72,21 +59,3 @@ def column_of(facts: ConditionFacts) -> Column:
         perturbation=facts.name,
         strength=facts.strength,
     )
-
-
-def _audit(name: str, folder: Path) -> Audit:
-    store = location_of(folder)
-    check_results(store)
-    with blaming_damage(store):
-        readings = Readings(open_results(store))
-        return Audit(name, readings, summarise(readings, record_of(folder, store)))
-
-
-def _names(folders: Sequence[Path]) -> list[str]:
-    """Return as much of the end of each path as sets them apart."""
-    paths = [folder.resolve() for folder in folders]
-    for path in paths:
-        if paths.count(path) > 1:
-            raise InputError(f"{path}: stands twice among the runs; name it once")
-    ends = (["/".join(path.parts[-depth:]) for path in paths] for depth in count(1))
-    return next(names for names in ends if len(set(names)) == len(names))

@@ -10,9 +10,9 @@ from reports.comparison.audits import Audit
 from reports.comparison.matrix import NUMBERS, hollow, place
 from reports.comparison.result import ComparisonResult, Difference, Row
 from reports.families import is_control
-from reports.formatting import NONE, TIGHT, images_in_words, interval, method_title, size
+from reports.formatting import images_in_words, method_title, signed, signed_interval, size
 from reports.marks import Picture
-from reports.result import IMAGES, MEASURE, Estimate, Images
+from reports.result import IMAGES, MEASURE, Images
 from reports.style import INK, svg
 from srd.registry import METRICS, SRD
 
@@ -60,18 +60,6 @@ def picture(result: ComparisonResult) -> Iterator[Picture]:
     for axes in figure.axes:
         axes.axvline(0, color=INK, linewidth=1, zorder=0)
     yield Picture("difference", svg(figure), caption, f"{caption} {NUMBERS}")
-
-
-def signed(estimate: Estimate) -> str:
-    """Return a difference with its sign."""
-    return NONE if estimate.value is None else f"{estimate.value:+.3f}"
-
-
-def signed_interval(estimate: Estimate) -> str:
-    """Return the interval of a difference, with signs; a word where there is none."""
-    if estimate.low is None:
-        return interval(estimate)
-    return f"[{estimate.low:+.3f},{TIGHT}{estimate.high:+.3f}]"
 
 
 def _signed_cell(row: Row) -> Cell:

@@ -4,10 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from reports.audit.limits import NOT_CORRECTNESS, SMALL_N, UNCORRECTED
 from reports.audit.scale import CLASS_BLIND
-from reports.comparison.difference import signed, signed_interval
 from reports.comparison.result import ComparisonResult, Kept, Row
 from reports.families import by_family, position
-from reports.formatting import TIGHT, full, listed, method_title, plural, size
+from reports.formatting import TIGHT, full, listed, method_title, plural, signed, signed_interval, size
 from srd.registry import ATTRIBUTORS, SRD
 
 Cases = frozenset[tuple[str, str]]

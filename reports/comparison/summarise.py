@@ -1,20 +1,28 @@
 """From the stores of several audits to their comparison."""
 
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
+from pipeline.store.integrity import blaming_damage, check_results
+from pipeline.store.store import open_results
 from reports import statistics
+from reports.audit.readings import Readings
+from reports.audit.record import record_of
+from reports.audit.summarise import summarise as summarise_audit
 from reports.comparison import findings
-from reports.comparison.audits import columns_of, read_audits
+from reports.comparison.audits import Audit, columns_of
 from reports.comparison.difference import differences
 from reports.comparison.networks import kept, network, unlike
 from reports.comparison.result import ComparisonResult
 from reports.comparison.stability import similarities
+from reports.runs import location_of
+from srd.errors import InputError
 
 
 def summarise(folders: Sequence[Path], home: Path) -> ComparisonResult:
     """Return the comparison of finished audits for a page in `home`. Raises InputError if a folder is given twice."""
-    audits = read_audits(folders)
+    audits = _read(folders)
     compared = ComparisonResult(
         summary=(),
         statistics=statistics.policy(),
@@ -29,3 +37,26 @@ def summarise(folders: Sequence[Path], home: Path) -> ComparisonResult:
     )
     sentences = {"summary": tuple(findings.summary(compared)), "limits": tuple(findings.limits(compared))}
     return compared.model_copy(update=sentences)
+
+
+def _read(folders: Sequence[Path]) -> list[Audit]:
+    """Return the audits of these folders, each with a name. Raises InputError if a folder is given twice."""
+    return [_audit(name, folder) for name, folder in zip(_names(folders), folders, strict=True)]
+
+
+def _audit(name: str, folder: Path) -> Audit:
+    store = location_of(folder)
+    check_results(store)
+    with blaming_damage(store):
+        readings = Readings(open_results(store))
+        return Audit(name, readings, summarise_audit(readings, record_of(folder, store)))
+
+
+def _names(folders: Sequence[Path]) -> list[str]:
+    """Return as much of the end of each path as sets them apart."""
+    paths = [folder.resolve() for folder in folders]
+    for path in paths:
+        if paths.count(path) > 1:
+            raise InputError(f"{path}: stands twice among the runs; name it once")
+    ends = (["/".join(path.parts[-depth:]) for path in paths] for depth in count(1))
+    return next(names for names in ends if len(set(names)) == len(names))
