@@ -9,10 +9,15 @@ UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraints
 # one of WORKERS, GPUS and SCHEDULER, else the spec's table [cluster], else two workers
 RUN_OPTIONS = $(or $(strip $(if $(WORKERS),--workers $(WORKERS)) $(if $(GPUS),--gpus $(GPUS)) \
 	$(if $(SCHEDULER),--scheduler $(SCHEDULER))),$(if $(shell grep -s '^ *\[cluster\]' $(SPEC)),,--workers 2))
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile
+CPU := avx2
+OTHER_PROCESSOR_avx2 := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2
+OTHER_PROCESSOR_default := ATEN_CPU_CAPABILITY=default
+TESTS := OMP_NUM_THREADS=1 PYTHONPATH=$(CURDIR) $(BIN)/python -P -m pytest
 BENCHMARK := MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_MMAP_THRESHOLD_=1073741824 $(BIN)/python -P -W ignore -m
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev audit perturb attribute score report status plan verify models bench test test-faults check format clean
+.PHONY: help install install-dev audit perturb attribute score report status plan verify models bench docs docs-figures docs-faults test test-all test-slow test-numeric test-faults check format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,13 +78,31 @@ bench: install-dev ## what SRD, the baselines, attacks, corruptions and the engi
 	@$(BENCHMARK) benchmarks.corruptions
 	@$(BENCHMARK) benchmarks.engine
 
-test: install-dev ## run the tests
-	@OMP_NUM_THREADS=1 $(BIN)/python -P -m pytest -n auto --maxprocesses 4 --dist loadfile
+docs: docs-figures docs-faults ## measure all that docs/ says of this machine, and write it (half an hour)
 
-test-faults: install-dev ## the tests that kill processes, fill disks and damage stores (minutes); they write docs/faults.md
-	@OMP_NUM_THREADS=1 PYTHONPATH=$(CURDIR) $(BIN)/python -P -m pytest -m faults --timeout 590
+docs-figures: install-dev ## ... docs/families.md and docs/baselines.md
+	@OMP_NUM_THREADS=1 PYTHONPATH=$(CURDIR):tests:tests/srd:tests/srd/baselines $(BIN)/python -P -W ignore -m write_docs
 
-check: install-dev ## what CI runs: format, lint, types, layers, tests
+docs-faults: install-dev ## ... docs/faults.md
+	@$(TESTS) -m faults --timeout 590 --write-docs
+
+test: install-dev ## run the tests, but those that are slow and rarely fail
+	@$(TESTS) $(PARALLEL)
+
+test-all: install-dev ## ... all but those that kill processes
+	@$(TESTS) $(PARALLEL) -m "not faults"
+
+test-slow: install-dev ## ... only the slow ones
+	@$(TESTS) $(PARALLEL) -m "slow and not faults"
+
+test-numeric: install-dev ## ... those of numbers, on a processor that can do less: CPU=avx2 or CPU=default
+	@$(OTHER_PROCESSOR_$(CPU)) $(TESTS) $(PARALLEL) tests/srd -m "not faults"
+	@$(OTHER_PROCESSOR_$(CPU)) $(TESTS) $(PARALLEL) tests/attacks tests/test_contracts.py
+
+test-faults: install-dev ## the tests that kill processes, fill disks and damage stores (minutes)
+	@$(TESTS) -m faults --timeout 590
+
+check: install-dev ## format, lint, types, layers, tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy

@@ -104,7 +104,10 @@ def network_of(name: str) -> nn.Module:
 def machine(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name()
+    return f"{processor()}, {torch.get_num_threads()} threads"
+
+
+def processor() -> str:
     cpu_info = Path("/proc/cpuinfo")
     lines = cpu_info.read_text().splitlines() if cpu_info.exists() else []
-    model = next((line.split(": ")[1] for line in lines if line.startswith("model name")), platform.processor())
-    return f"{model}, {torch.get_num_threads()} threads"
+    return next((line.split(": ")[1] for line in lines if line.startswith("model name")), platform.processor())

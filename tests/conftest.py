@@ -12,6 +12,10 @@ from s3_server import CREDENTIALS, Bucket, S3Server
 from reports.cli import main
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-docs", action="store_true", help="write docs/faults.md from what this run sees")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> Iterator[None]:
     n_threads = torch.get_num_threads()

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from command_line import Ended
+from measured_table import origin, row
 
+CELLS = 6
+"""Of a row."""
 WORDS = 14
 """Of a message that the table quotes."""
 PLACE = re.compile(r"'[^']*/[^']*'|(?<!\w)(\w+:/)?/\S*|\S+/\S+/\S*")
@@ -38,10 +40,12 @@ FAULTS: Mapping[str, str] = {
 HEADER = """\
 # Faults, and how runs end
 
-Written by `make test-faults`; a run of it that sees something else writes the table anew and fails. Each fault hits a
-small audit, through the real command line or as real processes on one machine, on a local disk or an S3 server on
-loopback. Then the same command is run again without the fault, and its store compared, file by file, with that of a
-serial run that nothing disturbed.
+Written by `make docs-faults`; `make test-faults` fails where it sees something else. Each fault hits a small audit,
+through the real command line or as real processes on one machine, on a local disk or an S3 server on loopback. Then the
+same command is run again without the fault, and its store compared, file by file, with that of a serial run that
+nothing disturbed.
+
+{origin}
 
 - ends with: exit code (or signal) of the command, and the first words of the last line that the user sees; `...` stands
   for places, and for more words.
@@ -71,15 +75,8 @@ class Outcome:
         lost = f"{self.lost} task{'s' * (self.lost > 1)}" if self.lost else "nothing"
         unseen = f"; not met by the run: {', '.join(self.unseen)}" if self.unseen else ""
         bytes_ = "reference bytes" if self.same else "**other bytes**"
-        cells = (
-            fault,
-            FAULTS[fault],
-            _code(self.end),
-            _message(self.end),
-            lost + unseen,
-            f"{self.again.code}, {bytes_}",
-        )
-        return f"| {' | '.join(cells)} |\n"
+        again = f"{self.again.code}, {bytes_}"
+        return row(fault, FAULTS[fault], _code(self.end), _message(self.end), lost + unseen, again)
 
 
 def _code(end: Ended) -> str:
@@ -95,8 +92,6 @@ def _message(end: Ended) -> str:
     return f"`{' '.join(words[:WORDS])}{' ...' * (len(words) > WORDS)}`"
 
 
-def table(outcomes: Mapping[str, Outcome]) -> str:
-    return HEADER + "".join(outcomes[fault].row(fault) for fault in FAULTS)
-
-
-TABLE = Path(__file__).parents[1] / "docs" / "faults.md"
+def page(outcomes: Mapping[str, Outcome]) -> str:
+    rows = (outcomes[fault].row(fault) for fault in FAULTS)
+    return HEADER.format(origin=origin("dask", "zarr", "obstore", "torch")) + "".join(rows)

@@ -1,12 +1,23 @@
-"""Tables in docs that tests measure: how numbers are written, and when a table is out of date."""
+"""Pages of measured figures in docs: how they are written, and what of them holds on any machine.
+
+`make docs` writes them. A test compares no figure with what its own machine measures: laws are tests of their own.
+"""
 
 import math
+import platform
 import re
+import textwrap
+from collections.abc import Iterator
+from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 
-import pytest
+import torch
 
-NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
+from benchmarks.measuring import processor
+
+DOCS = Path(__file__).parents[1] / "docs"
+ORIGIN = re.compile(r"^Measured on [^|]+?, \d{4}-\d\d-\d\d, Python \d+\.\d+\.\d+(,\s[\w-]+\s[\w.+]+)+\.$", re.MULTILINE)
 
 
 def decade(error: float, rounding: float) -> str:
@@ -14,20 +25,31 @@ def decade(error: float, rounding: float) -> str:
     return f"<= 1e{math.ceil(math.log10(max(error, rounding)))}"
 
 
-def agree(old: str, new: str) -> bool:
-    """Errors, which have an exponent, to a factor of ten, all else to what another machine may round otherwise."""
-    a, b = float(old), float(new)
-    if "e" in old:
-        return max(a, b) <= 11 * min(a, b)
-    return math.isclose(a, b, rel_tol=0.1, abs_tol=0.02)
+def origin(*packages: str) -> str:
+    """Where, when and with which versions what follows is measured."""
+    versions = [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in packages)]
+    return textwrap.fill(
+        f"Measured on {machine_class()}, {date.today()}, {', '.join(versions)}.", 120, break_on_hyphens=False
+    )
 
 
-def same_but_for_rounding(old: str, new: str) -> bool:
-    return NUMBER.sub("#", old) == NUMBER.sub("#", new) and all(map(agree, NUMBER.findall(old), NUMBER.findall(new)))
+def machine_class() -> str:
+    bfloat16 = ", bfloat16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else ""
+    return f"{processor()} ({torch.backends.cpu.get_cpu_capability()}{bfloat16})"
 
 
-def hold(path: Path, table: str) -> None:
-    """Fails, and writes the table anew, where the file says something else."""
-    if not (path.exists() and same_but_for_rounding(path.read_text(), table)):
-        path.write_text(table)
-        pytest.fail(f"{path.name} was out of date; it has been written anew from this run: look at it and commit it")
+def row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |\n"
+
+
+def frame(page: str, named: int) -> list[str]:
+    """The lines of a page without what a machine measures: its origin, and cells of a row after the first `named`."""
+    lines = ORIGIN.sub("(origin)", page).splitlines()
+    table = next(number for number, line in enumerate(lines) if line.startswith("|---")) + 1
+    return [*lines[:table], *_without_figures(lines[table:], named)]
+
+
+def _without_figures(lines: list[str], named: int) -> Iterator[str]:
+    for line in lines:
+        cells = line.split(" | ")
+        yield f"{' | '.join(cells[:named])} and {len(cells) - named} more" if line.startswith("|") else line

@@ -319,7 +319,7 @@ def test_a_spec_that_is_wrong_starts_no_cluster(
 OWN_ERROR = "class Own(Exception):\n    pass\n\n\ndef build() -> nn.Module:\n    raise Own('on purpose')\n"
 
 
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_what_a_network_raises_is_told_from_a_worker_as_from_here(
     spec: Path, tmp_path: Path, srd_audit: Callable[..., tuple[int, str]], workers: int
 ) -> None:

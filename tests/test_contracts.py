@@ -126,6 +126,13 @@ def two_networks(entry: AttributorEntry) -> tuple[nn.Module, nn.Module]:
     return demo_network("vgg"), demo_network("resnet")
 
 
+def of_pictures(entry: AttributorEntry, network: nn.Module, x: Tensor, target: Tensor) -> Maps:
+    """With few masks, where there are any."""
+    options = {"masks": 200} if "masks" in entry.options else {}
+    maps: Maps = entry(network, x, target, generators(N), **options)
+    return maps
+
+
 @every_attributor
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_maps_have_the_size_type_and_device_of_the_inputs(entry: AttributorEntry, dtype: torch.dtype) -> None:
@@ -206,7 +213,7 @@ def test_equal_streams_give_equal_maps_and_others_only_where_it_is_stochastic(en
 @every_attributor
 def test_a_map_is_signed_where_it_is_said_to_be(entry: AttributorEntry) -> None:
     x = demo_model("vgg").normalise(demo_samples(N).images)
-    maps = torch.cat([entry(network, x, classes(N), generators(N)) for network in two_networks(entry)])
+    maps = torch.cat([of_pictures(entry, network, x, classes(N)) for network in two_networks(entry)])
     assert bool((maps > 0).any())
     assert bool((maps < 0).any()) is entry.signed
 
@@ -215,8 +222,8 @@ def test_a_map_is_signed_where_it_is_said_to_be(entry: AttributorEntry) -> None:
 def test_a_map_depends_on_network_and_class_where_it_uses_them(entry: AttributorEntry) -> None:
     x = demo_model("vgg").normalise(demo_samples(N).images)
     network, other = two_networks(entry)
-    maps, other_class = (entry(network, x, target, generators(N)) for target in (classes(N), classes(N) + 1))
-    other_network = entry(other, x, classes(N), generators(N))
+    maps, other_class = (of_pictures(entry, network, x, target) for target in (classes(N), classes(N) + 1))
+    other_network = of_pictures(entry, other, x, classes(N))
     assert torch.equal(maps, other_class) is not entry.uses_target
     assert torch.equal(maps, other_network) is not entry.uses_network
 
@@ -442,6 +449,7 @@ def test_what_does_not_search_changes_a_row_whatever_its_tile(entry: Perturbatio
     assert torch.equal(torch.cat(alone), together)
 
 
+@pytest.mark.slow
 @every_perturbation
 def test_access_is_white_box_where_the_network_matters(entry: PerturbationEntry) -> None:
     samples = demo_samples(N)

@@ -92,6 +92,7 @@ def test_accuracy_near_chance_is_pointed_out_before_any_work(srd_audit: Command,
     assert first == ("0.0% of 6 clean images are classified as labelled; near chance: check class order, mean and std")
 
 
+@pytest.mark.slow
 def test_stages_one_after_the_other_end_as_all_at_once(srd_audit: Command, spec: Path, tmp_path: Path) -> None:
     for stage in ("perturb", "attribute"):
         ended = srd_audit("run", spec, "--out", tmp_path / "steps", "--stage", stage)
@@ -136,6 +137,7 @@ def test_a_failing_task_ends_with_exit_code_4_and_the_next_run_completes(
     assert "on purpose" not in Path("run/report/index.html").read_text()
 
 
+@pytest.mark.slow
 def test_parts_of_a_run_write_no_report_and_the_last_command_does_the_rest(
     srd_audit: Command, spec: Path, tmp_path: Path
 ) -> None:
@@ -212,12 +214,14 @@ LIGHT = [
 ]
 
 
+@pytest.mark.slow
 def test_light_commands_import_nothing_heavy(srd_audit: Command, spec: Path, tmp_path: Path) -> None:
     assert srd_audit("run", spec, "--out", tmp_path / "run", "--stage", "perturb").code == 0
     for command in LIGHT:
         assert not imported(command, tmp_path).intersection(HEAVY), command
 
 
+@pytest.mark.slow
 def test_a_run_on_workers_imports_no_torch_where_it_is_scheduled(spec: Path, tmp_path: Path) -> None:
     modules = imported(f"run {spec} --workers 1", tmp_path)
     assert "distributed" in modules

@@ -1,21 +1,34 @@
 """`srd-audit verify`: what it finds, where it says so, and how a damaged run is mended."""
 
+import shutil
 from pathlib import Path
 
 import pytest
+from audit_processes import ended, started
 from command_line import Command
+from made_once import made_once
 from small_audits import TASKS, tree, write_audit
 
 N_TASKS = sum(TASKS.values())
 PAGE = Path("run/report/index.html")
 
 
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of an audit and its finished run."""
+
+    def make(home: Path) -> None:
+        end = ended(started("run", write_audit(home / "audit"), "--out", "run", folder=home))
+        assert end.code == 0, end.err
+
+    return made_once(tmp_path_factory, "verified", make)
+
+
 @pytest.fixture
-def spec(tmp_path: Path, command: Command) -> Path:
-    """Of a finished run in the folder `run`."""
-    spec = write_audit(tmp_path / "audit")
-    assert command("run", spec, "--out", "run").code == 0
-    return spec
+def spec(finished_run: Path, tmp_path: Path) -> Path:
+    """Of a finished run in the folder `run`, which a test may damage."""
+    shutil.copytree(finished_run, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "audit" / "small.toml"
 
 
 def test_a_sound_run_passes_and_its_report_says_so(command: Command, spec: Path) -> None:
@@ -65,7 +78,10 @@ def test_without_its_logs_a_run_does_not_know_where_its_spec_lay(command: Comman
     assert "runs.jsonl: is missing" in err
 
 
-@pytest.mark.parametrize("array", ["label", "target", "other_class", "target_image"])
+SLOW = ("other_class", "target_image")
+
+
+@pytest.mark.parametrize("array", ["label", "target", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])
 def test_what_was_prepared_is_not_read_once_it_is_gone(command: Command, spec: Path, array: str) -> None:
     """Without its object an array reads as zeros."""
     for file in Path(f"run/audit.zarr/{array}/c").iterdir():

@@ -1,15 +1,18 @@
-"""The table in docs, after all faults."""
+"""The page of faults in docs, after all faults."""
 
 import pytest
-from fault_table import FAULTS, TABLE, table
+from fault_table import CELLS, FAULTS, page
 from fault_trials import Outcomes
-from measured_table import hold
+from measured_table import DOCS, frame
 
 pytestmark = pytest.mark.faults
 
 
-def test_the_table_in_docs_is_what_was_measured(outcomes: Outcomes) -> None:
+def test_the_page_in_docs_says_how_each_fault_ends(outcomes: Outcomes, request: pytest.FixtureRequest) -> None:
     missing = FAULTS.keys() - outcomes.keys()
     if missing:
         pytest.skip(f"{len(missing)} faults were not tried, such as: {min(missing)}")
-    hold(TABLE, table(outcomes))
+    file, seen = DOCS / "faults.md", page(outcomes)
+    if request.config.getoption("write_docs"):
+        file.write_text(seen)
+    assert frame(file.read_text(), CELLS) == frame(seen, CELLS)

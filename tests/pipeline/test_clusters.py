@@ -101,6 +101,7 @@ def test_an_interrupt_while_processes_start_waits_and_closes_them(
     assert began == ["whole", "closed"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", [LocalSpec(workers=2), GpuSpec(gpus=2)], ids=["local", "gpu"])
 def test_workers_that_are_gone_are_replaced(spec: ClusterSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")

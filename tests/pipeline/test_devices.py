@@ -130,6 +130,7 @@ def audit(tmp_path: Path) -> Path:
     return edit(spec, '"random"]', '"random", "expected_gradients", "deep_lift"]')
 
 
+@pytest.mark.slow
 def test_every_stage_moves_its_tensors_there_and_back(
     audit: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

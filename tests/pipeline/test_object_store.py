@@ -136,6 +136,7 @@ def on_bucket(spec: Path, bucket: Bucket, prefix: str = "audits") -> Path:
     return spec
 
 
+@pytest.mark.slow
 def test_commands_find_the_store_of_a_run_in_its_bucket(command: Command, spec: Path, bucket: Bucket) -> None:
     assert command("run", on_bucket(spec, bucket), "--stage", "perturb").code == 0
     assert not Path("runs/small/audit.zarr").exists()

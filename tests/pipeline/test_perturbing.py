@@ -175,6 +175,7 @@ def test_every_entry_but_the_clean_one_has_its_threat_model(attacked: Finished) 
     assert threats["universal:saliency@8/255"].budget == {"steps": 2, "restarts": 2}
 
 
+@pytest.mark.slow
 def test_dask_writes_the_bytes_of_the_serial_run(attacked: Finished, attacks: Path, tmp_path: Path) -> None:
     with on_dask(LocalSpec(workers=1)) as executor:
         finish(attacks, tmp_path / "run", executor)

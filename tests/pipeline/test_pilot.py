@@ -125,6 +125,7 @@ def test_images_are_added_until_two_classes_are_predicted(spec: Path, monkeypatc
     assert measure(load_spec(spec), spec.parent).memory[0][0] == 4
 
 
+@pytest.mark.slow
 def test_another_process_measures_the_same_plan(finished: Finished, measured: Pilot) -> None:
     job = finished.job
     there = in_own_process({}, measure, job.spec, job.base)
@@ -148,6 +149,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_a_command_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
     script = tmp_path / "waiting.py"
     script.write_text(WAITING)

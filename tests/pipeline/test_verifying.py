@@ -110,6 +110,7 @@ keep(Path(sys.argv[2]), verify(job_of(Path(sys.argv[1]), Path(sys.argv[2])), 100
 """
 
 
+@pytest.mark.slow
 def test_on_another_class_of_machine_the_difference_is_stated(run: Finished, tmp_path: Path) -> None:
     """The same processor without its wide registers is another class: torch sums in another order."""
     path = os.pathsep.join(filter(None, sys.path))

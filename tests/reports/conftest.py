@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import xarray as xr
+from made_once import made_once
 from small_audits import run, store_in
 
 from attacks.registry import PERTURBATIONS
@@ -55,12 +56,14 @@ class Silent:
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a finished run of the smoke spec, with its report."""
+    return made_once(tmp_path_factory, "smoke", _run_smoke_spec)
+
+
+def _run_smoke_spec(home: Path) -> None:
     table = tomllib.loads((ROOT / "specs" / "smoke.toml").read_text())
     table["data"]["n"] = N_IMAGES
-    home: Path = tmp_path_factory.mktemp("run")
     run(Job(parse_spec(table, "smoke"), ROOT, store_in(home)), serially, Silent())
     write_report(home)
-    return home
 
 
 @pytest.fixture(scope="session")

@@ -506,6 +506,7 @@ def spec(tmp_path: Path) -> Path:
     return several
 
 
+@pytest.mark.slow
 def test_one_command_audits_all_subjects_and_compares_them(command: Command, spec: Path, tmp_path: Path) -> None:
     code, out, err = command("run", spec)
     assert (code, out) == (0, "runs/several/report/index.html\n"), err
@@ -554,6 +555,7 @@ def test_no_audit_begins_before_every_subject_is_known_to_fit(command: Command, 
     assert not (tmp_path / "runs" / "several" / "audit.toml").exists()
 
 
+@pytest.mark.slow
 def test_what_is_unfinished_is_not_compared_and_the_message_continues_it(
     command: Command, spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

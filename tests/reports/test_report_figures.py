@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+import pytest
 from matplotlib.figure import Figure
 
 from reports.audit.page import pictures
@@ -56,6 +57,7 @@ PAGE = 12.1
 """Inches between the margins of the page."""
 
 
+@pytest.mark.slow
 def test_no_figure_is_wider_than_the_page_however_many_methods(made: Made) -> None:
     every = dict.fromkeys(ATTRIBUTORS, 0.5)
     attacks = {f"manipulate:{name}@8/255": every for name in ATTRIBUTORS}

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+import pytest
 import torch
+from _pytest.mark import ParameterSet
 from torch import Tensor, nn
 from torchvision import models
 from torchvision.models import mobilenetv2, mobilenetv3
@@ -169,6 +171,20 @@ FAMILIES = {
     "Swin V2-T": Family(models.swin_v2_t, 64, swin_v2, (36, 44), "norm", 3),
     "MaxViT-T": Family(models.maxvit_t, 224, maxvit, (48, 48), "blocks.1"),
 }
+
+
+LARGE = {"Wide ResNet-50", "Inception v3"}
+"""Even shrunken."""
+
+
+def slow(name: str) -> ParameterSet:
+    """The family as the parameter of a test that is slow."""
+    return pytest.param(name, marks=pytest.mark.slow)
+
+
+def marked(name: str) -> ParameterSet:
+    """The family as the parameter of a test of its shrunken network."""
+    return slow(name) if name in LARGE else pytest.param(name)
 
 
 @torch.no_grad()

@@ -8,26 +8,25 @@ has moved up to 1 % of a map's largest value (SqueezeNet, AVX2).
 import pytest
 import torch
 from batch_coupling import coupling
-from families import FAMILIES, full, images, randomised, shrunken
+from families import FAMILIES, images, marked, randomised, shrunken
 from max_pool_routes import prescribed, seen
+from measured_families import batch_coupling
 from torch import Tensor, nn
 from toys import classes, normal, small
 
 from srd.decomposition import account, decompose
 
-every_family = pytest.mark.parametrize("name", FAMILIES)
 
-
-@every_family
+@pytest.mark.parametrize("name", [marked(each) for each in FAMILIES])
 def test_in_float64_a_map_does_not_depend_on_the_batch(name: str) -> None:
     network, x = shrunken(name), images(3, FAMILIES[name].shrunken_size, torch.float64)
     assert coupling(network, x, network(x).argmax(1)).as_it_is <= 1e-12
 
 
-@every_family
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAMILIES)
 def test_in_float32_it_does_only_through_ties_of_max_pooling(name: str) -> None:
-    network, x = full(name), images(3, (FAMILIES[name].full_size,) * 2, torch.float32)
-    found = coupling(network, x, network(x).argmax(1))
+    found = batch_coupling(name)
     assert found.ties <= 1e-5
     assert found.same_routes <= 1e-4
 

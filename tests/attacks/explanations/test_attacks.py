@@ -65,7 +65,9 @@ def answers(images: Images) -> Tensor:
     return logits
 
 
-@pytest.mark.parametrize("method", ["saliency", "grad_cam", "srd"])
+@pytest.mark.parametrize(
+    "method", ["saliency", *(pytest.param(name, marks=pytest.mark.slow) for name in ("grad_cam", "srd"))]
+)
 @pytest.mark.parametrize("entry", KEEPS, ids=name)
 def test_it_gains_more_than_what_is_not_aimed_and_keeps_the_prediction(entry: PerturbationEntry, method: str) -> None:
     samples, attributor = demo_samples(2), ATTRIBUTORS[method].load()
@@ -103,6 +105,7 @@ def test_all_evidence_is_told_for_every_image(entry: PerturbationEntry) -> None:
     assert untold == (set() if entry.needs_gradient else tried)
 
 
+@pytest.mark.slow
 def test_more_steps_restarts_and_a_larger_ball_make_it_stronger() -> None:
     def strength(epsilon: float, **budget: Any) -> float:
         return float(found(MANIPULATE, saliency, epsilon, **budget).evidence["full"].mean())
@@ -116,7 +119,7 @@ def test_more_steps_restarts_and_a_larger_ball_make_it_stronger() -> None:
 MANIPULATE = PERTURBATIONS["manipulate"]
 
 
-@pytest.mark.parametrize("tolerance", [0.01, 0.2])
+@pytest.mark.parametrize("tolerance", [pytest.param(0.01, marks=pytest.mark.slow), 0.2])
 def test_no_probability_leaves_the_tolerance(tolerance: float) -> None:
     samples = demo_samples(6, start=6)
     clean = answers(samples.images).softmax(1)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 import torchattacks
+from _pytest.mark import ParameterSet
 from foolbox.attacks.base import FixedEpsilonAttack
 from foolbox.attacks.basic_iterative_method import LinfBasicIterativeAttack
 from foolbox.attacks.deepfool import L2DeepFoolAttack
@@ -104,7 +105,11 @@ def test_deep_fool_goes_about_as_far_as_foolbox_and_just_over_the_boundary() -> 
     assert bool((after.abs() < 0.1 * before).all())
 
 
-@pytest.mark.parametrize("entry", IN_A_BALL, ids=lambda entry: entry.name)
+def marked(entry: PerturbationEntry) -> ParameterSet:
+    return pytest.param(entry, marks=pytest.mark.slow if entry.name.startswith("square") else ())
+
+
+@pytest.mark.parametrize("entry", [marked(each) for each in IN_A_BALL], ids=lambda entry: entry.name)
 def test_an_attack_is_stronger_than_noise_of_its_size(entry: PerturbationEntry) -> None:
     model, samples = demo_model("vgg"), demo_samples(4)
     strength = 32 / 255 if entry.strength is EPSILON else 6.0

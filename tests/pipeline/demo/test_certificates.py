@@ -36,6 +36,7 @@ class Cycling(nn.Module):
         return self.classes[torch.arange(len(inputs)) % len(CLASSES)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_shipped_networks_hold_every_certificate(name: str, many: Renderings) -> None:
     certificates = certify_on(many, load(name), MEAN, STD)
