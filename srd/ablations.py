@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from srd.affine import Affine
-from srd.decomposition import decomposed
+from srd.decomposition import decompose_by_rules
 from srd.functions import Elementwise
 from srd.keywords import takes
 from srd.options import AblationOptions, CoarseOptions
@@ -21,15 +21,17 @@ from srd.vectors import inner, on_grid, safe_ratio
 class ScalarRatio(SharingRatio):
     """Each neuron k shares its own relevance, r_k / X_k, instead of the vector its relevance X / ||X||^2."""
 
-    def started(
+    def starting_signal(
         self, before: Tensor, after: Tensor, gradient: Tensor, relevance: Tensor, channels: tuple[int, ...]
     ) -> Tensor:
         missing = relevance - inner(after, gradient, channels)
-        contrasted = gradient + self.decomposed(after, missing, channels)
+        contrasted = gradient + self.relevance_signal(after, missing, channels)
         return self._by_neuron(before, after, contrasted)
 
     def affine(self, affine: Affine, outputs: Callable[[], Tensor], inputs: Tensor, source: Source) -> Tensor:
-        return super().affine(affine, outputs, inputs, source._replace(inbox=None))  # a position's share has no neurons
+        return super().affine(
+            affine, outputs, inputs, source._replace(bias_relevance=None)
+        )  # a position's share has no neurons
 
     def _through_activation(
         self, before: Tensor, phi: Elementwise, g: Tensor, received: Tensor | None, channels: tuple[int, ...]
@@ -45,7 +47,7 @@ class ScalarRatio(SharingRatio):
 class PostActivationRatio(SharingRatio):
     """<v, phi(X)> / <X, phi(X)> for the sharing ratio: what an inactive neuron holds does not count."""
 
-    def started(
+    def starting_signal(
         self, before: Tensor, after: Tensor, gradient: Tensor, relevance: Tensor, channels: tuple[int, ...]
     ) -> Tensor:
         agreement = inner(before, after, channels)
@@ -55,7 +57,9 @@ class PostActivationRatio(SharingRatio):
     def _through_activation(
         self, before: Tensor, phi: Elementwise, g: Tensor, received: Tensor | None, channels: tuple[int, ...]
     ) -> Tensor:
-        return self.started(before, phi(before), g, self.relevance(before, phi, g, received, channels), channels)
+        return self.starting_signal(
+            before, phi(before), g, self.relevance(before, phi, g, received, channels), channels
+        )
 
 
 @takes(AblationOptions)
@@ -64,7 +68,7 @@ def scalar(
 ) -> Maps:
     """As `srd.decompose`, with a ratio per neuron: phi(X_k) / X_k, the gradient itself for a ReLU."""
     rules = ScalarRatio(options.bias, by_weights=options.create_graph)
-    maps, _ = decomposed(options, rules, network, inputs, target)
+    maps, _ = decompose_by_rules(options, rules, network, inputs, target)
     return maps
 
 
@@ -74,7 +78,7 @@ def post_activation(
 ) -> Maps:
     """As `srd.decompose`, with the vector after the activation in place of the one before it."""
     rules = PostActivationRatio(options.bias, by_weights=options.create_graph)
-    maps, _ = decomposed(options, rules, network, inputs, target)
+    maps, _ = decompose_by_rules(options, rules, network, inputs, target)
     return maps
 
 
@@ -88,6 +92,6 @@ def coarse(
         rules = SharingRatio("drop", by_weights=options.create_graph)
         layers = [options.encoder] if options.encoder else []
         run = Propagation(network, inputs, rules, layers=layers, operations=options.operations)
-        end, initial, _ = run.setting_out(target, options)
+        end, initial, _ = run.starting_point(target, options)
         maps = on_grid(initial.squeeze(end.channels), *inputs.shape[2:])
     return maps if options.create_graph else maps.detach()

@@ -51,7 +51,7 @@ class Affine:
         bias = shift if self.bias is None else self.bias * scale + shift
         return replace(self, bias=bias, scale=scale if self.scale is None else self.scale * scale)
 
-    def transposed(self, signal: Tensor, inputs: Tensor) -> Tensor:
+    def apply_transpose(self, signal: Tensor, inputs: Tensor) -> Tensor:
         """W^T `signal`, in its type, and in the shape of the `inputs`, which are not read."""
         weight = self.weight
         if self.scale is not None and weight.numel() < signal.numel():
@@ -83,7 +83,7 @@ class Affine:
                 if read.numel()
                 else read.new_zeros(len(read), len(offsets), *read.shape[2:])
             )
-            norms |= dict(zip(offsets, _shifted(maps, list(offsets.values()), size), strict=True))
+            norms |= dict(zip(offsets, _shift(maps, list(offsets.values()), size), strict=True))
         return torch.stack([norms[tap] for tap in range(self.n_taps)], 1)
 
     def tap_presence(self, inputs: Tensor) -> Tensor:
@@ -154,7 +154,7 @@ def safe_sqrt(squares: Tensor) -> Tensor:
     return torch.where(positive, torch.where(positive, squares, 1).sqrt(), 0)
 
 
-def _shifted(maps: Tensor, offsets: Sequence[Pair], size: torch.Size) -> list[Tensor]:
+def _shift(maps: Tensor, offsets: Sequence[Pair], size: torch.Size) -> list[Tensor]:
     """maps[:, t, j + offset t] for every j in `size`, 0 beyond the maps: (n, taps, h, w) -> taps times (n, *size)."""
     sides = list(zip(zip(*offsets, strict=True), size, maps.shape[2:], strict=True))
     before = [max(0, -min(along)) for along, _, _ in sides]

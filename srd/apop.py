@@ -40,11 +40,11 @@ def activation_patterns(network: nn.Module, inputs: Inputs) -> Patterns:
     """
     patterns: list[Pattern] = []
 
-    def recorded(pieces: Pieces, before: Tensor) -> Pattern:
+    def record(pieces: Pieces, before: Tensor) -> Pattern:
         patterns.append(pieces.pattern(before))
         return patterns[-1]
 
-    _run(network, inputs, recorded)
+    _run(network, inputs, record)
     if not patterns:
         raise UnsupportedOperation(f"the network calls none of {', '.join(PIECEWISE_LINEAR)}: it has no pattern")
     return tuple(patterns)
@@ -57,12 +57,12 @@ def logits_from_patterns(network: nn.Module, patterns: Patterns, inputs: Inputs)
     """
     remaining = list(reversed(patterns))
 
-    def replayed(_: Pieces, before: Tensor) -> Pattern:
+    def replay(_: Pieces, before: Tensor) -> Pattern:
         if not remaining or remaining[-1].shape != before.shape:
             _refuse_other(patterns, len(patterns) - len(remaining), f"is of shape {tuple(before.shape)}")
         return remaining.pop()
 
-    logits = _run(network, inputs, replayed)
+    logits = _run(network, inputs, replay)
     if remaining:
         _refuse_other(patterns, len(patterns) - len(remaining), "is not there")
     return logits
@@ -123,7 +123,7 @@ class _OnPieces(TorchFunctionMode):
         self, func: Function, types: object, args: Arguments = (), kwargs: Keywords | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        self._refuse_hidden(_tensors((args, kwargs)))
+        self._refuse_unseen(_tensors((args, kwargs)))
         result = self._activation(func, args, kwargs) if _is_activation(func, args, kwargs) else func(*args, **kwargs)
         self._seen.update(dict.fromkeys(_tensors(result), True))
         return result
@@ -140,7 +140,7 @@ class _OnPieces(TorchFunctionMode):
         after = pieces.values(before, self._pattern_of(pieces, before))
         return after if mutated is None else mutated.copy_(after)
 
-    def _refuse_hidden(self, tensors: list[Tensor]) -> None:
+    def _refuse_unseen(self, tensors: list[Tensor]) -> None:
         """Gradients are on for this alone: what a scripted part has made shows where it comes from."""
         for tensor in tensors:
             if tensor.grad_fn is not None and tensor not in self._seen:

@@ -64,7 +64,7 @@ def multi_head_attention_forward(
         raise UnsupportedOperation(
             "multi_head_attention_forward with added or static keys, padding, dropout, separate projections or no batch"
         )
-    projected = _projected((query, key, value), in_proj_weight, in_proj_bias)
+    projected = _project((query, key, value), in_proj_weight, in_proj_bias)
     q, k, v = (x.unflatten(-1, (num_heads, -1)).transpose(1, 2) for x in projected)
     attention = _weights(q, k, attn_mask, None)
     heads = (attention @ v).transpose(1, 2).flatten(2)
@@ -80,7 +80,7 @@ COMPOSITES: dict[str, Function] = {
 """By the name of what they stand for; to be called where each of their operations is seen."""
 
 
-def _projected(inputs: tuple[Tensor, Tensor, Tensor], weight: Tensor, bias: Tensor | None) -> Sequence[Tensor]:
+def _project(inputs: tuple[Tensor, Tensor, Tensor], weight: Tensor, bias: Tensor | None) -> Sequence[Tensor]:
     """(l, n, e) to (n, l, e), by one linear map where all three are the same."""
     query, key, value = (x.transpose(0, 1) for x in inputs)
     if inputs[0] is inputs[1] is inputs[2]:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from srd import operations
 from srd.operations import Arguments, Function, Keywords
-from srd.provenance import Convolved, Source, mapped, tensors
+from srd.provenance import ConvolutionRecord, Source, map_tensors, tensors
 from srd.vectors import Channels
 
 
@@ -39,7 +39,7 @@ class Call(NamedTuple):
 
     def replacing(self, substitutes: dict[int, Tensor], carried: Sequence[Tensor]) -> "Call":
         """The same call with other tensors for those whose `id` is a key."""
-        args, kwargs = mapped(lambda tensor: substitutes.get(id(tensor), tensor), (self.args, self.kwargs))
+        args, kwargs = map_tensors(lambda tensor: substitutes.get(id(tensor), tensor), (self.args, self.kwargs))
         return self._replace(args=args, kwargs=kwargs, carried=carried)
 
     def of(self, before: Tensor) -> Callable[[Tensor], Tensor]:
@@ -52,7 +52,7 @@ class Call(NamedTuple):
         return operations.under_these_modes(lambda tensor: template.replacing({id(gap): tensor}, ())())
 
 
-class Made(NamedTuple):
+class CallResult(NamedTuple):
     """The result of a call, and what is known of it."""
 
     result: Any
@@ -65,6 +65,6 @@ class Made(NamedTuple):
     """The name of an operation without a rule."""
     is_weight: bool = False
     is_affine: bool = False
-    convolved: Convolved | None = None
+    convolved: ConvolutionRecord | None = None
     continues: bool = False
     """Whether a batch norm is one with the convolution whose output it reads."""

@@ -1,4 +1,4 @@
-"""What the feature vectors of a layer stand for: vectors drawn by their relevance, clustered by their direction."""
+"""What the feature vectors of a layer stand for: vectors drawn by their relevance, cluster_directions by their direction."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -44,7 +44,7 @@ def feature_vectors(
     return last.reshape(*last.shape[: after.dim() - len(channels)], -1)
 
 
-def drawn_positions(
+def draw_positions(
     relevance: Float[Tensor, "*positions"], count: int, generator: torch.Generator
 ) -> Int64[Tensor, "count d"]:
     """Positions drawn with replacement, each with a probability in proportion to its positive relevance.
@@ -75,7 +75,7 @@ class Clusters:
         return torch.where(vectors.any(1), self._number[torch.from_numpy(found).long()], NO_CLUSTER)
 
 
-def clustered(vectors: Float[Tensor, "n c"], count: int, generator: torch.Generator) -> Clusters:
+def cluster_directions(vectors: Float[Tensor, "n c"], count: int, generator: torch.Generator) -> Clusters:
     """Bisecting k-means of the vectors' directions.
 
     Vectors are divided by their norm, since one concept may be seen strongly here and weakly there; of the distances

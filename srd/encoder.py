@@ -11,7 +11,7 @@ from torch.autograd.graph import GradientEdge
 from srd.errors import UnsupportedOperation
 from srd.flow import Flow
 from srd.functions import Elementwise
-from srd.provenance import Source, as_it_is
+from srd.provenance import Source, unchanged
 from srd.vectors import inner, position_axes
 
 Signal = Tensor
@@ -36,13 +36,13 @@ class Vectors(NamedTuple):
     @property
     def at(self) -> Tensor | GradientEdge:
         """Where the next operation reads them."""
-        made = self.inbox.grad_fn if self.inbox is not None else None
+        made = self.bias_relevance.grad_fn if self.bias_relevance is not None else None
         return self.before if made is None else GradientEdge(made, 0)
 
     @property
-    def inbox(self) -> Tensor | None:
+    def bias_relevance(self) -> Tensor | None:
         """Of an activation: what has for gradient the relevance handed straight to its output."""
-        return self.activated.inbox if self.activated else None
+        return self.activated.bias_relevance if self.activated else None
 
     @property
     def after(self) -> Tensor:
@@ -52,7 +52,7 @@ class Vectors(NamedTuple):
     @property
     def phi(self) -> Elementwise:
         """Makes of what is decomposed what the next operation reads."""
-        return self.activated.phi if self.activated else as_it_is
+        return self.activated.phi if self.activated else unchanged
 
     @property
     def is_activation(self) -> bool:
@@ -88,7 +88,7 @@ class Landmarks:
         self._affine: list[int] = []
         self._unknown: list[_Unknown] = []
 
-    def add(self, vectors: Vectors) -> None:
+    def add_vectors(self, vectors: Vectors) -> None:
         """Notes feature vectors."""
         self._vectors[vectors.order] = vectors
 
@@ -96,20 +96,20 @@ class Landmarks:
         """Those that operation `order` has made."""
         return self._vectors.get(order)
 
-    def affine(self, order: int) -> None:
+    def add_affine(self, order: int) -> None:
         """Notes an affine map."""
         self._affine.append(order)
 
-    def superseded(self, order: int) -> None:
+    def supersede(self, order: int) -> None:
         """Forgets the vectors of an affine map of which a batch norm or a sum has made others."""
         if order in self._affine:
             self._vectors.pop(order, None)
 
-    def unknown(self, order: int, name: str) -> None:
+    def add_unknown(self, order: int, name: str) -> None:
         """Notes an operation without a rule."""
         self._unknown.append(_Unknown(order, name))
 
-    def encoder(
+    def encoder_end(
         self, order: int, logits: Tensor, scores: Tensor, named: Layer | None, *, create_graph: bool
     ) -> tuple[Vectors, Signal]:
         """The vectors at which the encoder ends, and the gradient there of the `scores`, one per row.
@@ -131,7 +131,7 @@ class Landmarks:
         if not end.is_spatial:
             raise UnsupportedOperation("an encoder that ends in a single position; name one whose output is a map")
         self._vectors.clear()  # so that a backward pass can let go of them on its way
-        return end, _carried(layer.vectors, end, signal, create_graph=create_graph)
+        return end, _carry(layer.vectors, end, signal, create_graph=create_graph)
 
     def refuse_unknown_below(self, order: int) -> None:
         """Raises UnsupportedOperation where relevance would flow from `order` through an operation that has no rule."""
@@ -181,7 +181,7 @@ def _gradient(scores: Tensor, vectors: Vectors, *, create_graph: bool) -> Signal
     return signal
 
 
-def _carried(above: Vectors, below: Vectors, signal: Signal, *, create_graph: bool) -> Signal:
+def _carry(above: Vectors, below: Vectors, signal: Signal, *, create_graph: bool) -> Signal:
     if above is below:
         return signal
     (carried,) = torch.autograd.grad(above.at, below.at, signal, retain_graph=True, create_graph=create_graph)

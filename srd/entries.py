@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One registered callable; calling the entry imports and calls it."""
+    """One entries_by_name callable; calling the entry imports and calls it."""
 
     name: str
     title: str
@@ -42,7 +42,7 @@ class Entry:
     @cached_property
     def options(self) -> Mapping[str, Any]:
         """Keyword arguments that a spec may set, with their defaults."""
-        defaults = _stated_defaults(*self.source.split(":"))
+        defaults = _read_defaults(*self.source.split(":"))
         return MappingProxyType({name: value for name, value in defaults.items() if name not in self._not_options})
 
     @property
@@ -50,7 +50,7 @@ class Entry:
         return frozenset(self.fixed)
 
 
-Meaning = Literal["linear", "gate", "activation"]
+DeclaredRule = Literal["linear", "gate", "activation"]
 """What the owner of a network may say of an operation that has no rule."""
 
 Upsampling = Literal["bilinear", "nearest-exact"]
@@ -84,18 +84,20 @@ class AttributorEntry(Entry):
     """What it takes as keyword arguments that no spec sets: "encoder", "operations", "baseline", "background"."""
 
     @property
-    def coarse(self) -> bool:
+    def low_resolution(self) -> bool:
         """Whether its own maps have fewer positions than the inputs have pixels."""
         return self.upsampling is not None
 
     def load(self) -> Callable[..., Any]:
         """The method with maps at the resolution of the inputs."""
         if self.upsampling is None:
-            return self.own()
-        enlarged: Callable[..., Any] = import_module("srd.upsampling").at_input_resolution(self.own(), self.upsampling)
+            return self.native()
+        enlarged: Callable[..., Any] = import_module("srd.upsampling").at_input_resolution(
+            self.native(), self.upsampling
+        )
         return enlarged
 
-    def own(self) -> Callable[..., Any]:
+    def native(self) -> Callable[..., Any]:
         """The method with maps at its own resolution."""
         return super().load()
 
@@ -119,7 +121,7 @@ class MetricEntry(Entry):
 E = TypeVar("E", bound=Entry)
 
 
-def registered(*entries: E) -> Mapping[str, E]:
+def entries_by_name(*entries: E) -> Mapping[str, E]:
     """Read-only mapping name -> entry, in the order given, which is the order of reports."""
     return MappingProxyType({entry.name: entry for entry in entries})
 
@@ -156,36 +158,36 @@ class Attributors(Mapping[str, AttributorEntry]):
         return len(self._entries)
 
 
-def _stated_defaults(module: str, function: str) -> Mapping[str, Any]:
+def _read_defaults(module: str, function: str) -> Mapping[str, Any]:
     """Plain defaults of a function's keywords: those of the class of options that it `takes`, else its signature's."""
     spec = find_spec(module)
     body = ast.parse(Path(str(spec.origin if spec else "")).read_text()).body
-    stated = next(node for node in body if isinstance(node, ast.FunctionDef) and node.name == function)
-    match stated.decorator_list:
+    definition = next(node for node in body if isinstance(node, ast.FunctionDef) and node.name == function)
+    match definition.decorator_list:
         case [ast.Call(func=ast.Name(id="takes"), args=[ast.Name(id=options)])]:
-            chosen = fields(_imported(options, body))
+            chosen = fields(_resolve_import(options, body))
             return {option.name: option.default for option in chosen if option.init and option.default is not MISSING}
-    pairs = zip(stated.args.kwonlyargs, stated.args.kw_defaults, strict=True)
+    pairs = zip(definition.args.kwonlyargs, definition.args.kw_defaults, strict=True)
     return {name.arg: ast.literal_eval(value) for name, value in pairs if value and not isinstance(value, ast.Name)}
 
 
-def _imported(name: str, body: Sequence[ast.stmt]) -> Any:
+def _resolve_import(name: str, body: Sequence[ast.stmt]) -> Any:
     """What a module imports by this name."""
     imports = (node for node in body if isinstance(node, ast.ImportFrom))
     module = next(node.module for node in imports if name in {alias.name for alias in node.names})
     return getattr(import_module(str(module)), name)
 
 
-def stated(folder: Path) -> Iterator[AttributorEntry]:
+def read_entries(folder: Path) -> Iterator[AttributorEntry]:
     """The `ENTRY = AttributorEntry(...)` of every module of a folder, by file name; its arguments are literals."""
     for file in sorted(folder.glob("[!_]*.py")):
-        facts = [fact for node in ast.parse(file.read_text()).body for fact in _stated_facts(node)]
+        facts = [fact for node in ast.parse(file.read_text()).body for fact in _read_facts(node)]
         if not facts:
             raise ValueError(f"{file}: states no ENTRY = AttributorEntry(...)")
         yield AttributorEntry(**{str(fact.arg): ast.literal_eval(fact.value) for fact in facts})
 
 
-def _stated_facts(node: ast.stmt) -> list[ast.keyword]:
+def _read_facts(node: ast.stmt) -> list[ast.keyword]:
     match node:
         case ast.Assign(targets=[ast.Name(id="ENTRY")], value=ast.Call(keywords=facts)):
             return facts

@@ -20,7 +20,7 @@ Rule = Callable[..., tuple[Tensor | None, ...]]
 """(gradient at the outputs, what was kept) -> gradients at the outputs and at each tensor that was kept."""
 
 
-class Ruled(Function):
+class ReplacedBackward(Function):
     """Identity on `outputs` with a replaceable backward, which is itself differentiable by what it has `kept`."""
 
     @staticmethod
@@ -50,7 +50,7 @@ class Alias(Function):
         return gradients[0]
 
 
-class Held(Function):
+class HeldConstant(Function):
     """Identity whose backward is 0 while `is_held` says so."""
 
     @staticmethod
@@ -64,7 +64,7 @@ class Held(Function):
 
 
 class Activation(Function):
-    """phi(X), and an inbox: what has for gradient the relevance that convolutions hand straight to positions of phi(X).
+    """phi(X), and an bias_relevance: what has for gradient the relevance that convolutions hand straight to positions of phi(X).
 
     Nobody reads its values. The backward is `rule` of (X, gradient, relevance handed there or None), or the ordinary
     one where that is None.
@@ -90,22 +90,22 @@ class Activation(Function):
             return None, None, None, None
         (before,) = ctx.saved_tensors
         ruled = ctx.rule(before, gradient, received)
-        return None, None, pulled_back(ctx.phi, before, gradient) if ruled is None else ruled, None
+        return None, None, pull_back(ctx.phi, before, gradient) if ruled is None else ruled, None
 
 
 Keeps = Literal["outputs", "source", "nothing"]
-Added = tuple[Tensor, Tensor]
+ScaledVectors = tuple[Tensor, Tensor]
 """Vectors, and a factor for each of their positions."""
 
 
-class Shared(NamedTuple):
+class GradientShare(NamedTuple):
     """What becomes of a gradient at the outputs of an affine map."""
 
     gradient: Tensor
     """To be pulled back to the inputs."""
-    added: Added | None = None
+    added: ScaledVectors | None = None
     """To what is pulled back."""
-    handed: Tensor | None = None
+    bias_relevance: Tensor | None = None
     """Relevance of each position, to the activation that made the inputs."""
 
 
@@ -113,14 +113,14 @@ class AffineRule(NamedTuple):
     """What to do with a gradient at the outputs of an affine map."""
 
     keeps: Keeps
-    of: Callable[[Tensor, Tensor | None], Shared]
+    of: Callable[[Tensor, Tensor | None], GradientShare]
     """(gradient, what was kept) -> where it goes."""
     dtype: torch.dtype | None = None
     """In which to pull back."""
 
 
 class Convolution(Function):
-    """The `outputs` of an affine map of `inputs`, which are made of a `source`, by an activation with an `inbox`."""
+    """The `outputs` of an affine map of `inputs`, which are made of a `source`, by an activation with an `bias_relevance`."""
 
     @staticmethod
     def forward(
@@ -130,7 +130,7 @@ class Convolution(Function):
         outputs: Callable[[], Tensor],
         inputs: Tensor,
         source: Tensor,
-        inbox: Tensor | None,
+        bias_relevance: Tensor | None,
     ) -> Tensor:
         ctx.rule, ctx.affine = rule, affine
         ctx.shape, ctx.strides = inputs.shape, inputs.stride()
@@ -144,9 +144,9 @@ class Convolution(Function):
         (gradient,), (kept,) = gradients, ctx.saved_tensors
         if gradient is None:
             return (None,) * 6
-        gradient, added, handed = ctx.rule.of(gradient, kept)
-        pulled = in_type(lambda g: ctx.affine.transposed(g, _unread(g, ctx)), ctx.rule.dtype)(gradient)
-        return None, None, None, pulled if added is None else pulled.addcmul_(*added), None, handed
+        gradient, added, bias_relevance = ctx.rule.of(gradient, kept)
+        pulled = in_type(lambda g: ctx.affine.apply_transpose(g, _unread(g, ctx)), ctx.rule.dtype)(gradient)
+        return None, None, None, pulled if added is None else pulled.addcmul_(*added), None, bias_relevance
 
 
 class Linear(Function):
@@ -199,7 +199,7 @@ class MaxPool(Function):
         ), None
 
 
-def pulled_back(phi: Elementwise, before: Tensor, gradient: Tensor) -> Tensor:
+def pull_back(phi: Elementwise, before: Tensor, gradient: Tensor) -> Tensor:
     """`gradient` at phi(X), at X; part of the graph where gradients are on."""
     create_graph = torch.is_grad_enabled()
     with torch.enable_grad():

@@ -64,7 +64,7 @@ class takes(Generic[Keywords, Options]):  # noqa: N801  # a decorator
         keywords = inspect.signature(self._options).parameters
 
         @wraps(function)
-        def called(*args: Any, **given: Any) -> Any:
+        def call(*args: Any, **given: Any) -> Any:
             chosen = {name: given.pop(name) for name in keywords if name in given}
             return function(self._options(**chosen), *args, **given)
 
@@ -72,5 +72,5 @@ class takes(Generic[Keywords, Options]):  # noqa: N801  # a decorator
         signature = inspect.Signature(
             [*arguments, *keywords.values()], return_annotation=function.__annotations__["return"]
         )
-        called.__signature__ = signature  # type: ignore[attr-defined]  # read by inspect
-        return called
+        call.__signature__ = signature  # type: ignore[attr-defined]  # read by inspect
+        return call

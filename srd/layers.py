@@ -58,7 +58,7 @@ def sharing_ratios(
         above = run.layers[upper].vectors
         seeds = _one_hot(above, upper, torch.tensor(position).expand(len(inputs), -1))
         below = {lower: run.layers[lower].vectors}
-        return _relevances(run, above, run.seeded(above, seeds), below, create_graph=False)[lower].detach()
+        return _relevances(run, above, run.signal_at(above, seeds), below, create_graph=False)[lower].detach()
 
 
 @takes(FieldOptions)
@@ -79,7 +79,7 @@ def receptive_field(
         for images, at in zip(rows.split(options.batch), places.split(options.batch), strict=True):
             run = _propagation(options, network, leaf(images, create_graph=False), [layer])
             vectors = run.layers[layer].vectors
-            signal = run.seeded(vectors, _one_hot(vectors, layer, at))
+            signal = run.signal_at(vectors, _one_hot(vectors, layer, at))
             fields.append(run.maps(vectors, signal, create_graph=False).detach())
     return torch.cat(fields).reshape(n, p, *inputs.shape[2:])
 
@@ -96,7 +96,7 @@ def _relevance_at(
         inputs = leaf(inputs, create_graph=create_graph)
         names = [*layers, *([options.encoder] if options.encoder else [])]
         run = Propagation(network, inputs, rules, layers=names, operations=options.operations)
-        end, initial, signal = run.setting_out(target, options)
+        end, initial, signal = run.starting_point(target, options)
         found = {name: run.layers[name].vectors for name in layers}
         below = {name: vectors for name, vectors in found.items() if vectors is not end}
         at = dict.fromkeys(found, initial.squeeze(end.channels))
@@ -121,10 +121,15 @@ def _relevances(
 ) -> dict[str, Tensor]:
     if not lower:
         return {}
-    inboxes = {name: vectors.inbox for name, vectors in lower.items() if vectors.inbox is not None}
-    ends = [*(vectors.at for vectors in lower.values()), *inboxes.values()]
-    arrived = run.down(upper, signal, ends, create_graph=create_graph)
-    signals, received = dict(zip(lower, arrived, strict=False)), dict(zip(inboxes, arrived[len(lower) :], strict=True))
+    bias_relevances = {
+        name: vectors.bias_relevance for name, vectors in lower.items() if vectors.bias_relevance is not None
+    }
+    ends = [*(vectors.at for vectors in lower.values()), *bias_relevances.values()]
+    arrived = run.propagate(upper, signal, ends, create_graph=create_graph)
+    signals, received = (
+        dict(zip(lower, arrived, strict=False)),
+        dict(zip(bias_relevances, arrived[len(lower) :], strict=True)),
+    )
     return {name: _relevance(run, name, lower[name], signals[name], received.get(name)) for name in lower}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from srd.entries import Meaning
+from srd.entries import DeclaredRule
 
 if TYPE_CHECKING:
     from srd.precision import Precision
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class NetworkOptions:
     """What every pass of a network has to be told."""
 
-    operations: Mapping[str, Meaning] = field(default_factory=dict)
+    operations: Mapping[str, DeclaredRule] = field(default_factory=dict)
     """Says of torch functions that are not known here whether they are "linear", a "gate" or an "activation"."""
 
 

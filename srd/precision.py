@@ -33,8 +33,8 @@ def in_type(product: Callable[..., Tensor], dtype: torch.dtype | None) -> Callab
     if dtype is None:
         return product
 
-    def rounded(first: Tensor, *others: Any) -> Tensor:
+    def multiply(first: Tensor, *others: Any) -> Tensor:
         operands = [other.to(dtype) if isinstance(other, Tensor) else other for other in others]
         return product(first.to(dtype), *operands).to(first.dtype)
 
-    return rounded
+    return multiply

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge
 
 from srd.encoder import Layer, Signal, Vectors
-from srd.entries import Meaning
+from srd.entries import DeclaredRule
 from srd.interception import Interception
 from srd.options import SrdOptions
 from srd.passes import scores_of
@@ -33,7 +33,7 @@ class Propagation:
         rules: SharingRatio,
         *,
         layers: Sequence[str] = (),
-        operations: Mapping[str, Meaning],
+        operations: Mapping[str, DeclaredRule],
     ) -> None:
         self.inputs = inputs
         self.rules = rules
@@ -42,49 +42,49 @@ class Propagation:
             self._logits = network(inputs)
         self.layers: Mapping[str, Layer] = seen
 
-    def setting_out(self, target: Target, options: SrdOptions) -> tuple[Vectors, Tensor, Signal]:
+    def starting_point(self, target: Target, options: SrdOptions) -> tuple[Vectors, Tensor, Signal]:
         """Where the encoder ends, the relevance of each position there, channel axes kept, and the signal that it is.
 
         Raises UnsupportedOperation for a network that cannot be decomposed from there down, ValueError for an unknown
         contrast or start.
         """
-        end, gradient = self._encoder(target, options.encoder, create_graph=options.create_graph)
-        initial, signal = self._started(end, gradient, options)
+        end, gradient = self._encoder_end(target, options.encoder, create_graph=options.create_graph)
+        initial, signal = self._starting_relevance(end, gradient, options)
         return end, initial, signal
 
-    def _encoder(self, target: Target, named: str | None, *, create_graph: bool) -> tuple[Vectors, Signal]:
+    def _encoder_end(self, target: Target, named: str | None, *, create_graph: bool) -> tuple[Vectors, Signal]:
         """The vectors at which the encoder ends, or the layer that is named does, and the target's gradient there."""
         layer = None if named is None else self.layers[named]
         with self.rules.holding():
             scores = scores_of(self._logits, target)
-            end, signal = self._trace.encoder(self._logits, scores, layer, create_graph=create_graph)
+            end, signal = self._trace.encoder_end(self._logits, scores, layer, create_graph=create_graph)
         self._trace.refuse_unknown_below(end)
         return end, signal
 
-    def _started(self, end: Vectors, gradient: Signal, options: SrdOptions) -> tuple[Tensor, Signal]:
+    def _starting_relevance(self, end: Vectors, gradient: Signal, options: SrdOptions) -> tuple[Tensor, Signal]:
         contrast = options.contrast
         for option, value, known in (("contrast", contrast, Contrast), ("start", options.start, Start)):
             if value not in get_args(known):
                 raise ValueError(f"{option} {value!r} is not one of {', '.join(get_args(known))}")
         if options.start == "gradcam":
-            relevance = _contrasted(_grad_cam(end, gradient, create_graph=options.create_graph), end, contrast)
-            return relevance, self.rules.decomposed(end.before, relevance, end.channels)
+            relevance = _subtract_contrast(_grad_cam(end, gradient, create_graph=options.create_graph), end, contrast)
+            return relevance, self.rules.relevance_signal(end.before, relevance, end.channels)
         after = end.after
         relevance = inner(after, gradient, end.channels)
-        initial = _contrasted(relevance, end, contrast)
+        initial = _subtract_contrast(relevance, end, contrast)
         if end.is_activation:
-            return initial, self.rules.started(end.before, after, gradient, initial, end.channels)
-        return initial, gradient + self.rules.decomposed(end.before, initial - relevance, end.channels)
+            return initial, self.rules.starting_signal(end.before, after, gradient, initial, end.channels)
+        return initial, gradient + self.rules.relevance_signal(end.before, initial - relevance, end.channels)
 
-    def seeded(self, vectors: Vectors, relevance: Tensor) -> Signal:
+    def signal_at(self, vectors: Vectors, relevance: Tensor) -> Signal:
         """The signal at `vectors.before` of a relevance for each position, channel axes kept with size 1.
 
         Raises UnsupportedOperation where relevance would flow through an operation that has no rule.
         """
         self._trace.refuse_unknown_below(vectors)
-        return self.rules.decomposed(vectors.before, relevance, vectors.channels)
+        return self.rules.relevance_signal(vectors.before, relevance, vectors.channels)
 
-    def down(
+    def propagate(
         self, vectors: Vectors, signal: Signal, lower: Sequence[Tensor | GradientEdge], *, create_graph: bool
     ) -> tuple[Signal | None, ...]:
         """What reaches each of the `lower` ends of a `signal` at `vectors.before`; None where nothing does."""
@@ -99,12 +99,12 @@ class Propagation:
 
     def maps(self, vectors: Vectors, signal: Signal, *, create_graph: bool) -> Maps:
         """Relevance of each pixel, (n, h, w)."""
-        (at_inputs,) = self.down(vectors, signal, [self.inputs], create_graph=create_graph)
+        (at_inputs,) = self.propagate(vectors, signal, [self.inputs], create_graph=create_graph)
         maps = torch.zeros_like(self.inputs) if at_inputs is None else self.inputs * at_inputs
         return maps.sum(1)
 
 
-def _contrasted(relevance: Tensor, end: Vectors, contrast: Contrast) -> Tensor:
+def _subtract_contrast(relevance: Tensor, end: Vectors, contrast: Contrast) -> Tensor:
     if contrast == "none":
         return relevance
     return relevance - relevance.mean(position_axes(relevance, end.channels), keepdim=True)

@@ -19,11 +19,11 @@ class Source(NamedTuple):
 
     before: Tensor
     phi: Elementwise
-    inbox: Tensor | None = None
+    bias_relevance: Tensor | None = None
     """Of an activation: a tensor that has for gradient the relevance handed straight to the positions of its output."""
 
 
-class Convolved(NamedTuple):
+class ConvolutionRecord(NamedTuple):
     """What made the output of a convolution, for a batch norm that may follow."""
 
     affine: Affine
@@ -45,7 +45,7 @@ class Record(NamedTuple):
     """Whether it is what a gate or attention multiplies features with."""
     activated: Source | None = None
     """Of the output of an activation, or of a weight that is elementwise."""
-    convolved: Convolved | None = None
+    convolved: ConvolutionRecord | None = None
 
 
 class _ByTensor(Generic[T]):
@@ -96,18 +96,18 @@ class Provenance:
         """The record of a tensor that carries relevance."""
         return self._records.get(tensor)
 
-    def carried(self, read: Iterable[Tensor]) -> list[Tensor]:
+    def carriers(self, read: Iterable[Tensor]) -> list[Tensor]:
         """Those that carry relevance."""
         return [tensor for tensor in read if self._records.get(tensor)]
 
-    def activated(self, read: Iterable[Tensor]) -> None:
+    def forget_convolutions(self, read: Iterable[Tensor]) -> None:
         """Lets go of what made the tensors that an activation has read: no batch norm is to follow."""
         for tensor in read:
             record = self[tensor]
             if record.convolved:
                 self[tensor] = record._replace(convolved=None)
 
-    def constants(self, made: Iterable[Tensor]) -> None:
+    def add_constants(self, made: Iterable[Tensor]) -> None:
         """Notes tensors that do not come from the inputs."""
         for tensor in made:
             if tensor.grad_fn is not None:
@@ -119,14 +119,14 @@ class Provenance:
 
     def current(self, tree: Any) -> Any:
         """The tree with the tensors that stand for those that were written in place."""
-        return mapped(self._current_value, tree)
+        return map_tensors(self._current_value, tree)
 
     def rewrite(self, mutated: Tensor, result: Tensor, order: int) -> None:
         """From now on `result` stands for `mutated`, which is left as it was."""
         self._current[mutated] = result
         self._rewritten[_address(mutated)] = order
 
-    def refuse_hidden(self, read: Iterable[Tensor]) -> None:
+    def refuse_unseen(self, read: Iterable[Tensor]) -> None:
         """Raises UnsupportedOperation for a tensor that no recorded operation made.
 
         Or for one that holds old values: another view of it was written in place.
@@ -145,7 +145,7 @@ class Provenance:
         return tensor
 
 
-def as_it_is(tensor: Tensor) -> Tensor:
+def unchanged(tensor: Tensor) -> Tensor:
     """Of what no activation made."""
     return tensor
 
@@ -168,14 +168,14 @@ def _gather(tree: Any, found: list[Tensor]) -> None:
             _gather(branch, found)
 
 
-def mapped(function: Callable[[Tensor], Any], tree: Any) -> Any:
+def map_tensors(function: Callable[[Tensor], Any], tree: Any) -> Any:
     """The same nested sequences and mappings, with what the function makes of each tensor."""
     if isinstance(tree, Tensor):
         return function(tree)
     if type(tree) in {tuple, list}:
-        return type(tree)([mapped(function, branch) for branch in tree])
+        return type(tree)([map_tensors(function, branch) for branch in tree])
     if isinstance(tree, dict):
-        return {key: mapped(function, branch) for key, branch in tree.items()}
+        return {key: map_tensors(function, branch) for key, branch in tree.items()}
     return tree
 
 

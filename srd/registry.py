@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from srd.entries import AttributorEntry, Attributors, Family, MetricEntry, registered, stated
+from srd.entries import AttributorEntry, Attributors, Family, MetricEntry, entries_by_name, read_entries
 
 SRD = AttributorEntry(
     name="srd",
@@ -37,11 +37,13 @@ ABLATIONS = (
     ),
 )
 """Each differs from SRD in one choice."""
-BASELINES = sorted(stated(Path(__file__).parent / "baselines"), key=lambda entry: get_args(Family).index(entry.family))
+BASELINES = sorted(
+    read_entries(Path(__file__).parent / "baselines"), key=lambda entry: get_args(Family).index(entry.family)
+)
 
 ATTRIBUTORS: Mapping[str, AttributorEntry] = Attributors(SRD, *ABLATIONS, *BASELINES)
 
-METRICS: Mapping[str, MetricEntry] = registered(
+METRICS: Mapping[str, MetricEntry] = entries_by_name(
     MetricEntry(
         name="pearson",
         title="Pearson correlation",

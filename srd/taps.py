@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from srd.kept import kept
+from srd.weight_cache import get_or_prepare
 
 GRAM_LIMIT = 8
 """Channels per group up to which a quadratic form is cheapest."""
@@ -47,7 +47,7 @@ def squares(
         return Quadratic.of(taps) if few else Triangular.of(taps, dtype or weight.dtype)
 
     if not torch.is_grad_enabled():
-        return kept(weight, scale, (groups, *order, dtype), prepare)
+        return get_or_prepare(weight, scale, (groups, *order, dtype), prepare)
     return prepare() if few else Definition(_by_tap(weight, scale, groups, order))
 
 
@@ -120,11 +120,11 @@ class Triangular:
         maps = []
         for images in inputs.split(max(1, width // max(1, size.numel()))):
             columns = images.to(blocks[0].dtype).unflatten(1, (groups, -1)).permute(1, 2, 0, 3, 4).flatten(2)
-            sums = [self._summed(blocks, x, workspace) for x in columns.split(width, 2)]
+            sums = [self._sum_squares(blocks, x, workspace) for x in columns.split(width, 2)]
             maps.append(torch.cat(sums, 1).unflatten(1, (-1, *size)).transpose(0, 1))
         return torch.cat(maps)
 
-    def _summed(self, blocks: Sequence[Tensor], x: Tensor, workspace: Tensor) -> Tensor:
+    def _sum_squares(self, blocks: Sequence[Tensor], x: Tensor, workspace: Tensor) -> Tensor:
         """(groups, c, columns) to (taps, columns), the columns of a lone group one part for each processor."""
         n = torch.get_num_threads() if x.device.type == "cpu" else 1
         parts = x if len(x) > 1 or x.shape[2] % n else x[0].unflatten(1, (n, -1)).transpose(0, 1)

@@ -11,21 +11,21 @@ from srd.passes import evaluating
 from srd.types import Attributor, Generators, Inputs, Maps, Target
 
 
-def upsampled(maps: Maps, size: tuple[int, ...], mode: Upsampling = "bilinear") -> Maps:
+def upsample(maps: Maps, size: tuple[int, ...], mode: Upsampling = "bilinear") -> Maps:
     """Maps (n, rows, columns) at another size (h, w); corners are not aligned."""
     larger: Tensor = functional.interpolate(maps[:, None], size, mode=mode)
     return larger[:, 0]
 
 
-def at_input_resolution(own: Attributor, mode: Upsampling) -> Attributor:
-    """The method whose maps are those of `own`, upsampled to its inputs."""
+def at_input_resolution(native: Attributor, mode: Upsampling) -> Attributor:
+    """The method whose maps are those of `native`, upsample to its inputs."""
 
-    @wraps(own)
+    @wraps(native)
     def attributor(
         network: nn.Module, inputs: Inputs, target: Target, generators: Generators | None = None, **options: Any
     ) -> Maps:
-        maps = own(network, inputs, target, generators, **options)
+        maps = native(network, inputs, target, generators, **options)
         with evaluating(network):
-            return upsampled(maps, tuple(inputs.shape[2:]), mode)
+            return upsample(maps, tuple(inputs.shape[2:]), mode)
 
     return attributor

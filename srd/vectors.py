@@ -26,10 +26,10 @@ GROUPS = 8
 
 def inner(a: Tensor, b: Tensor, channels: tuple[int, ...]) -> Tensor:
     """<a_p, b_p> at every position p, the channel axes kept with size 1; both of one shape."""
-    return by_parts(lambda x, y: summed(x * y, channels), channels, a, b)
+    return by_parts(lambda x, y: sum_channels(x * y, channels), channels, a, b)
 
 
-def summed(products: Tensor, channels: tuple[int, ...]) -> Tensor:
+def sum_channels(products: Tensor, channels: tuple[int, ...]) -> Tensor:
     """The sum over channels at every position, the channel axes kept with size 1."""
     if not channels:
         return products
@@ -86,7 +86,7 @@ def on_grid(values: Tensor, height: int, width: int) -> Tensor:
     raise UnsupportedOperation(f"{tuple(values.shape[1:])} positions do not lie on a grid of {height} : {width}")
 
 
-def moved(
+def channels_after(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], before: Tensor, channels: Channels
 ) -> Channels:
     """Where `channels` of `before` are after an operation that rearranges its elements; None if that mixes them.
@@ -108,7 +108,7 @@ def moved(
     return tuple(axis for axis, stride in enumerate(view.stride()) if stride and view.shape[axis] > 1)
 
 
-def grown(before: Tensor, after: Tensor) -> Channels:
+def channels_after_repeat(before: Tensor, after: Tensor) -> Channels:
     """Where a lone channel is that has become several, as a grey image is repeated for red, green and blue."""
     if before.dim() != after.dim():
         return ()

@@ -67,7 +67,7 @@ def attention_map(layers: Sequence[Tensor], gradient: Tensor, size: torch.Size) 
     return on_grid(rows[:, 0], *size)
 
 
-def identity(weights: Tensor) -> Tensor:
+def residual_identity(weights: Tensor) -> Tensor:
     """What the residual connection around attention hands on, (tokens, tokens)."""
     return torch.eye(weights.shape[-1], dtype=weights.dtype, device=weights.device)
 

@@ -31,7 +31,7 @@ class OwnRules(SharingRatio):
 class OwnActivations(OwnRules):
     """For a method that only says what activations hand on: all else does so by its derivative."""
 
-    def held(self, tensor: Tensor) -> Tensor:
+    def hold_constant(self, tensor: Tensor) -> Tensor:
         """Nothing is held constant."""
         return tensor
 
@@ -48,10 +48,10 @@ def backward(
     """What the rules bring to the inputs, which require grad, of what `start` makes of the target's logits."""
     with Interception(inputs, rules):
         logits = network(inputs)
-    return arriving(scores_of(logits, target), inputs, rules, start, create_graph=create_graph)
+    return backward_from_scores(scores_of(logits, target), inputs, rules, start, create_graph=create_graph)
 
 
-def arriving(
+def backward_from_scores(
     scores: Scores, inputs: Inputs, rules: OwnRules, start: Callable[[Scores], Tensor], *, create_graph: bool
 ) -> Tensor:
     """The same of scores that were made of the inputs under these rules."""

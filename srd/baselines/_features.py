@@ -58,7 +58,7 @@ def features_of(
     with trace.watching(network, names) as layers, trace:
         logits = network(inputs)
     scores = scores_of(logits, target)
-    end, gradient = trace.encoder(logits, scores, *layers.values(), create_graph=create_graph)
+    end, gradient = trace.encoder_end(logits, scores, *layers.values(), create_graph=create_graph)
     return Features(end.order, end.after, end.channels, gradient, scores)
 
 
@@ -74,14 +74,14 @@ def class_activation_map(
     return maps if create_graph else maps.detach()
 
 
-def positively_weighted(features: Features, weights: Tensor, inputs: Inputs) -> Maps:
+def weighted_relu_map(features: Features, weights: Tensor, inputs: Inputs) -> Maps:
     """ReLU of the channels' sum, each times its weight, (n, channels), on the grid of the encoder's positions."""
     vectors = features.channels_first
     coarse = (vectors * weights.reshape(*weights.shape, *[1] * (vectors.dim() - 2))).sum(1)
     return on_grid(coarse.clamp(min=0), *inputs.shape[2:])
 
 
-def stretched(values: Tensor, axes: tuple[int, ...]) -> Tensor:
+def stretch(values: Tensor, axes: tuple[int, ...]) -> Tensor:
     """To [0, 1] along the axes; 0 where they hold equal values."""
     low, high = values.amin(axes, keepdim=True), values.amax(axes, keepdim=True)
     return (values - low) / (high - low).masked_fill(high <= low, torch.inf)

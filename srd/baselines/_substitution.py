@@ -20,8 +20,8 @@ class Substitution(Interception):
         self._at = order
         self._substitutes = substitutes
 
-    def _noted(self, call: Call) -> Any:
-        result = super()._noted(call)
+    def _record(self, call: Call) -> Any:
+        result = super()._record(call)
         if call.order != self._at:
             return result
         self._provenance[self._substitutes] = self._provenance[result]

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from srd.baselines._chunks import chunks
-from srd.baselines._features import Features, features_of, positively_weighted
+from srd.baselines._features import Features, features_of, weighted_relu_map
 from srd.baselines._substitution import logits_with
 from srd.entries import AttributorEntry
 from srd.passes import evaluating, leaf, scores_of
@@ -49,7 +49,7 @@ def ablation_cam(
             scores = features.scores[:, None]
             lost = scores - _ablated_scores(network, inputs, target, features, batch)
             weights = lost / scores.masked_fill(scores == 0, torch.inf)
-            return positively_weighted(features, weights, inputs)
+            return weighted_relu_map(features, weights, inputs)
 
 
 def _ablated_scores(network: nn.Module, inputs: Inputs, target: Target, features: Features, batch: int) -> Scores:

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from srd.baselines._attention import attention, attention_map, identity
+from srd.baselines._attention import attention, attention_map, residual_identity
 from srd.entries import AttributorEntry
 from srd.passes import evaluating, leaf
 from srd.types import Generators, Inputs, Maps, Target
@@ -40,6 +40,6 @@ def attention_rollout(
         inputs = leaf(inputs, create_graph=create_graph)
         weights, scores = attention(network, inputs, target)
         (gradient,) = torch.autograd.grad(scores.sum(), weights[-1], retain_graph=create_graph)
-        layers = [(each.mean(1) + identity(each)) / 2 for each in weights]
+        layers = [(each.mean(1) + residual_identity(each)) / 2 for each in weights]
         maps = attention_map(layers, gradient, inputs.shape[2:])
     return maps if create_graph else maps.detach()

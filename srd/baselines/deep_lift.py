@@ -8,7 +8,7 @@ from srd.affine import pair
 from srd.baselines._backward import OwnActivations, backward
 from srd.entries import AttributorEntry
 from srd.errors import UnsupportedOperation
-from srd.functions import Elementwise, Windows, pulled_back
+from srd.functions import Elementwise, Windows, pull_back
 from srd.passes import evaluating, leaf
 from srd.types import Generators, Inputs, Maps, Scores, Target
 
@@ -42,20 +42,20 @@ class Rescale(OwnActivations):
         def rule(g: Tensor, inputs: Tensor, pooled: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
             if not self._is_propagating:
                 return g, None, None
-            read = _unfolded(windows, inputs, pooled.shape[2:])
+            read = _unfold(windows, inputs, pooled.shape[2:])
             shares = _of_rows(g)[:, :, None] * _share(*read.chunk(2), *pooled[:, :, None].chunk(2))
-            pulled = _folded(windows, shares, inputs.shape[2:])
+            pulled = _fold(windows, shares, inputs.shape[2:])
             return None, torch.cat([pulled, torch.zeros_like(pulled)]), None
 
         pooled = functional.max_pool2d(inputs, *windows)
-        return self._marked(rule, pooled, inputs, pooled)
+        return self._with_backward(rule, pooled, inputs, pooled)
 
     def _through_activation(
         self, before: Tensor, phi: Elementwise, g: Tensor, received: Tensor | None, channels: tuple[int, ...]
     ) -> Tensor:
         signal, (row, baseline) = _of_rows(g), before.chunk(2)
         middle = (row + baseline) / 2
-        slope = pulled_back(phi, middle, torch.ones_like(middle))
+        slope = pull_back(phi, middle, torch.ones_like(middle))
         ratio = (phi(row) - phi(baseline)) / _not_zero(row - baseline)
         cancels = _are_close(row, baseline, torch.finfo(before.dtype).eps ** 0.5)
         pulled = signal * torch.where(cancels, slope, ratio)
@@ -116,14 +116,14 @@ def _share(row: Tensor, baseline: Tensor, highest: Tensor, reference: Tensor) ->
     return holds / holds.sum(2, keepdim=True) * torch.where(_are_close(row, baseline, rounding), 1, ratio)
 
 
-def _unfolded(windows: Windows, inputs: Tensor, made: torch.Size) -> Tensor:
+def _unfold(windows: Windows, inputs: Tensor, made: torch.Size) -> Tensor:
     """What each output of a pooling reads, (n, c, places, *made); beyond the border the lowest number."""
     padded = functional.pad(inputs, _padding(windows, inputs.shape[2:], made), value=torch.finfo(inputs.dtype).min)
     read = functional.unfold(padded, windows.kernel, windows.dilation, 0, windows.stride)
     return read.reshape(*inputs.shape[:2], -1, *made)
 
 
-def _folded(windows: Windows, parts: Tensor, size: torch.Size) -> Tensor:
+def _fold(windows: Windows, parts: Tensor, size: torch.Size) -> Tensor:
     """The sum of what each input has in all windows, (n, c, *size)."""
     left, right, top, bottom = _padding(windows, size, parts.shape[3:])
     padded = (size[0] + top + bottom, size[1] + left + right)

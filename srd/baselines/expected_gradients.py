@@ -47,7 +47,7 @@ def expected_gradients(
         ends = inputs if create_graph else inputs.detach()
         total = torch.zeros_like(ends)
         for chunk in chunks(samples, batch // len(inputs)):
-            draws = [_drawn(generators, background) for _ in chunk]
+            draws = [_draw(generators, background) for _ in chunk]
             ways = torch.stack([ends - start for start, _ in draws])
             at = inputs - ways * torch.stack([rest for _, rest in draws]).to(inputs)
             total = total + (ways * gradients_at(network, at, target, create_graph=create_graph)).sum(0)
@@ -55,7 +55,7 @@ def expected_gradients(
     return maps if create_graph else maps.detach()
 
 
-def _drawn(generators: Generators, background: Inputs) -> tuple[Inputs, Tensor]:
+def _draw(generators: Generators, background: Inputs) -> tuple[Inputs, Tensor]:
     """One of the background for each row, and how much of the way is still to go: (n, 1, 1, 1)."""
     index = torch.cat([torch.randint(len(background), (1,), generator=g) for g in generators])
     rest = torch.cat([torch.rand(1, generator=g, dtype=torch.float64) for g in generators])

@@ -8,14 +8,14 @@ from torch import Tensor, nn
 
 from srd.affine import Affine
 from srd.baselines._backward import OwnRules
-from srd.baselines._features import stretched
+from srd.baselines._features import stretch
 from srd.entries import AttributorEntry
 from srd.errors import UnsupportedOperation
 from srd.interception import Interception
 from srd.passes import evaluating, leaf, scores_of
 from srd.provenance import Source
 from srd.types import Generators, Inputs, Maps, Target
-from srd.upsampling import upsampled
+from srd.upsampling import upsample
 from srd.vectors import on_grid, position_axes
 
 ENTRY = AttributorEntry(
@@ -29,7 +29,7 @@ ENTRY = AttributorEntry(
 )
 
 
-class Biased(NamedTuple):
+class BiasedLayer(NamedTuple):
     """What a layer made, to which it added a bias on the channel axis."""
 
     outputs: Tensor
@@ -42,18 +42,18 @@ class Biases(OwnRules):
 
     def __init__(self, *, by_weights: bool) -> None:
         super().__init__(by_weights=by_weights)
-        self.found: list[Biased] = []
+        self.found: list[BiasedLayer] = []
 
     def affine(self, affine: Affine, outputs: Callable[[], Tensor], inputs: Tensor, source: Source) -> Tensor:
         """A convolution, with the batch norm after it, if there is one."""
         result = super().affine(affine, outputs, inputs, source)
-        return result if affine.bias is None else self._noted(Biased(result, affine.bias, 1))
+        return result if affine.bias is None else self._note(BiasedLayer(result, affine.bias, 1))
 
     def pointwise(self, bias: Tensor, axis: int, inputs: Tensor, outputs: Tensor) -> Tensor:
         """A linear layer or a normalisation."""
-        return self._noted(Biased(outputs, bias, axis))
+        return self._note(BiasedLayer(outputs, bias, axis))
 
-    def _noted(self, biased: Biased) -> Tensor:
+    def _note(self, biased: BiasedLayer) -> Tensor:
         if any(biased.outputs.shape[axis] > 1 for axis in position_axes(biased.outputs, (biased.axis,))):
             self.found.append(biased)
         return biased.outputs
@@ -87,7 +87,7 @@ def full_grad(
             axes = [1] * (gradient.dim() - 1 - layer.axis)
             psi = _psi(layer.bias.reshape(-1, *axes) * gradient, layer.axis)
             _refuse_windows(psi, inputs, are_tokens=layer.axis != 1)
-            maps = maps + upsampled(on_grid(psi, *inputs.shape[2:]), inputs.shape[2:])
+            maps = maps + upsample(on_grid(psi, *inputs.shape[2:]), inputs.shape[2:])
     return maps if create_graph else maps.detach()
 
 
@@ -102,4 +102,4 @@ def _refuse_windows(values: Tensor, inputs: Inputs, *, are_tokens: bool) -> None
 
 def _psi(products: Tensor, channels: int) -> Tensor:
     """Sum over channels of each one's magnitude, stretched to [0, 1] over its positions."""
-    return stretched(products.abs(), position_axes(products, (channels,))).sum(channels)
+    return stretch(products.abs(), position_axes(products, (channels,))).sum(channels)

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from srd.baselines._attention import attention, attention_map, identity
+from srd.baselines._attention import attention, attention_map, residual_identity
 from srd.entries import AttributorEntry
 from srd.passes import evaluating, leaf
 from srd.types import Generators, Inputs, Maps, Target
@@ -41,6 +41,6 @@ def generic_attention(
         weights, scores = attention(network, inputs, target)
         gradients = torch.autograd.grad(scores.sum(), weights, create_graph=create_graph)
         pairs = zip(weights, gradients, strict=True)
-        layers = [identity(each) + (gradient * each).clamp(min=0).mean(1) for each, gradient in pairs]
+        layers = [residual_identity(each) + (gradient * each).clamp(min=0).mean(1) for each, gradient in pairs]
         maps = attention_map(layers, gradients[-1], inputs.shape[2:])
     return maps if create_graph else maps.detach()

@@ -35,10 +35,10 @@ def grad_cam_plus_plus(
     Non-negative, at the encoder's resolution. `encoder` names the layer as for SRD; by default the last activation
     with more than one position.
     """
-    return class_activation_map(network, inputs, target, _combined, encoder=encoder, create_graph=create_graph)
+    return class_activation_map(network, inputs, target, _combine, encoder=encoder, create_graph=create_graph)
 
 
-def _combined(vectors: Tensor, gradient: Tensor, channels: tuple[int, ...]) -> Tensor:
+def _combine(vectors: Tensor, gradient: Tensor, channels: tuple[int, ...]) -> Tensor:
     positions = position_axes(vectors, channels)
     sums = vectors.sum(positions, keepdim=True)
     weights = (gradient.clamp(min=0) / (2 + sums * gradient)).sum(positions, keepdim=True)

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from srd.baselines._backward import OwnActivations, backward
 from srd.entries import AttributorEntry
-from srd.functions import Elementwise, pulled_back
+from srd.functions import Elementwise, pull_back
 from srd.passes import evaluating, leaf
 from srd.types import Generators, Inputs, Maps, Target
 
@@ -26,7 +26,7 @@ class PositiveGradient(OwnActivations):
     def _through_activation(
         self, before: Tensor, phi: Elementwise, g: Tensor, received: Tensor | None, channels: tuple[int, ...]
     ) -> Tensor:
-        return pulled_back(phi, before, g.clamp(min=0))
+        return pull_back(phi, before, g.clamp(min=0))
 
 
 def guided_backprop(

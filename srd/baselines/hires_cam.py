@@ -34,8 +34,8 @@ def hires_cam(
     Signed, at the encoder's resolution. `encoder` names the layer as for SRD; by default the last activation with
     more than one position.
     """
-    return class_activation_map(network, inputs, target, _combined, encoder=encoder, create_graph=create_graph)
+    return class_activation_map(network, inputs, target, _combine, encoder=encoder, create_graph=create_graph)
 
 
-def _combined(vectors: Tensor, gradient: Tensor, channels: tuple[int, ...]) -> Tensor:
+def _combine(vectors: Tensor, gradient: Tensor, channels: tuple[int, ...]) -> Tensor:
     return inner(vectors, gradient, channels)

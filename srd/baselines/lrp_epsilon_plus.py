@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from srd.baselines._lrp import PositiveContributions, relevance_map
-from srd.entries import AttributorEntry, Meaning
+from srd.entries import AttributorEntry, DeclaredRule
 from srd.interception import NOTHING_DECLARED
 from srd.types import Generators, Inputs, Maps, Target
 
@@ -32,9 +32,9 @@ class EpsilonPlus(PositiveContributions):
     def linear(self, function: Callable[..., Tensor], inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """A linear layer."""
         outputs = function(inputs, weight, bias)
-        return self._marked(self._stabilised, outputs, outputs)
+        return self._with_backward(self._share_by_epsilon, outputs, outputs)
 
-    def _stabilised(self, by_value: Tensor, outputs: Tensor) -> tuple[Tensor, None]:
+    def _share_by_epsilon(self, by_value: Tensor, outputs: Tensor) -> tuple[Tensor, None]:
         if not self._is_propagating:
             return by_value, None
         away_from_zero = torch.where(outputs < 0, -self._epsilon, self._epsilon)
@@ -49,7 +49,7 @@ def lrp_epsilon_plus(
     generators: Generators | None = None,
     *,
     epsilon: float = 1e-6,
-    operations: Mapping[str, Meaning] = NOTHING_DECLARED,
+    operations: Mapping[str, DeclaredRule] = NOTHING_DECLARED,
     create_graph: bool = False,
 ) -> Maps:
     """Relevance of each pixel, summed over channels: z+ in convolutions, epsilon in linear layers (EpsilonPlus).

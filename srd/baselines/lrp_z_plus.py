@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from torch import nn
 
 from srd.baselines._lrp import PositiveContributions, relevance_map
-from srd.entries import AttributorEntry, Meaning
+from srd.entries import AttributorEntry, DeclaredRule
 from srd.interception import NOTHING_DECLARED
 from srd.types import Generators, Inputs, Maps, Target
 
@@ -27,7 +27,7 @@ def lrp_z_plus(
     target: Target,
     generators: Generators | None = None,
     *,
-    operations: Mapping[str, Meaning] = NOTHING_DECLARED,
+    operations: Mapping[str, DeclaredRule] = NOTHING_DECLARED,
     create_graph: bool = False,
 ) -> Maps:
     """Relevance of each pixel, summed over channels, by the rule z+ in every convolution and linear layer.

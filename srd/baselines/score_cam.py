@@ -4,11 +4,11 @@ import torch
 from torch import Tensor, nn
 
 from srd.baselines._chunks import chunks
-from srd.baselines._features import features_of, positively_weighted, stretched
+from srd.baselines._features import features_of, stretch, weighted_relu_map
 from srd.entries import AttributorEntry
 from srd.passes import evaluating, leaf, scores_of
 from srd.types import Generators, Inputs, Maps, Scores, Target
-from srd.upsampling import upsampled
+from srd.upsampling import upsample
 from srd.vectors import on_grid
 
 ENTRY = AttributorEntry(
@@ -48,7 +48,7 @@ def score_cam(
             maps = features.channels_first
             grids = on_grid(maps.flatten(0, 1), *inputs.shape[2:]).unflatten(0, maps.shape[:2])
             scores = _masked_scores(network, inputs, target, grids, batch)
-            return positively_weighted(features, scores.softmax(1), inputs)
+            return weighted_relu_map(features, scores.softmax(1), inputs)
 
 
 def _masked_scores(network: nn.Module, inputs: Inputs, target: Target, grids: Tensor, batch: int) -> Scores:
@@ -57,6 +57,6 @@ def _masked_scores(network: nn.Module, inputs: Inputs, target: Target, grids: Te
     rows, columns = (grids.amax((2, 3)) > grids.amin((2, 3))).nonzero(as_tuple=True)
     for chunk in chunks(len(rows), batch):
         row, column = rows[chunk.start : chunk.stop], columns[chunk.start : chunk.stop]
-        masks = stretched(upsampled(grids[row, column], inputs.shape[2:]), (1, 2))
+        masks = stretch(upsample(grids[row, column], inputs.shape[2:]), (1, 2))
         scores[row, column] = scores_of(network(inputs[row] * masks[:, None]), target[row])
     return scores

@@ -43,13 +43,13 @@ def smooth_grad(
         spread = noise * (inputs.amax((1, 2, 3), keepdim=True) - inputs.amin((1, 2, 3), keepdim=True))
         total = torch.zeros_like(inputs)
         for chunk in chunks(samples, batch // len(inputs)):
-            noisy = inputs + spread * torch.stack([_drawn(inputs, generators) for _ in chunk])
+            noisy = inputs + spread * torch.stack([_draw_noise(inputs, generators) for _ in chunk])
             total = total + gradients_at(network, noisy, target, create_graph=create_graph).sum(0)
         maps = (total / samples).abs().sum(1)
     return maps if create_graph else maps.detach()
 
 
-def _drawn(inputs: Inputs, generators: Generators) -> Tensor:
+def _draw_noise(inputs: Inputs, generators: Generators) -> Tensor:
     """One number for each of the inputs: row by row, since draws of several rows at once depend on their number."""
     return torch.stack(
         [torch.randn(row.shape, generator=g, dtype=inputs.dtype) for row, g in zip(inputs, generators, strict=True)]

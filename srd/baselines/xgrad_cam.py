@@ -35,10 +35,10 @@ def xgrad_cam(
     Non-negative, at the encoder's resolution. A channel whose features sum to 0 has no weight. `encoder` names the
     layer as for SRD; by default the last activation with more than one position.
     """
-    return class_activation_map(network, inputs, target, _combined, encoder=encoder, create_graph=create_graph)
+    return class_activation_map(network, inputs, target, _combine, encoder=encoder, create_graph=create_graph)
 
 
-def _combined(vectors: Tensor, gradient: Tensor, channels: tuple[int, ...]) -> Tensor:
+def _combine(vectors: Tensor, gradient: Tensor, channels: tuple[int, ...]) -> Tensor:
     positions = position_axes(vectors, channels)
     sums = vectors.sum(positions, keepdim=True)
     weights = (vectors * gradient).sum(positions, keepdim=True) / torch.where(sums == 0, torch.inf, sums)

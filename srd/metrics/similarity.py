@@ -12,7 +12,7 @@ DATA_RANGE = 2.0  # signed maps divided by their largest absolute value lie in [
 
 def pearson(a: Maps, b: Maps) -> Scores:
     """Correlation of the pixels, in [-1, 1]; NaN if a map is constant."""
-    x, y = _centred(a), _centred(b)
+    x, y = _centre(a), _centre(b)
     sizes: Tensor = x.norm(dim=1) * y.norm(dim=1)
     undefined = _is_constant(a) | _is_constant(b)  # rounding may leave such a map a size
     return torch.where(undefined, torch.nan, ((x * y).sum(1) / sizes).clamp(-1, 1))
@@ -26,8 +26,8 @@ def ssim(a: Maps, b: Maps) -> Scores:
     """
     if min(a.shape[1:]) < WINDOW:
         raise ValueError(f"SSIM needs maps of at least {WINDOW}x{WINDOW} pixels, got {a.shape[1]}x{a.shape[2]}")
-    x, y = _scaled(a), _scaled(b)
-    mean_x, mean_y, xx, yy, xy = _blurred(torch.stack([x, y, x * x, y * y, x * y]))
+    x, y = _scale(a), _scale(b)
+    mean_x, mean_y, xx, yy, xy = _blur(torch.stack([x, y, x * x, y * y, x * y]))
     luminance, contrast = (0.01 * DATA_RANGE) ** 2, (0.03 * DATA_RANGE) ** 2
     upper = (2 * mean_x * mean_y + luminance) * (2 * (xy - mean_x * mean_y) + contrast)
     spread = (xx - mean_x.square()) + (yy - mean_y.square())
@@ -53,7 +53,7 @@ def top_k(maps: Maps) -> Masks:
     return torch.zeros_like(order, dtype=torch.bool).scatter(1, highest, True).view_as(maps)
 
 
-def _centred(maps: Maps) -> Tensor:
+def _centre(maps: Maps) -> Tensor:
     flat = maps.flatten(1)
     return flat - flat.mean(1, keepdim=True)
 
@@ -63,11 +63,11 @@ def _is_constant(maps: Maps) -> Tensor:
     return flat.eq(flat[:, :1]).all(1)
 
 
-def _scaled(maps: Maps) -> Maps:
+def _scale(maps: Maps) -> Maps:
     return maps / maps.abs().amax((1, 2), keepdim=True)
 
 
-def _blurred(maps: Tensor) -> Tensor:
+def _blur(maps: Tensor) -> Tensor:
     """Gaussian means of all windows that fit: (..., h, w) -> (..., h - 10, w - 10)."""
     return _windows(maps.shape[-2], maps) @ maps @ _windows(maps.shape[-1], maps).T
 

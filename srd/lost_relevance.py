@@ -4,22 +4,22 @@ import torch
 from torch import Tensor
 
 
-class Ledger:
+class LostRelevance:
     """Relevance that found no source."""
 
     def __init__(self) -> None:
-        self._entries: list[tuple[Tensor, Tensor | None]] = []
+        self._amounts: list[tuple[Tensor, Tensor | None]] = []
 
-    def enter(self, relevance: Tensor, unless: Tensor | None) -> None:
+    def add(self, relevance: Tensor, unless: Tensor | None) -> None:
         """Counts `relevance` as lost, but not where `unless`, of its shape, is positive."""
-        self._entries.append((relevance.detach(), None if unless is None else unless.detach()))
+        self._amounts.append((relevance.detach(), None if unless is None else unless.detach()))
 
     def total(self, n_rows: int) -> Tensor | float:
         """Of each row of the batch, (n_rows,), or 0.
 
         NaN if some was lost where axis 0 holds something else than the rows, split further or not.
         """
-        return sum((_per_row(*entry, n_rows) for entry in self._entries), 0.0)
+        return sum((_per_row(*amount, n_rows) for amount in self._amounts), 0.0)
 
 
 def _per_row(relevance: Tensor, unless: Tensor | None, n_rows: int) -> Tensor:

@@ -12,16 +12,16 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _CachedValue:
     probes: Tensor
     images: Tensor
-    prepared: Any
+    value: Any
 
 
-_KEPT = WeakTensorKeyDictionary()
+_CACHE = WeakTensorKeyDictionary()
 
 
-def kept(weight: Tensor, scale: Tensor | None, facts: tuple[object, ...], prepare: Callable[[], T]) -> T:
+def get_or_prepare(weight: Tensor, scale: Tensor | None, facts: tuple[object, ...], prepare: Callable[[], T]) -> T:
     """`prepare()`, which depends on nothing but the scaled weight and the `facts`, or what it returned before.
 
     `weight` is (k, ...), `scale`, of its rows, (k,). The owner of a weight may change it at any time and in any way
@@ -29,12 +29,12 @@ def kept(weight: Tensor, scale: Tensor | None, facts: tuple[object, ...], prepar
     under the scaled weight, bit for bit. What does not show there is lost in rounding wherever the weight is used.
     """
     facts = (weight.shape, weight.dtype, weight.device, *facts)
-    by_facts: dict[tuple[object, ...], _Kept] = _KEPT.setdefault(weight, {})
+    by_facts: dict[tuple[object, ...], _CachedValue] = _CACHE.setdefault(weight, {})
     found = by_facts.get(facts)
     if found is None or not torch.equal(_images(found.probes, weight, scale), found.images):
         probes = torch.randn(2, weight[0].numel(), generator=torch.Generator().manual_seed(0)).to(weight)
-        found = by_facts[facts] = _Kept(probes, _images(probes, weight, scale), prepare())
-    return found.prepared  # type: ignore[no-any-return]
+        found = by_facts[facts] = _CachedValue(probes, _images(probes, weight, scale), prepare())
+    return found.value  # type: ignore[no-any-return]
 
 
 def _images(probes: Tensor, weight: Tensor, scale: Tensor | None) -> Tensor:
