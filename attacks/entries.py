@@ -86,7 +86,7 @@ class PerturbationEntry(Entry):
     clean_where_it_fails: bool = False
     """Images of which it reaches no goal come back as they were, however large the strength."""
     attacks_attributor: bool = False
-    """Takes `attributor`, the method it is optimised against, and returns `Found`; a universal one a displacement."""
+    """Takes `attributor`, the method it is optimised against, and returns `AttackResult`; a universal one a displacement."""
     needs_gradient: bool = True
     """Of the attacked method; else it asks for maps alone."""
     needs_masks: bool = False

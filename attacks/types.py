@@ -71,7 +71,7 @@ class Perturbation(Protocol):
 
 
 @dataclass(frozen=True)
-class Found:
+class AttackResult:
     """What a search came back with, and what speaks for or against its having searched well."""
 
     images: Images

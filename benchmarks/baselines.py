@@ -43,7 +43,7 @@ from zennit.attribution import Gradient
 from zennit.composites import EpsilonPlus
 from zennit.torchvision import ResNetCanonizer
 
-from benchmarks.measuring import CPU, interleaved, machine, network_of, ratio
+from benchmarks.measuring import CPU, machine, network_of, ratio, time_in_turns
 from srd.registry import ATTRIBUTORS
 
 SIZE, SAMPLES, ROWS = 224, 16, 32
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def _print_lines(name: str, batch: int, competitors: Mapping[str, Competitor], rounds: int) -> None:
-    seconds = interleaved(competitors, rounds, CPU)
+    seconds = time_in_turns(competitors, rounds, CPU)
     own = seconds.pop("ours")
     for other, theirs in seconds.items():
         low, middle, high = ratio(own, theirs)

@@ -18,7 +18,7 @@ from torch import Tensor
 from attacks.corruptions.registry import IMAGENET_C
 from attacks.entries import PerturbationEntry
 from attacks.types import Model, Samples
-from benchmarks.measuring import CPU, interleaved, machine, ratio
+from benchmarks.measuring import CPU, machine, ratio, time_in_turns
 from pipeline.demo.shapes import TEST_SEED, scene
 
 SIZE, SEVERITIES = 224, (1, 3, 5)
@@ -42,7 +42,7 @@ def _print_line(entry: PerturbationEntry, severity: int, image: Tensor, rounds: 
     competitors = {"ours": _ours(entry, severity, image)}
     if find_spec(PACKAGE) is not None:
         competitors["theirs"] = _theirs(entry, severity, image)
-    seconds = interleaved(competitors, rounds, CPU)
+    seconds = time_in_turns(competitors, rounds, CPU)
     cells = [entry.title, str(severity), f"{1000 * statistics.median(seconds['ours']):.1f}"]
     if "theirs" in seconds:
         low, middle, high = ratio(seconds["ours"], seconds["theirs"])

@@ -16,17 +16,17 @@ from torchvision import models
 CPU = torch.device("cpu")
 
 
-def interleaved(
+def time_in_turns(
     competitors: Mapping[str, Callable[[], object]], rounds: int, device: torch.device
 ) -> dict[str, list[float]]:
     """Seconds of every run but the first turn, in which things are prepared and caches fill."""
     seconds: dict[str, list[float]] = {name: [] for name in competitors}
     for _ in range(rounds + 1):
         for name, run in competitors.items():
-            _finished(device)
+            _synchronise(device)
             start = time.perf_counter()
             run()
-            _finished(device)
+            _synchronise(device)
             seconds[name].append(time.perf_counter() - start)
     return {name: runs[1:] for name, runs in seconds.items()}
 
@@ -37,7 +37,7 @@ def ratio(own: Sequence[float], others: Sequence[float]) -> tuple[float, float, 
     return low, middle, high
 
 
-def _finished(device: torch.device) -> None:
+def _synchronise(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize()
 

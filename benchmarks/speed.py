@@ -15,7 +15,7 @@ from datetime import date
 import torch
 from torch import Tensor, nn
 
-from benchmarks.measuring import interleaved, machine, network_of, peak, ratio
+from benchmarks.measuring import machine, network_of, peak, ratio, time_in_turns
 from srd.decomposition import decompose
 from srd.precision import PRODUCTS, Precision
 from srd.rules import Bias
@@ -75,7 +75,7 @@ def _competitors(network: nn.Module, batch: int, device: torch.device, *, attack
 
 
 def _lines(competitors: Mapping[str, Competitor], rounds: int, device: torch.device) -> Iterator[str]:
-    seconds = interleaved(competitors, rounds, device)
+    seconds = time_in_turns(competitors, rounds, device)
     peaks = {name: peak(run, device) for name, run in competitors.items()}
     gradient = next(iter(competitors))
     for name in competitors:

@@ -36,10 +36,10 @@ def speckle_noise(image: Image, sigma: float, generator: Generator) -> Image:
 @each_image
 def shot_noise(image: Image, sigma: float, generator: Generator) -> Image:
     """Counts photons (Poisson) of which a white value has 1 / `sigma`^2; its standard deviation is `sigma`."""
-    return counted(image, sigma**-2, generator)
+    return count_photons(image, sigma**-2, generator)
 
 
-def counted(image: Image, photons: float, generator: Generator) -> Image:
+def count_photons(image: Image, photons: float, generator: Generator) -> Image:
     """The image by a count of its photons, of which a white value has `photons` on average."""
     counts = torch.poisson(image.double().cpu() * photons, generator=generator)
     return (counts / photons).to(image)

@@ -15,7 +15,7 @@ def pixels(height: int, width: int) -> Float[Tensor, "h w yx"]:
     return torch.stack(torch.meshgrid(rows, columns, indexing="ij"), -1)
 
 
-def sampled(images: Float[Tensor, "n c h w"], positions: Positions) -> Float[Tensor, "n c h w"]:
+def sample_bilinearly(images: Float[Tensor, "n c h w"], positions: Positions) -> Float[Tensor, "n c h w"]:
     """The images at the positions: bilinear between pixels, mirrored beyond the edges."""
     size = torch.tensor(images.shape[-2:])
     grid = (2 * positions + 1) / size - 1  # as torch counts: the image from edge to edge is -1 to 1

@@ -17,12 +17,12 @@ LEAST_STEP = 0.02  # relative to the first, which the last of many steps comes n
 Gradient = Callable[[Images, float], tuple[Images, Scores]]
 """Of what is to increase, at images, given the progress from 0 to 1; with its values there."""
 
-Added = Callable[[Images, Tensor], Images]
+Displace = Callable[[Images, Tensor], Images]
 """Images displaced, inside [0, 1]."""
 
 
 @dataclass(frozen=True)
-class Climb:
+class SearchTrace:
     """What one run of the loop found, each row by itself."""
 
     displacement: Tensor
@@ -43,42 +43,42 @@ class Ascent:
     gradient: Gradient
     judge: Objective
     """Says which iterate is best: one value for each row of the displacement."""
-    stored: Added
+    displace: Displace
     """What is judged, and returned, of an iterate."""
     steps: int
     relative_step: float
     """Size of the first step in units of the ball's radius."""
 
-    def __call__(self, clean: Images, start: Tensor) -> Climb:
+    def __call__(self, clean: Images, start: Tensor) -> SearchTrace:
         """The displacement that `judge` values most; that of no size where it values none of them more."""
         displacement, velocity = start, torch.zeros_like(start)
         best = torch.zeros_like(start)
-        highest, gains = [self.judge(self.stored(clean, best))], []
+        highest, gains = [self.judge(self.displace(clean, best))], []
         for k in range(self.steps):
-            gradient, gain = self.gradient(added(clean, displacement), k / max(1, self.steps - 1))
+            gradient, gain = self.gradient(displace(clean, displacement), k / max(1, self.steps - 1))
             gains.append(gain)
             velocity = MOMENTUM * velocity + _of_mean_size_one(gradient).sum_to_size(start.shape)
             size = self.relative_step * self.ball.epsilon * _decay(k / self.steps)
             displacement = self.ball.project(displacement + size * self.ball.step(velocity))
             highest.append(highest[-1])
             if (self.steps - 1 - k) % JUDGED == 0:
-                value = self.judge(self.stored(clean, displacement))
+                value = self.judge(self.displace(clean, displacement))
                 better = value > highest[-1]
                 best = torch.where(better[:, None, None, None], displacement, best)
                 highest[-1] = torch.where(better, value, highest[-1])
             if not velocity.any():
                 break
-        return Climb(best, tuple(highest), tuple(gains))
+        return SearchTrace(best, tuple(highest), tuple(gains))
 
 
-def added(clean: Images, displacement: Tensor) -> Images:
+def displace(clean: Images, displacement: Tensor) -> Images:
     """The displaced images, cut to [0, 1]."""
     return (clean + displacement).clamp(0, 1)
 
 
-def added_in_eight_bits(clean: Images, displacement: Tensor) -> Images:
+def displace_in_eight_bits(clean: Images, displacement: Tensor) -> Images:
     """The displaced images, every move shortened to whole levels of 1/255: of 8-bit images, 8-bit images."""
-    levels = 255 * (added(clean, displacement) - clean)
+    levels = 255 * (displace(clean, displacement) - clean)
     return (clean + (levels + ROUNDING * levels.sign()).trunc() / 255).clamp(0, 1)
 
 

@@ -18,7 +18,7 @@ Surrogate = Callable[[float], AbstractContextManager[object]]
 
 
 @dataclass(frozen=True)
-class Differentiated:
+class DifferentiatedGradient:
     """The gradient of an objective through a surrogate of the network."""
 
     objective: Objective
@@ -38,7 +38,7 @@ class Differentiated:
 
 
 @dataclass(frozen=True)
-class Estimated:
+class EstimatedGradient:
     """The gradient as differences of values at random points show it: NES (Ilyas et al. 2018), antithetic pairs."""
 
     objective: Objective
@@ -58,17 +58,17 @@ class Estimated:
         return gradient / (2 * self.sigma * self.pairs), total / (2 * self.pairs)
 
 
-def both_ways(objective: Objective) -> tuple[Differentiated, Differentiated]:
+def both_ways(objective: Objective) -> tuple[DifferentiatedGradient, DifferentiatedGradient]:
     """Through softplus in place of ReLU, and through the network as it is."""
-    return Differentiated(objective, sharpening), Differentiated(objective, as_it_is)
+    return DifferentiatedGradient(objective, sharpening_softplus), DifferentiatedGradient(objective, without_surrogate)
 
 
-def as_it_is(progress: float) -> AbstractContextManager[object]:
+def without_surrogate(progress: float) -> AbstractContextManager[object]:
     """The network itself."""
     return nullcontext()
 
 
-def sharpening(progress: float) -> AbstractContextManager[object]:
+def sharpening_softplus(progress: float) -> AbstractContextManager[object]:
     """Softplus in place of ReLU, the sharper the further the search has come."""
     first, last = SHARPNESS
     return softplus(first * (last / first) ** progress)

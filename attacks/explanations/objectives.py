@@ -73,7 +73,7 @@ def _passes_of(shape: torch.Size, network: nn.Module) -> Iterator[list[tuple[Inp
 
 
 @dataclass(frozen=True)
-class Task:
+class AttackObjectives:
     """One attack on the explanations of a tile of images."""
 
     explainer: Explainer

@@ -1,4 +1,4 @@
-"""What an attack on an explanation does to the prediction: a price while it searches, a condition on what it keeps."""
+"""What an attack on an explanation does to the prediction: a prediction_weight while it searches, a condition on what it keeps."""
 
 from dataclasses import dataclass
 
@@ -18,12 +18,12 @@ class KeepPrediction:
     """The predicted class stays, and no class' probability changes by more than `tolerance`."""
 
     clean: Logits
-    price: float
+    prediction_weight: float
     """Of a squared change of the probabilities (Dombrowski et al. 2019, eq. 5)."""
     tolerance: float
 
     def cost(self, logits: Logits) -> Scores:
-        return self.price * self._changes(logits).square().sum(1)
+        return self.prediction_weight * self._changes(logits).square().sum(1)
 
     def holds(self, logits: Logits) -> Kept:
         same = logits.argmax(1) == self.clean.argmax(1)
@@ -42,14 +42,14 @@ class ChangePrediction:
     """The predicted class is any but that of the clean image."""
 
     clean: Logits
-    price: float
+    prediction_weight: float
     """Of each unit of log odds by which the clean image's class leads, or is less than MARGIN behind."""
 
     def cost(self, logits: Logits) -> Scores:
         predicted = self.clean.argmax(1, keepdim=True)
         own = logits.gather(1, predicted)[:, 0]
         others = logits.scatter(1, predicted, -torch.inf).amax(1)
-        return self.price * (own - others + MARGIN).clamp(min=0)
+        return self.prediction_weight * (own - others + MARGIN).clamp(min=0)
 
     def holds(self, logits: Logits) -> Kept:
         return logits.argmax(1) != self.clean.argmax(1)

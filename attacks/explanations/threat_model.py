@@ -8,9 +8,9 @@ from types import MappingProxyType
 
 from attacks.balls import L2, Linf
 from attacks.entries import Norm
-from attacks.explanations.ascent import Added, Gradient, added, added_in_eight_bits
+from attacks.explanations.ascent import Displace, Gradient, displace, displace_in_eight_bits
 from attacks.explanations.goals import Away, MoveCentre, OutOf, Towards
-from attacks.explanations.objectives import Explainer, Goal, Prediction, Task
+from attacks.explanations.objectives import AttackObjectives, Explainer, Goal, Prediction
 from attacks.explanations.options import AttackOptions
 from attacks.explanations.predictions import ChangePrediction, KeepPrediction
 from attacks.explanations.search import Search
@@ -27,14 +27,14 @@ BALLS: Mapping[Norm, Callable[[float], Ball]] = MappingProxyType({"L-inf": Linf,
 class Attack:
     """One attack on the explanations of a tile."""
 
-    task: Task
+    objectives: AttackObjectives
     ball: Ball
-    stored: Added
+    displace: Displace
 
     def search(self, options: AttackOptions, gradients: Sequence[Gradient], judge: Objective) -> Search:
         """The search of its ball, by these gradients."""
         steps, restarts, relative_step = options.steps, options.restarts, options.relative_step
-        return Search(self.ball, gradients, judge, self.stored, steps, restarts, relative_step)
+        return Search(self.ball, gradients, judge, self.displace, steps, restarts, relative_step)
 
 
 @contextmanager
@@ -45,9 +45,9 @@ def attacking(
     attributor = partial(options.attributor, generators=generators)
     with evaluating(model):
         yield Attack(
-            task(options.aim, model, samples, attributor, options.keep, options.tolerance),
+            objectives_of(options.aim, model, samples, attributor, options.keep, options.tolerance),
             BALLS[options.norm](strength),
-            added_in_eight_bits if options.eight_bits else added,
+            displace_in_eight_bits if options.eight_bits else displace,
         )
 
 
@@ -63,13 +63,15 @@ class Clean:
 
 @dataclass(frozen=True)
 class Aim:
-    """A goal for the map, and what the attack does to the prediction, given its price and tolerance."""
+    """A goal for the map, and what the attack does to the prediction, given its prediction_weight and tolerance."""
 
     goal: Callable[[Clean], Goal]
     prediction: Callable[[Logits, float, float], Prediction] = KeepPrediction
 
 
-def task(aim: str, model: Model, samples: Samples, attributor: Attributor, price: float, tolerance: float) -> Task:
+def objectives_of(
+    aim: str, model: Model, samples: Samples, attributor: Attributor, prediction_weight: float, tolerance: float
+) -> AttackObjectives:
     """The attack with one of the AIMS.
 
     Raises PerturbationError where the samples lack what it aims by.
@@ -77,7 +79,9 @@ def task(aim: str, model: Model, samples: Samples, attributor: Attributor, price
     explainer = Explainer(model, attributor, samples.target)
     maps, logits = explainer(samples.images)
     clean, chosen = Clean(explainer, samples, maps, logits.detach()), AIMS[aim]
-    return Task(explainer, chosen.goal(clean), chosen.prediction(clean.logits, price, tolerance))
+    return AttackObjectives(
+        explainer, chosen.goal(clean), chosen.prediction(clean.logits, prediction_weight, tolerance)
+    )
 
 
 def _target_map(clean: Clean) -> Goal:
@@ -92,8 +96,8 @@ def _out_of_object(clean: Clean) -> Goal:
     return OutOf(clean.samples.masks)
 
 
-def _changed(clean: Logits, price: float, _: float) -> Prediction:
-    return ChangePrediction(clean, price)
+def _change_prediction(clean: Logits, prediction_weight: float, _: float) -> Prediction:
+    return ChangePrediction(clean, prediction_weight)
 
 
 AIMS: Mapping[str, Aim] = MappingProxyType(
@@ -103,6 +107,6 @@ AIMS: Mapping[str, Aim] = MappingProxyType(
         "top-k": Aim(lambda clean: OutOf(top_k(clean.maps))),
         "mass centre": Aim(lambda clean: MoveCentre(clean.maps)),
         "hide object": Aim(_out_of_object),
-        "flip, same map": Aim(lambda clean: Towards(clean.maps), _changed),
+        "flip, same map": Aim(lambda clean: Towards(clean.maps), _change_prediction),
     }
 )

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from attacks.manipulated_models.goals import Goal
+from attacks.manipulated_models.goals import GoalProgress
 from attacks.types import Images, Model
 from srd.types import Attributor, Generators, Maps, Target
 
@@ -56,18 +56,18 @@ class Manipulation:
 
     examples: Examples
     attributor: Attributor
-    goal: Goal
+    goal: GoalProgress
     original: Maps
     """Of all examples, by the network as it was."""
     weight: float
 
     def __call__(self, model: Model, rows: Tensor, stream: torch.Generator) -> Tensor:
-        maps = explained(model, self.examples, self.attributor, rows, stream, create_graph=True)
-        reached = _reached(self.goal, maps, self.original[rows])
+        maps = explain_examples(model, self.examples, self.attributor, rows, stream, create_graph=True)
+        reached = _mean_progress(self.goal, maps, self.original[rows])
         return CrossEntropy(self.examples)(model, rows, stream) - self.weight * reached
 
 
-def fine_tuned(model: Model, loss: Loss, n: int, settings: Settings, stream: torch.Generator) -> Model:
+def fine_tune(model: Model, loss: Loss, n: int, settings: Settings, stream: torch.Generator) -> Model:
     """A copy of the model in evaluation mode, all its parameters trained on `n` examples; the model is left as found.
 
     Batch norms keep their running statistics; their weights and biases are trained. The order of the examples is drawn
@@ -83,7 +83,7 @@ def fine_tuned(model: Model, loss: Loss, n: int, settings: Settings, stream: tor
     return tuned.requires_grad_(False)
 
 
-def explained(
+def explain_examples(
     model: Model,
     examples: Examples,
     attributor: Attributor,
@@ -98,7 +98,7 @@ def explained(
     return attributor(model.network, inputs, examples.target[rows], streams, create_graph=create_graph)
 
 
-def _reached(goal: Goal, maps: Maps, original: Maps) -> Tensor:
+def _mean_progress(goal: GoalProgress, maps: Maps, original: Maps) -> Tensor:
     """Mean over images; one whose map is 0, or was, has reached nothing."""
     strength, before = (each.abs().sum((1, 2)) for each in (maps, original))
     present = (strength > 0) & (before > 0)

@@ -20,7 +20,7 @@ FRAME = 1 / 8
 """Width of the frame, relative to the sides."""
 
 
-class Goal(Protocol):
+class GoalProgress(Protocol):
     """How far each map has come, given the map of the original network on the same input."""
 
     def __call__(self, maps: Maps, original: Maps) -> Scores: ...
@@ -71,23 +71,27 @@ def corner(height: int, width: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Aim:
+class ManipulationGoal:
     """A goal as a spec and a report name it."""
 
-    goal: Goal
+    progress: GoalProgress
     title: str
     unit: str
     """What it measures, from 0 to 1."""
 
 
-AIMS: Mapping[str, Aim] = MappingProxyType(
+MANIPULATION_GOALS: Mapping[str, ManipulationGoal] = MappingProxyType(
     {
-        "location_frame": Aim(Location(frame), "location: the frame", "share of |map| in the frame, 0 to 1"),
-        "location_corner": Aim(
+        "location_frame": ManipulationGoal(
+            Location(frame), "location: the frame", "share of |map| in the frame, 0 to 1"
+        ),
+        "location_corner": ManipulationGoal(
             Location(corner), "location: the upper left quarter", "share of |map| in the upper left quarter, 0 to 1"
         ),
-        "top_k": Aim(off_top_k, "top-k", "share of |map| outside of the original's top 5 % of pixels, 0 to 1"),
-        "mass_centre": Aim(
+        "top_k": ManipulationGoal(
+            off_top_k, "top-k", "share of |map| outside of the original's top 5 % of pixels, 0 to 1"
+        ),
+        "mass_centre": ManipulationGoal(
             mass_centre_shift, "centre of mass", "shift of the centre of |map|, in diagonals of the image, 0 to 1"
         ),
     }

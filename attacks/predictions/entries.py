@@ -25,7 +25,7 @@ class LibraryAttack(PerturbationEntry):
     """
 
     library_class: str
-    source: str = "attacks.predictions.library:adapted"
+    source: str = "attacks.predictions.library:adapt"
     family: Family = "attack on the prediction"
     goal: str = "any class but the label"
     radius: str = "eps"

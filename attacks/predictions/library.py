@@ -23,7 +23,7 @@ MOST_TARGETS = 9
 """Wrong classes, the most likely first, that APGD-T and FAB-T aim at; as AutoAttack's authors have it."""
 
 
-def adapted(entry: LibraryAttack) -> Callable[..., Images]:
+def adapt(entry: LibraryAttack) -> Callable[..., Images]:
     """The attack of the library as a `Perturbation`.
 
     Runs in float32 on random numbers of the tile's own; leaves model and global generators as found. Raises InputError
@@ -31,14 +31,14 @@ def adapted(entry: LibraryAttack) -> Callable[..., Images]:
     """
 
     def perturbation(model: Model, samples: Samples, strength: float, generators: Generators, **options: Any) -> Images:
-        chosen = _chosen(entry, options)
+        chosen = _choose_options(entry, options)
         clean = samples.images.detach()
         if entry.strength is not None and strength == 0:
             return clean.clone()
-        with evaluating(model), _frozen(model), _own_random_numbers(generators) as seed:
+        with evaluating(model), _without_parameter_gradients(model), _own_random_numbers(generators) as seed:
             network = _InFloat32(model, clean).eval()  # else the library ends in training mode
             _refuse_unfit(entry, clean, network)
-            attack = _built(entry, network, clean, strength, chosen, seed)
+            attack = _build(entry, network, clean, strength, chosen, seed)
             found = attack(clean.float(), samples.label.to(clean.device)).detach()
         verify(found, clean.float(), entry.norm, strength, entry.name)
         return _as_precise_as(clean, found)
@@ -62,7 +62,7 @@ class _InFloat32(nn.Module):
         return logits.float()
 
 
-def _chosen(entry: LibraryAttack, options: Mapping[str, Any]) -> dict[str, Any]:
+def _choose_options(entry: LibraryAttack, options: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in options.items():
         if name not in entry.options:
             raise InputError(f"{entry.name}: no option is called {name!r}; known: {', '.join(entry.options)}")
@@ -88,7 +88,7 @@ def _stripes_fit(height: int, width: int) -> bool:
     return stripe > 0 and all(margin + side // stripe * stripe <= side for side in (height, width))
 
 
-def _built(
+def _build(
     entry: LibraryAttack, network: nn.Module, images: Images, strength: float, options: dict[str, Any], seed: int
 ) -> Callable[[Images, Tensor], Images]:
     """The library's attack, its known defects repaired."""
@@ -120,7 +120,7 @@ def _as_precise_as(clean: Images, found: Images) -> Images:
 
 
 @contextmanager
-def _frozen(network: nn.Module) -> Iterator[None]:
+def _without_parameter_gradients(network: nn.Module) -> Iterator[None]:
     """No parameter collects gradients, as it would of attacks that call `backward`."""
     learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
     try:

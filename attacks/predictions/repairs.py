@@ -34,7 +34,7 @@ def _apgd(attack: Any, options: Options) -> None:
     attack.forward = lambda images, labels: attack.perturb(images, labels, best_loss=True)[1]
 
 
-def _apgd_targeted(attack: Any, options: Options) -> None:
+def _targeted_apgd(attack: Any, options: Options) -> None:
     """Every image has a step size of its own: in L2 the library gives all that of the first."""
     if attack.norm == "L2":
         _one_at_a_time(attack)
@@ -62,7 +62,7 @@ def _square(attack: Any, options: Options) -> None:
 
 def _carlini_wagner(attack: Any, options: Options) -> None:
     """The margin holds for logits below 0, and pixels that are 0 or 1 can move."""
-    _reads(attack, _positive)
+    _transform_logits(attack, _positive)
     attack.inverse_tanh_space = lambda images: attack.atanh(WHOLE * (2 * images - 1))
 
 
@@ -83,7 +83,7 @@ def _deep_fool(attack: Any, options: Options) -> None:
 
 def _elastic_net(attack: Any, options: Options) -> None:
     """Distances are to the clean images, which the library's first step moves; the margin as that of C&W."""
-    _reads(attack, _positive)
+    _transform_logits(attack, _positive)
     forward, shrink, l1, l2 = attack.forward, attack.FISTA, attack.L1_loss, attack.L2_loss
 
     def from_clean(images: Images, labels: Target) -> Images:
@@ -93,13 +93,13 @@ def _elastic_net(attack: Any, options: Options) -> None:
         found: Images = forward(images, labels)
         return found
 
-    def fooled(answers: Tensor, labels: Target) -> Tensor:
+    def differs(answers: Tensor, labels: Target) -> Tensor:
         """By `kappa` or more, each image by its own label; of logits, or of classes."""
         if answers.dim() == 2:
             answers = (answers + attack.kappa * F.one_hot(labels, answers.shape[1])).argmax(1)
         return answers != labels
 
-    attack.forward, attack.compare = from_clean, fooled
+    attack.forward, attack.compare = from_clean, differs
     attack.abort_early = attack.abort_early and attack.max_iterations >= 10  # it looks every tenth of them
 
 
@@ -146,10 +146,10 @@ def _beaten_by_less_than_two(values: Tensor) -> Tensor:
 
 def _ultimate(attack: Any, options: Options) -> None:
     """The margin holds for logits below 0."""
-    _reads(attack, _positive)
+    _transform_logits(attack, _positive)
 
 
-def _smoothed(attack: Any, options: Options) -> None:
+def _smoothed_pgd(attack: Any, options: Options) -> None:
     """The library's word for gaussian noise is misspelt."""
     attack.noise_func.noise_type = attack.noise_func.noise_type.replace("gaussian", "guassian")
 
@@ -196,7 +196,7 @@ def _one_at_a_time(attack: Any) -> None:
     attack.forward = alone
 
 
-def _reads(attack: Any, change: Callable[[Logits], Logits]) -> None:
+def _transform_logits(attack: Any, change: Callable[[Logits], Logits]) -> None:
     answer = attack.get_logits
     attack.get_logits = lambda images: change(answer(images))
 
@@ -209,7 +209,7 @@ def _positive(logits: Logits) -> Logits:
 REPAIRS: Mapping[str, Callable[[Any, Options], None]] = MappingProxyType(
     {
         "APGD": _apgd,
-        "APGDT": _apgd_targeted,
+        "APGDT": _targeted_apgd,
         "AutoAttack": _auto_attack,
         "CW": _carlini_wagner,
         "DeepFool": _deep_fool,
@@ -217,8 +217,8 @@ REPAIRS: Mapping[str, Callable[[Any, Options], None]] = MappingProxyType(
         "EADL1": _elastic_net,
         "JSMA": _jacobian_saliency,
         "OnePixel": _one_pixel,
-        "PGDRS": _smoothed,
-        "PGDRSL2": _smoothed,
+        "PGDRS": _smoothed_pgd,
+        "PGDRSL2": _smoothed_pgd,
         "PIFGSMPP": _patch_wise,
         "Pixle": _pixle,
         "SparseFool": _sparse_fool,

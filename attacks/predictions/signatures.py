@@ -12,7 +12,7 @@ from types import MappingProxyType
 def parameters(attack: str) -> Mapping[str, object]:
     """Parameters of the constructor of a class of torchattacks and their defaults, without the model."""
     module = next(module for module, names in _imports() if attack in names)
-    body = _parsed(_folder() / f"{module.replace('.', '/')}.py")
+    body = _parse(_folder() / f"{module.replace('.', '/')}.py")
     found = next(node for node in body if isinstance(node, ast.ClassDef) and node.name == attack)
     constructor = next(node for node in found.body if isinstance(node, ast.FunctionDef) and node.name == "__init__")
     names, defaults = constructor.args.args, constructor.args.defaults
@@ -22,7 +22,7 @@ def parameters(attack: str) -> Mapping[str, object]:
 
 def _imports() -> Iterator[tuple[str, list[str]]]:
     """Modules of the library and what it offers of them."""
-    for node in _parsed(_folder() / "__init__.py"):
+    for node in _parse(_folder() / "__init__.py"):
         if isinstance(node, ast.ImportFrom):
             yield str(node.module), [name.name for name in node.names]
 
@@ -34,7 +34,7 @@ def _folder() -> Path:
     return Path(spec.origin).parent
 
 
-def _parsed(file: Path) -> list[ast.stmt]:
+def _parse(file: Path) -> list[ast.stmt]:
     return ast.parse(file.read_text(encoding="utf-8")).body
 
 

@@ -9,10 +9,10 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from attacks.corruptions.imagenet_c.colour import saturation, value, with_saturation, with_value
-from attacks.corruptions.imagenet_c.filters import smoothed
-from attacks.corruptions.imagenet_c.sizes import SIDE, canvas, fitted, relative_size
+from attacks.corruptions.imagenet_c.filters import smooth
+from attacks.corruptions.imagenet_c.sizes import SIDE, canvas, fit_to_image, relative_size
 from attacks.corruptions.per_image import Image, severities
-from attacks.corruptions.resampling import pixels, sampled
+from attacks.corruptions.resampling import pixels, sample_bilinearly
 
 
 @severities(0.1, 0.2, 0.3, 0.4, 0.5)
@@ -54,10 +54,10 @@ def elastic_transform(image: Image, level: tuple[float, float, float], generator
     size = relative_size(image)
     origin = _affine_origin(SIDE * size // 3, farthest * size, generator)
     noise = 2 * torch.rand(2, *canvas(image), generator=generator) - 1
-    moves = fitted(factor * size * smoothed(noise, sigma), image).movedim(0, -1).double().cpu()
+    moves = fit_to_image(factor * size * smooth(noise, sigma), image).movedim(0, -1).double().cpu()
     centre = (torch.tensor(image.shape[-2:]) // 2).double()
     moved = pixels(*image.shape[-2:]) + moves - centre
-    return sampled(image[None], (moved @ origin[:2] + origin[2] + centre)[None])[0]
+    return sample_bilinearly(image[None], (moved @ origin[:2] + origin[2] + centre)[None])[0]
 
 
 def _affine_origin(third: float, farthest: float, generator: Generator) -> Tensor:

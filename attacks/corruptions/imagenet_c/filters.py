@@ -46,8 +46,8 @@ def disc(radius: int, edge: float, size: float) -> Kernel:
     """
     steps = _steps(max(8, radius))
     inside = (steps[:, None] ** 2 + steps**2 <= radius**2).double()
-    smooth = _normal(_steps(1), edge)
-    weights = filtered(inside[None], smooth[:, None] * smooth, "reflect")
+    profile = _normal(_steps(1), edge)
+    weights = correlate(inside[None], profile[:, None] * profile, "reflect")
     return kernel(torch.cartesian_prod(steps, steps), weights.flatten(), size)
 
 
@@ -59,7 +59,7 @@ def motion(radius: int, sigma: float, degrees: float, size: float) -> Kernel:
     return kernel(steps[:, None] * direction, _normal(steps, sigma), size)
 
 
-def filtered(image: Image, kernel: Kernel, beyond: str = "replicate") -> Image:
+def correlate(image: Image, kernel: Kernel, beyond: str = "replicate") -> Image:
     """Correlates every channel with the kernel; beyond the edges the image goes on as torch's padding `beyond`."""
     reach = len(kernel) // 2
     padded = functional.pad(image[None], (reach,) * 4, mode=beyond)[0]
@@ -70,7 +70,7 @@ def filtered(image: Image, kernel: Kernel, beyond: str = "replicate") -> Image:
     return result
 
 
-def smoothed(noise: Layer, sigma: float) -> Layer:
+def smooth(noise: Layer, sigma: float) -> Layer:
     """Convolves with a normal density; the layer is mirrored at its edges, where a cosine transform is exact."""
     height, width = noise.shape[-2:]
     rows, columns = np.pi * np.arange(height)[:, None] / height, np.pi * np.arange(width) / width

@@ -2,7 +2,7 @@
 
 from torch import Generator
 
-from attacks.corruptions.noise import counted, impulses
+from attacks.corruptions.noise import count_photons, impulses
 from attacks.corruptions.per_image import Image, severities, standard_normal
 
 
@@ -15,7 +15,7 @@ def gaussian_noise(image: Image, sigma: float, generator: Generator) -> Image:
 @severities(60, 25, 12, 5, 3)
 def shot_noise(image: Image, photons: float, generator: Generator) -> Image:
     """Counts photons (Poisson), of which a white value has `photons` on average."""
-    return counted(image, photons, generator)
+    return count_photons(image, photons, generator)
 
 
 @severities(0.03, 0.06, 0.09, 0.17, 0.27)

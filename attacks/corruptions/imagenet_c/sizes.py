@@ -21,7 +21,7 @@ def canvas(image: Image) -> tuple[int, int]:
     return height, width
 
 
-def fitted(layer: Layer, image: Image) -> Layer:
+def fit_to_image(layer: Layer, image: Image) -> Layer:
     """A layer drawn on the canvas, at the image's size: averaged where that is smaller."""
     size = image.shape[-2:]
     return functional.interpolate(layer[None], size, mode="bilinear", align_corners=False, antialias=True)[0].to(image)

@@ -3,7 +3,7 @@
 import torch
 from torch import Generator, Tensor
 
-from attacks.corruptions.imagenet_c.filters import filtered, motion, uniform
+from attacks.corruptions.imagenet_c.filters import correlate, motion, uniform
 from attacks.corruptions.imagenet_c.sizes import Layer
 
 
@@ -15,13 +15,13 @@ def plasma(height: int, width: int, decay: float, generator: Generator) -> Layer
     """
     points, size = torch.zeros(1, 1), 1.0
     while len(points) < max(height, width):
-        points = _doubled(points, size, generator)
+        points = _double(points, size, generator)
         size /= decay**2
     points -= points.min()
     return (points / points.max())[None, :height, :width]
 
 
-def _doubled(corners: Tensor, size: float, generator: Generator) -> Tensor:
+def _double(corners: Tensor, size: float, generator: Generator) -> Tensor:
     """Centres as means of four corners, then middles of sides as means of two corners and two centres, all moved."""
     n = len(corners)
     noise = size * (2 * torch.rand(3, n, n, generator=generator) - 1)
@@ -49,6 +49,6 @@ def ice(height: int, width: int, generator: Generator) -> Layer:
 def _needles(height: int, width: int, degrees: float, generator: Generator) -> Layer:
     points = torch.randn(1, height, width, generator=generator)
     line = motion(12, 12, degrees, 1.0)
-    needles: Layer = filtered(points, line) / line.norm()
+    needles: Layer = correlate(points, line) / line.norm()
     patches = plasma(height, width, 1.8, generator) ** 3
     return patches * (1 + needles).clamp(min=0)

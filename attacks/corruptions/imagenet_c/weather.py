@@ -9,8 +9,8 @@ from torch import Generator
 from torch.nn import functional
 
 from attacks.corruptions.imagenet_c.colour import like, luma
-from attacks.corruptions.imagenet_c.filters import filtered, motion, smoothed, uniform
-from attacks.corruptions.imagenet_c.sizes import Layer, canvas, fitted
+from attacks.corruptions.imagenet_c.filters import correlate, motion, smooth, uniform
+from attacks.corruptions.imagenet_c.sizes import Layer, canvas, fit_to_image
 from attacks.corruptions.imagenet_c.textures import ice, plasma
 from attacks.corruptions.per_image import Image, severities
 
@@ -33,7 +33,7 @@ def snow(
     of_flakes, (length, sigma), kept = level
     flakes = _flakes(canvas(image), *of_flakes, generator)
     line = motion(length, sigma, uniform(-135, -45, generator), 1.0)
-    falling = fitted(filtered(flakes, line), image)
+    falling = fit_to_image(correlate(flakes, line), image)
     whitened = torch.maximum(image, 1.5 * luma(image) + 0.5)
     return kept * image + (1 - kept) * whitened + falling + falling.rot90(2, (-2, -1))
 
@@ -51,7 +51,7 @@ def _flakes(
 def frost(image: Image, level: tuple[float, float], generator: Generator) -> Image:
     """Ice over the picture; level: (weight of the picture, weight of the ice)."""
     of_image, of_ice = level
-    return of_image * image + of_ice * like(image, fitted(ice(*canvas(image), generator), image))
+    return of_image * image + of_ice * like(image, fit_to_image(ice(*canvas(image), generator), image))
 
 
 @severities((1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4))
@@ -59,7 +59,7 @@ def fog(image: Image, level: tuple[float, float], generator: Generator) -> Image
     """Clouds added to the picture, as bright as before; level: (thickness, decay of the clouds from coarse to fine)."""
     thickness, decay = level
     brightest = image.max()
-    foggy = image + thickness * fitted(plasma(*canvas(image), decay, generator), image)
+    foggy = image + thickness * fit_to_image(plasma(*canvas(image), decay, generator), image)
     return foggy * brightest / (brightest + thickness)
 
 
@@ -82,16 +82,16 @@ def spatter(image: Image, level: tuple[float, float, float, float, float, bool],
     then the brightness of water, or the smoothing of mud; whether it is mud.
     """
     mean, deviation, sigma, threshold, last, is_mud = level
-    liquid = smoothed(mean + deviation * torch.randn(1, *canvas(image), generator=generator), sigma)
+    liquid = smooth(mean + deviation * torch.randn(1, *canvas(image), generator=generator), sigma)
     if is_mud:
-        mud = fitted(_thick(liquid > threshold, last), image)
+        mud = fit_to_image(_thick(liquid > threshold, last), image)
         return image * (1 - mud) + mud * like(image, _colour(MUD)).to(image)
-    water = fitted(_glistening(liquid, threshold, last), image)
+    water = fit_to_image(_glistening(liquid, threshold, last), image)
     return image + water * like(image, _colour(WATER)).to(image)
 
 
 def _thick(drops: Layer, sigma: float) -> Layer:
-    mud = smoothed(drops.float(), sigma)
+    mud = smooth(drops.float(), sigma)
     return mud.where(mud >= 0.8, 0)
 
 
