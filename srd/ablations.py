@@ -1,4 +1,4 @@
-"""SRD with one of its choices undone: by neuron, after the activation, without recursion."""
+"""Variants of SRD, each with one choice undone: ratios per neuron, after the activation, without recursion."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,10 @@ from srd.vectors import inner, on_grid, safe_ratio
 
 
 class ScalarRatio(SharingRatio):
-    """Each neuron k shares its own relevance, r_k / X_k, instead of the vector its relevance X / ||X||^2."""
+    """SRD by neuron: each neuron k shares its own relevance, r_k / X_k.
+
+    SRD itself shares the relevance of the whole feature vector, X / ||X||^2.
+    """
 
     def starting_signal(
         self, before: Tensor, after: Tensor, gradient: Tensor, relevance: Tensor, channels: tuple[int, ...]
@@ -45,7 +48,7 @@ class ScalarRatio(SharingRatio):
 
 
 class PostActivationRatio(SharingRatio):
-    """<v, phi(X)> / <X, phi(X)> for the sharing ratio: what an inactive neuron holds does not count."""
+    """SRD with the ratio <v, phi(X)> / <X, phi(X)>: the values of inactive neurons do not count."""
 
     def starting_signal(
         self, before: Tensor, after: Tensor, gradient: Tensor, relevance: Tensor, channels: tuple[int, ...]
@@ -66,7 +69,10 @@ class PostActivationRatio(SharingRatio):
 def scalar(
     options: AblationOptions, network: nn.Module, inputs: Inputs, target: Target, generators: Generators | None = None
 ) -> Maps:
-    """As `srd.decompose`, with a ratio per neuron: phi(X_k) / X_k, the gradient itself for a ReLU."""
+    """Return the maps of SRD with one ratio per neuron, phi(X_k) / X_k. For a ReLU this is the gradient itself.
+
+    All else is as in `srd.decompose`.
+    """
     rules = ScalarRatio(options.bias, by_weights=options.create_graph)
     maps, _ = decompose_by_rules(options, rules, network, inputs, target)
     return maps
@@ -76,7 +82,10 @@ def scalar(
 def post_activation(
     options: AblationOptions, network: nn.Module, inputs: Inputs, target: Target, generators: Generators | None = None
 ) -> Maps:
-    """As `srd.decompose`, with the vector after the activation in place of the one before it."""
+    """Return the maps of SRD with the vector after the activation in place of the vector before it.
+
+    All else is as in `srd.decompose`.
+    """
     rules = PostActivationRatio(options.bias, by_weights=options.create_graph)
     maps, _ = decompose_by_rules(options, rules, network, inputs, target)
     return maps
@@ -86,7 +95,7 @@ def post_activation(
 def coarse(
     options: CoarseOptions, network: nn.Module, inputs: Inputs, target: Target, generators: Generators | None = None
 ) -> Maps:
-    """The relevance with which SRD sets out, at the encoder's resolution."""
+    """Return the relevance with which SRD starts, at the resolution of the encoder."""
     with evaluating(network):
         inputs = leaf(inputs, create_graph=options.create_graph)
         rules = SharingRatio("drop", by_weights=options.create_graph)

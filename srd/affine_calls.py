@@ -1,4 +1,4 @@
-"""Torch's functions that are affine maps of feature vectors: convolutions, linear layers and normalisations."""
+"""Rules for torch functions that are affine maps of feature vectors: convolutions, linear layers and norms."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -13,19 +13,19 @@ from srd.calls import Call, CallResult
 from srd.errors import UnsupportedOperation
 from srd.operations import Function
 from srd.precision import in_type
-from srd.provenance import ConvolutionRecord, Provenance, Source, unchanged
+from srd.provenance import ConvolutionRecord, Provenance, Source, identity
 from srd.rules import SharingRatio
 
 
 class AffineCalls:
-    """Applies the rules to them; each method takes what the torch function of its name takes."""
+    """Runs calls of affine functions by the rules. Each method takes the arguments of its torch function."""
 
     def __init__(self, rules: SharingRatio, provenance: Provenance) -> None:
         self._rules = rules
         self._provenance = provenance
 
     def run(self, call: Call) -> CallResult | None:
-        """The result of an affine map; None of anything else."""
+        """Run the call and return its result if its function is an affine map, else return None."""
         known = _KNOWN.get(call.name)
         return known(self, call.function, *call.args, **call.kwargs) if known else None
 
@@ -48,7 +48,7 @@ class AffineCalls:
         if not self._has_channels_on(1, input):
             return CallResult(convolve(), [input], unknown="torch.conv2d over axes that were moved")
         source = self._provenance[input].activated if inputs is input else None
-        source = source or Source(inputs, unchanged)
+        source = source or Source(inputs, identity)
         return self._run_convolution(input, ConvolutionRecord(affine, inputs, source, convolve), convolve)
 
     def _batch_norm(
@@ -150,18 +150,18 @@ class AffineCalls:
         return CallResult(outputs, [inputs], channels=(axis,), is_affine=True)
 
     def _normalise(self, input: Tensor, axes: tuple[int, ...], eps: float) -> Tensor:
-        """Zero mean and unit variance over the axes, the deviation held constant."""
+        """Return the input with mean 0 and variance 1 over the axes, where the deviation is held constant."""
         centred = input - input.mean(axes, keepdim=True)
         return centred * self._rules.hold_constant((centred.square().mean(axes, keepdim=True) + eps).rsqrt())
 
     def _has_channels_on(self, axis: int, input: Tensor) -> bool:
-        """Whether no other axis is known to hold some of them."""
+        """Return whether the channels are known to lie on no other axis."""
         record = self._provenance.get(input)
         return record is None or record.channels is None or set(record.channels) <= {axis}
 
 
 def _scale_and_shift(normalised: Tensor, weight: Tensor | None, bias: Tensor | None, axis: int) -> Tensor:
-    """Per channel, times the weight plus the bias."""
+    """Multiply each channel by the weight and add the bias."""
     shape = [-1] + [1] * (normalised.dim() - 1 - axis % normalised.dim())
     if weight is None:
         return normalised if bias is None else normalised + bias.reshape(shape)

@@ -17,23 +17,31 @@ from srd.types import Generators, Inputs, Maps, Scores, Target
 
 @dataclass(frozen=True)
 class Decomposition:
-    """A map with its books: sum(initial) = sum(map) + lost, up to rounding."""
+    """A map with its balance: sum(initial) = sum(map) + lost, up to rounding."""
 
     maps: Maps
     initial: Float[Tensor, "n *positions"]
-    """Relevance of each position of the encoder's output, from which the map was built."""
+    """Relevance of each position of the encoder's output, from which the map was computed."""
     lost: Scores
-    """Relevance that has no source among the pixels: dead feature vectors, added constants, dropped biases."""
+    """Relevance that has no source among the pixels: zero feature vectors, added constants, dropped biases."""
 
 
 @takes(SrdOptions)
 def decompose(
     options: SrdOptions, network: nn.Module, inputs: Inputs, target: Target, generators: Generators | None = None
 ) -> Maps:
-    """SRD saliency maps of `target`, signed, at the resolution of `inputs`.
+    """Return the signed SRD saliency maps of `target`, at the resolution of `inputs`.
 
-    `srd.options.SrdOptions` says what the options mean. Raises UnsupportedOperation for a network with an operation
-    that has no rule, ModelError for an unknown encoder, ValueError for an unknown bias, contrast, start or precision.
+    `srd.options.SrdOptions` explains the options.
+
+    Raises
+    ------
+    UnsupportedOperation
+        The network has an operation without a rule.
+    ModelError
+        The encoder is unknown.
+    ValueError
+        The bias, contrast, start or precision is unknown.
     """
     rules = SharingRatio(options.bias, precision=options.precision, by_weights=options.create_graph)
     maps, _ = decompose_by_rules(options, rules, network, inputs, target)
@@ -42,7 +50,7 @@ def decompose(
 
 @takes(RelevanceOptions)
 def account(options: RelevanceOptions, network: nn.Module, inputs: Inputs, target: Target) -> Decomposition:
-    """As `decompose`, with the relevance that went in and the relevance that was lost."""
+    """Return the maps of `decompose` with the relevance that went in and the relevance that was lost."""
     losses = LostRelevance()
     rules = SharingRatio(options.bias, losses, by_weights=options.create_graph)
     maps, initial = decompose_by_rules(options, rules, network, inputs, target)
@@ -53,7 +61,7 @@ def account(options: RelevanceOptions, network: nn.Module, inputs: Inputs, targe
 def decompose_by_rules(
     options: SrdOptions, rules: SharingRatio, network: nn.Module, inputs: Inputs, target: Target
 ) -> tuple[Maps, Float[Tensor, "n *positions"]]:
-    """The maps by the `rules` given, and the relevance of each position of the encoder's output."""
+    """Return the maps by the given `rules`, and the relevance of each position of the encoder's output."""
     with evaluating(network):
         inputs = leaf(inputs, create_graph=options.create_graph)
         layers = [options.encoder] if options.encoder else []

@@ -1,7 +1,7 @@
-"""Operations whose backward pass is replaced while relevance is propagated, or keeps less than autograd's own.
+"""Operations with a replaced backward pass, or with one that keeps less than autograd's own.
 
-Of an activation only what it reads is kept, of a convolution and of a max pooling not even that: what is needed again
-is computed again.
+Of an activation only the input is kept, of a convolution and a max pooling not even that. The rest is computed again
+when it is needed.
 """
 
 from collections.abc import Callable
@@ -17,11 +17,11 @@ from srd.precision import Products, in_type
 
 Elementwise = Callable[[Tensor], Tensor]
 Rule = Callable[..., tuple[Tensor | None, ...]]
-"""(gradient at the outputs, what was kept) -> gradients at the outputs and at each tensor that was kept."""
+"""(gradient at the outputs, saved tensors) -> gradients at the outputs and at each saved tensor."""
 
 
 class ReplacedBackward(Function):
-    """Identity on `outputs` with a replaceable backward, which is itself differentiable by what it has `kept`."""
+    """Identity on `outputs` with a replaced backward pass, which is itself differentiable by the saved tensors."""
 
     @staticmethod
     def forward(ctx: Any, rule: Rule, outputs: Tensor, *kept: Tensor | None) -> Tensor:
@@ -39,7 +39,7 @@ class ReplacedBackward(Function):
 
 
 class Alias(Function):
-    """Another tensor of the same memory, which does not keep the first one alive as a view would."""
+    """Another tensor on the same memory. Unlike a view, it does not keep the first tensor alive."""
 
     @staticmethod
     def forward(ctx: Any, tensor: Tensor) -> Tensor:
@@ -51,7 +51,7 @@ class Alias(Function):
 
 
 class HeldConstant(Function):
-    """Identity whose backward is 0 while `is_held` says so."""
+    """Identity whose backward pass is 0 while `is_held` returns true."""
 
     @staticmethod
     def forward(ctx: Any, is_held: Callable[[], bool], tensor: Tensor) -> Tensor:
@@ -64,10 +64,10 @@ class HeldConstant(Function):
 
 
 class Activation(Function):
-    """phi(X), and an bias_relevance: what has for gradient the relevance that convolutions hand straight to positions of phi(X).
+    """phi(X), and a tensor whose gradient is the bias relevance that convolutions send straight to positions of phi(X).
 
-    Nobody reads its values. The backward is `rule` of (X, gradient, relevance handed there or None), or the ordinary
-    one where that is None.
+    Nobody reads the values of the second tensor. The backward pass is `rule` of (X, gradient, bias relevance or None).
+    It is the ordinary one where the rule returns None.
     """
 
     @staticmethod
@@ -99,28 +99,31 @@ ScaledVectors = tuple[Tensor, Tensor]
 
 
 class GradientShare(NamedTuple):
-    """What becomes of a gradient at the outputs of an affine map."""
+    """Where a gradient at the outputs of an affine map goes."""
 
     gradient: Tensor
-    """To be pulled back to the inputs."""
+    """Part that is pulled back to the inputs."""
     added: ScaledVectors | None = None
-    """To what is pulled back."""
+    """Vectors that are added to the pulled-back gradient."""
     bias_relevance: Tensor | None = None
-    """Relevance of each position, to the activation that made the inputs."""
+    """Relevance of each position that goes to the activation that made the inputs."""
 
 
 class AffineRule(NamedTuple):
-    """What to do with a gradient at the outputs of an affine map."""
+    """How a gradient at the outputs of an affine map is shared."""
 
     keeps: Keeps
     of: Callable[[Tensor, Tensor | None], GradientShare]
-    """(gradient, what was kept) -> where it goes."""
+    """(gradient, saved tensor) -> where the gradient goes."""
     dtype: torch.dtype | None = None
-    """In which to pull back."""
+    """Type in which the gradient is pulled back."""
 
 
 class Convolution(Function):
-    """The `outputs` of an affine map of `inputs`, which are made of a `source`, by an activation with an `bias_relevance`."""
+    """The `outputs` of an affine map of `inputs`, which are phi of a `source`.
+
+    If an activation made the inputs, `bias_relevance` is the second result of this activation.
+    """
 
     @staticmethod
     def forward(
@@ -150,7 +153,7 @@ class Convolution(Function):
 
 
 class Linear(Function):
-    """A linear layer that multiplies in other types; the weight is taken for constant."""
+    """A linear layer that multiplies in other types. The weight is taken as constant."""
 
     @staticmethod
     def forward(
@@ -170,7 +173,7 @@ class Linear(Function):
 
 
 class Windows(NamedTuple):
-    """Which inputs a max pooling reads for each of its outputs."""
+    """The inputs that a max pooling reads for each of its outputs."""
 
     kernel: int | Pair
     stride: int | Pair
@@ -180,7 +183,7 @@ class Windows(NamedTuple):
 
 
 class MaxPool(Function):
-    """Max pooling that keeps where its maxima were."""
+    """Max pooling that saves the places of its maxima."""
 
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, windows: Windows) -> Tensor:
@@ -200,7 +203,7 @@ class MaxPool(Function):
 
 
 def pull_back(phi: Elementwise, before: Tensor, gradient: Tensor) -> Tensor:
-    """`gradient` at phi(X), at X; part of the graph where gradients are on."""
+    """Return the `gradient` at phi(X) pulled back to X. It is part of the graph where gradients are on."""
     create_graph = torch.is_grad_enabled()
     with torch.enable_grad():
         at = before if create_graph else before.detach().requires_grad_()
@@ -209,7 +212,10 @@ def pull_back(phi: Elementwise, before: Tensor, gradient: Tensor) -> Tensor:
 
 
 def _unread(like: Tensor, ctx: Any) -> Tensor:
-    """In place of inputs of which no more than the shape is read; of memory that is there already, if it is enough."""
+    """Return a stand-in for inputs of which only the shape is read.
+
+    It uses memory that exists already, if there is enough of it.
+    """
     extent = 1 + sum((size - 1) * stride for size, stride in zip(ctx.shape, ctx.strides, strict=True))
     if like.is_contiguous() and extent <= like.numel():
         return like.detach().as_strided(ctx.shape, ctx.strides)

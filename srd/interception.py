@@ -1,7 +1,7 @@
 """One forward pass of an unmodified network, seen operation by operation.
 
-A `TorchFunctionMode` sees functional, method and module calls alike, in place or not, without tracing the network or
-replacing its modules.
+A `TorchFunctionMode` sees the calls of functions, methods and modules alike, in place or not. It does not trace the
+network and does not replace its modules.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,10 +29,10 @@ NOTHING_DECLARED: Mapping[str, DeclaredRule] = MappingProxyType({})
 
 
 class Interception(TorchFunctionMode):
-    """Records the forward pass of one batch and applies `rules` on the way.
+    """Records the forward pass of one batch and applies the `rules` during the pass.
 
-    In-place operations write to new tensors, which then stand for the old ones. An operation that is not known, nor
-    `declared`, is remembered, and refused if relevance would flow through it.
+    In-place operations write to new tensors, which then replace the old ones. An operation that is neither known nor
+    `declared` is remembered, and refused if relevance would flow through it.
     """
 
     def __init__(
@@ -73,25 +73,43 @@ class Interception(TorchFunctionMode):
     def encoder_end(
         self, logits: Tensor, scores: Tensor, layer: Layer | None = None, *, create_graph: bool = False
     ) -> tuple[Vectors, Signal]:
-        """The vectors at which the encoder ends and the gradient there; as `Landmarks.encoder_end`.
+        """Return the vectors at which the encoder ends, and the gradient there, as `Landmarks.encoder_end` does.
 
-        Also raises UnsupportedOperation where `logits` do not come from the inputs.
+        Raises
+        ------
+        UnsupportedOperation
+            As for `Landmarks.encoder_end`, and where the `logits` do not come from the inputs.
         """
         return self._landmarks.encoder_end(self._order_of(logits), logits, scores, layer, create_graph=create_graph)
 
     def refuse_unknown_below(self, vectors: Vectors) -> None:
-        """Raises UnsupportedOperation where relevance would flow through an operation that has no rule."""
+        """Refuse operations without a rule through which relevance would flow below the vectors.
+
+        Raises
+        ------
+        UnsupportedOperation
+            There is such an operation.
+        """
         self._landmarks.refuse_unknown_below(vectors.order)
 
     def refuse_unknown_anywhere(self, logits: Tensor) -> None:
-        """Raises UnsupportedOperation where an operation on the way to the `logits` has no rule."""
+        """Refuse operations without a rule on any path to the `logits`.
+
+        Raises
+        ------
+        UnsupportedOperation
+            There is such an operation.
+        """
         self._landmarks.refuse_unknown_below(self._order_of(logits))
 
     @contextmanager
     def watching(self, network: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Layer]]:
-        """Fills the mapping that it yields with the outputs of the modules that are named, each module's last.
+        """Yield a mapping, and fill it with the outputs of the named modules, of each module the last one.
 
-        Raises ModelError for a module that is not there, does not run, or makes no feature vectors.
+        Raises
+        ------
+        ModelError
+            A module is not there, does not run or makes no feature vectors.
         """
         seen: dict[str, Layer] = {}
         entered: dict[str, int] = {}
@@ -131,9 +149,9 @@ class Interception(TorchFunctionMode):
         return record is not None and record.is_part
 
     def _record_in_place(self, call: Call, mutated: Tensor) -> Any:
-        """The result of a call that would have written to `mutated`, of whose old values an alias remains to be kept.
+        """Run a call that would have written to `mutated`; its result then replaces this tensor.
 
-        So nothing but the caller keeps the tensor itself, for which the result then stands.
+        Only an alias of the old values is kept, so that nothing but the caller keeps the tensor itself alive.
         """
         alias: Tensor = Alias.apply(mutated)
         record = self._provenance.get(mutated)

@@ -1,23 +1,23 @@
-"""What SRD hands on to no pixel, counted."""
+"""The relevance that SRD sends to no pixel."""
 
 import torch
 from torch import Tensor
 
 
 class LostRelevance:
-    """Relevance that found no source."""
+    """Sum of the relevance that found no source."""
 
     def __init__(self) -> None:
         self._amounts: list[tuple[Tensor, Tensor | None]] = []
 
     def add(self, relevance: Tensor, unless: Tensor | None) -> None:
-        """Counts `relevance` as lost, but not where `unless`, of its shape, is positive."""
+        """Count `relevance` as lost, except where `unless`, of the same shape, is positive."""
         self._amounts.append((relevance.detach(), None if unless is None else unless.detach()))
 
     def total(self, n_rows: int) -> Tensor | float:
-        """Of each row of the batch, (n_rows,), or 0.
+        """Return the lost relevance of each row of the batch, (n_rows,), or 0 if nothing was lost.
 
-        NaN if some was lost where axis 0 holds something else than the rows, split further or not.
+        It is NaN if relevance was lost where axis 0 holds something else than the rows, each split further or not.
         """
         return sum((_per_row(*amount, n_rows) for amount in self._amounts), 0.0)
 

@@ -1,4 +1,4 @@
-"""What an operation means for relevance: an affine map, an activation, a weighting, or something without a rule."""
+"""Which rule of relevance an operation has: affine map, activation, weighting, or none."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -18,7 +18,7 @@ from srd.vectors import Channels, channels_after, channels_after_repeat
 
 
 class OperationRules:
-    """Runs calls as the rules would have them run."""
+    """Runs calls as the rules of their operations say."""
 
     def __init__(self, rules: SharingRatio, provenance: Provenance, declared: Mapping[str, DeclaredRule]) -> None:
         self._rules = rules
@@ -27,7 +27,7 @@ class OperationRules:
         self._affine = AffineCalls(rules, provenance)
 
     def run(self, call: Call) -> CallResult:
-        """The result of a call and what is known of it."""
+        """Run a call, and return its result with facts about it."""
         if not torch.is_grad_enabled():
             return self._unknown(call, f"{call.full_name} where gradients are off")
         declared = self._declared.get(call.full_name) if self._declared else None
@@ -115,7 +115,7 @@ class OperationRules:
         return call.operands[0] is features and call.kwargs.get("rounding_mode") is None
 
     def _gated_by_itself(self, call: Call) -> tuple[Tensor, Tensor] | None:
-        """x and sigmoid(x) of x * sigmoid(x)."""
+        """Return x and sigmoid(x) if the call is x * sigmoid(x)."""
         if call.name not in operations.PRODUCTS or len(call.carried) != 2:
             return None
         for features, weight in (call.carried, call.carried[::-1]):
@@ -156,14 +156,17 @@ class OperationRules:
         return call.name in operations.SUMS and len(self._provenance.carriers(tensors(operands))) < 2
 
     def _constant_part(self, call: Call) -> Tensor:
-        """The result without what is added, joined or padded to: no pixel is its source."""
+        """Return the result with zeros for all that carries relevance: the constants that are added, joined or padded.
+
+        No pixel is their source.
+        """
         zeros = {id(tensor): torch.zeros_like(tensor) for tensor in call.carried}
         part: Tensor = call.replacing(zeros, [])().detach()
         return part
 
 
 def _differs_between_positions(operand: Tensor, before: Tensor, channels: tuple[int, ...]) -> bool:
-    """Of what an activation reads beside `before`."""
+    """Return whether an operand that an activation reads beside `before` differs between positions."""
     if operand is before or operand.dim() < 2:
         return False
     axes = range(before.dim() - operand.dim(), before.dim())

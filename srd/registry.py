@@ -1,4 +1,4 @@
-"""The attributors and metrics that a spec may name, with plain facts about each; nothing here imports torch."""
+"""The attributors and metrics that a spec may name, with plain facts about each. Nothing here imports torch."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -36,7 +36,7 @@ ABLATIONS = (
         SRD, name="srd_coarse", title="SRD (coarse)", layers="", source="srd.ablations:coarse", upsampling="bilinear"
     ),
 )
-"""Each differs from SRD in one choice."""
+"""Variants of SRD. Each differs from SRD in one choice."""
 BASELINES = sorted(
     read_entries(Path(__file__).parent / "baselines"), key=lambda entry: get_args(Family).index(entry.family)
 )

@@ -1,9 +1,9 @@
 """The rules of SRD, as backward passes that replace the ordinary ones while relevance is propagated.
 
-With G_j = X_j R_j / ||X_j||^2 carried instead of R_j, an affine map hands on g_i = W^T G, its ordinary backward, and
-R_i = <x_i, g_i> + B_i. B_i is what biases hand straight to an activation, into its bias_relevance; to vectors that no activation
-made they hand x_i B_i / ||x_i||^2. Only activations (Han et al. 2024, eq. 4-6), biases and what is held constant need a
-rule.
+Instead of R_j, the backward pass carries G_j = X_j R_j / ||X_j||^2. An affine map then hands on g_i = W^T G, its
+ordinary backward pass, and R_i = <x_i, g_i> + B_i. B_i is the relevance of biases. It goes straight to the activation
+that made the vectors, through `bias_relevance`. Where no activation made them, x_i B_i / ||x_i||^2 is added to g_i.
+Only activations (Han et al. 2024, eq. 4-6), biases and what is held constant need a rule.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -40,17 +40,30 @@ Bias = Literal["norm", "ratio", "uniform", "drop"]
 KEPT: Mapping[Bias, Keeps] = MappingProxyType(
     {"norm": "source", "ratio": "outputs", "uniform": "source", "drop": "nothing"}
 )
-"""What each rule needs to see again."""
+"""Tensor that each rule must see again."""
 NO_BIAS = AffineRule("nothing", lambda g, _: GradientShare(g))
 Sharing = Callable[[Tensor, Any, Tensor], GradientShare]
-"""(gradient, what was kept, relevance of the bias at each position) -> where it goes."""
+"""(gradient, saved tensor, relevance of the bias at each position) -> where the gradient goes."""
 
 
 class SharingRatio:
-    """Rules of one backward pass; outside `holding` and `propagating` every gradient is the ordinary one.
+    """Rules of one backward pass. Outside of `holding` and `propagating` every gradient is the ordinary one.
 
-    What is lost on the way is entered into the `lost`. `by_weights` keeps what the backward pass needs to be itself
-    differentiable by the weights that require grad. Raises ValueError for an unknown `bias` or `precision`.
+    Parameters
+    ----------
+    bias
+        How the relevance of biases is divided.
+    lost
+        Collects the relevance that is lost.
+    precision
+        Number type of the products.
+    by_weights
+        Keep what the backward pass needs to be itself differentiable by the weights that require grad.
+
+    Raises
+    ------
+    ValueError
+        The `bias` or `precision` is unknown.
     """
 
     def __init__(
@@ -69,7 +82,7 @@ class SharingRatio:
 
     @contextmanager
     def holding(self) -> Iterator[None]:
-        """Backward passes take for constant what is held: those through the head."""
+        """Let backward passes treat what is held as constant, as those through the head do."""
         self._is_holding = True
         try:
             yield
@@ -78,7 +91,7 @@ class SharingRatio:
 
     @contextmanager
     def propagating(self) -> Iterator[None]:
-        """Backward passes propagate relevance: those through the encoder."""
+        """Let backward passes propagate relevance, as those through the encoder do."""
         self._is_propagating = True
         try:
             with self.holding():
@@ -87,7 +100,10 @@ class SharingRatio:
             self._is_propagating = False
 
     def activation(self, phi: Elementwise, before: Tensor, channels: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-        """phi(X), X = `before`, whose backward hands X (<phi(X), g> + B) / ||X||^2 on, and an bias_relevance for B."""
+        """Return phi(X), X = `before`, and a tensor whose gradient is the bias relevance B.
+
+        The backward pass hands X (<phi(X), g> + B) / ||X||^2 on.
+        """
 
         def rule(x: Tensor, g: Tensor, received: Tensor | None) -> Tensor | None:
             return self._through_activation(x, phi, g, received, channels) if self._is_propagating else None
@@ -97,7 +113,7 @@ class SharingRatio:
         return after, bias_relevance
 
     def affine(self, affine: Affine, outputs: Callable[[], Tensor], inputs: Tensor, source: Source) -> Tensor:
-        """The `outputs` of a convolution, whose backward shares the relevance of the bias among its taps.
+        """Return the `outputs` of a convolution, whose backward pass shares the relevance of the bias among its taps.
 
         The `inputs` are computed again from their `source`.
         """
@@ -109,18 +125,21 @@ class SharingRatio:
         return ruled
 
     def differentiates(self, *weights: Tensor | None) -> bool:
-        """Whether these weights of one layer are not taken for constant."""
+        """Return whether these weights of one layer are variables, not constants."""
         return self.by_weights and any(weight is not None and weight.requires_grad for weight in weights)
 
     def linear(self, function: Callable[..., Tensor], inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """The outputs of a linear layer, which is the `function` of the rest."""
+        """Return the outputs of a linear layer, which the `function` computes from the other arguments."""
         if self.products == Products() or self.differentiates(weight, bias):
             return in_type(function, self.products.network)(inputs, weight, bias)
         outputs: Tensor = Linear.apply(self.products, function, inputs, weight, bias)
         return outputs
 
     def pointwise(self, bias: Tensor, axis: int, inputs: Tensor, outputs: Tensor) -> Tensor:
-        """`outputs` = W `inputs` + bias at each position, channels on `axis`: one tap, which has all of the bias."""
+        """Return `outputs` = W `inputs` + bias at each position, with channels on `axis`.
+
+        The one tap has all of the bias.
+        """
 
         def by_position(g: Tensor, inputs: Tensor, share: Tensor) -> GradientShare:
             return GradientShare(g, added=self._scaled_vectors((axis,), inputs, share))
@@ -135,7 +154,7 @@ class SharingRatio:
         return self._with_backward(backward, outputs, *kept)
 
     def _with_affine_rule(self, rule: AffineRule, outputs: Tensor, inputs: Tensor, source: Source) -> Tensor:
-        """`outputs`, whose ordinary backward the rule of the bias goes before."""
+        """Return `outputs` with the rule of the bias applied before their ordinary backward pass."""
         kept = {"outputs": outputs, "source": source.before, "nothing": None}[rule.keeps]
 
         def backward(g: Tensor, kept: Tensor | None, *_: Tensor | None) -> tuple[Tensor | None, ...]:
@@ -145,12 +164,12 @@ class SharingRatio:
         return self._with_backward(backward, outputs, kept, inputs, source.bias_relevance)
 
     def max_pool(self, inputs: Tensor, windows: Windows) -> Tensor:
-        """The largest of each window, to which its relevance goes."""
+        """Return the largest value of each window; the relevance of the window goes to this value."""
         pooled: Tensor = MaxPool.apply(inputs, windows)
         return pooled
 
     def constant(self, outputs: Tensor, constant_part: Callable[[], Tensor]) -> Tensor:
-        """`outputs`, whose backward counts as lost what belongs to the constant part of it."""
+        """Return `outputs`, whose backward pass counts the relevance of their constant part as lost."""
         if self._lost is None:
             return outputs
         constant = constant_part()
@@ -163,20 +182,20 @@ class SharingRatio:
         return self._with_backward(rule, outputs)
 
     def hold_constant(self, tensor: Tensor) -> Tensor:
-        """`tensor`, whose backward ends here while it is held constant."""
+        """Return `tensor`, at which backward passes end while it is held constant."""
         held: Tensor = HeldConstant.apply(lambda: self._is_holding, tensor)
         return held
 
     def starting_signal(
         self, before: Tensor, after: Tensor, gradient: Tensor, relevance: Tensor, channels: tuple[int, ...]
     ) -> Tensor:
-        """The signal at `before` with which `relevance` sets out from an activation, where the `gradient` is given."""
+        """Return the signal at `before` with which `relevance` starts from an activation with the given `gradient`."""
         return self.relevance_signal(before, relevance, channels)
 
     def relevance(
         self, before: Tensor, phi: Elementwise, g: Tensor, received: Tensor | None, channels: tuple[int, ...]
     ) -> Tensor:
-        """<phi(X), g> and what was `received` besides, which is lost where phi(X) is 0."""
+        """Return <phi(X), g> plus the relevance `received` besides, which is lost where phi(X) is 0."""
         if received is None:
             return by_parts(lambda x, g: inner(phi(x), g, channels), channels, before, g)
 
@@ -189,7 +208,7 @@ class SharingRatio:
         return products_with_g + received.masked_fill(squares <= 0, 0)
 
     def relevance_signal(self, vectors: Tensor, relevance: Tensor, channels: tuple[int, ...]) -> Tensor:
-        """X R / ||X||^2; the relevance of a vector that is 0 is lost."""
+        """Return X R / ||X||^2. The relevance of a vector that is 0 is lost."""
         vectors, ratio = self._scaled_vectors(channels, vectors, relevance)
         return vectors * ratio
 
@@ -203,7 +222,7 @@ class SharingRatio:
         return self.relevance_signal(before, self.relevance(before, phi, g, received, channels), channels)
 
     def _bias_rule(self, bias: Tensor, axis: int, otherwise: Sharing) -> AffineRule:
-        """The rule for "ratio" or "drop", else that for "norm" and "uniform"."""
+        """Return the rule for "ratio" or "drop", else `otherwise`, which is the rule for "norm" and "uniform"."""
         known: dict[str, Sharing] = {"ratio": partial(self._share_by_ratio, bias, axis), "drop": self._share_nothing}
         return self._rule(KEPT[self._bias], bias, axis, known.get(self._bias, otherwise))
 
@@ -230,7 +249,10 @@ class SharingRatio:
         return GradientShare(g)
 
     def _share_by_ratio(self, bias: Tensor, axis: int, g: Tensor, outputs: Tensor, share: Tensor) -> GradientShare:
-        """g + u <b, g> / ||u||^2, u = outputs - b; g alone where u is mere rounding, where all taps read 0."""
+        """Return g + u <b, g> / ||u||^2, u = outputs - b.
+
+        It is g alone where u is no more than rounding, because all taps read 0.
+        """
         bias = bias.reshape(-1, *[1] * (g.dim() - 1 - axis))
         noise = (16 * torch.finfo(bias.dtype).eps) ** 2 * bias.square().sum()
         squares = by_parts(lambda y: sum_channels((y - bias).square(), (axis,)), (axis,), outputs)
@@ -256,7 +278,7 @@ class SharingRatio:
         return vectors, safe_ratio(relevance, squares)
 
     def _bias_relevance(self, affine: Affine, inputs: Tensor, share: Tensor) -> Tensor:
-        """What each position of the inputs has of the bias; a lone tap has it all, whatever it supplies."""
+        """Return the relevance of the bias at each position of the inputs. A lone tap has all of it."""
         size = inputs.shape[2:]
         if affine.has_lone_tap:
             return affine.scatter(share, size)

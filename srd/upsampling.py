@@ -1,4 +1,4 @@
-"""Maps of few positions at the size of the inputs."""
+"""Enlargement of maps of few positions to the size of the inputs."""
 
 from functools import wraps
 from typing import Any
@@ -12,13 +12,13 @@ from srd.types import Attributor, Generators, Inputs, Maps, Target
 
 
 def upsample(maps: Maps, size: tuple[int, ...], mode: Upsampling = "bilinear") -> Maps:
-    """Maps (n, rows, columns) at another size (h, w); corners are not aligned."""
+    """Resize maps (n, rows, columns) to another size (h, w); corners are not aligned."""
     larger: Tensor = functional.interpolate(maps[:, None], size, mode=mode)
     return larger[:, 0]
 
 
 def at_input_resolution(native: Attributor, mode: Upsampling) -> Attributor:
-    """The method whose maps are those of `native`, upsample to its inputs."""
+    """Return the method with the maps of `native`, upsampled to the size of its inputs."""
 
     @wraps(native)
     def attributor(

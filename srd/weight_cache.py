@@ -1,4 +1,4 @@
-"""What is prepared of a weight, kept for as long as the weight lives unchanged."""
+"""Values that are computed from a weight, and cached for as long as the weight lives unchanged."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,11 +22,12 @@ _CACHE = WeakTensorKeyDictionary()
 
 
 def get_or_prepare(weight: Tensor, scale: Tensor | None, facts: tuple[object, ...], prepare: Callable[[], T]) -> T:
-    """`prepare()`, which depends on nothing but the scaled weight and the `facts`, or what it returned before.
+    """Return `prepare()`, or the value that it returned before for the same weight, scale and `facts`.
 
-    `weight` is (k, ...), `scale`, of its rows, (k,). The owner of a weight may change it at any time and in any way
-    (an optimiser, `load_state_dict`, `.data`), so each call asks whether two random vectors still have the same images
-    under the scaled weight, bit for bit. What does not show there is lost in rounding wherever the weight is used.
+    The value depends on nothing else. `weight` is (k, ...), and `scale`, of its rows, is (k,). The owner of a weight
+    may change it at any time and in any way (an optimiser, `load_state_dict`, `.data`). Each call therefore checks that
+    two random vectors still have the same images under the scaled weight, bit for bit. A change that does not show
+    there is lost in rounding wherever the weight is used.
     """
     facts = (weight.shape, weight.dtype, weight.device, *facts)
     by_facts: dict[tuple[object, ...], _CachedValue] = _CACHE.setdefault(weight, {})

@@ -1,4 +1,4 @@
-"""What layer-wise relevance propagation shares: the rule z+, and relevance by value from the logit to the pixels."""
+"""Common parts of layer-wise relevance propagation: the rule z+, and the propagation from the logit to the pixels."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -30,7 +30,7 @@ class LinearMap(NamedTuple):
     """(signal at the outputs, inputs, weight) -> signal at the inputs."""
 
     def share_positively(self, by_value: Tensor, outputs: Tensor, inputs: Tensor) -> Tensor:
-        """Relevance by value at the inputs, of that at the outputs, by z+."""
+        """Return the relevance by value at the inputs, from that at the outputs, by the rule z+."""
         positive, negative = self.weight.clamp(min=0), self.weight.clamp(max=0)
         contributions = self.forward(inputs.clamp(min=0), positive) + self.forward(inputs.clamp(max=0), negative)
         share = by_value * outputs / contributions.masked_fill(contributions <= 0, torch.inf)
@@ -39,9 +39,9 @@ class LinearMap(NamedTuple):
 
 
 class PositiveShares(Function):
-    """Outputs of a linear map and a bias, whose backward is the ordinary one, or z+ while relevance is propagated.
+    """Outputs of a linear map with a bias, whose backward pass is z+ while relevance is propagated, else ordinary.
 
-    Carried is relevance by value, m = R / y, which all else hands on as it does gradients.
+    The backward pass carries relevance by value, m = R / y, which all else propagates as it propagates gradients.
     """
 
     @staticmethod
@@ -62,13 +62,13 @@ class PositiveShares(Function):
 
 
 class PositiveContributions(OwnRules):
-    """Relevance of convolutions and linear layers by z+; activations hand theirs on.
+    """The rule z+ for convolutions and linear layers. Activations hand their relevance on unchanged.
 
-    Those that do more than lessen their input, as softplus in ReLU's place, hand on by their derivative instead.
+    Activations that do not only reduce their input, such as softplus in place of ReLU, use their derivative instead.
     """
 
     def affine(self, affine: Affine, outputs: Callable[[], Tensor], inputs: Tensor, source: Source) -> Tensor:
-        """A convolution."""
+        """Return the outputs of a convolution, with the rule z+."""
         weight = affine.weight
         if affine.scale is not None:
             weight = weight * affine.scale[:, None, None, None]
@@ -81,7 +81,7 @@ class PositiveContributions(OwnRules):
         return self._apply_linear(linear, outputs, inputs, affine.parameters)
 
     def linear(self, function: Callable[..., Tensor], inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """A linear layer."""
+        """Return the outputs of a linear layer, with the rule z+."""
         linear = LinearMap(weight, functional.linear, lambda g, _, w: g @ w)
         return self._apply_linear(linear, partial(function, inputs, weight, bias), inputs, (weight, bias))
 
@@ -118,9 +118,12 @@ def relevance_map(
     *,
     create_graph: bool,
 ) -> Maps:
-    """Relevance that the rules bring to each pixel, summed over channels, where 1 sets out from the target's logit.
+    """Return the relevance that the rules bring to each pixel, summed over channels. The target's logit starts with 1.
 
-    Raises UnsupportedOperation for an operation that has no rule and is not declared by `operations`.
+    Raises
+    ------
+    UnsupportedOperation
+        An operation has no rule and is not declared by `operations`.
     """
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
@@ -136,5 +139,5 @@ def relevance_map(
 
 
 def _one_by_value(scores: Scores) -> Tensor:
-    """1 / y, so that 1 is what sets out."""
+    """Return 1 / y: the relevance by value whose relevance is 1."""
     return torch.where(scores == 0, 1, scores).reciprocal()

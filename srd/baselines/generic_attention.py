@@ -29,12 +29,20 @@ def generic_attention(
     *,
     create_graph: bool = False,
 ) -> Maps:
-    """R, the identity at first, then R + Abar R by every layer, Abar = mean over heads of (grad A * A)+ (eq. 5, 6).
+    """Return the rollout R of attention weights A that are weighted by their positive gradients.
 
-    Chefer et al. 2021; A are attention weights, their gradients the ordinary ones of the target's logit. Of R the row
-    of the class token, or, where the head reads several tokens, the mean of their rows. Non-negative, on the grid of
-    patches. Raises UnsupportedOperation for networks other than vision transformers, as where
-    tokens are merged or attend within windows.
+    R is the identity at first, and R + Abar R after every layer, with Abar = mean over heads of (grad A * A)+.
+    Gradients are the ordinary ones of the target's logit. The map is the row of the class token, or the mean of the
+    rows of all tokens that the head reads. Maps are non-negative, on the grid of patches.
+
+    Raises
+    ------
+    UnsupportedOperation
+        The network is no vision transformer: tokens are merged, for example, or attend within windows.
+
+    References
+    ----------
+    Chefer et al. 2021, eq. 5 and 6.
     """
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)

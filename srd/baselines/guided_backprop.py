@@ -1,4 +1,4 @@
-"""The gradient at the inputs, of which each activation passes on only what is positive."""
+"""The gradient at the inputs, where each activation passes on positive values only."""
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,7 @@ ENTRY = AttributorEntry(
 
 
 class PositiveGradient(OwnActivations):
-    """The ordinary backward pass, but that activations pass on only what is positive."""
+    """The ordinary backward pass, except that activations pass on positive values only."""
 
     def _through_activation(
         self, before: Tensor, phi: Elementwise, g: Tensor, received: Tensor | None, channels: tuple[int, ...]
@@ -37,9 +37,13 @@ def guided_backprop(
     *,
     create_graph: bool = False,
 ) -> Maps:
-    """Sum over channels of the gradient of which each activation has passed on the positive part (Springenberg et al.).
+    """Return the sum over channels of the gradient of which each activation has passed on the positive part.
 
-    Signed. For activations other than ReLU that part is multiplied by their own derivative.
+    For activations other than ReLU, this part is multiplied by their own derivative. Maps are signed.
+
+    References
+    ----------
+    Springenberg et al. 2015.
     """
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)

@@ -23,14 +23,14 @@ ENTRY = AttributorEntry(
 
 
 class EpsilonPlus(PositiveContributions):
-    """z+ for convolutions, epsilon for linear layers, whose biases take their share with them."""
+    """z+ for convolutions and epsilon for linear layers, whose biases take their share of the relevance."""
 
     def __init__(self, epsilon: float, *, by_weights: bool) -> None:
         super().__init__(by_weights=by_weights)
         self._epsilon = epsilon
 
     def linear(self, function: Callable[..., Tensor], inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """A linear layer."""
+        """Return the outputs of a linear layer, with the rule epsilon."""
         outputs = function(inputs, weight, bias)
         return self._with_backward(self._share_by_epsilon, outputs, outputs)
 
@@ -52,10 +52,14 @@ def lrp_epsilon_plus(
     operations: Mapping[str, DeclaredRule] = NOTHING_DECLARED,
     create_graph: bool = False,
 ) -> Maps:
-    """Relevance of each pixel, summed over channels: z+ in convolutions, epsilon in linear layers (EpsilonPlus).
+    """Return the relevance of each pixel, summed over channels: z+ in convolutions, epsilon in linear layers.
 
-    In linear layers R_i = sum_j x_i w_ij R_j / (y_j + epsilon sign y_j), y with its bias (Kohlbrenner et al. 2020,
-    table 1). All else is as for LRP-z+.
+    In linear layers R_i = sum_j x_i w_ij R_j / (y_j + epsilon sign y_j), where y includes the bias. All else is as for
+    LRP-z+.
+
+    References
+    ----------
+    Kohlbrenner et al. 2020, table 1.
     """
     rules = EpsilonPlus(epsilon, by_weights=create_graph)
     return relevance_map(network, inputs, target, rules, operations, create_graph=create_graph)
