@@ -1,4 +1,4 @@
-"""The perturbations that a spec may name, with their threat model as plain facts; nothing here imports torch."""
+"""The perturbations that a spec may name, with their threat models as plain facts. Nothing here imports torch."""
 
 from collections.abc import Mapping
 

@@ -1,7 +1,7 @@
-"""What the adapter of torchattacks costs beside torchattacks, and a step of manipulation beside one map.
+"""Compare the adapter of torchattacks with torchattacks, and a step of manipulation with one map.
 
 Competitors take turns in one process; ratios are taken within a turn. A step is a twentieth of a search of 20 steps,
-each of which differentiates through the method; every second result is judged on the network as it is.
+each of which differentiates through the method. Every second result is judged on the network as it is.
 """
 
 import argparse
@@ -27,7 +27,7 @@ STEPS = 20
 
 
 def main() -> None:
-    """Prints the medians and their ratio."""
+    """Print the medians and their ratio."""
     arguments = _arguments()
     torch.set_num_threads(1)
     model, samples = Model(load("resnet").requires_grad_(False), MEAN, STD).eval(), _samples(arguments.batch)
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def _step(model: Model, samples: Samples, method: str, surrogate: Surrogate, rounds: int) -> str:
-    """Median seconds of a map (of saliency: of a gradient) and of a step, their ratio and its quartiles."""
+    """Return the median seconds of a map (a gradient for Saliency) and of a step, their ratio and its quartiles."""
     attributor = ATTRIBUTORS[method].load()
     todo = objectives_of("target map", model, samples, attributor, 1.0, 1.0)
     search = Ascent(Linf(STRENGTH), DifferentiatedGradient(todo.gain, surrogate), todo.judge, displace, STEPS, 0.25)

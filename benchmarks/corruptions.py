@@ -1,8 +1,8 @@
-"""What each corruption of ImageNet-C costs on one picture of 224 pixels, processor only.
+"""Measure the time of each corruption of ImageNet-C on one picture of 224 pixels, CPU only.
 
-Prints a Markdown table: milliseconds, and where the package `imagecorruptions-imaug` is installed, which this project
-does not ask for, ours over its own. Both take turns in one process; ratios are taken within a turn. The package gets
-and gives pictures of 8 bits, ours are floats.
+Prints a Markdown table in milliseconds. Where the package `imagecorruptions-imaug` is installed, which this project
+does not require, it has the ratio of our time to its time. Both take turns in one process; ratios are taken within a
+turn. The package reads and returns pictures of 8 bits, ours are floats.
 """
 
 import argparse
@@ -26,7 +26,7 @@ PACKAGE = "imagecorruptions"
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table."""
     arguments = _arguments()
     small = torch.from_numpy(scene(TEST_SEED, 0).image)[None]
     image = torch.nn.functional.interpolate(small, (SIZE, SIZE), mode="bilinear")

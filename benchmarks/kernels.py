@@ -1,4 +1,4 @@
-"""What a whole audit takes beside its kernels: the stage functions alone, time_task inside the tasks that call them."""
+"""Compare a whole audit with its kernels: the stage functions alone, timed inside the tasks that call them."""
 
 import os
 import time
@@ -26,7 +26,7 @@ from pipeline.store.store import Arrays
 
 T = TypeVar("T")
 WARMING = 2.0
-"""Seconds that a worker is kept with one task, so that every other worker gets one as well."""
+"""Seconds that a worker keeps one task, so that every other worker gets one as well."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,15 @@ class Timed(Work):
 
 @dataclass(frozen=True)
 class Audit:
-    """What an audit took on some workers: seconds and CPU seconds of processes that were warm before."""
+    """Seconds and CPU seconds of an audit on some workers, whose processes were warm before."""
 
     workers: int
     tasks: Sequence[Timed]
     preparing: float
     starting: float
-    """Until every worker had imported and loaded all that it needs."""
+    """Seconds until every worker had imported and loaded all that it needs."""
     elapsed: float
-    """From the first task's submission to the end of the last."""
+    """Seconds from the submission of the first task to the end of the last."""
     driver_cpu: float
 
     @property
@@ -57,12 +57,15 @@ class Audit:
 
     @property
     def overhead(self) -> float:
-        """Of the elapsed time over kernels that are shared out without a gap."""
+        """Return the overhead of the elapsed time over kernels that are divided among the workers without a gap."""
         return self.elapsed * self.workers / self.kernels - 1
 
     @property
     def cpu_overhead(self) -> float:
-        """Of the CPU seconds of all processes over those of the kernels; of one process the driver is its tasks'."""
+        """Return the overhead of the CPU seconds of all processes over those of the kernels.
+
+        In one process, the driver's seconds are those of its tasks.
+        """
         spent = self.driver_cpu if self.workers == 1 else self.driver_cpu + sum(task.cpu for task in self.tasks)
         return spent / sum(task.kernel_cpu for task in self.tasks) - 1
 
@@ -85,7 +88,7 @@ class Timing:
 
 
 def run_audit(spec: Path, home: Path, workers: int) -> Audit:
-    """Runs the audit of a spec into `home`; 1 worker is this process."""
+    """Run the audit of a spec into `home`; 1 worker is this process."""
     job = Job(load_spec(spec), spec.parent.resolve(), Location(str(home)))
     preparing, prepared = clock(partial(prepare, job, serially))
     if workers == 1:
@@ -102,7 +105,7 @@ def _measure_run(prepared: Prepared, executor: Executor, workers: int, preparing
 
 
 def _warm(job: Job, executor: Executor, workers: int) -> None:
-    """All workers but this process import and load at the same time, each with a task of its own."""
+    """Let all workers but this process import and load at the same time, each with a task of its own."""
     seconds = WARMING if workers > 1 else 0.0
     tasks = [Task("warm", 0, column) for column in range(workers)]
     for outcome in executor(tasks, partial(_load_and_wait, job, seconds)):
@@ -117,7 +120,7 @@ def _load_and_wait(job: Job, seconds: float, task: Task) -> Work:
 
 
 def time_task(perform: Perform, task: Task) -> Timed:
-    """Performs a task and times its stage function."""
+    """Perform a task and time its stage function."""
     kernel: list[tuple[float, float]] = []
     began = time.process_time()
     with patch("pipeline.execution.worker.compute", partial(_measure_kernel, kernel, compute)):
@@ -136,7 +139,7 @@ def _measure_kernel(
 
 
 def clock(function: Callable[[], T]) -> tuple[float, T]:
-    """Seconds that a function took, and what it returned."""
+    """Return the seconds that a function took, and its result."""
     began = time.perf_counter()
     result = function()
     return time.perf_counter() - began, result

@@ -1,4 +1,4 @@
-"""The one search loop of attacks on explanations, blind to norm, objective, attributor and source of gradients."""
+"""The search loop of all attacks on explanations, independent of norm, objective, attributor and gradients' source."""
 
 import math
 from collections.abc import Callable
@@ -15,15 +15,15 @@ JUDGED = 2  # the last iterate and every second before it: each costs a map
 LEAST_STEP = 0.02  # relative to the first, which the last of many steps comes near: fine enough to settle
 
 Gradient = Callable[[Images, float], tuple[Images, Scores]]
-"""Of what is to increase, at images, given the progress from 0 to 1; with its values there."""
+"""(images, progress from 0 to 1) -> gradient of the objective at the images, and the values of the objective there."""
 
 Displace = Callable[[Images, Tensor], Images]
-"""Images displaced, inside [0, 1]."""
+"""(images, displacement) -> displaced images inside [0, 1]."""
 
 
 @dataclass(frozen=True)
 class SearchTrace:
-    """What one run of the loop found, each row by itself."""
+    """The result of one run of the loop, each row by itself."""
 
     displacement: Tensor
     highest: tuple[Scores, ...]
@@ -34,7 +34,7 @@ class SearchTrace:
 
 @dataclass(frozen=True)
 class Ascent:
-    """Momentum steps (Dong et al. 2018) of cosine-decaying size, each row keeping its own best iterate.
+    """Momentum steps (Dong et al. 2018) with sizes that decay as a cosine. Each row keeps its own best iterate.
 
     A displacement of one row moves all images alike.
     """
@@ -42,15 +42,15 @@ class Ascent:
     ball: Ball
     gradient: Gradient
     judge: Objective
-    """Says which iterate is best: one value for each row of the displacement."""
+    """Rates iterates: one value for each row of the displacement, higher is better."""
     displace: Displace
-    """What is judged, and returned, of an iterate."""
+    """Makes the images that are judged and returned from a displacement."""
     steps: int
     relative_step: float
     """Size of the first step in units of the ball's radius."""
 
     def __call__(self, clean: Images, start: Tensor) -> SearchTrace:
-        """The displacement that `judge` values most; that of no size where it values none of them more."""
+        """Return the displacement that `judge` rates highest, or no displacement if none is rated higher."""
         displacement, velocity = start, torch.zeros_like(start)
         best = torch.zeros_like(start)
         highest, gains = [self.judge(self.displace(clean, best))], []
@@ -72,12 +72,15 @@ class Ascent:
 
 
 def displace(clean: Images, displacement: Tensor) -> Images:
-    """The displaced images, cut to [0, 1]."""
+    """Return the displaced images, cut to [0, 1]."""
     return (clean + displacement).clamp(0, 1)
 
 
 def displace_in_eight_bits(clean: Images, displacement: Tensor) -> Images:
-    """The displaced images, every move shortened to whole levels of 1/255: of 8-bit images, 8-bit images."""
+    """Return the displaced images, with every move shortened to whole levels of 1/255.
+
+    Images of 8 bits thus stay images of 8 bits.
+    """
     levels = 255 * (displace(clean, displacement) - clean)
     return (clean + (levels + ROUNDING * levels.sign()).trunc() / 255).clamp(0, 1)
 

@@ -1,4 +1,4 @@
-"""Attacks on the explanation: white box, black box, and one perturbation for many images."""
+"""Attacks on the explanation of each image: white box and black box."""
 
 from collections.abc import Sequence
 
@@ -19,15 +19,18 @@ from srd.types import Generators
 def white_box(
     options: WhiteBoxOptions, model: Model, samples: Samples, strength: float, generators: Generators
 ) -> AttackResult:
-    """Searches the ball of radius `strength` for images whose maps are what `aim`, one of AIMS, wants.
+    """Search the ball of radius `strength` for images whose maps reach the `aim`, one of AIMS.
 
-    Differentiates through the method: in the first restart with softplus of growing sharpness in place of ReLU
-    (Dombrowski et al. 2019), in the second through the network as it is, and so on in turn. Each image gets the best of
-    its iterates on the network as it is, among those whose prediction is as the aim wants it: but for the flip the
-    clean image's class, every probability within `tolerance`. Without one that beats the clean image it stays clean. A
-    stochastic method draws anew at every step.
+    The search differentiates through the method. The first restart uses softplus of growing sharpness in place of ReLU
+    (Dombrowski et al. 2019), the second the network as it is, and so on in turn. Each image gets the best of its
+    iterates on the network as it is, among those whose prediction meets the aim: the class of the clean image, except
+    for the flip, and every probability within `tolerance`. An image without an iterate that beats the clean image stays
+    clean. A stochastic method draws anew at every step.
 
-    Raises PerturbationError where the samples lack what the aim needs.
+    Raises
+    ------
+    PerturbationError
+        The samples lack what the aim needs.
     """
     with attacking(options, model, samples, strength, generators) as attack:
         search = attack.search(options, both_ways(attack.objectives.gain), attack.objectives.judge)
@@ -41,9 +44,9 @@ def white_box(
 def black_box(
     options: BlackBoxOptions, model: Model, samples: Samples, strength: float, generators: Generators
 ) -> AttackResult:
-    """The same search by questions alone, each answered by a map and logits (AttaXAI, Tamam et al. 2022).
+    """Search as `white_box` does, but by queries alone, each answered by a map and logits (AttaXAI, Tamam et al. 2022).
 
-    `steps` x (2 `pairs` + 1 / 2) questions for each image.
+    The search asks `steps` x (2 `pairs` + 1 / 2) queries for each image.
     """
     with attacking(options, model, samples, strength, generators) as attack:
         ways = [EstimatedGradient(attack.objectives.gain, options.pairs, options.sigma, generators)]

@@ -1,4 +1,4 @@
-"""What speaks for or against a search having searched well: each image's values, by the names of EVIDENCE."""
+"""Evidence for or against a good search: each image's values, by the names of EVIDENCE."""
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -26,13 +26,13 @@ Values = Mapping[str, Scores]
 
 
 def complete(values: Values) -> dict[str, Scores]:
-    """All of EVIDENCE, NaN where there is no value."""
+    """Return all of EVIDENCE, with NaN where there is no value."""
     nothing = torch.full_like(values["clean"], torch.nan)
     return {name: values.get(name, nothing) for name in EVIDENCE}
 
 
 def of_traces(traces: Sequence[SearchTrace]) -> Values:
-    """How the best value grew with steps and restarts; a single step has no last one beside its first."""
+    """Return how the best value grew with steps and restarts. A single step has no last step beside its first."""
     gains = traces[0].gains
     return {
         "quarter": highest(traces, 0.25),
@@ -44,13 +44,13 @@ def of_traces(traces: Sequence[SearchTrace]) -> Values:
 
 
 def of_both_ways(traces: Sequence[SearchTrace]) -> Values:
-    """The best through softplus and through the network as it is, which took turns."""
+    """Return the best values through softplus and through the network as it is, which took turns."""
     ways = {"softplus": traces[::2], "exact": traces[1::2]}
     return {name: highest(runs) for name, runs in ways.items() if runs}
 
 
 def of_controls(objectives: AttackObjectives, ball: Ball, samples: Samples, generators: Generators) -> Values:
-    """The goal at the clean image and at images that nobody aimed at the explanation; -inf where they do not count."""
+    """Return the goal at the clean image and at images that ignore the explanation; -inf where these do not count."""
     noise = standard_normal(samples.images, generators)
     images = {
         "random_point": displace(samples.images, ball.sample(samples.images, generators)),
@@ -67,13 +67,13 @@ def _as_control(objectives: AttackObjectives, images: Images) -> Scores:
 
 
 def of_gradient(objectives: AttackObjectives, ball: Ball, images: Images, generators: Generators) -> Values:
-    """Relative error of the gradient through softplus, against central differences, the larger of two directions.
+    """Return the relative error of the gradient through softplus, the larger one of two directions.
 
-    Along the gradient itself, and along a random direction, whose slope is measured in units of what a random
-    direction has on average. In double precision, at a random point of the ball, where it may leave [0, 1]: what
-    compares with the clean image may have no slope there, what asks for the largest pixel none among those cut to 1.
-    A stochastic method repeats its draws. Of two lengths of the differences the better counts. Infinite where there is
-    no gradient.
+    It is measured against central differences. One direction is the gradient itself. The other one is random; its slope
+    is measured in units of the mean slope of a random direction. The computation is in double precision at a random
+    point of the ball, where it may leave [0, 1]: a comparison with the clean image may have no slope there, and the
+    largest pixel has none among pixels cut to 1. A stochastic method repeats its draws. The better of two lengths of
+    the differences counts. The error is infinite where there is no gradient.
     """
     centre = (images + ball.sample(images, generators)).double()
     gain = DifferentiatedGradient(_in_double(objectives, generators).gain, sharpening_softplus)
@@ -89,7 +89,7 @@ def of_gradient(objectives: AttackObjectives, ball: Ball, images: Images, genera
 
 
 def _slope_error(gain: DifferentiatedGradient, centre: Images, gradient: Images, along: Images, nudge: float) -> Scores:
-    """Difference of the slope along a direction and what the gradient says of it."""
+    """Return the difference between the slope along a direction and the slope that the gradient predicts."""
     direction = along / _length(along)[:, None, None, None]
     ahead, behind = (gain.value(centre + side * nudge * direction, 0.0) for side in (1, -1))
     return ((ahead - behind) / (2 * nudge) - (gradient * direction).sum((1, 2, 3))).abs()
@@ -101,7 +101,7 @@ def _length(rows: Images) -> Scores:
 
 
 def _pgd(objectives: AttackObjectives, ball: Ball, samples: Samples, generators: Generators) -> Images:
-    """Away from the label, from a random start."""
+    """Return images moved away from the label, from a random start."""
 
     def loss(images: Images) -> Scores:
         return functional.cross_entropy(objectives.explainer.model(images), samples.label, reduction="none")
@@ -116,7 +116,7 @@ def _pgd(objectives: AttackObjectives, ball: Ball, samples: Samples, generators:
 
 
 def _in_double(objectives: AttackObjectives, generators: Generators) -> AttackObjectives:
-    """The same attack in double precision, drawing the same numbers at every call."""
+    """Return the same attack in double precision; it draws the same numbers at every call."""
     explainer = objectives.explainer
     drawing: Any = explainer.attributor
     states = [generator.get_state() for generator in generators]

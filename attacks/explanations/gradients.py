@@ -1,4 +1,4 @@
-"""Where the search loop gets its gradients from: differentiation, or questions alone."""
+"""Sources of gradients for the search loop: differentiation, or queries alone."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -14,7 +14,7 @@ from srd.types import Generators, Scores
 SHARPNESS = (10.0, 100.0)  # softplus beta at the first and the last step (Dombrowski et al. 2019, section 2)
 
 Surrogate = Callable[[float], AbstractContextManager[object]]
-"""What is differentiated in place of the network as it is, given the progress from 0 to 1."""
+"""The context that replaces the network while it is differentiated, given the progress from 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class DifferentiatedGradient:
         return gradient, values.detach()
 
     def value(self, images: Images, progress: float) -> Scores:
-        """The objective alone."""
+        """Return the objective alone."""
         with torch.no_grad(), self.surrogate(progress):
             return self.objective(images)
 
 
 @dataclass(frozen=True)
 class EstimatedGradient:
-    """The gradient as differences of values at random points show it: NES (Ilyas et al. 2018), antithetic pairs."""
+    """The gradient from differences of values at random points: NES (Ilyas et al. 2018), antithetic pairs."""
 
     objective: Objective
     pairs: int
@@ -59,16 +59,16 @@ class EstimatedGradient:
 
 
 def both_ways(objective: Objective) -> tuple[DifferentiatedGradient, DifferentiatedGradient]:
-    """Through softplus in place of ReLU, and through the network as it is."""
+    """Return the gradients through softplus in place of ReLU, and through the network as it is."""
     return DifferentiatedGradient(objective, sharpening_softplus), DifferentiatedGradient(objective, without_surrogate)
 
 
 def without_surrogate(progress: float) -> AbstractContextManager[object]:
-    """The network itself."""
+    """Return a context that leaves the network as it is."""
     return nullcontext()
 
 
 def sharpening_softplus(progress: float) -> AbstractContextManager[object]:
-    """Softplus in place of ReLU, the sharper the further the search has come."""
+    """Return a context with softplus in place of ReLU, which becomes sharper with the progress of the search."""
     first, last = SHARPNESS
     return softplus(first * (last / first) ** progress)

@@ -1,4 +1,4 @@
-"""What an attack on an explanation does to the prediction: a prediction_weight while it searches, a condition on what it keeps."""
+"""The prediction in attacks on explanations: a weight in the search, and a constraint on the iterates that are kept."""
 
 from dataclasses import dataclass
 
@@ -15,11 +15,11 @@ Kept = Bool[Tensor, " n"]
 
 @dataclass(frozen=True)
 class KeepPrediction:
-    """The predicted class stays, and no class' probability changes by more than `tolerance`."""
+    """The predicted class stays, and no probability changes by more than `tolerance`."""
 
     clean: Logits
     prediction_weight: float
-    """Of a squared change of the probabilities (Dombrowski et al. 2019, eq. 5)."""
+    """Weight of a squared change of the probabilities (Dombrowski et al. 2019, eq. 5)."""
     tolerance: float
 
     def cost(self, logits: Logits) -> Scores:
@@ -30,7 +30,7 @@ class KeepPrediction:
         return same & (self._changes(logits).abs().amax(1) <= self.tolerance)
 
     def allows_control(self, logits: Logits) -> Kept:
-        """Any: a control that is free to change the prediction is the harder to beat."""
+        """Return true: a control that is free to change the prediction is harder to beat."""
         return torch.ones_like(logits[:, 0], dtype=torch.bool)
 
     def _changes(self, logits: Logits) -> Tensor:
@@ -39,11 +39,11 @@ class KeepPrediction:
 
 @dataclass(frozen=True)
 class ChangePrediction:
-    """The predicted class is any but that of the clean image."""
+    """The predicted class is any class but that of the clean image."""
 
     clean: Logits
     prediction_weight: float
-    """Of each unit of log odds by which the clean image's class leads, or is less than MARGIN behind."""
+    """Weight of each unit of log odds by which the clean image's class leads, or is less than MARGIN behind."""
 
     def cost(self, logits: Logits) -> Scores:
         predicted = self.clean.argmax(1, keepdim=True)
@@ -55,5 +55,8 @@ class ChangePrediction:
         return logits.argmax(1) != self.clean.argmax(1)
 
     def allows_control(self, logits: Logits) -> Kept:
-        """Only what changes the prediction: that nothing happens to a map to which nothing happened is no feat."""
+        """Return whether the control changes the prediction.
+
+        A control to which nothing happens also keeps its map, which is no success.
+        """
         return self.holds(logits)

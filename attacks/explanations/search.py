@@ -1,4 +1,4 @@
-"""Restarts of the search loop against one aim, and what each image keeps of them."""
+"""Restarts of the search loop for one aim, and the best of them for each image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from srd.types import Generators, Scores
 
 @dataclass(frozen=True)
 class Search:
-    """Runs of the loop, one a restart, whose gradients take turns."""
+    """Runs of the loop, one per restart, whose gradients take turns."""
 
     ball: Ball
     gradients: Sequence[Gradient]
@@ -24,9 +24,10 @@ class Search:
     relative_step: float
 
     def __call__(self, clean: Images, origin: Tensor, generators: Generators) -> tuple[SearchTrace, ...]:
-        """The first run starts at `origin`, all later ones at random points.
+        """Run the search from `origin`, and then again from random points.
 
-        Clean maps are a stationary point of what compares with them: the network as it is shows no way away from there.
+        Clean maps are a stationary point of goals that compare with them: the network as it is shows no way away from
+        there.
         """
         return tuple(self._run(restart, clean, origin, generators) for restart in range(self.restarts))
 
@@ -37,13 +38,13 @@ class Search:
 
 
 def best(traces: Sequence[SearchTrace]) -> Tensor:
-    """Of each row the displacement that was judged best; of equals the earliest."""
+    """Return, for each row, the displacement that was rated best; among equals the earliest."""
     values = torch.stack([trace.highest[-1] for trace in traces])
     displacements = torch.stack([trace.displacement for trace in traces])
     return displacements[values.argmax(0), torch.arange(values.shape[1])]
 
 
 def highest(traces: Sequence[SearchTrace], share: float = 1.0) -> Scores:
-    """Of each row the best value in the first `share` of the steps of every run."""
+    """Return, for each row, the best value in the first `share` of the steps of every run."""
     runs = [trace.highest[min(round(share * (len(trace.highest) - 1)), len(trace.highest) - 1)] for trace in traces]
     return torch.stack(runs).amax(0)

@@ -1,4 +1,4 @@
-"""What an attack on an explanation is after, and what it may do: an aim for map and prediction, in a ball of images."""
+"""The threat model of an attack on an explanation: an aim for map and prediction, in a ball of images."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,7 +32,7 @@ class Attack:
     displace: Displace
 
     def search(self, options: AttackOptions, gradients: Sequence[Gradient], judge: Objective) -> Search:
-        """The search of its ball, by these gradients."""
+        """Return the search of the ball by these gradients."""
         steps, restarts, relative_step = options.steps, options.restarts, options.relative_step
         return Search(self.ball, gradients, judge, self.displace, steps, restarts, relative_step)
 
@@ -41,7 +41,7 @@ class Attack:
 def attacking(
     options: AttackOptions, model: Model, samples: Samples, strength: float, generators: Generators
 ) -> Iterator[Attack]:
-    """The attack on a model in evaluation mode; its mode is restored."""
+    """Yield the attack on a model in evaluation mode, then restore the mode of the model."""
     attributor = partial(options.attributor, generators=generators)
     with evaluating(model):
         yield Attack(
@@ -53,7 +53,7 @@ def attacking(
 
 @dataclass(frozen=True)
 class Clean:
-    """What is known before the attack."""
+    """Facts that are known before the attack."""
 
     explainer: Explainer
     samples: Samples
@@ -63,7 +63,7 @@ class Clean:
 
 @dataclass(frozen=True)
 class Aim:
-    """A goal for the map, and what the attack does to the prediction, given its prediction_weight and tolerance."""
+    """A goal for the map, and what the attack does to the prediction, given its weight and tolerance."""
 
     goal: Callable[[Clean], Goal]
     prediction: Callable[[Logits, float, float], Prediction] = KeepPrediction
@@ -72,9 +72,12 @@ class Aim:
 def objectives_of(
     aim: str, model: Model, samples: Samples, attributor: Attributor, prediction_weight: float, tolerance: float
 ) -> AttackObjectives:
-    """The attack with one of the AIMS.
+    """Return the objectives of the attack with one of the AIMS.
 
-    Raises PerturbationError where the samples lack what it aims by.
+    Raises
+    ------
+    PerturbationError
+        The samples lack what the aim needs.
     """
     explainer = Explainer(model, attributor, samples.target)
     maps, logits = explainer(samples.images)

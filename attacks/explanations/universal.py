@@ -17,9 +17,9 @@ from srd.types import Generators, Scores
 def universal(
     options: WhiteBoxOptions, model: Model, samples: Samples, strength: float, generators: Generators
 ) -> Tensor:
-    """The displacement (1, c, h, w) in the ball of radius `strength` that serves `aim` best on average over samples.
+    """Return the displacement (1, c, h, w) within `strength` that is best for the `aim`, averaged over samples.
 
-    Searched for as by `white_box`. An image whose prediction it does not leave as the aim wants counts as not moved.
+    The search is that of `white_box`. An image whose prediction does not meet the aim counts as not moved.
     """
     with attacking(options, model, samples, strength, generators) as attack:
         judged = _judge_or_clean(attack, samples.images)
@@ -32,7 +32,7 @@ def universal(
 
 
 def _judge_or_clean(attack: Attack, clean: Images) -> Objective:
-    """What the attack increases, where the prediction is as the aim wants it; else its value at the clean image."""
+    """Return the goal where the prediction meets the aim, else the goal at the clean image, as an objective."""
     unmoved = attack.objectives.goal(attack.objectives.explainer.maps(clean))
 
     def judge(images: Images) -> Scores:
@@ -46,7 +46,7 @@ def _judge_or_clean(attack: Attack, clean: Images) -> Objective:
 def add_displacement(
     options: DisplacementOptions, model: Model, samples: Samples, strength: float, generators: Generators
 ) -> AttackResult:
-    """The samples with a universal displacement, and what it and the controls do to each."""
+    """Return the samples with a universal displacement, and its effect and that of the controls on each."""
     with attacking(options, model, samples, strength, generators) as attack:
         images = attack.displace(samples.images, options.displacement)
         values = {

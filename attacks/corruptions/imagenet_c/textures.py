@@ -8,9 +8,9 @@ from attacks.corruptions.imagenet_c.sizes import Layer
 
 
 def plasma(height: int, width: int, decay: float, generator: Generator) -> Layer:
-    """Fractal clouds between 0 and 1, (1, h, w), by midpoint displacement on a torus (diamond-square).
+    """Return fractal clouds between 0 and 1, (1, h, w), by midpoint displacement on a torus (diamond-square).
 
-    Each of the two steps at every doubling adds uniform noise, whose size is divided by `decay`^2 from one doubling to
+    Each of the two steps of every doubling adds uniform noise. Its size is divided by `decay`^2 from one doubling to
     the next.
     """
     points, size = torch.zeros(1, 1), 1.0
@@ -22,7 +22,10 @@ def plasma(height: int, width: int, decay: float, generator: Generator) -> Layer
 
 
 def _double(corners: Tensor, size: float, generator: Generator) -> Tensor:
-    """Centres as means of four corners, then middles of sides as means of two corners and two centres, all moved."""
+    """Return the corners with centres, the means of four corners, and sides, the means of two corners and two centres.
+
+    All new points are moved by noise.
+    """
     n = len(corners)
     noise = size * (2 * torch.rand(3, n, n, generator=generator) - 1)
     below, right = corners.roll(-1, 0), corners.roll(-1, 1)
@@ -38,7 +41,7 @@ MEAN, DEVIATION = (0.53, 0.62, 0.67), 0.13  # of red, green and blue
 
 
 def ice(height: int, width: int, generator: Generator) -> Layer:
-    """Needles of ice in patches of one direction each, pale blue: (3, h, w)."""
+    """Return needles of ice in patches of one direction each, pale blue: (3, h, w)."""
     first = uniform(0, 180, generator)
     layers = [_needles(height, width, first + 180 * k / DIRECTIONS, generator) for k in range(DIRECTIONS)]
     crystals = torch.stack(layers).sum(0)
