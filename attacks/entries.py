@@ -12,7 +12,7 @@ Family = Literal["noise", "corruption", "geometric change", "attack on the predi
 """Families of perturbations, in the order of reports."""
 
 Access = Literal["none", "white box", "transfer", "scores only"]
-"""What the attacker reads: nothing, network and gradients, those of another method or network, or answers alone."""
+"""The attacker reads nothing, network and gradients, those of another method or network, or answers alone."""
 
 Norm = Literal["L-inf", "L2"]
 

@@ -47,7 +47,7 @@ from benchmarks.measuring import CPU, machine, network_of, ratio, time_in_turns
 from srd.registry import ATTRIBUTORS
 
 SIZE, SAMPLES, ROWS = 224, 16, 32
-CHANNELS = 512  # of the encoder
+CHANNELS = 512  # channels of the encoder
 SLOW = ("score_cam", "ablation_cam")
 Competitor = Callable[[], object]
 

@@ -67,7 +67,7 @@ class AffineCalls:
             name = "torch.nn.functional.batch_norm over the batch's own statistics or axes that were moved"
             result = function(input, running_mean, running_var, weight, bias, training, momentum, eps)
             return CallResult(result, [input], unknown=name)
-        with torch.set_grad_enabled(self._rules.by_weights):  # nothing is kept for a gradient that nobody asks for
+        with torch.set_grad_enabled(self._rules.by_weights):  # without by_weights nothing is kept for gradients
             scale, shift = batch_norm_affine(running_mean, running_var, weight, bias, eps)
         convolved = self._provenance[input].convolved
 

@@ -163,7 +163,7 @@ class _OnPieces(TorchFunctionMode):
 
 def _run(network: nn.Module, inputs: Inputs, pattern_of: Callable[[Pieces, Tensor], Pattern]) -> Logits:
     with evaluating(network), _OnPieces(pattern_of):
-        logits: Logits = network(leaf(inputs, create_graph=False).clone())  # it may write to them in place
+        logits: Logits = network(leaf(inputs, create_graph=False).clone())  # the network may write to them in place
     return logits.detach()
 
 

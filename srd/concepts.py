@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 NO_CLUSTER = -1
 """Label of a vector that is 0 and has no direction."""
-ATTEMPTS = 10  # at each bisection, of which the best is kept
-DIGITS = 6  # in which two directions must differ to be two
+ATTEMPTS = 10  # runs of each bisection; the best one is kept
+DIGITS = 6  # decimals by which two distinct directions differ
 
 
 @takes(NetworkOptions)

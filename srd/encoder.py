@@ -144,7 +144,7 @@ class Landmarks:
         end = self._activation_below(layer, passed) or layer.vectors
         if not end.is_spatial:
             raise UnsupportedOperation("an encoder that ends in a single position; name one whose output is a map")
-        self._vectors.clear()  # so that a backward pass can let go of them on its way
+        self._vectors.clear()  # a backward pass can then free them on its way
         return end, _carry(layer.vectors, end, signal, create_graph=create_graph)
 
     def refuse_unknown_below(self, order: int) -> None:

@@ -51,7 +51,7 @@ class Entry:
 
 
 DeclaredRule = Literal["linear", "gate", "activation"]
-"""What the owner of a network may declare of an operation that has no rule."""
+"""A rule that the owner of a network may declare for an operation without a rule."""
 
 Upsampling = Literal["bilinear", "nearest-exact"]
 """Interpolation modes, by their names in torch."""

@@ -86,7 +86,7 @@ class Activation(Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[None, None, Tensor | None, None]:
         gradient, received = gradients
-        if gradient is None:  # nor was anything handed, which comes with a gradient
+        if gradient is None:  # bias relevance never comes without a gradient
             return None, None, None, None
         (before,) = ctx.saved_tensors
         ruled = ctx.rule(before, gradient, received)

@@ -160,7 +160,7 @@ class Interception(TorchFunctionMode):
             self._landmarks.supersede(record.order)
         carried = [alias if tensor is mutated else tensor for tensor in call.carried]
         result = self._record(call._replace(args=(alias, *call.args[1:]), carried=carried))
-        if result is alias:  # of dropout in evaluation mode
+        if result is alias:  # dropout in evaluation mode returns its input
             return mutated
         self._provenance.rewrite(mutated, result, call.order)
         return result

@@ -92,7 +92,7 @@ class OperationRules:
         padding: int | Pair = 0,
         dilation: int | Pair = 1,
         ceil_mode: bool = False,
-        return_indices: bool = False,  # goes by another name
+        return_indices: bool = False,  # true has another function name
     ) -> Tensor:
         return self._rules.max_pool(input, Windows(kernel_size, stride or kernel_size, padding, dilation, ceil_mode))
 

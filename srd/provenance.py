@@ -20,7 +20,7 @@ class Source(NamedTuple):
     before: Tensor
     phi: Elementwise
     bias_relevance: Tensor | None = None
-    """Of an activation: the tensor whose gradient is the bias relevance sent straight to positions of the output."""
+    """For an activation, the tensor whose gradient is the bias relevance sent straight to positions of the output."""
 
 
 class ConvolutionRecord(NamedTuple):

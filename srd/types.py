@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 Inputs = Float[Tensor, "n c h w"]
-"""What the network reads: images after normalisation."""
+"""Inputs of the network: images after normalisation."""
 
 Target = Int64[Tensor, " n"]
 """The explained class, one per row."""

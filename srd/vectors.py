@@ -109,7 +109,7 @@ def channels_after(
     args, kwargs = tree_map(lambda leaf: marker if leaf is before else leaf, (args, kwargs))
     try:
         result = function(*args, **kwargs)
-    except RuntimeError:  # a view of axes that do not merge
+    except RuntimeError:  # the view would have to merge axes that do not merge
         return None
     view = result[0] if isinstance(result, (tuple, list)) else result
     if view._base is not marker and view is not marker:

@@ -19,7 +19,7 @@ from srd.types import Generators, Maps, Masks
 Motion = Float64[Tensor, "3 3"]
 """Maps a place (y, x, 1) of the clean image to its new place, in pixels from the centre."""
 
-SLACK = 1e-6  # pixels, within which a place on the edge is in view
+SLACK = 1e-6  # in pixels: a place so near the edge is in view
 
 
 @each_image

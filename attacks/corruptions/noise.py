@@ -5,7 +5,7 @@ from torch import Generator, Tensor
 
 from attacks.corruptions.per_image import Image, each_image, standard_normal
 
-ROUNDS = 50  # of lengthening
+ROUNDS = 50  # how often the step is lengthened
 
 
 @each_image

@@ -18,7 +18,7 @@ def pixels(height: int, width: int) -> Float[Tensor, "h w yx"]:
 def sample_bilinearly(images: Float[Tensor, "n c h w"], positions: Positions) -> Float[Tensor, "n c h w"]:
     """Sample the images at the positions: bilinear between pixels, mirrored beyond the edges."""
     size = torch.tensor(images.shape[-2:])
-    grid = (2 * positions + 1) / size - 1  # as torch counts: the image from edge to edge is -1 to 1
+    grid = (2 * positions + 1) / size - 1  # in torch the image extends from -1 to 1, from edge to edge
     return functional.grid_sample(
         images, grid.flip(-1).to(images), "bilinear", padding_mode="reflection", align_corners=False
     )

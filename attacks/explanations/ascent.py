@@ -11,8 +11,8 @@ from attacks.types import Ball, Images, Objective
 from srd.types import Scores
 
 MOMENTUM = 0.9
-JUDGED = 2  # the last iterate and every second before it: each costs a map
-LEAST_STEP = 0.02  # relative to the first, which the last of many steps comes near: fine enough to settle
+JUDGED = 2  # every second iterate is judged, the last one included: each costs a map
+LEAST_STEP = 0.02  # relative to the first step; the last of many steps comes near it, fine enough to settle
 
 Gradient = Callable[[Images, float], tuple[Images, Scores]]
 """(images, progress from 0 to 1) -> gradient of the objective at the images, and the values of the objective there."""
@@ -85,7 +85,7 @@ def displace_in_eight_bits(clean: Images, displacement: Tensor) -> Images:
     return (clean + (levels + ROUNDING * levels.sign()).trunc() / 255).clamp(0, 1)
 
 
-ROUNDING = 1e-3  # of a level, by which float32 may fall short of a whole one
+ROUNDING = 1e-3  # float32 may fall short of a whole level by this share
 
 
 def _of_mean_size_one(gradient: Images) -> Images:

@@ -18,7 +18,7 @@ from attacks.explanations.search import highest
 from attacks.types import Ball, Images, Samples
 from srd.types import Generators, Inputs, Maps, Scores, Target
 
-NUDGES = (1e-6, 1e-8)  # lengths of moves of the image in [0, 1]: of a gentle slope, and next to a singular point
+NUDGES = (1e-6, 1e-8)  # lengths of moves of the image in [0, 1]: for a gentle slope, and near a singular point
 PGD_STEPS = 10
 RELATIVE_STEP = 0.25
 

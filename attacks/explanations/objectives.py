@@ -15,7 +15,7 @@ Goal = Callable[[Maps], Scores]
 
 
 class Prediction(Protocol):
-    """The treatment of the prediction by an attack."""
+    """Cost of the prediction in a search, and a test which predictions are allowed."""
 
     def cost(self, logits: Logits) -> Scores:
         """Return the cost of the prediction for the search, differentiable."""

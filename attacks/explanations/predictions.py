@@ -8,7 +8,7 @@ from torch import Tensor
 
 from srd.types import Logits, Scores
 
-MARGIN = 1.0  # log odds
+MARGIN = 1.0  # in log odds
 
 Kept = Bool[Tensor, " n"]
 

@@ -37,7 +37,7 @@ def adapt(entry: LibraryAttack) -> Callable[..., Images]:
         if entry.strength is not None and strength == 0:
             return clean.clone()
         with evaluating(model), _without_parameter_gradients(model), _own_random_numbers(generators) as seed:
-            network = _InFloat32(model, clean).eval()  # else the library ends in training mode
+            network = _InFloat32(model, clean).eval()  # otherwise the library ends in training mode
             _refuse_unfit(entry, clean, network)
             attack = _build(entry, network, clean, strength, chosen, seed)
             found = attack(clean.float(), samples.label.to(clean.device)).detach()
@@ -54,7 +54,9 @@ class _InFloat32(nn.Module):
 
     def __init__(self, model: Model, images: Images) -> None:
         super().__init__()
-        self.place = nn.Parameter(images.new_empty(0), requires_grad=False)  # the library runs where the first one is
+        self.place = nn.Parameter(
+            images.new_empty(0), requires_grad=False
+        )  # the library runs on the device of the first parameter
         self.model = model
         self.precision = images.dtype
 

@@ -103,7 +103,7 @@ def _elastic_net(attack: Any, options: Options) -> None:
         return answers != labels
 
     attack.forward, attack.compare = from_clean, differs
-    attack.abort_early = attack.abort_early and attack.max_iterations >= 10  # it looks every tenth of them
+    attack.abort_early = attack.abort_early and attack.max_iterations >= 10  # the library checks every tenth iteration
 
 
 def _jacobian_saliency(attack: Any, options: Options) -> None:

@@ -24,7 +24,7 @@ ENTRY = AttributorEntry(
 )
 
 
-ROUNDED = 32  # units in the last place, by which sums of equal numbers differ
+ROUNDED = 32  # sums of equal numbers may differ by so many units in the last place
 
 
 class Rescale(OwnActivations):

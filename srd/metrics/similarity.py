@@ -14,7 +14,7 @@ def pearson(a: Maps, b: Maps) -> Scores:
     """Return the correlation of the pixels, in [-1, 1]; NaN if a map is constant."""
     x, y = _centre(a), _centre(b)
     sizes: Tensor = x.norm(dim=1) * y.norm(dim=1)
-    undefined = _is_constant(a) | _is_constant(b)  # rounding may leave such a map a size
+    undefined = _is_constant(a) | _is_constant(b)  # rounding may leave a constant map a norm above 0
     return torch.where(undefined, torch.nan, ((x * y).sum(1) / sizes).clamp(-1, 1))
 
 

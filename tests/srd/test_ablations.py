@@ -1,4 +1,4 @@
-"""What SRD becomes with one choice undone: closed forms on networks where they are known."""
+"""SRD with one choice undone: closed forms on networks where they are known."""
 
 from collections.abc import Callable
 

@@ -18,7 +18,7 @@ N_DRAWS = 20_000
 
 
 def hooked(network: nn.Module, layer: str, inputs: Tensor) -> Tensor:
-    """What a module returns."""
+    """Return the output of a module."""
     outputs: list[Tensor] = []
     handle = network.get_submodule(layer).register_forward_hook(lambda *call: outputs.append(call[-1].clone()))
     with torch.no_grad():

@@ -186,7 +186,7 @@ def large(name: str) -> nn.Module:
 
 
 def unexplained(result: Decomposition) -> float:
-    """What is missing from the books, in units of all starting relevance; the worst row."""
+    """Return the relevance that is neither in the map nor lost, in units of all starting relevance; the worst row."""
     missing = result.maps.sum((1, 2)) + result.lost - result.initial.sum((1, 2))
     return float((missing.abs() / result.initial.abs().sum((1, 2))).max())
 

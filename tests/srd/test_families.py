@@ -32,18 +32,18 @@ every_family = pytest.mark.parametrize("name", FAMILIES)
 
 @dataclass(frozen=True)
 class Measured:
-    """What one whole network shows; errors in units of all starting relevance, or of the largest value of the map."""
+    """Measurements of one whole network; errors in units of all starting relevance, or of the map's largest value."""
 
     unexplained: float
     """Relevance neither in the map nor in the books, the worst of three rules for the bias."""
     residual: float
     """Relevance that the books count as lost, rule "norm"."""
     correlation: float
-    """Of the maps of the class predicted and of the runner-up."""
+    """Correlation of the maps of the predicted class and of the runner-up."""
     coupling: float
     """Difference made by the other rows of the batch."""
     changed: list[str]
-    """What was not left as found."""
+    """Parts of the state that were not left as found."""
     rounding: Mapping[Precision, float]
     """Relative error of the map where products are made in fewer bits."""
 

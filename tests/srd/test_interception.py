@@ -1,4 +1,4 @@
-"""What is seen of a network: its encoder, in-place operations, constants, and everything that must be refused."""
+"""Interception of a network: its encoder, in-place operations, constants, and everything that must be refused."""
 
 from collections.abc import Callable
 from typing import Any
@@ -318,7 +318,7 @@ def test_an_activation_however_written(written: Middle, meant: Middle) -> None:
 
 
 def frozen(weights: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """Of the first features it is ever called with."""
+    """Return the weights of the first features with which the function is called."""
     kept: list[Tensor] = []
 
     def constant(x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What is kept of a weight is what would be prepared anew, however the weight was changed."""
+"""A cached value equals one that is prepared anew, however the weight was changed."""
 
 import gc
 import weakref

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from attacks.corruptions.per_image import Image
 
-LUMA = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601)
+LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue (ITU-R BT.601)
 
 
 def luma(image: Image) -> Image:

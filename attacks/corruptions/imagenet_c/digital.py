@@ -40,7 +40,7 @@ def saturate(image: Image, level: tuple[float, float], generator: Generator) -> 
     return with_saturation(image, (saturation(image) * factor + more).clamp(max=1))
 
 
-SLIP = 244  # what the paper's elastic transform takes for the side of its images
+SLIP = 244  # the side of the images in the paper's elastic transform
 
 
 @severities((2, 0.7, 0.1), (2, 0.08, 0.2), (0.05, 0.01, 0.02), (0.07, 0.01, 0.02), (0.12, 0.01, 0.02))

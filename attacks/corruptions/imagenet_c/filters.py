@@ -15,7 +15,7 @@ from attacks.corruptions.per_image import Image
 Kernel = Float[Tensor, "m m"]
 """Weights around the middle; m is odd."""
 
-TRUNCATE = 4.0  # standard deviations, beyond which a Gaussian filter reads nothing
+TRUNCATE = 4.0  # a Gaussian filter reads nothing beyond so many standard deviations
 
 
 def kernel(offsets: Float[Tensor, "k 2"], weights: Float[Tensor, " k"], size: float) -> Kernel:

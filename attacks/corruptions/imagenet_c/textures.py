@@ -36,8 +36,8 @@ def _double(corners: Tensor, size: float, generator: Generator) -> Tensor:
     return torch.stack([even, odd], 1).reshape(2 * n, 2 * n)
 
 
-DIRECTIONS = 3  # of the needles
-MEAN, DEVIATION = (0.53, 0.62, 0.67), 0.13  # of red, green and blue
+DIRECTIONS = 3  # directions of the needles
+MEAN, DEVIATION = (0.53, 0.62, 0.67), 0.13  # means of red, green and blue, and their deviation
 
 
 def ice(height: int, width: int, generator: Generator) -> Layer:

@@ -64,8 +64,8 @@ def fog(image: Image, level: tuple[float, float], generator: Generator) -> Image
 
 
 WATER, MUD = (175, 238, 238), (63, 42, 20)
-DEEP = 20  # pixels from its edge, where water grows no deeper
-RELIEF = np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]])  # lights slopes from the lower right
+DEEP = 20  # pixels from the edge of a drop to its full depth
+RELIEF = np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]])  # light from the lower right on slopes
 
 
 @severities(

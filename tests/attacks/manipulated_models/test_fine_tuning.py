@@ -50,7 +50,7 @@ def manipulation(model: Model, method: Attributor, goal: str, weight: float = WE
 
 
 def value(loss: Loss, model: Model) -> float:
-    """Of all examples."""
+    """Return the loss of all examples."""
     return float(loss(model, ROWS, generator()).detach())
 
 
