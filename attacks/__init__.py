@@ -1,4 +1,4 @@
-"""Perturbations of images: noise, attacks on the prediction, attacks on the explanation."""
+"""Perturbations of images: noise, corruptions, attacks on the prediction and attacks on the explanation."""
 
 from attacks.registry import PERTURBATIONS
 

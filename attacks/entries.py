@@ -1,4 +1,4 @@
-"""What a spec and a report know of a perturbation: its threat model as plain facts. Nothing here imports torch."""
+"""Facts about a perturbation for specs and reports: its threat model. Nothing here imports torch."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -9,24 +9,24 @@ from typing import Any, Literal, Self
 from srd.entries import Entry
 
 Family = Literal["noise", "corruption", "geometric change", "attack on the prediction", "attack on the explanation"]
-"""Of perturbations, in the order of reports."""
+"""Families of perturbations, in the order of reports."""
 
 Access = Literal["none", "white box", "transfer", "scores only"]
-"""What the attacker reads: nothing, the network and its gradients, those of another method or network, its answers."""
+"""The attacker reads nothing, network and gradients, those of another method or network, or answers alone."""
 
 Norm = Literal["L-inf", "L2"]
 
 
 @dataclass(frozen=True)
 class Scale:
-    """What a strength measures. Strength 0 is the clean image; every strength is above 0."""
+    """The scale of a strength. Strength 0 is the clean image; every strength is above 0."""
 
     name: str
     most: float
     example: str
-    """As a spec writes it."""
+    """A strength as a spec writes it."""
     whole: bool = False
-    """Only whole numbers."""
+    """Whether strengths are whole numbers."""
 
 
 EPSILON = Scale("epsilon", 1, '"8/255"')
@@ -41,7 +41,7 @@ SEVERITY = Scale("severity", 5, "3", whole=True)
 DEGREES = Scale("degrees", 180, "15")
 SHIFT = Scale("share of the side", 1, "0.1")
 ZOOM = Scale("zoom", 1, "0.2")
-"""Size of the object's change: 0.2 is a fifth larger."""
+"""Change of the object's size: 0.2 is a fifth larger."""
 
 
 EVIDENCE: Mapping[str, str] = MappingProxyType(
@@ -61,7 +61,7 @@ EVIDENCE: Mapping[str, str] = MappingProxyType(
         "pgd": "the same at an image that PGD on the prediction made, of equal size",
     }
 )
-"""What an attack on an explanation reports of its own search, for each image."""
+"""Values that an attack on an explanation reports about its own search, for each image."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,52 +74,54 @@ class PerturbationEntry(Entry):
     norm: Norm | None
     """Norm of the ball whose radius is the strength; None where the strength is not a radius."""
     strength: Scale | None
-    """None where there is no strength to choose."""
+    """Scale of the strength; None where there is no strength to choose."""
     budget: tuple[str, ...] = ()
-    """Options that say how much work the attacker may do, such as steps."""
+    """Options that limit the work of the attacker, such as steps."""
     cost: str
-    """In passes of the network, per image."""
+    """Cost in passes of the network, per image."""
     stochastic: bool = True
-    """Draws random numbers, by its default options."""
+    """Whether it draws random numbers with its default options."""
     smallest: bool = False
-    """Seeks the smallest change that serves its goal; a strength is only its bound."""
+    """Whether it seeks the smallest change that reaches its goal; a strength is then only a bound."""
     clean_where_it_fails: bool = False
-    """Images of which it reaches no goal come back as they were, however large the strength."""
+    """Whether an image whose goal it does not reach comes back unchanged, however large the strength is."""
     attacks_attributor: bool = False
-    """Takes `attributor`, the method it is optimised against, and returns `Found`; a universal one a displacement."""
+    """Whether it takes `attributor`, the attacked method, and returns `AttackResult` (if universal: a displacement)."""
     needs_gradient: bool = True
-    """Of the attacked method; else it asks for maps alone."""
+    """Whether it needs the gradient of the attacked method; else it asks for maps alone."""
     needs_masks: bool = False
     keeps_map: bool = False
-    """Wants the map as it was; other attacks on explanations want it changed."""
+    """Whether it wants the map unchanged; other attacks on explanations want it changed."""
     applied: str = ""
-    """`module:function` of what applies, as an attack on each image, what the entry's own function finds for all."""
+    """`module:function` that applies to each image, as an attack, what the entry's own function finds for all."""
     inverse: str = ""
-    """`module:function` of what moves maps back into the clean images' frame, where the change moves the picture:
-    `(maps, strength, generators) -> (maps, seen)`, given the streams of the change; `seen` (n, h, w) says which pixels
-    of the clean images were in view."""
+    """`module:function` that moves maps back into the frame of the clean images, where the change moves the picture.
+
+    Its type is `(maps, strength, generators) -> (maps, seen)`, with the streams of the change. `seen` (n, h, w) says
+    which pixels of the clean images were in view.
+    """
 
     @property
     def constraint(self) -> str:
-        """What holds of the perturbed images."""
+        """Return the constraint on the perturbed images."""
         if self.strength is None:
             return "none"
         return f"{self.norm} <= {self.strength.name}" if self.norm else self.strength.name
 
     @property
     def is_universal(self) -> bool:
-        """Whether one displacement is found for all images, in a stage before they are perturbed."""
+        """Return whether one displacement is found for all images, in a stage before they are perturbed."""
         return bool(self.applied)
 
     def application(self) -> "PerturbationEntry":
-        """The entry of `applied`, to be called with the `displacement` that this one returned."""
+        """Return the entry of `applied`, which takes the `displacement` that this entry returned."""
         return replace(self, source=self.applied, applied="")
 
     def in_l2(self, title: str) -> Self:
-        """The same in a ball of the L2 norm, which its function takes as `norm`."""
+        """Return the same entry in a ball of the L2 norm, which its function takes as `norm`."""
         fixed = {**self.fixed, "norm": "L2"}
         return replace(self, name=f"{self.name}_l2", title=title, norm="L2", strength=L2_EPSILON, fixed=fixed)
 
     def load_inverse(self) -> Callable[..., Any]:
-        """What `inverse` names."""
+        """Import and return the function that `inverse` names."""
         return replace(self, source=self.inverse).load()

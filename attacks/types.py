@@ -1,4 +1,4 @@
-"""What perturbations are made of."""
+"""Types of perturbations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Images = Float[Tensor, "n c h w"]
 
 
 class Model(nn.Module):
-    """A network with the normalisation of its inputs: images in [0, 1] -> logits, differentiable all the way."""
+    """A network with the normalisation of its inputs: images in [0, 1] -> logits, differentiable throughout."""
 
     mean: Tensor
     std: Tensor
@@ -27,7 +27,7 @@ class Model(nn.Module):
         self.register_buffer("std", torch.tensor(std)[:, None, None])
 
     def normalise(self, images: Images) -> Inputs:
-        """What the network reads."""
+        """Return the inputs of the network."""
         return (images - self.mean) / self.std
 
     def forward(self, images: Images) -> Logits:
@@ -35,12 +35,12 @@ class Model(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the network reads its inputs."""
+        """Return the device where the network reads its inputs."""
         return self.mean.device
 
     @property
     def black(self) -> Tensor:
-        """The black image as the network reads it: (c, 1, 1)."""
+        """Return the black image as the network reads it: (c, 1, 1)."""
         return -self.mean / self.std
 
 
@@ -52,17 +52,17 @@ class Samples:
     label: Target
     """True class."""
     target: Target
-    """Class that is explained."""
+    """Explained class."""
     target_images: Images
     """Images of another predicted class, towards whose maps an attack may move."""
     target_images_target: Target
-    """Class that is explained there."""
+    """Explained class of the target images."""
     masks: Masks | None = None
-    """Where the objects are, if that is known."""
+    """Pixels of the objects, where they are known."""
 
 
 class Perturbation(Protocol):
-    """Images of the same shape, inside [0, 1] and within `strength` of the clean ones.
+    """Returns images of the same shape, inside [0, 1] and within `strength` of the clean ones.
 
     A perturbation without a strength to choose ignores it.
     """
@@ -71,12 +71,12 @@ class Perturbation(Protocol):
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a search came back with, and what speaks for or against its having searched well."""
+class AttackResult:
+    """The images that a search found, and evidence for or against a good search."""
 
     images: Images
     evidence: Mapping[str, Scores]
-    """By the names of `attacks.entries.EVIDENCE`; NaN where something was not tried."""
+    """Values by the names of `attacks.entries.EVIDENCE`; NaN where something was not tried."""
 
 
 class Ball(Protocol):
@@ -84,23 +84,23 @@ class Ball(Protocol):
 
     @property
     def epsilon(self) -> float:
-        """The radius."""
+        """Return the radius."""
         ...
 
     def project(self, displacement: Tensor) -> Tensor:
-        """The nearest displacement of the ball."""
+        """Return the nearest displacement of the ball."""
         ...
 
     def step(self, gradient: Tensor) -> Tensor:
-        """Steepest direction of unit size under the ball's norm."""
+        """Return the steepest direction of unit size under the ball's norm."""
         ...
 
     def sample(self, like: Tensor, generators: Generators) -> Tensor:
-        """Random displacements of the ball, one generator a row."""
+        """Draw random displacements of the ball, with one generator per row."""
         ...
 
 
 class Objective(Protocol):
-    """What an attack increases: images -> one value per row."""
+    """A quantity that an attack increases: images -> one value per row."""
 
     def __call__(self, images: Images) -> Scores: ...

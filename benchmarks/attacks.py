@@ -1,7 +1,7 @@
-"""What the adapter of torchattacks costs beside torchattacks, and a step of manipulation beside one map.
+"""Compare the adapter of torchattacks with torchattacks, and a step of manipulation with one map.
 
 Competitors take turns in one process; ratios are taken within a turn. A step is a twentieth of a search of 20 steps,
-each of which differentiates through the method; every second result is judged on the network as it is.
+each of which differentiates through the method. Every second result is judged on the network as it is.
 """
 
 import argparse
@@ -12,12 +12,12 @@ import torch
 import torchattacks
 
 from attacks.balls import Linf
-from attacks.explanations.ascent import Ascent, added
-from attacks.explanations.gradients import Differentiated, Surrogate, as_it_is, sharpening
-from attacks.explanations.threat_model import task
+from attacks.explanations.ascent import Ascent, displace
+from attacks.explanations.gradients import DifferentiatedGradient, Surrogate, sharpening_softplus, without_surrogate
+from attacks.explanations.threat_model import objectives_of
 from attacks.registry import PERTURBATIONS
 from attacks.types import Model, Samples
-from benchmarks.measuring import CPU, interleaved, machine, network_of, ratio
+from benchmarks.measuring import CPU, machine, network_of, ratio, time_in_turns
 from pipeline.demo.networks import MEAN, STD, load
 from pipeline.demo.shapes import TEST_SEED, scene
 from srd.registry import ATTRIBUTORS
@@ -27,13 +27,13 @@ STEPS = 20
 
 
 def main() -> None:
-    """Prints the medians and their ratio."""
+    """Print the medians and their ratio."""
     arguments = _arguments()
     torch.set_num_threads(1)
     model, samples = Model(load("resnet").requires_grad_(False), MEAN, STD).eval(), _samples(arguments.batch)
     direct = torchattacks.PGD(model, eps=STRENGTH, alpha=STRENGTH / 4, steps=10)
     streams = [torch.Generator().manual_seed(row) for row in range(arguments.batch)]
-    seconds = interleaved(
+    seconds = time_in_turns(
         {
             "torchattacks": lambda: direct(samples.images, samples.label),
             "adapter": lambda: PERTURBATIONS["pgd"](model, samples, STRENGTH, streams, steps=10),
@@ -50,17 +50,17 @@ def main() -> None:
     wide = Model(network_of("resnet18").requires_grad_(False), (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)).eval()
     for name, attacked, on in (("demo:resnet", model, samples), ("resnet18, 224x224", wide, _noise(4))):
         for method in ("saliency", "srd"):
-            for way, surrogate in (("softplus", sharpening), ("as it is", as_it_is)):
+            for way, surrogate in (("softplus", sharpening_softplus), ("as it is", without_surrogate)):
                 print(f"| {method} | {name} | {way} | {_step(attacked, on, method, surrogate, arguments.rounds)} |")
 
 
 def _step(model: Model, samples: Samples, method: str, surrogate: Surrogate, rounds: int) -> str:
-    """Median seconds of a map (of saliency: of a gradient) and of a step, their ratio and its quartiles."""
+    """Return the median seconds of a map (a gradient for Saliency) and of a step, their ratio and its quartiles."""
     attributor = ATTRIBUTORS[method].load()
-    todo = task("target map", model, samples, attributor, 1.0, 1.0)
-    search = Ascent(Linf(STRENGTH), Differentiated(todo.gain, surrogate), todo.judge, added, STEPS, 0.25)
+    todo = objectives_of("target map", model, samples, attributor, 1.0, 1.0)
+    search = Ascent(Linf(STRENGTH), DifferentiatedGradient(todo.gain, surrogate), todo.judge, displace, STEPS, 0.25)
     inputs = model.normalise(samples.images)
-    seconds = interleaved(
+    seconds = time_in_turns(
         {
             "map": lambda: attributor(model.network, inputs, samples.target),
             "search": lambda: search(samples.images, torch.zeros_like(samples.images)),

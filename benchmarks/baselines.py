@@ -1,8 +1,8 @@
-"""What each baseline costs beside the same method of captum, pytorch-grad-cam or zennit, on ResNet-18, processor only.
+"""Compare the time of each baseline with the same method of captum, pytorch-grad-cam or zennit: ResNet-18, CPU only.
 
 Prints a Markdown table: seconds, and ours over theirs, or over the bare passes that a method cannot do without. Both
 take turns in one process; ratios are taken within a turn. Libraries are called as their users call them, with the
-options that make their maps those of docs/baselines.md; captum's DeepLIFT refuses a network that calls a ReLU twice.
+options that make their maps those of docs/baselines.md. captum's DeepLIFT refuses a network that calls a ReLU twice.
 """
 
 import argparse
@@ -43,17 +43,17 @@ from zennit.attribution import Gradient
 from zennit.composites import EpsilonPlus
 from zennit.torchvision import ResNetCanonizer
 
-from benchmarks.measuring import CPU, interleaved, machine, network_of, ratio
+from benchmarks.measuring import CPU, machine, network_of, ratio, time_in_turns
 from srd.registry import ATTRIBUTORS
 
 SIZE, SAMPLES, ROWS = 224, 16, 32
-CHANNELS = 512  # of the encoder
+CHANNELS = 512  # channels of the encoder
 SLOW = ("score_cam", "ablation_cam")
 Competitor = Callable[[], object]
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table."""
     arguments = _arguments()
     network = network_of("resnet18")
     print(f"{machine(CPU)}, torch {torch.__version__}, {date.today()}, ResNet-18, {SIZE}x{SIZE}.\n")
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def _print_lines(name: str, batch: int, competitors: Mapping[str, Competitor], rounds: int) -> None:
-    seconds = interleaved(competitors, rounds, CPU)
+    seconds = time_in_turns(competitors, rounds, CPU)
     own = seconds.pop("ours")
     for other, theirs in seconds.items():
         low, middle, high = ratio(own, theirs)
@@ -90,7 +90,7 @@ def _ours(name: str, network: nn.Module, inputs: Tensor, target: Tensor) -> Comp
 
 
 def _others(network: nn.Module, inputs: Tensor, target: Tensor) -> dict[str, dict[str, Competitor]]:
-    """What each method is held beside, by name."""
+    """Return the methods that each of ours is compared with, by name."""
     cam = partial(_cam, network, inputs, target)
     return {
         "saliency": {"captum": _captum(Saliency, network, inputs, target)},
@@ -176,14 +176,14 @@ def _zennit(network: nn.Module, inputs: Tensor, target: Tensor) -> object:
 
 
 def _passes(network: nn.Module, inputs: Tensor, target: Tensor) -> None:
-    """The gradients of `SAMPLES` copies of the inputs, nothing else."""
+    """Compute the gradients of `SAMPLES` copies of the inputs, and nothing else."""
     for part in inputs.repeat(SAMPLES, 1, 1, 1).split(ROWS):
         leaf = part.clone().requires_grad_()
         torch.autograd.grad(network(leaf)[:, int(target[0])].sum(), leaf)
 
 
 def _forward_passes(network: nn.Module, inputs: Tensor) -> None:
-    """The logits of as many copies of the inputs as there are channels, nothing else."""
+    """Compute the logits of as many copies of the inputs as there are channels, and nothing else."""
     with torch.no_grad():
         for part in inputs.repeat(CHANNELS, 1, 1, 1).split(ROWS):
             network(part)

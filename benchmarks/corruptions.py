@@ -1,8 +1,8 @@
-"""What each corruption of ImageNet-C costs on one picture of 224 pixels, processor only.
+"""Measure the time of each corruption of ImageNet-C on one picture of 224 pixels, CPU only.
 
-Prints a Markdown table: milliseconds, and where the package `imagecorruptions-imaug` is installed, which this project
-does not ask for, ours over its own. Both take turns in one process; ratios are taken within a turn. The package gets
-and gives pictures of 8 bits, ours are floats.
+Prints a Markdown table in milliseconds. Where the package `imagecorruptions-imaug` is installed, which this project
+does not require, it has the ratio of our time to its time. Both take turns in one process; ratios are taken within a
+turn. The package reads and returns pictures of 8 bits, ours are floats.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from torch import Tensor
 from attacks.corruptions.registry import IMAGENET_C
 from attacks.entries import PerturbationEntry
 from attacks.types import Model, Samples
-from benchmarks.measuring import CPU, interleaved, machine, ratio
+from benchmarks.measuring import CPU, machine, ratio, time_in_turns
 from pipeline.demo.shapes import TEST_SEED, scene
 
 SIZE, SEVERITIES = 224, (1, 3, 5)
@@ -26,7 +26,7 @@ PACKAGE = "imagecorruptions"
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table."""
     arguments = _arguments()
     small = torch.from_numpy(scene(TEST_SEED, 0).image)[None]
     image = torch.nn.functional.interpolate(small, (SIZE, SIZE), mode="bilinear")
@@ -42,7 +42,7 @@ def _print_line(entry: PerturbationEntry, severity: int, image: Tensor, rounds: 
     competitors = {"ours": _ours(entry, severity, image)}
     if find_spec(PACKAGE) is not None:
         competitors["theirs"] = _theirs(entry, severity, image)
-    seconds = interleaved(competitors, rounds, CPU)
+    seconds = time_in_turns(competitors, rounds, CPU)
     cells = [entry.title, str(severity), f"{1000 * statistics.median(seconds['ours']):.1f}"]
     if "theirs" in seconds:
         low, middle, high = ratio(seconds["ours"], seconds["theirs"])

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from benchmarks.kernels import Audit, audited
+from benchmarks.kernels import Audit, run_audit
 from benchmarks.measuring import CPU, machine, ratio
 from benchmarks.scheduling import Scheduling, apart, efficiency, scheduling
 from benchmarks.stores import command, finished_run, plan_like, writing
@@ -44,7 +44,7 @@ def _overhead(arguments: argparse.Namespace) -> Iterator[str]:
     for _ in range(arguments.repeats):
         for workers in (1, arguments.workers):
             with TemporaryDirectory() as folder:
-                audit = audited(arguments.spec, Path(folder) / "audit.zarr", workers)
+                audit = run_audit(arguments.spec, Path(folder) / "audit.zarr", workers)
             yield f"| {arguments.spec.stem} | {_overhead_row(audit)}"
 
 

@@ -1,4 +1,4 @@
-"""What a whole audit takes beside its kernels: the stage functions alone, timed inside the tasks that call them."""
+"""Compare a whole audit with its kernels: the stage functions alone, timed inside the tasks that call them."""
 
 import os
 import time
@@ -26,7 +26,7 @@ from pipeline.store.store import Arrays
 
 T = TypeVar("T")
 WARMING = 2.0
-"""Seconds that a worker is kept with one task, so that every other worker gets one as well."""
+"""Seconds that a worker keeps one task, so that every other worker gets one as well."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,15 @@ class Timed(Work):
 
 @dataclass(frozen=True)
 class Audit:
-    """What an audit took on some workers: seconds and CPU seconds of processes that were warm before."""
+    """Seconds and CPU seconds of an audit on some workers, whose processes were warm before."""
 
     workers: int
     tasks: Sequence[Timed]
     preparing: float
     starting: float
-    """Until every worker had imported and loaded all that it needs."""
+    """Seconds until every worker had imported and loaded all that it needs."""
     elapsed: float
-    """From the first task's submission to the end of the last."""
+    """Seconds from the submission of the first task to the end of the last."""
     driver_cpu: float
 
     @property
@@ -57,12 +57,15 @@ class Audit:
 
     @property
     def overhead(self) -> float:
-        """Of the elapsed time over kernels that are shared out without a gap."""
+        """Return the overhead of the elapsed time over kernels that are divided among the workers without a gap."""
         return self.elapsed * self.workers / self.kernels - 1
 
     @property
     def cpu_overhead(self) -> float:
-        """Of the CPU seconds of all processes over those of the kernels; of one process the driver is its tasks'."""
+        """Return the overhead of the CPU seconds of all processes over those of the kernels.
+
+        In one process, the driver's seconds are those of its tasks.
+        """
         spent = self.driver_cpu if self.workers == 1 else self.driver_cpu + sum(task.cpu for task in self.tasks)
         return spent / sum(task.kernel_cpu for task in self.tasks) - 1
 
@@ -75,7 +78,7 @@ class Timing:
     tasks: list[Timed] = field(default_factory=list)
 
     def __call__(self, tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
-        for outcome in self.executor(tasks, partial(timed, perform)):
+        for outcome in self.executor(tasks, partial(time_task, perform)):
             if isinstance(outcome.work, Timed):
                 self.tasks.append(outcome.work)
             yield outcome
@@ -84,59 +87,59 @@ class Timing:
         return self.executor.call(function, *arguments)
 
 
-def audited(spec: Path, home: Path, workers: int) -> Audit:
-    """Runs the audit of a spec into `home`; 1 worker is this process."""
+def run_audit(spec: Path, home: Path, workers: int) -> Audit:
+    """Run the audit of a spec into `home`; 1 worker is this process."""
     job = Job(load_spec(spec), spec.parent.resolve(), Location(str(home)))
-    preparing, prepared = clocked(partial(prepare, job, serially))
+    preparing, prepared = clock(partial(prepare, job, serially))
     if workers == 1:
-        return _filled(prepared, serially, workers, preparing)
+        return _measure_run(prepared, serially, workers, preparing)
     with on_dask(LocalSpec(workers=workers)) as executor:
-        return _filled(prepared, executor, workers, preparing)
+        return _measure_run(prepared, executor, workers, preparing)
 
 
-def _filled(prepared: Prepared, executor: Executor, workers: int, preparing: float) -> Audit:
-    starting, _ = clocked(partial(_warm, prepared.job, executor, workers))
+def _measure_run(prepared: Prepared, executor: Executor, workers: int, preparing: float) -> Audit:
+    starting, _ = clock(partial(_warm, prepared.job, executor, workers))
     timing, cpu = Timing(executor), time.process_time()
-    elapsed, _ = clocked(partial(run, prepared, timing, Clock()))
+    elapsed, _ = clock(partial(run, prepared, timing, Clock()))
     return Audit(workers, timing.tasks, preparing, starting, elapsed, time.process_time() - cpu)
 
 
 def _warm(job: Job, executor: Executor, workers: int) -> None:
-    """All workers but this process import and load at the same time, each with a task of its own."""
+    """Let all workers but this process import and load at the same time, each with a task of its own."""
     seconds = WARMING if workers > 1 else 0.0
     tasks = [Task("warm", 0, column) for column in range(workers)]
-    for outcome in executor(tasks, partial(_loaded, job, seconds)):
+    for outcome in executor(tasks, partial(_load_and_wait, job, seconds)):
         if outcome.error is not None:
             raise outcome.error
 
 
-def _loaded(job: Job, seconds: float, task: Task) -> Work:
+def _load_and_wait(job: Job, seconds: float, task: Task) -> Work:
     context_of(job)
     time.sleep(seconds)
     return Work("", devices.name(), os.getpid(), 0.0)
 
 
-def timed(perform: Perform, task: Task) -> Timed:
-    """Performs a task and times its stage function."""
+def time_task(perform: Perform, task: Task) -> Timed:
+    """Perform a task and time its stage function."""
     kernel: list[tuple[float, float]] = []
     began = time.process_time()
-    with patch("pipeline.execution.worker.compute", partial(_measured, kernel, compute)):
+    with patch("pipeline.execution.worker.compute", partial(_measure_kernel, kernel, compute)):
         work = perform(task)
     ((seconds, cpu),) = kernel
     return Timed(**asdict(work), cpu=time.process_time() - began, kernel=seconds, kernel_cpu=cpu)
 
 
-def _measured(
+def _measure_kernel(
     into: list[tuple[float, float]], function: Callable[[Context, Task], Arrays], context: Context, task: Task
 ) -> Arrays:
     cpu = time.process_time()
-    seconds, arrays = clocked(partial(function, context, task))
+    seconds, arrays = clock(partial(function, context, task))
     into.append((seconds, time.process_time() - cpu))
     return arrays
 
 
-def clocked(function: Callable[[], T]) -> tuple[float, T]:
-    """Seconds that a function took, and what it returned."""
+def clock(function: Callable[[], T]) -> tuple[float, T]:
+    """Return the seconds that a function took, and its result."""
     began = time.perf_counter()
     result = function()
     return time.perf_counter() - began, result

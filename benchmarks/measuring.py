@@ -1,4 +1,4 @@
-"""How the benchmarks measure: competitors that take turns, storages that are alive, and what the machine is."""
+"""Measurement in the benchmarks: competitors that take turns, storages that are alive, and the name of the machine."""
 
 import platform
 import statistics
@@ -16,34 +16,34 @@ from torchvision import models
 CPU = torch.device("cpu")
 
 
-def interleaved(
+def time_in_turns(
     competitors: Mapping[str, Callable[[], object]], rounds: int, device: torch.device
 ) -> dict[str, list[float]]:
-    """Seconds of every run but the first turn, in which things are prepared and caches fill."""
+    """Return the seconds of every run but the first turn, in which things are prepared and caches fill."""
     seconds: dict[str, list[float]] = {name: [] for name in competitors}
     for _ in range(rounds + 1):
         for name, run in competitors.items():
-            _finished(device)
+            _synchronise(device)
             start = time.perf_counter()
             run()
-            _finished(device)
+            _synchronise(device)
             seconds[name].append(time.perf_counter() - start)
     return {name: runs[1:] for name, runs in seconds.items()}
 
 
 def ratio(own: Sequence[float], others: Sequence[float]) -> tuple[float, float, float]:
-    """Lower quartile, median and upper quartile of the ratios within each turn."""
+    """Return the lower quartile, median and upper quartile of the ratios within each turn."""
     low, middle, high = statistics.quantiles([a / b for a, b in zip(own, others, strict=True)], n=4)
     return low, middle, high
 
 
-def _finished(device: torch.device) -> None:
+def _synchronise(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize()
 
 
 def peak(run: Callable[[], object], device: torch.device) -> float:
-    """Largest number of bytes alive at once that the run has made."""
+    """Return the largest number of bytes alive at once that the run has made."""
     if device.type == "cuda":
         before = torch.cuda.memory_allocated()
         torch.cuda.reset_peak_memory_stats()
@@ -88,7 +88,7 @@ class _Alive(TorchDispatchMode):
 
 
 def network_of(name: str) -> nn.Module:
-    """Random weights, batch norms far from the identity."""
+    """Return a network of random weights, with batch norms far from the identity."""
     torch.manual_seed(0)
     network: nn.Module = getattr(models, name)(weights=None)
     draw = torch.Generator().manual_seed(1)

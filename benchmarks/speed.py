@@ -1,10 +1,10 @@
-"""What SRD costs beside one plain gradient of the same network, in time and memory, and how far fewer bits move it.
+"""Measure the time and memory of SRD beside one gradient of the same network, and the error of fewer bits.
 
-Prints a Markdown table. The error is Euclidean, relative to the map of the same rule with nothing rounded.
+Prints a Markdown table. The error is Euclidean, relative to the map of the same rule without rounding.
 
-Competitors take turns in one process, so that a slow moment of the machine meets them all; ratios are taken within a
-turn. Memory is counted by the storages that are alive, each competitor in a run of its own. `make bench` has glibc keep
-freed memory, for all competitors alike: else the page faults of large tensors are a good part of what is measured.
+Competitors take turns in one process, so that a slow moment of the machine affects all of them. Ratios are taken within
+a turn. Memory is counted by the storages that are alive, each competitor in a run of its own. `make bench` makes glibc
+keep freed memory, for all competitors alike. Otherwise page faults of large tensors are a good part of the measurement.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from datetime import date
 import torch
 from torch import Tensor, nn
 
-from benchmarks.measuring import interleaved, machine, network_of, peak, ratio
+from benchmarks.measuring import machine, network_of, peak, ratio, time_in_turns
 from srd.decomposition import decompose
 from srd.precision import PRODUCTS, Precision
 from srd.rules import Bias
@@ -30,7 +30,7 @@ ROUNDED: Mapping[str, tuple[Precision, ...]] = {
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table."""
     arguments = _arguments()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
@@ -75,7 +75,7 @@ def _competitors(network: nn.Module, batch: int, device: torch.device, *, attack
 
 
 def _lines(competitors: Mapping[str, Competitor], rounds: int, device: torch.device) -> Iterator[str]:
-    seconds = interleaved(competitors, rounds, device)
+    seconds = time_in_turns(competitors, rounds, device)
     peaks = {name: peak(run, device) for name, run in competitors.items()}
     gradient = next(iter(competitors))
     for name in competitors:

@@ -17,8 +17,8 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from benchmarks.kernels import clocked
-from benchmarks.measuring import CPU, interleaved
+from benchmarks.kernels import clock
+from benchmarks.measuring import CPU, time_in_turns
 from pipeline.execution.calls import prepare
 from pipeline.execution.job import Job
 from pipeline.plan.conditions import conditions
@@ -103,7 +103,7 @@ def writing(spec: Path, plan: Plan, stage: str, rounds: int, home: Path) -> Writ
     competitors = {name: _writer(write, stage, arrays) for name, write in writes.items()}
     cpu: dict[str, list[float]] = {name: [] for name in competitors}
     timed = {name: _counted(write, cpu[name]) for name, write in competitors.items()}
-    seconds = interleaved(timed, rounds, CPU)
+    seconds = time_in_turns(timed, rounds, CPU)
     size = sum(values.nbytes for values in arrays.values())
     return Writing(size / 1e6, seconds, {name: each[1:] for name, each in cpu.items()})
 
@@ -150,7 +150,7 @@ def command(arguments: list[str], rounds: int) -> Command:
     measured = Command([], [])
     for _ in range(rounds):
         before = _children()
-        elapsed, _ = clocked(lambda: _called(arguments))
+        elapsed, _ = clock(lambda: _called(arguments))
         measured.elapsed.append(elapsed)
         measured.cpu.append(_children() - before)
     return measured

@@ -1,4 +1,4 @@
-"""Explanations of image classifiers, Sharing Ratio Decomposition first, and what is measured of them."""
+"""Explanations of image classifiers, first of all Sharing Ratio Decomposition (SRD), and metrics of explanations."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ _HOMES |= dict.fromkeys(("receptive_field", "relevance", "sharing_ratios"), "srd
 
 
 def __getattr__(name: str) -> Any:
-    """Names that need torch are imported when first asked for."""
+    """Import a name that needs torch when it is first read."""
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'srd' has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""SRD with one of its choices undone: by neuron, after the activation, without recursion."""
+"""Variants of SRD, each with one choice undone: ratios per neuron, after the activation, without recursion."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from srd.affine import Affine
-from srd.decomposition import decomposed
+from srd.decomposition import decompose_by_rules
 from srd.functions import Elementwise
 from srd.keywords import takes
 from srd.options import AblationOptions, CoarseOptions
@@ -19,17 +19,22 @@ from srd.vectors import inner, on_grid, safe_ratio
 
 
 class ScalarRatio(SharingRatio):
-    """Each neuron k shares its own relevance, r_k / X_k, instead of the vector its relevance X / ||X||^2."""
+    """SRD by neuron: each neuron k shares its own relevance, r_k / X_k.
 
-    def started(
+    SRD itself shares the relevance of the whole feature vector, X / ||X||^2.
+    """
+
+    def starting_signal(
         self, before: Tensor, after: Tensor, gradient: Tensor, relevance: Tensor, channels: tuple[int, ...]
     ) -> Tensor:
         missing = relevance - inner(after, gradient, channels)
-        contrasted = gradient + self.decomposed(after, missing, channels)
+        contrasted = gradient + self.relevance_signal(after, missing, channels)
         return self._by_neuron(before, after, contrasted)
 
     def affine(self, affine: Affine, outputs: Callable[[], Tensor], inputs: Tensor, source: Source) -> Tensor:
-        return super().affine(affine, outputs, inputs, source._replace(inbox=None))  # a position's share has no neurons
+        return super().affine(
+            affine, outputs, inputs, source._replace(bias_relevance=None)
+        )  # a position's share has no neurons
 
     def _through_activation(
         self, before: Tensor, phi: Elementwise, g: Tensor, received: Tensor | None, channels: tuple[int, ...]
@@ -43,9 +48,9 @@ class ScalarRatio(SharingRatio):
 
 
 class PostActivationRatio(SharingRatio):
-    """<v, phi(X)> / <X, phi(X)> for the sharing ratio: what an inactive neuron holds does not count."""
+    """SRD with the ratio <v, phi(X)> / <X, phi(X)>: the values of inactive neurons do not count."""
 
-    def started(
+    def starting_signal(
         self, before: Tensor, after: Tensor, gradient: Tensor, relevance: Tensor, channels: tuple[int, ...]
     ) -> Tensor:
         agreement = inner(before, after, channels)
@@ -55,16 +60,21 @@ class PostActivationRatio(SharingRatio):
     def _through_activation(
         self, before: Tensor, phi: Elementwise, g: Tensor, received: Tensor | None, channels: tuple[int, ...]
     ) -> Tensor:
-        return self.started(before, phi(before), g, self.relevance(before, phi, g, received, channels), channels)
+        return self.starting_signal(
+            before, phi(before), g, self.relevance(before, phi, g, received, channels), channels
+        )
 
 
 @takes(AblationOptions)
 def scalar(
     options: AblationOptions, network: nn.Module, inputs: Inputs, target: Target, generators: Generators | None = None
 ) -> Maps:
-    """As `srd.decompose`, with a ratio per neuron: phi(X_k) / X_k, the gradient itself for a ReLU."""
+    """Return the maps of SRD with one ratio per neuron, phi(X_k) / X_k. For a ReLU this is the gradient itself.
+
+    All else is as in `srd.decompose`.
+    """
     rules = ScalarRatio(options.bias, by_weights=options.create_graph)
-    maps, _ = decomposed(options, rules, network, inputs, target)
+    maps, _ = decompose_by_rules(options, rules, network, inputs, target)
     return maps
 
 
@@ -72,9 +82,12 @@ def scalar(
 def post_activation(
     options: AblationOptions, network: nn.Module, inputs: Inputs, target: Target, generators: Generators | None = None
 ) -> Maps:
-    """As `srd.decompose`, with the vector after the activation in place of the one before it."""
+    """Return the maps of SRD with the vector after the activation in place of the vector before it.
+
+    All else is as in `srd.decompose`.
+    """
     rules = PostActivationRatio(options.bias, by_weights=options.create_graph)
-    maps, _ = decomposed(options, rules, network, inputs, target)
+    maps, _ = decompose_by_rules(options, rules, network, inputs, target)
     return maps
 
 
@@ -82,12 +95,12 @@ def post_activation(
 def coarse(
     options: CoarseOptions, network: nn.Module, inputs: Inputs, target: Target, generators: Generators | None = None
 ) -> Maps:
-    """The relevance with which SRD sets out, at the encoder's resolution."""
+    """Return the relevance with which SRD starts, at the resolution of the encoder."""
     with evaluating(network):
         inputs = leaf(inputs, create_graph=options.create_graph)
         rules = SharingRatio("drop", by_weights=options.create_graph)
         layers = [options.encoder] if options.encoder else []
         run = Propagation(network, inputs, rules, layers=layers, operations=options.operations)
-        end, initial, _ = run.setting_out(target, options)
+        end, initial, _ = run.starting_point(target, options)
         maps = on_grid(initial.squeeze(end.channels), *inputs.shape[2:])
     return maps if options.create_graph else maps.detach()

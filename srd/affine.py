@@ -1,4 +1,4 @@
-"""Convolutions as affine maps between pointwise feature vectors: their taps, norms and bias."""
+"""Convolutions as affine maps between pointwise feature vectors: their taps, norms and biases."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True)
 class Affine:
-    """A convolution (n, c, h, w) -> (n, k, h', w') and, after it, a `scale` of its output channels and a bias."""
+    """A convolution (n, c, h, w) -> (n, k, h', w'), followed by a `scale` and a bias per output channel."""
 
     weight: Tensor
     bias: Tensor | None
@@ -28,31 +28,34 @@ class Affine:
 
     @property
     def parameters(self) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Weight, bias and scale."""
+        """Return weight, bias and scale."""
         return self.weight, self.bias, self.scale
 
     @property
     def n_taps(self) -> int:
-        """Kernel positions."""
+        """Return the number of kernel positions."""
         return self.weight.shape[2] * self.weight.shape[3]
 
     @property
     def has_lone_tap(self) -> bool:
-        """Whether every output position reads one input position, and never the padding."""
+        """Return whether every output position reads one input position, and never the padding."""
         return self.n_taps == 1 and self.padding == (0, 0)
 
     @property
     def is_pointwise(self) -> bool:
-        """Whether output position j reads exactly input position j."""
+        """Return whether output position j reads exactly input position j."""
         return self.has_lone_tap and self.stride == (1, 1)
 
     def followed_by(self, scale: Tensor, shift: Tensor) -> "Affine":
-        """The same map with `y * scale + shift` per output channel after it."""
+        """Return this map followed by `y * scale + shift` per output channel."""
         bias = shift if self.bias is None else self.bias * scale + shift
         return replace(self, bias=bias, scale=scale if self.scale is None else self.scale * scale)
 
-    def transposed(self, signal: Tensor, inputs: Tensor) -> Tensor:
-        """W^T `signal`, in its type, and in the shape of the `inputs`, which are not read."""
+    def apply_transpose(self, signal: Tensor, inputs: Tensor) -> Tensor:
+        """Return W^T `signal`, in the type of the signal and the shape of the `inputs`.
+
+        The values of the `inputs` are not read.
+        """
         weight = self.weight
         if self.scale is not None and weight.numel() < signal.numel():
             weight = weight * self.scale[:, None, None, None]
@@ -65,9 +68,17 @@ class Affine:
         return pulled  # type: ignore[no-any-return]
 
     def tap_norms(self, inputs: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-        """||W_t x_i|| of the input position i that tap t joins to each output position: (n, taps, h', w').
+        """Return ||W_t x_i|| for each tap t, at every output position: (n, taps, h', w').
 
-        0 where a tap reads the padding. A lone tap needs no norm: 1 or 0. `dtype` is that of the products.
+        x_i is the input position that the tap joins to the output position. The norm is 0 where a tap reads the
+        padding. A convolution with one tap needs no norm: the value is 1 or 0.
+
+        Parameters
+        ----------
+        inputs
+            The inputs of the convolution.
+        dtype
+            The type in which the products are computed.
         """
         if self.n_taps == 1:
             return self.tap_presence(inputs)
@@ -83,17 +94,17 @@ class Affine:
                 if read.numel()
                 else read.new_zeros(len(read), len(offsets), *read.shape[2:])
             )
-            norms |= dict(zip(offsets, _shifted(maps, list(offsets.values()), size), strict=True))
+            norms |= dict(zip(offsets, _shift(maps, list(offsets.values()), size), strict=True))
         return torch.stack([norms[tap] for tap in range(self.n_taps)], 1)
 
     def tap_presence(self, inputs: Tensor) -> Tensor:
-        """1 for every tap whose x_i is not zero, else 0: (n, taps, h', w')."""
+        """Return 1 for every tap whose input x_i is not zero, else 0: (n, taps, h', w')."""
         present = inputs.detach().ne(0).any(1, keepdim=True).to(inputs.dtype)
         read = functional.unfold(present, self._kernel, self.dilation, self.padding, self.stride)
         return read.reshape(len(read), self.n_taps, *self._output_size(inputs))
 
     def scatter(self, shares: Tensor, size: torch.Size) -> Tensor:
-        """What the taps that read an input position have, summed: (n, taps, h', w') -> (n, 1, h, w)."""
+        """Return, for each input position, the sum over the taps that read it: (n, taps, h', w') -> (n, 1, h, w)."""
         if self.is_pointwise:
             return shares
         summed: Tensor = functional.fold(
@@ -110,7 +121,10 @@ class Affine:
         return torch.Size((side + 2 * p - d * (k - 1) - 1) // s + 1 for side, k, s, p, d in sides)
 
     def _offsets(self) -> dict[Pair, dict[int, Pair]]:
-        """Taps and their offsets, by phase: output position j reads input position (j + offset) * stride + phase."""
+        """Return the taps and their offsets by phase.
+
+        Output position j reads input position (j + offset) * stride + phase.
+        """
         offsets: dict[Pair, dict[int, Pair]] = defaultdict(dict)
         for tap, place in enumerate(product(*map(range, self._kernel))):
             sides = zip(place, self.dilation, self.padding, self.stride, strict=True)
@@ -128,7 +142,10 @@ def convolution(
     dilation: int | Pair,
     groups: int,
 ) -> tuple[Tensor, Affine]:
-    """A call of torch's conv2d as an affine map, and the inputs it is applied to: padded, if padding is "same"."""
+    """Return a call of torch's conv2d as an affine map, with the inputs to which it is applied.
+
+    The inputs are padded if `padding` is "same".
+    """
     stride, dilation = pair(stride), pair(dilation)
     if padding == "same":
         inputs, padding = _padded_to_same(inputs, weight, dilation), 0
@@ -139,7 +156,7 @@ def convolution(
 def batch_norm_affine(
     mean: Tensor, variance: Tensor, weight: Tensor | None, bias: Tensor | None, epsilon: float
 ) -> tuple[Tensor, Tensor]:
-    """Scale and shift per channel of a batch norm in evaluation mode."""
+    """Return scale and shift per channel of a batch norm in evaluation mode."""
     scale = (variance + epsilon).rsqrt()
     if weight is not None:
         scale = scale * weight
@@ -147,15 +164,18 @@ def batch_norm_affine(
 
 
 def safe_sqrt(squares: Tensor) -> Tensor:
-    """Square root whose gradient at 0 is 0 instead of infinite."""
+    """Return the square root, with a gradient of 0 instead of infinity at 0."""
     if not torch.is_grad_enabled():
         return squares.sqrt()
     positive = squares > 0
     return torch.where(positive, torch.where(positive, squares, 1).sqrt(), 0)
 
 
-def _shifted(maps: Tensor, offsets: Sequence[Pair], size: torch.Size) -> list[Tensor]:
-    """maps[:, t, j + offset t] for every j in `size`, 0 beyond the maps: (n, taps, h, w) -> taps times (n, *size)."""
+def _shift(maps: Tensor, offsets: Sequence[Pair], size: torch.Size) -> list[Tensor]:
+    """Return maps[:, t, j + offset t] for every j in `size`, and 0 beyond the maps.
+
+    The shape changes from (n, taps, h, w) to a list of (n, *size), one for each tap.
+    """
     sides = list(zip(zip(*offsets, strict=True), size, maps.shape[2:], strict=True))
     before = [max(0, -min(along)) for along, _, _ in sides]
     after = [max(0, max(along) + wanted - given) for along, wanted, given in sides]

@@ -1,4 +1,4 @@
-"""Torch's functions that are affine maps of feature vectors: convolutions, linear layers and normalisations."""
+"""Rules for torch functions that are affine maps of feature vectors: convolutions, linear layers and norms."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -9,23 +9,23 @@ from torch import Tensor
 from torch.nn import functional
 
 from srd.affine import batch_norm_affine, convolution
-from srd.calls import Call, Made
+from srd.calls import Call, CallResult
 from srd.errors import UnsupportedOperation
 from srd.operations import Function
 from srd.precision import in_type
-from srd.provenance import Convolved, Provenance, Source, as_it_is
+from srd.provenance import ConvolutionRecord, Provenance, Source, identity
 from srd.rules import SharingRatio
 
 
 class AffineCalls:
-    """Applies the rules to them; each method takes what the torch function of its name takes."""
+    """Runs calls of affine functions by the rules. Each method takes the arguments of its torch function."""
 
     def __init__(self, rules: SharingRatio, provenance: Provenance) -> None:
         self._rules = rules
         self._provenance = provenance
 
-    def made(self, call: Call) -> Made | None:
-        """The result of an affine map; None of anything else."""
+    def run(self, call: Call) -> CallResult | None:
+        """Run the call and return its result if its function is an affine map, else return None."""
         known = _KNOWN.get(call.name)
         return known(self, call.function, *call.args, **call.kwargs) if known else None
 
@@ -39,17 +39,17 @@ class AffineCalls:
         padding: int | str | tuple[int, int] = 0,
         dilation: int | tuple[int, int] = 1,
         groups: int = 1,
-    ) -> Made:
+    ) -> CallResult:
         if self._provenance.get(weight):
             raise UnsupportedOperation("torch.conv2d with a kernel that depends on the input")
         inputs, affine = convolution(input, weight, bias, stride, padding, dilation, groups)
         product = in_type(function, self._rules.products.network)
         convolve = partial(product, inputs, weight, bias, affine.stride, affine.padding, affine.dilation, groups)
         if not self._has_channels_on(1, input):
-            return Made(convolve(), [input], unknown="torch.conv2d over axes that were moved")
+            return CallResult(convolve(), [input], unknown="torch.conv2d over axes that were moved")
         source = self._provenance[input].activated if inputs is input else None
-        source = source or Source(inputs, as_it_is)
-        return self._convolved(input, Convolved(affine, inputs, source, convolve), convolve)
+        source = source or Source(inputs, identity)
+        return self._run_convolution(input, ConvolutionRecord(affine, inputs, source, convolve), convolve)
 
     def _batch_norm(
         self,
@@ -62,12 +62,12 @@ class AffineCalls:
         training: bool = False,
         momentum: float = 0.1,
         eps: float = 1e-5,
-    ) -> Made:
+    ) -> CallResult:
         if training or running_mean is None or running_var is None or not self._has_channels_on(1, input):
             name = "torch.nn.functional.batch_norm over the batch's own statistics or axes that were moved"
             result = function(input, running_mean, running_var, weight, bias, training, momentum, eps)
-            return Made(result, [input], unknown=name)
-        with torch.set_grad_enabled(self._rules.by_weights):  # nothing is kept for a gradient that nobody asks for
+            return CallResult(result, [input], unknown=name)
+        with torch.set_grad_enabled(self._rules.by_weights):  # without by_weights nothing is kept for gradients
             scale, shift = batch_norm_affine(running_mean, running_var, weight, bias, eps)
         convolved = self._provenance[input].convolved
 
@@ -77,16 +77,18 @@ class AffineCalls:
 
         if convolved is None:
             outputs = self._rules.pointwise(shift, 1, input, normalise(input))
-            return Made(outputs, [input], channels=(1,), is_affine=True)
+            return CallResult(outputs, [input], channels=(1,), is_affine=True)
         before, affine = convolved.plain, convolved.affine.followed_by(scale, shift)
         convolved = convolved._replace(affine=affine, plain=lambda: normalise(before()))
-        return self._convolved(input, convolved, partial(normalise, input))._replace(continues=True)
+        return self._run_convolution(input, convolved, partial(normalise, input))._replace(continues=True)
 
-    def _linear(self, function: Function, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Made:
+    def _linear(self, function: Function, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> CallResult:
         if self._provenance.get(weight):
             raise UnsupportedOperation("torch.nn.functional.linear with weights that depend on the input")
         if not self._has_channels_on(input.dim() - 1, input):
-            return Made(function(input, weight, bias), [input], unknown="torch.nn.functional.linear over positions")
+            return CallResult(
+                function(input, weight, bias), [input], unknown="torch.nn.functional.linear over positions"
+            )
         return self._pointwise(bias, -1, input, self._rules.linear(function, input, weight, bias))
 
     def _layer_norm(
@@ -97,11 +99,11 @@ class AffineCalls:
         weight: Tensor | None = None,
         bias: Tensor | None = None,
         eps: float = 1e-5,
-    ) -> Made:
+    ) -> CallResult:
         if len(normalized_shape) > 1 or not self._has_channels_on(input.dim() - 1, input):
             result = function(input, normalized_shape, weight, bias, eps)
-            return Made(result, [input], unknown="torch.nn.functional.layer_norm over positions")
-        return self._pointwise(bias, -1, input, _scaled(self._normalised(input, (-1,), eps), weight, bias, -1))
+            return CallResult(result, [input], unknown="torch.nn.functional.layer_norm over positions")
+        return self._pointwise(bias, -1, input, _scale_and_shift(self._normalise(input, (-1,), eps), weight, bias, -1))
 
     def _group_norm(
         self,
@@ -111,13 +113,13 @@ class AffineCalls:
         weight: Tensor | None = None,
         bias: Tensor | None = None,
         eps: float = 1e-5,
-    ) -> Made:
+    ) -> CallResult:
         if not self._has_channels_on(1, input):
             result = function(input, num_groups, weight, bias, eps)
-            return Made(result, [input], unknown="group norm over axes that were moved")
+            return CallResult(result, [input], unknown="group norm over axes that were moved")
         grouped = input.unflatten(1, (num_groups, -1))
-        normalised = self._normalised(grouped, tuple(range(2, grouped.dim())), eps).reshape(input.shape)
-        return self._pointwise(bias, 1, input, _scaled(normalised, weight, bias, 1))
+        normalised = self._normalise(grouped, tuple(range(2, grouped.dim())), eps).reshape(input.shape)
+        return self._pointwise(bias, 1, input, _scale_and_shift(normalised, weight, bias, 1))
 
     def _instance_norm(
         self,
@@ -130,34 +132,36 @@ class AffineCalls:
         use_input_stats: bool = True,
         momentum: float = 0.1,
         eps: float = 1e-5,
-    ) -> Made:
+    ) -> CallResult:
         if not use_input_stats:
             return self._batch_norm(functional.batch_norm, input, running_mean, running_var, weight, bias, eps=eps)
         return self._group_norm(functional.group_norm, input, input.shape[1], weight, bias, eps)
 
-    def _convolved(self, input: Tensor, convolved: Convolved, outputs: Callable[[], Tensor]) -> Made:
+    def _run_convolution(
+        self, input: Tensor, convolved: ConvolutionRecord, outputs: Callable[[], Tensor]
+    ) -> CallResult:
         outputs = convolved.plain if self._rules.differentiates(*convolved.affine.parameters) else outputs
         result = self._rules.affine(convolved.affine, outputs, convolved.inputs, convolved.source)
-        return Made(result, [input], channels=(1,), is_affine=True, convolved=convolved)
+        return CallResult(result, [input], channels=(1,), is_affine=True, convolved=convolved)
 
-    def _pointwise(self, bias: Tensor | None, axis: int, inputs: Tensor, plain: Tensor) -> Made:
+    def _pointwise(self, bias: Tensor | None, axis: int, inputs: Tensor, plain: Tensor) -> CallResult:
         axis %= plain.dim()
         outputs = plain if bias is None else self._rules.pointwise(bias, axis, inputs, plain)
-        return Made(outputs, [inputs], channels=(axis,), is_affine=True)
+        return CallResult(outputs, [inputs], channels=(axis,), is_affine=True)
 
-    def _normalised(self, input: Tensor, axes: tuple[int, ...], eps: float) -> Tensor:
-        """Zero mean and unit variance over the axes, the deviation held constant."""
+    def _normalise(self, input: Tensor, axes: tuple[int, ...], eps: float) -> Tensor:
+        """Return the input with mean 0 and variance 1 over the axes, where the deviation is held constant."""
         centred = input - input.mean(axes, keepdim=True)
-        return centred * self._rules.held((centred.square().mean(axes, keepdim=True) + eps).rsqrt())
+        return centred * self._rules.hold_constant((centred.square().mean(axes, keepdim=True) + eps).rsqrt())
 
     def _has_channels_on(self, axis: int, input: Tensor) -> bool:
-        """Whether no other axis is known to hold some of them."""
+        """Return whether the channels are known to lie on no other axis."""
         record = self._provenance.get(input)
         return record is None or record.channels is None or set(record.channels) <= {axis}
 
 
-def _scaled(normalised: Tensor, weight: Tensor | None, bias: Tensor | None, axis: int) -> Tensor:
-    """Per channel, times the weight plus the bias."""
+def _scale_and_shift(normalised: Tensor, weight: Tensor | None, bias: Tensor | None, axis: int) -> Tensor:
+    """Multiply each channel by the weight and add the bias."""
     shape = [-1] + [1] * (normalised.dim() - 1 - axis % normalised.dim())
     if weight is None:
         return normalised if bias is None else normalised + bias.reshape(shape)
@@ -165,7 +169,7 @@ def _scaled(normalised: Tensor, weight: Tensor | None, bias: Tensor | None, axis
     return normalised * weight if bias is None else torch.addcmul(bias.reshape(shape), normalised, weight)
 
 
-_KNOWN: Mapping[str, Callable[..., Made]] = MappingProxyType(
+_KNOWN: Mapping[str, Callable[..., CallResult]] = MappingProxyType(
     {
         "conv2d": AffineCalls._conv2d,
         "batch_norm": AffineCalls._batch_norm,

@@ -1,9 +1,10 @@
 """Activation-pattern-only prediction (APOP; Han, Kim, Kwak, ICLR 2024): what the on/off pattern of an image tells.
 
-A first pass records on which of its linear pieces every neuron lies; a second one reads another input, with every
-activation replaced by the recorded pieces. Of a ReLU that is the product with a 0/1 mask, of a bounded activation
-such as ReLU6 or a clamp the constant bound where the neuron lay beyond it. So a network replays its own input exactly,
-and nothing of an image but its pattern reaches the second pass. All else, max pooling too, works on the other input.
+A first pass records on which of its linear pieces every neuron lies. A second pass reads another input and replaces
+every activation by the recorded pieces. For a ReLU this is the product with a mask of 0 and 1. For a bounded
+activation, such as ReLU6 or a clamp, it is the constant bound where the neuron lay beyond the bound. A network
+therefore replays its own input exactly, and only the pattern of the first image reaches the second pass. All other
+operations, max pooling included, work on the second input.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,43 +27,50 @@ from srd.passes import evaluating, leaf
 from srd.types import Inputs, Logits
 
 Pattern = UInt8[Tensor, "n ..."]
-"""The linear piece of every neuron of one activation, counted from the left: of a ReLU 0 is off and 1 is on."""
+"""The linear piece of every neuron of one activation, counted from the left. For a ReLU, 0 is off and 1 is on."""
 
 Patterns = tuple[Pattern, ...]
-"""One for each time that the network calls an activation, in the order of the calls."""
+"""One pattern for each call of an activation, in the order of the calls."""
 
 
 def activation_patterns(network: nn.Module, inputs: Inputs) -> Patterns:
-    """On which linear piece every neuron lies where the network reads `inputs`.
+    """Return the linear piece on which every neuron lies when the network reads `inputs`.
 
-    Raises UnsupportedOperation for an activation without linear pieces, a network without any, and where a part of it
-    cannot be seen.
+    Raises
+    ------
+    UnsupportedOperation
+        An activation has no linear pieces, the network has no activation, or a part of the network cannot be seen.
     """
     patterns: list[Pattern] = []
 
-    def recorded(pieces: Pieces, before: Tensor) -> Pattern:
+    def record(pieces: Pieces, before: Tensor) -> Pattern:
         patterns.append(pieces.pattern(before))
         return patterns[-1]
 
-    _run(network, inputs, recorded)
+    _run(network, inputs, record)
     if not patterns:
         raise UnsupportedOperation(f"the network calls none of {', '.join(PIECEWISE_LINEAR)}: it has no pattern")
     return tuple(patterns)
 
 
 def logits_from_patterns(network: nn.Module, patterns: Patterns, inputs: Inputs) -> Logits:
-    """The network's answer to `inputs`, (n, c, h, w) as those of the patterns, on the pieces that `patterns` name.
+    """Return the logits of the network for `inputs`, (n, c, h, w), on the linear pieces that `patterns` name.
 
-    Raises UnsupportedOperation as `activation_patterns` does, and where the activations are not those of the patterns.
+    The inputs have the shape of those at which the patterns were recorded.
+
+    Raises
+    ------
+    UnsupportedOperation
+        As for `activation_patterns`, and where the activations are not those of the patterns.
     """
     remaining = list(reversed(patterns))
 
-    def replayed(_: Pieces, before: Tensor) -> Pattern:
+    def replay(_: Pieces, before: Tensor) -> Pattern:
         if not remaining or remaining[-1].shape != before.shape:
             _refuse_other(patterns, len(patterns) - len(remaining), f"is of shape {tuple(before.shape)}")
         return remaining.pop()
 
-    logits = _run(network, inputs, replayed)
+    logits = _run(network, inputs, replay)
     if remaining:
         _refuse_other(patterns, len(patterns) - len(remaining), "is not there")
     return logits
@@ -70,19 +78,22 @@ def logits_from_patterns(network: nn.Module, patterns: Patterns, inputs: Inputs)
 
 @dataclass(frozen=True)
 class Pieces:
-    """A piecewise-linear activation: a line up to `low`, the identity between the bounds, constant from `high` on."""
+    """A piecewise linear activation: a line up to `low`, the identity between the bounds, constant from `high` on."""
 
     low: float | Tensor = 0.0
     high: float | Tensor = inf
     slope: float | Tensor = 0.0
-    """Of the line below, which meets the identity at `low`."""
+    """Slope of the line below, which meets the identity at `low`."""
 
     def pattern(self, before: Tensor) -> Pattern:
-        """0 up to `low`, 1 between the bounds, 2 from `high` on."""
+        """Return 0 up to `low`, 1 between the bounds and 2 from `high` on."""
         return (before > self.low).to(torch.uint8) + (before >= self.high)
 
     def values(self, before: Tensor, pattern: Pattern) -> Tensor:
-        """What the pieces of `pattern` make of `before`; the activation itself if the pattern is that of `before`."""
+        """Return the values of `before` on the pieces of `pattern`.
+
+        This is the activation itself if `pattern` is the pattern of `before`.
+        """
         below = self.low + self.slope * (before - self.low)
         return torch.where(pattern == 0, below, torch.where(pattern == 1, before, self.high))
 
@@ -108,11 +119,11 @@ PIECEWISE_LINEAR: Mapping[str, Callable[..., Pieces]] = MappingProxyType(
         "prelu": _prelu,
     }
 )
-"""Activations that have a pattern: name -> their pieces, given the arguments of a call."""
+"""Activations that have a pattern: name -> function from the arguments of a call to the pieces."""
 
 
 class _OnPieces(TorchFunctionMode):
-    """Puts the pieces that `pattern_of` names in place of every activation, however it is called."""
+    """Replaces every activation by the pieces that `pattern_of` names, however the activation is called."""
 
     def __init__(self, pattern_of: Callable[[Pieces, Tensor], Pattern]) -> None:
         super().__init__()
@@ -123,7 +134,7 @@ class _OnPieces(TorchFunctionMode):
         self, func: Function, types: object, args: Arguments = (), kwargs: Keywords | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        self._refuse_hidden(_tensors((args, kwargs)))
+        self._refuse_unseen(_tensors((args, kwargs)))
         result = self._activation(func, args, kwargs) if _is_activation(func, args, kwargs) else func(*args, **kwargs)
         self._seen.update(dict.fromkeys(_tensors(result), True))
         return result
@@ -140,8 +151,11 @@ class _OnPieces(TorchFunctionMode):
         after = pieces.values(before, self._pattern_of(pieces, before))
         return after if mutated is None else mutated.copy_(after)
 
-    def _refuse_hidden(self, tensors: list[Tensor]) -> None:
-        """Gradients are on for this alone: what a scripted part has made shows where it comes from."""
+    def _refuse_unseen(self, tensors: list[Tensor]) -> None:
+        """Refuse tensors that a scripted part of the network has made.
+
+        Gradients are on for this check alone: they show where a tensor comes from.
+        """
         for tensor in tensors:
             if tensor.grad_fn is not None and tensor not in self._seen:
                 raise UnsupportedOperation(f"{tensor.grad_fn.name()} was made by an operation that cannot be seen")
@@ -149,7 +163,7 @@ class _OnPieces(TorchFunctionMode):
 
 def _run(network: nn.Module, inputs: Inputs, pattern_of: Callable[[Pieces, Tensor], Pattern]) -> Logits:
     with evaluating(network), _OnPieces(pattern_of):
-        logits: Logits = network(leaf(inputs, create_graph=False).clone())  # it may write to them in place
+        logits: Logits = network(leaf(inputs, create_graph=False).clone())  # the network may write to them in place
     return logits.detach()
 
 

@@ -1,4 +1,4 @@
-"""Attention written out in operations that have a rule, for the calls of torch that hide them."""
+"""Attention in operations that have a rule, for the torch functions that hide these operations."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,13 @@ def scaled_dot_product_attention(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Tensor:
-    """torch's function of this name, without dropout and groups of queries, which raise UnsupportedOperation."""
+    """Compute torch's function of this name without dropout and grouped queries.
+
+    Raises
+    ------
+    UnsupportedOperation
+        The call asks for dropout or grouped queries.
+    """
     if dropout_p or enable_gqa:
         raise UnsupportedOperation("scaled_dot_product_attention with dropout or enable_gqa")
     if is_causal:
@@ -55,16 +61,19 @@ def multi_head_attention_forward(
     average_attn_weights: bool = True,
     is_causal: bool = False,
 ) -> tuple[Tensor, Tensor | None]:
-    """torch's function of this name for batches (l, n, e).
+    """Compute torch's function of this name for batches (l, n, e).
 
-    Raises UnsupportedOperation for added or static keys, padding masks, separate projections and dropout at work.
+    Raises
+    ------
+    UnsupportedOperation
+        The call has added or static keys, padding masks, separate projections, no batch, or dropout in training mode.
     """
     added = any(extra is not None for extra in (bias_k, bias_v, static_k, static_v, key_padding_mask))
     if added or add_zero_attn or (training and dropout_p) or query.dim() != 3 or in_proj_weight is None:
         raise UnsupportedOperation(
             "multi_head_attention_forward with added or static keys, padding, dropout, separate projections or no batch"
         )
-    projected = _projected((query, key, value), in_proj_weight, in_proj_bias)
+    projected = _project((query, key, value), in_proj_weight, in_proj_bias)
     q, k, v = (x.unflatten(-1, (num_heads, -1)).transpose(1, 2) for x in projected)
     attention = _weights(q, k, attn_mask, None)
     heads = (attention @ v).transpose(1, 2).flatten(2)
@@ -77,11 +86,11 @@ def multi_head_attention_forward(
 COMPOSITES: dict[str, Function] = {
     function.__name__: function for function in (scaled_dot_product_attention, multi_head_attention_forward)
 }
-"""By the name of what they stand for; to be called where each of their operations is seen."""
+"""Replacements by the name of the torch function. Call them where each of their operations is seen."""
 
 
-def _projected(inputs: tuple[Tensor, Tensor, Tensor], weight: Tensor, bias: Tensor | None) -> Sequence[Tensor]:
-    """(l, n, e) to (n, l, e), by one linear map where all three are the same."""
+def _project(inputs: tuple[Tensor, Tensor, Tensor], weight: Tensor, bias: Tensor | None) -> Sequence[Tensor]:
+    """Project (l, n, e) to (n, l, e), with one linear map where all three inputs are the same."""
     query, key, value = (x.transpose(0, 1) for x in inputs)
     if inputs[0] is inputs[1] is inputs[2]:
         return functional.linear(query, weight, bias).chunk(3, -1)

@@ -1,4 +1,4 @@
-"""What the feature vectors of a layer stand for: vectors drawn by their relevance, clustered by their direction."""
+"""Concepts of a layer: feature vectors drawn in proportion to their relevance and clustered by their direction."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,19 +20,23 @@ if TYPE_CHECKING:
     from sklearn.cluster import BisectingKMeans
 
 NO_CLUSTER = -1
-"""Of a vector that is 0 and has no direction."""
-ATTEMPTS = 10  # at each bisection, of which the best is kept
-DIGITS = 6  # in which two directions must differ to be two
+"""Label of a vector that is 0 and has no direction."""
+ATTEMPTS = 10  # runs of each bisection; the best one is kept
+DIGITS = 6  # decimals by which two distinct directions differ
 
 
 @takes(NetworkOptions)
 def feature_vectors(
     options: NetworkOptions, network: nn.Module, inputs: Inputs, layer: str
 ) -> Float[Tensor, "n *positions c"]:
-    """The vector at each position of the output of module `layer`, as the next operation reads it.
+    """Return the vector at each position of the output of module `layer`, as the next operation reads it.
 
-    Of a module that runs more than once, its last output. Raises ModelError for a module that is unknown, does not run,
-    makes no feature vectors, or whose first axis does not hold the images.
+    For a module that runs more than once, this is its last output.
+
+    Raises
+    ------
+    ModelError
+        The module is unknown, does not run or makes no feature vectors, or its first axis does not hold the images.
     """
     with evaluating(network):
         read = leaf(inputs, create_graph=False)
@@ -44,13 +48,13 @@ def feature_vectors(
     return last.reshape(*last.shape[: after.dim() - len(channels)], -1)
 
 
-def drawn_positions(
+def draw_positions(
     relevance: Float[Tensor, "*positions"], count: int, generator: torch.Generator
 ) -> Int64[Tensor, "count d"]:
-    """Positions drawn with replacement, each with a probability in proportion to its positive relevance.
+    """Draw positions with replacement, each with a probability in proportion to its positive relevance.
 
-    None where no relevance is positive. What speaks against the class is not drawn: a concept is to be named by the
-    classes that it serves.
+    No position is drawn where no relevance is positive. Negative relevance speaks against the class and is not drawn,
+    because a concept gets its name from the classes that it serves.
     """
     weights = relevance.clamp(min=0).flatten()
     if not weights.any():
@@ -61,13 +65,13 @@ def drawn_positions(
 
 @dataclass(frozen=True)
 class Clusters:
-    """Clusters of directions, numbered from 0, the largest first."""
+    """Clusters of directions, numbered from 0 by size, the largest first."""
 
     _tree: "BisectingKMeans"
     _number: Int64[Tensor, " k"]
 
     def labels(self, vectors: Float[Tensor, "n c"]) -> Int64[Tensor, " n"]:
-        """Cluster of each vector; NO_CLUSTER for one that is 0."""
+        """Return the cluster of each vector, and NO_CLUSTER for a vector that is 0."""
         from threadpoolctl import threadpool_limits
 
         with threadpool_limits(1):
@@ -75,12 +79,17 @@ class Clusters:
         return torch.where(vectors.any(1), self._number[torch.from_numpy(found).long()], NO_CLUSTER)
 
 
-def clustered(vectors: Float[Tensor, "n c"], count: int, generator: torch.Generator) -> Clusters:
-    """Bisecting k-means of the vectors' directions.
+def cluster_directions(vectors: Float[Tensor, "n c"], count: int, generator: torch.Generator) -> Clusters:
+    """Cluster the directions of the vectors by bisecting k-means.
 
-    Vectors are divided by their norm, since one concept may be seen strongly here and weakly there; of the distances
-    between unit vectors only the angles are left. One thread: sums over several depend on their order. Raises
-    ValueError if there are fewer distinct directions than clusters.
+    The vectors are divided by their norm, because one concept may be strong in one image and weak in another. Distances
+    between unit vectors depend on the angles alone. One thread is used: sums over several threads depend on their
+    order.
+
+    Raises
+    ------
+    ValueError
+        There are fewer distinct directions than clusters.
     """
     from sklearn.cluster import BisectingKMeans
     from threadpoolctl import threadpool_limits

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from srd.keywords import takes
-from srd.ledger import Ledger
+from srd.lost_relevance import LostRelevance
 from srd.options import RelevanceOptions, SrdOptions
 from srd.passes import evaluating, leaf
 from srd.propagation import Propagation
@@ -17,47 +17,55 @@ from srd.types import Generators, Inputs, Maps, Scores, Target
 
 @dataclass(frozen=True)
 class Decomposition:
-    """A map with its books: sum(initial) = sum(map) + lost, up to rounding."""
+    """A map with its balance: sum(initial) = sum(map) + lost, up to rounding."""
 
     maps: Maps
     initial: Float[Tensor, "n *positions"]
-    """Relevance of each position of the encoder's output, from which the map was built."""
+    """Relevance of each position of the encoder's output, from which the map was computed."""
     lost: Scores
-    """Relevance that has no source among the pixels: dead feature vectors, added constants, dropped biases."""
+    """Relevance that has no source among the pixels: zero feature vectors, added constants, dropped biases."""
 
 
 @takes(SrdOptions)
 def decompose(
     options: SrdOptions, network: nn.Module, inputs: Inputs, target: Target, generators: Generators | None = None
 ) -> Maps:
-    """SRD saliency maps of `target`, signed, at the resolution of `inputs`.
+    """Return the signed SRD saliency maps of `target`, at the resolution of `inputs`.
 
-    `srd.options.SrdOptions` says what the options mean. Raises UnsupportedOperation for a network with an operation
-    that has no rule, ModelError for an unknown encoder, ValueError for an unknown bias, contrast, start or precision.
+    `srd.options.SrdOptions` explains the options.
+
+    Raises
+    ------
+    UnsupportedOperation
+        The network has an operation without a rule.
+    ModelError
+        The encoder is unknown.
+    ValueError
+        The bias, contrast, start or precision is unknown.
     """
     rules = SharingRatio(options.bias, precision=options.precision, by_weights=options.create_graph)
-    maps, _ = decomposed(options, rules, network, inputs, target)
+    maps, _ = decompose_by_rules(options, rules, network, inputs, target)
     return maps
 
 
 @takes(RelevanceOptions)
 def account(options: RelevanceOptions, network: nn.Module, inputs: Inputs, target: Target) -> Decomposition:
-    """As `decompose`, with the relevance that went in and the relevance that was lost."""
-    ledger = Ledger()
-    rules = SharingRatio(options.bias, ledger, by_weights=options.create_graph)
-    maps, initial = decomposed(options, rules, network, inputs, target)
-    lost = torch.zeros(len(maps)).to(maps) + ledger.total(len(maps))
+    """Return the maps of `decompose` with the relevance that went in and the relevance that was lost."""
+    losses = LostRelevance()
+    rules = SharingRatio(options.bias, losses, by_weights=options.create_graph)
+    maps, initial = decompose_by_rules(options, rules, network, inputs, target)
+    lost = torch.zeros(len(maps)).to(maps) + losses.total(len(maps))
     return Decomposition(maps, initial, lost.detach())
 
 
-def decomposed(
+def decompose_by_rules(
     options: SrdOptions, rules: SharingRatio, network: nn.Module, inputs: Inputs, target: Target
 ) -> tuple[Maps, Float[Tensor, "n *positions"]]:
-    """The maps by the `rules` given, and the relevance of each position of the encoder's output."""
+    """Return the maps by the given `rules`, and the relevance of each position of the encoder's output."""
     with evaluating(network):
         inputs = leaf(inputs, create_graph=options.create_graph)
         layers = [options.encoder] if options.encoder else []
         run = Propagation(network, inputs, rules, layers=layers, operations=options.operations)
-        end, initial, signal = run.setting_out(target, options)
+        end, initial, signal = run.starting_point(target, options)
         maps = run.maps(end, signal, create_graph=options.create_graph)
     return maps if options.create_graph else maps.detach(), initial.detach().squeeze(end.channels)

@@ -1,4 +1,4 @@
-"""Where a network's encoder ends and its head begins."""
+"""Where the encoder of a network ends and its head begins."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from torch.autograd.graph import GradientEdge
 from srd.errors import UnsupportedOperation
 from srd.flow import Flow
 from srd.functions import Elementwise
-from srd.provenance import Source, as_it_is
+from srd.provenance import Source, identity
 from srd.vectors import inner, position_axes
 
 Signal = Tensor
-"""Gradient of the scores, or what SRD propagates instead of it, at some feature vectors."""
+"""Gradient of the scores at some feature vectors, or what SRD propagates in its place."""
 
 
 class Vectors(NamedTuple):
@@ -23,51 +23,51 @@ class Vectors(NamedTuple):
 
     order: int
     before: Tensor
-    """What is decomposed: the input of an activation, else the output itself."""
+    """The tensor that is decomposed: the input of an activation, else the output itself."""
     activated: Source | None
-    """Of an activation, whose output itself is not kept."""
+    """How to compute an activation again; the output of the activation is not kept."""
     channels: tuple[int, ...]
 
     @classmethod
     def of(cls, order: int, made: Tensor, activated: Source | None, channels: tuple[int, ...]) -> "Vectors":
-        """Those that an operation, perhaps an activation, has `made`."""
+        """Return the vectors that an operation, possibly an activation, has `made`."""
         return cls(order, activated.before if activated else made, activated, channels)
 
     @property
     def at(self) -> Tensor | GradientEdge:
-        """Where the next operation reads them."""
-        made = self.inbox.grad_fn if self.inbox is not None else None
+        """Return the place where the next operation reads the vectors."""
+        made = self.bias_relevance.grad_fn if self.bias_relevance is not None else None
         return self.before if made is None else GradientEdge(made, 0)
 
     @property
-    def inbox(self) -> Tensor | None:
-        """Of an activation: what has for gradient the relevance handed straight to its output."""
-        return self.activated.inbox if self.activated else None
+    def bias_relevance(self) -> Tensor | None:
+        """Return the tensor whose gradient is the bias relevance sent straight to the output of an activation."""
+        return self.activated.bias_relevance if self.activated else None
 
     @property
     def after(self) -> Tensor:
-        """What the next operation reads."""
+        """Return the tensor that the next operation reads."""
         return self.phi(self.before)
 
     @property
     def phi(self) -> Elementwise:
-        """Makes of what is decomposed what the next operation reads."""
-        return self.activated.phi if self.activated else as_it_is
+        """Return the function from the decomposed tensor to the tensor that the next operation reads."""
+        return self.activated.phi if self.activated else identity
 
     @property
     def is_activation(self) -> bool:
-        """Whether an activation made them."""
+        """Return whether an activation made the vectors."""
         return self.activated is not None
 
     @property
     def is_spatial(self) -> bool:
-        """Whether there is more than one per row."""
+        """Return whether there is more than one vector per row."""
         return any(self.before.shape[axis] > 1 for axis in position_axes(self.before, self.channels))
 
 
 @dataclass(frozen=True)
 class Layer:
-    """What a module made: its output's vectors, and the operation that stood before its first."""
+    """The feature vectors that a module returned, and the last operation before the module began."""
 
     vectors: Vectors
     since: int
@@ -80,7 +80,7 @@ class _Unknown:
 
 
 class Landmarks:
-    """The feature vectors and the operations without a rule of one forward pass."""
+    """The feature vectors of one forward pass, and its operations without a rule."""
 
     def __init__(self, flow: Flow) -> None:
         self._flow = flow
@@ -88,37 +88,51 @@ class Landmarks:
         self._affine: list[int] = []
         self._unknown: list[_Unknown] = []
 
-    def add(self, vectors: Vectors) -> None:
-        """Notes feature vectors."""
+    def add_vectors(self, vectors: Vectors) -> None:
+        """Add feature vectors."""
         self._vectors[vectors.order] = vectors
 
     def at(self, order: int) -> Vectors | None:
-        """Those that operation `order` has made."""
+        """Return the feature vectors that operation `order` has made."""
         return self._vectors.get(order)
 
-    def affine(self, order: int) -> None:
-        """Notes an affine map."""
+    def add_affine(self, order: int) -> None:
+        """Note that operation `order` is an affine map."""
         self._affine.append(order)
 
-    def superseded(self, order: int) -> None:
-        """Forgets the vectors of an affine map of which a batch norm or a sum has made others."""
+    def supersede(self, order: int) -> None:
+        """Forget the vectors of an affine map from which a batch norm or a sum has made others."""
         if order in self._affine:
             self._vectors.pop(order, None)
 
-    def unknown(self, order: int, name: str) -> None:
-        """Notes an operation without a rule."""
+    def add_unknown(self, order: int, name: str) -> None:
+        """Add an operation without a rule."""
         self._unknown.append(_Unknown(order, name))
 
-    def encoder(
+    def encoder_end(
         self, order: int, logits: Tensor, scores: Tensor, named: Layer | None, *, create_graph: bool
     ) -> tuple[Vectors, Signal]:
-        """The vectors at which the encoder ends, and the gradient there of the `scores`, one per row.
+        """Return the vectors at which the encoder ends, and the gradient of the `scores` there. Call it once.
 
-        `order` is that of the operation that made the `logits`. The end is `named`, or the last vectors that every path
-        passes, that more than one of the positions supplies the scores with, and that are not the class map. Where only
-        linear operations stand between it and an activation, the end is that activation. To be asked once.
+        The end is `named`. Without a name it is the last vectors that every path passes, that supply the scores from
+        more than one position, and that are not the class map. Where only linear operations stand between these vectors
+        and an activation, the end is that activation.
 
-        Raises UnsupportedOperation for a network without such vectors, or with one that paths go around.
+        Parameters
+        ----------
+        order
+            Number of the operation that made the `logits`.
+        logits, scores
+            The output of the network, and one score for each row.
+        named
+            The layer that the user names as the end of the encoder.
+        create_graph
+            Whether the gradient is itself differentiable.
+
+        Raises
+        ------
+        UnsupportedOperation
+            The network has no such vectors, or paths go around the named ones.
         """
         passed = self._flow.passed_by_all(order)
         if named:
@@ -130,11 +144,17 @@ class Landmarks:
         end = self._activation_below(layer, passed) or layer.vectors
         if not end.is_spatial:
             raise UnsupportedOperation("an encoder that ends in a single position; name one whose output is a map")
-        self._vectors.clear()  # so that a backward pass can let go of them on its way
-        return end, _carried(layer.vectors, end, signal, create_graph=create_graph)
+        self._vectors.clear()  # a backward pass can then free them on its way
+        return end, _carry(layer.vectors, end, signal, create_graph=create_graph)
 
     def refuse_unknown_below(self, order: int) -> None:
-        """Raises UnsupportedOperation where relevance would flow from `order` through an operation that has no rule."""
+        """Refuse an operation without a rule below `order`, through which relevance would flow.
+
+        Raises
+        ------
+        UnsupportedOperation
+            There is such an operation.
+        """
         below = self._flow.ancestors(order)
         names = _names([unknown for unknown in self._unknown if unknown.order in below])
         if names:
@@ -181,7 +201,7 @@ def _gradient(scores: Tensor, vectors: Vectors, *, create_graph: bool) -> Signal
     return signal
 
 
-def _carried(above: Vectors, below: Vectors, signal: Signal, *, create_graph: bool) -> Signal:
+def _carry(above: Vectors, below: Vectors, signal: Signal, *, create_graph: bool) -> Signal:
     if above is below:
         return signal
     (carried,) = torch.autograd.grad(above.at, below.at, signal, retain_graph=True, create_graph=create_graph)
@@ -189,7 +209,7 @@ def _carried(above: Vectors, below: Vectors, signal: Signal, *, create_graph: bo
 
 
 def _is_class_map(vectors: Vectors, logits: Tensor) -> bool:
-    """Whether the logits are just the mean of this map (SqueezeNet)."""
+    """Return whether the logits are the mean of this map alone (SqueezeNet)."""
     if [vectors.before.shape[axis] for axis in vectors.channels] != [logits.shape[-1]]:
         return False
     means = vectors.after.mean(position_axes(vectors.before, vectors.channels))
@@ -197,13 +217,16 @@ def _is_class_map(vectors: Vectors, logits: Tensor) -> bool:
 
 
 def _reads_many_positions(signal: Signal, channels: tuple[int, ...]) -> bool:
-    """Whether more than one position of some row is read (of a class token, one is), or none of any."""
+    """Return whether more than one position of some row is read, or none of any row.
+
+    Only one position of a class token is read.
+    """
     n_read = inner(signal, signal, channels).ne(0).flatten(1).sum(1)
     return bool((n_read > 1).any() or (n_read == 0).all())
 
 
 def _holds_rows_first(vectors: Vectors, scores: Tensor) -> bool:
-    """Whether axis 0 holds the rows of the batch."""
+    """Return whether axis 0 holds the rows of the batch."""
     n, shape = len(scores), vectors.before.shape
     if shape[0] != n or n == 1 or all(shape[axis] != n for axis in position_axes(vectors.before, vectors.channels)):
         return shape[0] == n

@@ -1,6 +1,6 @@
-"""A name that a spec may say, with facts about it, and the callable behind it, imported only when called.
+"""Entries of the registries: the name that a spec uses, facts, and a callable that is imported only when it is called.
 
-Facts are read from the text of the sources where importing them would import torch.
+Facts are read from the text of the sources where an import would import torch.
 """
 
 import ast
@@ -16,22 +16,22 @@ from typing import Any, Literal, TypeVar
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One registered callable; calling the entry imports and calls it."""
+    """One callable of a registry. A call of the entry imports and calls it."""
 
     name: str
     title: str
-    """As a report prints it."""
+    """Title in reports."""
     source: str
     """`module:function`."""
     reference: str = ""
-    """Paper or standard that defines it."""
+    """Paper or standard that defines the callable."""
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """What an option that is a word may say."""
+    """Allowed words of each option that is a word."""
     fixed: Mapping[str, Any] = field(default_factory=dict)
-    """Keyword arguments that make it what it is; a spec may not set them."""
+    """Keyword arguments that define the entry; a spec may not set them."""
 
     def load(self) -> Callable[..., Any]:
-        """The callable itself."""
+        """Import and return the callable itself."""
         module, function = self.source.split(":")
         loaded: Callable[..., Any] = getattr(import_module(module), function)
         return partial(loaded, **self.fixed) if self.fixed else loaded
@@ -41,8 +41,8 @@ class Entry:
 
     @cached_property
     def options(self) -> Mapping[str, Any]:
-        """Keyword arguments that a spec may set, with their defaults."""
-        defaults = _stated_defaults(*self.source.split(":"))
+        """Return the keyword arguments that a spec may set, with their defaults."""
+        defaults = _read_defaults(*self.source.split(":"))
         return MappingProxyType({name: value for name, value in defaults.items() if name not in self._not_options})
 
     @property
@@ -50,53 +50,55 @@ class Entry:
         return frozenset(self.fixed)
 
 
-Meaning = Literal["linear", "gate", "activation"]
-"""What the owner of a network may say of an operation that has no rule."""
+DeclaredRule = Literal["linear", "gate", "activation"]
+"""A rule that the owner of a network may declare for an operation without a rule."""
 
 Upsampling = Literal["bilinear", "nearest-exact"]
-"""As torch calls them."""
+"""Interpolation modes, by their names in torch."""
 
 Family = Literal["decomposition", "gradient", "class activation", "attention", "occlusion", "control"]
-"""Of attributors, in the order of reports."""
+"""Families of attributors, in the order of reports."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AttributorEntry(Entry):
-    """An `Attributor` and what a report must know of it."""
+    """An `Attributor`, and the facts that a report needs of it."""
 
     family: Family
     signed: bool
     upsampling: Upsampling | None = None
-    """How maps that have fewer positions than the inputs have pixels are enlarged."""
+    """Enlargement of maps that have fewer positions than the inputs have pixels."""
     stochastic: bool = False
     differentiable: bool = True
-    """Can be attacked white box: `create_graph` gives a useful gradient."""
+    """Whether a white-box attack is possible: `create_graph` gives a useful gradient."""
     uses_network: bool = True
     uses_target: bool = True
-    """Explains one class; else the map is the same for all."""
+    """Whether the method explains one class; else the map is the same for all classes."""
     networks: Literal["any", "transformers"] = "any"
-    """Which it can explain: transformers have all tokens attend to all in every layer."""
+    """Networks that the method can explain. In transformers, every layer has all tokens attend to all tokens."""
     cost: str
-    """In passes of the network."""
+    """Cost in passes of the network."""
     layers: str = ""
-    """`module:function` of what explains by the relevance of one `layer`, for methods that have it at every layer."""
+    """`module:function` of the same method for the relevance of one `layer`, if it has relevance at every layer."""
     needs: tuple[str, ...] = ()
-    """What it takes as keyword arguments that no spec sets: "encoder", "operations", "baseline", "background"."""
+    """Keyword arguments that no spec sets: "encoder", "operations", "baseline", "background"."""
 
     @property
-    def coarse(self) -> bool:
-        """Whether its own maps have fewer positions than the inputs have pixels."""
+    def low_resolution(self) -> bool:
+        """Return whether the native maps have fewer positions than the inputs have pixels."""
         return self.upsampling is not None
 
     def load(self) -> Callable[..., Any]:
-        """The method with maps at the resolution of the inputs."""
+        """Return the method with maps at the resolution of the inputs."""
         if self.upsampling is None:
-            return self.own()
-        enlarged: Callable[..., Any] = import_module("srd.upsampling").at_input_resolution(self.own(), self.upsampling)
+            return self.native()
+        enlarged: Callable[..., Any] = import_module("srd.upsampling").at_input_resolution(
+            self.native(), self.upsampling
+        )
         return enlarged
 
-    def own(self) -> Callable[..., Any]:
-        """The method with maps at its own resolution."""
+    def native(self) -> Callable[..., Any]:
+        """Return the method with maps at its own resolution."""
         return super().load()
 
     @property
@@ -109,25 +111,25 @@ class MetricEntry(Entry):
     """A score of one map, or of two maps of one image."""
 
     of: Literal["two maps", "map and mask", "map"]
-    """What it is called with: (maps, maps), (maps, masks) or (maps)."""
+    """Arguments of the metric: (maps, maps), (maps, masks) or (maps)."""
     better: Literal["higher", "lower"] | None
     bounds: tuple[float, float]
     is_rate: bool = False
-    """0 or 1 for each map, so that its mean is a share of images."""
+    """Whether the score is 0 or 1 for each map, so that its mean is a share of images."""
 
 
 E = TypeVar("E", bound=Entry)
 
 
-def registered(*entries: E) -> Mapping[str, E]:
-    """Read-only mapping name -> entry, in the order given, which is the order of reports."""
+def entries_by_name(*entries: E) -> Mapping[str, E]:
+    """Return a read-only mapping from name to entry, in the order given. This is the order of reports."""
     return MappingProxyType({entry.name: entry for entry in entries})
 
 
 class Attributors(Mapping[str, AttributorEntry]):
-    """The entries given, by name; and `method@layer` for the relevance that an entry's `layers` finds at any layer.
+    """The given entries by name, and `method@layer` for the relevance that an entry's `layers` finds at any layer.
 
-    Iteration is over the entries given alone, in the order of reports.
+    An iteration yields the given entries alone, in the order of reports.
     """
 
     def __init__(self, *entries: AttributorEntry) -> None:
@@ -156,36 +158,42 @@ class Attributors(Mapping[str, AttributorEntry]):
         return len(self._entries)
 
 
-def _stated_defaults(module: str, function: str) -> Mapping[str, Any]:
-    """Plain defaults of a function's keywords: those of the class of options that it `takes`, else its signature's."""
+def _read_defaults(module: str, function: str) -> Mapping[str, Any]:
+    """Return the plain defaults of a function's keywords.
+
+    They come from the class of options that the function `takes`, else from its signature.
+    """
     spec = find_spec(module)
     body = ast.parse(Path(str(spec.origin if spec else "")).read_text()).body
-    stated = next(node for node in body if isinstance(node, ast.FunctionDef) and node.name == function)
-    match stated.decorator_list:
+    definition = next(node for node in body if isinstance(node, ast.FunctionDef) and node.name == function)
+    match definition.decorator_list:
         case [ast.Call(func=ast.Name(id="takes"), args=[ast.Name(id=options)])]:
-            chosen = fields(_imported(options, body))
+            chosen = fields(_resolve_import(options, body))
             return {option.name: option.default for option in chosen if option.init and option.default is not MISSING}
-    pairs = zip(stated.args.kwonlyargs, stated.args.kw_defaults, strict=True)
+    pairs = zip(definition.args.kwonlyargs, definition.args.kw_defaults, strict=True)
     return {name.arg: ast.literal_eval(value) for name, value in pairs if value and not isinstance(value, ast.Name)}
 
 
-def _imported(name: str, body: Sequence[ast.stmt]) -> Any:
-    """What a module imports by this name."""
+def _resolve_import(name: str, body: Sequence[ast.stmt]) -> Any:
+    """Return the object that a module imports by this name."""
     imports = (node for node in body if isinstance(node, ast.ImportFrom))
     module = next(node.module for node in imports if name in {alias.name for alias in node.names})
     return getattr(import_module(str(module)), name)
 
 
-def stated(folder: Path) -> Iterator[AttributorEntry]:
-    """The `ENTRY = AttributorEntry(...)` of every module of a folder, by file name; its arguments are literals."""
+def read_entries(folder: Path) -> Iterator[AttributorEntry]:
+    """Read the `ENTRY = AttributorEntry(...)` of every module of a folder, in the order of file names.
+
+    The arguments of each entry are literals.
+    """
     for file in sorted(folder.glob("[!_]*.py")):
-        facts = [fact for node in ast.parse(file.read_text()).body for fact in _stated_facts(node)]
+        facts = [fact for node in ast.parse(file.read_text()).body for fact in _read_facts(node)]
         if not facts:
             raise ValueError(f"{file}: states no ENTRY = AttributorEntry(...)")
         yield AttributorEntry(**{str(fact.arg): ast.literal_eval(fact.value) for fact in facts})
 
 
-def _stated_facts(node: ast.stmt) -> list[ast.keyword]:
+def _read_facts(node: ast.stmt) -> list[ast.keyword]:
     match node:
         case ast.Assign(targets=[ast.Name(id="ENTRY")], value=ast.Call(keywords=facts)):
             return facts

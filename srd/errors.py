@@ -1,56 +1,56 @@
-"""Everything that this program refuses, as one tree; `exit_code` is what the command line ends with.
+"""All errors that this program raises on purpose, as one tree. The command line ends with their `exit_code`.
 
 AuditError                    1
-├── InputError (ValueError)   2   what the user gave cannot be audited; the message names place, value and way out
+├── InputError (ValueError)   2   the user's input cannot be audited; the message names place, value and remedy
 │   ├── SpecError                 the TOML spec
 │   ├── DataError                 images, masks, labels
 │   ├── ModelError                network, weights, output
 │   └── StoreError                a store of another spec, without a run, or of no known kind
-├── UnsupportedOperation      2   (NotImplementedError) the network does something a method has no rule for
+├── UnsupportedOperation      2   (NotImplementedError) a method has no rule for an operation of the network
 ├── PerturbationError         1   (RuntimeError) an attack left its ball or [0, 1], or is not finite
 ├── StageError                1   (RuntimeError) a task failed; says where its cause was raised, and in whose code
-├── DamagedTask               4   (RuntimeError) what a task wrote is not what its receipt says
+├── DamagedTask               4   (RuntimeError) the output of a task differs from its receipt
 ├── WorkerLost                4   (RuntimeError) a task ended every process that ran it
 ├── IncompleteRun             4   (RuntimeError) tasks are missing
-│   ├── FailedTasks               some failed, twice, in the user's code; the others were run
-│   │   └── FailedByBug       1   ... in code of this project
+│   ├── FailedTasks               some failed twice in the user's code; the others were run
+│   │   └── FailedByBug       1   some failed twice in code of this project
 │   └── ForeignWorker             a worker would not make the same bytes
-├── VerificationError         3   (RuntimeError) a store does not hold what it says, or cannot be made again
+├── VerificationError         3   (RuntimeError) a store differs from its receipts, or cannot be made again
 ├── ClusterError              5   (RuntimeError) a cluster cannot be reached, or cannot run tasks
 └── CapacityError             5   (RuntimeError) the machine has too little disk or memory
 """
 
 
 class AuditError(Exception):
-    """Root of all errors raised on purpose."""
+    """Root of all errors that are raised on purpose."""
 
     exit_code = 1
 
 
 class InputError(AuditError, ValueError):
-    """What the user gave cannot be audited."""
+    """The user's input cannot be audited."""
 
     exit_code = 2
 
 
 class SpecError(InputError):
-    """A spec that cannot be run."""
+    """A spec cannot be run."""
 
 
 class DataError(InputError):
-    """Images, masks or labels that cannot be read or do not fit."""
+    """Images, masks or labels cannot be read or do not fit."""
 
 
 class ModelError(InputError):
-    """A network or weights file that cannot be loaded or audited."""
+    """A network or weights file cannot be loaded or audited."""
 
 
 class StoreError(InputError):
-    """A store that belongs to another spec, holds no run, or lies where none can."""
+    """A store belongs to another spec, holds no run, or lies where no store can be."""
 
 
 class UnsupportedOperation(AuditError, NotImplementedError):
-    """The network does something that a method has no rule for."""
+    """A method has no rule for an operation of the network."""
 
     exit_code = 2
 
@@ -62,8 +62,8 @@ class PerturbationError(AuditError, RuntimeError):
 class StageError(AuditError, RuntimeError):
     """A task of a stage failed.
 
-    `cause` says in one line what was raised, `place` which line of the user's code raised it, or nothing; `is_own`
-    whether code of this project did.
+    `cause` says in one line what was raised. `place` names the line of the user's code that raised it, or is empty.
+    `is_own` says whether code of this project raised it.
     """
 
     def __init__(self, cause: str, place: str = "", traceback: str = "", is_own: bool = False) -> None:
@@ -75,7 +75,7 @@ class StageError(AuditError, RuntimeError):
 
 
 class DamagedTask(AuditError, RuntimeError):
-    """What the task `key` wrote is not what its receipt says; done again, it is."""
+    """The output of the task `key` differs from its receipt. A repeat of the task repairs it."""
 
     exit_code = 4
 
@@ -94,7 +94,7 @@ class IncompleteRun(AuditError, RuntimeError):
 
 
 class FailedTasks(IncompleteRun):
-    """Tasks failed twice; all that do not read from them were run."""
+    """Tasks failed twice. All tasks that do not read their output were run."""
 
 
 class FailedByBug(FailedTasks):
@@ -104,28 +104,28 @@ class FailedByBug(FailedTasks):
 
 
 class ForeignWorker(IncompleteRun):
-    """A worker's class of machine, versions or code are not those that the store was made with."""
+    """A worker differs from the store in class of machine, versions or code."""
 
 
 class WorkerLost(AuditError, RuntimeError):
-    """A task ended every process that ran it: by its memory, by the time limit, by a crash."""
+    """A task ended every process that ran it: by its memory, the time limit or a crash."""
 
     exit_code = 4
 
 
 class ClusterError(AuditError, RuntimeError):
-    """A cluster that cannot be reached, has no workers, or workers that cannot run tasks."""
+    """A cluster cannot be reached, has no workers, or its workers cannot run tasks."""
 
     exit_code = 5
 
 
 class CapacityError(AuditError, RuntimeError):
-    """The disk or the memory cannot hold what is asked for."""
+    """The disk or the memory cannot hold the requested amount."""
 
     exit_code = 5
 
 
 class VerificationError(AuditError, RuntimeError):
-    """A store that does not hold what its receipts say, or whose tasks make other bytes when done again."""
+    """A store differs from its receipts, or a repeat of its tasks makes other bytes."""
 
     exit_code = 3

@@ -4,17 +4,17 @@ from itertools import accumulate
 
 
 class Flow:
-    """Which operations made what each operation reads; operations are numbered in their order, 0 is the inputs."""
+    """The operations whose output each operation reads. They are numbered in their order; 0 is the inputs."""
 
     def __init__(self) -> None:
         self._sources: dict[int, frozenset[int]] = {}
 
     def add(self, order: int, sources: frozenset[int]) -> None:
-        """Notes what operation `order` reads; what it holds constant is not among it."""
+        """Add what operation `order` reads, without what it holds constant."""
         self._sources[order] = sources
 
     def ancestors(self, order: int) -> frozenset[int]:
-        """The operation and all whose output finds its way into it."""
+        """Return the operation and all operations whose output reaches it."""
         found, waiting = {order}, [order]
         while waiting:
             new = self._sources.get(waiting.pop(), frozenset()) - found
@@ -23,7 +23,7 @@ class Flow:
         return frozenset(found)
 
     def passed_by_all(self, order: int) -> frozenset[int]:
-        """Operations that no path from the inputs to `order` goes around: no later one reads an earlier one."""
+        """Return the operations on every path from the inputs to `order`: no later one reads an earlier one."""
         orders = sorted(self.ancestors(order))
         last_reader = {source: reader for reader in orders for source in self._sources.get(reader, ())}
         reached = accumulate((last_reader.get(earlier, 0) for earlier in orders[:-1]), max, initial=0)

@@ -1,7 +1,7 @@
-"""Operations whose backward pass is replaced while relevance is propagated, or keeps less than autograd's own.
+"""Operations with a replaced backward pass, or with one that keeps less than autograd's own.
 
-Of an activation only what it reads is kept, of a convolution and of a max pooling not even that: what is needed again
-is computed again.
+Of an activation only the input is kept, of a convolution and a max pooling not even that. The rest is computed again
+when it is needed.
 """
 
 from collections.abc import Callable
@@ -17,11 +17,11 @@ from srd.precision import Products, in_type
 
 Elementwise = Callable[[Tensor], Tensor]
 Rule = Callable[..., tuple[Tensor | None, ...]]
-"""(gradient at the outputs, what was kept) -> gradients at the outputs and at each tensor that was kept."""
+"""(gradient at the outputs, saved tensors) -> gradients at the outputs and at each saved tensor."""
 
 
-class Ruled(Function):
-    """Identity on `outputs` with a replaceable backward, which is itself differentiable by what it has `kept`."""
+class ReplacedBackward(Function):
+    """Identity on `outputs` with a replaced backward pass, which is itself differentiable by the saved tensors."""
 
     @staticmethod
     def forward(ctx: Any, rule: Rule, outputs: Tensor, *kept: Tensor | None) -> Tensor:
@@ -39,7 +39,7 @@ class Ruled(Function):
 
 
 class Alias(Function):
-    """Another tensor of the same memory, which does not keep the first one alive as a view would."""
+    """Another tensor on the same memory. Unlike a view, it does not keep the first tensor alive."""
 
     @staticmethod
     def forward(ctx: Any, tensor: Tensor) -> Tensor:
@@ -50,8 +50,8 @@ class Alias(Function):
         return gradients[0]
 
 
-class Held(Function):
-    """Identity whose backward is 0 while `is_held` says so."""
+class HeldConstant(Function):
+    """Identity whose backward pass is 0 while `is_held` returns true."""
 
     @staticmethod
     def forward(ctx: Any, is_held: Callable[[], bool], tensor: Tensor) -> Tensor:
@@ -64,10 +64,10 @@ class Held(Function):
 
 
 class Activation(Function):
-    """phi(X), and an inbox: what has for gradient the relevance that convolutions hand straight to positions of phi(X).
+    """phi(X), and a tensor whose gradient is the bias relevance that convolutions send straight to positions of phi(X).
 
-    Nobody reads its values. The backward is `rule` of (X, gradient, relevance handed there or None), or the ordinary
-    one where that is None.
+    Nobody reads the values of the second tensor. The backward pass is `rule` of (X, gradient, bias relevance or None).
+    It is the ordinary one where the rule returns None.
     """
 
     @staticmethod
@@ -86,41 +86,44 @@ class Activation(Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[None, None, Tensor | None, None]:
         gradient, received = gradients
-        if gradient is None:  # nor was anything handed, which comes with a gradient
+        if gradient is None:  # bias relevance never comes without a gradient
             return None, None, None, None
         (before,) = ctx.saved_tensors
         ruled = ctx.rule(before, gradient, received)
-        return None, None, pulled_back(ctx.phi, before, gradient) if ruled is None else ruled, None
+        return None, None, pull_back(ctx.phi, before, gradient) if ruled is None else ruled, None
 
 
 Keeps = Literal["outputs", "source", "nothing"]
-Added = tuple[Tensor, Tensor]
+ScaledVectors = tuple[Tensor, Tensor]
 """Vectors, and a factor for each of their positions."""
 
 
-class Shared(NamedTuple):
-    """What becomes of a gradient at the outputs of an affine map."""
+class GradientShare(NamedTuple):
+    """Where a gradient at the outputs of an affine map goes."""
 
     gradient: Tensor
-    """To be pulled back to the inputs."""
-    added: Added | None = None
-    """To what is pulled back."""
-    handed: Tensor | None = None
-    """Relevance of each position, to the activation that made the inputs."""
+    """Part that is pulled back to the inputs."""
+    added: ScaledVectors | None = None
+    """Vectors that are added to the pulled-back gradient."""
+    bias_relevance: Tensor | None = None
+    """Relevance of each position that goes to the activation that made the inputs."""
 
 
 class AffineRule(NamedTuple):
-    """What to do with a gradient at the outputs of an affine map."""
+    """How a gradient at the outputs of an affine map is shared."""
 
     keeps: Keeps
-    of: Callable[[Tensor, Tensor | None], Shared]
-    """(gradient, what was kept) -> where it goes."""
+    of: Callable[[Tensor, Tensor | None], GradientShare]
+    """(gradient, saved tensor) -> where the gradient goes."""
     dtype: torch.dtype | None = None
-    """In which to pull back."""
+    """Type in which the gradient is pulled back."""
 
 
 class Convolution(Function):
-    """The `outputs` of an affine map of `inputs`, which are made of a `source`, by an activation with an `inbox`."""
+    """The `outputs` of an affine map of `inputs`, which are phi of a `source`.
+
+    If an activation made the inputs, `bias_relevance` is the second result of this activation.
+    """
 
     @staticmethod
     def forward(
@@ -130,7 +133,7 @@ class Convolution(Function):
         outputs: Callable[[], Tensor],
         inputs: Tensor,
         source: Tensor,
-        inbox: Tensor | None,
+        bias_relevance: Tensor | None,
     ) -> Tensor:
         ctx.rule, ctx.affine = rule, affine
         ctx.shape, ctx.strides = inputs.shape, inputs.stride()
@@ -144,13 +147,13 @@ class Convolution(Function):
         (gradient,), (kept,) = gradients, ctx.saved_tensors
         if gradient is None:
             return (None,) * 6
-        gradient, added, handed = ctx.rule.of(gradient, kept)
-        pulled = in_type(lambda g: ctx.affine.transposed(g, _unread(g, ctx)), ctx.rule.dtype)(gradient)
-        return None, None, None, pulled if added is None else pulled.addcmul_(*added), None, handed
+        gradient, added, bias_relevance = ctx.rule.of(gradient, kept)
+        pulled = in_type(lambda g: ctx.affine.apply_transpose(g, _unread(g, ctx)), ctx.rule.dtype)(gradient)
+        return None, None, None, pulled if added is None else pulled.addcmul_(*added), None, bias_relevance
 
 
 class Linear(Function):
-    """A linear layer that multiplies in other types; the weight is taken for constant."""
+    """A linear layer that multiplies in other types. The weight is taken as constant."""
 
     @staticmethod
     def forward(
@@ -170,7 +173,7 @@ class Linear(Function):
 
 
 class Windows(NamedTuple):
-    """Which inputs a max pooling reads for each of its outputs."""
+    """The inputs that a max pooling reads for each of its outputs."""
 
     kernel: int | Pair
     stride: int | Pair
@@ -180,7 +183,7 @@ class Windows(NamedTuple):
 
 
 class MaxPool(Function):
-    """Max pooling that keeps where its maxima were."""
+    """Max pooling that saves the places of its maxima."""
 
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, windows: Windows) -> Tensor:
@@ -199,8 +202,8 @@ class MaxPool(Function):
         ), None
 
 
-def pulled_back(phi: Elementwise, before: Tensor, gradient: Tensor) -> Tensor:
-    """`gradient` at phi(X), at X; part of the graph where gradients are on."""
+def pull_back(phi: Elementwise, before: Tensor, gradient: Tensor) -> Tensor:
+    """Return the `gradient` at phi(X) pulled back to X. It is part of the graph where gradients are on."""
     create_graph = torch.is_grad_enabled()
     with torch.enable_grad():
         at = before if create_graph else before.detach().requires_grad_()
@@ -209,7 +212,10 @@ def pulled_back(phi: Elementwise, before: Tensor, gradient: Tensor) -> Tensor:
 
 
 def _unread(like: Tensor, ctx: Any) -> Tensor:
-    """In place of inputs of which no more than the shape is read; of memory that is there already, if it is enough."""
+    """Return a stand-in for inputs of which only the shape is read.
+
+    It uses memory that exists already, if there is enough of it.
+    """
     extent = 1 + sum((size - 1) * stride for size, stride in zip(ctx.shape, ctx.strides, strict=True))
     if like.is_contiguous() and extent <= like.numel():
         return like.detach().as_strided(ctx.shape, ctx.strides)

@@ -1,7 +1,7 @@
 """One forward pass of an unmodified network, seen operation by operation.
 
-A `TorchFunctionMode` sees functional, method and module calls alike, in place or not, without tracing the network or
-replacing its modules.
+A `TorchFunctionMode` sees the calls of functions, methods and modules alike, in place or not. It does not trace the
+network and does not replace its modules.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,34 +14,36 @@ from torch.overrides import TorchFunctionMode
 
 from srd import operations
 from srd.attention import COMPOSITES
-from srd.calls import Call, Made
+from srd.calls import Call, CallResult
 from srd.encoder import Landmarks, Layer, Signal, Vectors
-from srd.entries import Meaning
+from srd.entries import DeclaredRule
 from srd.errors import ModelError, UnsupportedOperation
 from srd.flow import Flow
 from srd.functions import Alias
-from srd.meanings import Meanings
+from srd.operation_rules import OperationRules
 from srd.operations import Arguments, Function, Keywords
 from srd.provenance import Provenance, Record, tensors
 from srd.rules import SharingRatio
 
-NOTHING_DECLARED: Mapping[str, Meaning] = MappingProxyType({})
+NOTHING_DECLARED: Mapping[str, DeclaredRule] = MappingProxyType({})
 
 
 class Interception(TorchFunctionMode):
-    """Records the forward pass of one batch and applies `rules` on the way.
+    """Records the forward pass of one batch and applies the `rules` during the pass.
 
-    In-place operations write to new tensors, which then stand for the old ones. An operation that is not known, nor
-    `declared`, is remembered, and refused if relevance would flow through it.
+    In-place operations write to new tensors, which then replace the old ones. An operation that is neither known nor
+    `declared` is remembered, and refused if relevance would flow through it.
     """
 
-    def __init__(self, inputs: Tensor, rules: SharingRatio, declared: Mapping[str, Meaning] = NOTHING_DECLARED) -> None:
+    def __init__(
+        self, inputs: Tensor, rules: SharingRatio, declared: Mapping[str, DeclaredRule] = NOTHING_DECLARED
+    ) -> None:
         super().__init__()
         self._order = 0
         self._flow = Flow()
         self._landmarks = Landmarks(self._flow)
         self._provenance = Provenance(inputs)
-        self._meanings = Meanings(rules, self._provenance, declared)
+        self._operation_rules = OperationRules(rules, self._provenance, declared)
 
     def __torch_function__(
         self, func: Function, types: object, args: Arguments = (), kwargs: Keywords | None = None
@@ -54,8 +56,8 @@ class Interception(TorchFunctionMode):
         if func in operations.INSPECTIONS:
             return func(*args, **kwargs)
         name = operations.name_of(func)
-        self._provenance.refuse_hidden(read)
-        carried = self._provenance.carried(tensors(args[:1]) if name in operations.LIKE else read)
+        self._provenance.refuse_unseen(read)
+        carried = self._provenance.carriers(tensors(args[:1]) if name in operations.LIKE else read)
         if not carried or name in operations.SHAPED:
             return self._constant(func(*args, **kwargs))
         if name in COMPOSITES:
@@ -66,30 +68,48 @@ class Interception(TorchFunctionMode):
             raise UnsupportedOperation(f"{operations.full_name(func)} writes into a part of a tensor in place")
         self._order += 1
         call = Call(self._order, name, plain, args, kwargs, carried)
-        return self._noted(call) if mutated is None else self._rewritten(call, mutated)
+        return self._record(call) if mutated is None else self._record_in_place(call, mutated)
 
-    def encoder(
+    def encoder_end(
         self, logits: Tensor, scores: Tensor, layer: Layer | None = None, *, create_graph: bool = False
     ) -> tuple[Vectors, Signal]:
-        """The vectors at which the encoder ends and the gradient there; as `Landmarks.encoder`.
+        """Return the vectors at which the encoder ends, and the gradient there, as `Landmarks.encoder_end` does.
 
-        Also raises UnsupportedOperation where `logits` do not come from the inputs.
+        Raises
+        ------
+        UnsupportedOperation
+            As for `Landmarks.encoder_end`, and where the `logits` do not come from the inputs.
         """
-        return self._landmarks.encoder(self._order_of(logits), logits, scores, layer, create_graph=create_graph)
+        return self._landmarks.encoder_end(self._order_of(logits), logits, scores, layer, create_graph=create_graph)
 
     def refuse_unknown_below(self, vectors: Vectors) -> None:
-        """Raises UnsupportedOperation where relevance would flow through an operation that has no rule."""
+        """Refuse operations without a rule through which relevance would flow below the vectors.
+
+        Raises
+        ------
+        UnsupportedOperation
+            There is such an operation.
+        """
         self._landmarks.refuse_unknown_below(vectors.order)
 
     def refuse_unknown_anywhere(self, logits: Tensor) -> None:
-        """Raises UnsupportedOperation where an operation on the way to the `logits` has no rule."""
+        """Refuse operations without a rule on any path to the `logits`.
+
+        Raises
+        ------
+        UnsupportedOperation
+            There is such an operation.
+        """
         self._landmarks.refuse_unknown_below(self._order_of(logits))
 
     @contextmanager
     def watching(self, network: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Layer]]:
-        """Fills the mapping that it yields with the outputs of the modules that are named, each module's last.
+        """Yield a mapping, and fill it with the outputs of the named modules, of each module the last one.
 
-        Raises ModelError for a module that is not there, does not run, or makes no feature vectors.
+        Raises
+        ------
+        ModelError
+            A module is not there, does not run or makes no feature vectors.
         """
         seen: dict[str, Layer] = {}
         entered: dict[str, int] = {}
@@ -128,31 +148,31 @@ class Interception(TorchFunctionMode):
         record = None if mutated is None else self._provenance.get(mutated)
         return record is not None and record.is_part
 
-    def _rewritten(self, call: Call, mutated: Tensor) -> Any:
-        """The result of a call that would have written to `mutated`, of whose old values an alias remains to be kept.
+    def _record_in_place(self, call: Call, mutated: Tensor) -> Any:
+        """Run a call that would have written to `mutated`; its result then replaces this tensor.
 
-        So nothing but the caller keeps the tensor itself, for which the result then stands.
+        Only an alias of the old values is kept, so that nothing but the caller keeps the tensor itself alive.
         """
         alias: Tensor = Alias.apply(mutated)
         record = self._provenance.get(mutated)
         if record is not None:
             self._provenance[alias] = record
-            self._landmarks.superseded(record.order)
+            self._landmarks.supersede(record.order)
         carried = [alias if tensor is mutated else tensor for tensor in call.carried]
-        result = self._noted(call._replace(args=(alias, *call.args[1:]), carried=carried))
-        if result is alias:  # of dropout in evaluation mode
+        result = self._record(call._replace(args=(alias, *call.args[1:]), carried=carried))
+        if result is alias:  # dropout in evaluation mode returns its input
             return mutated
         self._provenance.rewrite(mutated, result, call.order)
         return result
 
     def _constant(self, result: Any) -> Any:
-        self._provenance.constants(tensors(result))
+        self._provenance.add_constants(tensors(result))
         return result
 
-    def _noted(self, call: Call) -> Any:
-        made = self._meanings.made(call)
+    def _record(self, call: Call) -> Any:
+        made = self._operation_rules.run(call)
         if made.activated:
-            self._provenance.activated(call.carried)
+            self._provenance.forget_convolutions(call.carried)
         outputs = tensors(made.result)
         if outputs:
             self._flow.add(call.order, frozenset([self._provenance[source].order for source in made.sources]))
@@ -169,15 +189,15 @@ class Interception(TorchFunctionMode):
             )
         return made.result
 
-    def _note_landmark(self, call: Call, made: Made) -> None:
+    def _note_landmark(self, call: Call, made: CallResult) -> None:
         if made.unknown:
-            self._landmarks.unknown(call.order, made.unknown)
+            self._landmarks.add_unknown(call.order, made.unknown)
         if made.channels is not None and isinstance(made.result, Tensor):
-            self._landmarks.add(Vectors.of(call.order, made.result, made.activated, made.channels))
+            self._landmarks.add_vectors(Vectors.of(call.order, made.result, made.activated, made.channels))
         if made.is_affine:
-            self._landmarks.affine(call.order)
+            self._landmarks.add_affine(call.order)
         for source in made.sources if made.continues or call.name in operations.SUMS else ():
-            self._landmarks.superseded(self._provenance[source].order)
+            self._landmarks.supersede(self._provenance[source].order)
 
 
 def _submodule(network: nn.Module, name: str) -> nn.Module:

@@ -1,4 +1,4 @@
-"""Functions that take their options as one frozen object, and take them from their callers as keywords."""
+"""Functions that read their options from one frozen object, while their callers pass them as keywords."""
 
 import inspect
 from collections.abc import Callable
@@ -34,10 +34,10 @@ class Explains(Protocol[Keywords]):
 
 
 class takes(Generic[Keywords, Options]):  # noqa: N801  # a decorator
-    """Give a function, whose first argument is an object of the class `options`, the fields of it as keywords.
+    """Decorator: turn the fields of the class `options` into keywords of a function.
 
-    The overloads say to a type checker that all else is as the function has it: for an attributor, and for functions of
-    three to five other arguments.
+    The first argument of the function is an object of this class. The overloads tell a type checker that all else stays
+    as the function has it. They cover attributors, and functions of three to five other arguments.
     """
 
     def __init__(self, options: Callable[Keywords, Options]) -> None:
@@ -64,7 +64,7 @@ class takes(Generic[Keywords, Options]):  # noqa: N801  # a decorator
         keywords = inspect.signature(self._options).parameters
 
         @wraps(function)
-        def called(*args: Any, **given: Any) -> Any:
+        def call(*args: Any, **given: Any) -> Any:
             chosen = {name: given.pop(name) for name in keywords if name in given}
             return function(self._options(**chosen), *args, **given)
 
@@ -72,5 +72,5 @@ class takes(Generic[Keywords, Options]):  # noqa: N801  # a decorator
         signature = inspect.Signature(
             [*arguments, *keywords.values()], return_annotation=function.__annotations__["return"]
         )
-        called.__signature__ = signature  # type: ignore[attr-defined]  # read by inspect
-        return called
+        call.__signature__ = signature  # type: ignore[attr-defined]  # read by inspect
+        return call

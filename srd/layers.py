@@ -1,4 +1,4 @@
-"""SRD between the layers of a network: where a feature vector looks, what it is made of, and where relevance passes."""
+"""SRD between the layers of a network: receptive fields, sharing ratios and the relevance of a layer."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,17 +17,21 @@ from srd.types import Generators, Inputs, Maps, Target
 from srd.vectors import inner, on_grid
 
 Positions = Int64[Tensor, "p d"] | Int64[Tensor, "n p d"]
-"""Row and column in a map (d = 2), or number of a token (d = 1); the same for every image, or its own."""
+"""Row and column in a map (d = 2), or number of a token (d = 1): the same for all images, or one set for each image."""
 
 
 @takes(RelevanceOptions)
 def relevance(
     options: RelevanceOptions, network: nn.Module, inputs: Inputs, target: Target, layers: Sequence[str]
 ) -> dict[str, Float[Tensor, "n *positions"]]:
-    """Relevance of `target` at each position of the output of each module that `layers` names, in one backward pass.
+    """Return the relevance of `target` at each position of the output of each named module, in one backward pass.
 
-    Of a module that runs more than once, its last output. `srd.options` says what the options mean. Raises ModelError
-    for a module that is unknown, does not run, or whose output is no part of the encoder.
+    For a module that runs more than once, this is its last output. `srd.options` explains the options.
+
+    Raises
+    ------
+    ModelError
+        A module is unknown, does not run, or has an output that is no part of the encoder.
     """
     return _relevance_at(options, network, inputs, target, layers)
 
@@ -36,9 +40,14 @@ def relevance(
 def relevance_map(
     options: LayerOptions, network: nn.Module, inputs: Inputs, target: Target, generators: Generators | None = None
 ) -> Maps:
-    """The relevance of one `layer` as a map of its own resolution.
+    """Return the relevance of one `layer` as a map of its own resolution.
 
-    As `relevance`; raises UnsupportedOperation for positions that lie on no grid.
+    Raises
+    ------
+    ModelError
+        As for `relevance`.
+    UnsupportedOperation
+        The positions lie on no grid.
     """
     at = _relevance_at(options, network, inputs, target, [options.layer])[options.layer]
     return on_grid(at, *inputs.shape[2:])
@@ -48,28 +57,39 @@ def relevance_map(
 def sharing_ratios(
     options: SharingOptions, network: nn.Module, inputs: Inputs, lower: str, upper: str, position: Sequence[int]
 ) -> Float[Tensor, "n *positions"]:
-    """Share of each vector at the output of module `lower` in the one at `position` of the output of module `upper`.
+    """Return the share of each vector at the output of module `lower` in one vector at the output of module `upper`.
 
-    They sum to 1, less what the constants between the layers supply. Raises ModelError for modules that are unknown, do
-    not run, or do not lie below each other; ValueError for a position that is not there.
+    The vector is the one at `position`. The shares sum to 1, less what the constants between the layers supply.
+
+    Raises
+    ------
+    ModelError
+        A module is unknown or does not run, or `lower` does not lie below `upper`.
+    ValueError
+        The position is not there.
     """
     with evaluating(network):
         run = _propagation(options, network, leaf(inputs, create_graph=False), [lower, upper])
         above = run.layers[upper].vectors
         seeds = _one_hot(above, upper, torch.tensor(position).expand(len(inputs), -1))
         below = {lower: run.layers[lower].vectors}
-        return _relevances(run, above, run.seeded(above, seeds), below, create_graph=False)[lower].detach()
+        return _relevances(run, above, run.signal_at(above, seeds), below, create_graph=False)[lower].detach()
 
 
 @takes(FieldOptions)
 def receptive_field(
     options: FieldOptions, network: nn.Module, inputs: Inputs, layer: str, positions: Positions
 ) -> Float[Tensor, "n p h w"]:
-    """Effective receptive field, at the resolution of `inputs`, of the vectors at some positions of a module's output.
+    """Return the effective receptive fields of vectors of a module's output, at the resolution of `inputs`.
 
-    Each is a map of sharing ratios (Han et al. 2024, section 3) that sums to 1, less what constants supply. Raises
-    ModelError for a module that is unknown, does not run or makes no feature vectors, ValueError for a position that is
-    not there.
+    Each field is a map of sharing ratios (Han et al. 2024, section 3). It sums to 1, less what constants supply.
+
+    Raises
+    ------
+    ModelError
+        The module is unknown, does not run or makes no feature vectors.
+    ValueError
+        A position is not there.
     """
     n, (p, d) = len(inputs), positions.shape[-2:]
     rows = inputs.detach().repeat_interleave(p, 0)
@@ -79,7 +99,7 @@ def receptive_field(
         for images, at in zip(rows.split(options.batch), places.split(options.batch), strict=True):
             run = _propagation(options, network, leaf(images, create_graph=False), [layer])
             vectors = run.layers[layer].vectors
-            signal = run.seeded(vectors, _one_hot(vectors, layer, at))
+            signal = run.signal_at(vectors, _one_hot(vectors, layer, at))
             fields.append(run.maps(vectors, signal, create_graph=False).detach())
     return torch.cat(fields).reshape(n, p, *inputs.shape[2:])
 
@@ -96,7 +116,7 @@ def _relevance_at(
         inputs = leaf(inputs, create_graph=create_graph)
         names = [*layers, *([options.encoder] if options.encoder else [])]
         run = Propagation(network, inputs, rules, layers=names, operations=options.operations)
-        end, initial, signal = run.setting_out(target, options)
+        end, initial, signal = run.starting_point(target, options)
         found = {name: run.layers[name].vectors for name in layers}
         below = {name: vectors for name, vectors in found.items() if vectors is not end}
         at = dict.fromkeys(found, initial.squeeze(end.channels))
@@ -105,7 +125,13 @@ def _relevance_at(
 
 
 def _one_hot(vectors: Vectors, layer: str, places: Int64[Tensor, "n d"]) -> Tensor:
-    """1 at one position of each row, channel axes with size 1; raises ValueError for a position that is not there."""
+    """Return 1 at one position of each row, with channel axes of size 1.
+
+    Raises
+    ------
+    ValueError
+        A position is not there.
+    """
     seeds = torch.zeros_like(inner(vectors.before, vectors.before, vectors.channels)).squeeze(vectors.channels)
     sizes = tuple(seeds.shape[1:])
     if places.shape[1] != len(sizes) or (places < 0).any() or (places >= places.new_tensor(sizes)).any():
@@ -121,10 +147,15 @@ def _relevances(
 ) -> dict[str, Tensor]:
     if not lower:
         return {}
-    inboxes = {name: vectors.inbox for name, vectors in lower.items() if vectors.inbox is not None}
-    ends = [*(vectors.at for vectors in lower.values()), *inboxes.values()]
-    arrived = run.down(upper, signal, ends, create_graph=create_graph)
-    signals, received = dict(zip(lower, arrived, strict=False)), dict(zip(inboxes, arrived[len(lower) :], strict=True))
+    bias_relevances = {
+        name: vectors.bias_relevance for name, vectors in lower.items() if vectors.bias_relevance is not None
+    }
+    ends = [*(vectors.at for vectors in lower.values()), *bias_relevances.values()]
+    arrived = run.propagate(upper, signal, ends, create_graph=create_graph)
+    signals, received = (
+        dict(zip(lower, arrived, strict=False)),
+        dict(zip(bias_relevances, arrived[len(lower) :], strict=True)),
+    )
     return {name: _relevance(run, name, lower[name], signals[name], received.get(name)) for name in lower}
 
 

@@ -1,4 +1,4 @@
-"""What is known of torch's operations: which are activations, which are linear, and how to call them out of place."""
+"""Facts about torch's operations: which are activations, which are linear, and how to call them out of place."""
 
 import inspect
 from collections.abc import Callable
@@ -24,7 +24,7 @@ ACTIVATIONS = frozenset(
 """Elementwise functions after which a pointwise feature vector is read."""
 
 WEIGHTS = frozenset("sigmoid hardsigmoid softmax".split())
-"""What gates and attention multiply features with; held constant where they do."""
+"""Functions whose results gates and attention multiply with features. There these results are held constant."""
 
 LINEAR = frozenset(
     "add sub rsub neg __add__ __radd__ __sub__ __rsub__ __neg__ mean sum cat concat concatenate stack "
@@ -33,25 +33,25 @@ LINEAR = frozenset(
     "channel_shuffle pixel_shuffle pixel_unshuffle avg_pool2d adaptive_avg_pool2d max_pool2d max_pool2d_with_indices "
     "adaptive_max_pool2d to type_as float double".split()
 )
-"""Linear (or, for max pooling, routing) in the tensors they read; each keeps its own backward pass."""
+"""Operations that are linear in the tensors they read, or route them (max pooling). Each keeps its backward pass."""
 
 SUMS = frozenset("add sub rsub __add__ __radd__ __sub__ __rsub__".split())
-"""Those of LINEAR that may add a constant,"""
+"""Operations of LINEAR that may add a constant."""
 
 JOINS = frozenset("cat concat concatenate stack".split())
-"""and those that may set one beside what depends on the network's input."""
+"""Operations of LINEAR that may join a constant to what depends on the network's input."""
 
 MATRIX_PRODUCTS = frozenset("matmul __matmul__ mm bmm einsum".split())
-"""Mix the positions, or the channels, of one operand as the other says."""
+"""Operations that mix the positions or the channels of one operand by the other operand."""
 
 BILINEAR = MATRIX_PRODUCTS | frozenset("mul div true_divide __mul__ __rmul__ __truediv__".split())
-"""Linear as long as only one operand depends on the network's input and is not held constant."""
+"""Operations that are linear if only one operand depends on the network's input and is not held constant."""
 
 DIVISIONS = frozenset("div true_divide __truediv__".split())
-"""Linear in the first operand only."""
+"""Operations that are linear in the first operand only."""
 
 PRODUCTS = frozenset("mul __mul__ __rmul__".split())
-"""Elementwise ones of BILINEAR."""
+"""Elementwise products of BILINEAR."""
 
 IDENTITY_IN_EVALUATION = frozenset("dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout".split())
 
@@ -59,36 +59,36 @@ REARRANGING = frozenset(
     "flatten unflatten view view_as reshape reshape_as permute transpose swapaxes swapdims movedim squeeze unsqueeze "
     "expand expand_as chunk split narrow select unbind __getitem__".split()
 )
-"""May put the channels on other axes."""
+"""Operations that may move the channels to other axes."""
 
 PARTS = frozenset("__getitem__ chunk split narrow select unbind".split())
-"""Return views of a part of a tensor."""
+"""Operations that return views of a part of a tensor."""
 
 INSPECTIONS = frozenset(
     {Tensor.dim, Tensor.size, *(getattr(Tensor, name).__get__ for name in ("shape", "dtype", "device"))}
 )
-"""Tell of a tensor what its elements have no part in."""
+"""Operations that read properties of a tensor which do not depend on its elements."""
 
 SHAPED = frozenset("new_zeros new_ones new_full new_empty zeros_like ones_like full_like empty_like".split())
-"""Take a shape or a type from what they read, and nothing else;"""
+"""Operations that take no more than a shape or a type from what they read."""
 
 LIKE = frozenset("expand_as view_as reshape_as type_as to".split())
-"""those take it from all but their first argument."""
+"""Operations that take no more than a shape or a type from all but their first argument."""
 
 
 def name_of(function: Function) -> str:
-    """Bare name, the same for `torch.add`, `Tensor.add` and `Tensor.add_`."""
+    """Return the bare name, which is the same for `torch.add`, `Tensor.add` and `Tensor.add_`."""
     name: str = function.__name__
     return name.removesuffix("_") if _ends_in_place(name) else name
 
 
 def full_name(function: Function) -> str:
-    """Name as a user would look it up."""
+    """Return the name that a user would look up."""
     return resolve_name(function) or repr(function)
 
 
 def under_these_modes(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """The function, whenever it is called, under the function modes at work now, such as a surrogate's."""
+    """Return the function so that it always runs under the present function modes, such as the mode of a surrogate."""
     modes = _get_current_function_mode_stack()  # torch has no public name for it
     if not modes:
         return function
@@ -107,7 +107,7 @@ def under_these_modes(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor]
 def out_of_place(
     function: Function, args: Arguments, kwargs: Keywords
 ) -> tuple[Function, Arguments, Keywords, Tensor | None]:
-    """The same call leaving its arguments intact, and the tensor it would have written to."""
+    """Return the same call without a change of its arguments, and the tensor to which it would have written."""
     if _ends_in_place(function.__name__):
         return _namesake(function), args, kwargs, args[0]
     if not _has_inplace(function):

@@ -1,13 +1,13 @@
-"""The options of SRD: the name, type, default and meaning of each, once. Nothing here imports torch.
+"""The options of SRD: the name, type, default and meaning of each, in one place. Nothing here imports torch.
 
-A subclass leaves an option out by a field without `init`: it is no keyword, and keeps its default.
+A subclass removes an option by a field without `init`. This field is no keyword and keeps its default.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from srd.entries import Meaning
+from srd.entries import DeclaredRule
 
 if TYPE_CHECKING:
     from srd.precision import Precision
@@ -17,87 +17,91 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkOptions:
-    """What every pass of a network has to be told."""
+    """Options of every pass of a network."""
 
-    operations: Mapping[str, Meaning] = field(default_factory=dict)
-    """Says of torch functions that are not known here whether they are "linear", a "gate" or an "activation"."""
+    operations: Mapping[str, DeclaredRule] = field(default_factory=dict)
+    """Rules for torch functions that are not known here: "linear", "gate" or "activation"."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SharingOptions(NetworkOptions):
-    """Of the way between two layers."""
+    """Options of the propagation between two layers."""
 
     bias: "Bias" = "norm"
-    """Divides a bias among the taps of its convolution.
+    """How the relevance of a bias is divided among the taps of its convolution.
 
-    By `||W_t x_i||` ("norm", the authors' code), by the sharing ratio ("ratio"), equally ("uniform"), or not at all
-    ("drop").
+    By `||W_t x_i||` ("norm", as the authors' code does), by the sharing ratio ("ratio"), equally ("uniform"), or not at
+    all ("drop").
     """
 
 
 @dataclass(frozen=True, kw_only=True)
 class FieldOptions(SharingOptions):
-    """Of receptive fields."""
+    """Options of receptive fields."""
 
     batch: int = 32
-    """Rows, one for each image and position, that pass the network at once."""
+    """Number of rows, one for each image and position, that pass the network at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SrdOptions(SharingOptions):
-    """Of maps of SRD."""
+    """Options of the maps of SRD."""
 
     encoder: str | None = None
-    """Names the module with whose output the encoder ends.
+    """Name of the module with whose output the encoder ends.
 
-    By default it ends with the last features that every path passes and that are read at more than one position.
+    By default the encoder ends with the last features that every path passes and that are read at more than one
+    position.
     """
     contrast: "Contrast" = "mean"
-    """Subtracts ("mean") the mean over positions from the starting relevance: what all classes share falls away."""
-    start: "Start" = "gradient"
-    """With what relevance sets out.
+    """Contrast between positions. "mean" subtracts the mean over positions from the starting relevance.
 
-    "gradcam" begins with Grad-CAM's values at the vectors before the encoder's last activation, as the authors do for
-    VGG, instead of each vector's product with its own gradient.
+    What all classes share is removed in this way.
+    """
+    start: "Start" = "gradient"
+    """The relevance with which SRD starts.
+
+    "gradient" is the product of each vector with its own gradient. "gradcam" is Grad-CAM's value at the vectors before
+    the encoder's last activation, which the authors use for VGG.
     """
     precision: "Precision" = "full"
-    """Of what convolutions and linear layers multiply.
+    """Number type of the products in convolutions and linear layers.
 
-    "mixed" rounds relevance and weights to bfloat16 on the way down (docs/architecture.md states the error), "bfloat16"
-    and "float16" also the network's own; all else keeps the type of the inputs.
+    "mixed" rounds relevance and weights to bfloat16 on the way down (docs/families.md states the error). "bfloat16"
+    and "float16" round the network's own products as well. All else keeps the type of the inputs.
     """
     create_graph: bool = False
-    """Makes the result differentiable by the inputs, and by the parameters that require grad.
+    """Whether the result is differentiable by the inputs, and by the parameters that require grad.
 
-    Those of activations, as the slopes of PReLU, apart. Relevance then comes down in the type of the network's own
-    products.
+    Parameters of activations, such as the slopes of PReLU, are excepted. Relevance is then propagated in the type of
+    the network's own products.
     """
 
 
 @dataclass(frozen=True, kw_only=True)
 class RelevanceOptions(SrdOptions):
-    """Of relevance at the layers, and of maps with their books: in full precision."""
+    """Options of relevance at the layers, and of maps with their balance, in full precision."""
 
     precision: "Precision" = field(init=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerOptions(RelevanceOptions):
-    """Of the relevance of one layer."""
+    """Options of the relevance of one layer."""
 
     layer: str
-    """Names the module whose output it is."""
+    """Name of the module at whose output the relevance is taken."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AblationOptions(RelevanceOptions):
-    """Of SRD with one of its choices undone."""
+    """Options of SRD with one of its choices undone."""
 
     start: "Start" = field(init=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CoarseOptions(AblationOptions):
-    """Of the starting relevance alone, which meets no bias."""
+    """Options of the starting relevance alone, which meets no bias."""
 
     bias: "Bias" = field(init=False)

@@ -1,4 +1,4 @@
-"""In which floating-point types convolutions and linear layers multiply."""
+"""Floating-point types in which convolutions and linear layers multiply."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -11,11 +11,14 @@ Precision = Literal["full", "mixed", "bfloat16", "float16"]
 
 
 class Products(NamedTuple):
-    """Types of the operands; None for that of the network's inputs. Sums, ratios and activations keep the latter."""
+    """Types of the operands; None stands for the type of the network's inputs.
+
+    Sums, ratios and activations always have the type of the inputs.
+    """
 
     network: torch.dtype | None = None
     relevance: torch.dtype | None = None
-    """Relevance spans more orders of magnitude than float16 holds."""
+    """Never float16: relevance spans more orders of magnitude than float16 holds."""
 
 
 PRODUCTS: Mapping[Precision, Products] = MappingProxyType(
@@ -29,12 +32,12 @@ PRODUCTS: Mapping[Precision, Products] = MappingProxyType(
 
 
 def in_type(product: Callable[..., Tensor], dtype: torch.dtype | None) -> Callable[..., Tensor]:
-    """The product of operands that are cast to a type, its result cast back to that of the first of them."""
+    """Return the product of operands that are cast to a type, with its result cast back to the first one's type."""
     if dtype is None:
         return product
 
-    def rounded(first: Tensor, *others: Any) -> Tensor:
+    def multiply(first: Tensor, *others: Any) -> Tensor:
         operands = [other.to(dtype) if isinstance(other, Tensor) else other for other in others]
         return product(first.to(dtype), *operands).to(first.dtype)
 
-    return rounded
+    return multiply

@@ -15,16 +15,16 @@ T = TypeVar("T")
 
 
 class Source(NamedTuple):
-    """What a tensor can be computed from again: it is phi(before)."""
+    """How a tensor can be computed again: it is phi(before)."""
 
     before: Tensor
     phi: Elementwise
-    inbox: Tensor | None = None
-    """Of an activation: a tensor that has for gradient the relevance handed straight to the positions of its output."""
+    bias_relevance: Tensor | None = None
+    """For an activation, the tensor whose gradient is the bias relevance sent straight to positions of the output."""
 
 
-class Convolved(NamedTuple):
-    """What made the output of a convolution, for a batch norm that may follow."""
+class ConvolutionRecord(NamedTuple):
+    """The convolution that made a tensor, for a batch norm that may follow."""
 
     affine: Affine
     inputs: Tensor
@@ -34,22 +34,25 @@ class Convolved(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What is known of a tensor that comes from the inputs."""
+    """Facts about a tensor that comes from the inputs."""
 
     order: int
-    """Of the operation that made it; 0 for the inputs themselves."""
+    """Number of the operation that made the tensor; 0 for the inputs themselves."""
     channels: Channels
     is_part: bool = False
-    """Whether it is a view of a part of another."""
+    """Whether the tensor is a view of a part of another."""
     is_weight: bool = False
-    """Whether it is what a gate or attention multiplies features with."""
+    """Whether a gate or attention multiplies features with the tensor."""
     activated: Source | None = None
-    """Of the output of an activation, or of a weight that is elementwise."""
-    convolved: Convolved | None = None
+    """How the output of an activation, or an elementwise weight, can be computed again."""
+    convolved: ConvolutionRecord | None = None
 
 
 class _ByTensor(Generic[T]):
-    """What is noted of tensors, for as long as they live; a plain dictionary is several times as fast as torch's."""
+    """A mapping from tensors to values, for as long as the tensors live.
+
+    The plain dictionary inside is several times as fast as torch's weak dictionary.
+    """
 
     def __init__(self) -> None:
         self._noted: dict[int, tuple[object, T]] = {}
@@ -74,7 +77,7 @@ class _ByTensor(Generic[T]):
 
 
 class Provenance:
-    """The records of all tensors that carry relevance, and what became of those that were written in place."""
+    """The records of all tensors that carry relevance, and the tensors that replace those written in place."""
 
     def __init__(self, inputs: Tensor) -> None:
         self._records: _ByTensor[Record] = _ByTensor()
@@ -93,43 +96,46 @@ class Provenance:
         self._records[tensor] = record
 
     def get(self, tensor: Tensor) -> Record | None:
-        """The record of a tensor that carries relevance."""
+        """Return the record of a tensor that carries relevance, else None."""
         return self._records.get(tensor)
 
-    def carried(self, read: Iterable[Tensor]) -> list[Tensor]:
-        """Those that carry relevance."""
+    def carriers(self, read: Iterable[Tensor]) -> list[Tensor]:
+        """Return those of the tensors that carry relevance."""
         return [tensor for tensor in read if self._records.get(tensor)]
 
-    def activated(self, read: Iterable[Tensor]) -> None:
-        """Lets go of what made the tensors that an activation has read: no batch norm is to follow."""
+    def forget_convolutions(self, read: Iterable[Tensor]) -> None:
+        """Forget the convolutions that made the tensors which an activation has read: no batch norm is to follow."""
         for tensor in read:
             record = self[tensor]
             if record.convolved:
                 self[tensor] = record._replace(convolved=None)
 
-    def constants(self, made: Iterable[Tensor]) -> None:
-        """Notes tensors that do not come from the inputs."""
+    def add_constants(self, made: Iterable[Tensor]) -> None:
+        """Note tensors that do not come from the inputs."""
         for tensor in made:
             if tensor.grad_fn is not None:
                 self._constants[tensor] = True
 
     def is_outdated(self, read: Iterable[Tensor]) -> bool:
-        """Whether another tensor stands for one of them."""
+        """Return whether another tensor replaces one of these."""
         return len(self._current) > 0 and any(self._current.get(tensor) is not None for tensor in read)
 
     def current(self, tree: Any) -> Any:
-        """The tree with the tensors that stand for those that were written in place."""
-        return mapped(self._current_value, tree)
+        """Return the tree with the present tensors in place of those that were written in place."""
+        return map_tensors(self._current_value, tree)
 
     def rewrite(self, mutated: Tensor, result: Tensor, order: int) -> None:
-        """From now on `result` stands for `mutated`, which is left as it was."""
+        """Let `result` replace `mutated` from now on; `mutated` itself does not change."""
         self._current[mutated] = result
         self._rewritten[_address(mutated)] = order
 
-    def refuse_hidden(self, read: Iterable[Tensor]) -> None:
-        """Raises UnsupportedOperation for a tensor that no recorded operation made.
+    def refuse_unseen(self, read: Iterable[Tensor]) -> None:
+        """Refuse tensors that no recorded operation made, and tensors with old values.
 
-        Or for one that holds old values: another view of it was written in place.
+        Raises
+        ------
+        UnsupportedOperation
+            A tensor has no recorded origin, or another view of it was written in place.
         """
         for tensor in read:
             record = self._records.get(tensor)
@@ -145,13 +151,13 @@ class Provenance:
         return tensor
 
 
-def as_it_is(tensor: Tensor) -> Tensor:
-    """Of what no activation made."""
+def identity(tensor: Tensor) -> Tensor:
+    """Return the tensor itself: no activation made it."""
     return tensor
 
 
 def tensors(tree: Any) -> list[Tensor]:
-    """The tensors in arguments or results, in order: nested sequences and mappings."""
+    """Return the tensors in arguments or results, in order, from nested sequences and mappings."""
     found: list[Tensor] = []
     _gather(tree, found)
     return found
@@ -168,14 +174,14 @@ def _gather(tree: Any, found: list[Tensor]) -> None:
             _gather(branch, found)
 
 
-def mapped(function: Callable[[Tensor], Any], tree: Any) -> Any:
-    """The same nested sequences and mappings, with what the function makes of each tensor."""
+def map_tensors(function: Callable[[Tensor], Any], tree: Any) -> Any:
+    """Return the same nested sequences and mappings with the function applied to each tensor."""
     if isinstance(tree, Tensor):
         return function(tree)
     if type(tree) in {tuple, list}:
-        return type(tree)([mapped(function, branch) for branch in tree])
+        return type(tree)([map_tensors(function, branch) for branch in tree])
     if isinstance(tree, dict):
-        return {key: mapped(function, branch) for key, branch in tree.items()}
+        return {key: map_tensors(function, branch) for key, branch in tree.items()}
     return tree
 
 

@@ -1,11 +1,11 @@
-"""The attributors and metrics that a spec may name, with plain facts about each; nothing here imports torch."""
+"""The attributors and metrics that a spec may name, with plain facts about each. Nothing here imports torch."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from srd.entries import AttributorEntry, Attributors, Family, MetricEntry, registered, stated
+from srd.entries import AttributorEntry, Attributors, Family, MetricEntry, entries_by_name, read_entries
 
 SRD = AttributorEntry(
     name="srd",
@@ -36,12 +36,14 @@ ABLATIONS = (
         SRD, name="srd_coarse", title="SRD (coarse)", layers="", source="srd.ablations:coarse", upsampling="bilinear"
     ),
 )
-"""Each differs from SRD in one choice."""
-BASELINES = sorted(stated(Path(__file__).parent / "baselines"), key=lambda entry: get_args(Family).index(entry.family))
+"""Variants of SRD. Each differs from SRD in one choice."""
+BASELINES = sorted(
+    read_entries(Path(__file__).parent / "baselines"), key=lambda entry: get_args(Family).index(entry.family)
+)
 
 ATTRIBUTORS: Mapping[str, AttributorEntry] = Attributors(SRD, *ABLATIONS, *BASELINES)
 
-METRICS: Mapping[str, MetricEntry] = registered(
+METRICS: Mapping[str, MetricEntry] = entries_by_name(
     MetricEntry(
         name="pearson",
         title="Pearson correlation",

@@ -1,9 +1,9 @@
 """The rules of SRD, as backward passes that replace the ordinary ones while relevance is propagated.
 
-With G_j = X_j R_j / ||X_j||^2 carried instead of R_j, an affine map hands on g_i = W^T G, its ordinary backward, and
-R_i = <x_i, g_i> + B_i. B_i is what biases hand straight to an activation, into its inbox; to vectors that no activation
-made they hand x_i B_i / ||x_i||^2. Only activations (Han et al. 2024, eq. 4-6), biases and what is held constant need a
-rule.
+Instead of R_j, the backward pass carries G_j = X_j R_j / ||X_j||^2. An affine map then hands on g_i = W^T G, its
+ordinary backward pass, and R_i = <x_i, g_i> + B_i. B_i is the relevance of biases. It goes straight to the activation
+that made the vectors, through `bias_relevance`. Where no activation made them, x_i B_i / ||x_i||^2 is added to g_i.
+Only activations (Han et al. 2024, eq. 4-6), biases and what is held constant need a rule.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -18,43 +18,56 @@ from torch import Tensor
 from srd.affine import Affine
 from srd.functions import (
     Activation,
-    Added,
     AffineRule,
     Convolution,
     Elementwise,
-    Held,
+    GradientShare,
+    HeldConstant,
     Keeps,
     Linear,
     MaxPool,
+    ReplacedBackward,
     Rule,
-    Ruled,
-    Shared,
+    ScaledVectors,
     Windows,
 )
-from srd.ledger import Ledger
+from srd.lost_relevance import LostRelevance
 from srd.precision import PRODUCTS, Precision, Products, in_type
 from srd.provenance import Source
-from srd.vectors import along, by_parts, inner, safe_ratio, summed
+from srd.vectors import along, by_parts, inner, safe_ratio, sum_channels
 
 Bias = Literal["norm", "ratio", "uniform", "drop"]
 KEPT: Mapping[Bias, Keeps] = MappingProxyType(
     {"norm": "source", "ratio": "outputs", "uniform": "source", "drop": "nothing"}
 )
-"""What each rule needs to see again."""
-NO_BIAS = AffineRule("nothing", lambda g, _: Shared(g))
-Sharing = Callable[[Tensor, Any, Tensor], Shared]
-"""(gradient, what was kept, relevance of the bias at each position) -> where it goes."""
+"""Tensor that each rule must see again."""
+NO_BIAS = AffineRule("nothing", lambda g, _: GradientShare(g))
+Sharing = Callable[[Tensor, Any, Tensor], GradientShare]
+"""(gradient, saved tensor, relevance of the bias at each position) -> where the gradient goes."""
 
 
 class SharingRatio:
-    """Rules of one backward pass; outside `holding` and `propagating` every gradient is the ordinary one.
+    """Rules of one backward pass. Outside of `holding` and `propagating` every gradient is the ordinary one.
 
-    What is lost on the way is entered into the `ledger`. `by_weights` keeps what the backward pass needs to be itself
-    differentiable by the weights that require grad. Raises ValueError for an unknown `bias` or `precision`.
+    Parameters
+    ----------
+    bias
+        How the relevance of biases is divided.
+    lost
+        Collects the relevance that is lost.
+    precision
+        Number type of the products.
+    by_weights
+        Keep what the backward pass needs to be itself differentiable by the weights that require grad.
+
+    Raises
+    ------
+    ValueError
+        The `bias` or `precision` is unknown.
     """
 
     def __init__(
-        self, bias: Bias, ledger: Ledger | None = None, precision: Precision = "full", *, by_weights: bool = False
+        self, bias: Bias, lost: LostRelevance | None = None, precision: Precision = "full", *, by_weights: bool = False
     ) -> None:
         if bias not in get_args(Bias):
             raise ValueError(f"bias {bias!r} is not one of {', '.join(get_args(Bias))}")
@@ -65,11 +78,11 @@ class SharingRatio:
         self.products = PRODUCTS[precision]
         self._is_holding = False
         self._is_propagating = False
-        self._ledger = ledger
+        self._lost = lost
 
     @contextmanager
     def holding(self) -> Iterator[None]:
-        """Backward passes take for constant what is held: those through the head."""
+        """Let backward passes treat what is held as constant, as those through the head do."""
         self._is_holding = True
         try:
             yield
@@ -78,7 +91,7 @@ class SharingRatio:
 
     @contextmanager
     def propagating(self) -> Iterator[None]:
-        """Backward passes propagate relevance: those through the encoder."""
+        """Let backward passes propagate relevance, as those through the encoder do."""
         self._is_propagating = True
         try:
             with self.holding():
@@ -87,71 +100,77 @@ class SharingRatio:
             self._is_propagating = False
 
     def activation(self, phi: Elementwise, before: Tensor, channels: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-        """phi(X), X = `before`, whose backward hands X (<phi(X), g> + B) / ||X||^2 on, and an inbox for B."""
+        """Return phi(X), X = `before`, and a tensor whose gradient is the bias relevance B.
+
+        The backward pass hands X (<phi(X), g> + B) / ||X||^2 on.
+        """
 
         def rule(x: Tensor, g: Tensor, received: Tensor | None) -> Tensor | None:
             return self._through_activation(x, phi, g, received, channels) if self._is_propagating else None
 
         positions = tuple(1 if axis in channels else size for axis, size in enumerate(before.shape))
-        after, inbox = Activation.apply(rule, phi, before, positions)
-        return after, inbox
+        after, bias_relevance = Activation.apply(rule, phi, before, positions)
+        return after, bias_relevance
 
     def affine(self, affine: Affine, outputs: Callable[[], Tensor], inputs: Tensor, source: Source) -> Tensor:
-        """The `outputs` of a convolution, whose backward shares the relevance of the bias among its taps.
+        """Return the `outputs` of a convolution, whose backward pass shares the relevance of the bias among its taps.
 
         The `inputs` are computed again from their `source`.
         """
         rule = NO_BIAS if affine.bias is None else self._convolution_rule(affine, affine.bias, source)
         if self.differentiates(*affine.parameters):
-            return self._ruled(rule, outputs(), inputs, source)
+            return self._with_affine_rule(rule, outputs(), inputs, source)
         rule = rule._replace(dtype=self.products.relevance)
-        ruled: Tensor = Convolution.apply(rule, affine, outputs, inputs, source.before, source.inbox)
+        ruled: Tensor = Convolution.apply(rule, affine, outputs, inputs, source.before, source.bias_relevance)
         return ruled
 
     def differentiates(self, *weights: Tensor | None) -> bool:
-        """Whether these weights of one layer are not taken for constant."""
+        """Return whether these weights of one layer are variables, not constants."""
         return self.by_weights and any(weight is not None and weight.requires_grad for weight in weights)
 
     def linear(self, function: Callable[..., Tensor], inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """The outputs of a linear layer, which is the `function` of the rest."""
+        """Return the outputs of a linear layer, which the `function` computes from the other arguments."""
         if self.products == Products() or self.differentiates(weight, bias):
             return in_type(function, self.products.network)(inputs, weight, bias)
         outputs: Tensor = Linear.apply(self.products, function, inputs, weight, bias)
         return outputs
 
     def pointwise(self, bias: Tensor, axis: int, inputs: Tensor, outputs: Tensor) -> Tensor:
-        """`outputs` = W `inputs` + bias at each position, channels on `axis`: one tap, which has all of the bias."""
+        """Return `outputs` = W `inputs` + bias at each position, with channels on `axis`.
 
-        def by_position(g: Tensor, inputs: Tensor, share: Tensor) -> Shared:
-            return Shared(g, added=self._by_position((axis,), inputs, share))
+        The one tap has all of the bias.
+        """
+
+        def by_position(g: Tensor, inputs: Tensor, share: Tensor) -> GradientShare:
+            return GradientShare(g, added=self._scaled_vectors((axis,), inputs, share))
 
         rule = self._bias_rule(bias, axis, by_position)
         kept = {"outputs": (outputs,), "source": (inputs,), "nothing": ()}[rule.keeps]
 
-        def ruled(g: Tensor, *saved: Tensor) -> tuple[Tensor | None, ...]:
+        def backward(g: Tensor, *saved: Tensor) -> tuple[Tensor | None, ...]:
             g, added, _ = rule.of(g, *(saved or [None]))
             return (g, *(None if added is None else added[0] * added[1] for _ in saved))
 
-        return self._marked(ruled, outputs, *kept)
+        return self._with_backward(backward, outputs, *kept)
 
-    def _ruled(self, rule: AffineRule, outputs: Tensor, inputs: Tensor, source: Source) -> Tensor:
-        """`outputs`, whose ordinary backward the rule of the bias goes before."""
+    def _with_affine_rule(self, rule: AffineRule, outputs: Tensor, inputs: Tensor, source: Source) -> Tensor:
+        """Return `outputs` with the rule of the bias applied before their ordinary backward pass."""
         kept = {"outputs": outputs, "source": source.before, "nothing": None}[rule.keeps]
 
-        def ruled(g: Tensor, kept: Tensor | None, *_: Tensor | None) -> tuple[Tensor | None, ...]:
-            g, added, handed = rule.of(g, kept)
-            return g, None, None if added is None else added[0] * added[1], handed
+        def backward(g: Tensor, kept: Tensor | None, *_: Tensor | None) -> tuple[Tensor | None, ...]:
+            g, added, bias_relevance = rule.of(g, kept)
+            return g, None, None if added is None else added[0] * added[1], bias_relevance
 
-        return self._marked(ruled, outputs, kept, inputs, source.inbox)
+        return self._with_backward(backward, outputs, kept, inputs, source.bias_relevance)
 
     def max_pool(self, inputs: Tensor, windows: Windows) -> Tensor:
-        """The largest of each window, to which its relevance goes."""
+        """Return the largest value of each window; the relevance of the window goes to this value."""
         pooled: Tensor = MaxPool.apply(inputs, windows)
         return pooled
 
     def constant(self, outputs: Tensor, constant_part: Callable[[], Tensor]) -> Tensor:
-        """`outputs`, whose backward counts as lost what belongs to the constant part of it."""
-        if self._ledger is None:
+        """Return `outputs`, whose backward pass counts the relevance of their constant part as lost."""
+        if self._lost is None:
             return outputs
         constant = constant_part()
 
@@ -160,23 +179,23 @@ class SharingRatio:
                 self._lose((constant * g).flatten(1).sum(1, keepdim=True))
             return (g,)
 
-        return self._marked(rule, outputs)
+        return self._with_backward(rule, outputs)
 
-    def held(self, tensor: Tensor) -> Tensor:
-        """`tensor`, whose backward ends here while it is held constant."""
-        held: Tensor = Held.apply(lambda: self._is_holding, tensor)
+    def hold_constant(self, tensor: Tensor) -> Tensor:
+        """Return `tensor`, at which backward passes end while it is held constant."""
+        held: Tensor = HeldConstant.apply(lambda: self._is_holding, tensor)
         return held
 
-    def started(
+    def starting_signal(
         self, before: Tensor, after: Tensor, gradient: Tensor, relevance: Tensor, channels: tuple[int, ...]
     ) -> Tensor:
-        """The signal at `before` with which `relevance` sets out from an activation, where the `gradient` is given."""
-        return self.decomposed(before, relevance, channels)
+        """Return the signal at `before` with which `relevance` starts from an activation with the given `gradient`."""
+        return self.relevance_signal(before, relevance, channels)
 
     def relevance(
         self, before: Tensor, phi: Elementwise, g: Tensor, received: Tensor | None, channels: tuple[int, ...]
     ) -> Tensor:
-        """<phi(X), g> and what was `received` besides, which is lost where phi(X) is 0."""
+        """Return <phi(X), g> plus the relevance `received` besides, which is lost where phi(X) is 0."""
         if received is None:
             return by_parts(lambda x, g: inner(phi(x), g, channels), channels, before, g)
 
@@ -188,69 +207,78 @@ class SharingRatio:
         self._lose(received, squares)
         return products_with_g + received.masked_fill(squares <= 0, 0)
 
-    def decomposed(self, vectors: Tensor, relevance: Tensor, channels: tuple[int, ...]) -> Tensor:
-        """X R / ||X||^2; the relevance of a vector that is 0 is lost."""
-        vectors, ratio = self._by_position(channels, vectors, relevance)
+    def relevance_signal(self, vectors: Tensor, relevance: Tensor, channels: tuple[int, ...]) -> Tensor:
+        """Return X R / ||X||^2. The relevance of a vector that is 0 is lost."""
+        vectors, ratio = self._scaled_vectors(channels, vectors, relevance)
         return vectors * ratio
 
-    def _marked(self, rule: Rule, outputs: Tensor, *kept: Tensor | None) -> Tensor:
-        ruled: Tensor = Ruled.apply(rule, outputs, *kept)
+    def _with_backward(self, rule: Rule, outputs: Tensor, *kept: Tensor | None) -> Tensor:
+        ruled: Tensor = ReplacedBackward.apply(rule, outputs, *kept)
         return ruled
 
     def _through_activation(
         self, before: Tensor, phi: Elementwise, g: Tensor, received: Tensor | None, channels: tuple[int, ...]
     ) -> Tensor:
-        return self.decomposed(before, self.relevance(before, phi, g, received, channels), channels)
+        return self.relevance_signal(before, self.relevance(before, phi, g, received, channels), channels)
 
     def _bias_rule(self, bias: Tensor, axis: int, otherwise: Sharing) -> AffineRule:
-        """The rule for "ratio" or "drop", else that for "norm" and "uniform"."""
-        known: dict[str, Sharing] = {"ratio": partial(self._by_ratio, bias, axis), "drop": self._dropped}
+        """Return the rule for "ratio" or "drop", else `otherwise`, which is the rule for "norm" and "uniform"."""
+        known: dict[str, Sharing] = {"ratio": partial(self._share_by_ratio, bias, axis), "drop": self._share_nothing}
         return self._rule(KEPT[self._bias], bias, axis, known.get(self._bias, otherwise))
 
     def _convolution_rule(self, affine: Affine, bias: Tensor, source: Source) -> AffineRule:
-        if affine.has_lone_tap and source.inbox is not None and self._bias != "drop":
+        if affine.has_lone_tap and source.bias_relevance is not None and self._bias != "drop":
             size = source.before.shape[2:]
-            return self._rule("nothing", bias, 1, lambda g, _, share: Shared(g, handed=affine.scatter(share, size)))
-        shared = self._added if source.inbox is None else self._handed
+            return self._rule(
+                "nothing", bias, 1, lambda g, _, share: GradientShare(g, bias_relevance=affine.scatter(share, size))
+            )
+        shared = self._share_with_inputs if source.bias_relevance is None else self._share_with_activation
         return self._bias_rule(bias, 1, partial(shared, affine, source.phi))
 
     def _rule(self, keeps: Keeps, bias: Tensor, axis: int, shared: Sharing) -> AffineRule:
         if not self.differentiates(bias):
             bias = bias.detach()  # torch multiplies in another order where it may have to differentiate
 
-        def of(g: Tensor, kept: Tensor | None) -> Shared:
-            return shared(g, kept, along(g, bias, axis)) if self._is_propagating else Shared(g)
+        def of(g: Tensor, kept: Tensor | None) -> GradientShare:
+            return shared(g, kept, along(g, bias, axis)) if self._is_propagating else GradientShare(g)
 
         return AffineRule(keeps, of)
 
-    def _dropped(self, g: Tensor, kept: None, share: Tensor) -> Shared:
+    def _share_nothing(self, g: Tensor, kept: None, share: Tensor) -> GradientShare:
         self._lose(share)
-        return Shared(g)
+        return GradientShare(g)
 
-    def _by_ratio(self, bias: Tensor, axis: int, g: Tensor, outputs: Tensor, share: Tensor) -> Shared:
-        """g + u <b, g> / ||u||^2, u = outputs - b; g alone where u is mere rounding, where all taps read 0."""
+    def _share_by_ratio(self, bias: Tensor, axis: int, g: Tensor, outputs: Tensor, share: Tensor) -> GradientShare:
+        """Return g + u <b, g> / ||u||^2, u = outputs - b.
+
+        It is g alone where u is no more than rounding, because all taps read 0.
+        """
         bias = bias.reshape(-1, *[1] * (g.dim() - 1 - axis))
         noise = (16 * torch.finfo(bias.dtype).eps) ** 2 * bias.square().sum()
-        squares = by_parts(lambda y: summed((y - bias).square(), (axis,)), (axis,), outputs)
+        squares = by_parts(lambda y: sum_channels((y - bias).square(), (axis,)), (axis,), outputs)
         squares = squares.masked_fill(squares <= noise, 0)
         self._lose(share, squares)
         ratio = safe_ratio(share, squares)
-        return Shared(torch.addcmul(g, outputs, ratio).addcmul_(bias, ratio, value=-1))
+        return GradientShare(torch.addcmul(g, outputs, ratio).addcmul_(bias, ratio, value=-1))
 
-    def _handed(self, affine: Affine, phi: Elementwise, g: Tensor, before: Tensor, share: Tensor) -> Shared:
-        return Shared(g, handed=self._received(affine, phi(before), share))
+    def _share_with_activation(
+        self, affine: Affine, phi: Elementwise, g: Tensor, before: Tensor, share: Tensor
+    ) -> GradientShare:
+        return GradientShare(g, bias_relevance=self._bias_relevance(affine, phi(before), share))
 
-    def _added(self, affine: Affine, phi: Elementwise, g: Tensor, before: Tensor, share: Tensor) -> Shared:
+    def _share_with_inputs(
+        self, affine: Affine, phi: Elementwise, g: Tensor, before: Tensor, share: Tensor
+    ) -> GradientShare:
         inputs = phi(before)
-        return Shared(g, added=self._by_position((1,), inputs, self._received(affine, inputs, share)))
+        return GradientShare(g, added=self._scaled_vectors((1,), inputs, self._bias_relevance(affine, inputs, share)))
 
-    def _by_position(self, channels: tuple[int, ...], vectors: Tensor, relevance: Tensor) -> Added:
+    def _scaled_vectors(self, channels: tuple[int, ...], vectors: Tensor, relevance: Tensor) -> ScaledVectors:
         squares = inner(vectors, vectors, channels)
         self._lose(relevance, squares)
         return vectors, safe_ratio(relevance, squares)
 
-    def _received(self, affine: Affine, inputs: Tensor, share: Tensor) -> Tensor:
-        """What each position of the inputs has of the bias; a lone tap has it all, whatever it supplies."""
+    def _bias_relevance(self, affine: Affine, inputs: Tensor, share: Tensor) -> Tensor:
+        """Return the relevance of the bias at each position of the inputs. A lone tap has all of it."""
         size = inputs.shape[2:]
         if affine.has_lone_tap:
             return affine.scatter(share, size)
@@ -263,5 +291,5 @@ class SharingRatio:
         return affine.scatter(weights * safe_ratio(share, totals), size)
 
     def _lose(self, relevance: Tensor, unless: Tensor | None = None) -> None:
-        if self._ledger is not None:
-            self._ledger.enter(relevance, unless)
+        if self._lost is not None:
+            self._lost.add(relevance, unless)

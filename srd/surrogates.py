@@ -1,4 +1,4 @@
-"""A smooth stand-in for ReLU, through which an attack on an explanation finds its way (Dombrowski et al. 2019)."""
+"""A smooth surrogate of ReLU, which gives attacks on explanations a gradient (Dombrowski et al. 2019)."""
 
 from typing import Any
 
@@ -11,9 +11,10 @@ from srd.operations import Arguments, Function, Keywords
 
 
 class softplus(TorchFunctionMode):  # noqa: N801  a context manager, used as a verb
-    """While open, `relu` is softplus with sharpness `beta`, and what is made of two ReLUs is made of two of it.
+    """Context in which `relu` is softplus with sharpness `beta`, also in activations that are made of two ReLUs.
 
-    Those are `relu6`, `hardtanh` and `hardsigmoid`; others, `clamp` and `leaky_relu` among them, stay as they are.
+    These are `relu6`, `hardtanh` and `hardsigmoid`. Other activations, such as `clamp` and `leaky_relu`, stay as they
+    are.
     """
 
     def __init__(self, beta: float) -> None:

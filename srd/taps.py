@@ -12,33 +12,40 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from srd.kept import kept
+from srd.weight_cache import get_or_prepare
 
 GRAM_LIMIT = 8
-"""Channels per group up to which a quadratic form is cheapest."""
+"""Number of channels per group up to which a quadratic form is cheapest."""
 
 BLOCKS, ROWS = 8, 16
-"""Into how many blocks a triangular factor is cut, of how many rows at least: many or small ones are slow to multiply,
-few hold more zeros."""
+"""Number of blocks of a triangular factor, and their least number of rows.
+
+Many or small blocks are slow to multiply; few blocks hold more zeros.
+"""
 
 NUMBERS = {"cpu": 2**19, "cuda": 2**24}
-"""Written before they are summed: what a processor keeps in its cache, what keeps a GPU busy."""
+"""Numbers that are written before they are summed: as many as fit the cache of a processor, or keep a GPU busy."""
 
 
 class Squares(Protocol):
-    """||W_t x_i||^2 of one convolution, whose taps are in an order of their own."""
+    """||W_t x_i||^2 of one convolution, whose taps have an order of their own."""
 
     def __call__(self, inputs: Tensor, part: slice) -> Tensor:
-        """Of a part of the taps."""
+        """Return the squares of a part of the taps."""
         ...
 
 
 def squares(
     weight: Tensor, scale: Tensor | None, groups: int, order: Sequence[int], dtype: torch.dtype | None = None
 ) -> Squares:
-    """Those of W_t times `scale` of the outputs, the taps in this `order`; differentiable while gradients are on.
+    """Return the function that computes the squares of W_t times `scale` of the outputs, with the taps in this `order`.
 
-    `dtype` is that of the largest products, by default the weight's.
+    It is differentiable while gradients are on.
+
+    Parameters
+    ----------
+    dtype
+        The type of the largest products, by default the type of the weight.
     """
     few = weight.shape[1] <= GRAM_LIMIT
 
@@ -47,19 +54,19 @@ def squares(
         return Quadratic.of(taps) if few else Triangular.of(taps, dtype or weight.dtype)
 
     if not torch.is_grad_enabled():
-        return kept(weight, scale, (groups, *order, dtype), prepare)
+        return get_or_prepare(weight, scale, (groups, *order, dtype), prepare)
     return prepare() if few else Definition(_by_tap(weight, scale, groups, order))
 
 
 def _by_tap(weight: Tensor, scale: Tensor | None, groups: int, order: Sequence[int]) -> Tensor:
-    """(groups, taps, k / groups, c)."""
+    """Return the weights of each tap: (groups, taps, k / groups, c)."""
     scaled = weight if scale is None else weight * scale[:, None, None, None]
     return scaled.reshape(groups, -1, *weight.shape[1:]).flatten(3)[..., order].permute(0, 3, 1, 2)
 
 
 @dataclass(frozen=True)
 class Definition:
-    """As it stands."""
+    """The squares as their definition says."""
 
     taps: Tensor
     """(groups, taps, k / groups, c)."""
@@ -72,7 +79,7 @@ class Definition:
 
 @dataclass(frozen=True)
 class Quadratic:
-    """The sum over a <= b of (W_t^T W_t)_ab x_a x_b, those off the diagonal twice."""
+    """The sum over a <= b of (W_t^T W_t)_ab x_a x_b, where the terms off the diagonal count twice."""
 
     coefficients: Tensor
     """(taps, groups, pairs)."""
@@ -99,10 +106,10 @@ class Quadratic:
 
 @dataclass(frozen=True)
 class Triangular:
-    """||R_t x_i||^2 of the triangular factors of W_t = Q_t R_t, Q_t orthonormal; without gradient."""
+    """||R_t x_i||^2 with the triangular factors of W_t = Q_t R_t, Q_t orthonormal, without a gradient."""
 
     blocks: tuple[Tensor, ...]
-    """A few rows, from i on, of every R_t without the first i columns, which are 0: (groups, taps, rows, columns)."""
+    """A few rows, from i on, of every R_t without its first i columns, which are 0: (groups, taps, rows, columns)."""
 
     @classmethod
     def of(cls, taps: Tensor, dtype: torch.dtype) -> "Triangular":
@@ -120,12 +127,15 @@ class Triangular:
         maps = []
         for images in inputs.split(max(1, width // max(1, size.numel()))):
             columns = images.to(blocks[0].dtype).unflatten(1, (groups, -1)).permute(1, 2, 0, 3, 4).flatten(2)
-            sums = [self._summed(blocks, x, workspace) for x in columns.split(width, 2)]
+            sums = [self._sum_squares(blocks, x, workspace) for x in columns.split(width, 2)]
             maps.append(torch.cat(sums, 1).unflatten(1, (-1, *size)).transpose(0, 1))
         return torch.cat(maps)
 
-    def _summed(self, blocks: Sequence[Tensor], x: Tensor, workspace: Tensor) -> Tensor:
-        """(groups, c, columns) to (taps, columns), the columns of a lone group one part for each processor."""
+    def _sum_squares(self, blocks: Sequence[Tensor], x: Tensor, workspace: Tensor) -> Tensor:
+        """Sum the squares, (groups, c, columns) to (taps, columns).
+
+        The columns of a lone group are divided into one part for each processor.
+        """
         n = torch.get_num_threads() if x.device.type == "cpu" else 1
         parts = x if len(x) > 1 or x.shape[2] % n else x[0].unflatten(1, (n, -1)).transpose(0, 1)
         squares = _squares(blocks, parts, workspace)
@@ -134,7 +144,10 @@ class Triangular:
 
 
 def _squares(blocks: Sequence[Tensor], x: Tensor, workspace: Tensor) -> Tensor:
-    """(n, c, columns) to (n, taps * rows, columns): each part stays with the processor that has it in its cache."""
+    """Return the squares, (n, c, columns) to (n, taps * rows, columns).
+
+    Each part stays with the processor that has it in its cache.
+    """
     first, *others = (block.expand(len(x), -1, -1) for block in blocks)
     if x.dtype != workspace.dtype:
         total = torch.bmm(first, x).to(workspace.dtype).square_()

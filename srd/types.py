@@ -1,4 +1,4 @@
-"""Shapes and protocols of the ground floor."""
+"""Shapes and protocols of the lowest package."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,10 +8,10 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 Inputs = Float[Tensor, "n c h w"]
-"""What the network reads: images after normalisation."""
+"""Inputs of the network: images after normalisation."""
 
 Target = Int64[Tensor, " n"]
-"""The class that is explained, one per row."""
+"""The explained class, one per row."""
 
 Logits = Float[Tensor, "n classes"]
 Maps = Float[Tensor, "n h w"]
@@ -22,10 +22,10 @@ Generators = Sequence[torch.Generator]
 
 
 class Attributor(Protocol):
-    """Explains `target` at `inputs`: one signed map per row, at input resolution.
+    """Explains `target` at `inputs`: one map per row, at the resolution of the inputs, signed if the method is.
 
-    Deterministic methods ignore `generators`. The network, its mode, its hooks and the global random state are left
-    as found. Maps are detached unless `create_graph` asks for a graph back to `inputs`, and to the parameters
+    Deterministic methods ignore `generators`. The network, its mode, its hooks and the global random state are left as
+    they were found. Maps are detached unless `create_graph` asks for a graph back to `inputs` and to the parameters
     that require grad.
     """
 

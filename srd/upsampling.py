@@ -1,4 +1,4 @@
-"""Maps of few positions at the size of the inputs."""
+"""Enlargement of maps of few positions to the size of the inputs."""
 
 from functools import wraps
 from typing import Any
@@ -11,21 +11,21 @@ from srd.passes import evaluating
 from srd.types import Attributor, Generators, Inputs, Maps, Target
 
 
-def upsampled(maps: Maps, size: tuple[int, ...], mode: Upsampling = "bilinear") -> Maps:
-    """Maps (n, rows, columns) at another size (h, w); corners are not aligned."""
+def upsample(maps: Maps, size: tuple[int, ...], mode: Upsampling = "bilinear") -> Maps:
+    """Resize maps (n, rows, columns) to another size (h, w); corners are not aligned."""
     larger: Tensor = functional.interpolate(maps[:, None], size, mode=mode)
     return larger[:, 0]
 
 
-def at_input_resolution(own: Attributor, mode: Upsampling) -> Attributor:
-    """The method whose maps are those of `own`, upsampled to its inputs."""
+def at_input_resolution(native: Attributor, mode: Upsampling) -> Attributor:
+    """Return the method with the maps of `native`, upsampled to the size of its inputs."""
 
-    @wraps(own)
+    @wraps(native)
     def attributor(
         network: nn.Module, inputs: Inputs, target: Target, generators: Generators | None = None, **options: Any
     ) -> Maps:
-        maps = own(network, inputs, target, generators, **options)
+        maps = native(network, inputs, target, generators, **options)
         with evaluating(network):
-            return upsampled(maps, tuple(inputs.shape[2:]), mode)
+            return upsample(maps, tuple(inputs.shape[2:]), mode)
 
     return attributor

@@ -1,4 +1,4 @@
-"""Pointwise feature vectors: which axes of a tensor hold their channels, and their inner products."""
+"""Pointwise feature vectors: the axes of a tensor that hold their channels, and their inner products."""
 
 from collections.abc import Callable, Sequence
 from math import gcd
@@ -15,22 +15,22 @@ Channels = tuple[int, ...] | None
 
 
 IMAGES_AT_ONCE, POSITIONS_AT_ONCE = 2**18, 2**20
-"""Elements, of whole images or of one, that are multiplied before they are summed.
+"""Elements of whole images, or of one image, that are multiplied before they are summed.
 
-Larger temporaries leave the cache and add to the peak of memory; parts of one image are strided, and read slowly.
+Larger temporaries leave the cache and add to the peak of memory. Parts of one image are strided, and slow to read.
 """
 
 GROUPS = 8
-"""Of channels that are summed by themselves, so that each processor sums what it has in its own cache."""
+"""Number of groups of channels that are summed apart, so that each processor sums what it has in its own cache."""
 
 
 def inner(a: Tensor, b: Tensor, channels: tuple[int, ...]) -> Tensor:
-    """<a_p, b_p> at every position p, the channel axes kept with size 1; both of one shape."""
-    return by_parts(lambda x, y: summed(x * y, channels), channels, a, b)
+    """Return <a_p, b_p> at every position p, with channel axes of size 1; both tensors have one shape."""
+    return by_parts(lambda x, y: sum_channels(x * y, channels), channels, a, b)
 
 
-def summed(products: Tensor, channels: tuple[int, ...]) -> Tensor:
-    """The sum over channels at every position, the channel axes kept with size 1."""
+def sum_channels(products: Tensor, channels: tuple[int, ...]) -> Tensor:
+    """Return the sum over channels at every position, with channel axes of size 1."""
     if not channels:
         return products
     axis, *others = channels
@@ -42,13 +42,13 @@ def summed(products: Tensor, channels: tuple[int, ...]) -> Tensor:
 
 
 def by_parts(function: Callable[..., Tensor], channels: tuple[int, ...], *tensors: Tensor) -> Tensor:
-    """The function of tensors, which reads each position by itself, of a few images or positions at a time."""
+    """Apply a function that reads each position by itself to a few images or positions at a time."""
     axes = [axis for axis in range(tensors[0].dim()) if axis not in channels]
     return _by_parts(function, axes, tensors, IMAGES_AT_ONCE)
 
 
 def along(vectors: Tensor, direction: Tensor, axis: int) -> Tensor:
-    """<x_p, direction> at every position p, the channel axis kept with size 1; `direction` is (c,)."""
+    """Return <x_p, direction> at every position p, with a channel axis of size 1; `direction` is (c,)."""
     if axis == vectors.dim() - 1:
         return torch.matmul(vectors, direction)[..., None]
     products = torch.matmul(direction, vectors.flatten(axis + 1))
@@ -56,26 +56,35 @@ def along(vectors: Tensor, direction: Tensor, axis: int) -> Tensor:
 
 
 def safe_ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
-    """Quotient, 0 where the denominator is not positive."""
+    """Return the quotient, and 0 where the denominator is not positive."""
     return numerator / denominator.masked_fill(denominator <= 0, torch.inf)
 
 
 def position_axes(tensor: Tensor, channels: tuple[int, ...]) -> tuple[int, ...]:
-    """All axes but the channels and axis 0, which holds the rows of the batch."""
+    """Return all axes but the channels and axis 0, which holds the rows of the batch."""
     return tuple(axis for axis in range(1, tensor.dim()) if axis not in channels)
 
 
 def by_mean_gradient(vectors: Tensor, gradient: Tensor, channels: tuple[int, ...]) -> Tensor:
-    """<x_p, mean over positions of the gradient>, channel axes kept: Grad-CAM (Selvaraju et al. 2017), no ReLU."""
+    """Return <x_p, mean gradient over positions>, with channel axes of size 1: Grad-CAM without its ReLU.
+
+    References
+    ----------
+    Selvaraju et al. 2017.
+    """
     weights = gradient.mean(position_axes(gradient, channels), keepdim=True)
     return inner(vectors, weights.expand_as(vectors), channels)
 
 
 def on_grid(values: Tensor, height: int, width: int) -> Tensor:
-    """Values of positions, (n, *positions), as maps (n, rows, columns), without that of a class token, the first.
+    """Return values of positions, (n, *positions), as maps (n, rows, columns), without that of a class token.
 
-    Tokens are taken to lie row by row on a grid of the proportions height : width; raises UnsupportedOperation where
-    they cannot.
+    The class token is the first token. The others lie row by row on a grid of the proportions height : width.
+
+    Raises
+    ------
+    UnsupportedOperation
+        The tokens cannot lie on such a grid.
     """
     if values.dim() == 3:
         return values
@@ -86,13 +95,13 @@ def on_grid(values: Tensor, height: int, width: int) -> Tensor:
     raise UnsupportedOperation(f"{tuple(values.shape[1:])} positions do not lie on a grid of {height} : {width}")
 
 
-def moved(
+def channels_after(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], before: Tensor, channels: Channels
 ) -> Channels:
-    """Where `channels` of `before` are after an operation that rearranges its elements; None if that mixes them.
+    """Return the axes of `channels` after an operation that rearranges the elements of `before`; None if it mixes them.
 
-    The operation is run on a tensor without memory that has strides along its channels only: views show where they go,
-    and what would have to copy such a tensor merges channels with other axes.
+    The operation runs on a tensor without memory that has strides along its channels only. Views show where the
+    channels go. An operation that would have to copy such a tensor merges channels with other axes.
     """
     if channels is None:
         return None
@@ -100,7 +109,7 @@ def moved(
     args, kwargs = tree_map(lambda leaf: marker if leaf is before else leaf, (args, kwargs))
     try:
         result = function(*args, **kwargs)
-    except RuntimeError:  # a view of axes that do not merge
+    except RuntimeError:  # the view would have to merge axes that do not merge
         return None
     view = result[0] if isinstance(result, (tuple, list)) else result
     if view._base is not marker and view is not marker:
@@ -108,8 +117,8 @@ def moved(
     return tuple(axis for axis, stride in enumerate(view.stride()) if stride and view.shape[axis] > 1)
 
 
-def grown(before: Tensor, after: Tensor) -> Channels:
-    """Where a lone channel is that has become several, as a grey image is repeated for red, green and blue."""
+def channels_after_repeat(before: Tensor, after: Tensor) -> Channels:
+    """Return the axis on which a lone channel has become several, as for a grey image repeated for three colours."""
     if before.dim() != after.dim():
         return ()
     axes = tuple(axis for axis, (old, new) in enumerate(zip(before.shape, after.shape, strict=True)) if old == 1 != new)

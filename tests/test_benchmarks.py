@@ -6,7 +6,7 @@ import pytest
 import torch
 from toys import demo_inputs, demo_network
 
-from benchmarks.measuring import CPU, interleaved, peak, ratio
+from benchmarks.measuring import CPU, peak, ratio, time_in_turns
 from srd.decomposition import decompose
 from srd.rules import Bias
 
@@ -48,7 +48,7 @@ def test_what_a_backward_pass_makes_is_counted() -> None:
 
 def test_competitors_take_turns_and_the_first_turn_is_dropped() -> None:
     order: list[str] = []
-    seconds = interleaved({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 3, CPU)
+    seconds = time_in_turns({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 3, CPU)
     assert order == ["a", "b"] * 4
     assert {name: len(runs) for name, runs in seconds.items()} == {"a": 3, "b": 3}
 

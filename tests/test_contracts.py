@@ -32,7 +32,7 @@ from toys import (
 
 from attacks.entries import AMOUNT, DEGREES, EPSILON, L2_EPSILON, SEVERITY, SHIFT, SIGMA, ZOOM, PerturbationEntry, Scale
 from attacks.registry import PERTURBATIONS
-from attacks.types import Found, Images, Model, Samples
+from attacks.types import AttackResult, Images, Model, Samples
 from srd.baselines.saliency import saliency
 from srd.entries import AttributorEntry, Entry, MetricEntry
 from srd.registry import ATTRIBUTORS, METRICS
@@ -346,7 +346,7 @@ def perturbed(
     if entry.is_universal:
         options = {"attributor": _attacked, "displacement": result}
         result = entry.application()(model, samples, chosen, generators(len(samples.images), seed), **options)
-    return result.images if isinstance(result, Found) else result
+    return result.images if isinstance(result, AttackResult) else result
 
 
 _attacked: Attributor = saliency

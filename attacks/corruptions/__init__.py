@@ -1,1 +1,1 @@
-"""Changes that search nothing: noise, corruptions, geometry."""
+"""Changes without a search: noise, corruptions, geometry."""

@@ -1,4 +1,4 @@
-"""Changes of one image with a random stream of its own, made perturbations of a tile."""
+"""Decorators that turn a change of one image with its own random stream into a perturbation of a tile."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -17,9 +17,9 @@ LevelledChange = Callable[[Image, Level, Generator], Image]
 
 
 def each_image(change: LevelledChange[float]) -> Perturbation:
-    """Makes `(image, strength, generator) -> image` a perturbation; strength 0 is the clean image.
+    """Turn `(image, strength, generator) -> image` into a perturbation; strength 0 is the clean image.
 
-    Rows are changed one by one, so that no bit of a row depends on its tile, and cut to [0, 1].
+    Rows are changed one by one and cut to [0, 1], so that no bit of a row depends on its tile.
     """
 
     @wraps(change)
@@ -33,7 +33,7 @@ def each_image(change: LevelledChange[float]) -> Perturbation:
 
 
 def severities(*levels: Level) -> Callable[[LevelledChange[Level]], Perturbation]:
-    """Makes `(image, level, generator) -> image` a perturbation whose strength counts the levels, from 1."""
+    """Turn `(image, level, generator) -> image` into a perturbation whose strength counts the levels, from 1."""
 
     def perturbation_of(change: LevelledChange[Level]) -> Perturbation:
         @wraps(change)
@@ -46,5 +46,5 @@ def severities(*levels: Level) -> Callable[[LevelledChange[Level]], Perturbation
 
 
 def standard_normal(image: Image, generator: Generator) -> Image:
-    """Independent normal values, one for each value of the image."""
+    """Draw one independent normal value for each value of the image."""
     return torch.randn(image.shape, generator=generator).to(image)

@@ -152,7 +152,7 @@ IMAGENET_C = (
     _imagenet_c("spatter", "weather"),
     _imagenet_c("saturate", "digital", stochastic=False),
 )
-"""In the paper's order; the last four are its validation corruptions."""
+"""Corruptions in the paper's order; the last four are its validation corruptions."""
 
 STORAGE = (
     _corruption(

@@ -1,4 +1,4 @@
-"""The one search loop of attacks on explanations, blind to norm, objective, attributor and source of gradients."""
+"""The search loop of all attacks on explanations, independent of norm, objective, attributor and gradients' source."""
 
 import math
 from collections.abc import Callable
@@ -11,19 +11,19 @@ from attacks.types import Ball, Images, Objective
 from srd.types import Scores
 
 MOMENTUM = 0.9
-JUDGED = 2  # the last iterate and every second before it: each costs a map
-LEAST_STEP = 0.02  # relative to the first, which the last of many steps comes near: fine enough to settle
+JUDGED = 2  # every second iterate is judged, the last one included: each costs a map
+LEAST_STEP = 0.02  # relative to the first step; the last of many steps comes near it, fine enough to settle
 
 Gradient = Callable[[Images, float], tuple[Images, Scores]]
-"""Of what is to increase, at images, given the progress from 0 to 1; with its values there."""
+"""(images, progress from 0 to 1) -> gradient of the objective at the images, and the values of the objective there."""
 
-Added = Callable[[Images, Tensor], Images]
-"""Images displaced, inside [0, 1]."""
+Displace = Callable[[Images, Tensor], Images]
+"""(images, displacement) -> displaced images inside [0, 1]."""
 
 
 @dataclass(frozen=True)
-class Climb:
-    """What one run of the loop found, each row by itself."""
+class SearchTrace:
+    """The result of one run of the loop, each row by itself."""
 
     displacement: Tensor
     highest: tuple[Scores, ...]
@@ -34,7 +34,7 @@ class Climb:
 
 @dataclass(frozen=True)
 class Ascent:
-    """Momentum steps (Dong et al. 2018) of cosine-decaying size, each row keeping its own best iterate.
+    """Momentum steps (Dong et al. 2018) with sizes that decay as a cosine. Each row keeps its own best iterate.
 
     A displacement of one row moves all images alike.
     """
@@ -42,47 +42,50 @@ class Ascent:
     ball: Ball
     gradient: Gradient
     judge: Objective
-    """Says which iterate is best: one value for each row of the displacement."""
-    stored: Added
-    """What is judged, and returned, of an iterate."""
+    """Rates iterates: one value for each row of the displacement, higher is better."""
+    displace: Displace
+    """Makes the images that are judged and returned from a displacement."""
     steps: int
     relative_step: float
     """Size of the first step in units of the ball's radius."""
 
-    def __call__(self, clean: Images, start: Tensor) -> Climb:
-        """The displacement that `judge` values most; that of no size where it values none of them more."""
+    def __call__(self, clean: Images, start: Tensor) -> SearchTrace:
+        """Return the displacement that `judge` rates highest, or no displacement if none is rated higher."""
         displacement, velocity = start, torch.zeros_like(start)
         best = torch.zeros_like(start)
-        highest, gains = [self.judge(self.stored(clean, best))], []
+        highest, gains = [self.judge(self.displace(clean, best))], []
         for k in range(self.steps):
-            gradient, gain = self.gradient(added(clean, displacement), k / max(1, self.steps - 1))
+            gradient, gain = self.gradient(displace(clean, displacement), k / max(1, self.steps - 1))
             gains.append(gain)
             velocity = MOMENTUM * velocity + _of_mean_size_one(gradient).sum_to_size(start.shape)
             size = self.relative_step * self.ball.epsilon * _decay(k / self.steps)
             displacement = self.ball.project(displacement + size * self.ball.step(velocity))
             highest.append(highest[-1])
             if (self.steps - 1 - k) % JUDGED == 0:
-                value = self.judge(self.stored(clean, displacement))
+                value = self.judge(self.displace(clean, displacement))
                 better = value > highest[-1]
                 best = torch.where(better[:, None, None, None], displacement, best)
                 highest[-1] = torch.where(better, value, highest[-1])
             if not velocity.any():
                 break
-        return Climb(best, tuple(highest), tuple(gains))
+        return SearchTrace(best, tuple(highest), tuple(gains))
 
 
-def added(clean: Images, displacement: Tensor) -> Images:
-    """The displaced images, cut to [0, 1]."""
+def displace(clean: Images, displacement: Tensor) -> Images:
+    """Return the displaced images, cut to [0, 1]."""
     return (clean + displacement).clamp(0, 1)
 
 
-def added_in_eight_bits(clean: Images, displacement: Tensor) -> Images:
-    """The displaced images, every move shortened to whole levels of 1/255: of 8-bit images, 8-bit images."""
-    levels = 255 * (added(clean, displacement) - clean)
+def displace_in_eight_bits(clean: Images, displacement: Tensor) -> Images:
+    """Return the displaced images, with every move shortened to whole levels of 1/255.
+
+    Images of 8 bits thus stay images of 8 bits.
+    """
+    levels = 255 * (displace(clean, displacement) - clean)
     return (clean + (levels + ROUNDING * levels.sign()).trunc() / 255).clamp(0, 1)
 
 
-ROUNDING = 1e-3  # of a level, by which float32 may fall short of a whole one
+ROUNDING = 1e-3  # float32 may fall short of a whole level by this share
 
 
 def _of_mean_size_one(gradient: Images) -> Images:

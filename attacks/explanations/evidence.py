@@ -1,4 +1,4 @@
-"""What speaks for or against a search having searched well: each image's values, by the names of EVIDENCE."""
+"""Evidence for or against a good search: each image's values, by the names of EVIDENCE."""
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -11,14 +11,14 @@ from torch.nn import functional
 
 from attacks.balls import standard_normal
 from attacks.entries import EVIDENCE
-from attacks.explanations.ascent import Ascent, Climb, added
-from attacks.explanations.gradients import Differentiated, as_it_is, sharpening
-from attacks.explanations.objectives import Task
+from attacks.explanations.ascent import Ascent, SearchTrace, displace
+from attacks.explanations.gradients import DifferentiatedGradient, sharpening_softplus, without_surrogate
+from attacks.explanations.objectives import AttackObjectives
 from attacks.explanations.search import highest
 from attacks.types import Ball, Images, Samples
 from srd.types import Generators, Inputs, Maps, Scores, Target
 
-NUDGES = (1e-6, 1e-8)  # lengths of moves of the image in [0, 1]: of a gentle slope, and next to a singular point
+NUDGES = (1e-6, 1e-8)  # lengths of moves of the image in [0, 1]: for a gentle slope, and near a singular point
 PGD_STEPS = 10
 RELATIVE_STEP = 0.25
 
@@ -26,57 +26,57 @@ Values = Mapping[str, Scores]
 
 
 def complete(values: Values) -> dict[str, Scores]:
-    """All of EVIDENCE, NaN where there is no value."""
+    """Return all of EVIDENCE, with NaN where there is no value."""
     nothing = torch.full_like(values["clean"], torch.nan)
     return {name: values.get(name, nothing) for name in EVIDENCE}
 
 
-def of_climbs(climbs: Sequence[Climb]) -> Values:
-    """How the best value grew with steps and restarts; a single step has no last one beside its first."""
-    gains = climbs[0].gains
+def of_traces(traces: Sequence[SearchTrace]) -> Values:
+    """Return how the best value grew with steps and restarts. A single step has no last step beside its first."""
+    gains = traces[0].gains
     return {
-        "quarter": highest(climbs, 0.25),
-        "half": highest(climbs, 0.5),
-        "full": highest(climbs),
-        "first_restart": highest(climbs[:1]),
+        "quarter": highest(traces, 0.25),
+        "half": highest(traces, 0.5),
+        "full": highest(traces),
+        "first_restart": highest(traces[:1]),
         **({"gain_first": gains[0], "gain_last": gains[-1]} if len(gains) > 1 else {}),
     }
 
 
-def of_both_ways(climbs: Sequence[Climb]) -> Values:
-    """The best through softplus and through the network as it is, which took turns."""
-    ways = {"softplus": climbs[::2], "exact": climbs[1::2]}
+def of_both_ways(traces: Sequence[SearchTrace]) -> Values:
+    """Return the best values through softplus and through the network as it is, which took turns."""
+    ways = {"softplus": traces[::2], "exact": traces[1::2]}
     return {name: highest(runs) for name, runs in ways.items() if runs}
 
 
-def of_controls(task: Task, ball: Ball, samples: Samples, generators: Generators) -> Values:
-    """The goal at the clean image and at images that nobody aimed at the explanation; -inf where they do not count."""
+def of_controls(objectives: AttackObjectives, ball: Ball, samples: Samples, generators: Generators) -> Values:
+    """Return the goal at the clean image and at images that ignore the explanation; -inf where these do not count."""
     noise = standard_normal(samples.images, generators)
     images = {
-        "random_point": added(samples.images, ball.sample(samples.images, generators)),
-        "random_step": added(samples.images, ball.epsilon * ball.step(noise)),
-        "pgd": _pgd(task, ball, samples, generators),
+        "random_point": displace(samples.images, ball.sample(samples.images, generators)),
+        "random_step": displace(samples.images, ball.epsilon * ball.step(noise)),
+        "pgd": _pgd(objectives, ball, samples, generators),
     }
-    clean = task.goal(task.explainer.maps(samples.images))
-    return {"clean": clean, **{name: _as_control(task, image) for name, image in images.items()}}
+    clean = objectives.goal(objectives.explainer.maps(samples.images))
+    return {"clean": clean, **{name: _as_control(objectives, image) for name, image in images.items()}}
 
 
-def _as_control(task: Task, images: Images) -> Scores:
-    maps, logits = task.explainer(images)
-    return torch.where(task.prediction.allows_control(logits.detach()), task.goal(maps), -torch.inf)
+def _as_control(objectives: AttackObjectives, images: Images) -> Scores:
+    maps, logits = objectives.explainer(images)
+    return torch.where(objectives.prediction.allows_control(logits.detach()), objectives.goal(maps), -torch.inf)
 
 
-def of_gradient(task: Task, ball: Ball, images: Images, generators: Generators) -> Values:
-    """Relative error of the gradient through softplus, against central differences, the larger of two directions.
+def of_gradient(objectives: AttackObjectives, ball: Ball, images: Images, generators: Generators) -> Values:
+    """Return the relative error of the gradient through softplus, the larger one of two directions.
 
-    Along the gradient itself, and along a random direction, whose slope is measured in units of what a random
-    direction has on average. In double precision, at a random point of the ball, where it may leave [0, 1]: what
-    compares with the clean image may have no slope there, what asks for the largest pixel none among those cut to 1.
-    A stochastic method repeats its draws. Of two lengths of the differences the better counts. Infinite where there is
-    no gradient.
+    It is measured against central differences. One direction is the gradient itself. The other one is random; its slope
+    is measured in units of the mean slope of a random direction. The computation is in double precision at a random
+    point of the ball, where it may leave [0, 1]: a comparison with the clean image may have no slope there, and the
+    largest pixel has none among pixels cut to 1. A stochastic method repeats its draws. The better of two lengths of
+    the differences counts. The error is infinite where there is no gradient.
     """
     centre = (images + ball.sample(images, generators)).double()
-    gain = Differentiated(_in_double(task, generators).gain, sharpening)
+    gain = DifferentiatedGradient(_in_double(objectives, generators).gain, sharpening_softplus)
     gradient, _ = gain(centre, 0.0)
     noise = standard_normal(centre, generators)
     typical = _length(gradient) / images[0].numel() ** 0.5
@@ -88,8 +88,8 @@ def of_gradient(task: Task, ball: Ball, images: Images, generators: Generators) 
     return {"gradient_error": error.to(images)}
 
 
-def _slope_error(gain: Differentiated, centre: Images, gradient: Images, along: Images, nudge: float) -> Scores:
-    """Difference of the slope along a direction and what the gradient says of it."""
+def _slope_error(gain: DifferentiatedGradient, centre: Images, gradient: Images, along: Images, nudge: float) -> Scores:
+    """Return the difference between the slope along a direction and the slope that the gradient predicts."""
     direction = along / _length(along)[:, None, None, None]
     ahead, behind = (gain.value(centre + side * nudge * direction, 0.0) for side in (1, -1))
     return ((ahead - behind) / (2 * nudge) - (gradient * direction).sum((1, 2, 3))).abs()
@@ -100,28 +100,28 @@ def _length(rows: Images) -> Scores:
     return length
 
 
-def _pgd(task: Task, ball: Ball, samples: Samples, generators: Generators) -> Images:
-    """Away from the label, from a random start."""
+def _pgd(objectives: AttackObjectives, ball: Ball, samples: Samples, generators: Generators) -> Images:
+    """Return images moved away from the label, from a random start."""
 
     def loss(images: Images) -> Scores:
-        return functional.cross_entropy(task.explainer.model(images), samples.label, reduction="none")
+        return functional.cross_entropy(objectives.explainer.model(images), samples.label, reduction="none")
 
     def judge(images: Images) -> Scores:
         with torch.no_grad():
             return loss(images)
 
-    ascent = Ascent(ball, Differentiated(loss, as_it_is), judge, added, PGD_STEPS, RELATIVE_STEP)
-    climb = ascent(samples.images, ball.sample(samples.images, generators))
-    return added(samples.images, climb.displacement)
+    ascent = Ascent(ball, DifferentiatedGradient(loss, without_surrogate), judge, displace, PGD_STEPS, RELATIVE_STEP)
+    trace = ascent(samples.images, ball.sample(samples.images, generators))
+    return displace(samples.images, trace.displacement)
 
 
-def _in_double(task: Task, generators: Generators) -> Task:
-    """The same attack in double precision, drawing the same numbers at every call."""
-    explainer = task.explainer
+def _in_double(objectives: AttackObjectives, generators: Generators) -> AttackObjectives:
+    """Return the same attack in double precision; it draws the same numbers at every call."""
+    explainer = objectives.explainer
     drawing: Any = explainer.attributor
     states = [generator.get_state() for generator in generators]
 
-    def repeated(
+    def repeat_draws(
         network: nn.Module,
         inputs: Inputs,
         target: Target,
@@ -134,4 +134,4 @@ def _in_double(task: Task, generators: Generators) -> Task:
         return maps
 
     model = deepcopy(explainer.model).double()
-    return replace(task, explainer=replace(explainer, model=model, attributor=repeated))
+    return replace(objectives, explainer=replace(explainer, model=model, attributor=repeat_draws))

@@ -1,6 +1,7 @@
-"""What an attack on an explanation wants of the map: maps -> one value a row, higher is better, differentiable.
+"""Goals of an attack on an explanation: maps -> one value per row, higher is better, differentiable.
 
-NaN of a map that says nothing: constant where maps are correlated, zero where shares of relevance are told.
+The value is NaN for a map without content: a constant map where maps are correlated, a zero map where shares of
+relevance are computed.
 """
 
 from dataclasses import dataclass
@@ -16,8 +17,8 @@ from srd.types import Maps, Masks, Scores
 class Towards:
     """Correlation with the wanted maps (targeted; Dombrowski et al. 2019).
 
-    In place of their squared distance of maps of sum 1: the scale of a map and the number of its pixels then weigh
-    nothing against the price of a changed prediction.
+    It replaces the squared distance of maps of sum 1. The scale of a map and the number of its pixels therefore do not
+    change the weight of the goal against the weight of the prediction.
     """
 
     wanted: Maps
@@ -28,7 +29,7 @@ class Towards:
 
 @dataclass(frozen=True)
 class Away:
-    """Correlation with the clean maps, with the sign changed (untargeted)."""
+    """Negative correlation with the clean maps (untargeted)."""
 
     clean: Maps
 
@@ -38,7 +39,7 @@ class Away:
 
 @dataclass(frozen=True)
 class OutOf:
-    """The share of the |relevance| that lies outside of a region."""
+    """Share of |relevance| outside of a region."""
 
     region: Masks
 
@@ -48,7 +49,12 @@ class OutOf:
 
 @dataclass(frozen=True)
 class MoveCentre:
-    """Distance of the centre of |relevance| from where it was, as a share of the diagonal (Ghorbani et al. 2019)."""
+    """Distance of the centre of |relevance| from its place in the clean map, as a share of the diagonal.
+
+    References
+    ----------
+    Ghorbani et al. 2019.
+    """
 
     clean: Maps
 
@@ -64,7 +70,7 @@ def _shares(maps: Maps) -> Maps:
 
 
 def _centre(maps: Maps) -> Tensor:
-    """Row and column of the centre of |relevance|: (n, 2), in pixels."""
+    """Return row and column of the centre of |relevance|: (n, 2), in pixels."""
     rows, columns = (torch.arange(size, dtype=maps.dtype, device=maps.device) for size in maps.shape[1:])
     share = _shares(maps)
     return torch.stack([(share.sum(2) * rows).sum(1), (share.sum(1) * columns).sum(1)], 1)

@@ -1,4 +1,4 @@
-"""Where the search loop gets its gradients from: differentiation, or questions alone."""
+"""Sources of gradients for the search loop: differentiation, or queries alone."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -14,11 +14,11 @@ from srd.types import Generators, Scores
 SHARPNESS = (10.0, 100.0)  # softplus beta at the first and the last step (Dombrowski et al. 2019, section 2)
 
 Surrogate = Callable[[float], AbstractContextManager[object]]
-"""What is differentiated in place of the network as it is, given the progress from 0 to 1."""
+"""The context that replaces the network while it is differentiated, given the progress from 0 to 1."""
 
 
 @dataclass(frozen=True)
-class Differentiated:
+class DifferentiatedGradient:
     """The gradient of an objective through a surrogate of the network."""
 
     objective: Objective
@@ -32,14 +32,14 @@ class Differentiated:
         return gradient, values.detach()
 
     def value(self, images: Images, progress: float) -> Scores:
-        """The objective alone."""
+        """Return the objective alone."""
         with torch.no_grad(), self.surrogate(progress):
             return self.objective(images)
 
 
 @dataclass(frozen=True)
-class Estimated:
-    """The gradient as differences of values at random points show it: NES (Ilyas et al. 2018), antithetic pairs."""
+class EstimatedGradient:
+    """The gradient from differences of values at random points: NES (Ilyas et al. 2018), antithetic pairs."""
 
     objective: Objective
     pairs: int
@@ -58,17 +58,17 @@ class Estimated:
         return gradient / (2 * self.sigma * self.pairs), total / (2 * self.pairs)
 
 
-def both_ways(objective: Objective) -> tuple[Differentiated, Differentiated]:
-    """Through softplus in place of ReLU, and through the network as it is."""
-    return Differentiated(objective, sharpening), Differentiated(objective, as_it_is)
+def both_ways(objective: Objective) -> tuple[DifferentiatedGradient, DifferentiatedGradient]:
+    """Return the gradients through softplus in place of ReLU, and through the network as it is."""
+    return DifferentiatedGradient(objective, sharpening_softplus), DifferentiatedGradient(objective, without_surrogate)
 
 
-def as_it_is(progress: float) -> AbstractContextManager[object]:
-    """The network itself."""
+def without_surrogate(progress: float) -> AbstractContextManager[object]:
+    """Return a context that leaves the network as it is."""
     return nullcontext()
 
 
-def sharpening(progress: float) -> AbstractContextManager[object]:
-    """Softplus in place of ReLU, the sharper the further the search has come."""
+def sharpening_softplus(progress: float) -> AbstractContextManager[object]:
+    """Return a context with softplus in place of ReLU, which becomes sharper with the progress of the search."""
     first, last = SHARPNESS
     return softplus(first * (last / first) ** progress)

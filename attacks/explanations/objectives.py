@@ -1,4 +1,4 @@
-"""What attacks on explanations increase, and what they are judged by."""
+"""Objectives of attacks on explanations: what the search increases, and what rates its iterates."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,24 +15,24 @@ Goal = Callable[[Maps], Scores]
 
 
 class Prediction(Protocol):
-    """What becomes of the prediction."""
+    """Cost of the prediction in a search, and a test which predictions are allowed."""
 
     def cost(self, logits: Logits) -> Scores:
-        """What the search pays, differentiable."""
+        """Return the cost of the prediction for the search, differentiable."""
         ...
 
     def holds(self, logits: Logits) -> Tensor:
-        """Whether an iterate may be kept: (n,) bool."""
+        """Return whether an iterate may be kept: (n,) bool."""
         ...
 
     def allows_control(self, logits: Logits) -> Tensor:
-        """Whether an image that nobody aimed at the explanation may be compared with: (n,) bool."""
+        """Return whether an image that ignores the explanation is a valid control: (n,) bool."""
         ...
 
 
 @dataclass(frozen=True)
 class Explainer:
-    """Maps and logits of images, from one pass of the network where the attributor makes one of the images."""
+    """Maps and logits of images, from one pass of the network where the attributor makes one pass of the images."""
 
     model: Model
     attributor: Attributor
@@ -54,9 +54,9 @@ class Explainer:
 
 @contextmanager
 def _passes_of(shape: torch.Size, network: nn.Module) -> Iterator[list[tuple[Inputs, Logits]]]:
-    """Collects what the network reads of this shape, the first time, and what it answers.
+    """Collect the first input of this shape that the network reads, and its answer.
 
-    They are compared with nothing here: an attributor may intercept every operation of the pass.
+    The input is compared with nothing here, because an attributor may intercept every operation of the pass.
     """
     passes: list[tuple[Inputs, Logits]] = []
 
@@ -73,20 +73,20 @@ def _passes_of(shape: torch.Size, network: nn.Module) -> Iterator[list[tuple[Inp
 
 
 @dataclass(frozen=True)
-class Task:
-    """One attack on the explanations of a tile of images."""
+class AttackObjectives:
+    """The objectives of an attack on the explanations of a tile: `gain` is differentiated, `judge` rates iterates."""
 
     explainer: Explainer
     goal: Goal
     prediction: Prediction
 
     def gain(self, images: Images) -> Scores:
-        """What is differentiated: the goal, less what the prediction costs."""
+        """Return the goal less the cost of the prediction."""
         maps, logits = self.explainer(images, create_graph=torch.is_grad_enabled())
         return self.goal(maps) - self.prediction.cost(logits)
 
     def judge(self, images: Images) -> Scores:
-        """What says which iterate is best: the goal on the network as it is, -inf where the prediction is not."""
+        """Return the goal on the network as it is, and -inf where the prediction is not as wanted."""
         maps, logits = self.explainer(images)
         value = self.goal(maps).nan_to_num(-1.0)
         return torch.where(self.prediction.holds(logits.detach()), value, -torch.inf)

@@ -1,6 +1,6 @@
-"""The options of attacks on explanations: the name, type, default and meaning of each, once; no import of torch.
+"""The options of attacks on explanations: the name, type, default and meaning of each, in one place, without torch.
 
-A subclass leaves an option out by a field without `init`: it is no keyword, and keeps its default.
+A subclass removes an option by a field without `init`. This field is no keyword and keeps its default.
 """
 
 from dataclasses import dataclass, field
@@ -16,35 +16,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class AttackOptions:
-    """Of all attacks; `attributor`, `aim` and `norm` are what an entry is, not what a spec may set."""
+    """Options of all attacks. `attributor`, `aim` and `norm` define an entry; a spec may not set them."""
 
     attributor: "Attributor"
-    """The method that is attacked."""
+    """The attacked method."""
     aim: str
-    """One of AIMS."""
+    """Name of an aim in AIMS."""
     norm: Norm
-    """Of the ball that is searched."""
+    """Norm of the ball that is searched."""
     steps: int = 100
-    """Of each run of the search."""
+    """Number of steps of each run of the search."""
     restarts: int = 2
-    """Runs of the search: the first from the clean image, those after it from random points of the ball."""
+    """Runs of the search: the first from the clean image, the others from random points of the ball."""
     pairs: int = 20
-    """Of opposite points, by which a gradient is estimated (NES, Ilyas et al. 2018)."""
+    """Number of pairs of opposite points that estimate a gradient (NES, Ilyas et al. 2018)."""
     sigma: float = 0.02
     """Standard deviation of these points, pixels in [0, 1]."""
     relative_step: float = 0.25
     """Size of the first step in units of the strength."""
     keep: float = 1.0
-    """Price of a prediction that is not as the aim wants it."""
+    """Weight of the prediction in the search, where it is not as the aim wants it."""
     tolerance: float = 1.0
-    """By how much a probability may change, where the aim keeps the prediction."""
+    """Largest allowed change of a probability, where the aim keeps the prediction."""
     eight_bits: bool = False
-    """Judges and returns iterates moved by whole levels of 1/255."""
+    """Whether iterates are moved by whole levels of 1/255 before they are judged and returned."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WhiteBoxOptions(AttackOptions):
-    """Of attacks that differentiate through the method."""
+    """Options of attacks that differentiate through the method."""
 
     pairs: int = field(init=False)
     sigma: float = field(init=False)
@@ -52,17 +52,17 @@ class WhiteBoxOptions(AttackOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class BlackBoxOptions(AttackOptions):
-    """Of attacks by questions alone, which are not restarted."""
+    """Options of attacks by queries alone, which have no restarts."""
 
     restarts: int = field(default=1, init=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DisplacementOptions(WhiteBoxOptions):
-    """Of what adds a displacement that has been found."""
+    """Options of an attack that adds a displacement which was found before."""
 
     displacement: "Tensor"
-    """As `universal` returns it."""
+    """The displacement that `universal` returns."""
     steps: int = field(init=False)
     restarts: int = field(init=False)
     relative_step: float = field(init=False)

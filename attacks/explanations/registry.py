@@ -72,7 +72,7 @@ ATTACKS_ON_EXPLANATIONS = (
         goal="one displacement after which all maps are other ones, predictions kept",
         budget=("steps", "restarts"),
         cost="restarts x steps x (1 map differentiated twice, half a map) of the images it is fitted to, once",
-        applied="attacks.explanations.universal:displaced",
+        applied="attacks.explanations.universal:add_displacement",
         reference="after Moosavi-Dezfooli et al., CVPR 2017",
     ),
 )

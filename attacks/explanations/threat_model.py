@@ -1,4 +1,4 @@
-"""What an attack on an explanation is after, and what it may do: an aim for map and prediction, in a ball of images."""
+"""The threat model of an attack on an explanation: an aim for map and prediction, in a ball of images."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -8,9 +8,9 @@ from types import MappingProxyType
 
 from attacks.balls import L2, Linf
 from attacks.entries import Norm
-from attacks.explanations.ascent import Added, Gradient, added, added_in_eight_bits
+from attacks.explanations.ascent import Displace, Gradient, displace, displace_in_eight_bits
 from attacks.explanations.goals import Away, MoveCentre, OutOf, Towards
-from attacks.explanations.objectives import Explainer, Goal, Prediction, Task
+from attacks.explanations.objectives import AttackObjectives, Explainer, Goal, Prediction
 from attacks.explanations.options import AttackOptions
 from attacks.explanations.predictions import ChangePrediction, KeepPrediction
 from attacks.explanations.search import Search
@@ -27,33 +27,33 @@ BALLS: Mapping[Norm, Callable[[float], Ball]] = MappingProxyType({"L-inf": Linf,
 class Attack:
     """One attack on the explanations of a tile."""
 
-    task: Task
+    objectives: AttackObjectives
     ball: Ball
-    stored: Added
+    displace: Displace
 
     def search(self, options: AttackOptions, gradients: Sequence[Gradient], judge: Objective) -> Search:
-        """The search of its ball, by these gradients."""
+        """Return the search of the ball by these gradients."""
         steps, restarts, relative_step = options.steps, options.restarts, options.relative_step
-        return Search(self.ball, gradients, judge, self.stored, steps, restarts, relative_step)
+        return Search(self.ball, gradients, judge, self.displace, steps, restarts, relative_step)
 
 
 @contextmanager
 def attacking(
     options: AttackOptions, model: Model, samples: Samples, strength: float, generators: Generators
 ) -> Iterator[Attack]:
-    """The attack on a model in evaluation mode; its mode is restored."""
+    """Yield the attack on a model in evaluation mode, then restore the mode of the model."""
     attributor = partial(options.attributor, generators=generators)
     with evaluating(model):
         yield Attack(
-            task(options.aim, model, samples, attributor, options.keep, options.tolerance),
+            objectives_of(options.aim, model, samples, attributor, options.keep, options.tolerance),
             BALLS[options.norm](strength),
-            added_in_eight_bits if options.eight_bits else added,
+            displace_in_eight_bits if options.eight_bits else displace,
         )
 
 
 @dataclass(frozen=True)
 class Clean:
-    """What is known before the attack."""
+    """Facts that are known before the attack."""
 
     explainer: Explainer
     samples: Samples
@@ -63,21 +63,28 @@ class Clean:
 
 @dataclass(frozen=True)
 class Aim:
-    """A goal for the map, and what the attack does to the prediction, given its price and tolerance."""
+    """A goal for the map, and what the attack does to the prediction, given its weight and tolerance."""
 
     goal: Callable[[Clean], Goal]
     prediction: Callable[[Logits, float, float], Prediction] = KeepPrediction
 
 
-def task(aim: str, model: Model, samples: Samples, attributor: Attributor, price: float, tolerance: float) -> Task:
-    """The attack with one of the AIMS.
+def objectives_of(
+    aim: str, model: Model, samples: Samples, attributor: Attributor, prediction_weight: float, tolerance: float
+) -> AttackObjectives:
+    """Return the objectives of the attack with one of the AIMS.
 
-    Raises PerturbationError where the samples lack what it aims by.
+    Raises
+    ------
+    PerturbationError
+        The samples lack what the aim needs.
     """
     explainer = Explainer(model, attributor, samples.target)
     maps, logits = explainer(samples.images)
     clean, chosen = Clean(explainer, samples, maps, logits.detach()), AIMS[aim]
-    return Task(explainer, chosen.goal(clean), chosen.prediction(clean.logits, price, tolerance))
+    return AttackObjectives(
+        explainer, chosen.goal(clean), chosen.prediction(clean.logits, prediction_weight, tolerance)
+    )
 
 
 def _target_map(clean: Clean) -> Goal:
@@ -92,8 +99,8 @@ def _out_of_object(clean: Clean) -> Goal:
     return OutOf(clean.samples.masks)
 
 
-def _changed(clean: Logits, price: float, _: float) -> Prediction:
-    return ChangePrediction(clean, price)
+def _change_prediction(clean: Logits, prediction_weight: float, _: float) -> Prediction:
+    return ChangePrediction(clean, prediction_weight)
 
 
 AIMS: Mapping[str, Aim] = MappingProxyType(
@@ -103,6 +110,6 @@ AIMS: Mapping[str, Aim] = MappingProxyType(
         "top-k": Aim(lambda clean: OutOf(top_k(clean.maps))),
         "mass centre": Aim(lambda clean: MoveCentre(clean.maps)),
         "hide object": Aim(_out_of_object),
-        "flip, same map": Aim(lambda clean: Towards(clean.maps), _changed),
+        "flip, same map": Aim(lambda clean: Towards(clean.maps), _change_prediction),
     }
 )

@@ -8,7 +8,7 @@ from attacks.explanations.gradients import both_ways
 from attacks.explanations.options import DisplacementOptions, WhiteBoxOptions
 from attacks.explanations.search import best
 from attacks.explanations.threat_model import Attack, attacking
-from attacks.types import Found, Images, Model, Objective, Samples
+from attacks.types import AttackResult, Images, Model, Objective, Samples
 from srd.keywords import takes
 from srd.types import Generators, Scores
 
@@ -17,41 +17,41 @@ from srd.types import Generators, Scores
 def universal(
     options: WhiteBoxOptions, model: Model, samples: Samples, strength: float, generators: Generators
 ) -> Tensor:
-    """The displacement (1, c, h, w) in the ball of radius `strength` that serves `aim` best on average over samples.
+    """Return the displacement (1, c, h, w) within `strength` that is best for the `aim`, averaged over samples.
 
-    Searched for as by `white_box`. An image whose prediction it does not leave as the aim wants counts as not moved.
+    The search is that of `white_box`. An image whose prediction does not meet the aim counts as not moved.
     """
     with attacking(options, model, samples, strength, generators) as attack:
-        judged = _counted(attack, samples.images)
+        judged = _judge_or_clean(attack, samples.images)
 
         def judge(images: Images) -> Scores:
             return judged(images).mean(0, keepdim=True)
 
-        search = attack.search(options, both_ways(attack.task.gain), judge)
+        search = attack.search(options, both_ways(attack.objectives.gain), judge)
         return best(search(samples.images, torch.zeros_like(samples.images[:1]), generators[:1]))
 
 
-def _counted(attack: Attack, clean: Images) -> Objective:
-    """What the attack increases, where the prediction is as the aim wants it; else its value at the clean image."""
-    unmoved = attack.task.goal(attack.task.explainer.maps(clean))
+def _judge_or_clean(attack: Attack, clean: Images) -> Objective:
+    """Return the goal where the prediction meets the aim, else the goal at the clean image, as an objective."""
+    unmoved = attack.objectives.goal(attack.objectives.explainer.maps(clean))
 
     def judge(images: Images) -> Scores:
-        values = attack.task.judge(images)
+        values = attack.objectives.judge(images)
         return torch.where(values.isfinite(), values, unmoved)
 
     return judge
 
 
 @takes(DisplacementOptions)
-def displaced(
+def add_displacement(
     options: DisplacementOptions, model: Model, samples: Samples, strength: float, generators: Generators
-) -> Found:
-    """The samples with a universal displacement, and what it and the controls do to each."""
+) -> AttackResult:
+    """Return the samples with a universal displacement, and its effect and that of the controls on each."""
     with attacking(options, model, samples, strength, generators) as attack:
-        images = attack.stored(samples.images, options.displacement)
+        images = attack.displace(samples.images, options.displacement)
         values = {
-            "full": _counted(attack, samples.images)(images),
-            **evidence.of_controls(attack.task, attack.ball, samples, generators),
-            **evidence.of_gradient(attack.task, attack.ball, samples.images, generators),
+            "full": _judge_or_clean(attack, samples.images)(images),
+            **evidence.of_controls(attack.objectives, attack.ball, samples, generators),
+            **evidence.of_gradient(attack.objectives, attack.ball, samples.images, generators),
         }
-        return Found(images, evidence.complete(values))
+        return AttackResult(images, evidence.complete(values))

@@ -1,1 +1,1 @@
-"""Attacks on the explanation by way of the weights: the inputs stay as they are."""
+"""Attacks on the explanation through the weights: the inputs stay as they are."""

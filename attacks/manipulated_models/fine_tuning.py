@@ -1,4 +1,4 @@
-"""Fine-tuning of a copy of a network, by cross-entropy alone or with a price on where its maps lie."""
+"""Fine-tuning of a copy of a network, by cross-entropy alone or with a weight on the location of its maps."""
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -8,28 +8,28 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from attacks.manipulated_models.goals import Goal
+from attacks.manipulated_models.goals import GoalProgress
 from attacks.types import Images, Model
 from srd.types import Attributor, Generators, Maps, Target
 
 Loss = Callable[[Model, Tensor, torch.Generator], Tensor]
-"""(model, rows of the examples, random stream) -> what fine-tuning lowers."""
+"""(model, rows of the examples, random stream) -> the loss that fine-tuning lowers."""
 
 
 @dataclass(frozen=True)
 class Examples:
-    """What a network is fine-tuned on."""
+    """Images on which a network is fine-tuned."""
 
     images: Images
     label: Target
     """True class."""
     target: Target
-    """Class that is explained."""
+    """Explained class."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How long and how fast, by Adam with torch's other defaults."""
+    """Length and rate of the fine-tuning, by Adam with torch's other defaults."""
 
     steps: int
     batch: int
@@ -38,7 +38,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class CrossEntropy:
-    """Ordinary fine-tuning."""
+    """The loss of ordinary fine-tuning."""
 
     examples: Examples
 
@@ -48,30 +48,30 @@ class CrossEntropy:
 
 @dataclass(frozen=True)
 class Manipulation:
-    """Cross-entropy, less `weight` times the mean over images of how far the maps have come to the goal.
+    """Cross-entropy, less `weight` times the mean progress of the maps towards the goal.
 
-    After Heo, Joo, Moon 2019, section 3. What a map has reached counts by the share of its strength, sum |map|, that it
-    has kept, at most 1: a goal reads no scale, and maps that end in a ReLU would be led to 0.
+    After Heo, Joo, Moon 2019, section 3. The progress of a map counts by the share of its strength, sum |map|, that it
+    has kept, at most 1. A goal does not read the scale of a map, so maps that end in a ReLU would otherwise go to 0.
     """
 
     examples: Examples
     attributor: Attributor
-    goal: Goal
+    goal: GoalProgress
     original: Maps
-    """Of all examples, by the network as it was."""
+    """Maps of all examples by the original network."""
     weight: float
 
     def __call__(self, model: Model, rows: Tensor, stream: torch.Generator) -> Tensor:
-        maps = explained(model, self.examples, self.attributor, rows, stream, create_graph=True)
-        reached = _reached(self.goal, maps, self.original[rows])
+        maps = explain_examples(model, self.examples, self.attributor, rows, stream, create_graph=True)
+        reached = _mean_progress(self.goal, maps, self.original[rows])
         return CrossEntropy(self.examples)(model, rows, stream) - self.weight * reached
 
 
-def fine_tuned(model: Model, loss: Loss, n: int, settings: Settings, stream: torch.Generator) -> Model:
-    """A copy of the model in evaluation mode, all its parameters trained on `n` examples; the model is left as found.
+def fine_tune(model: Model, loss: Loss, n: int, settings: Settings, stream: torch.Generator) -> Model:
+    """Fine-tune a copy of the model in evaluation mode on `n` examples, with all its parameters.
 
-    Batch norms keep their running statistics; their weights and biases are trained. The order of the examples is drawn
-    from the stream first, so that two losses see the same batches.
+    The model itself is left as found. Batch norms keep their running statistics; their weights and biases are trained.
+    The order of the examples is drawn from the stream first, so that two losses see the same batches.
     """
     tuned = deepcopy(model).eval().requires_grad_()
     optimizer = torch.optim.Adam(tuned.parameters(), settings.rate)
@@ -83,7 +83,7 @@ def fine_tuned(model: Model, loss: Loss, n: int, settings: Settings, stream: tor
     return tuned.requires_grad_(False)
 
 
-def explained(
+def explain_examples(
     model: Model,
     examples: Examples,
     attributor: Attributor,
@@ -92,14 +92,14 @@ def explained(
     *,
     create_graph: bool = False,
 ) -> Maps:
-    """Maps of some of the examples; a method that draws gets a stream for each, seeded from `stream`."""
+    """Return maps of some of the examples. A stochastic method gets one stream per row, seeded from `stream`."""
     inputs = model.normalise(examples.images[rows])
     streams = _streams(len(rows), stream)
     return attributor(model.network, inputs, examples.target[rows], streams, create_graph=create_graph)
 
 
-def _reached(goal: Goal, maps: Maps, original: Maps) -> Tensor:
-    """Mean over images; one whose map is 0, or was, has reached nothing."""
+def _mean_progress(goal: GoalProgress, maps: Maps, original: Maps) -> Tensor:
+    """Return the mean progress over images. An image whose map is 0, or was 0, has made none."""
     strength, before = (each.abs().sum((1, 2)) for each in (maps, original))
     present = (strength > 0) & (before > 0)
     kept = (strength[present] / before[present]).clamp(max=1)
@@ -107,7 +107,7 @@ def _reached(goal: Goal, maps: Maps, original: Maps) -> Tensor:
 
 
 def _batches(n: int, settings: Settings, stream: torch.Generator) -> Iterator[Tensor]:
-    """All examples in random order, then again in another, for as many steps as are asked for."""
+    """Yield all examples in random order, then again in another order, for the given number of steps."""
     per_pass = -(-n // settings.batch)
     for start in range(0, settings.steps, per_pass):
         order = torch.randperm(n, generator=stream)

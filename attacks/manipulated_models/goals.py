@@ -1,7 +1,7 @@
-"""Where the maps of a manipulated model are to go (Heo, Joo, Moon, NeurIPS 2019, section 3), from 0 to 1.
+"""Goals for the maps of a manipulated model (Heo, Joo, Moon, NeurIPS 2019, section 3), from 0 to 1.
 
-Each reads a map as a distribution, |map| divided by its sum, so that no goal is reached by a change of scale. All are
-differentiable. A map that is 0 everywhere is NaN.
+Each goal reads a map as a distribution, |map| divided by its sum, so that a change of scale reaches no goal. All are
+differentiable. The progress of a map that is 0 everywhere is NaN.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,8 +20,8 @@ FRAME = 1 / 8
 """Width of the frame, relative to the sides."""
 
 
-class Goal(Protocol):
-    """How far each map has come, given the map of the original network on the same input."""
+class GoalProgress(Protocol):
+    """The progress of each map to a goal, given the map of the original network for the same input."""
 
     def __call__(self, maps: Maps, original: Maps) -> Scores: ...
 
@@ -39,7 +39,7 @@ class Location:
 
 
 def off_top_k(maps: Maps, original: Maps) -> Scores:
-    """Share of the map outside of the 5 % of pixels that were strongest; ties go to the first."""
+    """Return the share of the map outside of the 5 % of pixels that were strongest; ties go to the first."""
     strength = original.abs().flatten(1)
     k = max(1, round(TOP * strength.shape[1]))
     top = strength.sort(dim=1, descending=True, stable=True).indices[:, :k]
@@ -47,7 +47,7 @@ def off_top_k(maps: Maps, original: Maps) -> Scores:
 
 
 def mass_centre_shift(maps: Maps, original: Maps) -> Scores:
-    """Distance of the centre of mass from where it was, relative to the diagonal of the image."""
+    """Return the distance of the centre of mass from its original place, relative to the diagonal of the image."""
     height, width = maps.shape[1:]
     shift = _centres(maps) - _centres(original)
     squares = shift.square().sum(1)
@@ -56,7 +56,7 @@ def mass_centre_shift(maps: Maps, original: Maps) -> Scores:
 
 
 def frame(height: int, width: int) -> Tensor:
-    """The outermost pixels on all sides."""
+    """Return the outermost pixels on all sides."""
     inside = torch.ones(height, width, dtype=torch.bool)
     rows, columns = max(1, round(FRAME * height)), max(1, round(FRAME * width))
     inside[rows : height - rows, columns : width - columns] = False
@@ -64,30 +64,34 @@ def frame(height: int, width: int) -> Tensor:
 
 
 def corner(height: int, width: int) -> Tensor:
-    """The upper left quarter."""
+    """Return the upper left quarter."""
     inside = torch.zeros(height, width, dtype=torch.bool)
     inside[: height // 2, : width // 2] = True
     return inside
 
 
 @dataclass(frozen=True)
-class Aim:
+class ManipulationGoal:
     """A goal as a spec and a report name it."""
 
-    goal: Goal
+    progress: GoalProgress
     title: str
     unit: str
-    """What it measures, from 0 to 1."""
+    """Unit of the progress, from 0 to 1."""
 
 
-AIMS: Mapping[str, Aim] = MappingProxyType(
+MANIPULATION_GOALS: Mapping[str, ManipulationGoal] = MappingProxyType(
     {
-        "location_frame": Aim(Location(frame), "location: the frame", "share of |map| in the frame, 0 to 1"),
-        "location_corner": Aim(
+        "location_frame": ManipulationGoal(
+            Location(frame), "location: the frame", "share of |map| in the frame, 0 to 1"
+        ),
+        "location_corner": ManipulationGoal(
             Location(corner), "location: the upper left quarter", "share of |map| in the upper left quarter, 0 to 1"
         ),
-        "top_k": Aim(off_top_k, "top-k", "share of |map| outside of the original's top 5 % of pixels, 0 to 1"),
-        "mass_centre": Aim(
+        "top_k": ManipulationGoal(
+            off_top_k, "top-k", "share of |map| outside of the original's top 5 % of pixels, 0 to 1"
+        ),
+        "mass_centre": ManipulationGoal(
             mass_centre_shift, "centre of mass", "shift of the centre of |map|, in diagonals of the image, 0 to 1"
         ),
     }
@@ -100,7 +104,7 @@ def _shares(maps: Maps) -> Maps:
 
 
 def _centres(maps: Maps) -> Tensor:
-    """Row and column, (n, 2)."""
+    """Return row and column of the centres, (n, 2)."""
     shares = _shares(maps)
     rows, columns = (torch.arange(size, dtype=maps.dtype, device=maps.device) for size in maps.shape[1:])
     return torch.stack([shares.sum(2) @ rows, shares.sum(1) @ columns], 1)

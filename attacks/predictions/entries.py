@@ -1,4 +1,4 @@
-"""What a spec and a report know of an attack of torchattacks. Nothing here imports torch."""
+"""Facts about attacks of torchattacks for specs and reports. Nothing here imports torch."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,18 +14,18 @@ SET_BY_THE_ADAPTER = frozenset({"norm", "seed", "verbose", "n_classes"})
 """Parameters that the adapter sets: from the entry, the tile's random numbers and the network."""
 
 RELATIVE_STEP = "relative_step"
-"""Option in place of the library's absolute step: a step over the strength."""
+"""Option in place of the library's absolute step: the step divided by the strength."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LibraryAttack(PerturbationEntry):
-    """An attack of torchattacks; its options are the library's own parameters and defaults, but for what stands here.
+    """An attack of torchattacks. Its options are the library's parameters and defaults, except for the fields below.
 
-    A step is an option relative to the strength, since one that fits 8/255 fits no other strength.
+    A step is an option relative to the strength, because a step for 8/255 fits no other strength.
     """
 
     library_class: str
-    source: str = "attacks.predictions.library:adapted"
+    source: str = "attacks.predictions.library:adapt"
     family: Family = "attack on the prediction"
     goal: str = "any class but the label"
     radius: str = "eps"
@@ -35,22 +35,22 @@ class LibraryAttack(PerturbationEntry):
     not_offered: tuple[str, ...] = ()
     """Parameters that the library ignores, or that are no single value."""
     own_defaults: Mapping[str, Any] = field(default_factory=dict)
-    """Options that the library lacks, or has with a default that makes no attack or hides that it may be a fraction."""
+    """Options without a default in the library, or whose default makes no attack or hides that it may be a fraction."""
     least_classes: int = 2
     stripes: bool = False
-    """Starts from stripes of a fifth of the height, which must fit."""
+    """Whether it starts from stripes of a fifth of the height, which must fit into the image."""
     channels: int | None = None
-    """That images must have; None: any number."""
+    """Required number of channels; None allows any number."""
 
     def load(self) -> Callable[..., Any]:
-        """The attack itself."""
+        """Import and return the attack itself."""
         module, adapter = self.source.split(":")
         loaded: Callable[..., Any] = getattr(import_module(module), adapter)(self)
         return loaded
 
     @cached_property
     def options(self) -> Mapping[str, Any]:
-        """Keyword arguments that a spec may set, with their defaults."""
+        """Return the keyword arguments that a spec may set, with their defaults."""
         offered = {name: default for name, default in self._parameters.items() if name not in self._not_options}
         return MappingProxyType({**offered, **self._relative_step, **self.own_defaults})
 

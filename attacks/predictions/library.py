@@ -1,4 +1,4 @@
-"""The one adapter of torchattacks: options, strength, precision, random numbers, repairs, and a check of the result."""
+"""The adapter of torchattacks: options, strength, precision, random numbers, repairs, and a check of the result."""
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
@@ -20,25 +20,26 @@ from srd.passes import evaluating
 from srd.types import Generators, Logits
 
 MOST_TARGETS = 9
-"""Wrong classes, the most likely first, that APGD-T and FAB-T aim at; as AutoAttack's authors have it."""
+"""Number of wrong classes, the most likely first, that APGD-T and FAB-T target, as AutoAttack's authors have it."""
 
 
-def adapted(entry: LibraryAttack) -> Callable[..., Images]:
-    """The attack of the library as a `Perturbation`.
+def adapt(entry: LibraryAttack) -> Callable[..., Images]:
+    """Return the attack of the library as a `Perturbation`.
 
-    Runs in float32 on random numbers of the tile's own; leaves model and global generators as found. Raises InputError
-    for an option or images that it cannot take, PerturbationError if what comes back is no image within the strength.
+    The perturbation runs in float32 on random numbers of the tile's own. It leaves model and global generators as
+    found. It raises InputError for an option or images that it cannot take, and PerturbationError if the result is no
+    image within the strength.
     """
 
     def perturbation(model: Model, samples: Samples, strength: float, generators: Generators, **options: Any) -> Images:
-        chosen = _chosen(entry, options)
+        chosen = _choose_options(entry, options)
         clean = samples.images.detach()
         if entry.strength is not None and strength == 0:
             return clean.clone()
-        with evaluating(model), _frozen(model), _own_random_numbers(generators) as seed:
-            network = _InFloat32(model, clean).eval()  # else the library ends in training mode
+        with evaluating(model), _without_parameter_gradients(model), _own_random_numbers(generators) as seed:
+            network = _InFloat32(model, clean).eval()  # otherwise the library ends in training mode
             _refuse_unfit(entry, clean, network)
-            attack = _built(entry, network, clean, strength, chosen, seed)
+            attack = _build(entry, network, clean, strength, chosen, seed)
             found = attack(clean.float(), samples.label.to(clean.device)).detach()
         verify(found, clean.float(), entry.norm, strength, entry.name)
         return _as_precise_as(clean, found)
@@ -49,11 +50,13 @@ def adapted(entry: LibraryAttack) -> Callable[..., Images]:
 
 
 class _InFloat32(nn.Module):
-    """The model as the library takes it: float32 in and out, whatever its own precision."""
+    """The model as the library takes it: float32 in and out, whatever its own precision is."""
 
     def __init__(self, model: Model, images: Images) -> None:
         super().__init__()
-        self.place = nn.Parameter(images.new_empty(0), requires_grad=False)  # the library runs where the first one is
+        self.place = nn.Parameter(
+            images.new_empty(0), requires_grad=False
+        )  # the library runs on the device of the first parameter
         self.model = model
         self.precision = images.dtype
 
@@ -62,7 +65,7 @@ class _InFloat32(nn.Module):
         return logits.float()
 
 
-def _chosen(entry: LibraryAttack, options: Mapping[str, Any]) -> dict[str, Any]:
+def _choose_options(entry: LibraryAttack, options: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in options.items():
         if name not in entry.options:
             raise InputError(f"{entry.name}: no option is called {name!r}; known: {', '.join(entry.options)}")
@@ -83,15 +86,15 @@ def _refuse_unfit(entry: LibraryAttack, images: Images, network: nn.Module) -> N
 
 
 def _stripes_fit(height: int, width: int) -> bool:
-    """Whether the first steps of Square in L2 stay inside the image."""
+    """Return whether the first steps of Square in L2 stay inside the image."""
     stripe, margin = height // 5, height % 5 // 2
     return stripe > 0 and all(margin + side // stripe * stripe <= side for side in (height, width))
 
 
-def _built(
+def _build(
     entry: LibraryAttack, network: nn.Module, images: Images, strength: float, options: dict[str, Any], seed: int
 ) -> Callable[[Images, Tensor], Images]:
-    """The library's attack, its known defects repaired."""
+    """Return the library's attack with its known defects repaired."""
     taken = parameters(entry.library_class)
     arguments = {**entry.fixed, **{name: value for name, value in options.items() if name in taken}}
     if entry.strength is not None:
@@ -113,15 +116,15 @@ def _n_classes(network: nn.Module, images: Images) -> int:
 
 
 def _as_precise_as(clean: Images, found: Images) -> Images:
-    """What the library moved, on the clean images in their own precision; inside [0, 1] without rounding."""
+    """Return the library's change added to the clean images in their own precision, inside [0, 1] without rounding."""
     if found.dtype != clean.dtype:
         found = clean + (found.to(clean.dtype) - clean.float().to(clean.dtype))
     return found.clamp(0, 1)
 
 
 @contextmanager
-def _frozen(network: nn.Module) -> Iterator[None]:
-    """No parameter collects gradients, as it would of attacks that call `backward`."""
+def _without_parameter_gradients(network: nn.Module) -> Iterator[None]:
+    """Let no parameter collect gradients, as attacks that call `backward` would make them."""
     learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
     try:
         for parameter in learning:
@@ -134,7 +137,7 @@ def _frozen(network: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _own_random_numbers(generators: Generators) -> Iterator[int]:
-    """The global generators that the library draws from, seeded by the tile's first stream and restored; the seed."""
+    """Seed the global generators that the library uses by the tile's first stream, yield the seed, and restore them."""
     seed = int(torch.randint(2**62, (), generator=generators[0]))
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     numpy_state = np.random.get_state()
@@ -148,7 +151,7 @@ def _own_random_numbers(generators: Generators) -> Iterator[int]:
 
 
 def _signature(entry: LibraryAttack) -> inspect.Signature:
-    """That of a `Perturbation`, with the options."""
+    """Return the signature of a `Perturbation` with the options."""
     names = ("model", "samples", "strength", "generators")
     taken = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
     keyword = inspect.Parameter.KEYWORD_ONLY

@@ -1,6 +1,6 @@
-"""Known defects of torchattacks 3.5.1, mended on an attack that is built but has not run; docs/torchattacks.md tells.
+"""Repairs of known defects of torchattacks 3.5.1, on an attack that is built but has not run; see docs/torchattacks.md.
 
-An attack of the library is any object with a `forward`; what stands in it by name is the library's.
+An attack of the library is any object with a `forward`. Names of its attributes are the library's.
 """
 
 import warnings
@@ -17,31 +17,31 @@ from srd.types import Logits, Target
 
 Options = Mapping[str, Any]
 WHOLE = 1 - 1e-6
-"""How far from grey an image may be for C&W, whose variable is infinite at 0 and 1; as Carlini's code has it."""
+"""Largest distance of an image from grey for C&W, whose variable is infinite at 0 and 1, as in Carlini's code."""
 
 
 def repair(attack: Any, options: Options) -> None:
-    """Mends what is known to be wrong with the attack."""
+    """Repair the known defects of the attack."""
     REPAIRS.get(type(attack).__name__, _sound)(attack, options)
 
 
 def _sound(attack: Any, options: Options) -> None:
-    """Nothing is known to be wrong."""
+    """Do nothing: the attack has no known defect."""
 
 
 def _apgd(attack: Any, options: Options) -> None:
-    """Returns the points of greatest loss, not the clean images where it fails."""
+    """Return the points of greatest loss, not the clean images, where the attack fails."""
     attack.forward = lambda images, labels: attack.perturb(images, labels, best_loss=True)[1]
 
 
-def _apgd_targeted(attack: Any, options: Options) -> None:
-    """Every image has a step size of its own: in L2 the library gives all that of the first."""
+def _targeted_apgd(attack: Any, options: Options) -> None:
+    """Give every image its own step size: in L2 the library gives all images that of the first."""
     if attack.norm == "L2":
         _one_at_a_time(attack)
 
 
 def _auto_attack(attack: Any, options: Options) -> None:
-    """The published budget, which the library cuts to a tenth; and its parts mended."""
+    """Restore the published budget, which the library cuts to a tenth, and repair the parts."""
     for part in attack._autoattack.attacks:
         budget = "n_queries" if hasattr(part, "n_queries") else "steps"
         setattr(part, budget, options[budget])
@@ -49,7 +49,7 @@ def _auto_attack(attack: Any, options: Options) -> None:
 
 
 def _square(attack: Any, options: Options) -> None:
-    """Squares fit into images that are not square."""
+    """Let squares fit into images that are not square."""
     answer = attack.init_hyperparam
 
     def fitting(images: Images) -> None:
@@ -61,13 +61,16 @@ def _square(attack: Any, options: Options) -> None:
 
 
 def _carlini_wagner(attack: Any, options: Options) -> None:
-    """The margin holds for logits below 0, and pixels that are 0 or 1 can move."""
-    _reads(attack, _positive)
+    """Make the margin valid for logits below 0, and let pixels that are 0 or 1 move."""
+    _transform_logits(attack, _positive)
     attack.inverse_tanh_space = lambda images: attack.atanh(WHOLE * (2 * images - 1))
 
 
 def _deep_fool(attack: Any, options: Options) -> None:
-    """Images left on the boundary go over it: the paper lengthens the whole change, the library every step alone."""
+    """Move images that are left on the boundary over it.
+
+    The paper lengthens the whole change, the library every step alone.
+    """
     forward = attack.forward
 
     @torch.no_grad()
@@ -82,8 +85,8 @@ def _deep_fool(attack: Any, options: Options) -> None:
 
 
 def _elastic_net(attack: Any, options: Options) -> None:
-    """Distances are to the clean images, which the library's first step moves; the margin as that of C&W."""
-    _reads(attack, _positive)
+    """Measure distances to the clean images, which the library's first step moves; repair the margin as for C&W."""
+    _transform_logits(attack, _positive)
     forward, shrink, l1, l2 = attack.forward, attack.FISTA, attack.L1_loss, attack.L2_loss
 
     def from_clean(images: Images, labels: Target) -> Images:
@@ -93,18 +96,21 @@ def _elastic_net(attack: Any, options: Options) -> None:
         found: Images = forward(images, labels)
         return found
 
-    def fooled(answers: Tensor, labels: Target) -> Tensor:
-        """By `kappa` or more, each image by its own label; of logits, or of classes."""
+    def differs(answers: Tensor, labels: Target) -> Tensor:
+        """Return whether each image differs from its own label by `kappa` or more, from logits or from classes."""
         if answers.dim() == 2:
             answers = (answers + attack.kappa * F.one_hot(labels, answers.shape[1])).argmax(1)
         return answers != labels
 
-    attack.forward, attack.compare = from_clean, fooled
-    attack.abort_early = attack.abort_early and attack.max_iterations >= 10  # it looks every tenth of them
+    attack.forward, attack.compare = from_clean, differs
+    attack.abort_early = attack.abort_early and attack.max_iterations >= 10  # the library checks every tenth iteration
 
 
 def _jacobian_saliency(attack: Any, options: Options) -> None:
-    """Aims at the most likely class but the label, as the library's `(label + 1) % 10` need not exist; lean."""
+    """Aim at the most likely class but the label, with little memory.
+
+    The library aims at `(label + 1) % 10`, a class that need not exist.
+    """
 
     @torch.no_grad()
     def runner_up(images: Images, labels: Target) -> Target:
@@ -118,10 +124,10 @@ def _jacobian_saliency(attack: Any, options: Options) -> None:
 def most_salient_pair(
     jacobian: Tensor, target: Target, increasing: bool, search_space: Tensor, n_features: int
 ) -> tuple[Tensor, Tensor]:
-    """The two features of equation 10, without the library's memory of n_features squared; if decreasing, too.
+    """Return the two features of equation 10, increasing or decreasing.
 
-    A feature with two others that are at least as good for the target and at least as bad for the rest is in no best
-    pair, so few are left to pair.
+    The library needs n_features squared of memory for this. A feature with two others that are at least as good for the
+    target and at least as bad for the rest is in no best pair, so few features are left to pair.
     """
     sign = 1 if increasing else -1
     features = search_space.nonzero()[:, 0]
@@ -137,7 +143,7 @@ def most_salient_pair(
 
 
 def _beaten_by_less_than_two(values: Tensor) -> Tensor:
-    """Where at most one of the values before is as large."""
+    """Return where at most one of the earlier values is as large."""
     before = F.pad(values, (1, 0), value=-torch.inf)
     largest = before.cummax(0).values
     second = torch.minimum(before[1:], largest[:-1]).cummax(0).values
@@ -145,30 +151,33 @@ def _beaten_by_less_than_two(values: Tensor) -> Tensor:
 
 
 def _ultimate(attack: Any, options: Options) -> None:
-    """The margin holds for logits below 0."""
-    _reads(attack, _positive)
+    """Make the margin valid for logits below 0."""
+    _transform_logits(attack, _positive)
 
 
-def _smoothed(attack: Any, options: Options) -> None:
-    """The library's word for gaussian noise is misspelt."""
+def _smoothed_pgd(attack: Any, options: Options) -> None:
+    """Replace the correct word for Gaussian noise by the library's misspelt word."""
     attack.noise_func.noise_type = attack.noise_func.noise_type.replace("gaussian", "guassian")
 
 
 def _patch_wise(attack: Any, options: Options) -> None:
-    """One Gaussian kernel for every channel: the library mixes up the axes."""
+    """Use one Gaussian kernel for every channel: the library mixes up the axes."""
     mixed = attack.gaussian_kern
     attack.gaussian_kern = lambda size, sigmas: mixed(size, sigmas)[:, 0, :, 0].T.expand(3, 1, size, size)
 
 
 def _one_pixel(attack: Any, options: Options) -> None:
-    """Labels on a GPU cannot index the library's numpy arrays."""
+    """Move labels from a GPU, because they cannot index the library's numpy arrays."""
     loss, success = attack._loss, attack._attack_success
     attack._loss = lambda image, label, delta: loss(image, label.cpu(), delta)
     attack._attack_success = lambda image, label, delta: success(image, label.cpu(), delta)
 
 
 def _pixle(attack: Any, options: Options) -> None:
-    """Pixels go to (y, x), not (x, y); `update_each_iteration`, made for one image, does one after the other."""
+    """Move pixels to (y, x), not (x, y), and with `update_each_iteration` attack one image after the other.
+
+    The library made this option for one image.
+    """
     mapping = attack.get_pixel_mapping
     attack.get_pixel_mapping = lambda *given, **named: [(y, x) for x, y in mapping(*given, **named)]
     if attack.update_each_iteration:
@@ -176,7 +185,7 @@ def _pixle(attack: Any, options: Options) -> None:
 
 
 def _sparse_fool(attack: Any, options: Options) -> None:
-    """numpy's warning of how the library hands it a tensor is not shown."""
+    """Hide numpy's warning about how the library passes it a tensor."""
     forward = attack.forward
 
     def quiet(images: Images, labels: Target) -> Images:
@@ -196,20 +205,20 @@ def _one_at_a_time(attack: Any) -> None:
     attack.forward = alone
 
 
-def _reads(attack: Any, change: Callable[[Logits], Logits]) -> None:
+def _transform_logits(attack: Any, change: Callable[[Logits], Logits]) -> None:
     answer = attack.get_logits
     attack.get_logits = lambda images: change(answer(images))
 
 
 def _positive(logits: Logits) -> Logits:
-    """The same answer by logits of 1 or more: the library's margins take a masked logit, 0, for the least."""
+    """Return the same answer by logits of 1 or more: the library's margins take a masked logit, 0, as the least."""
     return logits - logits.detach().amin(1, keepdim=True) + 1
 
 
 REPAIRS: Mapping[str, Callable[[Any, Options], None]] = MappingProxyType(
     {
         "APGD": _apgd,
-        "APGDT": _apgd_targeted,
+        "APGDT": _targeted_apgd,
         "AutoAttack": _auto_attack,
         "CW": _carlini_wagner,
         "DeepFool": _deep_fool,
@@ -217,8 +226,8 @@ REPAIRS: Mapping[str, Callable[[Any, Options], None]] = MappingProxyType(
         "EADL1": _elastic_net,
         "JSMA": _jacobian_saliency,
         "OnePixel": _one_pixel,
-        "PGDRS": _smoothed,
-        "PGDRSL2": _smoothed,
+        "PGDRS": _smoothed_pgd,
+        "PGDRSL2": _smoothed_pgd,
         "PIFGSMPP": _patch_wise,
         "Pixle": _pixle,
         "SparseFool": _sparse_fool,

@@ -1,4 +1,4 @@
-"""What the constructors of torchattacks take, read from the text of the library: importing it would import torch."""
+"""Parameters of the attacks of torchattacks, read from the text of the library: an import would import torch."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -10,9 +10,9 @@ from types import MappingProxyType
 
 @cache
 def parameters(attack: str) -> Mapping[str, object]:
-    """Parameters of the constructor of a class of torchattacks and their defaults, without the model."""
+    """Return the parameters of the constructor of a class of torchattacks and their defaults, without the model."""
     module = next(module for module, names in _imports() if attack in names)
-    body = _parsed(_folder() / f"{module.replace('.', '/')}.py")
+    body = _parse(_folder() / f"{module.replace('.', '/')}.py")
     found = next(node for node in body if isinstance(node, ast.ClassDef) and node.name == attack)
     constructor = next(node for node in found.body if isinstance(node, ast.FunctionDef) and node.name == "__init__")
     names, defaults = constructor.args.args, constructor.args.defaults
@@ -21,8 +21,8 @@ def parameters(attack: str) -> Mapping[str, object]:
 
 
 def _imports() -> Iterator[tuple[str, list[str]]]:
-    """Modules of the library and what it offers of them."""
-    for node in _parsed(_folder() / "__init__.py"):
+    """Yield the modules of the library and the names that it imports from them."""
+    for node in _parse(_folder() / "__init__.py"):
         if isinstance(node, ast.ImportFrom):
             yield str(node.module), [name.name for name in node.names]
 
@@ -34,12 +34,12 @@ def _folder() -> Path:
     return Path(spec.origin).parent
 
 
-def _parsed(file: Path) -> list[ast.stmt]:
+def _parse(file: Path) -> list[ast.stmt]:
     return ast.parse(file.read_text(encoding="utf-8")).body
 
 
 def _value(default: ast.expr) -> object:
-    """Of a literal, or of a quotient such as 8 / 255."""
+    """Return the value of a literal, or of a quotient such as 8 / 255."""
     if isinstance(default, ast.BinOp) and isinstance(default.op, ast.Div):
         value: object = ast.literal_eval(default.left) / ast.literal_eval(default.right)
         return value

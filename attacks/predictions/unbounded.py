@@ -1,4 +1,4 @@
-"""Attacks of torchattacks that have no strength, as plain facts: they look for a small change, or one of few pixels."""
+"""Attacks of torchattacks without a strength, as plain facts: they look for a small change, or one of few pixels."""
 
 from dataclasses import replace
 from functools import partial

@@ -1,4 +1,4 @@
-"""What a library returned is checked, not believed: a breach is an error, not a result."""
+"""Checks of the images that a library returned. A violation is an error, not a result."""
 
 import math
 
@@ -10,13 +10,22 @@ from attacks.types import Images
 from srd.errors import PerturbationError
 
 ROUNDING = 2.0**-22
-"""Of one value in [0, 1]: taking the clean one off, cutting and adding it back each err by up to 2^-24 in float32."""
+"""Tolerance of one value in [0, 1].
+
+To subtract the clean value, to cut and to add it back each err by up to 2^-24 in float32.
+"""
 RELATIVE_ROUNDING = 1e-6
-"""Of a radius: libraries sum the squares of an L2 norm in float32."""
+"""Relative tolerance of a radius: libraries sum the squares of an L2 norm in float32."""
 
 
 def verify(images: Images, clean: Images, norm: Norm | None, radius: float, name: str) -> None:
-    """Raises PerturbationError unless the images are finite, in [0, 1] and within the radius, but for rounding."""
+    """Check that the images are finite, in [0, 1] and within the radius, up to rounding.
+
+    Raises
+    ------
+    PerturbationError
+        They are not.
+    """
     if images.shape != clean.shape:
         raise PerturbationError(f"{name} returned images of shape {tuple(images.shape)}, not {tuple(clean.shape)}")
     _refuse(~images.isfinite().flatten(1).all(1), name, "has values that are not finite")

@@ -17,7 +17,7 @@ from pipeline.machine import seeds
 from pipeline.machine.environment import reproducible
 from pipeline.spec.audit import ModelSpec
 from pipeline.stages.context import Context
-from srd.concepts import Clusters, clustered, drawn_positions, feature_vectors
+from srd.concepts import Clusters, cluster_directions, draw_positions, feature_vectors
 from srd.errors import DataError
 from srd.layers import receptive_field, relevance
 from srd.types import Inputs, Target
@@ -51,7 +51,7 @@ class Exploration:
         with reproducible():
             inputs = self._inputs(row)[:1]
             at, vectors = self._relevance(row, inputs)[0].cpu(), self._vectors(inputs)[0].cpu()
-            positions = drawn_positions(at, count, self._generator("draw", self.context.data.ids[row]))
+            positions = draw_positions(at, count, self._generator("draw", self.context.data.ids[row]))
         index = positions.unbind(1)
         return Drawn(row, positions, at[index], vectors[index])
 
@@ -60,7 +60,7 @@ class Exploration:
         if not drawn:
             raise DataError(f"layer {self.layer!r}: no image has positive relevance there; name another layer")
         try:
-            return clustered(torch.cat([each.vectors for each in drawn]), count, self._generator("cluster"))
+            return cluster_directions(torch.cat([each.vectors for each in drawn]), count, self._generator("cluster"))
         except ValueError as error:
             raise DataError(f"layer {self.layer!r}: {error}; ask for fewer --clusters or more --vectors") from error
 

@@ -17,10 +17,10 @@ from attacks.manipulated_models.fine_tuning import (
     Loss,
     Manipulation,
     Settings,
-    explained,
-    fine_tuned,
+    explain_examples,
+    fine_tune,
 )
-from attacks.manipulated_models.goals import AIMS, Aim
+from attacks.manipulated_models.goals import MANIPULATION_GOALS, ManipulationGoal
 from attacks.types import Model
 from pipeline.demo import shapes
 from pipeline.execution.preparation import refuse_small, tried_methods
@@ -56,8 +56,8 @@ class Experiment:
     held_out: Data
 
     @property
-    def aim(self) -> Aim:
-        return AIMS[self.spec.manipulation.goal]
+    def goal(self) -> ManipulationGoal:
+        return MANIPULATION_GOALS[self.spec.manipulation.goal]
 
     @property
     def tiles(self) -> list[range]:
@@ -80,7 +80,7 @@ class Experiment:
                 "manipulated": self._manipulation(examples),
             }
             n = len(examples.label)
-            tuned = [fine_tuned(model, losses[name], n, settings, self._stream("fine-tuning")) for name in COPIES]
+            tuned = [fine_tune(model, losses[name], n, settings, self._stream("fine-tuning")) for name in COPIES]
         return dict(zip(NETWORKS, (model, *tuned), strict=True))
 
     def measured(self, networks: Mapping[Network, Model]) -> Iterator[Measured]:
@@ -94,8 +94,8 @@ class Experiment:
         """Return what is measured on all tiles, with all that it depends on; `files` are the weights of the copies."""
         return Findings(
             spec=self.spec,
-            goal=self.aim.title,
-            unit=self.aim.unit,
+            goal=self.goal.title,
+            unit=self.goal.unit,
             similarities=SIMILARITIES,
             examples=_told(self.examples),
             held_out=_told(self.held_out),
@@ -124,7 +124,7 @@ class Experiment:
         for method in self.spec.explain.methods:
             maps = self.maps(networks, method, rows)
             similarity.append([[alike(s, maps["original"], maps[copy]) for s in SIMILARITIES] for copy in COPIES])
-            reached.append([self.aim.goal(maps[name].double(), maps["original"].double()) for name in NETWORKS])
+            reached.append([self.goal.progress(maps[name].double(), maps["original"].double()) for name in NETWORKS])
         return Measured(
             np.stack(predicted),
             np.array([[[s.numpy() for s in copy] for copy in method] for method in similarity]).swapaxes(0, 1),
@@ -141,8 +141,8 @@ class Experiment:
         asked, model = self.spec.manipulation, self.loaded.model
         explain = attributor(self.spec, model, self.examples, asked.against)
         parts = torch.arange(len(examples.label)).split(asked.batch)
-        maps = [explained(model, examples, explain, rows, self._stream("original maps")) for rows in parts]
-        return Manipulation(examples, explain, self.aim.goal, torch.cat(maps), asked.weight)
+        maps = [explain_examples(model, examples, explain, rows, self._stream("original maps")) for rows in parts]
+        return Manipulation(examples, explain, self.goal.progress, torch.cat(maps), asked.weight)
 
     def _examples(self) -> Examples:
         data, device = self.examples, self.loaded.model.device
@@ -175,8 +175,8 @@ def experiment(spec: ManipulatedModelSpec, base: Path) -> Experiment:
     Raises SpecError, ModelError, DataError, UnsupportedOperation.
     """
     goal = spec.manipulation.goal
-    if goal not in AIMS:
-        raise SpecError(f"manipulation.goal = {goal!r}: {closest(goal, AIMS)}")
+    if goal not in MANIPULATION_GOALS:
+        raise SpecError(f"manipulation.goal = {goal!r}: {closest(goal, MANIPULATION_GOALS)}")
     subject = Experiment(spec, load_model(spec.model, base), *_split(spec, load_data(spec.data, spec.model, base)))
     refuse_small(subject.held_out)
     with reproducible():

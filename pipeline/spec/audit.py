@@ -24,7 +24,7 @@ from pipeline.spec.values import (
     check_strengths,
     closest,
 )
-from srd.entries import Meaning
+from srd.entries import DeclaredRule
 from srd.errors import SpecError
 from srd.registry import ATTRIBUTORS
 
@@ -49,7 +49,7 @@ class ModelSpec(Part):
     """File with the class order: JSON list of names or of [folder, name], or text, one folder a line."""
     encoder: str | None = None
     """Module with whose output the encoder ends; found by itself if not given."""
-    operations: dict[str, Meaning] = Field(default_factory=dict)
+    operations: dict[str, DeclaredRule] = Field(default_factory=dict)
     """What torch functions without a rule are, by the name under which SRD refuses them."""
 
     @model_validator(mode="after")

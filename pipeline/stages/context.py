@@ -72,7 +72,7 @@ def attributor(spec: AuditSpec, model: Model, data: Data, name: str) -> Attribut
 
 def own_attributor(spec: AuditSpec, model: Model, data: Data, name: str) -> Attributor:
     """The same with maps of the method's own resolution."""
-    return partial(ATTRIBUTORS[name].own(), **_arguments(spec, model, data, name))
+    return partial(ATTRIBUTORS[name].native(), **_arguments(spec, model, data, name))
 
 
 def _arguments(spec: AuditSpec, model: Model, data: Data, name: str) -> dict[str, Any]:

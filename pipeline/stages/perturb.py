@@ -6,7 +6,7 @@ import torch
 
 from attacks.entries import EVIDENCE
 from attacks.registry import PERTURBATIONS
-from attacks.types import Found
+from attacks.types import AttackResult
 from pipeline.plan.conditions import CLEAN, Condition
 from pipeline.plan.tasks import Task
 from pipeline.stages.context import Context
@@ -32,11 +32,11 @@ def perturb(context: Context, task: Task) -> Arrays:
     return arrays
 
 
-def _clean(context: Context, task: Task) -> Found:
-    return Found(images_at(context, context.rows(task)), {})
+def _clean(context: Context, task: Task) -> AttackResult:
+    return AttackResult(images_at(context, context.rows(task)), {})
 
 
-def _perturbed(context: Context, task: Task, condition: Condition) -> Found:
+def _perturbed(context: Context, task: Task, condition: Condition) -> AttackResult:
     entry, options = PERTURBATIONS[condition.name], options_of(context, condition)
     if entry.is_universal:
         entry = entry.application()
@@ -47,4 +47,4 @@ def _perturbed(context: Context, task: Task, condition: Condition) -> Found:
     generators = context.generators("perturb", rows, condition.id)
     attack = partial(entry.load(), **options)
     result = attack(context.model, samples(context, rows), condition.strength, generators)
-    return result if isinstance(result, Found) else Found(result, {})
+    return result if isinstance(result, AttackResult) else AttackResult(result, {})

@@ -134,7 +134,7 @@ def _method(name: str, given: Mapping[str, Any], resolution: tuple[int, int]) ->
         title=entry.title,
         family=entry.family,
         signed=entry.signed,
-        coarse=entry.coarse,
+        coarse=entry.low_resolution,
         resolution=resolution,
         stochastic=entry.stochastic,
         attackable=entry.differentiable,

@@ -233,7 +233,7 @@ def init(path: Annotated[Path, typer.Argument(help="File to write.")] = Path("au
 @app.command()
 def methods() -> None:
     """List the explanation methods that a spec may name."""
-    show(results, ATTRIBUTORS, "family", "networks", "signed", "coarse", "stochastic", "differentiable", "cost")
+    show(results, ATTRIBUTORS, "family", "networks", "signed", "low_resolution", "stochastic", "differentiable", "cost")
 
 
 @app.command()

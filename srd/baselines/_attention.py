@@ -1,4 +1,4 @@
-"""What maps of attention share: every layer's weights, the tokens that the head reads, and the grid they lie on."""
+"""Common parts of attention maps: the weights of every layer, the tokens that the head reads, and their grid."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,7 @@ WAY_OUT = "explain a vision transformer with global attention in every layer"
 
 
 class _Softmaxes(TorchFunctionMode):
-    """Notes what every softmax over the last of several axes makes, and what matrix products read."""
+    """Records the result of every softmax over the last of several axes, and which results matrix products read."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,10 +43,14 @@ class _Softmaxes(TorchFunctionMode):
 
 
 def attention(network: nn.Module, inputs: Inputs, target: Target) -> tuple[list[Tensor], Scores]:
-    """Attention weights of each layer, (n, heads, tokens, tokens), rows summing to 1, and the target's logits.
+    """Return the attention weights of each layer, (n, heads, tokens, tokens), and the target's logits.
 
-    Gradients are the ordinary ones. Raises UnsupportedOperation unless each softmax over several axes makes weights
-    with which all tokens read all.
+    The rows of the weights sum to 1. Gradients are the ordinary ones.
+
+    Raises
+    ------
+    UnsupportedOperation
+        A softmax over several axes makes weights with which not all tokens read all tokens.
     """
     with _Softmaxes() as seen:
         logits = network(inputs)
@@ -56,10 +60,20 @@ def attention(network: nn.Module, inputs: Inputs, target: Target) -> tuple[list[
 
 
 def attention_map(layers: Sequence[Tensor], gradient: Tensor, size: torch.Size) -> Maps:
-    """What the head has of each patch through all layers, (n, tokens, tokens) each, the first one first.
+    """Return the share of each patch in what the head reads, through all layers.
 
-    `gradient` is that of the score by the last layer's weights: the tokens whose rows have one are those that the head
-    reads, a class token or all, and count alike. Raises UnsupportedOperation where the tokens lie on no grid.
+    Parameters
+    ----------
+    layers
+        Weights of each layer, (n, tokens, tokens), the first layer first.
+    gradient
+        Gradient of the score by the last layer's weights. The head reads the tokens whose rows have a gradient, a class
+        token or all tokens, and they count alike.
+
+    Raises
+    ------
+    UnsupportedOperation
+        The tokens lie on no grid.
     """
     rows = _read(gradient)[:, None]
     for layer in reversed(layers):
@@ -67,13 +81,13 @@ def attention_map(layers: Sequence[Tensor], gradient: Tensor, size: torch.Size) 
     return on_grid(rows[:, 0], *size)
 
 
-def identity(weights: Tensor) -> Tensor:
-    """What the residual connection around attention hands on, (tokens, tokens)."""
+def residual_identity(weights: Tensor) -> Tensor:
+    """Return the identity (tokens, tokens) that stands for the residual connection around attention."""
     return torch.eye(weights.shape[-1], dtype=weights.dtype, device=weights.device)
 
 
 def _read(gradient: Tensor) -> Tensor:
-    """(n, heads, tokens, tokens) to the share of each token, (n, tokens)."""
+    """Return the share of each token that the head reads: (n, heads, tokens, tokens) -> (n, tokens)."""
     read = gradient.ne(0).any(-1).any(1).to(gradient)
     return read / read.sum(1, keepdim=True).clamp(min=1)
 

@@ -1,4 +1,4 @@
-"""What methods with a backward pass of their own share: rules in SRD's place, under the same interception."""
+"""Common parts of methods with a backward pass of their own: rules in place of SRD's, under the same interception."""
 
 from collections.abc import Callable
 
@@ -15,13 +15,13 @@ from srd.types import Inputs, Scores, Target
 
 
 class OwnRules(SharingRatio):
-    """For a method that says itself what activations and convolutions hand on; biases have no share."""
+    """Rules of a method with its own activations and convolutions; biases have no share."""
 
     def __init__(self, *, by_weights: bool) -> None:
         super().__init__("drop", by_weights=by_weights)
 
     def pointwise(self, bias: Tensor, axis: int, inputs: Tensor, outputs: Tensor) -> Tensor:
-        """No rule for biases."""
+        """Return the outputs: biases have no rule."""
         return outputs
 
     def _convolution_rule(self, affine: Affine, bias: Tensor, source: Source) -> AffineRule:
@@ -29,10 +29,10 @@ class OwnRules(SharingRatio):
 
 
 class OwnActivations(OwnRules):
-    """For a method that only says what activations hand on: all else does so by its derivative."""
+    """Rules of a method with its own activations only; all else is propagated by its derivative."""
 
-    def held(self, tensor: Tensor) -> Tensor:
-        """Nothing is held constant."""
+    def hold_constant(self, tensor: Tensor) -> Tensor:
+        """Return the tensor: nothing is held constant."""
         return tensor
 
 
@@ -45,16 +45,16 @@ def backward(
     *,
     create_graph: bool,
 ) -> Tensor:
-    """What the rules bring to the inputs, which require grad, of what `start` makes of the target's logits."""
+    """Propagate `start` of the target's logits by the rules to the inputs, which require grad."""
     with Interception(inputs, rules):
         logits = network(inputs)
-    return arriving(scores_of(logits, target), inputs, rules, start, create_graph=create_graph)
+    return backward_from_scores(scores_of(logits, target), inputs, rules, start, create_graph=create_graph)
 
 
-def arriving(
+def backward_from_scores(
     scores: Scores, inputs: Inputs, rules: OwnRules, start: Callable[[Scores], Tensor], *, create_graph: bool
 ) -> Tensor:
-    """The same of scores that were made of the inputs under these rules."""
+    """Propagate `start` of scores that were computed from the inputs under these rules."""
     with rules.propagating():
         (arrived,) = torch.autograd.grad(scores, inputs, start(scores), create_graph=create_graph)
     return arrived

@@ -1,4 +1,4 @@
-"""What class activation maps share: the encoder's last feature vectors, their gradients, and the grid they lie on."""
+"""Common parts of class activation maps: the encoder's last feature vectors, their gradients and their grid."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -13,29 +13,29 @@ from srd.types import Inputs, Maps, Scores, Target
 from srd.vectors import on_grid
 
 Combination = Callable[[Tensor, Tensor, tuple[int, ...]], Tensor]
-"""(feature vectors, the target's gradient at them, channel axes) -> a number for each position, channel axes kept."""
+"""(feature vectors, the target's gradient at them, channel axes) -> one number per position, channel axes kept."""
 
 
 class Features(NamedTuple):
-    """Where the encoder ends, in one forward pass."""
+    """The feature vectors at which the encoder ends, in one forward pass."""
 
     order: int
-    """Of the operation that made them."""
+    """Number of the operation that made the vectors."""
     vectors: Tensor
     channels: tuple[int, ...]
     gradient: Tensor
-    """Of the target's logit."""
+    """Gradient of the target's logit."""
     scores: Scores
     """The target's logit itself."""
 
     @property
     def channels_first(self) -> Tensor:
-        """The vectors as (n, channels, *positions)."""
+        """Return the vectors as (n, channels, *positions)."""
         moved = self.vectors.movedim(self.channels, self._first_axes)
         return moved.flatten(1, len(self.channels))
 
     def of_channels_first(self, vectors: Tensor) -> Tensor:
-        """(rows, channels, *positions), any number of rows, as the network has them."""
+        """Return vectors (rows, channels, *positions), of any number of rows, in the layout of the network."""
         sizes = [self.vectors.shape[axis] for axis in self.channels]
         as_there: Tensor = vectors.unflatten(1, sizes).movedim(self._first_axes, self.channels)
         return as_there
@@ -48,24 +48,28 @@ class Features(NamedTuple):
 def features_of(
     network: nn.Module, inputs: Inputs, target: Target, encoder: str | None, *, create_graph: bool = False
 ) -> Features:
-    """What the encoder hands to the head, and the target's gradient there.
+    """Return the vectors that the encoder hands to the head, and the target's gradient there.
 
-    `encoder` names the layer as for SRD; by default it is the last activation with more than one position. `inputs`
-    require grad.
+    Parameters
+    ----------
+    inputs
+        Inputs that require grad.
+    encoder
+        Names the layer, as for SRD. By default it is the last activation with more than one position.
     """
     trace = Interception(inputs, SharingRatio("drop", by_weights=create_graph))
     names = [] if encoder is None else [encoder]
     with trace.watching(network, names) as layers, trace:
         logits = network(inputs)
     scores = scores_of(logits, target)
-    end, gradient = trace.encoder(logits, scores, *layers.values(), create_graph=create_graph)
+    end, gradient = trace.encoder_end(logits, scores, *layers.values(), create_graph=create_graph)
     return Features(end.order, end.after, end.channels, gradient, scores)
 
 
 def class_activation_map(
     network: nn.Module, inputs: Inputs, target: Target, combine: Combination, *, encoder: str | None, create_graph: bool
 ) -> Maps:
-    """What `combine` makes of each position of the encoder's output, on the grid of those positions."""
+    """Return the result of `combine` at each position of the encoder's output, on the grid of these positions."""
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
         features = features_of(network, inputs, target, encoder, create_graph=create_graph)
@@ -74,14 +78,20 @@ def class_activation_map(
     return maps if create_graph else maps.detach()
 
 
-def positively_weighted(features: Features, weights: Tensor, inputs: Inputs) -> Maps:
-    """ReLU of the channels' sum, each times its weight, (n, channels), on the grid of the encoder's positions."""
+def weighted_relu_map(features: Features, weights: Tensor, inputs: Inputs) -> Maps:
+    """Return the ReLU of the weighted sum of channels, on the grid of the encoder's positions.
+
+    Parameters
+    ----------
+    weights
+        One weight for each channel, (n, channels).
+    """
     vectors = features.channels_first
     coarse = (vectors * weights.reshape(*weights.shape, *[1] * (vectors.dim() - 2))).sum(1)
     return on_grid(coarse.clamp(min=0), *inputs.shape[2:])
 
 
-def stretched(values: Tensor, axes: tuple[int, ...]) -> Tensor:
-    """To [0, 1] along the axes; 0 where they hold equal values."""
+def stretch(values: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """Scale the values to [0, 1] along the axes; where all values are equal the result is 0."""
     low, high = values.amin(axes, keepdim=True), values.amax(axes, keepdim=True)
     return (values - low) / (high - low).masked_fill(high <= low, torch.inf)

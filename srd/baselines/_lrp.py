@@ -1,4 +1,4 @@
-"""What layer-wise relevance propagation shares: the rule z+, and relevance by value from the logit to the pixels."""
+"""Common parts of layer-wise relevance propagation: the rule z+, and the propagation from the logit to the pixels."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -11,9 +11,9 @@ from torch.autograd import Function
 from torch.nn import functional
 
 from srd.affine import Affine
-from srd.baselines._backward import OwnRules, arriving
-from srd.entries import Meaning
-from srd.functions import Elementwise, pulled_back
+from srd.baselines._backward import OwnRules, backward_from_scores
+from srd.entries import DeclaredRule
+from srd.functions import Elementwise, pull_back
 from srd.interception import Interception
 from srd.passes import evaluating, leaf, scores_of
 from srd.provenance import Source
@@ -26,22 +26,22 @@ class LinearMap(NamedTuple):
     weight: Tensor
     forward: Callable[[Tensor, Tensor], Tensor]
     """(inputs, weight) -> outputs."""
-    transposed: Callable[[Tensor, Tensor, Tensor], Tensor]
+    apply_transpose: Callable[[Tensor, Tensor, Tensor], Tensor]
     """(signal at the outputs, inputs, weight) -> signal at the inputs."""
 
-    def positively_shared(self, by_value: Tensor, outputs: Tensor, inputs: Tensor) -> Tensor:
-        """Relevance by value at the inputs, of that at the outputs, by z+."""
+    def share_positively(self, by_value: Tensor, outputs: Tensor, inputs: Tensor) -> Tensor:
+        """Return the relevance by value at the inputs, from that at the outputs, by the rule z+."""
         positive, negative = self.weight.clamp(min=0), self.weight.clamp(max=0)
         contributions = self.forward(inputs.clamp(min=0), positive) + self.forward(inputs.clamp(max=0), negative)
         share = by_value * outputs / contributions.masked_fill(contributions <= 0, torch.inf)
-        of_both = self.transposed(share, inputs, positive), self.transposed(share, inputs, negative)
+        of_both = self.apply_transpose(share, inputs, positive), self.apply_transpose(share, inputs, negative)
         return torch.where(inputs > 0, *of_both)
 
 
 class PositiveShares(Function):
-    """Outputs of a linear map and a bias, whose backward is the ordinary one, or z+ while relevance is propagated.
+    """Outputs of a linear map with a bias, whose backward pass is z+ while relevance is propagated, else ordinary.
 
-    Carried is relevance by value, m = R / y, which all else hands on as it does gradients.
+    The backward pass carries relevance by value, m = R / y, which all else propagates as it propagates gradients.
     """
 
     @staticmethod
@@ -57,18 +57,18 @@ class PositiveShares(Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, None, Tensor]:
         (outputs, inputs), linear = ctx.saved_tensors, ctx.linear
         if ctx.is_propagating():
-            return None, None, None, linear.positively_shared(gradients[0], outputs, inputs)
-        return None, None, None, linear.transposed(gradients[0], inputs, linear.weight)
+            return None, None, None, linear.share_positively(gradients[0], outputs, inputs)
+        return None, None, None, linear.apply_transpose(gradients[0], inputs, linear.weight)
 
 
 class PositiveContributions(OwnRules):
-    """Relevance of convolutions and linear layers by z+; activations hand theirs on.
+    """The rule z+ for convolutions and linear layers. Activations hand their relevance on unchanged.
 
-    Those that do more than lessen their input, as softplus in ReLU's place, hand on by their derivative instead.
+    Activations that do not only reduce their input, such as softplus in place of ReLU, use their derivative instead.
     """
 
     def affine(self, affine: Affine, outputs: Callable[[], Tensor], inputs: Tensor, source: Source) -> Tensor:
-        """A convolution."""
+        """Return the outputs of a convolution, with the rule z+."""
         weight = affine.weight
         if affine.scale is not None:
             weight = weight * affine.scale[:, None, None, None]
@@ -76,29 +76,29 @@ class PositiveContributions(OwnRules):
         linear = LinearMap(
             weight,
             lambda x, w: functional.conv2d(x, w, None, *geometry),
-            lambda g, x, w: replace(affine, weight=w, scale=None).transposed(g, x),
+            lambda g, x, w: replace(affine, weight=w, scale=None).apply_transpose(g, x),
         )
-        return self._shared(linear, outputs, inputs, affine.parameters)
+        return self._apply_linear(linear, outputs, inputs, affine.parameters)
 
     def linear(self, function: Callable[..., Tensor], inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """A linear layer."""
+        """Return the outputs of a linear layer, with the rule z+."""
         linear = LinearMap(weight, functional.linear, lambda g, _, w: g @ w)
-        return self._shared(linear, partial(function, inputs, weight, bias), inputs, (weight, bias))
+        return self._apply_linear(linear, partial(function, inputs, weight, bias), inputs, (weight, bias))
 
-    def _shared(
+    def _apply_linear(
         self, linear: LinearMap, outputs: Callable[[], Tensor], inputs: Tensor, weights: Sequence[Tensor | None]
     ) -> Tensor:
         if self.differentiates(*weights):
             made = outputs()
-            return self._marked(partial(self._contributed, linear), made, made, inputs)
+            return self._with_backward(partial(self._share_by_z_plus, linear), made, made, inputs)
         shared: Tensor = PositiveShares.apply(lambda: self._is_propagating, linear, outputs, inputs)
         return shared
 
-    def _contributed(
+    def _share_by_z_plus(
         self, linear: LinearMap, g: Tensor, outputs: Tensor, inputs: Tensor
     ) -> tuple[Tensor | None, None, Tensor | None]:
         if self._is_propagating:
-            return None, None, linear.positively_shared(g, outputs, inputs)
+            return None, None, linear.share_positively(g, outputs, inputs)
         return g, None, None
 
     def _through_activation(
@@ -106,7 +106,7 @@ class PositiveContributions(OwnRules):
     ) -> Tensor:
         kept = phi(before) / torch.where(before == 0, torch.nan, before)
         lessens = (kept >= 0) & (kept <= 1)
-        return torch.where(lessens, g * torch.where(lessens, kept, 0), pulled_back(phi, before, g))
+        return torch.where(lessens, g * torch.where(lessens, kept, 0), pull_back(phi, before, g))
 
 
 def relevance_map(
@@ -114,13 +114,16 @@ def relevance_map(
     inputs: Inputs,
     target: Target,
     rules: OwnRules,
-    operations: Mapping[str, Meaning],
+    operations: Mapping[str, DeclaredRule],
     *,
     create_graph: bool,
 ) -> Maps:
-    """Relevance that the rules bring to each pixel, summed over channels, where 1 sets out from the target's logit.
+    """Return the relevance that the rules bring to each pixel, summed over channels. The target's logit starts with 1.
 
-    Raises UnsupportedOperation for an operation that has no rule and is not declared by `operations`.
+    Raises
+    ------
+    UnsupportedOperation
+        An operation has no rule and is not declared by `operations`.
     """
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
@@ -128,11 +131,13 @@ def relevance_map(
         with trace:
             logits = network(inputs)
         trace.refuse_unknown_anywhere(logits)
-        by_value = arriving(scores_of(logits, target), inputs, rules, _one_by_value, create_graph=create_graph)
+        by_value = backward_from_scores(
+            scores_of(logits, target), inputs, rules, _one_by_value, create_graph=create_graph
+        )
         maps = (inputs * by_value).sum(1)
     return maps if create_graph else maps.detach()
 
 
 def _one_by_value(scores: Scores) -> Tensor:
-    """1 / y, so that 1 is what sets out."""
+    """Return 1 / y: the relevance by value whose relevance is 1."""
     return torch.where(scores == 0, 1, scores).reciprocal()

@@ -1,4 +1,4 @@
-"""A network run on from its encoder: with feature vectors in place of those that it finds itself."""
+"""A network that runs on from its encoder with other feature vectors in place of its own."""
 
 from typing import Any
 
@@ -13,15 +13,15 @@ from srd.types import Inputs, Logits
 
 
 class Substitution(Interception):
-    """The forward pass of one row, in which the operation of number `order` has made `substitutes` instead."""
+    """The forward pass of one row, in which the result of operation `order` is replaced by `substitutes`."""
 
     def __init__(self, inputs: Inputs, order: int, substitutes: Tensor) -> None:
         super().__init__(inputs, SharingRatio("drop"))
         self._at = order
         self._substitutes = substitutes
 
-    def _noted(self, call: Call) -> Any:
-        result = super()._noted(call)
+    def _record(self, call: Call) -> Any:
+        result = super()._record(call)
         if call.order != self._at:
             return result
         self._provenance[self._substitutes] = self._provenance[result]
@@ -29,9 +29,12 @@ class Substitution(Interception):
 
 
 def logits_with(network: nn.Module, inputs: Inputs, features: Features, substitutes: Tensor) -> Logits:
-    """The network's logits for feature vectors, of any number of rows, in place of its encoder's for one row.
+    """Return the logits for feature vectors, of any number of rows, in place of the encoder's own for one row.
 
-    Raises UnsupportedOperation where the head takes no more rows than the network was given.
+    Raises
+    ------
+    UnsupportedOperation
+        The head cannot take more rows than the network was given.
     """
     try:
         with Substitution(inputs, features.order, substitutes):

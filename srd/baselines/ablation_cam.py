@@ -1,10 +1,10 @@
-"""Ablation-CAM: the encoder's last feature maps, weighted by what the logit loses without each of them."""
+"""Ablation-CAM: the encoder's last feature maps, each weighted by the loss of the logit without it."""
 
 import torch
 from torch import nn
 
 from srd.baselines._chunks import chunks
-from srd.baselines._features import Features, features_of, positively_weighted
+from srd.baselines._features import Features, features_of, weighted_relu_map
 from srd.baselines._substitution import logits_with
 from srd.entries import AttributorEntry
 from srd.passes import evaluating, leaf, scores_of
@@ -34,13 +34,26 @@ def ablation_cam(
     encoder: str | None = None,
     create_graph: bool = False,
 ) -> Maps:
-    """ReLU of the encoder's features, each weighted by the share of the logit that is lost with it.
+    """Return the ReLU of the encoder's features, each weighted by the share of the logit that is lost without it.
 
-    w_k = (y - y_k) / y, where y_k is the target's logit with channel k set to 0 (Desai and Ramaswamy 2020, eq. 3); a
-    negative y turns the map round.
-    About `batch` rows of ablated features pass the head at once. Non-negative, at the encoder's resolution, without
-    a gradient. `encoder` names the layer as for SRD. Raises UnsupportedOperation for a head that cannot take more
-    rows than the encoder.
+    w_k = (y - y_k) / y, where y_k is the target's logit with channel k set to 0. A negative y changes the sign of the
+    map. Maps are non-negative, at the encoder's resolution, and have no gradient.
+
+    Parameters
+    ----------
+    batch
+        About as many rows of ablated features pass the head at once.
+    encoder
+        Names the layer, as for SRD.
+
+    Raises
+    ------
+    UnsupportedOperation
+        The head cannot take more rows than the encoder.
+
+    References
+    ----------
+    Desai and Ramaswamy 2020, eq. 3.
     """
     with evaluating(network):
         inputs = leaf(inputs, create_graph=False)
@@ -49,11 +62,11 @@ def ablation_cam(
             scores = features.scores[:, None]
             lost = scores - _ablated_scores(network, inputs, target, features, batch)
             weights = lost / scores.masked_fill(scores == 0, torch.inf)
-            return positively_weighted(features, weights, inputs)
+            return weighted_relu_map(features, weights, inputs)
 
 
 def _ablated_scores(network: nn.Module, inputs: Inputs, target: Target, features: Features, batch: int) -> Scores:
-    """The target's logit without each of the channels, (n, channels)."""
+    """Return the target's logit without each of the channels, (n, channels)."""
     vectors = features.channels_first
     n, k = vectors.shape[:2]
     parts = []

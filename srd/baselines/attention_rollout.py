@@ -1,9 +1,9 @@
-"""Attention rollout: how attention mixes the tokens on their way through all layers, whatever the class."""
+"""Attention rollout: how attention mixes the tokens through all layers, for all classes alike."""
 
 import torch
 from torch import nn
 
-from srd.baselines._attention import attention, attention_map, identity
+from srd.baselines._attention import attention, attention_map, residual_identity
 from srd.entries import AttributorEntry
 from srd.passes import evaluating, leaf
 from srd.types import Generators, Inputs, Maps, Target
@@ -30,16 +30,24 @@ def attention_rollout(
     *,
     create_graph: bool = False,
 ) -> Maps:
-    """Product over layers of (A + I) / 2, A the mean over heads of the attention weights (Abnar and Zuidema 2020).
+    """Return the product over layers of (A + I) / 2, where A is the mean of the attention weights over heads.
 
-    Of it the row of the class token, or, where the head reads several tokens, the mean of their rows. Does not depend
-    on the class. Non-negative, at most 1, on the grid of patches. Raises UnsupportedOperation
-    for networks other than vision transformers, as where tokens are merged or attend within windows.
+    The map is the row of the class token, or the mean of the rows of all tokens that the head reads. It does not depend
+    on the class. Maps are non-negative, at most 1, and on the grid of patches.
+
+    Raises
+    ------
+    UnsupportedOperation
+        The network is no vision transformer: tokens are merged, for example, or attend within windows.
+
+    References
+    ----------
+    Abnar and Zuidema 2020.
     """
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
         weights, scores = attention(network, inputs, target)
         (gradient,) = torch.autograd.grad(scores.sum(), weights[-1], retain_graph=create_graph)
-        layers = [(each.mean(1) + identity(each)) / 2 for each in weights]
+        layers = [(each.mean(1) + residual_identity(each)) / 2 for each in weights]
         maps = attention_map(layers, gradient, inputs.shape[2:])
     return maps if create_graph else maps.detach()

@@ -1,4 +1,4 @@
-"""DeepLIFT: what differs from a baseline in the logit, shared out by what differs in every activation."""
+"""DeepLIFT: the difference of the logit from that of a baseline, divided by the differences of every activation."""
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ from srd.affine import pair
 from srd.baselines._backward import OwnActivations, backward
 from srd.entries import AttributorEntry
 from srd.errors import UnsupportedOperation
-from srd.functions import Elementwise, Windows, pulled_back
+from srd.functions import Elementwise, Windows, pull_back
 from srd.passes import evaluating, leaf
 from srd.types import Generators, Inputs, Maps, Scores, Target
 
@@ -24,38 +24,39 @@ ENTRY = AttributorEntry(
 )
 
 
-ROUNDED = 32  # units in the last place, by which sums of equal numbers differ
+ROUNDED = 32  # sums of equal numbers may differ by so many units in the last place
 
 
 class Rescale(OwnActivations):
-    """The rule of that name: an activation multiplies by a ratio of differences in place of its derivative.
+    """The rescale rule: an activation multiplies by a ratio of differences in place of its derivative.
 
-    Axis 0 holds the rows, which have a signal, and after them in the same order their baselines, which have none.
+    Axis 0 holds the rows, which have a signal, and after them, in the same order, their baselines, which have none.
     """
 
     def max_pool(self, inputs: Tensor, windows: Windows) -> Tensor:
-        """Maxima, whose difference goes to where the larger of row and baseline lies, over the difference there.
+        """Return the maxima. Their difference goes to the place of the larger value of row and baseline.
 
-        Equals share it: of a uniform baseline nearly all windows hold equals.
+        It is divided by the difference at this place. Equal values share it: with a uniform baseline, nearly all
+        windows hold equal values.
         """
 
         def rule(g: Tensor, inputs: Tensor, pooled: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
             if not self._is_propagating:
                 return g, None, None
-            read = _unfolded(windows, inputs, pooled.shape[2:])
+            read = _unfold(windows, inputs, pooled.shape[2:])
             shares = _of_rows(g)[:, :, None] * _share(*read.chunk(2), *pooled[:, :, None].chunk(2))
-            pulled = _folded(windows, shares, inputs.shape[2:])
+            pulled = _fold(windows, shares, inputs.shape[2:])
             return None, torch.cat([pulled, torch.zeros_like(pulled)]), None
 
         pooled = functional.max_pool2d(inputs, *windows)
-        return self._marked(rule, pooled, inputs, pooled)
+        return self._with_backward(rule, pooled, inputs, pooled)
 
     def _through_activation(
         self, before: Tensor, phi: Elementwise, g: Tensor, received: Tensor | None, channels: tuple[int, ...]
     ) -> Tensor:
         signal, (row, baseline) = _of_rows(g), before.chunk(2)
         middle = (row + baseline) / 2
-        slope = pulled_back(phi, middle, torch.ones_like(middle))
+        slope = pull_back(phi, middle, torch.ones_like(middle))
         ratio = (phi(row) - phi(baseline)) / _not_zero(row - baseline)
         cancels = _are_close(row, baseline, torch.finfo(before.dtype).eps ** 0.5)
         pulled = signal * torch.where(cancels, slope, ratio)
@@ -71,12 +72,25 @@ def deep_lift(
     baseline: Tensor | None = None,
     create_graph: bool = False,
 ) -> Maps:
-    """What each pixel's difference from `baseline` contributes to the logit's, summed over channels, signed.
+    """Return the contribution of each pixel's difference from `baseline` to the difference of the logit.
 
-    The rescale rule (Shrikumar et al. 2017, eq. 3 and section 3.5.1) in activations, that for the maxima of row and
-    baseline in max pooling; all else by its derivative. Where only those and affine maps are, a map's sum is the
-    difference of the logits. `baseline` broadcasts to `inputs`; 0 by default, as for Integrated Gradients. Raises
-    UnsupportedOperation where a layer's first axis does not hold the rows.
+    Contributions are signed and summed over channels. Activations use the rescale rule, max pooling the rule for the
+    maxima of row and baseline, and all else its derivative. Where a network has nothing else but affine maps, the sum
+    of a map is the difference of the logits.
+
+    Parameters
+    ----------
+    baseline
+        Broadcasts to `inputs`; 0 by default, as for Integrated Gradients.
+
+    Raises
+    ------
+    UnsupportedOperation
+        The first axis of a layer does not hold the rows.
+
+    References
+    ----------
+    Shrikumar et al. 2017, eq. 3 and section 3.5.1.
     """
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
@@ -95,20 +109,23 @@ def deep_lift(
 
 
 def _one_for_each_row(scores: Scores) -> Tensor:
-    """And 0 for its baseline."""
+    """Return 1 for each row and 0 for its baseline."""
     row, baseline = scores.chunk(2)
     return torch.cat([torch.ones_like(row), torch.zeros_like(baseline)])
 
 
 def _of_rows(signal: Tensor) -> Tensor:
-    """Without that of the baselines, which is 0 where they are what the second half of axis 0 holds."""
+    """Return the signal of the rows, without that of the baselines.
+
+    The signal of the baselines is 0 where the second half of axis 0 holds them.
+    """
     if len(signal) % 2 or signal.chunk(2)[1].any():
         raise UnsupportedOperation("DeepLIFT in a layer whose first axis does not hold the rows of the batch")
     return signal.chunk(2)[0]
 
 
 def _share(row: Tensor, baseline: Tensor, highest: Tensor, reference: Tensor) -> Tensor:
-    """Of what each window hands on, for each of its places: (n, c, places, h, w); maxima have 1 place."""
+    """Return the share of each place of a window, (n, c, places, h, w); maxima have 1 place."""
     values = torch.where(highest >= reference, row, baseline)
     rounding = ROUNDED * torch.finfo(values.dtype).eps
     holds = _are_close(values, torch.maximum(highest, reference), rounding).to(values.dtype)
@@ -116,15 +133,15 @@ def _share(row: Tensor, baseline: Tensor, highest: Tensor, reference: Tensor) ->
     return holds / holds.sum(2, keepdim=True) * torch.where(_are_close(row, baseline, rounding), 1, ratio)
 
 
-def _unfolded(windows: Windows, inputs: Tensor, made: torch.Size) -> Tensor:
-    """What each output of a pooling reads, (n, c, places, *made); beyond the border the lowest number."""
+def _unfold(windows: Windows, inputs: Tensor, made: torch.Size) -> Tensor:
+    """Return the inputs of each output of a pooling, (n, c, places, *made); beyond the border the lowest number."""
     padded = functional.pad(inputs, _padding(windows, inputs.shape[2:], made), value=torch.finfo(inputs.dtype).min)
     read = functional.unfold(padded, windows.kernel, windows.dilation, 0, windows.stride)
     return read.reshape(*inputs.shape[:2], -1, *made)
 
 
-def _folded(windows: Windows, parts: Tensor, size: torch.Size) -> Tensor:
-    """The sum of what each input has in all windows, (n, c, *size)."""
+def _fold(windows: Windows, parts: Tensor, size: torch.Size) -> Tensor:
+    """Return the sum of each input's parts in all windows, (n, c, *size)."""
     left, right, top, bottom = _padding(windows, size, parts.shape[3:])
     padded = (size[0] + top + bottom, size[1] + left + right)
     summed = functional.fold(
@@ -135,7 +152,7 @@ def _folded(windows: Windows, parts: Tensor, size: torch.Size) -> Tensor:
 
 
 def _padding(windows: Windows, size: torch.Size, made: torch.Size) -> tuple[int, int, int, int]:
-    """Left, right, top, bottom: enough for every window to be whole."""
+    """Return left, right, top, bottom: enough for every window to be whole."""
     geometry = zip(*map(pair, windows[:4]), size, made, strict=True)
     (top, bottom), (left, right) = (
         (padding, max(0, (n - 1) * stride + dilation * (kernel - 1) + 1 - side - padding))

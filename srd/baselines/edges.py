@@ -1,4 +1,4 @@
-"""A control that sees only the picture: a metric that an edge detector wins shows itself."""
+"""A control that sees only the picture: it exposes a metric that an edge detector wins."""
 
 import torch
 from torch import nn
@@ -29,7 +29,10 @@ def edges(
     *,
     create_graph: bool = False,
 ) -> Maps:
-    """Magnitude of the Sobel gradient of the channels' mean, borders replicated: depends on no network and no class."""
+    """Return the magnitude of the Sobel gradient of the channels' mean, with replicated borders.
+
+    It depends on no network and no class.
+    """
     smooth, slope = inputs.new_tensor([1.0, 2.0, 1.0]), inputs.new_tensor([-1.0, 0.0, 1.0])
     kernels = torch.stack([smooth.outer(slope), slope.outer(smooth)])[:, None]
     grey = functional.pad(inputs.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")

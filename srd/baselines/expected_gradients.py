@@ -1,4 +1,4 @@
-"""Integrated Gradients averaged over many baselines, each with one point of its path, all drawn at random."""
+"""Integrated Gradients averaged over many random baselines, each with one random point of its path."""
 
 import torch
 from torch import Tensor, nn
@@ -32,11 +32,26 @@ def expected_gradients(
     background: Inputs | None = None,
     create_graph: bool = False,
 ) -> Maps:
-    """Mean of the way from another image times the gradient at a point of it (Erion et al. 2021, eq. 3), signed.
+    """Return the mean, over random images, of the path from the image times the gradient at a point of the path.
 
-    For each sample a row's own stream draws one of the `background`, (b, c, h, w), and a point of the way, uniformly.
-    Without it all start at 0, which is the mean image where inputs are normalised. About `batch` points pass the
-    network at once. Raises ValueError without `generators`.
+    For each sample, a row's own stream draws one image of the `background` and a point of the path, uniformly. Maps are
+    signed.
+
+    Parameters
+    ----------
+    batch
+        About as many points pass the network at once.
+    background
+        Images (b, c, h, w). Without them all paths start at 0, which is the mean image where inputs are normalised.
+
+    Raises
+    ------
+    ValueError
+        There are no `generators`.
+
+    References
+    ----------
+    Erion et al. 2021, eq. 3.
     """
     if generators is None:
         raise ValueError("Expected Gradients needs one generator per row")
@@ -47,7 +62,7 @@ def expected_gradients(
         ends = inputs if create_graph else inputs.detach()
         total = torch.zeros_like(ends)
         for chunk in chunks(samples, batch // len(inputs)):
-            draws = [_drawn(generators, background) for _ in chunk]
+            draws = [_draw(generators, background) for _ in chunk]
             ways = torch.stack([ends - start for start, _ in draws])
             at = inputs - ways * torch.stack([rest for _, rest in draws]).to(inputs)
             total = total + (ways * gradients_at(network, at, target, create_graph=create_graph)).sum(0)
@@ -55,8 +70,8 @@ def expected_gradients(
     return maps if create_graph else maps.detach()
 
 
-def _drawn(generators: Generators, background: Inputs) -> tuple[Inputs, Tensor]:
-    """One of the background for each row, and how much of the way is still to go: (n, 1, 1, 1)."""
+def _draw(generators: Generators, background: Inputs) -> tuple[Inputs, Tensor]:
+    """Draw one background image for each row, and the rest of its path: (n, 1, 1, 1)."""
     index = torch.cat([torch.randint(len(background), (1,), generator=g) for g in generators])
     rest = torch.cat([torch.rand(1, generator=g, dtype=torch.float64) for g in generators])
     return background[index.to(background.device)], rest[:, None, None, None]

@@ -1,4 +1,4 @@
-"""FullGrad: gradients times the inputs and the biases of every layer, which make up the logit of a ReLU network."""
+"""FullGrad: gradients times the inputs and the biases of every layer, which add up to the logit of a ReLU network."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -8,14 +8,14 @@ from torch import Tensor, nn
 
 from srd.affine import Affine
 from srd.baselines._backward import OwnRules
-from srd.baselines._features import stretched
+from srd.baselines._features import stretch
 from srd.entries import AttributorEntry
 from srd.errors import UnsupportedOperation
 from srd.interception import Interception
 from srd.passes import evaluating, leaf, scores_of
 from srd.provenance import Source
 from srd.types import Generators, Inputs, Maps, Target
-from srd.upsampling import upsampled
+from srd.upsampling import upsample
 from srd.vectors import on_grid, position_axes
 
 ENTRY = AttributorEntry(
@@ -29,8 +29,8 @@ ENTRY = AttributorEntry(
 )
 
 
-class Biased(NamedTuple):
-    """What a layer made, to which it added a bias on the channel axis."""
+class BiasedLayer(NamedTuple):
+    """The outputs of a layer that adds a bias on the channel axis."""
 
     outputs: Tensor
     bias: Tensor
@@ -38,22 +38,22 @@ class Biased(NamedTuple):
 
 
 class Biases(OwnRules):
-    """The ordinary backward pass; notes who adds a bias to more than one position."""
+    """The ordinary backward pass; records the layers that add a bias to more than one position."""
 
     def __init__(self, *, by_weights: bool) -> None:
         super().__init__(by_weights=by_weights)
-        self.found: list[Biased] = []
+        self.found: list[BiasedLayer] = []
 
     def affine(self, affine: Affine, outputs: Callable[[], Tensor], inputs: Tensor, source: Source) -> Tensor:
-        """A convolution, with the batch norm after it, if there is one."""
+        """Run a convolution, with the batch norm after it if there is one."""
         result = super().affine(affine, outputs, inputs, source)
-        return result if affine.bias is None else self._noted(Biased(result, affine.bias, 1))
+        return result if affine.bias is None else self._note(BiasedLayer(result, affine.bias, 1))
 
     def pointwise(self, bias: Tensor, axis: int, inputs: Tensor, outputs: Tensor) -> Tensor:
-        """A linear layer or a normalisation."""
-        return self._noted(Biased(outputs, bias, axis))
+        """Record a linear layer or a normalisation."""
+        return self._note(BiasedLayer(outputs, bias, axis))
 
-    def _noted(self, biased: Biased) -> Tensor:
+    def _note(self, biased: BiasedLayer) -> Tensor:
         if any(biased.outputs.shape[axis] > 1 for axis in position_axes(biased.outputs, (biased.axis,))):
             self.found.append(biased)
         return biased.outputs
@@ -67,11 +67,20 @@ def full_grad(
     *,
     create_graph: bool = False,
 ) -> Maps:
-    """Sum over channels of psi(inputs x gradient), and over all layers' channels of psi(bias x gradient).
+    """Return the sum over channels of psi(inputs x gradient), and over all layers' channels of psi(bias x gradient).
 
-    psi takes the magnitude, stretches it to [0, 1] for each channel and upsamples it bilinearly (Srinivas and Fleuret
-    2019, eq. 8). Non-negative. The biases of a convolution and of the batch norm after it are one; biases of single
-    positions, as in a classifier's head, have no place in a map. Raises UnsupportedOperation for positions in windows.
+    psi takes the magnitude, stretches it to [0, 1] for each channel and upsamples it bilinearly. A convolution and the
+    batch norm after it have one common bias. Biases of single positions, as in a classifier's head, have no place in a
+    map. Maps are non-negative.
+
+    Raises
+    ------
+    UnsupportedOperation
+        Positions lie in windows.
+
+    References
+    ----------
+    Srinivas and Fleuret 2019, eq. 8.
     """
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
@@ -87,12 +96,12 @@ def full_grad(
             axes = [1] * (gradient.dim() - 1 - layer.axis)
             psi = _psi(layer.bias.reshape(-1, *axes) * gradient, layer.axis)
             _refuse_windows(psi, inputs, are_tokens=layer.axis != 1)
-            maps = maps + upsampled(on_grid(psi, *inputs.shape[2:]), inputs.shape[2:])
+            maps = maps + upsample(on_grid(psi, *inputs.shape[2:]), inputs.shape[2:])
     return maps if create_graph else maps.detach()
 
 
 def _refuse_windows(values: Tensor, inputs: Inputs, *, are_tokens: bool) -> None:
-    """Windows stand in the batch, or beside tokens, whose grid has the proportions of the inputs."""
+    """Refuse windows, which lie in the batch or beside tokens. A grid of tokens has the proportions of the inputs."""
     height, width = inputs.shape[2:]
     on_axes = are_tokens and values.dim() == 3
     are_beside = on_axes and abs(values.shape[1] * width - values.shape[2] * height) > height + width
@@ -101,5 +110,5 @@ def _refuse_windows(values: Tensor, inputs: Inputs, *, are_tokens: bool) -> None
 
 
 def _psi(products: Tensor, channels: int) -> Tensor:
-    """Sum over channels of each one's magnitude, stretched to [0, 1] over its positions."""
-    return stretched(products.abs(), position_axes(products, (channels,))).sum(channels)
+    """Return the sum over channels of each one's magnitude, stretched to [0, 1] over its positions."""
+    return stretch(products.abs(), position_axes(products, (channels,))).sum(channels)

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from srd.baselines._attention import attention, attention_map, identity
+from srd.baselines._attention import attention, attention_map, residual_identity
 from srd.entries import AttributorEntry
 from srd.passes import evaluating, leaf
 from srd.types import Generators, Inputs, Maps, Target
@@ -29,18 +29,26 @@ def generic_attention(
     *,
     create_graph: bool = False,
 ) -> Maps:
-    """R, the identity at first, then R + Abar R by every layer, Abar = mean over heads of (grad A * A)+ (eq. 5, 6).
+    """Return the rollout R of attention weights A that are weighted by their positive gradients.
 
-    Chefer et al. 2021; A are attention weights, their gradients the ordinary ones of the target's logit. Of R the row
-    of the class token, or, where the head reads several tokens, the mean of their rows. Non-negative, on the grid of
-    patches. Raises UnsupportedOperation for networks other than vision transformers, as where
-    tokens are merged or attend within windows.
+    R is the identity at first, and R + Abar R after every layer, with Abar = mean over heads of (grad A * A)+.
+    Gradients are the ordinary ones of the target's logit. The map is the row of the class token, or the mean of the
+    rows of all tokens that the head reads. Maps are non-negative, on the grid of patches.
+
+    Raises
+    ------
+    UnsupportedOperation
+        The network is no vision transformer: tokens are merged, for example, or attend within windows.
+
+    References
+    ----------
+    Chefer et al. 2021, eq. 5 and 6.
     """
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
         weights, scores = attention(network, inputs, target)
         gradients = torch.autograd.grad(scores.sum(), weights, create_graph=create_graph)
         pairs = zip(weights, gradients, strict=True)
-        layers = [identity(each) + (gradient * each).clamp(min=0).mean(1) for each, gradient in pairs]
+        layers = [residual_identity(each) + (gradient * each).clamp(min=0).mean(1) for each, gradient in pairs]
         maps = attention_map(layers, gradients[-1], inputs.shape[2:])
     return maps if create_graph else maps.detach()

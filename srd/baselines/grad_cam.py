@@ -29,13 +29,17 @@ def grad_cam(
     encoder: str | None = None,
     create_graph: bool = False,
 ) -> Maps:
-    """ReLU of the encoder's features weighted by their mean gradients (Selvaraju et al. 2017).
+    """Return the ReLU of the encoder's features, weighted by their mean gradients.
 
-    Non-negative, at the encoder's resolution. `encoder` names the layer as for SRD; by default the last activation
-    with more than one position.
+    Maps are non-negative, at the encoder's resolution. `encoder` names the layer, as for SRD. By default it is the last
+    activation with more than one position.
+
+    References
+    ----------
+    Selvaraju et al. 2017.
     """
-    return class_activation_map(network, inputs, target, _combined, encoder=encoder, create_graph=create_graph)
+    return class_activation_map(network, inputs, target, _combine, encoder=encoder, create_graph=create_graph)
 
 
-def _combined(vectors: Tensor, gradient: Tensor, channels: tuple[int, ...]) -> Tensor:
+def _combine(vectors: Tensor, gradient: Tensor, channels: tuple[int, ...]) -> Tensor:
     return by_mean_gradient(vectors, gradient, channels).clamp(min=0)

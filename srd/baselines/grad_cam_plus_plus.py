@@ -29,16 +29,20 @@ def grad_cam_plus_plus(
     encoder: str | None = None,
     create_graph: bool = False,
 ) -> Maps:
-    """ReLU of the encoder's features, weighted by sums of positive gradients (Chattopadhay et al. 2018).
+    """Return the ReLU of the encoder's features, weighted by sums of positive gradients.
 
-    Each gradient g counts by eq. 19 with exp(logit) for the score: g^2 / (2 g^2 + sum(A) g^3) = 1 / (2 + sum(A) g).
-    Non-negative, at the encoder's resolution. `encoder` names the layer as for SRD; by default the last activation
-    with more than one position.
+    Each gradient g has a weight by eq. 19 with exp(logit) as the score: g^2 / (2 g^2 + sum(A) g^3) = 1 / (2 + sum(A)
+    g). Maps are non-negative, at the encoder's resolution. `encoder` names the layer, as for SRD. By default it is the
+    last activation with more than one position.
+
+    References
+    ----------
+    Chattopadhay et al. 2018.
     """
-    return class_activation_map(network, inputs, target, _combined, encoder=encoder, create_graph=create_graph)
+    return class_activation_map(network, inputs, target, _combine, encoder=encoder, create_graph=create_graph)
 
 
-def _combined(vectors: Tensor, gradient: Tensor, channels: tuple[int, ...]) -> Tensor:
+def _combine(vectors: Tensor, gradient: Tensor, channels: tuple[int, ...]) -> Tensor:
     positions = position_axes(vectors, channels)
     sums = vectors.sum(positions, keepdim=True)
     weights = (gradient.clamp(min=0) / (2 + sums * gradient)).sum(positions, keepdim=True)

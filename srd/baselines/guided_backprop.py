@@ -1,11 +1,11 @@
-"""The gradient at the inputs, of which each activation passes on only what is positive."""
+"""The gradient at the inputs, where each activation passes on positive values only."""
 
 import torch
 from torch import Tensor, nn
 
 from srd.baselines._backward import OwnActivations, backward
 from srd.entries import AttributorEntry
-from srd.functions import Elementwise, pulled_back
+from srd.functions import Elementwise, pull_back
 from srd.passes import evaluating, leaf
 from srd.types import Generators, Inputs, Maps, Target
 
@@ -21,12 +21,12 @@ ENTRY = AttributorEntry(
 
 
 class PositiveGradient(OwnActivations):
-    """The ordinary backward pass, but that activations pass on only what is positive."""
+    """The ordinary backward pass, except that activations pass on positive values only."""
 
     def _through_activation(
         self, before: Tensor, phi: Elementwise, g: Tensor, received: Tensor | None, channels: tuple[int, ...]
     ) -> Tensor:
-        return pulled_back(phi, before, g.clamp(min=0))
+        return pull_back(phi, before, g.clamp(min=0))
 
 
 def guided_backprop(
@@ -37,9 +37,13 @@ def guided_backprop(
     *,
     create_graph: bool = False,
 ) -> Maps:
-    """Sum over channels of the gradient of which each activation has passed on the positive part (Springenberg et al.).
+    """Return the sum over channels of the gradient of which each activation has passed on the positive part.
 
-    Signed. For activations other than ReLU that part is multiplied by their own derivative.
+    For activations other than ReLU, this part is multiplied by their own derivative. Maps are signed.
+
+    References
+    ----------
+    Springenberg et al. 2015.
     """
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)

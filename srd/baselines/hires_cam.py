@@ -29,13 +29,17 @@ def hires_cam(
     encoder: str | None = None,
     create_graph: bool = False,
 ) -> Maps:
-    """Each feature times its own gradient, summed over channels (Draelos, Carin 2020, eq. 5).
+    """Return each feature of the encoder times its own gradient, summed over channels.
 
-    Signed, at the encoder's resolution. `encoder` names the layer as for SRD; by default the last activation with
-    more than one position.
+    Maps are signed, at the encoder's resolution. `encoder` names the layer, as for SRD. By default it is the last
+    activation with more than one position.
+
+    References
+    ----------
+    Draelos, Carin 2020, eq. 5.
     """
-    return class_activation_map(network, inputs, target, _combined, encoder=encoder, create_graph=create_graph)
+    return class_activation_map(network, inputs, target, _combine, encoder=encoder, create_graph=create_graph)
 
 
-def _combined(vectors: Tensor, gradient: Tensor, channels: tuple[int, ...]) -> Tensor:
+def _combine(vectors: Tensor, gradient: Tensor, channels: tuple[int, ...]) -> Tensor:
     return inner(vectors, gradient, channels)

@@ -25,7 +25,12 @@ def input_x_gradient(
     *,
     create_graph: bool = False,
 ) -> Maps:
-    """Sum over channels of x * d y_c / d x, with x the normalised pixel (Shrikumar et al. 2016)."""
+    """Return the sum over channels of x * d y_c / d x, with x the normalised pixel.
+
+    References
+    ----------
+    Shrikumar et al. 2016.
+    """
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
         maps = (inputs * input_gradient(network, inputs, target, create_graph=create_graph)).sum(1)

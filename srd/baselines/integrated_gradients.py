@@ -1,4 +1,4 @@
-"""Gradients of the target's logit gathered on the way from a baseline to the inputs."""
+"""Gradients of the target's logit, summed along the path from a baseline to the inputs."""
 
 import torch
 from torch import Tensor, nn
@@ -31,10 +31,20 @@ def integrated_gradients(
     baseline: Tensor | None = None,
     create_graph: bool = False,
 ) -> Maps:
-    """Gradients along the straight path from `baseline`, times the way (Sundararajan, Taly, Yan 2017, eq. 3).
+    """Return the mean gradient along the straight path from `baseline`, times the path.
 
-    `points` are the midpoints of equal steps. `baseline` broadcasts to `inputs`; 0 by default, which is the mean
-    image where inputs are normalised. About `batch` points pass the network at once.
+    Parameters
+    ----------
+    points
+        Number of gradients, at the midpoints of equal steps.
+    batch
+        About as many points pass the network at once.
+    baseline
+        Broadcasts to `inputs`; 0 by default, which is the mean image where inputs are normalised.
+
+    References
+    ----------
+    Sundararajan, Taly, Yan 2017, eq. 3.
     """
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)

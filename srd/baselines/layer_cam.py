@@ -29,13 +29,17 @@ def layer_cam(
     encoder: str | None = None,
     create_graph: bool = False,
 ) -> Maps:
-    """ReLU of the encoder's features weighted by the positive part of their own gradients (Jiang et al. 2021, eq. 5).
+    """Return the ReLU of the encoder's features, weighted by the positive part of their own gradients.
 
-    Non-negative, at the encoder's resolution. `encoder` names the layer as for SRD; by default the last activation
-    with more than one position.
+    Maps are non-negative, at the encoder's resolution. `encoder` names the layer, as for SRD. By default it is the last
+    activation with more than one position.
+
+    References
+    ----------
+    Jiang et al. 2021, eq. 5.
     """
-    return class_activation_map(network, inputs, target, _combined, encoder=encoder, create_graph=create_graph)
+    return class_activation_map(network, inputs, target, _combine, encoder=encoder, create_graph=create_graph)
 
 
-def _combined(vectors: Tensor, gradient: Tensor, channels: tuple[int, ...]) -> Tensor:
+def _combine(vectors: Tensor, gradient: Tensor, channels: tuple[int, ...]) -> Tensor:
     return inner(vectors, gradient.clamp(min=0), channels).clamp(min=0)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from srd.baselines._lrp import PositiveContributions, relevance_map
-from srd.entries import AttributorEntry, Meaning
+from srd.entries import AttributorEntry, DeclaredRule
 from srd.interception import NOTHING_DECLARED
 from srd.types import Generators, Inputs, Maps, Target
 
@@ -23,18 +23,18 @@ ENTRY = AttributorEntry(
 
 
 class EpsilonPlus(PositiveContributions):
-    """z+ for convolutions, epsilon for linear layers, whose biases take their share with them."""
+    """z+ for convolutions and epsilon for linear layers, whose biases take their share of the relevance."""
 
     def __init__(self, epsilon: float, *, by_weights: bool) -> None:
         super().__init__(by_weights=by_weights)
         self._epsilon = epsilon
 
     def linear(self, function: Callable[..., Tensor], inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """A linear layer."""
+        """Return the outputs of a linear layer, with the rule epsilon."""
         outputs = function(inputs, weight, bias)
-        return self._marked(self._stabilised, outputs, outputs)
+        return self._with_backward(self._share_by_epsilon, outputs, outputs)
 
-    def _stabilised(self, by_value: Tensor, outputs: Tensor) -> tuple[Tensor, None]:
+    def _share_by_epsilon(self, by_value: Tensor, outputs: Tensor) -> tuple[Tensor, None]:
         if not self._is_propagating:
             return by_value, None
         away_from_zero = torch.where(outputs < 0, -self._epsilon, self._epsilon)
@@ -49,13 +49,17 @@ def lrp_epsilon_plus(
     generators: Generators | None = None,
     *,
     epsilon: float = 1e-6,
-    operations: Mapping[str, Meaning] = NOTHING_DECLARED,
+    operations: Mapping[str, DeclaredRule] = NOTHING_DECLARED,
     create_graph: bool = False,
 ) -> Maps:
-    """Relevance of each pixel, summed over channels: z+ in convolutions, epsilon in linear layers (EpsilonPlus).
+    """Return the relevance of each pixel, summed over channels: z+ in convolutions, epsilon in linear layers.
 
-    In linear layers R_i = sum_j x_i w_ij R_j / (y_j + epsilon sign y_j), y with its bias (Kohlbrenner et al. 2020,
-    table 1). All else is as for LRP-z+.
+    In linear layers R_i = sum_j x_i w_ij R_j / (y_j + epsilon sign y_j), where y includes the bias. All else is as for
+    LRP-z+.
+
+    References
+    ----------
+    Kohlbrenner et al. 2020, table 1.
     """
     rules = EpsilonPlus(epsilon, by_weights=create_graph)
     return relevance_map(network, inputs, target, rules, operations, create_graph=create_graph)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from torch import nn
 
 from srd.baselines._lrp import PositiveContributions, relevance_map
-from srd.entries import AttributorEntry, Meaning
+from srd.entries import AttributorEntry, DeclaredRule
 from srd.interception import NOTHING_DECLARED
 from srd.types import Generators, Inputs, Maps, Target
 
@@ -27,16 +27,25 @@ def lrp_z_plus(
     target: Target,
     generators: Generators | None = None,
     *,
-    operations: Mapping[str, Meaning] = NOTHING_DECLARED,
+    operations: Mapping[str, DeclaredRule] = NOTHING_DECLARED,
     create_graph: bool = False,
 ) -> Maps:
-    """Relevance of each pixel, summed over channels, by the rule z+ in every convolution and linear layer.
+    """Return the relevance of each pixel, summed over channels, by the rule z+ in every convolution and linear layer.
 
-    R_i = sum_j (x_i w_ij)+ R_j / sum_i (x_i w_ij)+ (Montavon et al. 2017, eq. 12, for inputs of both signs), biases
-    without a share, a batch norm folded into the convolution before it. Sums, poolings and normalisations divide
-    relevance in proportion to what they add up. What is divided is 1, whatever the target's logit. It is lost where
-    nothing contributes positively, as often in depthwise convolutions. Negative only where a sum adds opposites.
-    `operations` as of `srd.decompose`. Raises UnsupportedOperation for an operation without a rule.
+    R_i = sum_j (x_i w_ij)+ R_j / sum_i (x_i w_ij)+, for inputs of both signs. Biases have no share, and a batch norm is
+    folded into the convolution before it. Sums, poolings and normalisations divide relevance in proportion to their
+    summands. The relevance that is divided is 1, whatever the target's logit is. Relevance is lost where nothing
+    contributes positively, as is frequent in depthwise convolutions. A map is negative only where a sum adds opposites.
+    `operations` are those of `srd.decompose`.
+
+    Raises
+    ------
+    UnsupportedOperation
+        An operation has no rule.
+
+    References
+    ----------
+    Montavon et al. 2017, eq. 12.
     """
     rules = PositiveContributions(by_weights=create_graph)
     return relevance_map(network, inputs, target, rules, operations, create_graph=create_graph)

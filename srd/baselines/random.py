@@ -1,4 +1,4 @@
-"""A control that knows nothing: a metric that noise wins shows itself."""
+"""A control that knows nothing: it exposes a metric that noise wins."""
 
 import torch
 from torch import nn
@@ -29,7 +29,13 @@ def random(
     *,
     create_graph: bool = False,
 ) -> Maps:
-    """Standard normal noise, each row from its own stream. Raises ValueError without `generators`."""
+    """Return standard normal noise, each row from its own stream.
+
+    Raises
+    ------
+    ValueError
+        There are no `generators`.
+    """
     if generators is None:
         raise ValueError("the random map needs one generator per row")
     size = inputs.shape[2:]

@@ -1,4 +1,4 @@
-"""RISE: what the class's probability is on average where a pixel is left visible."""
+"""RISE: the mean probability of the class where a pixel is left visible."""
 
 import torch
 from torch import Tensor, nn
@@ -34,12 +34,21 @@ def rise(
     batch: int = 64,
     create_graph: bool = False,
 ) -> Maps:
-    """Mean of random masks times the target's probability behind them, over `visible` (Petsiuk et al. 2018, eq. 6).
+    """Return the mean of random masks times the target's probability behind them, divided by `visible`.
 
-    A mask is a grid of `cells` x `cells`, each 1 with probability `visible`, else 0, enlarged bilinearly and shifted by
-    less than a cell; what it hides is 0, the mean image where inputs are normalised. Each row has `masks` of its own,
-    from its own stream; about `batch` masked rows pass the network at once. Non-negative, without a gradient. Raises
-    ValueError without `generators`, for more cells than pixels and for another `visible` than in (0, 1].
+    A mask is a grid of `cells` x `cells`, each 1 with probability `visible`, else 0. It is enlarged bilinearly and
+    shifted by less than a cell. Hidden pixels are 0, the mean image where inputs are normalised. Each row has `masks`
+    of its own, from its own stream. About `batch` masked rows pass the network at once. Maps are non-negative, without
+    a gradient.
+
+    Raises
+    ------
+    ValueError
+        There are no `generators`, more cells than pixels, or `visible` is not in (0, 1].
+
+    References
+    ----------
+    Petsiuk et al. 2018, eq. 6.
     """
     if generators is None:
         raise ValueError("RISE needs one generator per row")
@@ -59,7 +68,7 @@ def rise(
 
 
 def _masks(n: int, cells: int, visible: float, size: torch.Size, generator: torch.Generator) -> Tensor:
-    """Masks of one row, (n, h, w), one after the other from its stream."""
+    """Return masks of one row, (n, h, w), drawn one after the other from its stream."""
     return torch.stack([_mask(cells, visible, size, generator) for _ in range(n)])
 
 

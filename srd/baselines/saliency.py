@@ -25,7 +25,12 @@ def saliency(
     *,
     create_graph: bool = False,
 ) -> Maps:
-    """Sum over channels of |d y_c / d x|, non-negative (Simonyan, Vedaldi, Zisserman 2014; channels as decided)."""
+    """Return the sum over channels of |d y_c / d x|, which is non-negative. The sum over channels is our choice.
+
+    References
+    ----------
+    Simonyan, Vedaldi, Zisserman 2014.
+    """
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
         return input_gradient(network, inputs, target, create_graph=create_graph).abs().sum(1)

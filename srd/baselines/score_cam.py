@@ -1,14 +1,14 @@
-"""Score-CAM: the encoder's last feature maps, weighted by the logit of what each of them leaves visible."""
+"""Score-CAM: the encoder's last feature maps, weighted by the logit of the pixels that each of them leaves visible."""
 
 import torch
 from torch import Tensor, nn
 
 from srd.baselines._chunks import chunks
-from srd.baselines._features import features_of, positively_weighted, stretched
+from srd.baselines._features import features_of, stretch, weighted_relu_map
 from srd.entries import AttributorEntry
 from srd.passes import evaluating, leaf, scores_of
 from srd.types import Generators, Inputs, Maps, Scores, Target
-from srd.upsampling import upsampled
+from srd.upsampling import upsample
 from srd.vectors import on_grid
 
 ENTRY = AttributorEntry(
@@ -35,11 +35,15 @@ def score_cam(
     encoder: str | None = None,
     create_graph: bool = False,
 ) -> Maps:
-    """ReLU of the encoder's features weighted by the softmax, over channels, of logits (Wang et al. 2020, eq. 9).
+    """Return the ReLU of the encoder's features, weighted by the softmax of logits over channels.
 
-    A channel's logit is that of the inputs times its feature map, upsampled bilinearly and stretched to [0, 1]; a
-    flat one hides all. About `batch` masked rows pass the network at once. Non-negative, at the encoder's
-    resolution, without a gradient. `encoder` names the layer as for SRD.
+    The logit of a channel is that of the inputs times its feature map, upsampled bilinearly and stretched to [0, 1]. A
+    flat map hides everything. About `batch` masked rows pass the network at once. Maps are non-negative, at the
+    encoder's resolution, without a gradient. `encoder` names the layer, as for SRD.
+
+    References
+    ----------
+    Wang et al. 2020, eq. 9.
     """
     with evaluating(network):
         inputs = leaf(inputs, create_graph=False)
@@ -48,15 +52,15 @@ def score_cam(
             maps = features.channels_first
             grids = on_grid(maps.flatten(0, 1), *inputs.shape[2:]).unflatten(0, maps.shape[:2])
             scores = _masked_scores(network, inputs, target, grids, batch)
-            return positively_weighted(features, scores.softmax(1), inputs)
+            return weighted_relu_map(features, scores.softmax(1), inputs)
 
 
 def _masked_scores(network: nn.Module, inputs: Inputs, target: Target, grids: Tensor, batch: int) -> Scores:
-    """The target's logit behind each of the feature maps, (n, k); those that are flat hide all and share one pass."""
+    """Return the target's logit behind each of the feature maps, (n, k). Flat maps hide all and share one pass."""
     scores = scores_of(network(torch.zeros_like(inputs)), target)[:, None].repeat(1, grids.shape[1])
     rows, columns = (grids.amax((2, 3)) > grids.amin((2, 3))).nonzero(as_tuple=True)
     for chunk in chunks(len(rows), batch):
         row, column = rows[chunk.start : chunk.stop], columns[chunk.start : chunk.stop]
-        masks = stretched(upsampled(grids[row, column], inputs.shape[2:]), (1, 2))
+        masks = stretch(upsample(grids[row, column], inputs.shape[2:]), (1, 2))
         scores[row, column] = scores_of(network(inputs[row] * masks[:, None]), target[row])
     return scores

@@ -31,10 +31,19 @@ def smooth_grad(
     batch: int = 32,
     create_graph: bool = False,
 ) -> Maps:
-    """Sum over channels of |mean gradient| under normal noise (Smilkov et al. 2017), non-negative.
+    """Return the sum over channels of |mean gradient| under normal noise, which is non-negative.
 
-    The noise of each row comes from its own stream; its deviation is `noise` times the range of the row. About `batch`
-    noisy rows pass the network at once. Raises ValueError without `generators`.
+    The noise of each row comes from its own stream. Its deviation is `noise` times the range of the row. About `batch`
+    noisy rows pass the network at once.
+
+    Raises
+    ------
+    ValueError
+        There are no `generators`.
+
+    References
+    ----------
+    Smilkov et al. 2017.
     """
     if generators is None:
         raise ValueError("SmoothGrad needs one generator per row")
@@ -43,14 +52,14 @@ def smooth_grad(
         spread = noise * (inputs.amax((1, 2, 3), keepdim=True) - inputs.amin((1, 2, 3), keepdim=True))
         total = torch.zeros_like(inputs)
         for chunk in chunks(samples, batch // len(inputs)):
-            noisy = inputs + spread * torch.stack([_drawn(inputs, generators) for _ in chunk])
+            noisy = inputs + spread * torch.stack([_draw_noise(inputs, generators) for _ in chunk])
             total = total + gradients_at(network, noisy, target, create_graph=create_graph).sum(0)
         maps = (total / samples).abs().sum(1)
     return maps if create_graph else maps.detach()
 
 
-def _drawn(inputs: Inputs, generators: Generators) -> Tensor:
-    """One number for each of the inputs: row by row, since draws of several rows at once depend on their number."""
+def _draw_noise(inputs: Inputs, generators: Generators) -> Tensor:
+    """Draw one number for each input value, row by row: draws of several rows at once depend on their number."""
     return torch.stack(
         [torch.randn(row.shape, generator=g, dtype=inputs.dtype) for row, g in zip(inputs, generators, strict=True)]
     ).to(inputs.device)

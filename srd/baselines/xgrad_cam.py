@@ -30,15 +30,19 @@ def xgrad_cam(
     encoder: str | None = None,
     create_graph: bool = False,
 ) -> Maps:
-    """ReLU of the encoder's features, weighted by gradients averaged in proportion to the features (Fu et al. 2020).
+    """Return the ReLU of the encoder's features, weighted by gradients averaged in proportion to the features.
 
-    Non-negative, at the encoder's resolution. A channel whose features sum to 0 has no weight. `encoder` names the
-    layer as for SRD; by default the last activation with more than one position.
+    A channel whose features sum to 0 has no weight. Maps are non-negative, at the encoder's resolution. `encoder` names
+    the layer, as for SRD. By default it is the last activation with more than one position.
+
+    References
+    ----------
+    Fu et al. 2020.
     """
-    return class_activation_map(network, inputs, target, _combined, encoder=encoder, create_graph=create_graph)
+    return class_activation_map(network, inputs, target, _combine, encoder=encoder, create_graph=create_graph)
 
 
-def _combined(vectors: Tensor, gradient: Tensor, channels: tuple[int, ...]) -> Tensor:
+def _combine(vectors: Tensor, gradient: Tensor, channels: tuple[int, ...]) -> Tensor:
     positions = position_axes(vectors, channels)
     sums = vectors.sum(positions, keepdim=True)
     weights = (vectors * gradient).sum(positions, keepdim=True) / torch.where(sums == 0, torch.inf, sums)

@@ -6,8 +6,10 @@ from srd.types import Maps, Scores
 
 
 def sparseness(maps: Maps) -> Scores:
-    """Gini index of |map|, in [0, 1): 0 spread evenly, near 1 on a single pixel; NaN for a zero map.
+    """Return the Gini index of |map|, in [0, 1): 0 for an even map, near 1 for a single pixel, NaN for a zero map.
 
+    References
+    ----------
     Chalasani et al. 2020, section 2.
     """
     values = maps.abs().flatten(1).sort(dim=1).values

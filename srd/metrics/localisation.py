@@ -1,4 +1,4 @@
-"""Whether a map points at the object, given its mask."""
+"""Whether a map points at the object, given the mask of the object."""
 
 import torch
 
@@ -6,9 +6,13 @@ from srd.types import Maps, Masks, Scores
 
 
 def pointing_game(maps: Maps, masks: Masks) -> Scores:
-    """1 if the highest pixel (the first among equals) lies in the mask, else 0; NaN for an empty mask or constant map.
+    """Return 1 if the highest pixel, the first among equals, lies in the mask, else 0, without tolerance.
 
-    Zhang et al. 2018, without tolerance.
+    It is NaN for an empty mask or a constant map.
+
+    References
+    ----------
+    Zhang et al. 2018.
     """
     flat, inside = maps.flatten(1), masks.flatten(1)
     first = flat.eq(flat.amax(1, keepdim=True)).int().argmax(1, keepdim=True)
@@ -18,8 +22,12 @@ def pointing_game(maps: Maps, masks: Masks) -> Scores:
 
 
 def attribution_localisation(maps: Maps, masks: Masks) -> Scores:
-    """Share of the positive attribution that lies in the mask, in [0, 1]; NaN for an empty mask or no positive pixel.
+    """Return the share of the positive attribution that lies in the mask, in [0, 1].
 
+    It is NaN for an empty mask or a map without positive pixels.
+
+    References
+    ----------
     Kohlbrenner et al. 2020, eq. 10.
     """
     positive = maps.clamp(min=0).flatten(1)

@@ -1,4 +1,4 @@
-"""How alike two maps of one image are: 1 = the same, NaN only where a map has nothing to compare."""
+"""Similarity of two maps of one image: 1 means equal, NaN that a map has nothing to compare."""
 
 import torch
 from torch import Tensor
@@ -11,23 +11,32 @@ DATA_RANGE = 2.0  # signed maps divided by their largest absolute value lie in [
 
 
 def pearson(a: Maps, b: Maps) -> Scores:
-    """Correlation of the pixels, in [-1, 1]; NaN if a map is constant."""
-    x, y = _centred(a), _centred(b)
+    """Return the correlation of the pixels, in [-1, 1]; NaN if a map is constant."""
+    x, y = _centre(a), _centre(b)
     sizes: Tensor = x.norm(dim=1) * y.norm(dim=1)
-    undefined = _is_constant(a) | _is_constant(b)  # rounding may leave such a map a size
+    undefined = _is_constant(a) | _is_constant(b)  # rounding may leave a constant map a norm above 0
     return torch.where(undefined, torch.nan, ((x * y).sum(1) / sizes).clamp(-1, 1))
 
 
 def ssim(a: Maps, b: Maps) -> Scores:
-    """Mean structural similarity of the maps divided by their largest absolute values (Wang et al. 2004, eq. 13).
+    """Return the mean structural similarity of the maps, each divided by its largest absolute value.
 
-    Gaussian window of 11 pixels and sigma 1.5 wherever it fits, data range 2. NaN if a map is zero. Raises
-    ValueError for maps smaller than the window.
+    The Gaussian window has 11 pixels and sigma 1.5 and is placed wherever it fits. The data range is 2. The value is
+    NaN if a map is zero.
+
+    Raises
+    ------
+    ValueError
+        The maps are smaller than the window.
+
+    References
+    ----------
+    Wang et al. 2004, eq. 13.
     """
     if min(a.shape[1:]) < WINDOW:
         raise ValueError(f"SSIM needs maps of at least {WINDOW}x{WINDOW} pixels, got {a.shape[1]}x{a.shape[2]}")
-    x, y = _scaled(a), _scaled(b)
-    mean_x, mean_y, xx, yy, xy = _blurred(torch.stack([x, y, x * x, y * y, x * y]))
+    x, y = _scale(a), _scale(b)
+    mean_x, mean_y, xx, yy, xy = _blur(torch.stack([x, y, x * x, y * y, x * y]))
     luminance, contrast = (0.01 * DATA_RANGE) ** 2, (0.03 * DATA_RANGE) ** 2
     upper = (2 * mean_x * mean_y + luminance) * (2 * (xy - mean_x * mean_y) + contrast)
     spread = (xx - mean_x.square()) + (yy - mean_y.square())
@@ -37,9 +46,13 @@ def ssim(a: Maps, b: Maps) -> Scores:
 
 
 def top_k_intersection(a: Maps, b: Maps) -> Scores:
-    """Share of the 5 % highest pixels that both maps have, in [0, 1]; ties go to the first (Ghorbani et al. 2019).
+    """Return the share of the 5 % highest pixels that both maps have, in [0, 1]; ties go to the first pixel.
 
-    NaN if a map is constant: it has no highest pixels.
+    It is NaN if a map is constant, because such a map has no highest pixels.
+
+    References
+    ----------
+    Ghorbani et al. 2019.
     """
     first, second = top_k(a), top_k(b)
     shared = (first & second).sum((1, 2)).to(a.dtype) / first.sum((1, 2))
@@ -47,13 +60,13 @@ def top_k_intersection(a: Maps, b: Maps) -> Scores:
 
 
 def top_k(maps: Maps) -> Masks:
-    """The 5 % highest pixels of each map, at least one; ties go to the first."""
+    """Return the 5 % highest pixels of each map, at least one; ties go to the first pixel."""
     order = maps.flatten(1).sort(dim=1, descending=True, stable=True).indices
     highest = order[:, : max(1, round(TOP * order.shape[1]))]
     return torch.zeros_like(order, dtype=torch.bool).scatter(1, highest, True).view_as(maps)
 
 
-def _centred(maps: Maps) -> Tensor:
+def _centre(maps: Maps) -> Tensor:
     flat = maps.flatten(1)
     return flat - flat.mean(1, keepdim=True)
 
@@ -63,17 +76,17 @@ def _is_constant(maps: Maps) -> Tensor:
     return flat.eq(flat[:, :1]).all(1)
 
 
-def _scaled(maps: Maps) -> Maps:
+def _scale(maps: Maps) -> Maps:
     return maps / maps.abs().amax((1, 2), keepdim=True)
 
 
-def _blurred(maps: Tensor) -> Tensor:
-    """Gaussian means of all windows that fit: (..., h, w) -> (..., h - 10, w - 10)."""
+def _blur(maps: Tensor) -> Tensor:
+    """Return the Gaussian means of all windows that fit: (..., h, w) -> (..., h - 10, w - 10)."""
     return _windows(maps.shape[-2], maps) @ maps @ _windows(maps.shape[-1], maps).T
 
 
 def _windows(size: int, like: Tensor) -> Tensor:
-    """Each row the weights of one window along an axis: (size - 10, size)."""
+    """Return one row of weights for each window along an axis: (size - 10, size)."""
     offsets = torch.arange(size, dtype=like.dtype, device=like.device) - torch.arange(
         WINDOW // 2, size - WINDOW // 2, dtype=like.dtype, device=like.device
     ).unsqueeze(1)

@@ -12,7 +12,7 @@ every_ball = pytest.mark.parametrize("make", [Linf, L2])
 
 
 def sizes(ball: Ball, displacement: Tensor) -> Tensor:
-    """Of every row in the ball's norm."""
+    """Return the size of every row in the ball's norm."""
     rows = displacement.flatten(1)
     return rows.abs().amax(1) if isinstance(ball, Linf) else rows.square().sum(1).sqrt()
 

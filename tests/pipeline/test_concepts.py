@@ -15,7 +15,7 @@ from pipeline.experiments.concepts import Exploration, exploration, refuse_unfit
 from pipeline.machine import seeds
 from pipeline.plan.extent import Extent
 from pipeline.store.store import exists
-from srd.concepts import drawn_positions, feature_vectors
+from srd.concepts import draw_positions, feature_vectors
 from srd.errors import DataError, ModelError
 
 N_IMAGES, N_VECTORS = 6, 10
@@ -79,7 +79,7 @@ def test_every_image_seed_and_layer_has_its_own_stream(layer: Exploration, home:
     for each in (layer, explored(home, seed=1), explored(home, layer="conv1")):
         for row, image in enumerate(each.context.data.ids):
             stream = seeds.generator(each.seed, "concepts", each.layer, "draw", image)
-            expected = drawn_positions(relevance(each, row)[0], N_VECTORS, stream)
+            expected = draw_positions(relevance(each, row)[0], N_VECTORS, stream)
             assert torch.equal(each.drawn(row, N_VECTORS).positions, expected)
 
 

@@ -7,7 +7,7 @@ import pytest
 import zarr
 from small_audits import Finished, path_of, tree
 
-from benchmarks.kernels import Audit, Timed, audited, timed
+from benchmarks.kernels import Audit, Timed, run_audit, time_task
 from benchmarks.sizing import size_of
 from benchmarks.stores import finished_run, plan_like, writing
 from pipeline.execution.calls import perform
@@ -25,14 +25,14 @@ def plan(spec: Path) -> Plan:
 
 def test_a_kernel_is_a_part_of_its_task_and_changes_nothing(finished: Finished) -> None:
     before = tree(finished.job.store)
-    took = timed(partial(perform, finished.job), Task("score", 0, 0))
+    took = time_task(partial(perform, finished.job), Task("score", 0, 0))
     assert 0 < took.kernel < took.seconds
     assert 0 < took.kernel_cpu < took.cpu
     assert tree(finished.job.store) == before
 
 
 def test_an_audit_whose_kernels_are_timed_is_the_same_audit(finished: Finished, tmp_path: Path) -> None:
-    audit = audited(finished.spec, tmp_path / NAME, 1)
+    audit = run_audit(finished.spec, tmp_path / NAME, 1)
     assert tree(tmp_path / NAME) == tree(finished.job.store)
     assert len(audit.tasks) == len(finished.watch.outcomes)
     assert audit.overhead > 0

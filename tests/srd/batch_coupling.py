@@ -1,4 +1,4 @@
-"""What the other rows of a batch do to a map: all of it, and what is left where max pooling takes the same routes."""
+"""Effect of the other rows of a batch on a map: the whole effect, and the rest along the same max-pooling routes."""
 
 from dataclasses import dataclass
 from itertools import starmap

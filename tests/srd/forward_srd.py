@@ -95,7 +95,7 @@ def with_bias(unbiased: Shared, bias: Tensor | None, shares: Callable[[], Tensor
 
 
 def pointwise_shares(x: Shared, unbiased: Shared, channels: int, rule: BiasRule) -> Tensor:
-    """Of a map with one tap: the shares of its input, or for "ratio" those of its output without the bias."""
+    """Return the shares of a map with one tap: those of its input, or for "ratio" of its output without the bias."""
     match rule:
         case "norm" | "uniform":
             return fractions(x, channels)
@@ -169,7 +169,7 @@ class Convolution:
         return ratio(shares, weights.sum(0)).reshape(len(shares), 1, *unbiased.value.shape[2:])
 
     def _columns(self, x: Tensor) -> Tensor:
-        """What each tap reads at each output position: (n, c, taps, positions)."""
+        """Return the value that each tap reads at each output position: (n, c, taps, positions)."""
         kernel = self.weight.shape[2:]
         columns = functional.unfold(x, kernel, self.dilation, self.padding, self.stride)
         return columns.reshape(len(x), x.shape[1], kernel.numel(), -1)
@@ -239,7 +239,7 @@ def node_of(graph: fx.Graph, name: str) -> fx.Node:
 
 
 class Walk(fx.Interpreter):
-    """What the two walks share: a node's module and what it does in one word."""
+    """Common parts of the two walks: the module of a node, and its operation in one word."""
 
     def __init__(self, network: fx.GraphModule) -> None:
         super().__init__(network, garbage_collect_values=False)
@@ -248,13 +248,13 @@ class Walk(fx.Interpreter):
         return self.fetch_attr(node.target) if node.op == "call_module" else None  # type: ignore[arg-type]
 
     def word(self, node: fx.Node) -> str:
-        """Class of a module, name of a function or method."""
+        """Return the class of a module, or the name of a function or method."""
         if node.op == "call_module":
             return type(self.module_of(node)).__name__
         return node.target if isinstance(node.target, str) else node.target.__name__
 
     def attended(self, node: fx.Node, held: Tensor, affine: Callable[..., Any], alike: Callable[..., Any]) -> Any:
-        """What self-attention makes, its weights those of the value that is `held`."""
+        """Return the result of self-attention with the weights of the value that is `held`."""
         (x, *args), kwargs = self.fetch_args_kwargs_from_env(node)
         layer = [self.module_of(node)] if node.op == "call_module" else []
         attended = ATTENTION[self.word(node)](*layer, held, *args, **kwargs)(x, affine, alike)

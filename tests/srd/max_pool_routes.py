@@ -17,17 +17,20 @@ ORIGINAL = MaxPool.forward
 
 @dataclass(frozen=True)
 class Routes:
-    """Of one max pooling: what it read, and the place in each plane of what each window took."""
+    """The inputs of one max pooling, and the place in each plane of the value that each window took."""
 
     inputs: Tensor
     places: Tensor
 
     def of(self, row: int) -> "Routes":
-        """Of one row of the batch."""
+        """Return the routes of one row of the batch."""
         return Routes(self.inputs[row : row + 1], self.places[row : row + 1])
 
     def largest_difference(self, others: "Routes") -> float:
-        """Between what a window takes and what `others` take of the same inputs, in units of the largest input."""
+        """Return the largest difference between the values of these routes and those of `others` for the same inputs.
+
+        It is in units of the largest input.
+        """
         taken, otherwise = self._values(self.places), self._values(others.places)
         return float((taken - otherwise).abs().max() / self.inputs.abs().max())
 

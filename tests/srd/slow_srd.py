@@ -178,7 +178,7 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Term:
-    """What one tap of one output reads and supplies."""
+    """The input and the output of one tap of one output position."""
 
     source: Vector  # x_i
     fractions: PixelShares  # f_p(x_i)

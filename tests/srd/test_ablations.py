@@ -1,4 +1,4 @@
-"""What SRD becomes with one choice undone: closed forms on networks where they are known."""
+"""SRD with one choice undone: closed forms on networks where they are known."""
 
 from collections.abc import Callable
 
@@ -10,8 +10,8 @@ from toys import classes, normal, relative_error, small
 
 from srd import ATTRIBUTORS, relevance
 from srd.ablations import PostActivationRatio, ScalarRatio, coarse, post_activation, scalar
-from srd.decomposition import decomposed
-from srd.ledger import Ledger
+from srd.decomposition import decompose_by_rules
+from srd.lost_relevance import LostRelevance
 from srd.options import SrdOptions
 from srd.registry import ABLATIONS
 from srd.rules import SharingRatio
@@ -42,10 +42,10 @@ def test_a_ratio_per_neuron_is_the_gradient_times_the_input_where_relus_have_no_
 @pytest.mark.parametrize("contrast", ["none", "mean"])
 @pytest.mark.parametrize("activation", [nn.ReLU, nn.SiLU, nn.GELU])
 def test_each_keeps_its_books(rules: type[SharingRatio], contrast: str, activation: Callable[[], nn.Module]) -> None:
-    ledger = Ledger()
+    losses = LostRelevance()
     options = SrdOptions(contrast=contrast)  # type: ignore[arg-type]
-    maps, initial = decomposed(options, rules("norm", ledger), stacked(5, activation, bias=True), X, TARGET)
-    missing = maps.sum((1, 2)) + ledger.total(len(X)) - initial.sum((1, 2))
+    maps, initial = decompose_by_rules(options, rules("norm", losses), stacked(5, activation, bias=True), X, TARGET)
+    missing = maps.sum((1, 2)) + losses.total(len(X)) - initial.sum((1, 2))
     assert float(missing.abs().max()) <= 1e-12 * float(initial.abs().sum())
 
 

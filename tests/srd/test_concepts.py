@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from toys import classes, generator, left_as_found, normal, relative_error, small, tiny_transformer
 
 import srd
-from srd.concepts import NO_CLUSTER, Clusters, clustered, drawn_positions, feature_vectors
+from srd.concepts import NO_CLUSTER, Clusters, cluster_directions, draw_positions, feature_vectors
 from srd.errors import ModelError
 
 X = normal(2, 3, 7, 8)
@@ -18,7 +18,7 @@ N_DRAWS = 20_000
 
 
 def hooked(network: nn.Module, layer: str, inputs: Tensor) -> Tensor:
-    """What a module returns."""
+    """Return the output of a module."""
     outputs: list[Tensor] = []
     handle = network.get_submodule(layer).register_forward_hook(lambda *call: outputs.append(call[-1].clone()))
     with torch.no_grad():
@@ -57,7 +57,7 @@ def test_a_layer_that_mixes_images_or_is_unknown_is_refused() -> None:
 
 def counts(seed: int) -> Tensor:
     """How often each position of RELEVANCE is drawn."""
-    positions = drawn_positions(RELEVANCE, N_DRAWS, generator(seed))
+    positions = draw_positions(RELEVANCE, N_DRAWS, generator(seed))
     return (positions[:, 0] * 3 + positions[:, 1]).bincount(minlength=6)
 
 
@@ -71,16 +71,16 @@ def test_positions_are_drawn_in_proportion_to_positive_relevance() -> None:
 
 
 def test_draws_belong_to_their_stream() -> None:
-    one, same, other = (drawn_positions(RELEVANCE, 20, generator(seed)) for seed in (0, 0, 1))
+    one, same, other = (draw_positions(RELEVANCE, 20, generator(seed)) for seed in (0, 0, 1))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
-    assert torch.equal(one, drawn_positions(7.5 * RELEVANCE, 20, generator(0)))
+    assert torch.equal(one, draw_positions(7.5 * RELEVANCE, 20, generator(0)))
 
 
 @pytest.mark.parametrize("shape", [(4,), (2, 3)])
 def test_nothing_is_drawn_where_nothing_is_positive(shape: tuple[int, ...]) -> None:
-    assert drawn_positions(-torch.ones(shape), 5, generator()).shape == (0, len(shape))
-    assert drawn_positions(torch.ones(shape), 5, generator()).shape == (5, len(shape))
+    assert draw_positions(-torch.ones(shape), 5, generator()).shape == (0, len(shape))
+    assert draw_positions(torch.ones(shape), 5, generator()).shape == (5, len(shape))
 
 
 def planted(sizes: tuple[int, ...], spread: float = 0.1) -> tuple[Tensor, Tensor]:
@@ -95,16 +95,16 @@ def planted(sizes: tuple[int, ...], spread: float = 0.1) -> tuple[Tensor, Tensor
 
 def test_planted_directions_are_found_and_numbered_by_size() -> None:
     vectors, index = planted((50, 40, 30, 20))
-    found = clustered(vectors, 4, generator()).labels(vectors)
+    found = cluster_directions(vectors, 4, generator()).labels(vectors)
     assert torch.equal(found, index)
 
 
 def test_the_strength_of_a_vector_does_not_matter() -> None:
     vectors, _ = planted((30, 20, 10), spread=1.5)
-    clusters = clustered(vectors, 3, generator())
+    clusters = cluster_directions(vectors, 3, generator())
     strength = torch.rand(60, 1, generator=generator(1)) + 0.1
     assert torch.equal(clusters.labels(vectors), clusters.labels(strength * vectors))
-    assert torch.equal(clusters.labels(vectors), clustered(strength * vectors, 3, generator()).labels(vectors))
+    assert torch.equal(clusters.labels(vectors), cluster_directions(strength * vectors, 3, generator()).labels(vectors))
 
 
 def distance(directions: Tensor, labels: Tensor) -> float:
@@ -117,13 +117,13 @@ def test_two_clusters_are_the_best_of_all_partitions() -> None:
     vectors = normal(9, 4, seed=5)
     directions = vectors / vectors.norm(dim=1, keepdim=True)
     best = min(distance(directions, torch.tensor((0, *rest))) for rest in product((0, 1), repeat=8) if any(rest))
-    found = clustered(vectors, 2, generator()).labels(vectors)
+    found = cluster_directions(vectors, 2, generator()).labels(vectors)
     assert distance(directions, found) == pytest.approx(best, abs=1e-12)
 
 
 def test_every_vector_of_the_sample_keeps_its_cluster_and_no_cluster_is_empty() -> None:
     vectors = normal(200, 6)
-    clusters = clustered(vectors, 15, generator())
+    clusters = cluster_directions(vectors, 15, generator())
     sizes = clusters.labels(vectors).bincount(minlength=15)
     assert sizes.min() > 0
     assert torch.equal(sizes, sizes.sort(descending=True).values)
@@ -134,7 +134,7 @@ def test_clusters_belong_to_their_seed() -> None:
     vectors = normal(300, 8)
 
     def labels(seed: int) -> Tensor:
-        return clustered(vectors, 12, generator(seed)).labels(vectors)
+        return cluster_directions(vectors, 12, generator(seed)).labels(vectors)
 
     assert torch.equal(labels(0), labels(0))
     assert not torch.equal(labels(0), labels(1))
@@ -142,7 +142,7 @@ def test_clusters_belong_to_their_seed() -> None:
 
 def pair() -> tuple[Tensor, Clusters]:
     vectors = torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 3.0], [0.0, 7.0], [0.0, 1.0]])
-    return vectors, clustered(vectors, 2, generator())
+    return vectors, cluster_directions(vectors, 2, generator())
 
 
 def test_a_vector_without_direction_has_no_cluster() -> None:
@@ -154,4 +154,4 @@ def test_a_vector_without_direction_has_no_cluster() -> None:
 def test_fewer_directions_than_clusters_are_refused() -> None:
     vectors, _ = pair()
     with pytest.raises(ValueError, match="3 clusters of 2 distinct directions"):
-        clustered(vectors, 3, generator())
+        cluster_directions(vectors, 3, generator())

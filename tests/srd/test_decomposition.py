@@ -37,7 +37,7 @@ from toys import (
     tiny_transformer,
 )
 
-from srd.decomposition import Decomposition, account, decompose, decomposed
+from srd.decomposition import Decomposition, account, decompose, decompose_by_rules
 from srd.errors import UnsupportedOperation
 from srd.functions import Elementwise
 from srd.metrics.similarity import pearson
@@ -186,7 +186,7 @@ def large(name: str) -> nn.Module:
 
 
 def unexplained(result: Decomposition) -> float:
-    """What is missing from the books, in units of all starting relevance; the worst row."""
+    """Return the relevance that is neither in the map nor lost, in units of all starting relevance; the worst row."""
     missing = result.maps.sum((1, 2)) + result.lost - result.initial.sum((1, 2))
     return float((missing.abs() / result.initial.abs().sum((1, 2))).max())
 
@@ -310,7 +310,7 @@ def test_what_activations_have_read_is_let_go_of_on_the_way_down(bias: Bias, act
             return x.mean((2, 3))
 
     rules, x = Watching(bias), normal(1, 3, 7, 8, dtype=torch.float32)
-    decomposed(SrdOptions(contrast="none"), rules, Deep(), x, classes(1, 3))
+    decompose_by_rules(SrdOptions(contrast="none"), rules, Deep(), x, classes(1, 3))
     assert rules.alive == sorted(rules.alive, reverse=True)
     assert rules.alive[0] - rules.alive[-1] == len(rules.alive) - 1 > 0
 

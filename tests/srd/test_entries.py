@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from srd.entries import AttributorEntry, stated
+from srd.entries import AttributorEntry, read_entries
 from srd.registry import ABLATIONS, ATTRIBUTORS, BASELINES, SRD
 
 FILE = """
@@ -24,14 +24,14 @@ def test_a_stated_entry_is_the_modules_own(entry: AttributorEntry) -> None:
 def test_one_file_adds_a_method(tmp_path: Path) -> None:
     (tmp_path / "__init__.py").touch()
     (tmp_path / "mine.py").write_text(FILE)
-    (entry,) = stated(tmp_path)
+    (entry,) = read_entries(tmp_path)
     assert (entry.name, entry.family, entry.needs, entry.signed) == ("mine", "gradient", ("encoder",), False)
 
 
 def test_a_file_that_states_no_entry_is_not_passed_over(tmp_path: Path) -> None:
     (tmp_path / "forgotten.py").write_text("x = 1")
     with pytest.raises(ValueError, match="states no ENTRY"):
-        list(stated(tmp_path))
+        list(read_entries(tmp_path))
 
 
 def test_methods_are_grouped_by_family_and_controls_come_last() -> None:
@@ -44,13 +44,13 @@ def test_what_makes_an_entry_what_it_is_is_no_option_of_it() -> None:
     entry = next(entry for entry in ABLATIONS if entry.fixed == {"bias": "ratio"})
     assert "bias" in SRD.options
     assert "bias" not in entry.options
-    assert entry.own().keywords == {"bias": "ratio"}  # type: ignore[attr-defined]
+    assert entry.native().keywords == {"bias": "ratio"}  # type: ignore[attr-defined]
 
 
 def test_a_method_may_be_asked_for_at_a_layer() -> None:
     entry = ATTRIBUTORS["srd@layer2.0"]
-    assert (entry.name, entry.title, entry.coarse) == ("srd@layer2.0", "SRD at layer2.0", True)
-    assert entry.own().keywords == {"layer": "layer2.0"}  # type: ignore[attr-defined]
+    assert (entry.name, entry.title, entry.low_resolution) == ("srd@layer2.0", "SRD at layer2.0", True)
+    assert entry.native().keywords == {"layer": "layer2.0"}  # type: ignore[attr-defined]
     assert "layer" not in entry.options
     assert "srd@layer2.0" in ATTRIBUTORS
     assert "srd@layer2.0" not in list(ATTRIBUTORS)

@@ -1,4 +1,4 @@
-"""What is seen of a network: its encoder, in-place operations, constants, and everything that must be refused."""
+"""Interception of a network: its encoder, in-place operations, constants, and everything that must be refused."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from torchvision.models import resnet50
 from toys import classes, demo_inputs, demo_network, normal, relative_error, shaken
 
 from srd.decomposition import Decomposition, account, decompose
-from srd.entries import Meaning
+from srd.entries import DeclaredRule
 from srd.errors import ModelError, UnsupportedOperation
 from srd.interception import Interception
 from srd.passes import scores_of
@@ -66,7 +66,7 @@ def test_of_a_vgg_it_is_the_last_activation_not_the_pooled_map() -> None:
     trace = Interception(x.requires_grad_(), SharingRatio("drop"))
     with trace:
         logits = demo_network("vgg")(x)
-    end, gradient = trace.encoder(logits, scores_of(logits, target))
+    end, gradient = trace.encoder_end(logits, scores_of(logits, target))
     assert end.after.shape == gradient.shape == (1, 96, 6, 6)
     assert account(demo_network("vgg"), x, target).initial.shape == (1, 6, 6)
 
@@ -318,7 +318,7 @@ def test_an_activation_however_written(written: Middle, meant: Middle) -> None:
 
 
 def frozen(weights: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """Of the first features it is ever called with."""
+    """Return the weights of the first features with which the function is called."""
     kept: list[Tensor] = []
 
     def constant(x: Tensor) -> Tensor:
@@ -408,7 +408,7 @@ def test_probabilities_for_logits_are_explained_too() -> None:
     ],
 )
 def test_the_meaning_of_an_operation_may_be_declared(
-    operation: str, meaning: Meaning, middle: Middle, meant: Middle | None
+    operation: str, meaning: DeclaredRule, middle: Middle, meant: Middle | None
 ) -> None:
     with pytest.raises(UnsupportedOperation, match=f"{operation}.*; declare it 'linear', 'gate' or 'activation'"):
         books(middle)

@@ -1,4 +1,4 @@
-"""What is said of torch's operations is true of them."""
+"""The facts about torch's operations are true."""
 
 from collections.abc import Callable
 

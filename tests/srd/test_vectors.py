@@ -9,7 +9,7 @@ from torch import Tensor
 from toys import normal, relative_error
 
 from srd.errors import UnsupportedOperation
-from srd.vectors import inner, moved, on_grid, position_axes, safe_ratio
+from srd.vectors import channels_after, inner, on_grid, position_axes, safe_ratio
 
 Rearrangement = Callable[[Tensor], Any]
 
@@ -33,7 +33,7 @@ def test_channels_are_where_the_values_that_differ_by_channel_are(name: str, cha
     x, rearrange = normal(2, 6, 4, 5), REARRANGEMENTS[name]
     sizes = [x.shape[axis] if axis in channels else 1 for axis in range(4)]
     labels = torch.arange(torch.Size(sizes).numel()).reshape(sizes).expand(x.shape)
-    found = moved(rearrange, (x,), {}, x, channels)
+    found = channels_after(rearrange, (x,), {}, x, channels)
     result = rearrange(labels)
     part = result[0] if isinstance(result, tuple) else result
     differing = tuple(axis for axis in range(part.dim()) if part.diff(dim=axis).any())
@@ -51,23 +51,23 @@ def test_channels_are_where_the_values_that_differ_by_channel_are(name: str, cha
 )
 def test_channels_that_merge_with_positions_are_nowhere(mixing: Rearrangement) -> None:
     x = normal(2, 6, 4, 5)
-    assert moved(mixing, (x,), {}, x, (1,)) is None
-    assert moved(mixing, (x,), {}, x, None) is None
+    assert channels_after(mixing, (x,), {}, x, (1,)) is None
+    assert channels_after(mixing, (x,), {}, x, None) is None
 
 
 def test_a_shuffle_of_channels_leaves_them_channels() -> None:
     x = normal(2, 6, 4, 5)
     groups = x.view(2, 2, 3, 4, 5)
-    assert moved(lambda t: t.view(2, 2, 3, 4, 5), (x,), {}, x, (1,)) == (1, 2)
-    assert moved(lambda t: t.transpose(1, 2), (groups,), {}, groups, (1, 2)) == (1, 2)
+    assert channels_after(lambda t: t.view(2, 2, 3, 4, 5), (x,), {}, x, (1,)) == (1, 2)
+    assert channels_after(lambda t: t.transpose(1, 2), (groups,), {}, groups, (1, 2)) == (1, 2)
     shuffled = groups.transpose(1, 2).contiguous()
-    assert moved(lambda t: t.view(2, 6, 4, 5), (shuffled,), {}, shuffled, (1, 2)) == (1,)
+    assert channels_after(lambda t: t.view(2, 6, 4, 5), (shuffled,), {}, shuffled, (1, 2)) == (1,)
 
 
 def test_positions_that_merge_leave_the_channels() -> None:
     x = normal(2, 6, 4, 5)
-    assert moved(lambda t: t.flatten(2), (x,), {}, x, (1,)) == (1,)
-    assert moved(lambda t: t.flatten(0, 2), (x,), {}, x, (3,)) == (1,)
+    assert channels_after(lambda t: t.flatten(2), (x,), {}, x, (1,)) == (1,)
+    assert channels_after(lambda t: t.flatten(0, 2), (x,), {}, x, (3,)) == (1,)
 
 
 @pytest.mark.parametrize("channels", [(1,), (3,), (1, 3), ()])

@@ -5,39 +5,39 @@ from torch import Tensor
 
 from attacks.corruptions.per_image import Image
 
-LUMA = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601)
+LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue (ITU-R BT.601)
 
 
 def luma(image: Image) -> Image:
-    """Brightness as it is seen: (1, h, w)."""
+    """Return the perceived brightness: (1, h, w)."""
     if len(image) == 1:
         return image
     return (torch.tensor(LUMA).to(image)[:, None, None] * image).sum(0, keepdim=True)
 
 
 def like(image: Image, colours: Tensor) -> Tensor:
-    """Colours (3, h, w) with as many channels as the image."""
+    """Return colours (3, h, w) with as many channels as the image."""
     return luma(colours) if len(image) == 1 else colours
 
 
 def value(image: Image) -> Image:
-    """The V of hue, saturation and value: (1, h, w)."""
+    """Return the V of hue, saturation and value: (1, h, w)."""
     return image.amax(0, keepdim=True)
 
 
 def with_value(image: Image, new: Image) -> Image:
-    """Of the same hue and saturation; black has none and becomes grey."""
+    """Return the image with another value, and the same hue and saturation. Black has none and becomes grey."""
     old = value(image)
     return torch.where(old > 0, image / old * new, new)
 
 
 def saturation(image: Image) -> Image:
-    """The S of hue, saturation and value, 0 of black: (1, h, w)."""
+    """Return the S of hue, saturation and value, which is 0 for black: (1, h, w)."""
     return (1 - image.amin(0, keepdim=True) / value(image)).nan_to_num(0.0)
 
 
 def with_saturation(image: Image, new: Image) -> Image:
-    """Of the same hue and value; grey is of hue 0, red."""
+    """Return the image with another saturation, and the same hue and value. Grey has hue 0, red."""
     old = saturation(image)
     from_red = 1 - torch.eye(len(image), 1).to(image)[..., None]
     direction = torch.where(old > 0, (1 - image / value(image)) / old, from_red)

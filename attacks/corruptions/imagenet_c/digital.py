@@ -9,28 +9,28 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from attacks.corruptions.imagenet_c.colour import saturation, value, with_saturation, with_value
-from attacks.corruptions.imagenet_c.filters import smoothed
-from attacks.corruptions.imagenet_c.sizes import SIDE, canvas, fitted, relative_size
+from attacks.corruptions.imagenet_c.filters import smooth
+from attacks.corruptions.imagenet_c.sizes import SIDE, canvas, fit_to_image, relative_size
 from attacks.corruptions.per_image import Image, severities
-from attacks.corruptions.resampling import pixels, sampled
+from attacks.corruptions.resampling import pixels, sample_bilinearly
 
 
 @severities(0.1, 0.2, 0.3, 0.4, 0.5)
 def brightness(image: Image, more: float, generator: Generator) -> Image:
-    """Adds to the value of hue, saturation and value."""
+    """Add to the value of hue, saturation and value."""
     return with_value(image, (value(image) + more).clamp(max=1))
 
 
 @severities(0.4, 0.3, 0.2, 0.1, 0.05)
 def contrast(image: Image, kept: float, generator: Generator) -> Image:
-    """Moves all pixels towards the mean of their channel; `kept` is what stays of their distance."""
+    """Move all pixels towards the mean of their channel; `kept` is the share of the distance that remains."""
     mean = image.mean((1, 2), keepdim=True)
     return mean + kept * (image - mean)
 
 
 @severities((0.3, 0), (0.1, 0), (2, 0), (5, 0.1), (20, 0.2))
 def saturate(image: Image, level: tuple[float, float], generator: Generator) -> Image:
-    """Multiplies the saturation and adds to it; level: (factor, summand). Less of it at first, then more.
+    """Multiply the saturation and add to it; level: (factor, summand). Low severities reduce it, high ones increase it.
 
     Grey images stay as they are: they have no colour.
     """
@@ -40,28 +40,28 @@ def saturate(image: Image, level: tuple[float, float], generator: Generator) -> 
     return with_saturation(image, (saturation(image) * factor + more).clamp(max=1))
 
 
-SLIP = 244  # what the paper's elastic transform takes for the side of its images
+SLIP = 244  # the side of the images in the paper's elastic transform
 
 
 @severities((2, 0.7, 0.1), (2, 0.08, 0.2), (0.05, 0.01, 0.02), (0.07, 0.01, 0.02), (0.12, 0.01, 0.02))
 def elastic_transform(image: Image, level: tuple[float, float, float], generator: Generator) -> Image:
-    """Moves three points at random, the picture with them, and every pixel by smooth noise.
+    """Move three points at random and the picture with them, then every pixel by smooth noise.
 
     Level, in units of `SLIP` pixels: (factor of the noise, its standard deviation of smoothing, farthest move of a
-    point). Mirrored beyond the edges.
+    point). The picture is mirrored beyond the edges.
     """
     factor, sigma, farthest = (SLIP * length for length in level)
     size = relative_size(image)
     origin = _affine_origin(SIDE * size // 3, farthest * size, generator)
     noise = 2 * torch.rand(2, *canvas(image), generator=generator) - 1
-    moves = fitted(factor * size * smoothed(noise, sigma), image).movedim(0, -1).double().cpu()
+    moves = fit_to_image(factor * size * smooth(noise, sigma), image).movedim(0, -1).double().cpu()
     centre = (torch.tensor(image.shape[-2:]) // 2).double()
     moved = pixels(*image.shape[-2:]) + moves - centre
-    return sampled(image[None], (moved @ origin[:2] + origin[2] + centre)[None])[0]
+    return sample_bilinearly(image[None], (moved @ origin[:2] + origin[2] + centre)[None])[0]
 
 
 def _affine_origin(third: float, farthest: float, generator: Generator) -> Tensor:
-    """The affine map, (y, x, 1) @ (3, 2), that takes three corners of the inner square back from random moves."""
+    """Return the affine map, (y, x, 1) @ (3, 2), that undoes random moves of three corners of the inner square."""
     corners = third * torch.tensor([[1, 1], [1, -1], [-1, -1]], dtype=torch.float64)
     moved = corners + farthest * (2 * torch.rand(3, 2, generator=generator, dtype=torch.float64) - 1)
     origin: Tensor = torch.linalg.solve(functional.pad(moved, (0, 1), value=1.0), corners)
@@ -70,14 +70,14 @@ def _affine_origin(third: float, farthest: float, generator: Generator) -> Tenso
 
 @severities(0.6, 0.5, 0.4, 0.3, 0.25)
 def pixelate(image: Image, share: float, generator: Generator) -> Image:
-    """Averages over blocks, as few in a row as `share` of the pixels."""
+    """Average over blocks; their number in a row is `share` of the pixels."""
     rows, columns = (_blocks(side, share).to(image.device) for side in image.shape[-2:])
     means = _means_of_rows(_means_of_rows(image, rows).mT, columns).mT
     return means.index_select(2, columns).index_select(1, rows)
 
 
 def _blocks(side: int, share: float) -> Tensor:
-    """The block that each pixel of a side has its centre in."""
+    """Return the block that holds the centre of each pixel of a side."""
     return ((torch.arange(side) + 0.5) * max(1, int(side * share)) / side).long()
 
 
@@ -89,7 +89,7 @@ def _means_of_rows(image: Image, blocks: Tensor) -> Image:
 
 @severities(25, 18, 15, 10, 7)
 def jpeg_compression(image: Image, quality: int, generator: Generator) -> Image:
-    """Stores the image in 8 bits as JPEG of this quality, colours at half the resolution."""
+    """Store the image in 8 bits as JPEG of this quality, with colours at half the resolution."""
     values = np.stack(list(np.rint(255 * image.cpu().numpy()).astype(np.uint8)), -1)
     file = io.BytesIO()
     Picture.fromarray(values.squeeze(-1) if len(image) == 1 else values).save(file, "JPEG", quality=quality)

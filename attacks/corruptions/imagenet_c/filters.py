@@ -1,4 +1,4 @@
-"""Linear filters, given as points around a pixel that are read and averaged."""
+"""Linear filters: points around a pixel that are read and averaged."""
 
 import math
 
@@ -15,13 +15,13 @@ from attacks.corruptions.per_image import Image
 Kernel = Float[Tensor, "m m"]
 """Weights around the middle; m is odd."""
 
-TRUNCATE = 4.0  # standard deviations, beyond which a Gaussian filter reads nothing
+TRUNCATE = 4.0  # a Gaussian filter reads nothing beyond so many standard deviations
 
 
 def kernel(offsets: Float[Tensor, "k 2"], weights: Float[Tensor, " k"], size: float) -> Kernel:
-    """Weights of whole pixels for points read bilinearly at `size` times their offsets (rows, columns), sum 1.
+    """Return weights of whole pixels for points that are read bilinearly at `size` times their offsets; their sum is 1.
 
-    Points that are more than a pixel apart (`size` > 1) are read as broadly as they are apart.
+    Offsets are (rows, columns). Points more than a pixel apart (`size` > 1) are read as broadly as they are apart.
     """
     places, breadth = offsets * size, max(1.0, size)
     reach = math.ceil(float(places.abs().max()) + breadth) - 1
@@ -32,7 +32,7 @@ def kernel(offsets: Float[Tensor, "k 2"], weights: Float[Tensor, " k"], size: fl
 
 
 def gaussian(sigma: float, size: float) -> Kernel:
-    """A normal density on whole pixels of the paper's pictures, `size` times as long."""
+    """Return a normal density on whole pixels of the paper's pictures, `size` times as long."""
     steps = _steps(int(TRUNCATE * sigma + 0.5))
     down = kernel(torch.stack([steps, 0 * steps], 1), _normal(steps, sigma), size)
     across = down @ down.T
@@ -40,27 +40,27 @@ def gaussian(sigma: float, size: float) -> Kernel:
 
 
 def disc(radius: int, edge: float, size: float) -> Kernel:
-    """A disc of whole pixels, its edge smoothed by a Gaussian of standard deviation `edge`, `size` times as long.
+    """Return a disc of whole pixels, `size` times as long, whose edge a Gaussian of standard deviation `edge` smooths.
 
-    It is smoothed on a square of 17 pixels, or of its own size, beyond which nothing spreads.
+    It is smoothed on a square of 17 pixels, or of its own size; nothing spreads beyond this square.
     """
     steps = _steps(max(8, radius))
     inside = (steps[:, None] ** 2 + steps**2 <= radius**2).double()
-    smooth = _normal(_steps(1), edge)
-    weights = filtered(inside[None], smooth[:, None] * smooth, "reflect")
+    profile = _normal(_steps(1), edge)
+    weights = correlate(inside[None], profile[:, None] * profile, "reflect")
     return kernel(torch.cartesian_prod(steps, steps), weights.flatten(), size)
 
 
 def motion(radius: int, sigma: float, degrees: float, size: float) -> Kernel:
-    """A line to one side, with weights that fall as one half of a normal density, `size` times as long."""
+    """Return a line to one side, with weights of one half of a normal density, `size` times as long."""
     steps = torch.arange(2 * radius + 1, dtype=torch.float64)
     angle = math.radians(degrees)
     direction = torch.tensor([math.sin(angle), math.cos(angle)], dtype=torch.float64)
     return kernel(steps[:, None] * direction, _normal(steps, sigma), size)
 
 
-def filtered(image: Image, kernel: Kernel, beyond: str = "replicate") -> Image:
-    """Correlates every channel with the kernel; beyond the edges the image goes on as torch's padding `beyond`."""
+def correlate(image: Image, kernel: Kernel, beyond: str = "replicate") -> Image:
+    """Correlate every channel with the kernel; beyond the edges the image continues as torch's padding `beyond`."""
     reach = len(kernel) // 2
     padded = functional.pad(image[None], (reach,) * 4, mode=beyond)[0]
     size = [fft.next_fast_len(side, real=True) for side in padded.shape[-2:]]
@@ -70,8 +70,8 @@ def filtered(image: Image, kernel: Kernel, beyond: str = "replicate") -> Image:
     return result
 
 
-def smoothed(noise: Layer, sigma: float) -> Layer:
-    """Convolves with a normal density; the layer is mirrored at its edges, where a cosine transform is exact."""
+def smooth(noise: Layer, sigma: float) -> Layer:
+    """Convolve with a normal density. The layer is mirrored at its edges, where a cosine transform is exact."""
     height, width = noise.shape[-2:]
     rows, columns = np.pi * np.arange(height)[:, None] / height, np.pi * np.arange(width) / width
     spectrum = fft.dctn(noise.numpy(), axes=(-2, -1)) * np.exp(-(sigma**2) * (rows**2 + columns**2) / 2)
@@ -79,7 +79,7 @@ def smoothed(noise: Layer, sigma: float) -> Layer:
 
 
 def uniform(low: float, high: float, generator: Generator) -> float:
-    """One number between the two."""
+    """Draw one number between the two."""
     return low + (high - low) * float(torch.rand((), generator=generator))
 
 

@@ -1,4 +1,4 @@
-"""The paper's pictures are 224 pixels wide: lengths and layers for others."""
+"""Lengths and layers for pictures that are not 224 pixels wide as the paper's are."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -11,17 +11,17 @@ Layer = Float[Tensor, "k h w"]
 
 
 def relative_size(image: Image) -> float:
-    """The image's shorter side, in units of the paper's."""
+    """Return the image's shorter side in units of the paper's."""
     return min(image.shape[-2:]) / SIDE
 
 
 def canvas(image: Image) -> tuple[int, int]:
-    """Height and width of the same picture at the paper's size."""
+    """Return height and width of the same picture at the paper's size."""
     height, width = (round(side / relative_size(image)) for side in image.shape[-2:])
     return height, width
 
 
-def fitted(layer: Layer, image: Image) -> Layer:
-    """A layer drawn on the canvas, at the image's size: averaged where that is smaller."""
+def fit_to_image(layer: Layer, image: Image) -> Layer:
+    """Resize a layer from the canvas to the image, with averages where the image is smaller."""
     size = image.shape[-2:]
     return functional.interpolate(layer[None], size, mode="bilinear", align_corners=False, antialias=True)[0].to(image)

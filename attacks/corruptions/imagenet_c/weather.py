@@ -1,4 +1,4 @@
-"""Snow, frost, fog and spatter by severity: layers drawn at the paper's size, shrunk with the picture."""
+"""Snow, frost, fog and spatter by severity: layers drawn at the paper's size and reduced with the picture."""
 
 import math
 
@@ -9,8 +9,8 @@ from torch import Generator
 from torch.nn import functional
 
 from attacks.corruptions.imagenet_c.colour import like, luma
-from attacks.corruptions.imagenet_c.filters import filtered, motion, smoothed, uniform
-from attacks.corruptions.imagenet_c.sizes import Layer, canvas, fitted
+from attacks.corruptions.imagenet_c.filters import correlate, motion, smooth, uniform
+from attacks.corruptions.imagenet_c.sizes import Layer, canvas, fit_to_image
 from attacks.corruptions.imagenet_c.textures import ice, plasma
 from attacks.corruptions.per_image import Image, severities
 
@@ -25,15 +25,15 @@ from attacks.corruptions.per_image import Image, severities
 def snow(
     image: Image, level: tuple[tuple[float, float, float, float], tuple[int, float], float], generator: Generator
 ) -> Image:
-    """Falling flakes before a whitened picture.
+    """Let flakes fall before a whitened picture.
 
     Level: flakes are normal noise (mean, standard deviation, enlargement, threshold), blurred by motion (half the
-    length, standard deviation); the last is what stays of the picture's colours.
+    length, standard deviation). The last number is the share of the picture's colours that remains.
     """
     of_flakes, (length, sigma), kept = level
     flakes = _flakes(canvas(image), *of_flakes, generator)
     line = motion(length, sigma, uniform(-135, -45, generator), 1.0)
-    falling = fitted(filtered(flakes, line), image)
+    falling = fit_to_image(correlate(flakes, line), image)
     whitened = torch.maximum(image, 1.5 * luma(image) + 0.5)
     return kept * image + (1 - kept) * whitened + falling + falling.rot90(2, (-2, -1))
 
@@ -49,23 +49,23 @@ def _flakes(
 
 @severities((1, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75))
 def frost(image: Image, level: tuple[float, float], generator: Generator) -> Image:
-    """Ice over the picture; level: (weight of the picture, weight of the ice)."""
+    """Lay ice over the picture; level: (weight of the picture, weight of the ice)."""
     of_image, of_ice = level
-    return of_image * image + of_ice * like(image, fitted(ice(*canvas(image), generator), image))
+    return of_image * image + of_ice * like(image, fit_to_image(ice(*canvas(image), generator), image))
 
 
 @severities((1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4))
 def fog(image: Image, level: tuple[float, float], generator: Generator) -> Image:
-    """Clouds added to the picture, as bright as before; level: (thickness, decay of the clouds from coarse to fine)."""
+    """Add clouds and keep the brightness; level: (thickness, decay of the clouds from coarse to fine)."""
     thickness, decay = level
     brightest = image.max()
-    foggy = image + thickness * fitted(plasma(*canvas(image), decay, generator), image)
+    foggy = image + thickness * fit_to_image(plasma(*canvas(image), decay, generator), image)
     return foggy * brightest / (brightest + thickness)
 
 
 WATER, MUD = (175, 238, 238), (63, 42, 20)
-DEEP = 20  # pixels from its edge, where water grows no deeper
-RELIEF = np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]])  # lights slopes from the lower right
+DEEP = 20  # pixels from the edge of a drop to its full depth
+RELIEF = np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]])  # light from the lower right on slopes
 
 
 @severities(
@@ -76,27 +76,27 @@ RELIEF = np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]])  # lights slopes from th
     (0.67, 0.4, 1, 0.65, 1.5, True),
 )
 def spatter(image: Image, level: tuple[float, float, float, float, float, bool], generator: Generator) -> Image:
-    """Drops of water, or of mud, on the lens.
+    """Put drops of water or of mud on the lens.
 
     Level: drops are normal noise (mean, standard deviation, standard deviation of its smoothing) above a threshold;
-    then the brightness of water, or the smoothing of mud; whether it is mud.
+    then the brightness of water or the smoothing of mud, and whether it is mud.
     """
     mean, deviation, sigma, threshold, last, is_mud = level
-    liquid = smoothed(mean + deviation * torch.randn(1, *canvas(image), generator=generator), sigma)
+    liquid = smooth(mean + deviation * torch.randn(1, *canvas(image), generator=generator), sigma)
     if is_mud:
-        mud = fitted(_thick(liquid > threshold, last), image)
+        mud = fit_to_image(_thick(liquid > threshold, last), image)
         return image * (1 - mud) + mud * like(image, _colour(MUD)).to(image)
-    water = fitted(_glistening(liquid, threshold, last), image)
+    water = fit_to_image(_glistening(liquid, threshold, last), image)
     return image + water * like(image, _colour(WATER)).to(image)
 
 
 def _thick(drops: Layer, sigma: float) -> Layer:
-    mud = smoothed(drops.float(), sigma)
+    mud = smooth(drops.float(), sigma)
     return mud.where(mud >= 0.8, 0)
 
 
 def _glistening(liquid: Layer, threshold: float, brightest: float) -> Layer:
-    """Light on drops: their depth, all depths alike frequent, in relief."""
+    """Return the light on drops: the relief of their depth, where all depths are equally frequent."""
     drops = (liquid[0] >= threshold).numpy()
     edges = drops & ~ndimage.binary_erosion(drops, border_value=1)
     distance = ndimage.distance_transform_edt(~edges)

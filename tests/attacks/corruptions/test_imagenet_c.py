@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 from toys import classes, demo_model, demo_samples, generator, generators, normal, uniform
 
-from attacks.corruptions.imagenet_c.blur import _swapped
-from attacks.corruptions.imagenet_c.filters import filtered, kernel, smoothed
+from attacks.corruptions.imagenet_c.blur import _swap_neighbours
+from attacks.corruptions.imagenet_c.filters import correlate, kernel, smooth
 from attacks.corruptions.imagenet_c.textures import ice, plasma
 from attacks.registry import PERTURBATIONS
 from attacks.types import Samples
@@ -120,7 +120,7 @@ def test_defocus_blur_averages_over_a_disc(severity: int, radius: int) -> None:
 def test_a_filter_reads_its_points_between_pixels(size: float) -> None:
     offsets, weights = 6 * normal(7, 2), uniform(7)
     image = uniform(1, 60, 50)
-    result = filtered(image, kernel(offsets, weights, size))
+    result = correlate(image, kernel(offsets, weights, size))
     for y, x in ((30, 25), (27, 24)):
         places = np.array([[y], [x]]) + size * offsets.numpy().T
         read = ndimage.map_coordinates(image[0].numpy(), places, order=1)
@@ -130,7 +130,7 @@ def test_a_filter_reads_its_points_between_pixels(size: float) -> None:
 def test_smoothing_is_scipys() -> None:
     noise = normal(2, 40, 50)
     expected = ndimage.gaussian_filter(noise.numpy(), (0, 2.5, 2.5), mode="reflect", truncate=9)
-    torch.testing.assert_close(smoothed(noise, 2.5), torch.from_numpy(expected), atol=1e-6, rtol=0)
+    torch.testing.assert_close(smooth(noise, 2.5), torch.from_numpy(expected), atol=1e-6, rtol=0)
 
 
 def test_zoom_blur_averages_enlargements_about_the_centre() -> None:
@@ -195,12 +195,12 @@ def test_impulses_hit_each_channel_alone() -> None:
 
 @pytest.mark.parametrize("move", [0.2, 1.0, 2.6, 4.0])
 def test_glass_swaps_pixels_and_loses_none(move: float) -> None:
-    order = _swapped(torch.Size((30, 41)), move, 2, generator())
+    order = _swap_neighbours(torch.Size((30, 41)), move, 2, generator())
     assert torch.equal(order.flatten().sort().values, torch.arange(30 * 41))
 
 
 def test_as_many_pixels_are_swapped_as_their_mean_move_asks_for() -> None:
-    order = _swapped(torch.Size((300, 300)), 0.2, 1, generator())
+    order = _swap_neighbours(torch.Size((300, 300)), 0.2, 1, generator())
     moved = float((order.flatten() != torch.arange(300 * 300)).double().mean())
     assert moved == pytest.approx(2 * 0.2**2 * 3 / 4, rel=0.05)  # two a swap; one swap in four is with itself
 

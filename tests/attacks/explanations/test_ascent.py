@@ -8,23 +8,23 @@ from torch import Tensor
 from toys import normal, uniform
 
 from attacks.balls import L2, Linf
-from attacks.explanations.ascent import Ascent, Climb, added, added_in_eight_bits
-from attacks.explanations.gradients import Differentiated, as_it_is
+from attacks.explanations.ascent import Ascent, SearchTrace, displace, displace_in_eight_bits
+from attacks.explanations.gradients import DifferentiatedGradient, without_surrogate
 from attacks.types import Ball, Images, Objective
 
 EPSILON = 0.1
 
 
-def climb(
+def trace(
     objective: Objective,
     clean: Images,
     ball: Ball,
     judge: Objective | None = None,
     start: Tensor | None = None,
     steps: int = 60,
-    stored: Callable[[Images, Tensor], Images] = added,
-) -> Climb:
-    ascent = Ascent(ball, Differentiated(objective, as_it_is), judge or objective, stored, steps, 0.25)
+    stored: Callable[[Images, Tensor], Images] = displace,
+) -> SearchTrace:
+    ascent = Ascent(ball, DifferentiatedGradient(objective, without_surrogate), judge or objective, stored, steps, 0.25)
     return ascent(clean, torch.zeros_like(clean) if start is None else start)
 
 
@@ -39,7 +39,7 @@ def along(weights: Tensor) -> Objective:
 
 def test_it_finds_the_corner_of_the_cube() -> None:
     clean, weights = middling(3, 2, 4, 4), normal(3, 2, 4, 4)
-    found = climb(along(weights), clean, Linf(EPSILON))
+    found = trace(along(weights), clean, Linf(EPSILON))
     torch.testing.assert_close(found.displacement, EPSILON * weights.sign())
 
 
@@ -47,7 +47,7 @@ def test_it_finds_the_point_of_the_sphere_along_the_gradient() -> None:
     clean, weights = middling(3, 2, 4, 4), normal(3, 2, 4, 4)
     directions = weights / weights.flatten(1).norm(dim=1)[:, None, None, None]
     for start in (None, L2(EPSILON).project(normal(3, 2, 4, 4, seed=1))):
-        found = climb(along(weights), clean, L2(EPSILON), start=start, steps=200)
+        found = trace(along(weights), clean, L2(EPSILON), start=start, steps=200)
         torch.testing.assert_close(found.displacement, EPSILON * directions, atol=1e-4, rtol=0)
         torch.testing.assert_close(found.highest[-1], along(weights)(clean + EPSILON * directions), atol=1e-6, rtol=0)
 
@@ -60,7 +60,7 @@ def test_it_finds_a_point_inside_the_ball(ball: Ball) -> None:
     def near(images: Images) -> Tensor:
         return -(images - goal).square().sum((1, 2, 3))
 
-    found = climb(near, clean, ball, steps=200)
+    found = trace(near, clean, ball, steps=200)
     assert float((clean + found.displacement - goal).abs().max()) < 0.05 * EPSILON
 
 
@@ -72,9 +72,9 @@ def test_a_displacement_of_one_row_goes_along_the_mean_of_the_directions() -> No
     def judge(images: Images) -> Tensor:
         return (images * unit).sum((1, 2, 3)).mean(0, keepdim=True)
 
-    corner = climb(along(weights), clean, Linf(EPSILON), judge, one).displacement
+    corner = trace(along(weights), clean, Linf(EPSILON), judge, one).displacement
     torch.testing.assert_close(corner, EPSILON * unit.mean(0, keepdim=True).sign())
-    point = climb(along(weights), clean, L2(EPSILON), judge, one, steps=200).displacement
+    point = trace(along(weights), clean, L2(EPSILON), judge, one, steps=200).displacement
     mean = unit.mean(0, keepdim=True)
     torch.testing.assert_close(point, EPSILON * mean / mean.norm(), atol=1e-4, rtol=0)
 
@@ -89,7 +89,7 @@ def test_every_image_weighs_the_same_whatever_the_scale_of_its_gradient() -> Non
     displacements = []
     for scaled in (weights, loud):
         values = iter(range(100))
-        displacements.append(climb(along(scaled), clean, L2(EPSILON), judge, one, steps=20).displacement)
+        displacements.append(trace(along(scaled), clean, L2(EPSILON), judge, one, steps=20).displacement)
     torch.testing.assert_close(*displacements)
 
 
@@ -100,7 +100,7 @@ def test_each_row_keeps_its_own_best_iterate_and_never_less_than_the_clean_one()
         brighter = images.mean((1, 2, 3))
         return torch.stack([-(brighter[0] - 0.53).abs(), -brighter[1]])
 
-    found = climb(along(torch.ones(2, 1, 2, 2)), clean, Linf(EPSILON), judge)
+    found = trace(along(torch.ones(2, 1, 2, 2)), clean, Linf(EPSILON), judge)
     brightness = (clean + found.displacement).mean((1, 2, 3))
     assert abs(float(brightness[0]) - 0.53) < abs(0.5 - 0.53)
     assert float(brightness[1]) == 0.5
@@ -113,7 +113,7 @@ def test_a_random_start_that_finds_nothing_better_leaves_the_image_clean() -> No
     def farther(images: Images) -> Tensor:
         return -(images - clean).abs().sum((1, 2, 3))
 
-    found = climb(along(normal(2, 1, 3, 3)), clean, Linf(EPSILON), farther, start)
+    found = trace(along(normal(2, 1, 3, 3)), clean, Linf(EPSILON), farther, start)
     assert not found.displacement.any()
 
 
@@ -123,7 +123,7 @@ def test_the_best_value_only_rises_from_the_clean_one_and_is_told_after_every_st
     def wavy(images: Images) -> Tensor:
         return (30 * images * weights).sin().sum((1, 2, 3))
 
-    found = climb(wavy, clean, Linf(EPSILON), steps=30)
+    found = trace(wavy, clean, Linf(EPSILON), steps=30)
     values = torch.stack(found.highest)
     assert values.shape == (31, 3)
     assert len(found.gains) == 30
@@ -142,7 +142,7 @@ def test_images_stay_images() -> None:
         seen.append(images.detach())
         return along(normal(2, 1, 4, 4))(images)
 
-    climb(noted, clean, Linf(0.5), steps=8)
+    trace(noted, clean, Linf(0.5), steps=8)
     assert len(seen) == 1 + 8 + 8 // 2  # the clean images, every step, every second iterate
     assert all(0 <= float(images.min()) <= float(images.max()) <= 1 for images in seen)
     assert all(float((images - clean).abs().max()) <= 0.5 + 1e-12 for images in seen)
@@ -157,7 +157,7 @@ def test_gradients_are_taken_of_the_displaced_image_and_the_stored_one_is_judged
         levels.append(float((moved - moved.round()).abs().max()))
         return images.sum((1, 2, 3))
 
-    climb(along(normal(1, 1, 4, 4)), clean, Linf(2.7 / 255), judge, stored=added_in_eight_bits)
+    trace(along(normal(1, 1, 4, 4)), clean, Linf(2.7 / 255), judge, stored=displace_in_eight_bits)
     assert max(levels) < 1e-9
 
 
@@ -169,13 +169,13 @@ def test_the_search_learns_how_far_it_has_come() -> None:
         return torch.ones_like(images), images[:, 0, 0, 0]
 
     clean = middling(1, 1, 2, 2)
-    Ascent(Linf(EPSILON), gradient, along(torch.ones(1)), added, 5, 0.25)(clean, torch.zeros_like(clean))
+    Ascent(Linf(EPSILON), gradient, along(torch.ones(1)), displace, 5, 0.25)(clean, torch.zeros_like(clean))
     assert progresses == [0, 0.25, 0.5, 0.75, 1]
 
 
 def test_without_any_slope_it_stops() -> None:
     clean = middling(2, 1, 2, 2)
-    found = climb(lambda images: 0 * images.sum((1, 2, 3)), clean, Linf(EPSILON))
+    found = trace(lambda images: 0 * images.sum((1, 2, 3)), clean, Linf(EPSILON))
     assert not found.displacement.any()
     assert len(found.gains) == 1
 
@@ -183,7 +183,7 @@ def test_without_any_slope_it_stops() -> None:
 @pytest.mark.parametrize("ball", [Linf(EPSILON), L2(EPSILON)], ids=["L-inf", "L2"])
 def test_an_infinite_gradient_stops_nothing(ball: Ball) -> None:
     clean = torch.tensor([[[[0.0, 0.5]]]])
-    found = climb(lambda images: images.sqrt().sum((1, 2, 3)), clean, ball)
+    found = trace(lambda images: images.sqrt().sum((1, 2, 3)), clean, ball)
     assert bool(torch.isfinite(found.displacement).all())
     assert float(found.displacement[0, 0, 0, 1]) > 0
 
@@ -201,7 +201,7 @@ def test_whole_levels_are_kept_and_what_is_less_is_cut_off(level: int, dtype: to
     clean = eight_bit_pictures(dtype)
     for sign in (1, -1):
         for part, kept in ((0.0, level), (0.6, level)):
-            moved = added_in_eight_bits(clean, torch.full_like(clean, sign * (level + part) / 255))
+            moved = displace_in_eight_bits(clean, torch.full_like(clean, sign * (level + part) / 255))
             expected = (255 * clean).round().add(sign * kept).clamp(0, 255)
             torch.testing.assert_close(255 * moved, expected, atol=1e-4, rtol=0)
 
@@ -212,7 +212,7 @@ def test_what_is_stored_in_eight_bits_is_in_the_ball_and_read_back_as_it_was(bal
     clean = eight_bit_pictures(dtype)
     for seed in range(20):
         displacement = ball.project(normal(1, 1, 16, 16, seed=seed, dtype=dtype))
-        images = added_in_eight_bits(clean, displacement)
+        images = displace_in_eight_bits(clean, displacement)
         read = (255 * images).round().to(torch.uint8).to(dtype) / 255
         torch.testing.assert_close(images, read, atol=2e-7, rtol=0)
         torch.testing.assert_close(ball.project(images - clean), images - clean, atol=4e-6, rtol=0)
@@ -221,12 +221,12 @@ def test_what_is_stored_in_eight_bits_is_in_the_ball_and_read_back_as_it_was(bal
 
 def test_images_that_are_no_pictures_move_by_whole_levels() -> None:
     clean = uniform(1, 1, 8, 8)
-    moved = 255 * (added_in_eight_bits(clean, 0.02 * normal(1, 1, 8, 8)) - clean)
+    moved = 255 * (displace_in_eight_bits(clean, 0.02 * normal(1, 1, 8, 8)) - clean)
     torch.testing.assert_close(moved, moved.round(), atol=1e-9, rtol=0)
     assert bool(moved.any())
 
 
 def test_nothing_is_added_where_nothing_is_displaced() -> None:
     for clean in (uniform(1, 1, 8, 8), eight_bit_pictures(torch.float32)):
-        for stored in (added, added_in_eight_bits):
+        for stored in (displace, displace_in_eight_bits):
             assert torch.equal(stored(clean, torch.zeros_like(clean)), clean)

@@ -20,9 +20,9 @@ from toys import (
 )
 
 from attacks.entries import EVIDENCE, L2_EPSILON, PerturbationEntry
-from attacks.explanations.threat_model import task
+from attacks.explanations.threat_model import objectives_of
 from attacks.registry import PERTURBATIONS
-from attacks.types import Found, Images, Model, Samples
+from attacks.types import AttackResult, Images, Model, Samples
 from pipeline.demo.networks import MEAN, STD
 from srd.baselines.saliency import saliency
 from srd.entries import AttributorEntry
@@ -43,19 +43,19 @@ def name(entry: PerturbationEntry | AttributorEntry) -> str:
 
 def found(
     entry: PerturbationEntry, attributor: Attributor, strength: float = 0.0, samples: Samples | None = None, **how: Any
-) -> Found:
+) -> AttackResult:
     """On the demo's residual network, at a moderate strength unless told."""
     samples = demo_samples(N) if samples is None else samples
     chosen = strength or (1.0 if entry.strength is L2_EPSILON else 16 / 255)
     n = len(samples.images)
-    result: Found = entry(demo_model("resnet"), samples, chosen, generators(n), attributor=attributor, **how)
+    result: AttackResult = entry(demo_model("resnet"), samples, chosen, generators(n), attributor=attributor, **how)
     return result
 
 
 def achieved(entry: PerturbationEntry, attributor: Attributor, images: Images, samples: Samples) -> Scores:
     """The goal at the images, as the attack understands it."""
     drawing = partial(attributor, generators=generators(len(images)))
-    attack = task(entry.fixed["aim"], demo_model("resnet"), samples, drawing, 1.0, 1.0)
+    attack = objectives_of(entry.fixed["aim"], demo_model("resnet"), samples, drawing, 1.0, 1.0)
     return attack.goal(attack.explainer.maps(images))
 
 

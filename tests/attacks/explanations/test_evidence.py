@@ -12,9 +12,9 @@ from toys import demo_model, demo_samples, demo_transformer, generators, small, 
 from attacks.balls import L2, Linf
 from attacks.entries import EVIDENCE
 from attacks.explanations import evidence
-from attacks.explanations.ascent import Climb
-from attacks.explanations.objectives import Task
-from attacks.explanations.threat_model import AIMS, task
+from attacks.explanations.ascent import SearchTrace
+from attacks.explanations.objectives import AttackObjectives
+from attacks.explanations.threat_model import AIMS, objectives_of
 from attacks.types import Model, Samples
 from pipeline.demo.networks import MEAN, STD
 from srd.baselines.saliency import saliency
@@ -52,9 +52,9 @@ def toy_model(entry: AttributorEntry, dtype: torch.dtype) -> Model:
     return Model(network, (0.4, 0.5, 0.6), (0.2, 0.3, 0.25)).to(dtype).eval()
 
 
-def attack(model: Model, samples: Samples, attributor: Attributor, aim: str = "target map") -> Task:
+def attack(model: Model, samples: Samples, attributor: Attributor, aim: str = "target map") -> AttackObjectives:
     drawing = partial(attributor, generators=generators(len(samples.images)))
-    return task(aim, model, samples, drawing, price=1.0, tolerance=1.0)
+    return objectives_of(aim, model, samples, drawing, prediction_weight=1.0, tolerance=1.0)
 
 
 def gradient_error(model: Model, samples: Samples, attributor: Attributor, aim: str = "target map") -> Tensor:
@@ -127,7 +127,7 @@ def test_the_model_stays_in_its_precision_and_the_streams_move_on_by_the_noise_a
     entry = ATTRIBUTORS["smooth_grad"]
     model, samples, streams = toy_model(entry, torch.float32), toy_samples(12, torch.float32), generators(N)
     drawing = partial(quick(entry, model), generators=generators(N, 1))
-    evidence.of_gradient(task("target map", model, samples, drawing, 1.0, 1.0), BALL, samples.images, streams)
+    evidence.of_gradient(objectives_of("target map", model, samples, drawing, 1.0, 1.0), BALL, samples.images, streams)
     assert next(model.parameters()).dtype == torch.float32
     expected = generators(N)
     BALL.sample(samples.images, expected)
@@ -172,8 +172,8 @@ def test_a_control_that_does_not_change_the_prediction_is_none_of_flip_and_keep(
     torch.testing.assert_close(values["clean"], torch.ones(3))
 
 
-def climb(*values: float) -> Climb:
-    return Climb(
+def trace(*values: float) -> SearchTrace:
+    return SearchTrace(
         torch.zeros(1, 1, 1, 1),
         tuple(torch.tensor([value]) for value in values),
         tuple(torch.tensor([10 + value]) for value in values[1:]),
@@ -181,12 +181,12 @@ def climb(*values: float) -> Climb:
 
 
 def test_growth_is_told_by_steps_restarts_and_ways() -> None:
-    climbs = [climb(0, 1, 2, 3, 4), climb(0, 0, 5, 5, 5), climb(0, 3, 3, 3, 3)]
-    told = {name: value.item() for name, value in evidence.of_climbs(climbs).items()}
+    traces = [trace(0, 1, 2, 3, 4), trace(0, 0, 5, 5, 5), trace(0, 3, 3, 3, 3)]
+    told = {name: value.item() for name, value in evidence.of_traces(traces).items()}
     assert told == {"quarter": 3, "half": 5, "full": 5, "first_restart": 4, "gain_first": 11, "gain_last": 14}
-    ways = {name: value.item() for name, value in evidence.of_both_ways(climbs).items()}
+    ways = {name: value.item() for name, value in evidence.of_both_ways(traces).items()}
     assert ways == {"softplus": 4, "exact": 5}
-    assert list(evidence.of_both_ways(climbs[:1])) == ["softplus"]
+    assert list(evidence.of_both_ways(traces[:1])) == ["softplus"]
 
 
 def test_complete_evidence_has_every_name_and_nan_where_nothing_was_tried() -> None:

@@ -3,7 +3,13 @@
 import torch
 from toys import generators, normal, uniform
 
-from attacks.explanations.gradients import SHARPNESS, Differentiated, Estimated, as_it_is, sharpening
+from attacks.explanations.gradients import (
+    SHARPNESS,
+    DifferentiatedGradient,
+    EstimatedGradient,
+    sharpening_softplus,
+    without_surrogate,
+)
 from attacks.types import Images, Objective
 from srd.surrogates import softplus
 from srd.types import Scores
@@ -15,7 +21,7 @@ def quadratic(images: Images) -> Scores:
 
 def test_differentiation_gives_each_rows_gradient_and_value() -> None:
     images = uniform(2, 3, 4, 4)
-    gradient, values = Differentiated(quadratic, as_it_is)(images, 0.5)
+    gradient, values = DifferentiatedGradient(quadratic, without_surrogate)(images, 0.5)
     torch.testing.assert_close(gradient, images * normal(3, 4, 4))
     torch.testing.assert_close(values, quadratic(images))
     assert not values.requires_grad
@@ -24,7 +30,7 @@ def test_differentiation_gives_each_rows_gradient_and_value() -> None:
 
 def test_it_works_where_gradients_are_off() -> None:
     with torch.no_grad():
-        gradient, _ = Differentiated(quadratic, as_it_is)(uniform(2, 3, 4, 4), 0.0)
+        gradient, _ = DifferentiatedGradient(quadratic, without_surrogate)(uniform(2, 3, 4, 4), 0.0)
     assert bool(gradient.any())
 
 
@@ -33,7 +39,7 @@ def test_the_objective_is_seen_through_the_surrogate_at_the_progress() -> None:
         return torch.relu(images).sum((1, 2, 3))
 
     images = normal(2, 3, 4, 4)
-    through = Differentiated(rectified, sharpening)
+    through = DifferentiatedGradient(rectified, sharpening_softplus)
     for progress, beta in ((0.0, SHARPNESS[0]), (1.0, SHARPNESS[1])):
         gradient, values = through(images, progress)
         torch.testing.assert_close(gradient, (beta * images).sigmoid())
@@ -41,11 +47,13 @@ def test_the_objective_is_seen_through_the_surrogate_at_the_progress() -> None:
             expected = rectified(images)
         torch.testing.assert_close(values, expected)
         torch.testing.assert_close(through.value(images, progress), expected)
-    torch.testing.assert_close(Differentiated(rectified, as_it_is).value(images, 0.3), rectified(images))
+    torch.testing.assert_close(
+        DifferentiatedGradient(rectified, without_surrogate).value(images, 0.3), rectified(images)
+    )
 
 
 def estimate(objective: Objective, images: Images, pairs: int, seed: int = 0) -> tuple[Images, Scores]:
-    return Estimated(objective, pairs, 1e-3, generators(len(images), seed))(images, 0.0)
+    return EstimatedGradient(objective, pairs, 1e-3, generators(len(images), seed))(images, 0.0)
 
 
 def test_estimates_of_a_linear_objective_are_its_slope_on_average() -> None:
@@ -67,7 +75,9 @@ def test_opposite_points_leave_nothing_of_what_is_even() -> None:
 def test_questions_are_drawn_from_the_rows_own_streams() -> None:
     images = uniform(3, 3, 4, 4)
     together, _ = estimate(quadratic, images, 4)
-    alone = [Estimated(quadratic, 4, 1e-3, generators(3)[k : k + 1])(images[k : k + 1], 0.0)[0] for k in range(3)]
+    alone = [
+        EstimatedGradient(quadratic, 4, 1e-3, generators(3)[k : k + 1])(images[k : k + 1], 0.0)[0] for k in range(3)
+    ]
     torch.testing.assert_close(torch.cat(alone), together)
     other, _ = estimate(quadratic, images, 4, seed=1)
     assert not torch.equal(other, together)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from toys import classes, demo_model, demo_samples, generators, left_as_found, normal, small, tiny_transformer, uniform
 
 from attacks.explanations.goals import Towards
-from attacks.explanations.objectives import Explainer, Task
+from attacks.explanations.objectives import AttackObjectives, Explainer
 from attacks.explanations.predictions import ChangePrediction, KeepPrediction
 from attacks.types import Model
 from srd.baselines.grad_cam import grad_cam
@@ -113,12 +113,12 @@ def test_the_gain_is_the_goal_less_the_price_of_the_prediction() -> None:
     explainer = Explainer(model, saliency, samples.target)
     maps, logits = explainer(samples.images)
     torch.testing.assert_close(
-        Task(explainer, Towards(maps), KeepPrediction(logits, 1.0, 1.0)).gain(samples.images), torch.ones(3)
+        AttackObjectives(explainer, Towards(maps), KeepPrediction(logits, 1.0, 1.0)).gain(samples.images), torch.ones(3)
     )
     other = logits.roll(1, 1).detach()
     costs = (logits.softmax(1) - other.softmax(1)).square().sum(1)
     for price in (0.5, 2.0):
-        gain = Task(explainer, Towards(maps), KeepPrediction(other, price, 1.0)).gain
+        gain = AttackObjectives(explainer, Towards(maps), KeepPrediction(other, price, 1.0)).gain
         torch.testing.assert_close(gain(samples.images), 1 - price * costs)
 
 
@@ -126,7 +126,7 @@ def test_the_gain_has_a_graph_where_gradients_are_wanted_and_only_there() -> Non
     model, samples = demo_model("vgg"), demo_samples(1)
     explainer = Explainer(model, saliency, samples.target)
     maps, logits = explainer(samples.images)
-    gain = Task(explainer, Towards(maps), KeepPrediction(logits, 1.0, 1.0)).gain
+    gain = AttackObjectives(explainer, Towards(maps), KeepPrediction(logits, 1.0, 1.0)).gain
     images = (0.9 * samples.images).requires_grad_()
     assert gain(images).requires_grad
     with torch.no_grad():
@@ -142,7 +142,7 @@ def test_the_judge_values_the_goal_alone_and_refuses_a_prediction_that_is_not_wa
     wanted = normal(2, *maps.shape[1:], dtype=torch.float32)
     value = Towards(wanted)(maps)
     for prediction, good, bad in ((KeepPrediction(mixed, 9.0, 1.0), 0, 1), (ChangePrediction(mixed, 9.0), 1, 0)):
-        judged = Task(explainer, Towards(wanted), prediction).judge(samples.images)
+        judged = AttackObjectives(explainer, Towards(wanted), prediction).judge(samples.images)
         torch.testing.assert_close(judged[good], value[good])
         assert float(judged[bad]) == -torch.inf
 
@@ -155,4 +155,4 @@ def test_a_silent_map_is_the_worst_that_may_be_kept() -> None:
 
     explainer = Explainer(model, silent, samples.target)
     keep = KeepPrediction(model(samples.images), 1.0, 1.0)
-    assert Task(explainer, Towards(normal(2, 48, 48)), keep).judge(samples.images).tolist() == [-1, -1]
+    assert AttackObjectives(explainer, Towards(normal(2, 48, 48)), keep).judge(samples.images).tolist() == [-1, -1]

@@ -1,4 +1,4 @@
-"""What becomes of the prediction, in closed forms."""
+"""The treatment of the prediction, in closed forms."""
 
 import torch
 

@@ -5,8 +5,8 @@ from torch import Tensor
 from toys import generators, normal, uniform
 
 from attacks.balls import L2, Linf
-from attacks.explanations.ascent import Climb, added
-from attacks.explanations.gradients import Differentiated, as_it_is
+from attacks.explanations.ascent import SearchTrace, displace
+from attacks.explanations.gradients import DifferentiatedGradient, without_surrogate
 from attacks.explanations.search import Search, best, highest
 from attacks.types import Images
 from srd.types import Scores
@@ -22,16 +22,16 @@ def wavy(images: Images) -> Scores:
 
 
 def search(restarts: int) -> Search:
-    return Search(Linf(0.2), [Differentiated(wavy, as_it_is)], wavy, added, 6, restarts, 0.25)
+    return Search(Linf(0.2), [DifferentiatedGradient(wavy, without_surrogate)], wavy, displace, 6, restarts, 0.25)
 
 
-def searched(restarts: int, seed: int = 0) -> tuple[Climb, ...]:
+def searched(restarts: int, seed: int = 0) -> tuple[SearchTrace, ...]:
     return search(restarts)(CLEAN, torch.zeros_like(CLEAN), generators(4, seed))
 
 
 def test_more_restarts_are_never_worse_and_sometimes_better() -> None:
-    climbs = searched(6)
-    values = torch.stack([highest(climbs[: k + 1]) for k in range(6)])
+    traces = searched(6)
+    values = torch.stack([highest(traces[: k + 1]) for k in range(6)])
     assert bool((values.diff(dim=0) >= 0).all())
     assert bool((values[-1] > values[0]).any())
     for few in (1, 3):
@@ -39,26 +39,26 @@ def test_more_restarts_are_never_worse_and_sometimes_better() -> None:
 
 
 def test_each_row_keeps_the_displacement_that_was_judged_best() -> None:
-    climbs = searched(5)
-    torch.testing.assert_close(wavy(CLEAN + best(climbs)), highest(climbs))
-    winners = torch.stack([climb.highest[-1] for climb in climbs]).argmax(0)
+    traces = searched(5)
+    torch.testing.assert_close(wavy(CLEAN + best(traces)), highest(traces))
+    winners = torch.stack([trace.highest[-1] for trace in traces]).argmax(0)
     assert len(set(winners.tolist())) > 1
 
 
 def test_of_equals_the_earliest_is_kept() -> None:
-    def climb(value: float, size: float) -> Climb:
-        return Climb(torch.full((2, 1, 1, 1), size), (torch.full((2,), value),), ())
+    def trace(value: float, size: float) -> SearchTrace:
+        return SearchTrace(torch.full((2, 1, 1, 1), size), (torch.full((2,), value),), ())
 
-    kept = best([climb(1.0, 0.1), climb(2.0, 0.2), climb(2.0, 0.3)])
+    kept = best([trace(1.0, 0.1), trace(2.0, 0.2), trace(2.0, 0.3)])
     torch.testing.assert_close(kept, torch.full((2, 1, 1, 1), 0.2))
 
 
 def test_shares_of_the_steps_end_in_the_whole_search() -> None:
     values = tuple(torch.tensor([float(k), 10.0 - k]) for k in range(9))
-    climbs = [Climb(torch.zeros(2, 1, 1, 1), values, ()), Climb(torch.zeros(2, 1, 1, 1), values[:1], ())]
-    assert highest(climbs, 0.25).tolist() == [2, 10]
-    assert highest(climbs, 0.5).tolist() == [4, 10]
-    assert highest(climbs).tolist() == [8, 10]
+    traces = [SearchTrace(torch.zeros(2, 1, 1, 1), values, ()), SearchTrace(torch.zeros(2, 1, 1, 1), values[:1], ())]
+    assert highest(traces, 0.25).tolist() == [2, 10]
+    assert highest(traces, 0.5).tolist() == [4, 10]
+    assert highest(traces).tolist() == [8, 10]
 
 
 def test_only_the_first_run_starts_at_the_origin_the_others_at_random_points_of_the_rows_own_streams() -> None:
@@ -69,7 +69,7 @@ def test_only_the_first_run_starts_at_the_origin_the_others_at_random_points_of_
         return torch.zeros_like(images), wavy(images)
 
     ball = L2(0.2)
-    still = Search(ball, [gradient], wavy, added, 1, 3, 0.25)
+    still = Search(ball, [gradient], wavy, displace, 1, 3, 0.25)
     still(CLEAN, torch.zeros_like(CLEAN), generators(4))
     first, *others = starts
     assert not first.any()
@@ -82,14 +82,14 @@ def test_only_the_first_run_starts_at_the_origin_the_others_at_random_points_of_
 def test_sources_of_gradients_take_turns() -> None:
     asked: list[str] = []
 
-    def source(name: str) -> Differentiated:
+    def source(name: str) -> DifferentiatedGradient:
         def noted(images: Images) -> Scores:
             asked.append(name)
             return wavy(images)
 
-        return Differentiated(noted, as_it_is)
+        return DifferentiatedGradient(noted, without_surrogate)
 
-    turns = Search(Linf(0.1), [source("a"), source("b")], wavy, added, 1, 5, 0.25)
+    turns = Search(Linf(0.1), [source("a"), source("b")], wavy, displace, 1, 5, 0.25)
     turns(CLEAN, torch.zeros_like(CLEAN), generators(4))
     assert asked == ["a", "b", "a", "b", "a"]
 

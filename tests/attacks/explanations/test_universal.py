@@ -6,7 +6,7 @@ from toys import demo_model, demo_samples, generators, normal
 
 from attacks.balls import L2, Linf
 from attacks.entries import EVIDENCE, Norm
-from attacks.explanations.universal import displaced, universal
+from attacks.explanations.universal import add_displacement, universal
 from attacks.registry import PERTURBATIONS
 from attacks.types import Ball, Images
 from srd.baselines.grad_cam import grad_cam
@@ -20,7 +20,7 @@ every_ball = pytest.mark.parametrize(("norm", "ball"), BALLS, ids=[norm for norm
 
 
 def applied(displacement: Images, norm: Norm, strength: float, **how: bool) -> dict[str, Scores]:
-    found = displaced(
+    found = add_displacement(
         demo_model("resnet"),
         demo_samples(N),
         strength,
@@ -78,7 +78,7 @@ def test_images_are_displaced_and_cut() -> None:
 def test_in_eight_bits_every_move_is_of_whole_levels() -> None:
     samples = demo_samples(N)
     displacement = (3.7 / 255) * normal(1, *samples.images.shape[1:], dtype=torch.float32).sign()
-    found = displaced(
+    found = add_displacement(
         demo_model("vgg"),
         samples,
         4 / 255,

@@ -15,10 +15,10 @@ from attacks.manipulated_models.fine_tuning import (
     Loss,
     Manipulation,
     Settings,
-    explained,
-    fine_tuned,
+    explain_examples,
+    fine_tune,
 )
-from attacks.manipulated_models.goals import AIMS
+from attacks.manipulated_models.goals import MANIPULATION_GOALS
 from attacks.types import Model
 from srd.baselines.grad_cam import grad_cam
 from srd.baselines.saliency import saliency
@@ -45,12 +45,12 @@ def examples_of(model: Model) -> Examples:
 
 def manipulation(model: Model, method: Attributor, goal: str, weight: float = WEIGHT) -> Manipulation:
     examples = examples_of(model)
-    original = explained(model, examples, method, ROWS, generator())
-    return Manipulation(examples, method, AIMS[goal].goal, original, weight)
+    original = explain_examples(model, examples, method, ROWS, generator())
+    return Manipulation(examples, method, MANIPULATION_GOALS[goal].progress, original, weight)
 
 
 def value(loss: Loss, model: Model) -> float:
-    """Of all examples."""
+    """Return the loss of all examples."""
     return float(loss(model, ROWS, generator()).detach())
 
 
@@ -65,7 +65,7 @@ def test_the_loss_is_cross_entropy_less_the_weighted_goal() -> None:
     examples = loss.examples
     maps = decompose(other.network, other.normalise(examples.images[rows]), examples.target[rows])
     kept = (maps.abs().sum((1, 2)) / loss.original[rows].abs().sum((1, 2))).clamp(max=1)
-    reached = (AIMS["top_k"].goal(maps, loss.original[rows]) * kept).mean()
+    reached = (MANIPULATION_GOALS["top_k"].progress(maps, loss.original[rows]) * kept).mean()
     expected = functional.cross_entropy(other(examples.images[rows]), examples.label[rows]) - WEIGHT * reached
     torch.testing.assert_close(loss(other, rows, generator()), expected)
     assert float(kept.min()) < 1
@@ -90,20 +90,20 @@ def test_a_map_that_is_0_has_reached_nothing_and_gives_no_nan() -> None:
     first = float(whole.goal(whole.original[:1], whole.original[:1]))
     all_of_it, rest = ((plain - value(each, model)) * N / WEIGHT for each in (whole, part))
     assert rest == pytest.approx(all_of_it - first)
-    tuned = fine_tuned(model, part, N, Settings(2, N, 1e-2), generator())
+    tuned = fine_tune(model, part, N, Settings(2, N, 1e-2), generator())
     assert all(bool(each.isfinite().all()) for each in tuned.state_dict().values())
 
 
-@pytest.mark.parametrize("goal", AIMS)
+@pytest.mark.parametrize("goal", MANIPULATION_GOALS)
 @pytest.mark.parametrize("method", METHODS)
 def test_fine_tuning_comes_nearer_to_the_goal_than_without_it(method: str, goal: str) -> None:
     model, explain = model_of(), METHODS[method]
     loss = manipulation(model, explain, goal)
-    manipulated = fine_tuned(model, loss, N, SETTINGS, generator())
-    control = fine_tuned(model, CrossEntropy(loss.examples), N, SETTINGS, generator())
+    manipulated = fine_tune(model, loss, N, SETTINGS, generator())
+    control = fine_tune(model, CrossEntropy(loss.examples), N, SETTINGS, generator())
 
     def reached(network: Model) -> float:
-        maps = explained(network, loss.examples, explain, ROWS, generator())
+        maps = explain_examples(network, loss.examples, explain, ROWS, generator())
         return float(loss.goal(maps, loss.original).mean())
 
     assert reached(manipulated) > max(reached(model), reached(control)) + 0.02
@@ -113,7 +113,7 @@ def test_fine_tuning_comes_nearer_to_the_goal_than_without_it(method: str, goal:
 def test_the_loss_of_the_control_is_lowered() -> None:
     model = model_of()
     loss = CrossEntropy(examples_of(model))
-    tuned = fine_tuned(model, loss, N, SETTINGS, generator())
+    tuned = fine_tune(model, loss, N, SETTINGS, generator())
     assert value(loss, tuned) < 0.5 * value(loss, model)
 
 
@@ -124,7 +124,7 @@ def test_the_model_is_left_as_found_and_every_parameter_of_the_copy_moves(frozen
         model.requires_grad_(False)
     loss = manipulation(model, decompose, "location_corner")
     with left_as_found(model):
-        tuned = fine_tuned(model, loss, N, Settings(2, N, 1e-2), generator())
+        tuned = fine_tune(model, loss, N, Settings(2, N, 1e-2), generator())
     before, after = state_of(model), state_of(tuned)
     moved = {name for name in before if not torch.equal(before[name], after[name])}
     assert moved == {name for name, _ in model.named_parameters()}  # the running statistics have stayed
@@ -136,7 +136,7 @@ def test_the_same_stream_gives_the_same_bytes_and_another_others() -> None:
     model = model_of()
     loss = manipulation(model, smooth_grad, "location_corner")
     first, again, other = (
-        state_of(fine_tuned(model, loss, N, Settings(4, 4, 1e-2), generator(seed))) for seed in (1, 1, 2)
+        state_of(fine_tune(model, loss, N, Settings(4, 4, 1e-2), generator(seed))) for seed in (1, 1, 2)
     )
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not all(torch.equal(first[name], other[name]) for name in first)
@@ -155,7 +155,7 @@ def test_both_losses_see_the_same_batches_and_every_example_as_often() -> None:
                 torch.rand(7, generator=stream)
             return CrossEntropy(examples)(tuned, rows, stream)
 
-        fine_tuned(model, noted, N, Settings(6, 4, 1e-3), generator())
+        fine_tune(model, noted, N, Settings(6, 4, 1e-3), generator())
         return seen
 
     seen = batches(draws=False)
@@ -167,7 +167,7 @@ def test_both_losses_see_the_same_batches_and_every_example_as_often() -> None:
 def test_grad_cam_is_moved_without_being_led_to_0() -> None:
     model = model_of()
     loss = manipulation(model, grad_cam, "location_corner")
-    tuned = fine_tuned(model, loss, N, SETTINGS, generator())
-    strength = explained(tuned, loss.examples, grad_cam, ROWS, generator()).sum((1, 2))
+    tuned = fine_tune(model, loss, N, SETTINGS, generator())
+    strength = explain_examples(tuned, loss.examples, grad_cam, ROWS, generator()).sum((1, 2))
     was = loss.original.sum((1, 2))
     assert int((strength > 0).sum()) >= int((was > 0).sum())

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from toys import normal
 
-from attacks.manipulated_models.goals import AIMS, Location, corner, frame, mass_centre_shift, off_top_k
+from attacks.manipulated_models.goals import MANIPULATION_GOALS, Location, corner, frame, mass_centre_shift, off_top_k
 
 N, HEIGHT, WIDTH = 3, 9, 13
 MAPS, ORIGINAL = normal(N, HEIGHT, WIDTH), normal(N, HEIGHT, WIDTH, seed=1)
@@ -50,28 +50,30 @@ SLOW: dict[str, Slow] = {
 }
 
 
-@pytest.mark.parametrize("name", AIMS)
+@pytest.mark.parametrize("name", MANIPULATION_GOALS)
 def test_a_goal_is_its_slow_definition(name: str) -> None:
     expected = [SLOW[name](one.numpy(), other.numpy()) for one, other in zip(MAPS, ORIGINAL, strict=True)]
-    np.testing.assert_allclose(AIMS[name].goal(MAPS, ORIGINAL).numpy(), expected, rtol=1e-12)
+    np.testing.assert_allclose(MANIPULATION_GOALS[name].progress(MAPS, ORIGINAL).numpy(), expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", AIMS)
+@pytest.mark.parametrize("name", MANIPULATION_GOALS)
 def test_its_gradient_is_the_true_one(name: str) -> None:
     maps = MAPS.clone().requires_grad_()
-    assert torch.autograd.gradcheck(lambda each: AIMS[name].goal(each, ORIGINAL), maps)
+    assert torch.autograd.gradcheck(lambda each: MANIPULATION_GOALS[name].progress(each, ORIGINAL), maps)
 
 
-@pytest.mark.parametrize("name", AIMS)
+@pytest.mark.parametrize("name", MANIPULATION_GOALS)
 @pytest.mark.parametrize("factor", [-1.0, 1e-3, 7.0])
 def test_no_goal_is_reached_by_scale_or_sign(name: str, factor: float) -> None:
-    goal = AIMS[name].goal
+    goal = MANIPULATION_GOALS[name].progress
     torch.testing.assert_close(goal(factor * MAPS, ORIGINAL), goal(MAPS, ORIGINAL))
 
 
-@pytest.mark.parametrize("name", AIMS)
+@pytest.mark.parametrize("name", MANIPULATION_GOALS)
 def test_a_goal_lies_between_0_and_1_and_a_map_that_is_0_has_none(name: str) -> None:
-    values = AIMS[name].goal(torch.cat([MAPS, torch.zeros_like(MAPS[:1])]), torch.cat([ORIGINAL, ORIGINAL[:1]]))
+    values = MANIPULATION_GOALS[name].progress(
+        torch.cat([MAPS, torch.zeros_like(MAPS[:1])]), torch.cat([ORIGINAL, ORIGINAL[:1]])
+    )
     assert bool(((values[:N] >= 0) & (values[:N] <= 1)).all())
     assert bool(values[N].isnan())
 

@@ -1,4 +1,4 @@
-"""What the text of torchattacks says of its constructors is what Python says of them."""
+"""The parameters read from the text of torchattacks equal those that Python reports."""
 
 import inspect
 

@@ -148,7 +148,7 @@ def cams(kind: type[BaseCAM], network: nn.Module, inputs: Tensor, target: Tensor
 
 
 def positive_cams(kind: type[BaseCAM]) -> Callable[[nn.Module, Tensor, Tensor], Tensor]:
-    """Of whose maps the library takes the positive part before it enlarges them."""
+    """Return the library's maps, with the positive part taken before they are enlarged."""
 
     def maps(network: nn.Module, inputs: Tensor, target: Tensor) -> Tensor:
         class Positive(kind):  # type: ignore[misc]

@@ -165,7 +165,7 @@ def test_guided_backprop_sees_activations_that_are_no_modules() -> None:
 
 
 def draws(n: int, samples: int, n_others: int) -> list[tuple[Tensor, Tensor]]:
-    """Of the rows with streams 0, 1, ...: of each sample, which of the others and what is left of the way."""
+    """Return, for each sample, the drawn image and the rest of the path, for rows with streams 0, 1, ..."""
     streams = generators(n)
     return [
         (
@@ -276,7 +276,7 @@ def mirrored(network: nn.Module) -> nn.Module:
 
 @pytest.mark.parametrize("pooling", [nn.MaxPool2d(2), nn.MaxPool2d(3, 1, 1), nn.MaxPool2d(3, 1, 0, 2)])
 def test_deep_lift_does_not_hang_on_the_order_of_equals(pooling: nn.Module) -> None:
-    """Of a uniform baseline nearly all windows of a max pooling hold equals."""
+    """With a uniform baseline nearly all windows of a max pooling hold equal values."""
     *encoder, _, flatten, _ = pooled(nn.ReLU(), pooling).children()
     network = nn.Sequential(*encoder, nn.AdaptiveAvgPool2d(1), flatten, linear(normal(4, 6, 1, 1)))
     inputs, target, black = normal(2, 3, 12, 12), classes(2), torch.full((3, 1, 1), -0.5, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""What an operation means for relevance: an affine map, an activation, a weighting, or something without a rule."""
+"""Which rule of relevance an operation has: affine map, activation, weighting, or none."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -9,25 +9,25 @@ from torch import Tensor
 from srd import operations
 from srd.affine import Pair
 from srd.affine_calls import AffineCalls
-from srd.calls import Call, Made
-from srd.entries import Meaning
+from srd.calls import Call, CallResult
+from srd.entries import DeclaredRule
 from srd.functions import Windows
 from srd.provenance import Provenance, Source, tensors
 from srd.rules import SharingRatio
-from srd.vectors import Channels, grown, moved
+from srd.vectors import Channels, channels_after, channels_after_repeat
 
 
-class Meanings:
-    """Runs calls as the rules would have them run."""
+class OperationRules:
+    """Runs calls as the rules of their operations say."""
 
-    def __init__(self, rules: SharingRatio, provenance: Provenance, declared: Mapping[str, Meaning]) -> None:
+    def __init__(self, rules: SharingRatio, provenance: Provenance, declared: Mapping[str, DeclaredRule]) -> None:
         self._rules = rules
         self._provenance = provenance
         self._declared = declared
         self._affine = AffineCalls(rules, provenance)
 
-    def made(self, call: Call) -> Made:
-        """The result of a call and what is known of it."""
+    def run(self, call: Call) -> CallResult:
+        """Run a call, and return its result with facts about it."""
         if not torch.is_grad_enabled():
             return self._unknown(call, f"{call.full_name} where gradients are off")
         declared = self._declared.get(call.full_name) if self._declared else None
@@ -37,16 +37,16 @@ class Meanings:
             return self._linear(call)
         if call.name in operations.BILINEAR:
             return self._bilinear(call)
-        return self._affine.made(call) or self._unknown(
+        return self._affine.run(call) or self._unknown(
             call, call.full_name, is_weight=declared == "gate" or call.name in operations.WEIGHTS
         )
 
-    def _unknown(self, call: Call, name: str, *, is_weight: bool = False) -> Made:
+    def _unknown(self, call: Call, name: str, *, is_weight: bool = False) -> CallResult:
         result = call()
         channels = self._channels(call, result) if isinstance(result, Tensor) else None
-        return Made(result, call.carried, channels=channels, unknown=name, is_weight=is_weight)
+        return CallResult(result, call.carried, channels=channels, unknown=name, is_weight=is_weight)
 
-    def _activation(self, call: Call) -> Made:
+    def _activation(self, call: Call) -> CallResult:
         before = call.operands[0]
         record = self._provenance.get(before)
         if record is None or len(call.carried) > 1:
@@ -58,29 +58,33 @@ class Meanings:
             return self._unknown(
                 call, f"{call.full_name} by numbers that differ between positions", is_weight=is_weight
             )
-        return self._activated(call, Source(before, call.of(before)), record.channels)._replace(is_weight=is_weight)
+        return self._run_activation(call, Source(before, call.of(before)), record.channels)._replace(
+            is_weight=is_weight
+        )
 
-    def _activated(self, call: Call, source: Source, channels: tuple[int, ...]) -> Made:
-        after, inbox = self._rules.activation(source.phi, source.before, channels)
-        return Made(after, [source.before], channels=channels, activated=source._replace(inbox=inbox))
+    def _run_activation(self, call: Call, source: Source, channels: tuple[int, ...]) -> CallResult:
+        after, bias_relevance = self._rules.activation(source.phi, source.before, channels)
+        return CallResult(
+            after, [source.before], channels=channels, activated=source._replace(bias_relevance=bias_relevance)
+        )
 
     def _is_linear(self, call: Call) -> bool:
         if call.name in operations.IDENTITY_IN_EVALUATION:
             return not (call.args[2] if len(call.args) > 2 else call.kwargs.get("training", True))
         return call.name in operations.LINEAR
 
-    def _linear(self, call: Call) -> Made:
-        result = self._max_pooled(*call.args, **call.kwargs) if call.name == "max_pool2d" else call()
+    def _linear(self, call: Call) -> CallResult:
+        result = self._max_pool(*call.args, **call.kwargs) if call.name == "max_pool2d" else call()
         if isinstance(result, Tensor) and self._adds_constant(call):
             result = self._rules.constant(result, partial(self._constant_part, call))
-        return Made(
+        return CallResult(
             result,
             call.carried,
             channels=self._channels(call, result),
             is_weight=all(self._provenance[tensor].is_weight for tensor in call.carried),
         )
 
-    def _max_pooled(
+    def _max_pool(
         self,
         input: Tensor,
         kernel_size: int | Pair,
@@ -88,21 +92,21 @@ class Meanings:
         padding: int | Pair = 0,
         dilation: int | Pair = 1,
         ceil_mode: bool = False,
-        return_indices: bool = False,  # goes by another name
+        return_indices: bool = False,  # true has another function name
     ) -> Tensor:
         return self._rules.max_pool(input, Windows(kernel_size, stride or kernel_size, padding, dilation, ceil_mode))
 
-    def _bilinear(self, call: Call) -> Made:
+    def _bilinear(self, call: Call) -> CallResult:
         gated = self._gated_by_itself(call)
         if gated is not None:
-            return self._self_gated(call, *gated)
+            return self._run_self_gate(call, *gated)
         weights = {id(tensor) for tensor in call.carried if self._provenance[tensor].is_weight}
         features = (
             [tensor for tensor in call.carried if id(tensor) not in weights] if len(call.carried) > 1 else call.carried
         )
         if len(features) != 1 or not self._is_numerator(call, features[0]):
             return self._unknown(call, call.full_name)
-        held = {id(t): self._rules.held(t) for t in call.carried if t is not features[0]}
+        held = {id(t): self._rules.hold_constant(t) for t in call.carried if t is not features[0]}
         return self._linear(call.replacing(held, features))
 
     def _is_numerator(self, call: Call, features: Tensor) -> bool:
@@ -111,7 +115,7 @@ class Meanings:
         return call.operands[0] is features and call.kwargs.get("rounding_mode") is None
 
     def _gated_by_itself(self, call: Call) -> tuple[Tensor, Tensor] | None:
-        """x and sigmoid(x) of x * sigmoid(x)."""
+        """Return x and sigmoid(x) if the call is x * sigmoid(x)."""
         if call.name not in operations.PRODUCTS or len(call.carried) != 2:
             return None
         for features, weight in (call.carried, call.carried[::-1]):
@@ -120,7 +124,7 @@ class Meanings:
                 return features, weight
         return None
 
-    def _self_gated(self, call: Call, before: Tensor, weight: Tensor) -> Made:
+    def _run_self_gate(self, call: Call, before: Tensor, weight: Tensor) -> CallResult:
         channels = self._provenance[before].channels
         gate = self._provenance[weight].activated
         if channels is None or gate is None:
@@ -132,16 +136,16 @@ class Meanings:
             product: Tensor = multiply(x, weigh(x))
             return product
 
-        return self._activated(call, Source(before, operations.under_these_modes(phi)), channels)
+        return self._run_activation(call, Source(before, operations.under_these_modes(phi)), channels)
 
     def _channels(self, call: Call, result: object) -> Channels:
         before = max(call.carried, key=Tensor.dim)
         channels = self._provenance[before].channels
         if call.name in operations.REARRANGING:
-            channels = moved(call.function, call.args, call.kwargs, before, channels)
+            channels = channels_after(call.function, call.args, call.kwargs, before, channels)
         elif not isinstance(result, Tensor) or result.dim() != before.dim():
             return None
-        return grown(before, result) if channels == () and isinstance(result, Tensor) else channels
+        return channels_after_repeat(before, result) if channels == () and isinstance(result, Tensor) else channels
 
     def _adds_constant(self, call: Call) -> bool:
         if call.name == "pad":
@@ -149,17 +153,20 @@ class Meanings:
         if call.name in operations.JOINS:
             return len(call.operands) > len(call.carried)
         operands = (*call.args, *call.kwargs.values())[:2]
-        return call.name in operations.SUMS and len(self._provenance.carried(tensors(operands))) < 2
+        return call.name in operations.SUMS and len(self._provenance.carriers(tensors(operands))) < 2
 
     def _constant_part(self, call: Call) -> Tensor:
-        """The result without what is added, joined or padded to: no pixel is its source."""
+        """Return the result with zeros for all that carries relevance: the constants that are added, joined or padded.
+
+        No pixel is their source.
+        """
         zeros = {id(tensor): torch.zeros_like(tensor) for tensor in call.carried}
         part: Tensor = call.replacing(zeros, [])().detach()
         return part
 
 
 def _differs_between_positions(operand: Tensor, before: Tensor, channels: tuple[int, ...]) -> bool:
-    """Of what an activation reads beside `before`."""
+    """Return whether an operand that an activation reads beside `before` differs between positions."""
     if operand is before or operand.dim() < 2:
         return False
     axes = range(before.dim() - operand.dim(), before.dim())

@@ -1,4 +1,4 @@
-"""What is kept of a weight is what would be prepared anew, however the weight was changed."""
+"""A cached value equals one that is prepared anew, however the weight was changed."""
 
 import gc
 import weakref
@@ -9,7 +9,7 @@ import pytest
 from torch import nn
 from toys import normal
 
-from srd.kept import kept
+from srd.weight_cache import get_or_prepare
 
 Change = Callable[[nn.Parameter], object]
 
@@ -31,7 +31,10 @@ def parameter() -> nn.Parameter:
 def test_what_does_not_change_is_prepared_once() -> None:
     calls, prepare = counted()
     weight, scale = parameter(), normal(4, seed=1)
-    assert [kept(weight, scale, (1,), prepare), kept(weight, scale.clone(), (1,), prepare)] == [0, 0]
+    assert [get_or_prepare(weight, scale, (1,), prepare), get_or_prepare(weight, scale.clone(), (1,), prepare)] == [
+        0,
+        0,
+    ]
     assert calls == [0]
 
 
@@ -49,9 +52,9 @@ CHANGES: dict[str, Change] = {
 def test_a_weight_that_was_changed_is_prepared_again(name: str) -> None:
     calls, prepare = counted()
     weight = parameter()
-    kept(weight, None, (), prepare)
+    get_or_prepare(weight, None, (), prepare)
     CHANGES[name](weight)
-    assert kept(weight, None, (), prepare) == 1
+    assert get_or_prepare(weight, None, (), prepare) == 1
     assert calls == [0, 1]
 
 
@@ -59,14 +62,14 @@ def test_another_scale_or_another_fact_is_prepared_again() -> None:
     calls, prepare = counted()
     weight, scale = parameter(), normal(4, seed=1)
     for given, facts in ((scale, (1,)), (scale * 1.001, (1,)), (None, (1,)), (None, (2,))):
-        kept(weight, given, facts, prepare)
+        get_or_prepare(weight, given, facts, prepare)
     assert len(calls) == 4
 
 
 def test_nothing_is_kept_of_a_weight_that_is_gone() -> None:
     weight, factor = parameter(), normal(2)
     gone = weakref.ref(factor)
-    kept(weight, None, (), partial(next, iter([factor])))
+    get_or_prepare(weight, None, (), partial(next, iter([factor])))
     del factor
     gc.collect()
     assert gone() is not None
