@@ -18,7 +18,7 @@ from pipeline.execution.on_dask.slurm import open_slurm
 from pipeline.spec.deployment import ClusterSpec, GpuSpec, KubernetesSpec, LocalSpec, SchedulerSpec, SlurmSpec
 from srd.errors import ClusterError
 
-DOCS = Path(__file__).parents[2] / "docs" / "cluster.md"
+DOCS = Path(__file__).parents[3] / "docs" / "cluster.md"
 NOBODY = "tcp://127.0.0.1:9"
 PATIENCE = 45  # seconds: less than `lost-worker-timeout`
 
