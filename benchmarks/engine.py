@@ -20,8 +20,8 @@ import torch
 
 from benchmarks.kernels import Audit, audited
 from benchmarks.measuring import CPU, machine, ratio
-from benchmarks.scheduling import Scheduling, apart, efficiency, scheduling
-from benchmarks.stores import command, finished_run, plan_like, writing
+from benchmarks.scheduling import Scheduling, call_apart, efficiency, scheduling
+from benchmarks.stores import measure_command, measure_writing, plan_like, write_finished_run
 
 
 def main() -> None:
@@ -57,7 +57,7 @@ def _overhead_row(audit: Audit) -> str:
 
 
 def _scheduling(arguments: argparse.Namespace) -> Iterator[str]:
-    cost = Scheduling(**apart(scheduling, str(arguments.spec), arguments.tasks, arguments.workers))
+    cost = Scheduling(**call_apart(scheduling, str(arguments.spec), arguments.tasks, arguments.workers))
     before, started, *shares = cost.memory
     yield "| tasks | workers | CPU ms a task | wall ms a task | MiB before | with cluster | after each tenth |"
     yield "|---|---|---|---|---|---|---|"
@@ -73,7 +73,7 @@ def _efficiency(arguments: argparse.Namespace) -> Iterator[str]:
     yield "| workers | tasks each | s a task | ideal / wall |"
     yield "|---|---|---|---|"
     for _ in range(arguments.repeats):
-        yield f"| {workers} | {each} | {seconds:g} | {apart(efficiency, workers, each, seconds):.3f} |"
+        yield f"| {workers} | {each} | {seconds:g} | {call_apart(efficiency, workers, each, seconds):.3f} |"
 
 
 def _status(arguments: argparse.Namespace) -> Iterator[str]:
@@ -83,9 +83,9 @@ def _status(arguments: argparse.Namespace) -> Iterator[str]:
     images = -(-arguments.tasks // (len(list(plan.all_tasks())) // plan.n_tiles))
     with TemporaryDirectory() as folder:
         run = Path(folder) / "run"
-        n = finished_run(arguments.spec, plan_like(arguments.spec, image=images, tile=1), run)
+        n = write_finished_run(arguments.spec, plan_like(arguments.spec, image=images, tile=1), run)
         for name, tasks, words in (("--help", "", ["--help"]), ("status", str(n), ["status", str(run)])):
-            took = command(words, arguments.rounds)
+            took = measure_command(words, arguments.rounds)
             yield f"| {name} | {tasks} | {median(took.elapsed):.2f} | {median(took.cpu):.2f} | {arguments.rounds} |"
 
 
@@ -98,7 +98,7 @@ def _writing(arguments: argparse.Namespace) -> Iterator[str]:
     plan = plan_like(arguments.spec, **sizes)
     for stage in ("perturb", "attribute", "score"):
         with TemporaryDirectory() as folder:
-            wrote = writing(arguments.spec, plan, stage, rounds, Path(folder))
+            wrote = measure_writing(arguments.spec, plan, stage, rounds, Path(folder))
         own, plain = wrote.seconds["Store.write"], wrote.seconds["plain zarr"]
         low, middle, high = ratio(plain, own)
         _, cpu, _ = ratio(wrote.cpu["plain zarr"], wrote.cpu["Store.write"])

@@ -24,9 +24,9 @@ from torch.nn import functional
 from torchvision import models
 
 from pipeline.demo.shapes import CLASSES, TEST_SEED, scene
-from pipeline.execution.executors import Executor, Outcome, serially
+from pipeline.execution.executors import Executor, Outcome, serial_executor
 from pipeline.execution.job import Job
-from pipeline.execution.on_dask.executor import on_dask
+from pipeline.execution.on_dask.executor import dask_executor
 from pipeline.execution.run import prepare, run
 from pipeline.machine import devices
 from pipeline.machine.environment import hardware
@@ -84,7 +84,7 @@ tile = 8
 
 
 @dataclass
-class Stage:
+class StageTime:
     """What one stage took."""
 
     name: str
@@ -101,19 +101,19 @@ class Stage:
 class Clock:
     """An observer that measures stages, each from its start to its last outcome."""
 
-    stages: list[Stage] = field(default_factory=list)
+    stages: list[StageTime] = field(default_factory=list)
 
-    def prepared(self, attributes: RunAttributes) -> None:
+    def on_prepared(self, attributes: RunAttributes) -> None:
         """Preparation is no stage."""
 
-    def stage(self, name: str, done: int, total: int) -> None:
+    def on_stage(self, name: str, done: int, total: int) -> None:
         """A stage begins."""
-        self.stages.append(Stage(name, total - done, datetime.now(), datetime.now()))
+        self.stages.append(StageTime(name, total - done, datetime.now(), datetime.now()))
 
-    def blocked(self, name: str, n: int) -> None:
+    def on_blocked(self, name: str, n: int) -> None:
         """Nothing failed, so nothing waits."""
 
-    def task(self, outcome: Outcome) -> None:
+    def on_task(self, outcome: Outcome) -> None:
         """A task has ended. Raises what it failed with."""
         if outcome.error is not None:
             raise outcome.error
@@ -136,8 +136,8 @@ def main() -> None:
 
 def _measure(name: str, spec: Path, home: Path) -> None:
     """Rows of one audit; the first task of a process builds its model, which counts."""
-    serial = _rows(f"{name} | serial", spec, home / "serial", serially)
-    with on_dask(LocalSpec(workers=1)) as executor:
+    serial = _rows(f"{name} | serial", spec, home / "serial", serial_executor)
+    with dask_executor(LocalSpec(workers=1)) as executor:
         on_worker = _rows(f"{name} | one Dask worker", spec, home / "dask", executor)
     print(f"| {name} | both | all | | | | | {'equal' if serial == on_worker else 'DIFFER'} |", flush=True)
 
@@ -145,7 +145,7 @@ def _measure(name: str, spec: Path, home: Path) -> None:
 def _rows(title: str, spec: Path, home: Path, executor: Executor) -> str:
     """Prints a row for each stage; returns the digest of the store."""
     job, clock = Job(load_spec(spec), spec.parent, Location(str(home))), Clock()
-    with _sampled() as samples:
+    with _sample_card() as samples:
         run(prepare(job, executor), executor, clock)
     for stage in clock.stages:
         print(
@@ -160,7 +160,7 @@ Sample = tuple[datetime, int, int]
 
 
 @contextmanager
-def _sampled() -> Iterator[Callable[[], list[Sample]]]:
+def _sample_card() -> Iterator[Callable[[], list[Sample]]]:
     """Yields what reads the samples of the first card taken within; none without a card."""
     if not which(QUERY[0]) or devices.device().type != devices.CUDA:
         yield list
@@ -182,7 +182,7 @@ def _sample(line: str) -> Sample:
     return datetime.strptime(when, "%Y/%m/%d %H:%M:%S.%f"), int(busy), int(memory)
 
 
-def _use(stage: Stage, samples: list[Sample]) -> str:
+def _use(stage: StageTime, samples: list[Sample]) -> str:
     within = [(busy, memory) for when, busy, memory in samples if stage.start <= when <= stage.end]
     return f"{mean(busy for busy, _ in within):.0f} | {max(memory for _, memory in within)}" if within else " | "
 

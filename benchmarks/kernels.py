@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 from unittest.mock import patch
 
 from benchmarks.gpu import Clock
-from pipeline.execution.executors import Executor, Outcome, Perform, Work, serially
+from pipeline.execution.executors import Executor, Outcome, Perform, Work, serial_executor
 from pipeline.execution.job import Job
-from pipeline.execution.on_dask.executor import on_dask
-from pipeline.execution.run import Prepared, prepare, run
+from pipeline.execution.on_dask.executor import dask_executor
+from pipeline.execution.run import PreparedRun, prepare, run
 from pipeline.execution.subjects import context_of
 from pipeline.machine import devices
 from pipeline.plan.tasks import Task
@@ -87,14 +87,14 @@ class Timing:
 def audited(spec: Path, home: Path, workers: int) -> Audit:
     """Runs the audit of a spec into `home`; 1 worker is this process."""
     job = Job(load_spec(spec), spec.parent.resolve(), Location(str(home)))
-    preparing, prepared = clocked(partial(prepare, job, serially))
+    preparing, prepared = clocked(partial(prepare, job, serial_executor))
     if workers == 1:
-        return _filled(prepared, serially, workers, preparing)
-    with on_dask(LocalSpec(workers=workers)) as executor:
+        return _filled(prepared, serial_executor, workers, preparing)
+    with dask_executor(LocalSpec(workers=workers)) as executor:
         return _filled(prepared, executor, workers, preparing)
 
 
-def _filled(prepared: Prepared, executor: Executor, workers: int, preparing: float) -> Audit:
+def _filled(prepared: PreparedRun, executor: Executor, workers: int, preparing: float) -> Audit:
     starting, _ = clocked(partial(_warm, prepared.job, executor, workers))
     timing, cpu = Timing(executor), time.process_time()
     elapsed, _ = clocked(partial(run, prepared, timing, Clock()))

@@ -63,7 +63,7 @@ def plan_like(spec: Path, **sizes: int) -> Plan:
     return replace(plan, sizes={**plan.sizes, **sizes}, tile=tile)
 
 
-def empty(spec: Path, plan: Plan, place: Path) -> Store:
+def create_empty(spec: Path, plan: Plan, place: Path) -> Store:
     """A store of the plan, which is like that of the spec."""
     zeros = _zeros(plan)
     attributes = _attributes(spec).model_copy(update={"plan": plan, "prepared": digests_of(zeros)})
@@ -95,14 +95,14 @@ def noise(plan: Plan, task: Task) -> dict[str, NDArray[Any]]:
     }
 
 
-def writing(spec: Path, plan: Plan, stage: str, rounds: int, home: Path) -> Writing:
+def measure_writing(spec: Path, plan: Plan, stage: str, rounds: int, home: Path) -> Writing:
     """Of a task of the stage: another tile in each turn, the same for both, in two stores of one form."""
     arrays = noise(plan, Task(stage, 0, 0))
-    own, _ = empty(spec, plan, home / "own"), empty(spec, plan, home / "plain")
+    own, _ = create_empty(spec, plan, home / "own"), create_empty(spec, plan, home / "plain")
     writes: Mapping[str, Write] = {"Store.write": own.write, "plain zarr": _plain(plan, home / "plain")}
     competitors = {name: _writer(write, stage, arrays) for name, write in writes.items()}
     cpu: dict[str, list[float]] = {name: [] for name in competitors}
-    timed = {name: _counted(write, cpu[name]) for name, write in competitors.items()}
+    timed = {name: _count_cpu(write, cpu[name]) for name, write in competitors.items()}
     seconds = interleaved(timed, rounds, CPU)
     size = sum(values.nbytes for values in arrays.values())
     return Writing(size / 1e6, seconds, {name: each[1:] for name, each in cpu.items()})
@@ -125,38 +125,38 @@ def _writer(write: Write, stage: str, arrays: Mapping[str, NDArray[Any]]) -> Cal
     return lambda: write(Task(stage, next(tiles), 0), arrays)
 
 
-def _counted(run: Callable[[], None], cpu: list[float]) -> Callable[[], None]:
-    def counted() -> None:
+def _count_cpu(run: Callable[[], None], cpu: list[float]) -> Callable[[], None]:
+    def run_and_count() -> None:
         began = time.process_time()
         run()
         cpu.append(time.process_time() - began)
 
-    return counted
+    return run_and_count
 
 
-def finished_run(spec: Path, plan: Plan, folder: Path) -> int:
+def write_finished_run(spec: Path, plan: Plan, folder: Path) -> int:
     """The folder of a run with every receipt and nothing else; returns the number of tasks."""
     folder.mkdir()
     copyfile(spec, folder / SPEC_COPY)
-    empty(spec, plan, folder / NAME)
+    create_empty(spec, plan, folder / NAME)
     keys = [task.key for task in plan.all_tasks()]
     for key in keys:
         (folder / NAME / RECEIPTS / key).write_text(RECEIPT)
     return len(keys)
 
 
-def command(arguments: list[str], rounds: int) -> Command:
+def measure_command(arguments: list[str], rounds: int) -> Command:
     """Of `srd-audit` with these arguments. Raises CalledProcessError if it fails."""
     measured = Command([], [])
     for _ in range(rounds):
         before = _children()
-        elapsed, _ = clocked(lambda: _called(arguments))
+        elapsed, _ = clocked(lambda: _call(arguments))
         measured.elapsed.append(elapsed)
         measured.cpu.append(_children() - before)
     return measured
 
 
-def _called(arguments: list[str]) -> None:
+def _call(arguments: list[str]) -> None:
     subprocess.run([sys.executable, "-c", COMMAND, *arguments], check=True, stdout=subprocess.DEVNULL)
 
 

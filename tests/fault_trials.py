@@ -48,7 +48,7 @@ class Trial:
 
     def misbehave(self, kind: str, task: Task) -> None:
         """With the images of a perturb task."""
-        images = self.context.store.written(task, ["input"])["input"][:, 0]
+        images = self.context.store.read_verified(task, ["input"])["input"][:, 0]
         batch = misbehaviour.digest(self.context.model.normalise(torch.from_numpy(images)))
         self.misbehaviour.write_text(f"{kind} {batch}")
 
@@ -61,8 +61,8 @@ class Trial:
     def finished(self, store: Location | None = None) -> set[str]:
         """Tasks that have a receipt, of which none may be false."""
         opened = Store(store or self.store)
-        done = opened.receipts.done()
-        assert not list(opened.damaged(map(Task.named, sorted(done))))
+        done = opened.receipts.task_keys()
+        assert not list(opened.find_damage(map(Task.from_key, sorted(done))))
         return set(done)
 
     def settle(self, fault: str, end: Ended, lost: int, again: Ended, store: Location | None = None) -> None:

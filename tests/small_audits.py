@@ -19,18 +19,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.execution import run as running
-from pipeline.execution.executors import Executor, Outcome, serially
+from pipeline.execution.executors import Executor, Outcome, serial_executor
 from pipeline.execution.job import Job
 from pipeline.execution.logs import LOGS
-from pipeline.execution.subjects import Subject, context_of, load
+from pipeline.execution.subjects import Subject, context_of, load_subject
 from pipeline.plan.dependencies import Dependencies
-from pipeline.plan.extent import ALL, Extent
 from pipeline.plan.schema import PREPARED, REASONS
+from pipeline.plan.selection import ALL, Selection
 from pipeline.plan.stages import VARIABLES
 from pipeline.plan.tasks import Plan, Task
 from pipeline.spec.audit import AuditSpec, load_spec, parse_spec
 from pipeline.stages.context import Context
-from pipeline.store.attributes import Fingerprinted, RunAttributes
+from pipeline.store.attributes import FingerprintedFacts, RunAttributes
 from pipeline.store.creation import digests_of
 from pipeline.store.location import Location
 from pipeline.store.receipts import LITTER, METADATA, RECEIPTS
@@ -85,16 +85,16 @@ class Watch:
     waiting: list[tuple[str, int]] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
 
-    def prepared(self, attributes: RunAttributes) -> None:
+    def on_prepared(self, attributes: RunAttributes) -> None:
         self.attributes = attributes
 
-    def stage(self, name: str, done: int, total: int) -> None:
+    def on_stage(self, name: str, done: int, total: int) -> None:
         self.stages.append((name, done, total))
 
-    def blocked(self, name: str, n: int) -> None:
+    def on_blocked(self, name: str, n: int) -> None:
         self.waiting.append((name, n))
 
-    def task(self, outcome: Outcome) -> None:
+    def on_task(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
 
 
@@ -164,12 +164,12 @@ def job_of(spec: Path, folder: Path) -> Job:
 
 
 def subject_of(spec: Path) -> Subject:
-    return load(job_of(spec, spec.parent))
+    return load_subject(job_of(spec, spec.parent))
 
 
-def run(job: Job, executor: Executor, observer: running.Observer, extent: Extent = ALL) -> None:
+def run(job: Job, executor: Executor, observer: running.Observer, selection: Selection = ALL) -> None:
     """Prepares a job and runs it."""
-    running.run(running.prepare(job, executor), executor, observer, extent)
+    running.run(running.prepare(job, executor), executor, observer, selection)
 
 
 def plain_attributes(versions: dict[str, str]) -> RunAttributes:
@@ -186,7 +186,7 @@ def plain_attributes(versions: dict[str, str]) -> RunAttributes:
 
 def attributes_of(spec: AuditSpec, plan: Plan, prepared: Arrays) -> RunAttributes:
     """Those of a store that holds what is prepared, and of which nothing else matters."""
-    made = Fingerprinted(spec=spec, data="", weights="", network="", sources="", versions={}, hardware="")
+    made = FingerprintedFacts(spec=spec, data="", weights="", network="", sources="", versions={}, hardware="")
     return RunAttributes(
         fingerprint=made.fingerprint,
         fingerprinted=made,
@@ -209,7 +209,7 @@ def attributes_like(store: Store, plan: Plan, prepared: Arrays) -> RunAttributes
     return store.attributes.model_copy(update={"plan": plan, "prepared": digests_of(prepared)})
 
 
-def finish(spec: Path, folder: Path, executor: Executor = serially) -> Finished:
+def finish(spec: Path, folder: Path, executor: Executor = serial_executor) -> Finished:
     """Runs the audit to its end."""
     job, watch = job_of(spec, folder), Watch()
     run(job, executor, watch)

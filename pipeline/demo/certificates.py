@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.demo.networks import normalised
+from pipeline.demo.networks import normalise
 from pipeline.demo.shapes import CLASSES, Picture, Scene, scene
 
 BATCH = 100
@@ -55,25 +55,25 @@ class Renderings:
     without_distractors: Tensor
 
     @classmethod
-    def drawn(cls, seed: int, n: int) -> "Renderings":
+    def draw(cls, seed: int, n: int) -> "Renderings":
         """The first n scenes of `seed`."""
         scenes = [scene(seed, index) for index in range(n)]
 
-        def stacked(render: Callable[[Scene], Picture]) -> Tensor:
+        def stack(render: Callable[[Scene], Picture]) -> Tensor:
             return torch.from_numpy(np.stack([render(each) for each in scenes]))
 
         return cls(
             labels=torch.tensor([each.label for each in scenes]),
-            whole=stacked(lambda each: each.image),
-            without_target=stacked(Scene.without_target),
-            background=stacked(Scene.background),
-            without_distractors=stacked(Scene.without_distractors),
+            whole=stack(lambda each: each.image),
+            without_target=stack(Scene.without_target),
+            background=stack(Scene.background),
+            without_distractors=stack(Scene.without_distractors),
         )
 
 
 def certify(network: nn.Module, mean: Sequence[float], std: Sequence[float], seed: int, n: int) -> Certificates:
     """Certificates of `network`, which reads (picture - mean) / std, on the first n scenes of `seed`."""
-    return certify_on(Renderings.drawn(seed, n), network, mean, std)
+    return certify_on(Renderings.draw(seed, n), network, mean, std)
 
 
 def certify_on(renderings: Renderings, network: nn.Module, mean: Sequence[float], std: Sequence[float]) -> Certificates:
@@ -82,7 +82,7 @@ def certify_on(renderings: Renderings, network: nn.Module, mean: Sequence[float]
     chance = int(renderings.labels.bincount(minlength=len(CLASSES)).max()) / n
 
     def rate(pictures: Tensor) -> float:
-        return accuracy(network, normalised(pictures, mean, std), renderings.labels)
+        return accuracy(network, normalise(pictures, mean, std), renderings.labels)
 
     return Certificates(
         n=n,

@@ -116,6 +116,6 @@ def weights_file(name: str, folder: Path = FOLDER) -> Path:
     return folder / f"{name}.safetensors"
 
 
-def normalised(pictures: Tensor, mean: Sequence[float] = MEAN, std: Sequence[float] = STD) -> Tensor:
+def normalise(pictures: Tensor, mean: Sequence[float] = MEAN, std: Sequence[float] = STD) -> Tensor:
     """(pictures - mean) / std, channel by channel of (n, c, h, w)."""
     return (pictures - pictures.new_tensor(mean).view(-1, 1, 1)) / pictures.new_tensor(std).view(-1, 1, 1)

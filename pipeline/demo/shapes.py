@@ -47,14 +47,14 @@ def _ring(plane: Plane, size: float) -> Field:
 
 
 def _plus(plane: Plane, size: float) -> Field:
-    sector = _folded(plane, 4)
+    sector = _fold(plane, 4)
     return np.maximum(sector.real - 0.94 * size, sector.imag - 0.3 * size)
 
 
 def _star(plane: Plane, size: float, *, points: int, waist: float) -> Field:
     """Distance to a star with tips at `size` and notches at `waist * size`; a polygon where these are in line."""
     edge = size - waist * size * np.exp(1j * np.pi / points)
-    return np.asarray(((_folded(plane, points) - size) * abs(edge) / (1j * edge)).real)
+    return np.asarray(((_fold(plane, points) - size) * abs(edge) / (1j * edge)).real)
 
 
 def _square(plane: Plane, size: float) -> Field:
@@ -109,8 +109,8 @@ class Scene:
 def scene(seed: int, index: int) -> Scene:
     """The picture `index` of the data set `seed`; its label is `index` modulo the number of classes."""
     drawing = _draw(seed, index)
-    coverage = _averaged(drawing.target.inside)
-    others = [_averaged(blob.inside) > 0 for blob in drawing.distractors]
+    coverage = _average(drawing.target.inside)
+    others = [_average(blob.inside) > 0 for blob in drawing.distractors]
     return Scene(
         seed=seed,
         index=index,
@@ -139,7 +139,7 @@ class _Drawing:
         canvas = self.background.copy()
         for item in objects:
             np.copyto(canvas, item.paint, where=item.inside)
-        noisy = np.clip(_averaged(canvas) + self.noise, 0, 1)
+        noisy = np.clip(_average(canvas) + self.noise, 0, 1)
         return np.rint(noisy * 255).astype(np.float32) / np.float32(255)
 
 
@@ -150,13 +150,13 @@ def _draw(seed: int, index: int) -> _Drawing:
     outline = SHAPES[CLASSES[index % len(CLASSES)]]
     return _Drawing(
         background=_texture(random),
-        target=_painted(outline(_plane(centre, random.uniform(-TILT, TILT)), size), random),
+        target=_paint(outline(_plane(centre, random.uniform(-TILT, TILT)), size), random),
         distractors=_distractors(centre, size, random),
         noise=random.normal(0, NOISE, (3, SIZE, SIZE)),
     )
 
 
-def _painted(distance: Field, random: np.random.Generator) -> _Object:
+def _paint(distance: Field, random: np.random.Generator) -> _Object:
     return _Object(distance < 0, np.where(distance > -OUTLINE, INK, _texture(random)))
 
 
@@ -165,11 +165,11 @@ def _distractors(centre: Field, size: float, random: np.random.Generator) -> lis
     taken = [(centre, size)]
     blobs = []
     for _ in range(random.integers(1, 3)):
-        blob = _Blob.drawn(random)
+        blob = _Blob.draw(random)
         place = _free_place(taken, blob.reach, random)
         if place is not None:
             taken.append((place, blob.reach))
-            blobs.append(_painted(blob.distance(_plane(place)), random))
+            blobs.append(_paint(blob.distance(_plane(place)), random))
     return blobs
 
 
@@ -189,7 +189,7 @@ class _Blob:
     waves: NDArray[np.complex128]
 
     @classmethod
-    def drawn(cls, random: np.random.Generator) -> "_Blob":
+    def draw(cls, random: np.random.Generator) -> "_Blob":
         # Orders 2 and 3 together: one strong order alone would make an ellipse, a triangle, a plus or a star.
         strengths = random.uniform([0.14, 0.14, 0.0], [0.24, 0.24, 0.06])
         phases = random.uniform(0, 2 * np.pi, 3)
@@ -215,14 +215,14 @@ def _plane(centre: Field, tilt: float = 0.0) -> Plane:
     return np.asarray(((centre[1] - steps)[:, None] + 1j * (steps - centre[0])) * np.exp(-1j * tilt))
 
 
-def _folded(plane: Plane, sectors: int) -> Plane:
+def _fold(plane: Plane, sectors: int) -> Plane:
     """The half sector beside the upright, which is all that a shape of this symmetry needs."""
     width = 2 * np.pi / sectors
     angle = np.abs((np.angle(plane) + width / 2) % width - width / 2)
     return np.asarray(np.abs(plane) * np.exp(1j * angle))
 
 
-def _averaged(samples: Field | Samples) -> Field:
+def _average(samples: Field | Samples) -> Field:
     """Mean over the samples of each pixel of (..., height, width)."""
     *rest, height, width = samples.shape
     blocks = samples.reshape(*rest, height // SCALE, SCALE, width // SCALE, SCALE)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from pipeline.demo.certificates import accuracy
-from pipeline.demo.networks import FOLDER, NETWORKS, normalised, weights_file
+from pipeline.demo.networks import FOLDER, NETWORKS, normalise, weights_file
 from pipeline.demo.shapes import TEST_SEED, TRAIN_SEED, scene
 
 COMMAND = "python -m pipeline.demo.training"
@@ -38,7 +38,7 @@ class Pictures:
     labels: Tensor
 
     @classmethod
-    def drawn(cls, seed: int, n: int) -> "Pictures":
+    def draw(cls, seed: int, n: int) -> "Pictures":
         """The first n pictures of the data set `seed`."""
         scenes = [scene(seed, index) for index in range(n)]
         images = torch.from_numpy(np.stack([each.image for each in scenes]))
@@ -67,7 +67,7 @@ def train(name: str, pictures: Pictures, epochs: int, seed: int) -> nn.Module:
 
     All randomness comes from `seed`; the global random state is left as found.
     """
-    network = _initialised(name, seed).train()
+    network = _initialise(name, seed).train()
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(network.parameters(), RATE)
     steps = epochs * -(-len(pictures.labels) // BATCH)
@@ -76,7 +76,7 @@ def train(name: str, pictures: Pictures, epochs: int, seed: int) -> nn.Module:
         losses = []
         for images, labels in _batches(pictures, generator):
             optimizer.zero_grad()
-            loss = cross_entropy(network(normalised(augmented(images, generator))), labels)
+            loss = cross_entropy(network(normalise(augment(images, generator))), labels)
             torch.autograd.backward(loss)
             optimizer.step()
             schedule.step()
@@ -85,7 +85,7 @@ def train(name: str, pictures: Pictures, epochs: int, seed: int) -> nn.Module:
     return network.eval()
 
 
-def _initialised(name: str, seed: int) -> nn.Module:
+def _initialise(name: str, seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return NETWORKS[name]()
@@ -98,7 +98,7 @@ def _batches(pictures: Pictures, generator: torch.Generator) -> Iterator[tuple[T
         yield pictures.images[rows], pictures.labels[rows]
 
 
-def augmented(images: Tensor, generator: torch.Generator) -> Tensor:
+def augment(images: Tensor, generator: torch.Generator) -> Tensor:
     """Each image with its channels permuted, mirrored half of the time, and rolled by up to `SHIFT` pixels each way."""
     n, channels, height, width = images.shape
     uniform = partial(torch.rand, generator=generator)
@@ -111,7 +111,7 @@ def augmented(images: Tensor, generator: torch.Generator) -> Tensor:
     return images[picture, order[:, :, None, None], rows[:, None, :, None], columns[:, None, None, :]]
 
 
-def rounded(network: nn.Module) -> dict[str, Tensor]:
+def round_state(network: nn.Module) -> dict[str, Tensor]:
     """The state of `network` as it is shipped: every floating-point tensor in float16."""
     state = network.state_dict()
     return {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
@@ -120,8 +120,8 @@ def rounded(network: nn.Module) -> dict[str, Tensor]:
 def ship(name: str, network: nn.Module, test: Pictures, folder: Path) -> Facts:
     """Write the rounded weights of `network` into `folder`, and report what these weights are worth."""
     file = weights_file(name, folder)
-    save_file(rounded(network), file)
-    network.load_state_dict(rounded(network))
+    save_file(round_state(network), file)
+    network.load_state_dict(round_state(network))
     return Facts(
         file=file.name,
         sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
@@ -129,7 +129,7 @@ def ship(name: str, network: nn.Module, test: Pictures, folder: Path) -> Facts:
         epochs=EPOCHS,
         training_pictures=TRAINING_PICTURES,
         training_seed=TRAIN_SEED,
-        accuracy=accuracy(network, normalised(test.images), test.labels),
+        accuracy=accuracy(network, normalise(test.images), test.labels),
         test_pictures=len(test.labels),
         test_seed=TEST_SEED,
         torch=torch.__version__,
@@ -148,7 +148,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(2)
     log.info("drawing %d pictures", TRAINING_PICTURES + TEST_PICTURES)
-    training, test = Pictures.drawn(TRAIN_SEED, TRAINING_PICTURES), Pictures.drawn(TEST_SEED, TEST_PICTURES)
+    training, test = Pictures.draw(TRAIN_SEED, TRAINING_PICTURES), Pictures.draw(TEST_SEED, TEST_PICTURES)
     facts = {name: ship(name, train(name, training, EPOCHS, SEED), test, FOLDER) for name in NETWORKS}
     for name, each in facts.items():
         log.info("%s: %.2f %% of %d right", name, 100 * each.accuracy, each.test_pictures)

@@ -9,7 +9,7 @@ from pipeline.machine.memory import Memory
 from pipeline.plan.stages import STAGES, Axis
 from pipeline.plan.tasks import Plan, Task
 
-Column = tuple[str, int]
+TaskColumn = tuple[str, int]
 """A stage, and an index on its perturbation or method axis."""
 
 Point = tuple[int, float]
@@ -20,7 +20,7 @@ BLOCK = 4096
 
 
 @dataclass(frozen=True)
-class Line:
+class CostLine:
     """What grows with the number of images: a fixed part and a part for each, neither of them negative."""
 
     fixed: float
@@ -30,16 +30,16 @@ class Line:
         return self.fixed + self.each * n
 
 
-def line(points: Sequence[Point]) -> Line:
+def fit_line(points: Sequence[Point]) -> CostLine:
     """Through the first and the last of the points, noise cut off; through zero where there is only one."""
     (few, less), (many, more) = points[0], points[-1]
     proportional = more / many
     each = proportional if few == many else min(max((more - less) / (many - few), 0), proportional)
-    return Line(more - each * many, each)
+    return CostLine(more - each * many, each)
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredFiles:
     """The files of one array, or of one kind."""
 
     bytes: int
@@ -57,15 +57,15 @@ class Pilot:
     methods: tuple[str, ...]
     entries: tuple[str, ...]
     """Of the perturbation axis."""
-    tasks: Mapping[Column, Sequence[Point]]
+    tasks: Mapping[TaskColumn, Sequence[Point]]
     """Seconds of a task, by the images that it worked on."""
-    loading: Line
+    loading: CostLine
     """Seconds in which a process loads the model and reads all images."""
-    preparing: Line
+    preparing: CostLine
     """Seconds in which one process predicts the clean images and tries every method."""
-    arrays: Mapping[str, Stored]
-    metadata: Stored
-    receipts: Stored
+    arrays: Mapping[str, StoredFiles]
+    metadata: StoredFiles
+    receipts: StoredFiles
     memory: Sequence[Point]
     """Most bytes that a process held for itself, by the images of its tile."""
     shared: int
@@ -85,7 +85,7 @@ class StageCost:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class CostEstimate:
     """What an audit takes."""
 
     machine: str
@@ -128,27 +128,27 @@ class Estimate:
         return self.preparing + self.loading + sum(stage.seconds for stage in self.stages.values())
 
 
-def estimate(pilot: Pilot, images: int, tile: int, workers: int) -> Estimate:
+def estimate_cost(pilot: Pilot, images: int, tile: int, workers: int) -> CostEstimate:
     """What the pilot's audit takes with `images` images in tiles of `tile`, on `workers` processes."""
     plan = replace(pilot.plan, sizes={**pilot.plan.sizes, "image": images}, tile=tile)
-    timed = _timed(pilot, plan)
-    arrays = {name: _scaled(stored, pilot.plan, plan) for name, stored in pilot.arrays.items()}
+    timed = _task_times(pilot, plan)
+    arrays = {name: _scale(stored, pilot.plan, plan) for name, stored in pilot.arrays.items()}
     receipts = _receipts(pilot.receipts, sum(map(len, timed.values())))
-    return Estimate(
+    return CostEstimate(
         machine=pilot.machine,
         images=images,
         tile=tile,
         workers=workers,
         loading=pilot.loading.at(images),
         preparing=pilot.preparing.at(images),
-        stages={stage: _stage(tasks, workers) for stage, tasks in timed.items() if tasks},
-        methods=_by_column(pilot.methods, _of_axis("method", timed)),
-        entries=_by_column(pilot.entries, _of_axis("perturbation", timed)),
+        stages={stage: _stage_cost(tasks, workers) for stage, tasks in timed.items() if tasks},
+        methods=_sum_by_column(pilot.methods, _of_axis("method", timed)),
+        entries=_sum_by_column(pilot.entries, _of_axis("perturbation", timed)),
         arrays={name: stored.bytes for name, stored in arrays.items()},
         receipts=receipts.bytes,
         metadata=pilot.metadata.bytes,
         disk=sum(_on_disk(stored) for stored in (*arrays.values(), receipts, pilot.metadata)),
-        memory=Memory(ceil(line(pilot.memory).at(min(tile, images))), pilot.shared),
+        memory=Memory(ceil(fit_line(pilot.memory).at(min(tile, images))), pilot.shared),
         measured=tuple(few for few, _ in pilot.memory),
         pilot_seconds=pilot.seconds,
     )
@@ -162,12 +162,12 @@ def makespan(seconds: Iterable[float], workers: int) -> float:
     return max(free)
 
 
-Timed = list[tuple[int, float]]
+TaskTimes = list[tuple[int, float]]
 """Column and seconds of each task of a stage, in their order."""
 
 
-def _timed(pilot: Pilot, plan: Plan) -> dict[str, Timed]:
-    lines = {column: line(points) for column, points in pilot.tasks.items()}
+def _task_times(pilot: Pilot, plan: Plan) -> dict[str, TaskTimes]:
+    lines = {column: fit_line(points) for column, points in pilot.tasks.items()}
 
     def seconds(task: Task) -> float:
         return lines[task.stage, task.column].at(plan.n_images(task))
@@ -175,34 +175,34 @@ def _timed(pilot: Pilot, plan: Plan) -> dict[str, Timed]:
     return {stage: [(task.column, seconds(task)) for task in plan.tasks(stage)] for stage in STAGES}
 
 
-def _of_axis(axis: Axis, timed: Mapping[str, Timed]) -> Timed:
+def _of_axis(axis: Axis, timed: Mapping[str, TaskTimes]) -> TaskTimes:
     """Return the tasks of all stages that share out the elements of one axis."""
     return [task for stage, tasks in timed.items() if STAGES[stage].axis == axis for task in tasks]
 
 
-def _stage(tasks: Timed, workers: int) -> StageCost:
+def _stage_cost(tasks: TaskTimes, workers: int) -> StageCost:
     seconds = [duration for _, duration in tasks]
     return StageCost(len(tasks), sum(seconds), makespan(seconds, workers))
 
 
-def _by_column(names: Sequence[str], tasks: Timed) -> dict[str, float]:
+def _sum_by_column(names: Sequence[str], tasks: TaskTimes) -> dict[str, float]:
     totals = [0.0] * len(names)
     for column, seconds in tasks:
         totals[column] += seconds
     return dict(zip(names, totals, strict=True))
 
 
-def _scaled(stored: Stored, few: Plan, plan: Plan) -> Stored:
+def _scale(stored: StoredFiles, few: Plan, plan: Plan) -> StoredFiles:
     if not stored.by_image:
         return stored
     n_bytes = ceil(stored.bytes / few.sizes["image"] * plan.sizes["image"])
-    return Stored(n_bytes, ceil(stored.files / few.n_tiles * plan.n_tiles), by_image=True)
+    return StoredFiles(n_bytes, ceil(stored.files / few.n_tiles * plan.n_tiles), by_image=True)
 
 
-def _receipts(measured: Stored, n_tasks: int) -> Stored:
-    return Stored(ceil(measured.bytes / measured.files * n_tasks), n_tasks, by_image=True)
+def _receipts(measured: StoredFiles, n_tasks: int) -> StoredFiles:
+    return StoredFiles(ceil(measured.bytes / measured.files * n_tasks), n_tasks, by_image=True)
 
 
-def _on_disk(stored: Stored) -> int:
+def _on_disk(stored: StoredFiles) -> int:
     """The bytes, where every file takes whole blocks."""
     return stored.files * BLOCK * ceil(stored.bytes / max(stored.files, 1) / BLOCK)

@@ -43,7 +43,7 @@ class Executor(Protocol):
         ...
 
 
-class Serially:
+class SerialExecutor:
     """One task after the other in this process: the definition of what every executor does."""
 
     def __call__(self, tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
@@ -54,7 +54,7 @@ class Serially:
         return function(*arguments)
 
 
-serially = Serially()
+serial_executor = SerialExecutor()
 
 
 def _outcome(task: Task, perform: Perform) -> Outcome:

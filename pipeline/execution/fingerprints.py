@@ -7,7 +7,7 @@ from pipeline.inputs.data import Data
 from pipeline.inputs.models import LoadedModel
 from pipeline.machine import environment, sources
 from pipeline.spec.audit import AuditSpec
-from pipeline.store.attributes import Fingerprinted
+from pipeline.store.attributes import FingerprintedFacts
 from pipeline.store.location import Location
 from srd.errors import StoreError
 
@@ -16,9 +16,9 @@ ELSEWHERE = ("hardware", "versions")
 SHORT = 60  # characters of two values worth showing beside each other
 
 
-def fingerprinted(spec: AuditSpec, model: LoadedModel, data: Data) -> Fingerprinted:
+def fingerprinted_facts(spec: AuditSpec, model: LoadedModel, data: Data) -> FingerprintedFacts:
     """Return all that can change a bit of the result."""
-    return Fingerprinted(
+    return FingerprintedFacts(
         spec=spec,
         data=data.digest,
         weights=model.weights_digest,
@@ -38,7 +38,7 @@ def refuse_other(location: Location, differ: Sequence[str]) -> None:
         )
 
 
-def differences(theirs: Fingerprinted, ours: Fingerprinted) -> list[str]:
+def differences(theirs: FingerprintedFacts, ours: FingerprintedFacts) -> list[str]:
     """Return where two of them differ, with the values where they are short."""
     return _differences(theirs.table(), ours.table(), "")
 

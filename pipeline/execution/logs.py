@@ -29,14 +29,14 @@ class Log:
         self._run = {"host": platform.node(), "spec": str(spec.resolve()), "executor": executor}
         self._failures: Counter[str] = Counter()
 
-    def prepared(self, attributes: RunAttributes) -> None:
+    def on_prepared(self, attributes: RunAttributes) -> None:
         _append(self._folder / RUNS, {**self._run, "versions": attributes.fingerprinted.versions})
 
-    def stage(self, name: str, done: int, total: int) -> None: ...
+    def on_stage(self, name: str, done: int, total: int) -> None: ...
 
-    def blocked(self, name: str, n: int) -> None: ...
+    def on_blocked(self, name: str, n: int) -> None: ...
 
-    def task(self, outcome: Outcome) -> None:
+    def on_task(self, outcome: Outcome) -> None:
         """`attempt` counts from 1, within this run."""
         key, error = outcome.task.key, outcome.error
         work = asdict(outcome.work) if outcome.work else dict.fromkeys(field.name for field in fields(Work))

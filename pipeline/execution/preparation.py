@@ -10,7 +10,7 @@ from torch import Tensor
 from attacks.entries import EVIDENCE
 from attacks.registry import PERTURBATIONS
 from pipeline.demo import certificates, shapes
-from pipeline.execution.fingerprints import differences, fingerprinted, refuse_other
+from pipeline.execution.fingerprints import differences, fingerprinted_facts, refuse_other
 from pipeline.execution.job import Job
 from pipeline.execution.subjects import Subject
 from pipeline.inputs.data import Data
@@ -22,7 +22,7 @@ from pipeline.plan.tasks import Plan
 from pipeline.spec.audit import AuditSpec
 from pipeline.stages.context import own_attributor
 from pipeline.store import store
-from pipeline.store.attributes import Certified, Fingerprinted, RunAttributes
+from pipeline.store.attributes import DemoCertificates, FingerprintedFacts, RunAttributes
 from pipeline.store.creation import create, digests_of
 from pipeline.store.store import Arrays
 from srd.errors import DataError, ModelError, SpecError, UnsupportedOperation
@@ -38,32 +38,32 @@ def prepare(job: Job, subject: Subject) -> RunAttributes:
     Raises StoreError if the store there was made by another fingerprint; ModelError or DataError if model and data
     do not fit.
     """
-    ours = fingerprinted(job.spec, subject.model, subject.data)
+    ours = fingerprinted_facts(job.spec, subject.model, subject.data)
     if not store.exists(job.store):
         _create(job, subject, ours)
     attributes = store.attributes(job.store)
     refuse_other(job.store, differences(attributes.fingerprinted, ours))
-    _mend(job, subject)
+    _mend_prepared_arrays(job, subject)
     return attributes
 
 
-def _mend(job: Job, subject: Subject) -> None:
+def _mend_prepared_arrays(job: Job, subject: Subject) -> None:
     """No task has written what was prepared, so that none could be done again for it."""
     opened = store.Store(job.store)
-    damaged = opened.damaged_preparation()
+    damaged = opened.damaged_prepared_arrays()
     if damaged:
         with environment.reproducible():
-            prepared = _prepared(job.spec, subject.data, _clean_logits(job.spec, subject))
+            prepared = _prepared_arrays(job.spec, subject.data, _clean_logits(job.spec, subject))
         opened.mend({name: prepared[name] for name in damaged})
 
 
-def _create(job: Job, subject: Subject, ours: Fingerprinted) -> None:
-    refuse_small(subject.data)
+def _create(job: Job, subject: Subject, ours: FingerprintedFacts) -> None:
+    refuse_small_images(subject.data)
     _refuse_without_masks(job.spec, subject.data)
     with environment.reproducible():
         logits = _clean_logits(job.spec, subject)
-        prepared = _prepared(job.spec, subject.data, logits)
-        resolutions = tried_methods(job.spec, subject, prepared["target"])
+        prepared = _prepared_arrays(job.spec, subject.data, logits)
+        resolutions = try_methods(job.spec, subject, prepared["target"])
         certified = _certificates(job.spec, subject)
     columns = conditions(job.spec)
     attributes = RunAttributes(
@@ -84,7 +84,7 @@ def _create(job: Job, subject: Subject, ours: Fingerprinted) -> None:
     create(job.store, columns, _coordinates(job.spec, subject.data), prepared, attributes)
 
 
-def refuse_small(data: Data) -> None:
+def refuse_small_images(data: Data) -> None:
     """Raises DataError for images on which maps cannot be compared."""
     height, width = data.images(range(1)).shape[2:]
     if min(height, width) < WINDOW:
@@ -99,7 +99,7 @@ def _refuse_without_masks(spec: AuditSpec, data: Data) -> None:
         raise DataError(f"{needy[0]} works by the objects' masks; set data.masks, or attack by 'top_k' instead")
 
 
-def tried_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) -> dict[str, tuple[int, int]]:
+def try_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) -> dict[str, tuple[int, int]]:
     """Rows and columns of every method's own map of the first image: what cannot work is refused before any task.
 
     Raises UnsupportedOperation, ModelError, SpecError.
@@ -138,7 +138,7 @@ def _clean_logits(spec: AuditSpec, subject: Subject) -> Tensor:
     return logits
 
 
-def _prepared(spec: AuditSpec, data: Data, logits: Tensor) -> Arrays:
+def _prepared_arrays(spec: AuditSpec, data: Data, logits: Tensor) -> Arrays:
     """What is known of every image before any task."""
     predicted = logits.argmax(1).numpy()
     target = predicted if spec.explain.target == "predicted" else np.array(data.labels)
@@ -201,14 +201,14 @@ def _coordinates(spec: AuditSpec, data: Data) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _certificates(spec: AuditSpec, subject: Subject) -> Certified | None:
+def _certificates(spec: AuditSpec, subject: Subject) -> DemoCertificates | None:
     """That the demo's networks look at the object; None for other data."""
     if not spec.data.path.startswith("demo:"):
         return None
     model = subject.model.model
     mean, std = model.mean.flatten().tolist(), model.std.flatten().tolist()
     certified = certificates.certify(model.network, mean, std, shapes.TEST_SEED, CERTIFIED_SCENES)
-    return Certified(
+    return DemoCertificates(
         **asdict(certified),
         least_accuracy=certificates.LEAST_ACCURACY,
         largest_drop=certificates.LARGEST_DROP,

@@ -4,13 +4,13 @@ import platform
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pipeline.execution.fingerprints import differences, fingerprinted
+from pipeline.execution.fingerprints import differences, fingerprinted_facts
 from pipeline.execution.job import Job
 from pipeline.inputs.data import Data, load_data, open_data
 from pipeline.inputs.models import LoadedModel, load_model
 from pipeline.plan.conditions import conditions
 from pipeline.stages.context import Context
-from pipeline.store.integrity import check_prepared
+from pipeline.store.integrity import check_preparation
 from pipeline.store.store import Store, attributes
 from srd.errors import ForeignWorker
 
@@ -28,7 +28,7 @@ def context_of(job: Job) -> Context:
     """The context of a job, made once per process. Raises ForeignWorker where it would not make the store's bytes."""
     data = open_data(job.spec.data, job.spec.model, job.base)
     subject, made = Subject(load_model(job.spec.model, job.base), data), attributes(job.store)
-    unlike = differences(made.fingerprinted, fingerprinted(job.spec, subject.model, subject.data))
+    unlike = differences(made.fingerprinted, fingerprinted_facts(job.spec, subject.model, subject.data))
     if unlike:
         raise ForeignWorker(
             f"the process on {platform.node()} would not make the same bytes (it differs in: {', '.join(unlike)}); "
@@ -42,12 +42,12 @@ def make_context(job: Job, subject: Subject) -> Context:
 
     Raises StoreError if what was prepared is damaged.
     """
-    check_prepared(job.store)
+    check_preparation(job.store)
     store = Store(job.store)
     plan = store.attributes.plan
     return Context(job.spec, conditions(job.spec), plan, store, subject.data, subject.model.model)
 
 
-def load(job: Job) -> Subject:
+def load_subject(job: Job) -> Subject:
     """Model and data of the spec. Raises ModelError, DataError."""
     return Subject(load_model(job.spec.model, job.base), load_data(job.spec.data, job.spec.model, job.base))

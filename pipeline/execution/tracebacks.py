@@ -26,7 +26,7 @@ class Origin:
 
 def locate(error: BaseException, base: Path) -> Origin:
     """Find where an error was raised; paths of the user's code are shortened to begin at `base`."""
-    blamed = _blamed(_cause(error))
+    blamed = _blamed_frame(_cause(error))
     is_ours = blamed is not None and _is_ours(Path(blamed.filename))
     is_refusal = isinstance(error, (AuditError, MemoryError))
     place = "" if blamed is None or is_ours else _in_words(blamed, base)
@@ -38,7 +38,7 @@ def _cause(error: BaseException) -> BaseException:
     return error if error.__cause__ is None else _cause(error.__cause__)
 
 
-def _blamed(error: BaseException) -> FrameSummary | None:
+def _blamed_frame(error: BaseException) -> FrameSummary | None:
     """Return the innermost frame outside of the standard library and the libraries that are called."""
     frames = reversed(extract_tb(error.__traceback__))
     return next((frame for frame in frames if not _is_called(Path(frame.filename))), None)

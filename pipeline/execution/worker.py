@@ -7,7 +7,7 @@ from time import perf_counter
 from pipeline.execution import preparation
 from pipeline.execution.executors import Work
 from pipeline.execution.job import FATAL, Job
-from pipeline.execution.subjects import context_of, load
+from pipeline.execution.subjects import context_of, load_subject
 from pipeline.execution.tracebacks import locate
 from pipeline.machine import devices
 from pipeline.machine.environment import reproducible
@@ -22,7 +22,7 @@ def prepare(job: Job) -> RunAttributes:
 
     Raises as `load` and `preparation.prepare`.
     """
-    return preparation.prepare(job, load(job))
+    return preparation.prepare(job, load_subject(job))
 
 
 def perform(job: Job, task: Task) -> Work:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from attacks.types import Images, Model
-from pipeline.experiments.apop_results import Classes, Findings, Predictions
+from pipeline.experiments.apop_results import ApopFindings, Classes, Predictions
 from pipeline.inputs.data import Data, load_data
 from pipeline.inputs.models import LoadedModel, load_model, logits_of, refuse_unless_logits
 from pipeline.machine import environment, seeds, sources
@@ -35,7 +35,7 @@ Replacement = Callable[[Model, Tile, Generators], Inputs]
 
 
 @dataclass(frozen=True)
-class Experiment:
+class ApopExperiment:
     """The network and the images of a spec. Raises DataError if all images have one label."""
 
     spec: AuditSpec
@@ -66,11 +66,11 @@ class Experiment:
                 predictions = self._predictions(rows)
             yield predictions
 
-    def findings(self, tiles: Sequence[Predictions]) -> Findings:
+    def findings(self, tiles: Sequence[Predictions]) -> ApopFindings:
         """Return the predictions of all tiles as one, with all that they depend on."""
         clean = np.concatenate([tile.clean for tile in tiles])
         replaced = {name: np.concatenate([tile.replaced[name] for tile in tiles]) for name in REPLACEMENTS}
-        return Findings(
+        return ApopFindings(
             spec=self.spec,
             labels=np.array(self.data.labels),
             n_classes=len(self.data.classes),
@@ -100,8 +100,8 @@ class Experiment:
         replaced = {}
         for name, replacement in REPLACEMENTS.items():
             inputs = replacement(model, tile, self.generators(rows, name))
-            replaced[name] = _classes(logits_from_patterns(model.network, patterns, inputs))
-        return Predictions(_classes(clean), replaced)
+            replaced[name] = _predicted_classes(logits_from_patterns(model.network, patterns, inputs))
+        return Predictions(_predicted_classes(clean), replaced)
 
     def _clean_logits(self, images: Images) -> Logits:
         place = f"model.spec = {self.spec.model.spec!r}"
@@ -119,9 +119,9 @@ class Experiment:
         return seeds.generator(self.spec.run.seed, "apop", self.data.ids[row], name)
 
 
-def experiment(spec: AuditSpec, base: Path) -> Experiment:
+def load_experiment(spec: AuditSpec, base: Path) -> ApopExperiment:
     """That of a spec whose relative paths start at `base`. Raises ModelError, DataError."""
-    return Experiment(spec, load_model(spec.model, base), load_data(spec.data, spec.model, base))
+    return ApopExperiment(spec, load_model(spec.model, base), load_data(spec.data, spec.model, base))
 
 
 def _constant(value: float, model: Model, tile: Tile, _: Generators) -> Inputs:
@@ -129,11 +129,11 @@ def _constant(value: float, model: Model, tile: Tile, _: Generators) -> Inputs:
 
 
 def _uniform(model: Model, tile: Tile, generators: Generators) -> Inputs:
-    return model.normalise(_drawn(torch.rand, tile, generators))
+    return model.normalise(_draw(torch.rand, tile, generators))
 
 
 def _gaussian(model: Model, tile: Tile, generators: Generators) -> Inputs:
-    return _drawn(torch.randn, tile, generators)
+    return _draw(torch.randn, tile, generators)
 
 
 def _other_images(model: Model, tile: Tile, _: Generators) -> Inputs:
@@ -152,11 +152,11 @@ REPLACEMENTS: Mapping[str, Replacement] = MappingProxyType(
 )
 
 
-def _drawn(draw: Callable[..., Tensor], tile: Tile, generators: Generators) -> Tensor:
+def _draw(draw: Callable[..., Tensor], tile: Tile, generators: Generators) -> Tensor:
     drawn = [draw(tile.images.shape[1:], generator=generator) for generator in generators]
     return torch.stack(drawn).to(tile.images)
 
 
-def _classes(logits: Tensor) -> Classes:
+def _predicted_classes(logits: Tensor) -> Classes:
     classes: Classes = logits.argmax(1).cpu().numpy()
     return classes

@@ -35,7 +35,7 @@ class Predictions:
 
 
 @dataclass(frozen=True)
-class Findings:
+class ApopFindings:
     """Predicted classes of all images of a spec, and all that they depend on."""
 
     spec: AuditSpec

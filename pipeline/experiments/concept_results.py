@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class Followed:
+class FollowedVectors:
     """What stands where an image's vectors were drawn, under each entry of the perturbation axis; entry 0 is clean."""
 
     labels: NDArray[np.int64]
@@ -17,7 +17,7 @@ class Followed:
 
 
 @dataclass(frozen=True)
-class Sample:
+class VectorSample:
     """The vectors of all images, one after the other."""
 
     row: NDArray[np.int64]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline.execution.job import Job
-from pipeline.execution.subjects import context_of, load
-from pipeline.experiments.concept_results import Followed, Sample
+from pipeline.execution.subjects import context_of, load_subject
+from pipeline.experiments.concept_results import FollowedVectors, VectorSample
 from pipeline.machine import seeds
 from pipeline.machine.environment import reproducible
 from pipeline.spec.audit import ModelSpec
@@ -24,7 +24,7 @@ from srd.types import Inputs, Target
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnVectors:
     """Feature vectors of one clean image, drawn in proportion to their positive relevance."""
 
     row: int
@@ -46,16 +46,16 @@ class Exploration:
     def n_images(self) -> int:
         return len(self.context.data.ids)
 
-    def drawn(self, row: int, count: int) -> Drawn:
+    def draw(self, row: int, count: int) -> DrawnVectors:
         """Vectors of an image, from a stream of its own; none if no relevance is positive."""
         with reproducible():
             inputs = self._inputs(row)[:1]
             at, vectors = self._relevance(row, inputs)[0].cpu(), self._vectors(inputs)[0].cpu()
             positions = drawn_positions(at, count, self._generator("draw", self.context.data.ids[row]))
         index = positions.unbind(1)
-        return Drawn(row, positions, at[index], vectors[index])
+        return DrawnVectors(row, positions, at[index], vectors[index])
 
-    def clusters(self, drawn: Sequence[Drawn], count: int) -> Clusters:
+    def clusters(self, drawn: Sequence[DrawnVectors], count: int) -> Clusters:
         """Of all the vectors. Raises DataError if there are none, too few, or if they are too much alike."""
         if not drawn:
             raise DataError(f"layer {self.layer!r}: no image has positive relevance there; name another layer")
@@ -64,7 +64,7 @@ class Exploration:
         except ValueError as error:
             raise DataError(f"layer {self.layer!r}: {error}; ask for fewer --clusters or more --vectors") from error
 
-    def followed(self, drawn: Drawn, clusters: Clusters) -> Followed:
+    def follow(self, drawn: DrawnVectors, clusters: Clusters) -> FollowedVectors:
         """The vectors of an image under all perturbations, which are one batch."""
         with reproducible():
             inputs = self._inputs(drawn.row)
@@ -72,7 +72,7 @@ class Exploration:
             vectors, at = self._vectors(inputs).cpu()[index], self._relevance(drawn.row, inputs).cpu()[index]
         vectors[0], at[0] = drawn.vectors, drawn.relevance  # alone in its batch, an image is rounded otherwise
         labels = clusters.labels(vectors.flatten(0, 1)).reshape(at.shape)
-        return Followed(labels.T.numpy(), at.T.double().numpy())
+        return FollowedVectors(labels.T.numpy(), at.T.double().numpy())
 
     def field(self, row: int, position: Sequence[int]) -> NDArray[np.float32]:
         """Effective receptive field of the vector at a position of a clean image, (h, w)."""
@@ -98,14 +98,14 @@ class Exploration:
         return seeds.generator(self.seed, "concepts", self.layer, *key)
 
 
-def exploration(job: Job, layer: str, seed: int) -> Exploration:
+def open_exploration(job: Job, layer: str, seed: int) -> Exploration:
     """Of a run whose stage perturb is done."""
     return Exploration(context_of(job), layer, seed)
 
 
-def sample(drawn: Sequence[Drawn], followed: Sequence[Followed]) -> Sample:
+def sample(drawn: Sequence[DrawnVectors], followed: Sequence[FollowedVectors]) -> VectorSample:
     """Return all vectors of all images."""
-    return Sample(
+    return VectorSample(
         row=np.concatenate([np.full(len(each.positions), each.row) for each in drawn]),
         position=np.concatenate([each.positions.numpy() for each in drawn]),
         labels=np.concatenate([each.labels for each in followed]),
@@ -120,7 +120,7 @@ def refuse_unfit(job: Job, layer: str, clusters: int, per_image: int) -> None:
     Raises ModelError for a layer that is unknown or has no relevance, UnsupportedOperation for a network that SRD has
     no rules for, DataError for more clusters than vectors.
     """
-    subject = load(job)
+    subject = load_subject(job)
     n = len(subject.data.ids) * per_image
     if n < clusters:
         raise DataError(f"--clusters {clusters}: {n} vectors are drawn; ask for fewer clusters, or for more --vectors")

@@ -17,7 +17,7 @@ Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurement:
     """What is measured on held-out images, the last axis of each array; NaN where undefined."""
 
     predicted: NDArray[np.int64]
@@ -40,7 +40,7 @@ class DataFacts:
 
 
 @dataclass(frozen=True)
-class Findings:
+class ManipulationFindings:
     """Everything measured, and all that it depends on."""
 
     spec: ManipulatedModelSpec
@@ -54,7 +54,7 @@ class Findings:
     classes: Sequence[str]
     explained: NDArray[np.int64]
     """Class, of the held-out images."""
-    measured: Measured
+    measured: Measurement
     weights: Mapping[Network, str]
     """SHA-256: of the original as of any audit, of the copies that of their file."""
     network: str
@@ -65,6 +65,6 @@ class Findings:
     hardware: str
 
 
-def joined(parts: Sequence[Measured]) -> Measured:
+def join(parts: Sequence[Measurement]) -> Measurement:
     """Return what is measured of all images as one."""
-    return Measured(*(np.concatenate([getattr(p, f.name) for p in parts], -1) for f in fields(Measured)))
+    return Measurement(*(np.concatenate([getattr(p, f.name) for p in parts], -1) for f in fields(Measurement)))

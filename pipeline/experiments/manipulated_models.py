@@ -23,18 +23,18 @@ from attacks.manipulated_models.fine_tuning import (
 from attacks.manipulated_models.goals import AIMS, Aim
 from attacks.types import Model
 from pipeline.demo import shapes
-from pipeline.execution.preparation import refuse_small, tried_methods
+from pipeline.execution.preparation import refuse_small_images, try_methods
 from pipeline.execution.subjects import Subject
 from pipeline.experiments.manipulated_model_results import (
     COPIES,
     NETWORKS,
     DataFacts,
-    Findings,
-    Measured,
+    ManipulationFindings,
+    Measurement,
     Network,
-    joined,
+    join,
 )
-from pipeline.inputs.data import Chosen, Data, Shapes, load_data
+from pipeline.inputs.data import Data, Shapes, Subset, load_data
 from pipeline.inputs.models import LoadedModel, load_model, logits_of, refuse_unless_logits
 from pipeline.machine import environment, seeds, sources
 from pipeline.machine.environment import reproducible
@@ -47,7 +47,7 @@ from srd.types import Maps, Scores, Target
 
 
 @dataclass(frozen=True)
-class Experiment:
+class ManipulationExperiment:
     """The network and the images of a spec: those to fine-tune on and those held out."""
 
     spec: ManipulatedModelSpec
@@ -83,25 +83,25 @@ class Experiment:
             tuned = [fine_tuned(model, losses[name], n, settings, self._stream("fine-tuning")) for name in COPIES]
         return dict(zip(NETWORKS, (model, *tuned), strict=True))
 
-    def measured(self, networks: Mapping[Network, Model]) -> Iterator[Measured]:
+    def measure(self, networks: Mapping[Network, Model]) -> Iterator[Measurement]:
         """A tile at a time. Raises ModelError where a network's outputs are not finite."""
         for rows in self.tiles:
             with reproducible():
-                measured = self._measured(networks, rows)
+                measured = self._measure(networks, rows)
             yield measured
 
-    def findings(self, tiles: Sequence[Measured], files: Mapping[Network, bytes]) -> Findings:
+    def findings(self, tiles: Sequence[Measurement], files: Mapping[Network, bytes]) -> ManipulationFindings:
         """Return what is measured on all tiles, with all that it depends on; `files` are the weights of the copies."""
-        return Findings(
+        return ManipulationFindings(
             spec=self.spec,
             goal=self.aim.title,
             unit=self.aim.unit,
             similarities=SIMILARITIES,
-            examples=_told(self.examples),
-            held_out=_told(self.held_out),
+            examples=_data_facts(self.examples),
+            held_out=_data_facts(self.held_out),
             classes=self.held_out.classes,
             explained=self.targets.numpy(),
-            measured=joined(tiles),
+            measured=join(tiles),
             weights={
                 "original": self.loaded.weights_digest,
                 **{name: sha256(content).hexdigest() for name, content in files.items()},
@@ -117,15 +117,17 @@ class Experiment:
         with reproducible():
             return {name: self._maps(network, method, rows) for name, network in networks.items()}
 
-    def _measured(self, networks: Mapping[Network, Model], rows: range) -> Measured:
+    def _measure(self, networks: Mapping[Network, Model], rows: range) -> Measurement:
         images = self.held_out.images(rows)
         predicted = [self._logits(name, network, images).argmax(1).numpy() for name, network in networks.items()]
         similarity, reached = [], []
         for method in self.spec.explain.methods:
             maps = self.maps(networks, method, rows)
-            similarity.append([[alike(s, maps["original"], maps[copy]) for s in SIMILARITIES] for copy in COPIES])
+            similarity.append(
+                [[similarity_of(s, maps["original"], maps[copy]) for s in SIMILARITIES] for copy in COPIES]
+            )
             reached.append([self.aim.goal(maps[name].double(), maps["original"].double()) for name in NETWORKS])
-        return Measured(
+        return Measurement(
             np.stack(predicted),
             np.array([[[s.numpy() for s in copy] for copy in method] for method in similarity]).swapaxes(0, 1),
             np.array([[r.numpy() for r in method] for method in reached]).swapaxes(0, 1),
@@ -169,7 +171,7 @@ class Experiment:
         return seeds.generator(self.spec.run.seed, "manipulated model", *key)
 
 
-def experiment(spec: ManipulatedModelSpec, base: Path) -> Experiment:
+def load_experiment(spec: ManipulatedModelSpec, base: Path) -> ManipulationExperiment:
     """That of a spec whose relative paths start at `base`.
 
     Raises SpecError, ModelError, DataError, UnsupportedOperation.
@@ -177,19 +179,21 @@ def experiment(spec: ManipulatedModelSpec, base: Path) -> Experiment:
     goal = spec.manipulation.goal
     if goal not in AIMS:
         raise SpecError(f"manipulation.goal = {goal!r}: {closest(goal, AIMS)}")
-    subject = Experiment(spec, load_model(spec.model, base), *_split(spec, load_data(spec.data, spec.model, base)))
-    refuse_small(subject.held_out)
+    subject = ManipulationExperiment(
+        spec, load_model(spec.model, base), *_split(spec, load_data(spec.data, spec.model, base))
+    )
+    refuse_small_images(subject.held_out)
     with reproducible():
-        tried_methods(spec, Subject(subject.loaded, subject.held_out), subject.targets.numpy())
+        try_methods(spec, Subject(subject.loaded, subject.held_out), subject.targets.numpy())
     return subject
 
 
-def weights(network: Model) -> bytes:
+def weights_of(network: Model) -> bytes:
     """A network's state dict as a safetensors file."""
     return save({name: tensor.clone().contiguous() for name, tensor in network.network.state_dict().items()})
 
 
-def alike(similarity: str, original: Maps, other: Maps) -> Scores:
+def similarity_of(similarity: str, original: Maps, other: Maps) -> Scores:
     """A similarity of maps in float64; of maps that are equal bit for bit it is 1, not 1 but for rounding."""
     scores: Scores = METRICS[similarity](original.double(), other.double())
     return scores.masked_fill((original == other).flatten(1).all(1) & ~scores.isnan(), 1.0)
@@ -203,8 +207,8 @@ def _split(spec: ManipulatedModelSpec, data: Data) -> tuple[Data, Data]:
     count = n // 2 if asked is None else asked
     if not 0 < count < n:
         raise DataError(f"manipulation.images = {count}: {n} images are to be split in two; leave some for each part")
-    order = seeds.shuffled(spec.run.seed, n, "manipulated model", "split")
-    return Chosen(data, order[:count]), Chosen(data, order[count:])
+    order = seeds.permutation(spec.run.seed, n, "manipulated model", "split")
+    return Subset(data, order[:count]), Subset(data, order[count:])
 
 
 def _tiles(data: Data, size: int) -> list[range]:
@@ -212,5 +216,5 @@ def _tiles(data: Data, size: int) -> list[range]:
     return [rows[start : start + size] for start in rows[::size]]
 
 
-def _told(data: Data) -> DataFacts:
+def _data_facts(data: Data) -> DataFacts:
     return DataFacts(data.description, data.digest, data.ids, np.array(data.labels))

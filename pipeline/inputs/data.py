@@ -79,7 +79,7 @@ def _scene(seed: int, index: int) -> shapes.Scene:
     return shapes.scene(seed, index)
 
 
-class Chosen:
+class Subset:
     """Some of the images of a set, in its order."""
 
     def __init__(self, data: Data, rows: Sequence[int]) -> None:
@@ -123,7 +123,7 @@ class ImageFolder:
         order = _class_order(classes) if classes else [(folder.name, folder.name) for folder in folders]
         position = {name: index for index, (name, _) in enumerate(order)}
         _refuse_unknown_folders(root, folders, position, classes)
-        self._files = _chosen_files(root, folders, n)
+        self._files = _select_files(root, folders, n)
         self.ids = tuple(_image_id(file.relative_to(root)) for file in self._files)
         self.labels = tuple(position[file.parent.name] for file in self._files)
         self.classes = tuple(title for _, title in order)
@@ -138,11 +138,11 @@ class ImageFolder:
         return torch.stack([self._mask(row) for row in rows])
 
     def _pixels(self, row: int) -> Tensor:
-        image = _geometry(_opened(self._files[row]).convert("RGB"), self._resize, Image.Resampling.BILINEAR)
+        image = _resize_and_crop(_open_image(self._files[row]).convert("RGB"), self._resize, Image.Resampling.BILINEAR)
         return torch.from_numpy(np.asarray(image, np.float32) / 255).permute(2, 0, 1)
 
     def _mask(self, row: int) -> Tensor:
-        mask = _geometry(_opened(self._masks[row]).convert("L"), self._resize, Image.Resampling.NEAREST)
+        mask = _resize_and_crop(_open_image(self._masks[row]).convert("L"), self._resize, Image.Resampling.NEAREST)
         return torch.from_numpy(np.asarray(mask) > 0)
 
     def check(self) -> None:
@@ -189,7 +189,7 @@ def n_images(data: DataSpec, base: Path) -> int:
     if data.path.startswith("demo:"):
         return data.n or DEMO_IMAGES
     root = base / data.path
-    return len(_chosen_files(root, _class_folders(root), data.n))
+    return len(_select_files(root, _class_folders(root), data.n))
 
 
 def _refuse_demo_keys(data: DataSpec, model: ModelSpec) -> None:
@@ -207,9 +207,9 @@ def _class_folders(root: Path) -> list[Path]:
     return folders
 
 
-def _chosen_files(root: Path, folders: list[Path], n: int | None) -> list[Path]:
+def _select_files(root: Path, folders: list[Path], n: int | None) -> list[Path]:
     """Of the data set's images, all or `n`."""
-    files = _in_turn([_image_files(folder) for folder in folders], n)
+    files = _interleave([_image_files(folder) for folder in folders], n)
     if not files:
         raise DataError(f"data.path = {root}: its folders hold no image ({', '.join(sorted(SUFFIXES))})")
     if n is not None and len(files) < n:
@@ -229,7 +229,7 @@ def _image_id(file: Path) -> str:
     return name
 
 
-def _in_turn(folders: list[list[Path]], n: int | None) -> list[Path]:
+def _interleave(folders: list[list[Path]], n: int | None) -> list[Path]:
     """One image of each class in turn, at most `n`, back in the order of the folders."""
     turns = [path for turn in zip_longest(*folders) for path in turn if path is not None]
     return sorted(turns[:n])
@@ -272,7 +272,7 @@ def _mask_file(masks: Path, name: str) -> Path:
     return file
 
 
-def _opened(file: Path) -> Image.Image:
+def _open_image(file: Path) -> Image.Image:
     try:
         image = Image.open(file)
         image.load()
@@ -283,7 +283,9 @@ def _opened(file: Path) -> Image.Image:
     return image
 
 
-def _geometry(image: Image.Image, resize: int | tuple[int, int] | None, resampling: Image.Resampling) -> Image.Image:
+def _resize_and_crop(
+    image: Image.Image, resize: int | tuple[int, int] | None, resampling: Image.Resampling
+) -> Image.Image:
     """Shorter side to `resize[0]`, then the central square of `resize[1]`."""
     if resize is None:
         return image

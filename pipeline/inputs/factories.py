@@ -53,7 +53,7 @@ class Factory:
 
 
 @contextmanager
-def opened(spec: str, base: Path) -> Iterator[Factory]:
+def open_factory(spec: str, base: Path) -> Iterator[Factory]:
     """The factory named by `path/to/file.py:callable` or `package.module:callable`. Raises ModelError.
 
     While it is open, modules beside the file can be imported by name, as if the file were run as a script.
@@ -65,13 +65,13 @@ def opened(spec: str, base: Path) -> Iterator[Factory]:
             "package.module:callable"
         )
     if not place.endswith(".py"):
-        module = _module(place)
+        module = _import(place)
         yield Factory(spec, _callable(module, spec), *_package(module))
         return
     file = (base / place).resolve()
-    with _neighbours(file.parent) as sources:
+    with _import_from(file.parent) as sources:
         sources.add(file)
-        yield Factory(spec, _callable(_module_of_file(file), spec), file.parent, sources)
+        yield Factory(spec, _callable(_run_file(file), spec), file.parent, sources)
 
 
 def _callable(module: ModuleType, spec: str) -> Callable[[], Any]:
@@ -93,7 +93,7 @@ def _package(module: ModuleType) -> tuple[Path, set[Path]]:
     return file.parent, set(file.parent.rglob("*.py")) if hasattr(top, "__path__") else {file}
 
 
-def _module(name: str) -> ModuleType:
+def _import(name: str) -> ModuleType:
     try:
         return import_module(name)
     except Exception as error:  # the user's code may raise anything
@@ -103,7 +103,7 @@ def _module(name: str) -> ModuleType:
         ) from error
 
 
-def _module_of_file(file: Path) -> ModuleType:
+def _run_file(file: Path) -> ModuleType:
     """The module in a file, run anew, under a name that no other module has."""
     if not file.is_file():
         raise ModelError(f"model.spec: {file}: no such file; relative paths start at the folder of the spec")
@@ -123,7 +123,7 @@ def _module_of_file(file: Path) -> ModuleType:
 
 
 @contextmanager
-def _neighbours(folder: Path) -> Iterator[set[Path]]:
+def _import_from(folder: Path) -> Iterator[set[Path]]:
     """While open, `folder` comes first on the path; then the modules that came from it are listed and forgotten.
 
     Libraries may be installed below the folder, and this program may stand there: they are nobody's neighbours.

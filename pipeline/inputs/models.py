@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from attacks.types import Model
 from pipeline.demo import networks
-from pipeline.inputs.factories import opened
+from pipeline.inputs.factories import open_factory
 from pipeline.machine import devices
 from pipeline.spec.audit import ModelSpec
 from pipeline.spec.values import closest
@@ -35,15 +35,15 @@ def load_model(spec: ModelSpec, base: Path) -> LoadedModel:
     """The network of a spec whose relative paths start at `base`. Raises ModelError."""
     scheme, _, name = spec.spec.partition(":")
     if scheme == "demo":
-        return _demo(spec, name)
-    with opened(spec.spec, base) as factory:
+        return _load_demo(spec, name)
+    with open_factory(spec.spec, base) as factory:
         network = factory.build()
         weights = base / spec.weights if spec.weights else None
         if weights:
-            _fill(network, weights)
+            _load_weights(network, weights)
         elif _state_digest(network) != _state_digest(factory.build()):
             raise ModelError(f"model.spec = {spec.spec!r}: two calls gave two networks; set model.weights")
-    return _loaded(network, spec, weights, factory.digest)
+    return _loaded_model(network, spec, weights, factory.digest)
 
 
 def logits_of(model: Model, images: Tensor, place: str) -> Tensor:
@@ -74,16 +74,16 @@ def refuse_unless_logits(logits: Tensor, n_classes: int, place: str) -> None:
         raise ModelError(f"{place}: the outputs are probabilities (each row sums to 1); audits need the logits")
 
 
-def _demo(spec: ModelSpec, name: str) -> LoadedModel:
+def _load_demo(spec: ModelSpec, name: str) -> LoadedModel:
     if spec.weights:
         raise ModelError(f"model.weights = {spec.weights!r}: a demo network has its own weights; remove the key")
     if name not in networks.NETWORKS:
         raise ModelError(f"model.spec = {spec.spec!r}: no demo network; {closest(name, networks.NETWORKS)}")
     source_digest = sha256(Path(networks.__file__).read_bytes()).hexdigest()
-    return _loaded(networks.load(name), spec, networks.weights_file(name), source_digest)
+    return _loaded_model(networks.load(name), spec, networks.weights_file(name), source_digest)
 
 
-def _loaded(network: nn.Module, spec: ModelSpec, weights: Path | None, source_digest: str) -> LoadedModel:
+def _loaded_model(network: nn.Module, spec: ModelSpec, weights: Path | None, source_digest: str) -> LoadedModel:
     demo = spec.spec.startswith("demo:")
     mean = spec.mean or (networks.MEAN if demo else (0.0,))
     std = spec.std or (networks.STD if demo else (1.0,))
@@ -99,11 +99,11 @@ def _state_digest(network: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _fill(network: nn.Module, weights: Path) -> None:
+def _load_weights(network: nn.Module, weights: Path) -> None:
     """Loads a state dict, cast to the network's own types; strict about names and shapes."""
     if not weights.is_file():
         raise ModelError(f"model.weights = {weights}: no such file; relative paths start at the folder of the spec")
-    state = _state_dict(weights)
+    state = _read_state_dict(weights)
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
@@ -113,7 +113,7 @@ def _fill(network: nn.Module, weights: Path) -> None:
         ) from error
 
 
-def _state_dict(weights: Path) -> dict[str, Tensor]:
+def _read_state_dict(weights: Path) -> dict[str, Tensor]:
     try:
         if weights.suffix == ".safetensors":
             return load_file(weights)

@@ -17,7 +17,7 @@ def generator(seed: int, *key: str) -> torch.Generator:
     What is drawn for another device is drawn here and moved: the same numbers on every device.
     """
     words = [word for part in key for word in _words(part)]
-    return _at(np.random.MT19937(np.random.SeedSequence(seed, spawn_key=words)).state["state"]["key"])
+    return _generator_at(np.random.MT19937(np.random.SeedSequence(seed, spawn_key=words)).state["state"]["key"])
 
 
 def index(seed: int, n: int, *key: str) -> int:
@@ -25,12 +25,12 @@ def index(seed: int, n: int, *key: str) -> int:
     return int(torch.randint(n, (), generator=generator(seed, *key)))
 
 
-def shuffled(seed: int, n: int, *key: str) -> list[int]:
+def permutation(seed: int, n: int, *key: str) -> list[int]:
     """All of range(n) in the order of the stream called `key`."""
     return torch.randperm(n, generator=generator(seed, *key)).tolist()
 
 
-def _at(words: NDArray[np.uint32]) -> torch.Generator:
+def _generator_at(words: NDArray[np.uint32]) -> torch.Generator:
     """A generator whose whole state is given: of a seed torch keeps 32 bits, by which some of 100 000 streams meet."""
     made = torch.Generator()
     state = made.get_state()

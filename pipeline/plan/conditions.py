@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from attacks.registry import PERTURBATIONS
-from pipeline.spec.audit import AuditSpec, PerturbationSpec, entries, entry_id
+from pipeline.spec.audit import AuditSpec, PerturbationSpec, condition_id, condition_pairs
 from pipeline.spec.values import Options
 
 CLEAN = "clean"
@@ -46,14 +46,14 @@ def threat(condition: Condition) -> Threat:
 
 def conditions(spec: AuditSpec) -> tuple[Condition, ...]:
     """The whole axis, in the order of the spec; entry 0 is `clean`."""
-    return (Condition(CLEAN, CLEAN, CLEAN), *(c for p in spec.perturbation for c in _expanded(p, spec)))
+    return (Condition(CLEAN, CLEAN, CLEAN), *(c for p in spec.perturbation for c in _conditions_of(p, spec)))
 
 
-def _expanded(perturbation: PerturbationSpec, spec: AuditSpec) -> list[Condition]:
+def _conditions_of(perturbation: PerturbationSpec, spec: AuditSpec) -> list[Condition]:
     entry = PERTURBATIONS[perturbation.name]
     return [
         Condition(
-            id=entry_id(entry.name, method, strength),
+            id=condition_id(entry.name, method, strength),
             name=entry.name,
             family=entry.family,
             strength=strength.value,
@@ -62,5 +62,5 @@ def _expanded(perturbation: PerturbationSpec, spec: AuditSpec) -> list[Condition
             against=method,
             options=perturbation.options,
         )
-        for method, strength in entries(perturbation, spec.explain.methods)
+        for method, strength in condition_pairs(perturbation, spec.explain.methods)
     ]

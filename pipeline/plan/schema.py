@@ -41,7 +41,7 @@ class Variable:
         return (1, *shard[1:]) if self.is_large else shard
 
 
-def _prepared(name: str, meaning: str) -> Variable:
+def _prepared_variable(name: str, meaning: str) -> Variable:
     return Variable(name, (TILE,), "int64", meaning, whole=(TILE,))
 
 
@@ -49,10 +49,10 @@ PREPARED: Mapping[str, Variable] = MappingProxyType(
     {
         variable.name: variable
         for variable in (
-            _prepared("label", "index of the true class"),
-            _prepared("target", "index of the class that is explained"),
-            _prepared("other_class", "index of a class drawn from all but the target"),
-            _prepared("target_image", "position of the image whose map a manipulation aims at"),
+            _prepared_variable("label", "index of the true class"),
+            _prepared_variable("target", "index of the class that is explained"),
+            _prepared_variable("other_class", "index of a class drawn from all but the target"),
+            _prepared_variable("target_image", "position of the image whose map a manipulation aims at"),
         )
     }
 )

@@ -22,7 +22,7 @@ class Task:
         return f"{self.stage}-{self.tile:05d}-{self.column:02d}"
 
     @staticmethod
-    def named(key: str) -> "Task":
+    def from_key(key: str) -> "Task":
         """Return the task of a key."""
         stage, tile, column = key.split("-")
         return Task(stage, int(tile), int(column))

@@ -14,8 +14,8 @@ from pipeline.spec.values import (
     Floats,
     Names,
     Options,
-    Part,
     Size,
+    SpecTable,
     Strength,
     Strengths,
     as_tuple,
@@ -28,13 +28,13 @@ from srd.entries import Meaning
 from srd.errors import SpecError
 from srd.registry import ATTRIBUTORS
 
-T = TypeVar("T", bound=Part)
+T = TypeVar("T", bound=SpecTable)
 
 DEPLOYMENT = frozenset({"cluster", "store"})
 """Tables that say where an audit runs: `pipeline.spec.deployment` reads them, no spec does."""
 
 
-class ModelSpec(Part):
+class ModelSpec(SpecTable):
     """The network: where it comes from and what it reads."""
 
     spec: str
@@ -53,7 +53,7 @@ class ModelSpec(Part):
     """What torch functions without a rule are, by the name under which SRD refuses them."""
 
     @model_validator(mode="after")
-    def _normalisation(self) -> "ModelSpec":
+    def _check_normalisation(self) -> "ModelSpec":
         if (self.mean is None) != (self.std is None):
             raise ValueError("mean and std belong together; give both, or neither")
         for name, values in (("mean", self.mean), ("std", self.std)):
@@ -64,7 +64,7 @@ class ModelSpec(Part):
         return self
 
 
-class DataSpec(Part):
+class DataSpec(SpecTable):
     """The images: `demo:shapes`, or a folder with one folder per class."""
 
     path: str
@@ -74,14 +74,14 @@ class DataSpec(Part):
     """Folder with one PNG per image, same relative path: not 0 is object."""
 
 
-class SubjectSpec(Part):
+class SubjectSpec(SpecTable):
     """What is audited: a network and its images."""
 
     model: ModelSpec
     data: DataSpec
 
 
-class ExplainSpec(Part):
+class ExplainSpec(SpecTable):
     """The methods, in the order of the report."""
 
     methods: Names
@@ -89,7 +89,7 @@ class ExplainSpec(Part):
     target: Literal["predicted", "label"] = "predicted"
 
 
-class PerturbationSpec(Part):
+class PerturbationSpec(SpecTable):
     """One perturbation at several strengths, each an entry of the perturbation axis."""
 
     name: str
@@ -100,7 +100,7 @@ class PerturbationSpec(Part):
     options: Options = Field(default_factory=dict)
 
 
-class RunSpec(Part):
+class RunSpec(SpecTable):
     """How the work is cut and seeded: both are part of the result."""
 
     tile: Annotated[int, Field(ge=1, le=4096)] = 8
@@ -108,7 +108,7 @@ class RunSpec(Part):
     seed: Annotated[int, Field(ge=0)] = 0
 
 
-class ProtocolSpec(Part):
+class ProtocolSpec(SpecTable):
     """What is done to a subject."""
 
     explain: ExplainSpec
@@ -116,11 +116,11 @@ class ProtocolSpec(Part):
     run: RunSpec = RunSpec()
 
     @model_validator(mode="after")
-    def _known(self) -> "ProtocolSpec":
+    def _check_names(self) -> "ProtocolSpec":
         _check_methods(self.explain)
         for number, perturbation in enumerate(self.perturbation, 1):
             _check_perturbation(f"[[perturbation]] number {number}", perturbation, self.explain.methods)
-        _check_repeated(self.perturbation, self.explain.methods)
+        _refuse_repetitions(self.perturbation, self.explain.methods)
         return self
 
 
@@ -170,7 +170,7 @@ def parse_table(kind: type[T], table: Mapping[str, Any], place: str) -> T:
         raise SpecError("\n".join(f"{place}: {_message(e, kind)}" for e in unknown or errors)) from None
 
 
-def attacked(perturbation: PerturbationSpec, methods: tuple[str, ...]) -> tuple[str, ...]:
+def attacked_methods(perturbation: PerturbationSpec, methods: tuple[str, ...]) -> tuple[str, ...]:
     """Methods that the perturbation goes against, an entry each: only "" unless it attacks explanations."""
     if not PERTURBATIONS[perturbation.name].attacks_attributor:
         return ("",)
@@ -179,13 +179,13 @@ def attacked(perturbation: PerturbationSpec, methods: tuple[str, ...]) -> tuple[
     return tuple(name for name in methods if _is_attackable(name, PERTURBATIONS[perturbation.name]))
 
 
-def entries(perturbation: PerturbationSpec, methods: tuple[str, ...]) -> list[tuple[str, Strength]]:
+def condition_pairs(perturbation: PerturbationSpec, methods: tuple[str, ...]) -> list[tuple[str, Strength]]:
     """Its entries on the perturbation axis: the attacked method, or "", and the strength."""
     strengths = perturbation.strengths or (NO_STRENGTH,)
-    return [(method, strength) for method in attacked(perturbation, methods) for strength in strengths]
+    return [(method, strength) for method in attacked_methods(perturbation, methods) for strength in strengths]
 
 
-def entry_id(name: str, method: str, strength: Strength) -> str:
+def condition_id(name: str, method: str, strength: Strength) -> str:
     """Of an entry of the perturbation axis, such as `deepfool`, `pgd@8/255` or `manipulate:srd@8/255`."""
     return f"{name}{':' * bool(method)}{method}{'@' * bool(strength.text)}{strength.text}"
 
@@ -216,12 +216,12 @@ def _check_perturbation(place: str, perturbation: PerturbationSpec, methods: tup
     _check_against(place, perturbation, methods)
 
 
-def _check_repeated(perturbations: tuple[PerturbationSpec, ...], methods: tuple[str, ...]) -> None:
+def _refuse_repetitions(perturbations: tuple[PerturbationSpec, ...], methods: tuple[str, ...]) -> None:
     seen: set[str] = set()
     numbered = (
-        (number, entry_id(perturbation.name, method, strength))
+        (number, condition_id(perturbation.name, method, strength))
         for number, perturbation in enumerate(perturbations, 1)
-        for method, strength in entries(perturbation, methods)
+        for method, strength in condition_pairs(perturbation, methods)
     )
     for number, entry in numbered:
         if entry in seen:
@@ -232,7 +232,7 @@ def _check_repeated(perturbations: tuple[PerturbationSpec, ...], methods: tuple[
 def _check_against(place: str, perturbation: PerturbationSpec, methods: tuple[str, ...]) -> None:
     if perturbation.against is not None and not PERTURBATIONS[perturbation.name].attacks_attributor:
         raise ValueError(f"{place}: against is for attacks on explanations; remove it")
-    if not attacked(perturbation, methods):
+    if not attacked_methods(perturbation, methods):
         raise ValueError(f"{place}: there is no method to attack; name one that has a gradient, such as 'srd'")
     for name in perturbation.against or ():
         if name not in methods:
@@ -247,7 +247,7 @@ def _is_attackable(method: str, attack: PerturbationEntry) -> bool:
     return entry.differentiable if attack.needs_gradient else entry.uses_network
 
 
-def _message(error: Mapping[str, Any], spec: type[Part]) -> str:
+def _message(error: Mapping[str, Any], spec: type[SpecTable]) -> str:
     place = _place(error["loc"])
     text = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
@@ -268,7 +268,7 @@ def _place(loc: tuple[Any, ...]) -> str:
     return ".".join(map(str, loc))
 
 
-def _keys(spec: type[Part], loc: tuple[Any, ...]) -> list[str]:
+def _keys(spec: type[SpecTable], loc: tuple[Any, ...]) -> list[str]:
     """Keys that the table at `loc` may have."""
     if loc[:1] == ("subject",):
         return _keys(SubjectSpec, loc[2:])

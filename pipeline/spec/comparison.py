@@ -19,14 +19,14 @@ class ComparisonSpec(ProtocolSpec):
 
     @model_validator(mode="before")
     @classmethod
-    def _apart(cls, table: Any) -> Any:
+    def _refuse_shared_tables(cls, table: Any) -> Any:
         for name in SubjectSpec.model_fields:
             if name in table:
                 raise ValueError(f"{name}: each subject has its own; move the table to [subject.NAME.{name}]")
         return table
 
     @model_validator(mode="after")
-    def _named(self) -> "ComparisonSpec":
+    def _check_subject_names(self) -> "ComparisonSpec":
         if not self.subject:
             raise ValueError("subject: names no network; add [subject.NAME.model] and [subject.NAME.data]")
         for name in self.subject:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from pipeline.spec.audit import parse_table, read_toml
-from pipeline.spec.values import Names, Part, closest
+from pipeline.spec.values import Names, SpecTable, closest
 from srd.errors import SpecError
 
 HOUR = 3600.0
@@ -20,7 +20,7 @@ WALLTIME = re.compile(r"(?:(\d+)-)?(\d{1,2}):([0-5]\d):([0-5]\d)")
 Walltime = Annotated[str, Field(pattern=f"^{WALLTIME.pattern}$")]
 
 
-class ClusterSpec(Part):
+class ClusterSpec(SpecTable):
     """Processes that run tasks, of one thread each."""
 
     start: ClassVar[str]
@@ -103,7 +103,7 @@ class KubernetesSpec(ClusterSpec):
     env: dict[str, str] = Field(default_factory=dict)
 
 
-class StoreSpec(Part):
+class StoreSpec(SpecTable):
     """Where the store lies."""
 
     url: str
@@ -113,7 +113,7 @@ class StoreSpec(Part):
 
     @field_validator("url")
     @classmethod
-    def _is_absolute(cls, url: str) -> str:
+    def _check_absolute(cls, url: str) -> str:
         """The same place for every command and worker, wherever it is started."""
         if url.startswith("file:") or not ("://" in url or Path(url).is_absolute()):
             raise ValueError(f"{url!r}: write scheme://..., or an absolute path")
@@ -155,7 +155,7 @@ def parse_cluster(table: Any, place: str) -> ClusterSpec:
     return parse_table(CLUSTERS[kind], table, place)
 
 
-def seconds(walltime: str) -> int:
+def walltime_seconds(walltime: str) -> int:
     """Of `days-hours:minutes:seconds`, as SLURM writes it."""
     matched = WALLTIME.fullmatch(walltime)
     if matched is None:

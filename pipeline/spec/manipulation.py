@@ -6,14 +6,14 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from pipeline.spec.audit import AuditSpec, parse_table, read_table
-from pipeline.spec.values import Part, closest
+from pipeline.spec.values import SpecTable, closest
 from srd.errors import SpecError
 from srd.registry import ATTRIBUTORS
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class ManipulationSpec(Part):
+class ManipulationSpec(SpecTable):
     """What a copy of the network is fine-tuned for."""
 
     against: str
@@ -37,7 +37,7 @@ class ManipulatedModelSpec(AuditSpec):
     manipulation: ManipulationSpec
 
     @model_validator(mode="after")
-    def _fits(self) -> "ManipulatedModelSpec":
+    def _check_method(self) -> "ManipulatedModelSpec":
         method, methods = self.manipulation.against, self.explain.methods
         if method not in methods:
             raise ValueError(

@@ -12,20 +12,20 @@ from attacks.entries import PerturbationEntry
 from srd.entries import Entry
 
 
-class Part(BaseModel):
+class SpecTable(BaseModel):
     """A table of the spec: frozen, every key known."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Strength(Part):
+class Strength(SpecTable):
     """A radius, a standard deviation: its value and the way it was written."""
 
     value: float
     text: str
 
     @model_serializer
-    def _as_written(self) -> str:
+    def _text(self) -> str:
         return self.text
 
 
@@ -35,7 +35,7 @@ NO_STRENGTH = Strength(value=0.0, text="")
 """Of a perturbation that has none to choose."""
 
 
-def _strength(given: Any) -> Any:
+def _parse_strength(given: Any) -> Any:
     if isinstance(given, Strength):
         return given
     try:
@@ -50,25 +50,25 @@ def as_tuple(given: Any) -> Any:
     return tuple(given)
 
 
-def _resize(given: Any) -> Any:
+def _parse_size(given: Any) -> Any:
     sizes = given if isinstance(given, (list, tuple)) else [given, given]
     if len(sizes) != 2 or any(type(size) is not int for size in sizes) or not 0 < sizes[1] <= sizes[0]:
         raise ValueError(f"{given!r} is no size; write 224, or [256, 224] to cut 224 out of 256")
     return given if isinstance(given, int) else tuple(given)
 
 
-def _option(given: Any) -> Any:
+def _check_option(given: Any) -> Any:
     if not isinstance(given, (bool, int, float, str)):
         raise ValueError(f"{given!r} is not a number, a text or a boolean")
     return given
 
 
-Option = Annotated[bool | int | float | str, BeforeValidator(_option)]
+Option = Annotated[bool | int | float | str, BeforeValidator(_check_option)]
 Options = dict[str, Option]
 Floats = Annotated[tuple[float, ...], BeforeValidator(as_tuple)]
 Names = Annotated[tuple[str, ...], BeforeValidator(as_tuple)]
-Size = Annotated[tuple[int, int] | int, BeforeValidator(_resize)]
-Strengths = Annotated[tuple[Annotated[Strength, BeforeValidator(_strength)], ...], BeforeValidator(as_tuple)]
+Size = Annotated[tuple[int, int] | int, BeforeValidator(_parse_size)]
+Strengths = Annotated[tuple[Annotated[Strength, BeforeValidator(_parse_strength)], ...], BeforeValidator(as_tuple)]
 
 
 def closest(name: str, known: Iterable[str]) -> str:

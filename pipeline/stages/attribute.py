@@ -18,7 +18,7 @@ def attribute(context: Context, task: Task) -> Arrays:
     """Explain the tile's images by one method: each image with all its perturbations is one batch."""
     method = context.spec.explain.methods[task.column]
     explain = context.attributor(method)
-    images = zip(context.rows(task), _inputs(context, task), strict=True)
+    images = zip(context.rows(task), _read_inputs(context, task), strict=True)
     maps = [_maps(context, method, explain, row, torch.from_numpy(seen)) for row, seen in images]
     attribution, scale = pack(np.stack([of_target for of_target, _ in maps]))
     other, other_scale = pack(np.stack([of_other for _, of_other in maps]))
@@ -30,13 +30,13 @@ def attribute(context: Context, task: Task) -> Arrays:
     }
 
 
-def _inputs(context: Context, task: Task) -> NDArray[np.float32]:
+def _read_inputs(context: Context, task: Task) -> NDArray[np.float32]:
     """All that the tile's perturb tasks wrote (n, p, c, h, w); a column at a time, so that it is held once."""
     variable = VARIABLES["input"]
     sizes = {**context.plan.sizes, "image": len(context.rows(task))}
     inputs = np.empty([sizes[dim] for dim in variable.dims], variable.dtype)
     for writer in context.plan.of_tile("perturb", task.tile):
-        inputs[:, writer.column] = context.store.written(writer, ["input"])["input"][:, 0]
+        inputs[:, writer.column] = context.store.read_verified(writer, ["input"])["input"][:, 0]
     return inputs
 
 

@@ -82,7 +82,7 @@ def _arguments(spec: AuditSpec, model: Model, data: Data, name: str) -> dict[str
 
 def _background(spec: AuditSpec, model: Model, data: Data) -> Inputs:
     """Some of the data's images, drawn by a stream of their own."""
-    rows = seeds.shuffled(spec.run.seed, len(data.ids), "background")[:BACKGROUND]
+    rows = seeds.permutation(spec.run.seed, len(data.ids), "background")[:BACKGROUND]
     return model.normalise(data.images(rows).to(model.device))
 
 

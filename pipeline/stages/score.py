@@ -21,17 +21,17 @@ from srd.types import Maps, Masks, Scores
 
 def score(context: Context, task: Task) -> Arrays:
     """Measure one method's stored maps of the tile by every metric."""
-    maps = _stored_maps(context, task)
+    maps = _read_maps(context, task)
     n, p = maps.shape[:2]
     flat, seen = (some.flatten(0, 1) for some in _in_clean_frame(context, task, maps))
     clean = maps[:, :1].expand_as(maps).flatten(0, 1)
-    masks = _masks(context, task)
-    given = {"two maps": (_levelled(flat, seen), _levelled(clean, seen)), "map": (flat,)}
+    masks = _read_masks(context, task)
+    given = {"two maps": (_level(flat, seen), _level(clean, seen)), "map": (flat,)}
     if masks is not None:
         given["map and mask"] = (flat, masks[:, None].expand_as(maps).flatten(0, 1))
     columns = [entry(*given[entry.of]) if entry.of in given else flat.new_full((n * p,), torch.nan)
                for entry in METRICS.values()]  # fmt: skip
-    broken = _broken(maps)
+    broken = _not_finite(maps)
     scores = torch.stack(columns, 1).float().reshape(n, p, 1, -1).masked_fill(broken, torch.nan)
     return {
         "score": scores.numpy(),
@@ -40,27 +40,27 @@ def score(context: Context, task: Task) -> Arrays:
     }
 
 
-def _stored_maps(context: Context, task: Task) -> Maps:
+def _read_maps(context: Context, task: Task) -> Maps:
     """Those that the attribute task of the same tile and method wrote: (n, p, h, w)."""
-    stored = context.store.written(_attributed(task), ["attribution", "scale"])
-    return _read_maps(stored["attribution"][:, :, 0], stored["scale"][:, :, 0])
+    stored = context.store.read_verified(_attribute_task(task), ["attribution", "scale"])
+    return _unpack_maps(stored["attribution"][:, :, 0], stored["scale"][:, :, 0])
 
 
-def _read_maps(values: NDArray[Any], scale: NDArray[Any]) -> Maps:
+def _unpack_maps(values: NDArray[Any], scale: NDArray[Any]) -> Maps:
     return torch.from_numpy(unpack(values, scale))
 
 
-def _attributed(task: Task) -> Task:
+def _attribute_task(task: Task) -> Task:
     return replace(task, stage="attribute")
 
 
-def _masks(context: Context, task: Task) -> Tensor | None:
+def _read_masks(context: Context, task: Task) -> Tensor | None:
     if not context.plan.has_masks:
         return None
-    return torch.from_numpy(context.store.written(_clean(task), ["mask"])["mask"])
+    return torch.from_numpy(context.store.read_verified(_clean_task(task), ["mask"])["mask"])
 
 
-def _clean(task: Task) -> Task:
+def _clean_task(task: Task) -> Task:
     """Where the clean images of the tile and their masks come from."""
     return Task("perturb", task.tile, 0)
 
@@ -78,13 +78,13 @@ def _in_clean_frame(context: Context, task: Task, maps: Maps) -> tuple[Maps, Mas
     return moved, seen
 
 
-def _levelled(maps: Maps, seen: Masks) -> Maps:
+def _level(maps: Maps, seen: Masks) -> Maps:
     """The maps, outside of what was in view at their mean over it: the correlation is that of what was in view."""
     total = maps.double().where(seen, 0).sum((1, 2), keepdim=True)
     return maps.where(seen, (total / seen.sum((1, 2), keepdim=True).clamp(min=1)).to(maps))
 
 
-def _broken(maps: Maps) -> Tensor:
+def _not_finite(maps: Maps) -> Tensor:
     """Scores of which a map is not finite, their own or the clean one they compare with: (n, p, 1, metric)."""
     own = ~maps.isfinite().flatten(2).all(2)[:, :, None, None]
     compares = torch.tensor([entry.of == "two maps" for entry in METRICS.values()])
@@ -117,24 +117,24 @@ def _similarity(name: str, maps: Maps, others: Maps) -> Scores:
 
 
 def _other_class_maps(context: Context, task: Task) -> Maps:
-    stored = context.store.written(_attributed(task), ["other_class_attribution", "other_class_scale"])
-    return _read_maps(stored["other_class_attribution"][:, 0], stored["other_class_scale"][:, 0])
+    stored = context.store.read_verified(_attribute_task(task), ["other_class_attribution", "other_class_scale"])
+    return _unpack_maps(stored["other_class_attribution"][:, 0], stored["other_class_scale"][:, 0])
 
 
 def _target_image_maps(context: Context, task: Task) -> Maps:
     """Clean maps of the target images, which lie in any tile."""
     rows = context.target_images[context.rows(task)].tolist()
-    values, scale = ([_of_row(context, task, name, row) for row in rows] for name in ("attribution", "scale"))
-    return _read_maps(np.stack(values), np.stack(scale))
+    values, scale = ([_read_row(context, task, name, row) for row in rows] for name in ("attribution", "scale"))
+    return _unpack_maps(np.stack(values), np.stack(scale))
 
 
-def _of_row(context: Context, task: Task, name: str, row: int) -> NDArray[Any]:
+def _read_row(context: Context, task: Task, name: str, row: int) -> NDArray[Any]:
     """What the same method's attribute task of another image wrote of it and of no perturbation."""
     writer = Task("attribute", row // context.plan.tile, task.column)
-    return context.store.part(writer, name, row, 0, task.column)
+    return context.store.read_part(writer, name, row, 0, task.column)
 
 
 def _edges(context: Context, task: Task) -> Maps:
-    inputs = context.inputs(torch.from_numpy(context.store.written(_clean(task), ["input"])["input"][:, 0]))
+    inputs = context.inputs(torch.from_numpy(context.store.read_verified(_clean_task(task), ["input"])["input"][:, 0]))
     maps: Maps = ATTRIBUTORS["edges"](context.model.network, inputs, context.target(context.rows(task)))
     return maps.cpu()

@@ -20,7 +20,7 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Fingerprinted(_Frozen):
+class FingerprintedFacts(_Frozen):
     """Hold all that can change a bit of the result."""
 
     spec: AuditSpec
@@ -45,7 +45,7 @@ class Fingerprinted(_Frozen):
         return sha256(json.dumps(self.table(), sort_keys=True).encode()).hexdigest()
 
 
-class Certified(_Frozen):
+class DemoCertificates(_Frozen):
     """Hold what was proved of a demo network: rates of right answers on n scenes, their bounds, and which hold."""
 
     n: int
@@ -65,7 +65,7 @@ class RunAttributes(_Frozen):
 
     format: int = FORMAT
     fingerprint: str
-    fingerprinted: Fingerprinted
+    fingerprinted: FingerprintedFacts
     plan: Plan
     correct: int
     """Clean images that are classified as labelled."""
@@ -73,7 +73,7 @@ class RunAttributes(_Frozen):
     """The images, in words."""
     parameters: int
     """Of the network."""
-    certificates: Certified | None
+    certificates: DemoCertificates | None
     """Of the demo networks; None for others."""
     resolutions: dict[str, tuple[int, int]]
     """Rows and columns of every method's own maps."""

@@ -13,7 +13,7 @@ import xarray as xr
 
 from pipeline.plan.schema import TILE
 from pipeline.store.attributes import read_attributes
-from pipeline.store.integrity import check_prepared, check_written
+from pipeline.store.integrity import check_preparation, check_tasks
 from pipeline.store.location import Location
 from pipeline.store.store import attributes, open_results
 from srd.errors import InputError
@@ -30,8 +30,8 @@ def export(location: Location, destination: str, form: str | None = None) -> Non
     form = form or SUFFIXES.get(Path(destination).suffix, "of this suffix")
     if form not in WRITERS:
         raise InputError(f"{destination}: no format {form}; choose from {', '.join(WRITERS)}")
-    check_prepared(location)
-    check_written(location)
+    check_preparation(location)
+    check_tasks(location)
     dataset = open_results(location)
     tiles = dataset.chunk({TILE: attributes(location).plan.tile})  # so that no variable is held whole
     WRITERS[form](tiles.drop_encoding(), destination)
@@ -44,7 +44,7 @@ def _to_netcdf(dataset: xr.Dataset, destination: str) -> None:
     draft = path.with_name(f"{path.name}.partial")
     halves = [name for name, values in dataset.data_vars.items() if values.dtype == np.float16]
     single = dataset.assign({name: dataset[name].astype(np.float32) for name in halves})
-    described = single.assign_attrs({name: _fitting(value) for name, value in dataset.attrs.items()})
+    described = single.assign_attrs({name: _attribute(value) for name, value in dataset.attrs.items()})
     described.to_netcdf(draft, engine="h5netcdf", format="NETCDF4")
     draft.replace(path)
 
@@ -54,7 +54,7 @@ def _to_icechunk(dataset: xr.Dataset, destination: str) -> None:
     icechunk.set_logs_filter("error")  # it warns of concurrent commits, of which there are none
     repository = icechunk.Repository.create(_storage(icechunk, destination))
     session = repository.writable_session("main")
-    _variable_texts(dataset).to_zarr(session.store, consolidated=False)
+    _with_variable_texts(dataset).to_zarr(session.store, consolidated=False)
     session.commit(f"audit {read_attributes(dataset.attrs, destination).fingerprint}")
 
 
@@ -90,11 +90,11 @@ def _library(name: str, extra: str) -> ModuleType:
         raise InputError(f"{error.name} is not installed; install this project with the extra [{extra}]") from error
 
 
-def _fitting(value: Any) -> Any:
+def _attribute(value: Any) -> Any:
     return value if isinstance(value, str | int | float) and not isinstance(value, bool) else json.dumps(value)
 
 
-def _variable_texts(dataset: xr.Dataset) -> xr.Dataset:
+def _with_variable_texts(dataset: xr.Dataset) -> xr.Dataset:
     """Texts of any length, for which Zarr has a type of the standard; of fixed length it has none."""
     texts = [name for name, values in dataset.variables.items() if values.dtype.kind == "U"]
     return dataset.assign_coords({name: dataset[name].load().astype(object) for name in texts})

@@ -76,11 +76,11 @@ class Location:
 
     def _remote(self, read_only: bool) -> Store:
         if urlsplit(self.url).scheme in OBJECT_STORES:
-            return ObjectStore(_objects(self.url, self.options), read_only=read_only)
+            return ObjectStore(_object_store(self.url, self.options), read_only=read_only)
         return FsspecStore.from_url(self.url, storage_options=dict(self.options), read_only=read_only)
 
 
-def _objects(url: str, options: Mapping[str, str]) -> Any:
+def _object_store(url: str, options: Mapping[str, str]) -> Any:
     from obstore.store import from_url
 
     client = {name: value for name, value in options.items() if name in CLIENT_OPTIONS}
@@ -125,15 +125,15 @@ class _Remote(WrapperStore[Store]):
             await super().delete(key)
 
     def list(self) -> AsyncIterator[str]:
-        return self._listed(super().list())
+        return self._list_keys(super().list())
 
     def list_prefix(self, prefix: str) -> AsyncIterator[str]:
-        return self._listed(super().list_prefix(prefix))
+        return self._list_keys(super().list_prefix(prefix))
 
     def list_dir(self, prefix: str) -> AsyncIterator[str]:
-        return self._listed(super().list_dir(prefix))
+        return self._list_keys(super().list_dir(prefix))
 
-    async def _listed(self, keys: AsyncIterable[str]) -> AsyncIterator[str]:
+    async def _list_keys(self, keys: AsyncIterable[str]) -> AsyncIterator[str]:
         with self._environment():
             async for key in keys:
                 yield key

@@ -40,7 +40,7 @@ class Receipts:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def done(self) -> frozenset[str]:
+    def task_keys(self) -> frozenset[str]:
         """Return the keys of all tasks that have a receipt."""
         return self._keys(RECEIPTS)
 
@@ -64,7 +64,7 @@ class Receipts:
     def record_failures(self, failures: Mapping[str, Failure]) -> None:
         """Keep why tasks failed, by key; forget it of those that have been done since."""
         known = self._keys(FAILURES)
-        for key in known & self.done() if known else ():  # as in `failures`
+        for key in known & self.task_keys() if known else ():  # as in `failures`
             sync(self._store.delete(f"{FAILURES}/{key}"))
         for key, failure in failures.items():
             self._set(f"{FAILURES}/{key}", asdict(failure))
@@ -72,7 +72,7 @@ class Receipts:
     def failures(self) -> dict[str, Failure]:
         """Return why tasks failed, by key; of those that have been done since nothing."""
         failed = self._keys(FAILURES)
-        left = sorted(failed - self.done()) if failed else ()  # to list all receipts takes most of `status`
+        left = sorted(failed - self.task_keys()) if failed else ()  # to list all receipts takes most of `status`
         found = ((key, self._get(f"{FAILURES}/{key}")) for key in left)
         return {key: Failure(**json.loads(text)) for key, text in found if text}  # another driver may have mended one
 
@@ -89,10 +89,10 @@ class Receipts:
             path = self._store.root / folder
             return os.listdir(path) if path.exists() else []  # noqa: PTH208  which makes a Path of each
 
-        async def listed() -> list[str]:
+        async def list_names() -> list[str]:
             return [name async for name in self._store.list_dir(folder)]
 
-        return sync(listed())
+        return sync(list_names())
 
     def _get(self, key: str) -> bytes:
         content = sync(self._store.get(key, default_buffer_prototype()))

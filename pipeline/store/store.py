@@ -46,30 +46,30 @@ class Store:
         """Values of a variable in a region, as they lie there: for what is prepared, and for finished runs."""
         return np.asarray(self._array(name)[region])
 
-    def written(self, task: Task, names: Iterable[str]) -> dict[str, NDArray[Any]]:
+    def read_verified(self, task: Task, names: Iterable[str]) -> dict[str, NDArray[Any]]:
         """All that the task wrote of these variables. Raises DamagedTask if it is not what the receipt says."""
         digests = self.receipts.digests(task)
-        return {name: self._verified(task, name, digests.get(name)) for name in names}
+        return {name: self._read_verified(task, name, digests.get(name)) for name in names}
 
-    def part(self, task: Task, name: str, *region: slice | int) -> NDArray[Any]:
+    def read_part(self, task: Task, name: str, *region: slice | int) -> NDArray[Any]:
         """A small part of what the task wrote of a variable, without the price of the whole.
 
         Raises DamagedTask for a torn shard. A missing one reads as NaN; where anything is NaN the digest decides.
         """
-        with _laid_to(task, name):
+        with _blame(task, name):
             values = self.read(name, *region)
         if np.isnan(values).any():
-            self.written(task, [name])
+            self.read_verified(task, [name])
         return values
 
-    def damaged(self, tasks: Iterable[Task], names: Container[str] = VARIABLES) -> Iterator[DamagedTask]:
+    def find_damage(self, tasks: Iterable[Task], names: Container[str] = VARIABLES) -> Iterator[DamagedTask]:
         """Reads what the tasks wrote of these variables and yields what is wrong with each that is damaged."""
         for task in tasks:
             try:
                 digests = self.receipts.digests(task)
                 for variable in self._plan.variables(task):
                     if variable.name in names:  # one after the other: memory is that of the largest
-                        self._verified(task, variable.name, digests.get(variable.name))
+                        self._read_verified(task, variable.name, digests.get(variable.name))
             except DamagedTask as error:
                 yield error
 
@@ -79,7 +79,7 @@ class Store:
             _write(self._array(variable.name), self._plan.region(task, variable), arrays[variable.name])
         self.receipts.write(task, {name: digest_of(values) for name, values in arrays.items()})
 
-    def damaged_preparation(self) -> frozenset[str]:
+    def damaged_prepared_arrays(self) -> frozenset[str]:
         """What was prepared and is no longer what it was; a missing array would read as zeros."""
         return frozenset(name for name, digest in self.attributes.prepared.items() if self._digest_of(name) != digest)
 
@@ -95,9 +95,9 @@ class Store:
         except DAMAGE:
             return None
 
-    def _verified(self, task: Task, name: str, expected: str | None) -> NDArray[Any]:
+    def _read_verified(self, task: Task, name: str, expected: str | None) -> NDArray[Any]:
         array, region = self._array(name), self._plan.region(task, VARIABLES[name])
-        with _laid_to(task, name):
+        with _blame(task, name):
             values = self.read(name, *region)
         if digest_of(values) != expected:
             raise DamagedTask(task.key, f"{name} is not what the receipt says")
@@ -119,7 +119,7 @@ def attributes(location: Location) -> RunAttributes:
 def progress(location: Location) -> dict[str, tuple[int, int]]:
     """Tasks done and planned, per stage."""
     group, attributes = _open_group(location)
-    done = Receipts(group.store).done()
+    done = Receipts(group.store).task_keys()
     counts: dict[str, tuple[int, int]] = {}
     for task in attributes.plan.all_tasks():
         finished, planned = counts.get(task.stage, (0, 0))
@@ -153,7 +153,7 @@ def _open_group(location: Location, read_only: bool = True) -> tuple[zarr.Group,
     try:
         group = zarr.open_group(store, mode="r" if read_only else "r+")
     except FileNotFoundError:
-        Receipts(store).done()  # a bucket that is not there is an OSError
+        Receipts(store).task_keys()  # a bucket that is not there is an OSError
         raise StoreError(f"{location}: no run here; start one with `srd-audit run SPEC`") from None
     except OSError:
         raise
@@ -176,7 +176,7 @@ def array_of(group: zarr.Group, name: str) -> zarr.Array[Any]:
 
 
 @contextmanager
-def _laid_to(task: Task, name: str) -> Iterator[None]:
+def _blame(task: Task, name: str) -> Iterator[None]:
     """A shard that cannot be read is the damage of the task that wrote it."""
     try:
         yield

@@ -45,19 +45,19 @@ class Verification:
         return not self.damaged and (bool(self.unlike) or all(each.same == each.tasks for each in self.repetitions))
 
 
-def keep(folder: Path, verification: Verification) -> None:
+def write_verification(folder: Path, verification: Verification) -> None:
     """Writes it down in the run's folder, in place of those of other stores, or on the same class of machine."""
-    found = {each.hardware: each for each in (*kept(folder, verification.store), verification)}
+    found = {each.hardware: each for each in (*read_verifications(folder, verification.store), verification)}
     content = _ALL.dump_json(tuple(each for _, each in sorted(found.items())), indent=1)
     (folder / NAME).write_bytes(content + b"\n")
 
 
-def forget(folder: Path) -> None:
+def delete_verifications(folder: Path) -> None:
     """What was found holds no more."""
     (folder / NAME).unlink(missing_ok=True)
 
 
-def kept(folder: Path, store: str) -> tuple[Verification, ...]:
+def read_verifications(folder: Path, store: str) -> tuple[Verification, ...]:
     """What was found on each class of machine of the store with this fingerprint."""
     file = folder / NAME
     found = _ALL.validate_json(file.read_bytes()) if file.is_file() else ()

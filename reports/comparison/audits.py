@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import count
 from pathlib import Path
 
-from pipeline.store.integrity import blaming_damage, check_results
+from pipeline.store.integrity import blame_damage, check_results
 from pipeline.store.store import open_results
 from reports.audit.facts import ConditionFacts
 from reports.audit.readings import Readings
@@ -77,7 +77,7 @@ def column_of(facts: ConditionFacts) -> Column:
 def _audit(name: str, folder: Path) -> Audit:
     store = location_of(folder)
     check_results(store)
-    with blaming_damage(store):
+    with blame_damage(store):
         readings = Readings(open_results(store))
         return Audit(name, readings, summarise(readings, record_of(folder, store)))
 

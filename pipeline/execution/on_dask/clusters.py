@@ -6,7 +6,7 @@ from importlib import import_module
 from time import monotonic, sleep
 from typing import Any
 
-from pipeline.execution.on_dask.quiet import quiet
+from pipeline.execution.on_dask.quiet import silence_logger
 from pipeline.execution.on_dask.settings import configuration
 from pipeline.spec.deployment import ClusterSpec
 from srd.errors import ClusterError
@@ -20,7 +20,7 @@ ASKED_AGAIN = 0.5  # seconds after which a cluster without workers is asked agai
 
 
 @contextmanager
-def started(spec: ClusterSpec, tell: Tell) -> Iterator[Any]:
+def start_cluster(spec: ClusterSpec, tell: Tell) -> Iterator[Any]:
     """A client of the spec's cluster with at least one worker.
 
     Raises ClusterError if nobody answers, if no worker comes within `worker_timeout` seconds, or if one has more
@@ -29,7 +29,7 @@ def started(spec: ClusterSpec, tell: Tell) -> Iterator[Any]:
     import dask  # its import costs a second that other commands need not pay
     from distributed import Client  # before the configuration: that of its import is to stay
 
-    with dask.config.set(configuration()), quiet(ADAPTIVE), _start(spec) as cluster:
+    with dask.config.set(configuration()), silence_logger(ADAPTIVE), _open_cluster(spec) as cluster:
         try:
             client = Client(cluster, timeout=ANSWERS)
         except (OSError, ValueError) as error:
@@ -38,11 +38,11 @@ def started(spec: ClusterSpec, tell: Tell) -> Iterator[Any]:
         with client:
             tell(f"dashboard: {client.dashboard_link}")
             _wait_for_workers(client, spec.worker_timeout, tell)
-            _refuse_threaded(client)
+            _refuse_threads(client)
             yield client
 
 
-def _start(spec: ClusterSpec) -> AbstractContextManager[Any]:
+def _open_cluster(spec: ClusterSpec) -> AbstractContextManager[Any]:
     module, function = spec.start.split(":")
     cluster: AbstractContextManager[Any] = getattr(import_module(module), function)(spec)
     return cluster
@@ -60,7 +60,7 @@ def _wait_for_workers(client: Any, timeout: float, tell: Tell) -> None:
         sleep(ASKED_AGAIN)
 
 
-def _refuse_threaded(client: Any) -> None:
+def _refuse_threads(client: Any) -> None:
     for address, threads in client.nthreads().items():
         if threads != 1:
             way_out = "tasks in one process would wait for each other; start it with `dask worker --nthreads 1`"

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from pipeline.execution.executors import Executor, Outcome, Perform, Work
-from pipeline.execution.on_dask.clusters import Tell, started
+from pipeline.execution.on_dask.clusters import Tell, start_cluster
 from pipeline.execution.on_dask.submissions import Submissions
 from pipeline.plan.tasks import Task
 from pipeline.spec.deployment import ClusterSpec
@@ -21,17 +21,17 @@ WINDOW = 4  # tasks submitted per worker thread: refilled when half are left, si
 
 
 @contextmanager
-def on_dask(spec: ClusterSpec, tell: Tell = str) -> Iterator[Executor]:
+def dask_executor(spec: ClusterSpec, tell: Tell = str) -> Iterator[Executor]:
     """Runs tasks on a cluster, which starts with the first of them, or the first call, and ends with the context.
 
     `tell` is told what the cluster waits for, and where its dashboard is. Raises ClusterError if it cannot run tasks.
     """
     with ExitStack() as stack:
-        client = cache(lambda: stack.enter_context(started(spec, tell)))
-        yield OnDask(client, spec)
+        client = cache(lambda: stack.enter_context(start_cluster(spec, tell)))
+        yield DaskExecutor(client, spec)
 
 
-class OnDask:
+class DaskExecutor:
     """Runs tasks on the workers of a client, which is made when there is something to do."""
 
     def __init__(self, client: Callable[[], Any], spec: ClusterSpec) -> None:
@@ -43,7 +43,7 @@ class OnDask:
 
         Raises IncompleteRun if the scheduler is lost, or if there is no worker for `worker_timeout` seconds.
         """
-        return self._windowed({task.key: task for task in tasks}, perform) if tasks else iter(())
+        return self._run_in_window({task.key: task for task in tasks}, perform) if tasks else iter(())
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
         from dask.utils import funcname
@@ -58,13 +58,13 @@ class OnDask:
         result: T = ended.result
         return result
 
-    def _windowed(self, tasks: dict[str, Task], perform: Perform) -> Iterator[Outcome]:
+    def _run_in_window(self, tasks: dict[str, Task], perform: Perform) -> Iterator[Outcome]:
         """Keeps a window of tasks submitted, so that memory is flat."""
         from distributed.protocol.pickle import dumps
 
         remaining = iter(tasks)
-        limited = dumps(partial(_limited, self._spec.task_limit, perform))  # once: a spec is dear to pickle
-        call = partial(_unpickled, limited)
+        limited = dumps(partial(_run_within_limit, self._spec.task_limit, perform))  # once: a spec is dear to pickle
+        call = partial(_unpickle_and_run, limited)
         with Submissions(self._client(), self._spec) as submissions:
             while True:
                 room = WINDOW * submissions.threads - len(submissions)
@@ -77,18 +77,18 @@ class OnDask:
                     yield Outcome(tasks[ended.name], ended.error, ended.result)
 
 
-def _unpickled(limited: bytes, task: Task) -> Work:
-    return _loaded(limited)(task)
+def _unpickle_and_run(limited: bytes, task: Task) -> Work:
+    return _unpickle(limited)(task)
 
 
 @lru_cache(maxsize=1)
-def _loaded(limited: bytes) -> Perform:
+def _unpickle(limited: bytes) -> Perform:
     """Runs in a worker, once for all its tasks of a stage."""
     perform: Perform = pickle.loads(limited)
     return perform
 
 
-def _limited(limit: float | None, perform: Perform, task: Task) -> Work:
+def _run_within_limit(limit: float | None, perform: Perform, task: Task) -> Work:
     """Ends the process after `limit` seconds: its C thread needs no interpreter lock, which the task may hold."""
     if limit is None:
         return perform(task)

@@ -7,7 +7,7 @@ from distributed import Adaptive, Status
 GONE = (Status.closed, Status.failed)
 
 
-class Keeping(Adaptive):
+class FixedSize(Adaptive):
     """Has the cluster start others for workers that it has given up, and for those that died before it knew them.
 
     It gives up one that dies and is not back within `lost-worker-timeout`; `scale` would start none in its place.
@@ -22,4 +22,4 @@ class Keeping(Adaptive):
 
 def keep_workers(cluster: Any, workers: int) -> None:
     """Have a cluster keep so many workers."""
-    cluster.adapt(Adaptive=Keeping, minimum=workers, maximum=workers)
+    cluster.adapt(Adaptive=FixedSize, minimum=workers, maximum=workers)

@@ -13,7 +13,7 @@ from typing import Any
 from distributed import LocalCluster, Nanny, Scheduler, SpecCluster
 
 from pipeline.execution.on_dask.keeping import keep_workers
-from pipeline.execution.on_dask.quiet import quiet
+from pipeline.execution.on_dask.quiet import silence_logger
 from pipeline.spec.deployment import GpuSpec, LocalSpec
 from srd.errors import ClusterError
 
@@ -23,7 +23,7 @@ ANY_PORT = "127.0.0.1:0"  # of the dashboard; None would take 8787, and warn whe
 def local_cluster(spec: LocalSpec) -> AbstractContextManager[Any]:
     """Start processes of one thread each on this machine."""
     start = partial(LocalCluster, n_workers=spec.workers, threads_per_worker=1, dashboard_address=ANY_PORT)
-    return _here(start, spec.workers)
+    return _open_local_cluster(start, spec.workers)
 
 
 def gpu_cluster(spec: GpuSpec) -> AbstractContextManager[Any]:
@@ -34,12 +34,12 @@ def gpu_cluster(spec: GpuSpec) -> AbstractContextManager[Any]:
     scheduler = {"cls": Scheduler, "options": {"dashboard_address": ANY_PORT, "host": "127.0.0.1"}}
     workers = {
         f"gpu{gpu}": {"cls": Nanny, "options": {"nthreads": 1, "env": {"CUDA_VISIBLE_DEVICES": gpu}}}
-        for gpu in gpus(spec.gpus)
+        for gpu in gpu_ids(spec.gpus)
     }
-    return _here(partial(SpecCluster, scheduler=scheduler, workers=workers), len(workers))
+    return _open_local_cluster(partial(SpecCluster, scheduler=scheduler, workers=workers), len(workers))
 
 
-def gpus(count: int | None) -> tuple[str, ...]:
+def gpu_ids(count: int | None) -> tuple[str, ...]:
     """What `CUDA_VISIBLE_DEVICES` is in each of `count` processes; all that this one may see if there is no count.
 
     Raises ClusterError if there are none, or fewer.
@@ -65,10 +65,10 @@ def _visible_gpus() -> tuple[str, ...] | None:
 
 
 @contextmanager
-def _here(start: Callable[[], Any], workers: int) -> Iterator[Any]:
+def _open_local_cluster(start: Callable[[], Any], workers: int) -> Iterator[Any]:
     """A cluster of so many processes of this machine."""
     with ExitStack() as stack:
-        with _interrupts_delayed():
+        with _delay_interrupts():
             cluster = start()
             stack.callback(_close_quietly, cluster)
         keep_workers(cluster, workers)
@@ -77,12 +77,12 @@ def _here(start: Callable[[], Any], workers: int) -> Iterator[Any]:
 
 def _close_quietly(cluster: Any) -> None:
     """That a worker was killed in the middle of an interrupted task is no news."""
-    with quiet("distributed.nanny"):
+    with silence_logger("distributed.nanny"):
         cluster.close()
 
 
 @contextmanager
-def _interrupts_delayed() -> Iterator[None]:
+def _delay_interrupts() -> Iterator[None]:
     """Ctrl-C reaches all processes of a terminal, and only this one must answer, at the end of the context.
 
     Threads and processes started within inherit that the signal is blocked; a thread from before may still take it.

@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.execution.on_dask.keeping import keep_workers
 from pipeline.execution.on_dask.settings import environment
-from pipeline.spec.deployment import SlurmSpec, seconds
+from pipeline.spec.deployment import SlurmSpec, walltime_seconds
 from srd.errors import ClusterError
 
 SBATCH = "sbatch"
@@ -52,7 +52,7 @@ def open_slurm(spec: SlurmSpec) -> Any:
         log_directory=spec.logs,
         job_script_prologue=[*exports, *spec.prologue],
         job_extra_directives=[*["--gres=gpu:1"] * spec.gpu, *spec.directives],
-        worker_extra_args=["--lifetime", f"{LIFETIME * seconds(spec.walltime):.0f}s"],
+        worker_extra_args=["--lifetime", f"{LIFETIME * walltime_seconds(spec.walltime):.0f}s"],
         scheduler_options={"dashboard_address": ":0"},
     )
 

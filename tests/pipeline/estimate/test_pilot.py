@@ -16,10 +16,10 @@ from dask_processes import IMPORTS
 from small_audits import Finished, edit, finish, path_of, tree, write_audit, write_picture
 
 from pipeline.estimate import pilot as measuring
-from pipeline.estimate.estimate import Estimate, Pilot, estimate
-from pipeline.estimate.pilot import in_own_process, measure
+from pipeline.estimate.estimate import CostEstimate, Pilot, estimate_cost
+from pipeline.estimate.pilot import call_in_new_process, measure
 from pipeline.execution.job import Job
-from pipeline.execution.subjects import Subject, load
+from pipeline.execution.subjects import Subject, load_subject
 from pipeline.inputs.data import n_images
 from pipeline.plan.conditions import conditions
 from pipeline.spec.audit import load_spec
@@ -32,17 +32,17 @@ def measured(finished: Finished) -> Pilot:
 
 
 @pytest.fixture(scope="module")
-def expected(finished: Finished, measured: Pilot) -> Estimate:
+def expected(finished: Finished, measured: Pilot) -> CostEstimate:
     spec = finished.job.spec
-    return estimate(measured, n_images(spec.data, finished.job.base), spec.run.tile, 1)
+    return estimate_cost(measured, n_images(spec.data, finished.job.base), spec.run.tile, 1)
 
 
-def test_it_expects_the_tasks_of_the_run(finished: Finished, expected: Estimate) -> None:
+def test_it_expects_the_tasks_of_the_run(finished: Finished, expected: CostEstimate) -> None:
     planned = {stage: total for stage, _, total in finished.watch.stages}
     assert {name: stage.tasks for name, stage in expected.stages.items()} == planned
 
 
-def test_it_expects_the_bytes_of_the_run(finished: Finished, expected: Estimate) -> None:
+def test_it_expects_the_bytes_of_the_run(finished: Finished, expected: CostEstimate) -> None:
     sizes = {file: file.stat().st_size for file in path_of(finished.job.store).rglob("*") if file.is_file()}
     assert expected.store == pytest.approx(sum(sizes.values()), rel=0.05)
     for name in ("input", "attribution", "score"):
@@ -104,9 +104,9 @@ def test_few_images_of_many_are_opened(tmp_path: Path, monkeypatch: pytest.Monke
 
     def loading(job: Job) -> Subject:
         opened.append(job.spec.data.n)
-        return load(job)
+        return load_subject(job)
 
-    monkeypatch.setattr(measuring, "load", loading)
+    monkeypatch.setattr(measuring, "load_subject", loading)
     assert measure(audit, spec.parent).plan.sizes["image"] == 4
     assert set(opened) == {2, 4}
     assert n_images(audit.data, spec.parent) == 46
@@ -127,24 +127,24 @@ def test_images_are_added_until_two_classes_are_predicted(spec: Path, monkeypatc
 
 def test_another_process_measures_the_same_plan(finished: Finished, measured: Pilot) -> None:
     job = finished.job
-    there = in_own_process({}, measure, job.spec, job.base)
+    there = call_in_new_process({}, measure, job.spec, job.base)
     assert (there.plan, there.arrays, there.receipts) == (measured.plan, measured.arrays, measured.receipts)
     assert there.memory[0][1] < measured.memory[0][1], "this process holds the tests as well"
 
 
 def test_a_process_of_its_own_has_its_variables_and_raises_its_errors() -> None:
-    assert in_own_process({"PILOT": "yes"}, os.getenv, "PILOT") == "yes"
+    assert call_in_new_process({"PILOT": "yes"}, os.getenv, "PILOT") == "yes"
     assert "PILOT" not in os.environ
     with pytest.raises(ValueError, match="no number"):
-        in_own_process({}, int, "no number")
+        call_in_new_process({}, int, "no number")
 
 
 WAITING = """
 from time import sleep
-from pipeline.estimate.pilot import in_own_process
+from pipeline.estimate.pilot import call_in_new_process
 
 if __name__ == "__main__":
-    in_own_process({}, sleep, 600)
+    call_in_new_process({}, sleep, 600)
 """
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from distributed import LocalCluster
 
-from pipeline.execution.on_dask.clusters import started
+from pipeline.execution.on_dask.clusters import start_cluster
 from pipeline.execution.on_dask.kubernetes import kubernetes_cluster, manifest
-from pipeline.execution.on_dask.local import gpus
+from pipeline.execution.on_dask.local import gpu_ids
 from pipeline.execution.on_dask.settings import environment
 from pipeline.execution.on_dask.slurm import open_slurm
 from pipeline.spec.deployment import ClusterSpec, GpuSpec, KubernetesSpec, LocalSpec, SchedulerSpec, SlurmSpec
@@ -40,7 +40,7 @@ def empty() -> Iterator[str]:
 
 
 def refusal(spec: SchedulerSpec, told: list[str]) -> str:
-    with pytest.raises(ClusterError) as refused, started(spec, told.append):
+    with pytest.raises(ClusterError) as refused, start_cluster(spec, told.append):
         pass
     assert refused.value.exit_code == 5
     return str(refused.value)
@@ -96,7 +96,7 @@ def test_an_interrupt_while_processes_start_waits_and_closes_them(
             began.append("closed")
 
     monkeypatch.setattr("distributed.LocalCluster", Interrupted)
-    with pytest.raises(KeyboardInterrupt), started(LocalSpec(workers=1), str):
+    with pytest.raises(KeyboardInterrupt), start_cluster(LocalSpec(workers=1), str):
         pass
     assert began == ["whole", "closed"]
 
@@ -104,7 +104,7 @@ def test_an_interrupt_while_processes_start_waits_and_closes_them(
 @pytest.mark.parametrize("spec", [LocalSpec(workers=2), GpuSpec(gpus=2)], ids=["local", "gpu"])
 def test_workers_that_are_gone_are_replaced(spec: ClusterSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-    with started(spec, str) as client:
+    with start_cluster(spec, str) as client:
         before = workers_but(client, {})
         for nanny in list(client.cluster.workers.values()):
             client.cluster.sync(nanny.close)
@@ -131,7 +131,7 @@ def environment_of(client: Any, *names: str) -> set[tuple[str | None, ...]]:
 
 def test_each_gpu_has_a_process_of_one_thread_that_sees_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-8a,5")
-    with started(GpuSpec(gpus=2), str) as client:
+    with start_cluster(GpuSpec(gpus=2), str) as client:
         assert environment_of(client, "CUDA_VISIBLE_DEVICES") == {("2",), ("GPU-8a",)}
         assert set(client.nthreads().values()) == {1}
 
@@ -142,24 +142,24 @@ def test_gpus_are_counted_without_touching_them(tmp_path: Path, monkeypatch: pyt
     smi.chmod(0o755)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    assert gpus(None) == ("0", "1")
-    assert gpus(1) == ("0",)
+    assert gpu_ids(None) == ("0", "1")
+    assert gpu_ids(1) == ("0",)
     with pytest.raises(ClusterError, match="2 GPUs are visible, 3 asked for; name another number of GPUs"):
-        gpus(3)
+        gpu_ids(3)
 
 
 def test_of_a_machine_that_cannot_say_a_count_is_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert gpus(2) == ("0", "1")
+    assert gpu_ids(2) == ("0", "1")
     with pytest.raises(ClusterError, match="0 GPUs are visible, at least one asked for"):
-        gpus(None)
+        gpu_ids(None)
 
 
 def test_hidden_gpus_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with pytest.raises(ClusterError, match="0 GPUs are visible"):
-        gpus(1)
+        gpu_ids(1)
 
 
 def test_workers_here_and_elsewhere_are_told_the_same() -> None:
@@ -174,7 +174,7 @@ def test_workers_here_and_elsewhere_are_told_the_same() -> None:
             **{key: str(dask.config.get(f"distributed.worker.memory.{key}")) for key in ("target", "spill")},
         }
 
-    with started(LocalSpec(workers=1), str) as client:
+    with start_cluster(LocalSpec(workers=1), str) as client:
         (here,) = client.run(told).values()
     there = environment()
     assert here == {

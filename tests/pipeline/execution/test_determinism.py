@@ -10,11 +10,11 @@ from s3_server import Bucket, objects
 from small_audits import Finished, Watch, attributes_like, finish, job_of, run, same, store_in, tree
 from torch import Tensor
 
-from pipeline.execution.executors import serially
-from pipeline.execution.on_dask.executor import on_dask
+from pipeline.execution.executors import serial_executor
+from pipeline.execution.on_dask.executor import dask_executor
 from pipeline.inputs.data import Data
-from pipeline.plan.extent import Extent
 from pipeline.plan.schema import PREPARED
+from pipeline.plan.selection import Selection
 from pipeline.plan.tasks import Task
 from pipeline.spec.deployment import LocalSpec
 from pipeline.stages.compute import compute
@@ -28,7 +28,7 @@ from pipeline.store.store import NAME, Arrays, Store
 def test_processes_make_the_bytes_of_the_serial_run(
     finished: Finished, spec: Path, tmp_path: Path, workers: int
 ) -> None:
-    with on_dask(LocalSpec(workers=workers)) as executor:
+    with dask_executor(LocalSpec(workers=workers)) as executor:
         watch = finish(spec, tmp_path / "run", executor).watch
     assert 1 <= len({outcome.work.process for outcome in watch.outcomes if outcome.work}) <= workers
     assert tree(tmp_path / "run" / NAME) == tree(finished.job.store)
@@ -39,7 +39,7 @@ def test_processes_fill_a_bucket_with_the_bytes_of_the_serial_run(
     finished: Finished, spec: Path, bucket: Bucket
 ) -> None:
     job = replace(job_of(spec, spec.parent), store=bucket / "audits" / NAME)
-    with on_dask(LocalSpec(workers=2)) as executor:
+    with dask_executor(LocalSpec(workers=2)) as executor:
         run(job, executor, Watch())
     assert objects(job.store) == tree(finished.job.store)
 
@@ -48,10 +48,10 @@ def test_processes_fill_a_bucket_with_the_bytes_of_the_serial_run(
 def test_processes_go_on_where_a_serial_run_stopped(finished: Finished, spec: Path, tmp_path: Path) -> None:
     """In the middle of the second stage."""
     job = job_of(spec, tmp_path / "run")
-    run(job, serially, Watch(), Extent("attribute"))
+    run(job, serial_executor, Watch(), Selection("attribute"))
     opened = Store(job.store)
     opened.receipts.withdraw(["attribute-00000-01", "attribute-00001-02"])
-    with on_dask(LocalSpec(workers=2)) as executor:
+    with dask_executor(LocalSpec(workers=2)) as executor:
         run(job, executor, Watch())
     assert tree(job.store) == tree(finished.job.store)
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from distributed import LocalCluster
 
-from pipeline.execution.executors import Executor, Outcome, Work, serially
-from pipeline.execution.on_dask.executor import WINDOW, on_dask
+from pipeline.execution.executors import Executor, Outcome, Work, serial_executor
+from pipeline.execution.on_dask.executor import WINDOW, dask_executor
 from pipeline.plan.tasks import Task
 from pipeline.spec.deployment import LocalSpec, SchedulerSpec
 from srd.errors import StageError
@@ -23,13 +23,13 @@ TASKS = [Task("perturb", tile, column) for tile in range(4) for column in range(
 
 @pytest.fixture(scope="module")
 def dask() -> Iterator[Executor]:
-    with on_dask(LocalSpec(workers=2)) as executor:
+    with dask_executor(LocalSpec(workers=2)) as executor:
         yield executor
 
 
 @pytest.fixture(params=["serially", "on dask"])
 def executor(request: pytest.FixtureRequest) -> Executor:
-    return serially if request.param == "serially" else request.getfixturevalue("dask")
+    return serial_executor if request.param == "serially" else request.getfixturevalue("dask")
 
 
 def leave_a_note(folder: Path, task: Task) -> Work:
@@ -104,7 +104,7 @@ def test_what_a_task_raises_is_its_outcome_and_the_others_go_on(executor: Execut
 
 
 def test_the_serial_executor_keeps_the_order_and_runs_on_demand(tmp_path: Path) -> None:
-    running = serially(TASKS, partial(leave_a_note, tmp_path))
+    running = serial_executor(TASKS, partial(leave_a_note, tmp_path))
     assert next(running) == Outcome(TASKS[0], work=Work("here", "cpu", os.getpid(), 0.5))
     assert [file.name for file in tmp_path.iterdir()] == [TASKS[0].key]
     assert [outcome.task for outcome in running] == TASKS[1:]
@@ -115,7 +115,7 @@ def test_an_interrupt_is_no_outcome() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(serially(TASKS, interrupted))
+        list(serial_executor(TASKS, interrupted))
 
 
 def test_dask_holds_few_tasks_at_a_time(dask: Executor, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_no_cluster_starts_without_a_task(monkeypatch: pytest.MonkeyPatch) -> No
         raise AssertionError("a cluster was started")
 
     monkeypatch.setattr("distributed.LocalCluster", refused)
-    with on_dask(LocalSpec(workers=2)) as executor:
+    with dask_executor(LocalSpec(workers=2)) as executor:
         assert list(executor([], leave_nothing)) == []
         with pytest.raises(AssertionError, match="a cluster was started"):
             list(executor(TASKS, leave_nothing))
@@ -172,7 +172,7 @@ def test_two_tasks_never_share_a_process() -> None:
         LocalCluster(
             n_workers=2, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0"
         ) as cluster,
-        on_dask(SchedulerSpec(address=cluster.scheduler_address)) as executor,
+        dask_executor(SchedulerSpec(address=cluster.scheduler_address)) as executor,
     ):
         ended = list(executor(TASKS, overlaps))
         assert executor.call(get_ident) != get_ident()
@@ -183,7 +183,7 @@ def test_what_a_task_took_is_told(executor: Executor, tmp_path: Path) -> None:
     for outcome in executor(TASKS, partial(leave_a_note, tmp_path)):
         assert outcome.work is not None
         assert outcome.work.host == "here"
-        assert (outcome.work.process == os.getpid()) == (executor is serially)
+        assert (outcome.work.process == os.getpid()) == (executor is serial_executor)
 
 
 def raise_lookup_error() -> None:
@@ -191,7 +191,7 @@ def raise_lookup_error() -> None:
 
 
 def test_a_function_runs_where_tasks_run(executor: Executor) -> None:
-    assert (executor.call(os.getpid) == os.getpid()) == (executor is serially)
+    assert (executor.call(os.getpid) == os.getpid()) == (executor is serial_executor)
     assert executor.call(divmod, 7, 2) == (3, 1)
     with pytest.raises(LookupError, match="on purpose"):
         executor.call(raise_lookup_error)

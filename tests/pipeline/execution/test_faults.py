@@ -23,8 +23,8 @@ from small_audits import (
 )
 
 from pipeline.execution import worker
-from pipeline.execution.executors import serially
-from pipeline.plan.extent import Extent, Part
+from pipeline.execution.executors import serial_executor
+from pipeline.plan.selection import Selection, TileShare
 from pipeline.plan.tasks import Task
 from pipeline.stages.compute import compute
 from pipeline.stages.context import Context
@@ -99,7 +99,7 @@ def test_a_full_disk_stops_the_run_and_leaves_no_false_receipt(
     with monkeypatch.context() as patched:
         patched.setattr(store_module, "_write", full)
         with pytest.raises(OSError, match="No space left"):
-            run(job, serially, Watch())
+            run(job, serial_executor, Watch())
     assert len(receipts(job.store)) < N_TASKS
     finish(spec, tmp_path / "run")
     assert tree(job.store) == tree(finished.job.store)
@@ -141,7 +141,7 @@ def test_a_task_that_fails_always_costs_only_those_that_read_from_it(
     with monkeypatch.context() as patched:
         tried = failing(patched, bad, N_TASKS)
         with pytest.raises(FailedTasks) as caught:
-            run(job, serially, watch)
+            run(job, serial_executor, watch)
     lost = lost_with(bad, finished.context)
     assert tried.count(bad) == 2
     assert receipts(job.store) == {task.key for task in finished.context.plan.all_tasks()} - {task.key for task in lost}
@@ -163,7 +163,7 @@ def test_the_parts_of_a_run_end_as_the_whole(finished: Finished, spec: Path, tmp
     job, watches = job_of(spec, tmp_path / "run"), []
     for number in range(n, 0, -1):
         watches.append(Watch())
-        run(job, serially, watches[-1], Extent(part=Part(number, n)))
+        run(job, serial_executor, watches[-1], Selection(share=TileShare(number, n)))
     by_parts = [outcome.task for watch in watches for outcome in watch.outcomes]
     assert len(set(by_parts)) == len(by_parts)
     assert {task for task in finished.context.plan.all_tasks() if task.stage != "score"} <= set(by_parts)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from small_audits import TASKS, Watch, job_of, plain_attributes, run, tree
 
-from pipeline.execution.executors import Outcome, Work, serially
+from pipeline.execution.executors import Outcome, Work, serial_executor
 from pipeline.execution.logs import Log, spec_folder
 from pipeline.plan.tasks import Task
 from srd.errors import ModelError, StoreError
@@ -24,7 +24,7 @@ VERSIONS = {"python": "3.11.0"}
 
 def logged(folder: Path, spec: Path = Path("audit.toml"), executor: str = "this process") -> Log:
     log = Log(folder, spec, executor)
-    log.prepared(plain_attributes(VERSIONS))
+    log.on_prepared(plain_attributes(VERSIONS))
     return log
 
 
@@ -35,15 +35,15 @@ def lines(file: Path) -> list[dict[str, Any]]:
 def test_a_run_that_is_refused_leaves_no_log(spec: Path, tmp_path: Path) -> None:
     (spec.parent / "weights.pt").unlink()
     with pytest.raises(ModelError):
-        run(job_of(spec, tmp_path / "run"), serially, Log(tmp_path / "run", spec, "this process"))
+        run(job_of(spec, tmp_path / "run"), serial_executor, Log(tmp_path / "run", spec, "this process"))
     assert not (tmp_path / "run").exists()
 
 
 def test_every_task_of_a_run_has_its_line(spec: Path, tmp_path: Path) -> None:
     began = datetime.now(UTC)
     job, watch = job_of(spec, tmp_path / "run"), Watch()
-    run(job, serially, logged(tmp_path / "run"))
-    run(job, serially, watch)
+    run(job, serial_executor, logged(tmp_path / "run"))
+    run(job, serial_executor, watch)
     assert watch.outcomes == [], "a run with logs is a whole run"
     told = lines(tmp_path / "run" / "logs" / "tasks.jsonl")
     assert len({line["task"] for line in told}) == len(told) == sum(TASKS.values())
@@ -57,9 +57,9 @@ def test_every_task_of_a_run_has_its_line(spec: Path, tmp_path: Path) -> None:
 
 def test_attempts_are_counted_and_causes_kept(tmp_path: Path) -> None:
     log = logged(tmp_path)
-    log.task(Outcome(TASK, ValueError("two\nlines")))
-    log.task(Outcome(Task("score", 0, 0), work=Work("here", "cpu", 1, 0.5)))
-    log.task(Outcome(TASK, work=Work("there", "cuda:0", 2, 1.5)))
+    log.on_task(Outcome(TASK, ValueError("two\nlines")))
+    log.on_task(Outcome(Task("score", 0, 0), work=Work("here", "cpu", 1, 0.5)))
+    log.on_task(Outcome(TASK, work=Work("there", "cuda:0", 2, 1.5)))
     first, _, last = lines(tmp_path / "logs" / "tasks.jsonl")
     assert (first["task"], first["attempt"], first["error"], first["host"]) == (TASK.key, 1, "two\nlines", None)
     assert (last["attempt"], last["error"], last["device"], last["seconds"]) == (2, None, "cuda:0", 1.5)
@@ -82,7 +82,7 @@ def test_the_folder_of_the_spec_is_that_of_the_last_run(tmp_path: Path, monkeypa
 def _append(folder: Path, process: int) -> None:
     log = logged(folder)
     for tile in range(200):
-        log.task(Outcome(Task("score", tile, process), ValueError("x" * 2000)))
+        log.on_task(Outcome(Task("score", tile, process), ValueError("x" * 2000)))
 
 
 def test_lines_of_several_processes_stay_whole(tmp_path: Path) -> None:

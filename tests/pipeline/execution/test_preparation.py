@@ -13,7 +13,7 @@ from small_audits import PER_CLASS, SIZE, Finished, edit, job_of, path_of, tree,
 from pipeline.execution import preparation
 from pipeline.execution.job import Job
 from pipeline.execution.preparation import prepare
-from pipeline.execution.subjects import load
+from pipeline.execution.subjects import load_subject
 from pipeline.machine import environment, seeds, sources
 from pipeline.plan.schema import REASONS, REFERENCES
 from pipeline.store.attributes import RunAttributes
@@ -25,7 +25,7 @@ N = len(COLOURS) * PER_CLASS
 
 def prepared(spec: Path, folder: Path) -> RunAttributes:
     job = job_of(spec, folder)
-    return prepare(job, load(job))
+    return prepare(job, load_subject(job))
 
 
 def refused(spec: Path, folder: Path) -> str:
@@ -37,7 +37,7 @@ def refused(spec: Path, folder: Path) -> str:
 def test_the_store_says_what_it_was_made_from(finished: Finished) -> None:
     attributes = finished.attributes
     stored = attributes.fingerprinted
-    subject = load(finished.job)
+    subject = load_subject(finished.job)
     assert attributes == finished.watch.attributes
     assert set(stored.table()) == {"spec", "weights", "network", "data", "sources", "versions", "hardware"}
     assert stored.spec == finished.job.spec
@@ -62,14 +62,14 @@ def test_classes_are_those_of_the_clean_images(finished: Finished) -> None:
     dataset = open_results(finished.job.store)
     clean = dataset["prediction"].isel(perturbation=0).values
     assert (dataset["target"].values == clean.argmax(1)).all()
-    assert dataset["label"].values.tolist() == list(load(finished.job).data.labels)
+    assert dataset["label"].values.tolist() == list(load_subject(finished.job).data.labels)
 
 
 def test_the_label_is_explained_where_the_spec_says_so(spec: Path, tmp_path: Path) -> None:
     edit(spec, "[explain]\n", '[explain]\ntarget = "label"\n')
     write_picture(spec.parent, 0, "blue/red.png")
     job = job_of(spec, tmp_path / "run")
-    prepare(job, load(job))
+    prepare(job, load_subject(job))
     dataset = open_results(job.store)
     assert dataset["target"].values.tolist() == dataset["label"].values.tolist()
     assert (dataset["other_class"] != dataset["target"]).all()

@@ -14,7 +14,7 @@ from dask_processes import IMPORTS, scheduler, scheduler_with_workers, worker
 from small_audits import Finished, finish, tree
 
 from pipeline.execution.executors import Outcome, Work
-from pipeline.execution.on_dask.executor import on_dask
+from pipeline.execution.on_dask.executor import dask_executor
 from pipeline.plan.tasks import Task
 from pipeline.spec.deployment import LocalSpec, SchedulerSpec, SlurmSpec
 from srd.errors import ClusterError, IncompleteRun, WorkerLost
@@ -55,14 +55,14 @@ def only_failure(outcomes: Sequence[Outcome]) -> WorkerLost:
 
 
 def test_a_task_that_never_returns_is_ended_and_the_rest_finish() -> None:
-    with on_dask(LocalSpec(workers=2, task_limit=1.0)) as executor:
+    with dask_executor(LocalSpec(workers=2, task_limit=1.0)) as executor:
         lost = only_failure(list(executor(TASKS, never_returns)))
     assert str(lost).startswith(f"{LAST.key}: 4 workers died while they ran it; ")
     assert "the limit of 1 seconds for a task" in str(lost)
 
 
 def test_a_task_that_kills_every_worker_is_set_aside_and_the_rest_finish() -> None:
-    with on_dask(LocalSpec(workers=2)) as executor:
+    with dask_executor(LocalSpec(workers=2)) as executor:
         lost = only_failure(list(executor(TASKS, kills)))
     assert "limit" not in str(lost)
 
@@ -70,7 +70,7 @@ def test_a_task_that_kills_every_worker_is_set_aside_and_the_rest_finish() -> No
 def test_workers_that_somebody_started_make_the_same_bytes(finished: Finished, spec: Path, tmp_path: Path) -> None:
     with (
         scheduler_with_workers(tmp_path, 2) as address,
-        on_dask(SchedulerSpec(address=address)) as executor,
+        dask_executor(SchedulerSpec(address=address)) as executor,
     ):
         watch = finish(spec, tmp_path / "run", executor).watch
         assert executor.call(os.getpid) not in {os.getpid(), os.getppid()}
@@ -83,8 +83,8 @@ def test_workers_that_somebody_started_make_the_same_bytes(finished: Finished, s
 def test_two_audits_on_one_scheduler_do_not_take_each_others_tasks(tmp_path: Path) -> None:
     with (
         scheduler_with_workers(tmp_path, 1) as address,
-        on_dask(SchedulerSpec(address=address)) as one,
-        on_dask(SchedulerSpec(address=address)) as other,
+        dask_executor(SchedulerSpec(address=address)) as one,
+        dask_executor(SchedulerSpec(address=address)) as other,
     ):
         folders = {one: tmp_path / "one", other: tmp_path / "other"}
         running = [executor(TASKS, partial(noted, folder)) for executor, folder in folders.items()]
@@ -101,7 +101,7 @@ def noted(folder: Path, task: Task) -> Work:
 
 
 def test_workers_that_come_later_are_given_tasks(tmp_path: Path) -> None:
-    with scheduler_with_workers(tmp_path, 1) as address, on_dask(SchedulerSpec(address=address)) as executor:
+    with scheduler_with_workers(tmp_path, 1) as address, dask_executor(SchedulerSpec(address=address)) as executor:
         running = executor([Task("perturb", tile, 0) for tile in range(60)], slow)
         processes = {worked(next(running)).process for _ in range(2)}
         with worker(address, tmp_path):
@@ -122,7 +122,7 @@ def test_a_lost_scheduler_says_how_to_go_on(tmp_path: Path) -> None:
     with (
         scheduler(tmp_path) as (address, process),
         worker(address, tmp_path),
-        on_dask(SchedulerSpec(address=address)) as executor,
+        dask_executor(SchedulerSpec(address=address)) as executor,
     ):
         running = executor(TASKS, slow)
         next(running)
@@ -134,7 +134,7 @@ def test_a_lost_scheduler_says_how_to_go_on(tmp_path: Path) -> None:
 def test_workers_that_do_not_come_back_end_the_run(tmp_path: Path) -> None:
     with (
         scheduler(tmp_path) as (address, _),
-        on_dask(SchedulerSpec(address=address, worker_timeout=20.0)) as executor,
+        dask_executor(SchedulerSpec(address=address, worker_timeout=20.0)) as executor,
     ):
         with worker(address, tmp_path):
             running = executor(TASKS, slow)
@@ -174,12 +174,12 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_slurm_jobs_make_the_same_bytes(slurm: None, finished: Finished, spec: Path, tmp_path: Path) -> None:
     cluster = SlurmSpec(workers=2, memory="2GiB", directives=("--comment=small",), interface="lo")
-    with on_dask(cluster) as executor:
+    with dask_executor(cluster) as executor:
         finish(spec, tmp_path / "run", executor)
     assert tree(tmp_path / "run" / "audit.zarr") == tree(finished.job.store)
 
 
 def test_a_job_that_slurm_refuses_is_told_at_once(slurm: None) -> None:
     refused = pytest.raises(ClusterError, match=r"SLURM refuses the job: Invalid account; change \[cluster\]")
-    with on_dask(SlurmSpec(workers=1, memory="2GiB", account="nobody", interface="lo")) as executor, refused:
+    with dask_executor(SlurmSpec(workers=1, memory="2GiB", account="nobody", interface="lo")) as executor, refused:
         executor.call(os.getpid)

@@ -10,8 +10,8 @@ from small_audits import TASKS, Finished, Watch, finish, job_of, receipts, run, 
 
 from pipeline.execution import worker
 from pipeline.execution.calls import perform
-from pipeline.execution.executors import Executor, Outcome, Perform, Serially, serially
-from pipeline.plan.extent import Extent
+from pipeline.execution.executors import Executor, Outcome, Perform, SerialExecutor, serial_executor
+from pipeline.plan.selection import Selection
 from pipeline.plan.stages import STAGES
 from pipeline.plan.tasks import Task
 from pipeline.stages.context import Context
@@ -33,7 +33,7 @@ def test_every_task_of_a_finished_run_has_its_receipt(finished: Finished) -> Non
 
 def test_a_finished_run_does_nothing(finished: Finished) -> None:
     before, watch = tree(finished.job.store), Watch()
-    run(finished.job, serially, watch)
+    run(finished.job, serial_executor, watch)
     assert watch.stages == [(stage, n, n) for stage, n in TASKS.items()]
     assert watch.outcomes == []
     assert tree(finished.job.store) == before
@@ -42,23 +42,23 @@ def test_a_finished_run_does_nothing(finished: Finished) -> None:
 def test_stages_one_at_a_time_end_as_all_at_once(finished: Finished, spec: Path, tmp_path: Path) -> None:
     job = job_of(spec, tmp_path / "run")
     for number, stage in enumerate(STAGES, 1):
-        run(job, serially, Watch(), Extent(stage))
+        run(job, serial_executor, Watch(), Selection(stage))
         done = {name: (n if name in tuple(STAGES)[:number] else 0, n) for name, n in TASKS.items()}
         assert progress(job.store) == done
     assert tree(job.store) == tree(finished.job.store)
 
 
-class Backwards(Serially):
+class Backwards(SerialExecutor):
     def __call__(self, tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
-        yield from serially(tasks[::-1], perform)
+        yield from serial_executor(tasks[::-1], perform)
 
 
-class Twice(Serially):
+class Twice(SerialExecutor):
     """As Dask does with a result that it lost."""
 
     def __call__(self, tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
-        list(serially(tasks, perform))
-        yield from serially(tasks, perform)
+        list(serial_executor(tasks, perform))
+        yield from serial_executor(tasks, perform)
 
 
 @pytest.mark.parametrize("executor", [Backwards(), Twice()])
@@ -68,9 +68,9 @@ def test_neither_order_nor_repetition_leaves_a_trace(
     assert tree(finish(spec, tmp_path / "run", executor).job.store) == tree(finished.job.store)
 
 
-class Forgetful(Serially):
+class Forgetful(SerialExecutor):
     def __call__(self, tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
-        yield from serially([task for task in tasks if task != Task("perturb", 0, 0)], perform)
+        yield from serial_executor([task for task in tasks if task != Task("perturb", 0, 0)], perform)
 
 
 def test_a_task_that_an_executor_forgets_stops_the_run(spec: Path, tmp_path: Path) -> None:
@@ -117,11 +117,11 @@ def test_two_runs_at_once_end_as_one(finished: Finished, spec: Path, tmp_path: P
     """Another driver enters the folder between any two tasks and does them all."""
     job = job_of(spec, tmp_path / "run")
 
-    class Overtaken(Serially):
+    class Overtaken(SerialExecutor):
         def __call__(self, tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
-            for number, outcome in enumerate(serially(tasks, perform)):
+            for number, outcome in enumerate(serial_executor(tasks, perform)):
                 if number == 1:
-                    run(job, serially, Watch())
+                    run(job, serial_executor, Watch())
                 yield outcome
 
     run(job, Overtaken(), Watch())

@@ -10,10 +10,10 @@ from small_audits import Watch, edit, job_of, run, write_audit
 from torch import Tensor
 
 import srd
-from pipeline.execution.executors import serially
-from pipeline.experiments.concepts import Exploration, exploration, refuse_unfit
+from pipeline.execution.executors import serial_executor
+from pipeline.experiments.concepts import Exploration, open_exploration, refuse_unfit
 from pipeline.machine import seeds
-from pipeline.plan.extent import Extent
+from pipeline.plan.selection import Selection
 from pipeline.store.store import exists
 from srd.concepts import drawn_positions, feature_vectors
 from srd.errors import DataError, ModelError
@@ -27,8 +27,8 @@ def explored(home: Path, layer: str = "relu1", seed: int = 0, tile: int = 4) -> 
     if not spec.exists():
         edit(write_audit(home), "tile = 4", f"tile = {tile}")
     job = job_of(spec, home / "run")
-    run(job, serially, Watch(), Extent("perturb"))
-    return exploration(job, layer, seed)
+    run(job, serial_executor, Watch(), Selection("perturb"))
+    return open_exploration(job, layer, seed)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def relevance(layer: Exploration, row: int) -> Tensor:
 
 @pytest.mark.parametrize("row", range(N_IMAGES))
 def test_what_is_drawn_is_relevant_and_stands_where_it_says(layer: Exploration, row: int) -> None:
-    drawn = layer.drawn(row, N_VECTORS)
+    drawn = layer.draw(row, N_VECTORS)
     maps, vectors = relevance(layer, row)[0], feature_vectors(layer.context.model.network, inputs(layer, row), "relu1")
     assert drawn.positions.shape == (N_VECTORS, 2)
     assert (drawn.relevance > 0).all()
@@ -66,8 +66,8 @@ def test_what_is_drawn_is_relevant_and_stands_where_it_says(layer: Exploration, 
 
 def test_draws_do_not_depend_on_tiles_or_on_what_was_drawn_before(layer: Exploration, tmp_path: Path) -> None:
     other = explored(tmp_path, tile=1)
-    backwards = [other.drawn(row, N_VECTORS) for row in reversed(range(N_IMAGES))][::-1]
-    forwards = [layer.drawn(row, N_VECTORS) for row in range(N_IMAGES)]
+    backwards = [other.draw(row, N_VECTORS) for row in reversed(range(N_IMAGES))][::-1]
+    forwards = [layer.draw(row, N_VECTORS) for row in range(N_IMAGES)]
     for one, two in zip(forwards, backwards, strict=True):
         assert torch.equal(one.positions, two.positions)
         assert torch.equal(one.vectors, two.vectors)
@@ -80,11 +80,11 @@ def test_every_image_seed_and_layer_has_its_own_stream(layer: Exploration, home:
         for row, image in enumerate(each.context.data.ids):
             stream = seeds.generator(each.seed, "concepts", each.layer, "draw", image)
             expected = drawn_positions(relevance(each, row)[0], N_VECTORS, stream)
-            assert torch.equal(each.drawn(row, N_VECTORS).positions, expected)
+            assert torch.equal(each.draw(row, N_VECTORS).positions, expected)
 
 
 def test_clusters_of_a_network_that_sees_colour_are_colours(layer: Exploration) -> None:
-    drawn = [layer.drawn(row, N_VECTORS) for row in range(N_IMAGES)]
+    drawn = [layer.draw(row, N_VECTORS) for row in range(N_IMAGES)]
     clusters = layer.clusters(drawn, len(COLOURS))
     served = {(int(layer.context.targets[each.row]), *set(clusters.labels(each.vectors).tolist())) for each in drawn}
     assert len(served) == len(COLOURS)
@@ -92,10 +92,10 @@ def test_clusters_of_a_network_that_sees_colour_are_colours(layer: Exploration) 
 
 
 def test_vectors_are_followed_to_every_perturbation(layer: Exploration) -> None:
-    drawn = [layer.drawn(row, N_VECTORS) for row in range(N_IMAGES)]
+    drawn = [layer.draw(row, N_VECTORS) for row in range(N_IMAGES)]
     clusters = layer.clusters(drawn, 3)
     for each in drawn:
-        followed = layer.followed(each, clusters)
+        followed = layer.follow(each, clusters)
         maps = relevance(layer, each.row)
         vectors = feature_vectors(layer.context.model.network, inputs(layer, each.row), "relu1")
         assert followed.labels.shape == followed.relevance.shape == (N_VECTORS, len(layer.context.conditions))
@@ -125,7 +125,7 @@ def test_a_layer_without_relevance_is_refused_before_any_work(tmp_path: Path) ->
 
 
 def test_vectors_too_few_or_too_much_alike_are_refused(layer: Exploration) -> None:
-    alike = [layer.drawn(0, N_VECTORS)] * 3
+    alike = [layer.draw(0, N_VECTORS)] * 3
     with pytest.raises(DataError, match=r"layer 'relu1': 20 clusters of \d+ distinct directions; ask for fewer"):
         layer.clusters(alike, 20)
     with pytest.raises(DataError, match="no image has positive relevance there"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from torch import nn
 
-from pipeline.inputs.factories import _neighbours, opened
+from pipeline.inputs.factories import _import_from, open_factory
 from srd.errors import ModelError
 
 
@@ -30,7 +30,7 @@ def write(folder: Path, files: dict[str, str]) -> Path:
 
 
 def digest(base: Path, spec: str = "network.py:build") -> str:
-    with opened(spec, base) as factory:
+    with open_factory(spec, base) as factory:
         assert isinstance(factory.build(), nn.Module)
     return factory.digest
 
@@ -59,7 +59,7 @@ def test_neighbours_of_one_name_are_told_apart(tmp_path: Path) -> None:
     for width in (3, 5):
         layers = f"from torch import nn\n\n\ndef build():\n    return nn.Linear({width}, 1)\n"
         folder = write(tmp_path / str(width), {"network.py": "from layers import build", "layers.py": layers})
-        with opened("network.py:build", folder) as factory:
+        with open_factory("network.py:build", folder) as factory:
             built.append(factory.build().in_features)
     assert built == [3, 5]
 
@@ -77,7 +77,7 @@ def test_the_standard_library_and_this_program_are_no_neighbours() -> None:
     late = ["wave", "pipeline.demo.training"]
     for name in late:
         sys.modules.pop(name, None)
-    with _neighbours(Path("/")) as sources:
+    with _import_from(Path("/")) as sources:
         for name in late:
             import_module(name)
     assert sources == set()
@@ -100,6 +100,6 @@ def test_a_package_without_a_file_cannot_be_fingerprinted(tmp_path: Path, monkey
     write(tmp_path, {"spread/models.py": LAYER})
     with (
         pytest.raises(ModelError, match="has no file to fingerprint; name a file"),
-        opened("spread.models:Layer", tmp_path),
+        open_factory("spread.models:Layer", tmp_path),
     ):
         pass

@@ -13,11 +13,11 @@ from played_device import played_device
 from small_audits import SPEC, Finished, Watch, edit, finish, job_of, run, tree, write_audit
 from torch.backends import cudnn
 
-from pipeline.execution.executors import serially
-from pipeline.execution.on_dask.executor import on_dask
+from pipeline.execution.executors import serial_executor
+from pipeline.execution.on_dask.executor import dask_executor
 from pipeline.experiments import apop, concepts, manipulated_models
 from pipeline.machine import devices, environment
-from pipeline.plan.extent import Extent
+from pipeline.plan.selection import Selection
 from pipeline.spec.audit import load_spec
 from pipeline.spec.deployment import LocalSpec
 from pipeline.spec.manipulation import load_manipulated_model_spec
@@ -153,7 +153,7 @@ def test_a_card_writes_equal_bytes_serially_and_on_a_worker_and_the_cpus_maps_bu
 ) -> None:
     monkeypatch.delenv(devices.VARIABLE, raising=False)
     serial = finish(audit, tmp_path / "serial")
-    with on_dask(LocalSpec(workers=1)) as executor:
+    with dask_executor(LocalSpec(workers=1)) as executor:
         on_worker = finish(audit, tmp_path / "worker", executor)
     assert tree(on_worker.job.store) == tree(serial.job.store)
     monkeypatch.setenv(devices.VARIABLE, "cpu")
@@ -174,17 +174,17 @@ def clean_maps(finished: Finished) -> NDArray[np.float64]:
 def patterns(home: Path) -> Any:
     """Of `srd-audit apop`."""
     spec = write_audit(home)
-    return [list(each.replaced.items()) for each in apop.experiment(load_spec(spec), home).predictions()]
+    return [list(each.replaced.items()) for each in apop.load_experiment(load_spec(spec), home).predictions()]
 
 
 def vectors(home: Path) -> Any:
     """Of `srd-audit concepts`."""
     job = job_of(write_audit(home), home)
-    run(job, serially, Watch(), Extent("perturb"))
+    run(job, serial_executor, Watch(), Selection("perturb"))
     concepts.refuse_unfit(job, "relu1", 2, 5)
-    layer = concepts.exploration(job, "relu1", 0)
-    drawn = [layer.drawn(row, 5) for row in range(layer.n_images)]
-    followed = layer.followed(drawn[0], layer.clusters(drawn, 2))
+    layer = concepts.open_exploration(job, "relu1", 0)
+    drawn = [layer.draw(row, 5) for row in range(layer.n_images)]
+    followed = layer.follow(drawn[0], layer.clusters(drawn, 2))
     field = layer.field(0, drawn[0].positions[0].tolist())
     return [drawn[0].vectors.numpy(), followed.labels, followed.relevance, field]
 
@@ -194,10 +194,10 @@ def manipulated(home: Path) -> Any:
     before, _, after = SPEC.partition("[[perturbation]]")
     spec = write_audit(home)
     spec.write_text(f"{before}{MANIPULATION}{after[after.index('[run]') :]}")
-    subject = manipulated_models.experiment(load_manipulated_model_spec(spec), home)
+    subject = manipulated_models.load_experiment(load_manipulated_model_spec(spec), home)
     networks = subject.networks()
-    assert len(manipulated_models.weights(networks["manipulated"])) > 0
-    return [[each.predicted, each.similarity, each.reached] for each in subject.measured(networks)]
+    assert len(manipulated_models.weights_of(networks["manipulated"])) > 0
+    return [[each.predicted, each.similarity, each.reached] for each in subject.measure(networks)]
 
 
 MANIPULATION = """

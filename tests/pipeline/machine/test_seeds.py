@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.machine.seeds import WORD, _at, _words, generator, index
+from pipeline.machine.seeds import WORD, _generator_at, _words, generator, index
 
 IMAGES = [f"class/{n}.png" for n in range(20)]
 ENTRIES = ["clean", "pgd@8/255", "pgd@0.05", "manipulate:srd@8/255"]
@@ -45,7 +45,7 @@ def test_parts_of_a_key_do_not_run_into_each_other() -> None:
 @given(st.integers(0, WORD - 1))
 def test_a_seeds_own_state_makes_the_generator_of_that_seed(seed: int) -> None:
     """By numpy's initialisation of the Mersenne Twister. The first word is the seed, which nothing is drawn from."""
-    ours = _at(np.random.RandomState(seed).get_state(legacy=False)["state"]["key"])
+    ours = _generator_at(np.random.RandomState(seed).get_state(legacy=False)["state"]["key"])
     theirs = torch.Generator().manual_seed(seed)
     assert torch.equal(ours.get_state()[8:], theirs.get_state()[8:])
 

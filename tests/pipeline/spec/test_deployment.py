@@ -14,13 +14,13 @@ from pipeline.spec.deployment import (
     SlurmSpec,
     StoreSpec,
     load_deployment,
-    seconds,
+    walltime_seconds,
 )
 from reports.cli.cluster_options import cluster_of
 from srd.errors import InputError, SpecError
 
 
-def written(folder: Path, text: str) -> Path:
+def spec_file(folder: Path, text: str) -> Path:
     path = folder / "deployed.toml"
     path.write_text(text)
     return path
@@ -43,7 +43,7 @@ def written(folder: Path, text: str) -> Path:
     ],
 )
 def test_a_table_is_read_as_its_kind(tmp_path: Path, text: str, cluster: object) -> None:
-    assert load_deployment(written(tmp_path, f"[cluster]\n{text}")) == Deployment(cluster)  # type: ignore[arg-type]
+    assert load_deployment(spec_file(tmp_path, f"[cluster]\n{text}")) == Deployment(cluster)  # type: ignore[arg-type]
 
 
 def test_without_tables_an_audit_runs_in_this_process_and_its_folder(spec: Path) -> None:
@@ -51,7 +51,7 @@ def test_without_tables_an_audit_runs_in_this_process_and_its_folder(spec: Path)
 
 
 def test_a_store_has_a_url_and_options(tmp_path: Path) -> None:
-    path = written(tmp_path, "[store]\nurl = 's3://bucket/run'\noptions.region = 'eu'")
+    path = spec_file(tmp_path, "[store]\nurl = 's3://bucket/run'\noptions.region = 'eu'")
     assert load_deployment(path).store == StoreSpec(url="s3://bucket/run", options={"region": "eu"})
 
 
@@ -75,7 +75,7 @@ def test_a_store_has_a_url_and_options(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_meant_is_refused(tmp_path: Path, text: str, message: str) -> None:
-    path = written(tmp_path, text)
+    path = spec_file(tmp_path, text)
     with pytest.raises(SpecError) as refused:
         load_deployment(path)
     assert str(refused.value).startswith(f"{path}: {message}")
@@ -96,7 +96,7 @@ def test_the_tables_that_specs_ignore_are_those_that_a_deployment_has() -> None:
     ("walltime", "expected"), [("00:00:59", 59), ("02:30:00", 9000), ("9:00:01", 32401), ("2-01:00:00", 176400)]
 )
 def test_a_walltime_is_read_as_slurm_does(walltime: str, expected: int) -> None:
-    assert seconds(walltime) == expected
+    assert walltime_seconds(walltime) == expected
 
 
 def test_options_go_before_the_table(spec: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 from small_audits import SPEC
 
-from pipeline.spec.audit import AuditSpec, attacked, entries, entry_id, load_spec, parse_spec
+from pipeline.spec.audit import AuditSpec, attacked_methods, condition_id, condition_pairs, load_spec, parse_spec
 from pipeline.spec.comparison import load_audits
 from srd.errors import SpecError
 
@@ -146,7 +146,7 @@ def test_an_attack_needs_a_method_with_a_gradient() -> None:
 def test_a_black_box_attack_needs_a_method_that_asks_the_network() -> None:
     attack = PGD | {"name": "black_box"}
     spec = parse_spec(table(explain={"methods": ["random", "rise", "edges", "srd"]}, perturbation=[attack]), "spec")
-    assert attacked(spec.perturbation[0], spec.explain.methods) == ("rise", "srd")
+    assert attacked_methods(spec.perturbation[0], spec.explain.methods) == ("rise", "srd")
     against = [attack | {"against": ["random"]}]
     with pytest.raises(SpecError, match="'random', which has nothing of the network to attack; remove it"):
         parse_spec(table(explain={"methods": ["rise", "random"]}, perturbation=against), "spec")
@@ -164,7 +164,7 @@ def test_a_strength_below_one_level_is_refused_in_eight_bits_where_it_bounds_eac
 
 def test_a_perturbation_without_a_strength_has_one_entry_and_refuses_strengths() -> None:
     spec = parse_spec(table(perturbation=[{"name": "horizontal_flip"}]), "spec")
-    assert [entry_id("horizontal_flip", *entry) for entry in entries(spec.perturbation[0], ("srd",))] == [
+    assert [condition_id("horizontal_flip", *entry) for entry in condition_pairs(spec.perturbation[0], ("srd",))] == [
         "horizontal_flip"
     ]
     with pytest.raises(SpecError, match=r"number 1 \(horizontal_flip\): has no strength to choose; remove strengths"):
@@ -222,7 +222,7 @@ seed = 3
 """
 
 
-def written(tmp_path: Path, text: str) -> Path:
+def spec_file(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "spec.toml"
     path.write_text(text)
     return path
@@ -236,19 +236,19 @@ def test_every_subject_gets_the_audit_that_a_spec_of_its_own_would_give(tmp_path
     }
     one = NETWORK | {"data": {"path": "demo:shapes", "n": 6}} | shared
     two = NETWORK | {"model": {"spec": "demo:resnet", "mean": [0.5], "std": [0.25]}} | shared
-    audits = load_audits(written(tmp_path, SUBJECTS))
+    audits = load_audits(spec_file(tmp_path, SUBJECTS))
     assert list(audits) == ["one", "two-b"]
     assert audits == {"one": parse_spec(one, "spec"), "two-b": parse_spec(two, "spec")}
     assert audits["one"].model_dump_json() == parse_spec(one, "spec").model_dump_json()
 
 
 def test_a_spec_of_one_network_has_no_subjects(tmp_path: Path) -> None:
-    assert load_audits(written(tmp_path, SPEC)) == {}
+    assert load_audits(spec_file(tmp_path, SPEC)) == {}
 
 
 def test_a_command_for_one_network_refuses_several(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"spec\.toml: subject: this command takes one network; move one subject's"):
-        load_spec(written(tmp_path, SUBJECTS))
+        load_spec(spec_file(tmp_path, SUBJECTS))
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ def test_a_wrong_spec_of_several_subjects_is_refused_once_with_its_place(
 ) -> None:
     assert SUBJECTS.count(old) == 1
     with pytest.raises(SpecError, match=rf"^\S*spec\.toml: {message}[^\n]*$"):
-        load_audits(written(tmp_path, SUBJECTS.replace(old, new)))
+        load_audits(spec_file(tmp_path, SUBJECTS.replace(old, new)))
 
 
 @pytest.mark.parametrize(
@@ -282,4 +282,4 @@ def test_a_wrong_spec_of_several_subjects_is_refused_once_with_its_place(
 )
 def test_subjects_are_tables(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(SpecError, match=message):
-        load_audits(written(tmp_path, text))
+        load_audits(spec_file(tmp_path, text))

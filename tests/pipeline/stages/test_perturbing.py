@@ -10,13 +10,13 @@ from small_audits import Finished, Watch, edit, finish, job_of, receipts, run, s
 
 from attacks.entries import EVIDENCE
 from attacks.registry import PERTURBATIONS
-from pipeline.execution.executors import serially
-from pipeline.execution.on_dask.executor import on_dask
+from pipeline.execution.executors import serial_executor
+from pipeline.execution.on_dask.executor import dask_executor
 from pipeline.execution.preparation import prepare
-from pipeline.execution.subjects import load
+from pipeline.execution.subjects import load_subject
 from pipeline.plan import stages as stage_table
 from pipeline.plan.conditions import conditions, threat
-from pipeline.plan.extent import Extent
+from pipeline.plan.selection import Selection
 from pipeline.plan.tasks import Task
 from pipeline.spec.deployment import LocalSpec
 from pipeline.stages import fit as fitting
@@ -176,16 +176,16 @@ def test_every_entry_but_the_clean_one_has_its_threat_model(attacked: Finished) 
 
 
 def test_dask_writes_the_bytes_of_the_serial_run(attacked: Finished, attacks: Path, tmp_path: Path) -> None:
-    with on_dask(LocalSpec(workers=1)) as executor:
+    with dask_executor(LocalSpec(workers=1)) as executor:
         finish(attacks, tmp_path / "run", executor)
     assert tree(job_of(attacks, tmp_path / "run").store) == tree(attacked.job.store)
 
 
 def test_a_run_goes_on_after_its_fits(attacked: Finished, attacks: Path, tmp_path: Path) -> None:
     job, watch = job_of(attacks, tmp_path / "run"), Watch()
-    run(job, serially, Watch(), Extent("fit"))
+    run(job, serial_executor, Watch(), Selection("fit"))
     assert receipts(job.store) == {f"fit-00000-{column:02d}" for column in UNIVERSAL}
-    run(job, serially, watch)
+    run(job, serial_executor, watch)
     assert watch.stages[0] == ("fit", 2, 2)
     assert all(outcome.task.stage != "fit" for outcome in watch.outcomes)
     assert tree(job.store) == tree(attacked.job.store)
@@ -194,5 +194,5 @@ def test_a_run_goes_on_after_its_fits(attacked: Finished, attacks: Path, tmp_pat
 def test_hiding_objects_without_masks_is_refused_before_any_work(attacks: Path, tmp_path: Path) -> None:
     job = job_of(edit(attacks, 'masks = "masks"\n', ""), tmp_path / "run")
     with pytest.raises(DataError, match=r"hide works by the objects' masks; set data\.masks, or attack by 'top_k'"):
-        prepare(job, load(job))
+        prepare(job, load_subject(job))
     assert not exists(job.store)

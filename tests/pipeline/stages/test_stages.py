@@ -228,7 +228,7 @@ def test_without_masks_every_score_that_needs_one_says_so(context: Context) -> N
 def test_an_empty_mask_is_a_reason_of_its_image_alone(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     masks = torch.from_numpy(context.store.read("mask", slice(0, 4)))
     masks[2] = False
-    monkeypatch.setattr(scoring, "_masks", lambda *_: masks)
+    monkeypatch.setattr(scoring, "_read_masks", lambda *_: masks)
     arrays = score(context, Task("score", 0, 0))
     empty = REASONS.index("the mask is empty")
     assert (arrays["reason"][2][..., needs_mask()] == empty).all()
@@ -237,9 +237,9 @@ def test_an_empty_mask_is_a_reason_of_its_image_alone(context: Context, monkeypa
 
 
 def test_a_map_without_contrast_is_a_reason(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    maps = scoring._stored_maps(context, Task("score", 0, 0))
+    maps = scoring._read_maps(context, Task("score", 0, 0))
     maps[1, 2] = 0
-    monkeypatch.setattr(scoring, "_stored_maps", lambda *_: maps)
+    monkeypatch.setattr(scoring, "_read_maps", lambda *_: maps)
     arrays = score(context, Task("score", 0, 0))
     nothing = REASONS.index("the map has nothing to compare")
     column = list(METRICS).index("pearson")
@@ -251,10 +251,10 @@ def test_a_map_without_contrast_is_a_reason(context: Context, monkeypatch: pytes
 
 
 def test_a_map_that_is_not_finite_is_a_reason(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    maps = scoring._stored_maps(context, Task("score", 0, 0))
+    maps = scoring._read_maps(context, Task("score", 0, 0))
     maps[1, 2, 0, 0] = torch.nan
     maps[3, 0, 0, 0] = torch.inf
-    monkeypatch.setattr(scoring, "_stored_maps", lambda *_: maps)
+    monkeypatch.setattr(scoring, "_read_maps", lambda *_: maps)
     arrays = score(context, Task("score", 0, 0))
     broken = np.zeros((*maps.shape[:2], len(METRICS)), bool)
     broken[1, 2] = broken[3, 0] = True
@@ -325,7 +325,7 @@ def still(context: Context, task: Task) -> Tensor:
 
 def scored(context: Context, monkeypatch: pytest.MonkeyPatch, maps: object) -> dict[str, NDArray[np.float32]]:
     """Scores of the maps under each geometric change, by its name: (image, metric)."""
-    monkeypatch.setattr(scoring, "_stored_maps", maps)
+    monkeypatch.setattr(scoring, "_read_maps", maps)
     scores = np.concatenate([score(context, Task("score", tile, 0))["score"] for tile in range(context.plan.n_tiles)])
     return {condition.name: scores[:, column, 0] for column, condition in enumerate(context.conditions)}
 
@@ -372,14 +372,14 @@ def test_maps_that_say_nothing_in_view_correlate_with_nothing() -> None:
     seen = torch.ones(3, 16, 16, dtype=torch.bool)
     seen[0, :4], seen[1] = False, False
     maps[0, 4:] = 0.3
-    levelled = scoring._levelled(maps, seen)
+    levelled = scoring._level(maps, seen)
     assert METRICS["pearson"](levelled, levelled).isnan().tolist() == [True, True, False]
     assert torch.equal(levelled[2], maps[2])
 
 
 def test_without_geometric_changes_the_maps_are_compared_as_they_are(context: Context) -> None:
     task = Task("score", 0, 0)
-    maps = scoring._stored_maps(context, task)
+    maps = scoring._read_maps(context, task)
     moved, seen = scoring._in_clean_frame(context, task, maps)
     assert torch.equal(moved, maps)
     assert seen.all()

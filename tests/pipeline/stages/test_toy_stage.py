@@ -9,12 +9,12 @@ from command_line import Command
 from small_audits import TASKS, Finished, Watch, finish, job_of, run, tree
 from toy_stage import TOTAL
 
-from pipeline.estimate.estimate import estimate
+from pipeline.estimate.estimate import estimate_cost
 from pipeline.estimate.pilot import measure
-from pipeline.execution.executors import serially
-from pipeline.execution.on_dask.executor import on_dask
+from pipeline.execution.executors import serial_executor
+from pipeline.execution.on_dask.executor import dask_executor
 from pipeline.plan import stages as stage_table
-from pipeline.plan.extent import Extent
+from pipeline.plan.selection import Selection
 from pipeline.spec.audit import load_spec
 from pipeline.spec.deployment import LocalSpec
 from pipeline.store.store import Store, open_results, progress
@@ -53,15 +53,18 @@ def test_a_run_goes_on_with_what_is_missing_of_it(totalled: Finished, spec: Path
 
 def test_it_waits_for_what_it_reads_and_costs_nothing_else(registered: None, spec: Path, tmp_path: Path) -> None:
     job, watch = job_of(spec, tmp_path / "part"), Watch()
-    run(job, serially, watch, Extent("attribute"))
+    run(job, serial_executor, watch, Selection("attribute"))
     assert progress(job.store)["total"] == (0, N_TASKS)
     Store(job.store).receipts.withdraw(["attribute-00000-01"])
-    run(job, serially, watch)
+    run(job, serial_executor, watch)
     assert [outcome.task.key for outcome in watch.outcomes].count("total-00000-01") == 1
 
 
 def test_workers_of_dask_write_the_same_bytes(totalled: Finished, spec: Path, tmp_path: Path) -> None:
-    with dask.config.set({"distributed.worker.preload": ["toy_stage"]}), on_dask(LocalSpec(workers=1)) as executor:
+    with (
+        dask.config.set({"distributed.worker.preload": ["toy_stage"]}),
+        dask_executor(LocalSpec(workers=1)) as executor,
+    ):
         other = finish(spec, tmp_path / "dask", executor)
     assert tree(other.job.store) == tree(totalled.job.store)
 
@@ -75,7 +78,7 @@ def test_the_commands_know_it(registered: None, command: Command, spec: Path) ->
 
 def test_its_cost_is_estimated(registered: None, spec: Path) -> None:
     pilot = measure(load_spec(spec), spec.parent)
-    found = estimate(pilot, 10, 4, 1)
+    found = estimate_cost(pilot, 10, 4, 1)
     assert found.stages["total"].tasks == 3 * 3
     assert found.stages["total"].seconds > 0
     assert "total" in found.arrays

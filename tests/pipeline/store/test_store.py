@@ -192,8 +192,8 @@ def test_the_receipt_holds_the_digest_and_nothing_of_time_or_place(path: Path, m
     assert list(json.loads(first)) == ["sha256"]
     assert list(json.loads(first)["sha256"]) == sorted(arrays(task))
     assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in json.loads(first)["sha256"].values())
-    assert task.key in made.receipts.done()
-    assert Task("attribute", 1, 0).key not in made.receipts.done()
+    assert task.key in made.receipts.task_keys()
+    assert Task("attribute", 1, 0).key not in made.receipts.task_keys()
     assert receipt() == first != receipt(seed=1)
 
 
@@ -203,13 +203,13 @@ def test_the_receipt_comes_last(made: Store, monkeypatch: pytest.MonkeyPatch) ->
     original = store_module._write
 
     def watching(array: Any, region: Any, values: Any) -> None:
-        written.append((array.path, task.key in made.receipts.done()))
+        written.append((array.path, task.key in made.receipts.task_keys()))
         original(array, region, values)
 
     monkeypatch.setattr(store_module, "_write", watching)
     made.write(task, arrays(task))
     assert written == [(variable.name, False) for variable in PLAN.variables(task)]
-    assert task.key in made.receipts.done()
+    assert task.key in made.receipts.task_keys()
 
 
 @pytest.mark.parametrize("failing", range(3))
@@ -226,16 +226,16 @@ def test_a_write_that_fails_leaves_no_receipt(made: Store, monkeypatch: pytest.M
     monkeypatch.setattr(store_module, "_write", full)
     with pytest.raises(OSError, match="No space left"):
         made.write(task, arrays(task))
-    assert task.key not in made.receipts.done()
+    assert task.key not in made.receipts.task_keys()
     made.write(task, arrays(task))
-    assert task.key in made.receipts.done()
+    assert task.key in made.receipts.task_keys()
 
 
 def test_done_are_the_tasks_with_a_receipt(made: Store) -> None:
     tasks = list(PLAN.tasks("perturb"))
     made.write(tasks[1], arrays(tasks[1]))
     made.write(tasks[4], arrays(tasks[4]))
-    assert made.receipts.done() == {tasks[1].key, tasks[4].key}
+    assert made.receipts.task_keys() == {tasks[1].key, tasks[4].key}
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -245,7 +245,7 @@ def test_a_result_without_a_single_number_leaves_its_objects_and_receipt(path: P
         name: np.full_like(values, np.nan if values.dtype.kind == "f" else 0) for name, values in arrays(task).items()
     }
     made.write(task, empty)
-    assert task.key in made.receipts.done()
+    assert task.key in made.receipts.task_keys()
     assert all(shard_file(path, task, name).stat().st_size for name in empty)
 
 
@@ -405,7 +405,7 @@ def test_a_receipt_half_written_is_none(path: Path, made: Store) -> None:
     task = Task("perturb", 0, 0)
     made.write(task, arrays(task))
     (path / "_ledger" / "perturb-00001-00.4f2a.partial").write_bytes(b"{")
-    assert made.receipts.done() == {task.key}
+    assert made.receipts.task_keys() == {task.key}
 
 
 def test_every_digest_is_of_the_values_in_the_store(finished: Finished) -> None:
@@ -424,11 +424,11 @@ def test_every_digest_is_of_the_values_in_the_store(finished: Finished) -> None:
 def test_what_a_task_wrote_is_read_whole(made: Store, stage: str) -> None:
     for task in PLAN.tasks(stage):
         made.write(task, arrays(task))
-        read = made.written(task, arrays(task))
+        read = made.read_verified(task, arrays(task))
         assert {name: values.tobytes() for name, values in read.items()} == {
             name: values.tobytes() for name, values in arrays(task).items()
         }
-        assert list(made.damaged([task])) == []
+        assert list(made.find_damage([task])) == []
 
 
 def flipped(content: bytes, at: int) -> bytes:
@@ -448,20 +448,20 @@ def test_any_damage_is_laid_to_the_task_that_wrote_it(path: Path, made: Store, s
         for damaged in (None, b"", *(whole[:place] for place in places), *(flipped(whole, place) for place in places)):
             file.unlink() if damaged is None else file.write_bytes(damaged)
             with pytest.raises(DamagedTask, match=f"^{task.key}: {name} ") as caught:
-                made.written(task, [name])
+                made.read_verified(task, [name])
             assert caught.value.key == task.key
-        assert [error.key for error in made.damaged(PLAN.tasks(stage))] == [task.key]
+        assert [error.key for error in made.find_damage(PLAN.tasks(stage))] == [task.key]
         file.write_bytes(whole)
-    assert not list(made.damaged(PLAN.tasks(stage)))
+    assert not list(made.find_damage(PLAN.tasks(stage)))
 
 
 def test_a_missing_shard_of_what_reads_the_same_is_damage_as_well(path: Path, made: Store) -> None:
     task = Task("score", 0, 0)
     made.write(task, {name: np.zeros_like(values) for name, values in arrays(task).items()})
-    assert made.written(task, ["reason"])
+    assert made.read_verified(task, ["reason"])
     shard_file(path, task, "reason").unlink()
     with pytest.raises(DamagedTask, match=f"^{task.key}: reason is missing$"):
-        made.written(task, ["reason"])
+        made.read_verified(task, ["reason"])
 
 
 def test_a_whole_shard_of_other_values_is_damage_as_well(path: Path, made: Store) -> None:
@@ -470,7 +470,7 @@ def test_a_whole_shard_of_other_values_is_damage_as_well(path: Path, made: Store
         made.write(task, arrays(task))
     shard_file(path, one, "input").write_bytes(shard_file(path, other, "input").read_bytes())
     with pytest.raises(DamagedTask, match=r"^perturb-00000-00: input is not what the receipt says$"):
-        made.written(one, ["input"])
+        made.read_verified(one, ["input"])
 
 
 @pytest.mark.parametrize("text", [None, "", "{", "[]", "{}", '{"sha256": {}}'])
@@ -480,7 +480,7 @@ def test_without_a_true_receipt_nothing_is_believed(path: Path, made: Store, tex
     receipt = path / "_ledger" / task.key
     receipt.unlink() if text is None else receipt.write_text(text)
     with pytest.raises(DamagedTask, match=f"^{task.key}: "):
-        made.written(task, ["scale"])
+        made.read_verified(task, ["scale"])
 
 
 def test_a_damaged_task_is_known_in_every_process() -> None:
@@ -492,20 +492,20 @@ def test_a_part_is_read_for_less_and_a_hole_is_still_seen(path: Path, made: Stor
     task = Task("attribute", 1, 1)
     written = arrays(task)
     made.write(task, written)
-    assert made.part(task, "scale", 2, 0, 1) == written["scale"][0, 0, 0]
-    assert made.part(task, "attribution", 2, 0, 1).tobytes() == written["attribution"][0, 0, 0].tobytes()
+    assert made.read_part(task, "scale", 2, 0, 1) == written["scale"][0, 0, 0]
+    assert made.read_part(task, "attribution", 2, 0, 1).tobytes() == written["attribution"][0, 0, 0].tobytes()
     for name in ("scale", "attribution"):
         for damaged in (None, b"", shard_file(path, task, name).read_bytes()[:-5]):
             file = shard_file(path, task, name)
             file.unlink() if damaged is None else file.write_bytes(damaged)
             with pytest.raises(DamagedTask, match=f"^{task.key}: {name} "):
-                made.part(task, name, 2, 0, 1)
+                made.read_part(task, name, 2, 0, 1)
 
 
 def test_a_map_that_is_not_finite_is_no_hole(made: Store) -> None:
     task = Task("attribute", 0, 0)
     made.write(task, {name: np.full_like(values, np.nan) for name, values in arrays(task).items()})
-    assert np.isnan(made.part(task, "attribution", 0, 0, 0)).all()
+    assert np.isnan(made.read_part(task, "attribution", 0, 0, 0)).all()
 
 
 def test_a_withdrawn_task_is_missing_and_done_again_the_same(path: Path, made: Store) -> None:
@@ -513,7 +513,7 @@ def test_a_withdrawn_task_is_missing_and_done_again_the_same(path: Path, made: S
     made.write(task, arrays(task))
     before = tree(path)
     made.receipts.withdraw([task.key])
-    assert task.key not in made.receipts.done()
+    assert task.key not in made.receipts.task_keys()
     made.write(task, arrays(task))
     assert tree(path) == before
 

@@ -16,7 +16,7 @@ from pipeline.stages.compute import compute
 from pipeline.stages.context import Context
 from pipeline.store.store import Arrays
 from pipeline.verification import verifying
-from pipeline.verification.findings import Verification, keep, kept
+from pipeline.verification.findings import Verification, read_verifications, write_verification
 from pipeline.verification.verifying import verify
 from srd.errors import StoreError
 
@@ -116,7 +116,7 @@ def test_on_another_class_of_machine_the_difference_is_stated(run: Finished, tmp
     environment = os.environ | {"ATEN_CPU_CAPABILITY": "default", "PYTHONPATH": path}
     command = [sys.executable, "-P", "-c", ELSEWHERE, str(run.spec), str(tmp_path / "run")]
     subprocess.run(command, env=environment, check=True, timeout=120)
-    (found,) = kept(tmp_path / "run", run.attributes.fingerprint)
+    (found,) = read_verifications(tmp_path / "run", run.attributes.fingerprint)
     assert any(each.startswith("hardware") for each in found.unlike)
     assert found.is_kept
     maps = next(each for each in found.repetitions if each.variable == "attribution")
@@ -127,10 +127,10 @@ def test_on_another_class_of_machine_the_difference_is_stated(run: Finished, tmp
 def test_findings_are_kept_one_for_each_class_of_machine(tmp_path: Path) -> None:
     one = Verification("it", "one", (), 3, 3, (("score-00000-00", "torn"),), ())
     other = Verification("it", "another", ("hardware",), 3, 3, (), ())
-    keep(tmp_path, one)
-    keep(tmp_path, other)
-    assert kept(tmp_path, "it") == (other, one)
+    write_verification(tmp_path, one)
+    write_verification(tmp_path, other)
+    assert read_verifications(tmp_path, "it") == (other, one)
     mended = replace(one, damaged=())
-    keep(tmp_path, mended)
-    assert not kept(tmp_path, "another store")
-    assert kept(tmp_path, "it") == (other, mended)
+    write_verification(tmp_path, mended)
+    assert not read_verifications(tmp_path, "another store")
+    assert read_verifications(tmp_path, "it") == (other, mended)

@@ -9,7 +9,7 @@ from srd.errors import InputError
 
 
 @dataclass(frozen=True)
-class Part:
+class TileShare:
     """Hold every `of`-th tile, from the `number`-th on; what is done once for all tiles belongs to each part."""
 
     number: int
@@ -19,16 +19,16 @@ class Part:
         return not STAGES[task.stage].per_tile or task.tile % self.of == self.number - 1
 
 
-WHOLE = Part(1, 1)
+WHOLE = TileShare(1, 1)
 
 
 @dataclass(frozen=True)
-class Extent:
+class Selection:
     """Tasks of some stages and some tiles."""
 
     until: str | None = None
     """The last stage; None: the last there is."""
-    part: Part = WHOLE
+    share: TileShare = WHOLE
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -36,12 +36,12 @@ class Extent:
         return stages if self.until is None else stages[: stages.index(self.until) + 1]
 
 
-ALL = Extent()
+ALL = Selection()
 
 
-def parse_part(text: str) -> Part:
+def parse_share(text: str) -> TileShare:
     """Of `3/20`. Raises InputError."""
     match = re.fullmatch(r"(\d+)/(\d+)", text)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise InputError(f"--part {text!r}: is no part; write 1/20 to 20/20 for the jobs of an array of 20")
-    return Part(int(match[1]), int(match[2]))
+    return TileShare(int(match[1]), int(match[2]))
