@@ -1,11 +1,11 @@
-"""What the engine costs beside the work it does, part by part. Prints Markdown tables.
+"""The cost of the engine beside the work that it does, part by part. Prints Markdown tables.
 
 overhead: a whole audit beside its kernels, which are the stage functions as each task calls them, one after the other
-and on workers; imports and the start of processes apart. scheduling: CPU and memory of driver and scheduler, a task
-that does nothing. efficiency: many workers that only sleep. status: the command, on a store of very many receipts.
-writing: a task's arrays through the store beside plain zarr, in turns, same shards and codec, values that hardly
-compress. Wall times are those of a shared machine, whose load is told before and after each part; CPU seconds suffer
-less.
+and on workers; imports and the start of processes are apart. scheduling: CPU and memory of driver and scheduler, for
+tasks that do nothing. efficiency: many workers that only sleep. status: the command, on a store of very many receipts.
+writing: a task's arrays through the store beside plain zarr, in turns, with the same shards and codec, and values that
+hardly compress. Wall times are those of a shared machine, whose load is printed before and after each part; CPU seconds
+suffer less.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from benchmarks.stores import measure_command, measure_writing, plan_like, write
 
 
 def main() -> None:
-    """Prints the tables of the parts that are asked for."""
+    """Print the tables of the parts that are asked for."""
     arguments = _arguments()
     torch.set_num_threads(1)
     print(f"{machine(CPU)}, {os.cpu_count()} cores, torch {torch.__version__}, {date.today()}.")

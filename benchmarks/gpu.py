@@ -1,8 +1,8 @@
 """Whole audits on the machine's device, in this process and on one Dask worker: seconds, utilisation, equal bytes.
 
-Prints a Markdown table of the demo and of a ResNet-50 on pictures of 224 x 224, a row for each stage. Without a CUDA
-device it says so and measures the CPU. Utilisation is the mean of what `nvidia-smi` samples five times a second: the
-share of time in which any kernel ran, which a small network's kernels may fill without filling the card.
+Prints a Markdown table of the demo and of a ResNet-50 on pictures of 224 x 224, with a row for each stage. Without a
+CUDA device it says so and measures the CPU. Utilisation is the mean of what `nvidia-smi` samples five times a second:
+the share of time in which any kernel ran, which a small network's kernels may fill without filling the card.
 """
 
 import argparse
@@ -85,7 +85,7 @@ tile = 8
 
 @dataclass
 class StageTime:
-    """What one stage took."""
+    """The tasks of one stage, its start and its end."""
 
     name: str
     tasks: int
@@ -103,25 +103,25 @@ class Clock:
 
     stages: list[StageTime] = field(default_factory=list)
 
-    def on_prepared(self, attributes: RunAttributes) -> None:
-        """Preparation is no stage."""
+    def on_store(self, attributes: RunAttributes) -> None:
+        """Ignore the preparation, which is no stage."""
 
     def on_stage(self, name: str, done: int, total: int) -> None:
-        """A stage begins."""
+        """Note the start of a stage."""
         self.stages.append(StageTime(name, total - done, datetime.now(), datetime.now()))
 
-    def on_blocked(self, name: str, n: int) -> None:
-        """Nothing failed, so nothing waits."""
+    def on_wait(self, name: str, n: int) -> None:
+        """Ignore tasks that wait: nothing failed, so nothing waits."""
 
     def on_task(self, outcome: Outcome) -> None:
-        """A task has ended. Raises what it failed with."""
+        """Note the end of a task, or raise the error with which it failed."""
         if outcome.error is not None:
             raise outcome.error
         self.stages[-1].end = datetime.now()
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table."""
     arguments = _arguments()
     print(f"{hardware()}, torch {torch.__version__}, {date.today()}.\n")
     if devices.device().type != devices.CUDA:
@@ -135,7 +135,7 @@ def main() -> None:
 
 
 def _measure(name: str, spec: Path, home: Path) -> None:
-    """Rows of one audit; the first task of a process builds its model, which counts."""
+    """Print the rows of one audit; the first task of a process builds its model, which counts."""
     serial = _rows(f"{name} | serial", spec, home / "serial", serial_executor)
     with dask_executor(LocalSpec(workers=1)) as executor:
         on_worker = _rows(f"{name} | one Dask worker", spec, home / "dask", executor)
@@ -143,7 +143,7 @@ def _measure(name: str, spec: Path, home: Path) -> None:
 
 
 def _rows(title: str, spec: Path, home: Path, executor: Executor) -> str:
-    """Prints a row for each stage; returns the digest of the store."""
+    """Print a row for each stage; return the digest of the store."""
     job, clock = Job(load_spec(spec), spec.parent, Location(str(home))), Clock()
     with _sample_card() as samples:
         run(prepare(job, executor), executor, clock)
@@ -156,12 +156,12 @@ def _rows(title: str, spec: Path, home: Path, executor: Executor) -> str:
 
 
 Sample = tuple[datetime, int, int]
-"""When, how busy in per cent, MiB of memory."""
+"""The time, how busy the card is in per cent, and MiB of memory."""
 
 
 @contextmanager
 def _sample_card() -> Iterator[Callable[[], list[Sample]]]:
-    """Yields what reads the samples of the first card taken within; none without a card."""
+    """Yield a function that returns the samples of the first card taken so far; none without a card."""
     if not which(QUERY[0]) or devices.device().type != devices.CUDA:
         yield list
         return
@@ -188,7 +188,10 @@ def _use(stage: StageTime, samples: list[Sample]) -> str:
 
 
 def _resnet50(folder: Path, n: int, size: int) -> Path:
-    """The spec of an audit of random weights, whose last layer is fitted to the pictures: the demo's, enlarged."""
+    """Return the spec of an audit of a ResNet-50 on the demo's pictures, enlarged.
+
+    Its weights are random, but the last layer is fitted to the pictures.
+    """
     for row in range(n):
         shot = scene(TEST_SEED, row)
         file = folder / "images" / CLASSES[shot.label] / f"{row:04d}.png"
@@ -208,7 +211,7 @@ def _resnet50(folder: Path, n: int, size: int) -> Path:
 
 @torch.no_grad()
 def _fit_last_layer(network: models.ResNet, files: Sequence[Path], labels: Tensor) -> None:
-    """By least squares, so that the classes of the pictures are told apart."""
+    """Fit the last layer by least squares, so that the classes of the pictures are told apart."""
     body = nn.Sequential(*list(network.children())[:-1], nn.Flatten())
     pictures = torch.from_numpy(np.stack([np.asarray(Image.open(file), np.float32) for file in files]))
     features = torch.cat([body((part.movedim(-1, 1) / 255 - 0.5) / 0.25) for part in pictures.split(8)])

@@ -1,4 +1,4 @@
-"""What Dask costs: a task that does nothing, in the driver and its scheduler, and many workers that only sleep.
+"""The cost of Dask: of a task that does nothing, in the driver and its scheduler, and of many workers that only sleep.
 
 `python -m benchmarks.scheduling NAME '[ARGUMENT, ...]'` calls one of the two and prints what it returns as JSON.
 """
@@ -37,25 +37,25 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Scheduling:
-    """What tasks that do nothing cost the process of driver and scheduler."""
+    """The cost of tasks that do nothing, in the process of driver and scheduler."""
 
     tasks: int
     cpu: float
-    """Seconds, of all tasks."""
+    """The CPU seconds of all tasks."""
     elapsed: float
     memory: Sequence[float]
-    """Resident MiB: before the cluster, with it, then after equal shares of the tasks."""
+    """The resident MiB: before the cluster, with it, then after equal shares of the tasks."""
 
 
 def call_apart(function: Callable[..., T], *arguments: object) -> T:
-    """What one of the two returns in a process that imports what a run's own imports, and nothing else."""
+    """Call one of the two functions in a process that imports only what a run imports; return its result."""
     words = [sys.executable, "-P", "-W", "ignore", "-m", __name__, function.__name__, json.dumps(arguments)]
     returned: T = json.loads(subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout)
     return returned
 
 
 def scheduling(path: str, tasks: int, workers: int) -> dict[str, Any]:
-    """The fields of `Scheduling`, of an audit's own job and executor, its tasks done by `nothing`."""
+    """Return the fields of `Scheduling` for an audit's own job and executor, whose tasks `do_nothing` does."""
     spec = Path(path)
     job = Job(load_spec(spec), spec.parent.resolve(), Location("nowhere"))
     before = resident()
@@ -74,7 +74,7 @@ def do_nothing(job: object, task: Task) -> Work:
 
 
 def _sample_memory(outcomes: Iterator[Outcome], tasks: int) -> list[float]:
-    """Resident memory after each tenth of the outcomes."""
+    """Return the resident memory after each tenth of the outcomes."""
     period = max(1, tasks // SAMPLES)
     return [resident() for number, _ in enumerate(outcomes, 1) if number % period == 0]
 
@@ -84,7 +84,10 @@ def resident() -> float:
 
 
 def efficiency(workers: int, tasks_each: int, seconds: float) -> float:
-    """Ideal over elapsed time of tasks that sleep, on workers that are threads of this process behind real sockets."""
+    """Return ideal over elapsed time of tasks that sleep.
+
+    The workers are threads of this process behind real sockets.
+    """
     with (
         patch("pipeline.execution.on_dask.submissions.ALONE", nullcontext()),  # it keeps tasks of one process apart
         dask.config.set(configuration()),

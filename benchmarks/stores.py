@@ -1,4 +1,4 @@
-"""What a store costs: writing a task's arrays beside plain zarr, and the status of very many tasks."""
+"""The cost of a store: writing a task's arrays beside plain zarr, and the status of very many tasks."""
 
 import resource
 import subprocess
@@ -41,7 +41,7 @@ Write = Callable[[Task, Mapping[str, NDArray[Any]]], None]
 
 @dataclass(frozen=True)
 class Writing:
-    """A task's arrays, and the seconds of each turn in which `Store.write` and plain zarr wrote them."""
+    """The size of a task's arrays, and the seconds of each turn in which `Store.write` and plain zarr wrote them."""
 
     megabytes: float
     seconds: Mapping[str, list[float]]
@@ -57,14 +57,14 @@ class Command:
 
 
 def plan_like(spec: Path, **sizes: int) -> Plan:
-    """That of the audit of a spec, with other sizes of some dimensions; `tile` is that of the plan."""
+    """Return the plan of a spec's audit, with other sizes of some dimensions; `tile` is that of the plan."""
     plan: Plan = _attributes(spec).plan
     tile = sizes.pop("tile", plan.tile)
     return replace(plan, sizes={**plan.sizes, **sizes}, tile=tile)
 
 
 def create_empty(spec: Path, plan: Plan, place: Path) -> Store:
-    """A store of the plan, which is like that of the spec."""
+    """Create a store of the plan, which is like that of the spec."""
     zeros = _zeros(plan)
     attributes = _attributes(spec).model_copy(update={"plan": plan, "prepared": digests_of(zeros)})
     create(Location(str(place)), conditions(load_spec(spec)), {}, zeros, attributes)
@@ -82,7 +82,7 @@ def _zeros(plan: Plan) -> dict[str, NDArray[np.int64]]:
 
 
 def noise(plan: Plan, task: Task) -> dict[str, NDArray[Any]]:
-    """Arrays such as the task writes, hard to compress."""
+    """Return arrays such as the task writes, hard to compress."""
     draw = np.random.default_rng([task.tile, task.column])
     return {
         variable.name: draw.normal(
@@ -96,7 +96,7 @@ def noise(plan: Plan, task: Task) -> dict[str, NDArray[Any]]:
 
 
 def measure_writing(spec: Path, plan: Plan, stage: str, rounds: int, home: Path) -> Writing:
-    """Of a task of the stage: another tile in each turn, the same for both, in two stores of one form."""
+    """Measure how long a task's arrays take to write: another tile in each turn, in two stores of one form."""
     arrays = noise(plan, Task(stage, 0, 0))
     own, _ = create_empty(spec, plan, home / "own"), create_empty(spec, plan, home / "plain")
     writes: Mapping[str, Write] = {"Store.write": own.write, "plain zarr": _plain(plan, home / "plain")}
@@ -109,7 +109,7 @@ def measure_writing(spec: Path, plan: Plan, stage: str, rounds: int, home: Path)
 
 
 def _plain(plan: Plan, place: Path) -> Write:
-    """The same shards by zarr alone, empty chunks as well: no digests, no receipt."""
+    """Return a function that writes the same shards by zarr alone, empty chunks as well: no digests, no receipt."""
     group = zarr.open_group(place, mode="r+")
     opened = {name: array.with_config({"write_empty_chunks": True}) for name, array in group.arrays()}
 
@@ -135,7 +135,7 @@ def _count_cpu(run: Callable[[], None], cpu: list[float]) -> Callable[[], None]:
 
 
 def write_finished_run(spec: Path, plan: Plan, folder: Path) -> int:
-    """The folder of a run with every receipt and nothing else; returns the number of tasks."""
+    """Write the folder of a run with every receipt and nothing else; return the number of tasks."""
     folder.mkdir()
     copyfile(spec, folder / SPEC_COPY)
     create_empty(spec, plan, folder / NAME)
@@ -146,7 +146,13 @@ def write_finished_run(spec: Path, plan: Plan, folder: Path) -> int:
 
 
 def measure_command(arguments: list[str], rounds: int) -> Command:
-    """Of `srd-audit` with these arguments. Raises CalledProcessError if it fails."""
+    """Measure `srd-audit` with these arguments.
+
+    Raises
+    ------
+    CalledProcessError
+        If it fails.
+    """
     measured = Command([], [])
     for _ in range(rounds):
         before = _children()

@@ -85,13 +85,13 @@ class Watch:
     waiting: list[tuple[str, int]] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
 
-    def on_prepared(self, attributes: RunAttributes) -> None:
+    def on_store(self, attributes: RunAttributes) -> None:
         self.attributes = attributes
 
     def on_stage(self, name: str, done: int, total: int) -> None:
         self.stages.append((name, done, total))
 
-    def on_blocked(self, name: str, n: int) -> None:
+    def on_wait(self, name: str, n: int) -> None:
         self.waiting.append((name, n))
 
     def on_task(self, outcome: Outcome) -> None:

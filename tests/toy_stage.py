@@ -27,7 +27,7 @@ TOTAL = Stage(
 
 
 def total(context: Context, task: Task) -> Arrays:
-    stored = context.store.read_verified(Task("attribute", task.tile, task.column), ["attribution", "scale"])
+    stored = context.store.read_output(Task("attribute", task.tile, task.column), ["attribution", "scale"])
     maps = unpack(stored["attribution"], stored["scale"])
     return {"total": maps.sum((-2, -1)).astype(np.float32)}
 

@@ -1,4 +1,4 @@
-"""Trains the two demo networks on the CPU, in minutes, and writes their weights and their facts beside this module."""
+"""The training of the two demo networks, in minutes on a CPU; their weights and facts lie beside this module."""
 
 import hashlib
 import json
@@ -39,7 +39,7 @@ class Pictures:
 
     @classmethod
     def draw(cls, seed: int, n: int) -> "Pictures":
-        """The first n pictures of the data set `seed`."""
+        """Draw the first n pictures of the data set `seed`."""
         scenes = [scene(seed, index) for index in range(n)]
         images = torch.from_numpy(np.stack([each.image for each in scenes]))
         return cls(images, torch.tensor([each.label for each in scenes]))
@@ -47,7 +47,7 @@ class Pictures:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What `models.json` says of one network; `accuracy` is that of the weights in the file, on `test_pictures`."""
+    """The facts of one network in `models.json`; `accuracy` is that of the file's weights, on `test_pictures`."""
 
     file: str
     sha256: str
@@ -63,9 +63,10 @@ class Facts:
 
 
 def train(name: str, pictures: Pictures, epochs: int, seed: int) -> nn.Module:
-    """A network `name`, trained on `pictures` with AdamW and one cycle of the learning rate; in evaluation mode.
+    """Train a network `name` on `pictures` with AdamW and one cycle of the learning rate.
 
-    All randomness comes from `seed`; the global random state is left as found.
+    The network is returned in evaluation mode. All randomness comes from `seed`; the global random state is left as
+    found.
     """
     network = _initialise(name, seed).train()
     generator = torch.Generator().manual_seed(seed)
@@ -99,7 +100,7 @@ def _batches(pictures: Pictures, generator: torch.Generator) -> Iterator[tuple[T
 
 
 def augment(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Each image with its channels permuted, mirrored half of the time, and rolled by up to `SHIFT` pixels each way."""
+    """Return each image with its channels permuted, mirrored half of the time, and rolled by up to `SHIFT` pixels."""
     n, channels, height, width = images.shape
     uniform = partial(torch.rand, generator=generator)
     shift = partial(torch.randint, -SHIFT, SHIFT + 1, (n, 1), generator=generator)
@@ -112,7 +113,7 @@ def augment(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def round_state(network: nn.Module) -> dict[str, Tensor]:
-    """The state of `network` as it is shipped: every floating-point tensor in float16."""
+    """Return the state of `network` as it is shipped: every floating-point tensor in float16."""
     state = network.state_dict()
     return {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
 

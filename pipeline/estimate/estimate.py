@@ -1,4 +1,4 @@
-"""What an audit takes, by arithmetic from what a pilot measured: tasks, seconds, bytes."""
+"""The cost of an audit, computed from the measurements of a pilot: tasks, seconds, bytes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,18 +10,18 @@ from pipeline.plan.stages import STAGES, Axis
 from pipeline.plan.tasks import Plan, Task
 
 TaskColumn = tuple[str, int]
-"""A stage, and an index on its perturbation or method axis."""
+"""A stage, and an index on its perturbation axis or method axis."""
 
 Point = tuple[int, float]
 """A number of images, and what was measured there."""
 
 BLOCK = 4096
-"""Bytes of which a file takes whole multiples, on most file systems."""
+"""Most file systems store a file in a whole number of blocks of this many bytes."""
 
 
 @dataclass(frozen=True)
 class CostLine:
-    """What grows with the number of images: a fixed part and a part for each, neither of them negative."""
+    """A cost that grows with the number of images: a fixed part and a part for each, neither of them negative."""
 
     fixed: float
     each: float
@@ -31,7 +31,10 @@ class CostLine:
 
 
 def fit_line(points: Sequence[Point]) -> CostLine:
-    """Through the first and the last of the points, noise cut off; through zero where there is only one."""
+    """Fit a line to the first and the last of the points.
+
+    Noise is cut off. If there is only one point, the line goes through zero.
+    """
     (few, less), (many, more) = points[0], points[-1]
     proportional = more / many
     each = proportional if few == many else min(max((more - less) / (many - few), 0), proportional)
@@ -45,33 +48,33 @@ class StoredFiles:
     bytes: int
     files: int
     by_image: bool
-    """Whether they grow with the number of images."""
+    """Whether the files grow with the number of images."""
 
 
 @dataclass(frozen=True)
 class Pilot:
-    """What was measured on a few images; plain data."""
+    """The measurements of a pilot, which audits a few images; plain data."""
 
     plan: Plan
-    """Of the images that it stored."""
+    """The plan of the images that the pilot stored."""
     methods: tuple[str, ...]
     entries: tuple[str, ...]
-    """Of the perturbation axis."""
+    """The ids of the conditions."""
     tasks: Mapping[TaskColumn, Sequence[Point]]
-    """Seconds of a task, by the images that it worked on."""
+    """The seconds of a task, by the number of images that it worked on."""
     loading: CostLine
-    """Seconds in which a process loads the model and reads all images."""
+    """The seconds in which a process loads the model and reads all images."""
     preparing: CostLine
-    """Seconds in which one process predicts the clean images and tries every method."""
+    """The seconds in which one process predicts the clean images and tries every method."""
     arrays: Mapping[str, StoredFiles]
     metadata: StoredFiles
     receipts: StoredFiles
     memory: Sequence[Point]
-    """Most bytes that a process held for itself, by the images of its tile."""
+    """The most bytes that a process used for itself, by the images of its tile."""
     shared: int
-    """Bytes of libraries that processes of one machine share."""
+    """The bytes of libraries that processes of one machine share."""
     seconds: float
-    """That measuring took."""
+    """The seconds that the measurement took."""
     machine: str
 
 
@@ -79,57 +82,57 @@ class Pilot:
 class StageCost:
     tasks: int
     seconds: float
-    """One after the other."""
+    """The seconds of all tasks, one after the other."""
     elapsed: float
-    """On all workers: each takes the next task as soon as it has done one, and none slows another."""
+    """The seconds on all workers, if each takes the next task as soon as it is free, and none slows another."""
 
 
 @dataclass(frozen=True)
 class CostEstimate:
-    """What an audit takes."""
+    """The cost of an audit."""
 
     machine: str
     images: int
     tile: int
     workers: int
     loading: float
-    """Seconds of each process, before its first task."""
+    """The seconds of each process, before its first task."""
     preparing: float
-    """Seconds of one process, before the first task."""
+    """The seconds of one process, before the first task."""
     stages: Mapping[str, StageCost]
     methods: Mapping[str, float]
-    """Seconds of the stages that have a task for each, one task after the other."""
+    """The seconds of each method's tasks, one after the other."""
     entries: Mapping[str, float]
-    """The same of the entries of the perturbation axis."""
+    """The seconds of each condition's tasks, one after the other."""
     arrays: Mapping[str, int]
-    """Bytes, compressed."""
+    """The bytes of each array, compressed."""
     receipts: int
     metadata: int
     disk: int
-    """Bytes in whole blocks: what the store takes on a file system."""
+    """The bytes in whole blocks: what the store takes on a file system."""
     memory: Memory
     measured: tuple[int, ...]
-    """Images of the tiles that were measured."""
+    """The images of the tiles that were measured."""
     pilot_seconds: float
 
     @property
     def store(self) -> int:
-        """Bytes of all objects of the store."""
+        """Return the bytes of all objects of the store."""
         return sum(self.arrays.values()) + self.receipts + self.metadata
 
     @property
     def elapsed(self) -> float:
-        """Seconds from start to end on all workers, without imports and the start of a cluster."""
+        """Return the seconds from start to end on all workers, without imports and the start of a cluster."""
         return self.preparing + self.loading + sum(stage.elapsed for stage in self.stages.values())
 
     @property
     def seconds(self) -> float:
-        """The same on one worker."""
+        """Return the seconds from start to end on one worker."""
         return self.preparing + self.loading + sum(stage.seconds for stage in self.stages.values())
 
 
 def estimate_cost(pilot: Pilot, images: int, tile: int, workers: int) -> CostEstimate:
-    """What the pilot's audit takes with `images` images in tiles of `tile`, on `workers` processes."""
+    """Estimate the pilot's audit with `images` images in tiles of `tile`, on `workers` processes."""
     plan = replace(pilot.plan, sizes={**pilot.plan.sizes, "image": images}, tile=tile)
     timed = _task_times(pilot, plan)
     arrays = {name: _scale(stored, pilot.plan, plan) for name, stored in pilot.arrays.items()}
@@ -155,7 +158,7 @@ def estimate_cost(pilot: Pilot, images: int, tile: int, workers: int) -> CostEst
 
 
 def makespan(seconds: Iterable[float], workers: int) -> float:
-    """When the last task ends, if each of the workers takes the next one as soon as it is free."""
+    """Return when the last task ends, if each worker takes the next task as soon as it is free."""
     free = [0.0] * workers
     for duration in seconds:
         heapreplace(free, free[0] + duration)
@@ -163,7 +166,7 @@ def makespan(seconds: Iterable[float], workers: int) -> float:
 
 
 TaskTimes = list[tuple[int, float]]
-"""Column and seconds of each task of a stage, in their order."""
+"""The column and the seconds of each task of a stage, in their order."""
 
 
 def _task_times(pilot: Pilot, plan: Plan) -> dict[str, TaskTimes]:
@@ -204,5 +207,5 @@ def _receipts(measured: StoredFiles, n_tasks: int) -> StoredFiles:
 
 
 def _on_disk(stored: StoredFiles) -> int:
-    """The bytes, where every file takes whole blocks."""
+    """Return the bytes on a disk, where every file takes whole blocks."""
     return stored.files * BLOCK * ceil(stored.bytes / max(stored.files, 1) / BLOCK)

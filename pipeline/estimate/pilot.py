@@ -1,4 +1,7 @@
-"""A pilot: the same audit on a few images, run by the same functions into a store that is thrown away, and measured."""
+"""The pilot of an audit: the same audit on a few images, run into a store that is thrown away, and measured.
+
+The same functions run it.
+"""
 
 import os
 from collections import defaultdict
@@ -37,22 +40,23 @@ from pipeline.store.receipts import METADATA, RECEIPTS
 T = TypeVar("T")
 
 FEWEST = (2, 4, 8, 16, 32)
-"""Images of the first trial: the first of these numbers of which two classes are predicted, as audits need them."""
+"""The numbers of images that the first trial may have. It takes the first number with images of two predicted
+classes, which an audit needs."""
 
 CHEAP = 0.3
-"""Seconds below which a task is run twice: the first time warms up, the second counts."""
+"""A task that takes fewer seconds is run twice: the first time warms up, the second time counts."""
 OTHERS = "others"
-"""Files of a store that neither hold values of variables nor are receipts."""
+"""The files of a store that neither hold values of variables nor are receipts."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """An audit of a few images, and what it took."""
+    """An audit of a few images, and its cost."""
 
     job: Job
     images: int
     seconds: dict[TaskColumn, float]
-    """Of a task."""
+    """The seconds of a task."""
     loading: float
     preparing: float
     memory: Memory
@@ -62,12 +66,12 @@ class Trial:
         return self.job.spec.run.tile
 
     def worked_on(self, column: TaskColumn) -> int:
-        """Images of a task."""
+        """Return the number of images that a task works on."""
         return self.tile if STAGES[column[0]].per_tile else self.images
 
 
 def call_in_new_process(variables: Mapping[str, str], function: Callable[..., T], *arguments: Any) -> T:
-    """What a function returns in a new process with these environment variables; raises what it raises there."""
+    """Call a function in a new process with these environment variables; return its result, or raise its error."""
     with ProcessPoolExecutor(1, get_context("spawn"), initializer=_end_with_parent) as process:
         with _environment(variables):
             future = process.submit(function, *arguments)
@@ -75,9 +79,9 @@ def call_in_new_process(variables: Mapping[str, str], function: Callable[..., T]
 
 
 def measure(spec: AuditSpec, base: Path) -> Pilot:
-    """Audits 2 images, then twice as many or as many as a tile has; leaves nothing behind.
+    """Audit 2 images, then twice as many or as many as a tile has; leave nothing behind.
 
-    Relative paths of the spec start at `base`. Raises whatever the audit itself would raise.
+    Relative paths of the spec start at `base`. Errors are those of the audit itself.
     """
     began = perf_counter()
     n = n_images(spec.data, base)
@@ -93,7 +97,7 @@ def measure(spec: AuditSpec, base: Path) -> Pilot:
 
 
 def _end_with_parent() -> None:
-    """A command that is killed leaves nothing running."""
+    """Make this process end with its parent, so that a killed command leaves nothing running."""
 
     def watch() -> None:
         parent = parent_process()
@@ -106,7 +110,7 @@ def _end_with_parent() -> None:
 
 @contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """For processes that start within; this one's own libraries have read theirs."""
+    """Set variables for processes that start within the context; this process's libraries have read theirs."""
     before = dict(os.environ)
     os.environ.update(variables)
     try:
@@ -117,7 +121,7 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 def _shorten(spec: AuditSpec, images: int) -> AuditSpec:
-    """The same audit on a few images, in one tile unless its own is smaller."""
+    """Return the same audit on a few images, in one tile unless its own tile is smaller."""
     data = spec.data.model_copy(update={"n": images})
     run = spec.run.model_copy(update={"tile": min(spec.run.tile, images)})
     return spec.model_copy(update={"data": data, "run": run})
@@ -179,17 +183,17 @@ def _pilot(trials: Sequence[Trial], began: float) -> Pilot:
 
 
 def _line_through(images: int, seconds: float, each: float) -> CostLine:
-    """The line of slope `each` through what was measured for `images`."""
+    """Return the line with slope `each` through what was measured for `images`."""
     return CostLine(max(seconds - each * images, 0), each)
 
 
 def _reading_seconds(job: Job) -> float:
-    """Seconds in which all images are read and checked."""
+    """Return the seconds in which all images are read and checked."""
     return _time(partial(load_data, job.spec.data, job.spec.model, job.base))[0]
 
 
 def _stored_files(path: Path) -> dict[str, StoredFiles]:
-    """What lies in a store: files of each array, of the receipts, and all others."""
+    """Return the files in a store: those of each array, those of the receipts, and all others."""
     sizes: dict[str, list[int]] = defaultdict(list)
     for file in path.rglob("*"):
         if file.is_file():

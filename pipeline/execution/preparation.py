@@ -1,4 +1,4 @@
-"""What is settled before any task runs: the model and the data fit, the classes to explain, the fingerprint."""
+"""The preparation of a run: model and data must fit, and the explained classes and the fingerprint are found."""
 
 from dataclasses import asdict
 
@@ -33,10 +33,14 @@ CERTIFIED_SCENES = 300
 
 
 def prepare(job: Job, subject: Subject) -> RunAttributes:
-    """Makes the store of a job, or opens the one that is there and mends what was prepared; returns its attributes.
+    """Create the store of a job, or open the existing one and mend its prepared arrays; return its attributes.
 
-    Raises StoreError if the store there was made by another fingerprint; ModelError or DataError if model and data
-    do not fit.
+    Raises
+    ------
+    StoreError
+        If the existing store has another fingerprint.
+    ModelError, DataError
+        If model and data do not fit.
     """
     ours = fingerprinted_facts(job.spec, subject.model, subject.data)
     if not store.exists(job.store):
@@ -48,7 +52,7 @@ def prepare(job: Job, subject: Subject) -> RunAttributes:
 
 
 def _mend_prepared_arrays(job: Job, subject: Subject) -> None:
-    """No task has written what was prepared, so that none could be done again for it."""
+    """Write damaged prepared arrays again: no task has written them, so none could be done again."""
     opened = store.Store(job.store)
     damaged = opened.damaged_prepared_arrays()
     if damaged:
@@ -85,7 +89,13 @@ def _create(job: Job, subject: Subject, ours: FingerprintedFacts) -> None:
 
 
 def refuse_small_images(data: Data) -> None:
-    """Raises DataError for images on which maps cannot be compared."""
+    """Refuse images that are too small to compare maps on.
+
+    Raises
+    ------
+    DataError
+        If the images are smaller than a window of SSIM.
+    """
     height, width = data.images(range(1)).shape[2:]
     if min(height, width) < WINDOW:
         raise DataError(
@@ -100,9 +110,14 @@ def _refuse_without_masks(spec: AuditSpec, data: Data) -> None:
 
 
 def try_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) -> dict[str, tuple[int, int]]:
-    """Rows and columns of every method's own map of the first image: what cannot work is refused before any task.
+    """Return rows and columns of every method's own map of the first image.
 
-    Raises UnsupportedOperation, ModelError, SpecError.
+    What cannot work is refused here, before any task.
+
+    Raises
+    ------
+    UnsupportedOperation, ModelError, SpecError
+        If a method cannot explain the network.
     """
     model = subject.model.model
     inputs = model.normalise(subject.data.images(range(1)).to(model.device))
@@ -127,7 +142,7 @@ def try_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) ->
 
 
 def _clean_logits(spec: AuditSpec, subject: Subject) -> Tensor:
-    """Logits of all clean images, a tile at a time as the perturb stage computes them."""
+    """Return the logits of all clean images, computed a tile at a time as the perturb stage does."""
     data, tile = subject.data, spec.run.tile
     rows = range(len(data.ids))
     place = f"model.spec = {spec.model.spec!r}"
@@ -139,7 +154,7 @@ def _clean_logits(spec: AuditSpec, subject: Subject) -> Tensor:
 
 
 def _prepared_arrays(spec: AuditSpec, data: Data, logits: Tensor) -> Arrays:
-    """What is known of every image before any task."""
+    """Return the arrays that hold what is known of every image before any task."""
     predicted = logits.argmax(1).numpy()
     target = predicted if spec.explain.target == "predicted" else np.array(data.labels)
     rows = range(len(predicted))
@@ -152,13 +167,16 @@ def _prepared_arrays(spec: AuditSpec, data: Data, logits: Tensor) -> Arrays:
 
 
 def _other_class(spec: AuditSpec, data: Data, target: int, row: int) -> int:
-    """Drawn by the image's own stream from all classes but the target; the runner-up may be next to the same thing."""
+    """Return a class other than the target, drawn by the image's own stream.
+
+    The runner-up would be no good choice: it may be next to the same thing.
+    """
     drawn = seeds.index(spec.run.seed, len(data.classes) - 1, "other class", data.ids[row])
     return drawn + (drawn >= target)
 
 
 def _target_image(spec: AuditSpec, data: Data, predicted: NDArray[np.int64], row: int) -> int:
-    """Drawn by the image's own stream from the images of another predicted class."""
+    """Return the position of an image of another predicted class, drawn by the image's own stream."""
     candidates = np.flatnonzero(predicted != predicted[row])
     if not len(candidates):
         raise DataError(
@@ -202,7 +220,7 @@ def _coordinates(spec: AuditSpec, data: Data) -> dict[str, tuple[str, ...]]:
 
 
 def _certificates(spec: AuditSpec, subject: Subject) -> DemoCertificates | None:
-    """That the demo's networks look at the object; None for other data."""
+    """Return the proof that a demo network looks at the object; None for other data."""
     if not spec.data.path.startswith("demo:"):
         return None
     model = subject.model.model

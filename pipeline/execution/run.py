@@ -1,6 +1,6 @@
-"""A run from spec to finished store: prepare, then stage after stage, continuing where the last one stopped.
+"""A run from its spec to a finished store: preparation, then stage after stage, continued where the last run stopped.
 
-The process that runs it schedules, and needs no torch unless it runs the tasks as well.
+The process that runs it schedules. It needs no torch unless it also runs the tasks.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,48 +22,57 @@ from srd.errors import DamagedTask, FailedByBug, FailedTasks, IncompleteRun, Sta
 
 
 class Observer(Protocol):
-    """Is told how a run goes on."""
+    """Receives the events of a run."""
 
-    def on_prepared(self, attributes: RunAttributes) -> None:
-        """The store is there, with these attributes."""
+    def on_store(self, attributes: RunAttributes) -> None:
+        """Receive the attributes of the store, once the store is there."""
         ...
 
     def on_stage(self, name: str, done: int, total: int) -> None:
-        """A stage begins with `done` of its `total` tasks finished before."""
+        """Receive the begin of a stage, of whose `total` tasks `done` were finished before."""
         ...
 
-    def on_blocked(self, name: str, n: int) -> None:
-        """So many tasks of a stage cannot run yet: others, whose output they read, have not ended."""
+    def on_wait(self, name: str, n: int) -> None:
+        """Receive the number of tasks of a stage that wait, because tasks whose output they read have not ended."""
         ...
 
     def on_task(self, outcome: Outcome) -> None:
-        """A task has ended; one that failed may come again."""
+        """Receive the end of a task; a task that failed may come again."""
         ...
 
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """Hold a job whose store is there."""
+    """A job whose store is there, and the attributes of the store."""
 
     job: Job
     attributes: RunAttributes
 
 
 def prepare(job: Job, executor: Executor) -> PreparedRun:
-    """Load model and data where tasks run and make the store, or open it. Raises as `worker.prepare`."""
+    """Load model and data where tasks run, and create the store or open it.
+
+    Errors are those of `worker.prepare`.
+    """
     attributes = executor.call(calls.prepare, job)
     return PreparedRun(replace(job, fingerprint=attributes.fingerprint), attributes)
 
 
 def run(prepared: PreparedRun, executor: Executor, observer: Observer, selection: Selection = ALL) -> None:
-    """Run what is missing of an extent.
+    """Run the missing tasks of a selection.
 
-    A task that fails is tried once more, alone if it took its worker with it; then only the tasks that need it are
-    left out. Damage found on the way is repaired: the task that wrote it is done again.
-    Raises FailedTasks, with the first cause, in the end; OSError (disk, network) and ForeignWorker at once.
+    A task that fails is tried once more, alone if its worker was lost with it. After that only the tasks that need it
+    are left out. Damage that is found on the way is repaired: the task that wrote it is done again.
+
+    Raises
+    ------
+    FailedTasks
+        In the end, with the first cause, if tasks failed.
+    OSError, ForeignWorker
+        At once, for a disk or network that fails, or a worker that would make other bytes.
     """
     job, plan = prepared.job, prepared.attributes.plan
-    observer.on_prepared(prepared.attributes)
+    observer.on_store(prepared.attributes)
     refuse_hopeless_store(plan, job.store)
     filled = store.Store(job.store)
     dependencies = Dependencies(plan, filled.read("target_image").tolist())
@@ -85,17 +94,17 @@ def run(prepared: PreparedRun, executor: Executor, observer: Observer, selection
 
 @dataclass(frozen=True)
 class _RunInProgress:
-    """A run and what is left of it."""
+    """A run, and what is left of it."""
 
     selection: Selection
     plan: Plan
     store: store.Store
     dependencies: Dependencies
     failures: Callable[[Sequence[Task]], list[Outcome]]
-    """Runs tasks; returns the outcomes of those that failed for good."""
+    """A function that runs tasks, and returns the outcomes of those that failed for good."""
 
     def run(self, stage: str, observer: Observer) -> list[Outcome]:
-        """Runs what can be run of a stage."""
+        """Run those tasks of a stage that can run; return the failures."""
         planned, done = self._planned_tasks(stage), self.store.receipts.task_keys()
         if not planned:
             return []
@@ -103,11 +112,19 @@ class _RunInProgress:
         ready = self._ready_tasks(missing, done)
         observer.on_stage(stage, len(planned) - len(missing), len(planned))
         if len(ready) < len(missing):
-            observer.on_blocked(stage, len(missing) - len(ready))
+            observer.on_wait(stage, len(missing) - len(ready))
         return self.failures(ready)
 
     def close(self, failed: Sequence[Outcome], done: frozenset[str]) -> None:
-        """Writes down what failed. Raises FailedTasks; IncompleteRun for tasks that an executor has forgotten."""
+        """Record what failed.
+
+        Raises
+        ------
+        FailedTasks
+            If tasks failed.
+        IncompleteRun
+            If an executor has forgotten tasks.
+        """
         self.store.receipts.record_failures({outcome.task.key: failure_of(outcome.error) for outcome in failed})
         missing = [
             task for stage in self.selection.stages for task in self._planned_tasks(stage) if task.key not in done
@@ -123,7 +140,10 @@ class _RunInProgress:
 
 
 def _run_with_retry(executor: Executor, perform: Perform, observer: Observer, tasks: Sequence[Task]) -> list[Outcome]:
-    """Runs tasks, those that fail once more: alone, if workers were lost with them, as others may be to blame."""
+    """Run tasks, and those that fail once more; return the failures.
+
+    If a worker was lost with a task, the task is tried alone, as others may be to blame.
+    """
     run = partial(_run_once, executor, perform, observer)
     first = run(tasks)
     damaged = [failure for failure in first if isinstance(failure.error, DamagedTask)]
@@ -133,7 +153,7 @@ def _run_with_retry(executor: Executor, perform: Perform, observer: Observer, ta
 
 
 def _run_once(executor: Executor, perform: Perform, observer: Observer, tasks: Sequence[Task]) -> list[Outcome]:
-    """Runs tasks once; returns the failures."""
+    """Run tasks once; return the failures."""
     failed: list[Outcome] = []
     for outcome in executor(tasks, perform):
         observer.on_task(outcome)
@@ -156,6 +176,6 @@ def _refuse_failures(failed: Sequence[Outcome], n_blocked: int) -> None:
 
 
 def _refuse_missing_receipts(tasks: Sequence[Task]) -> None:
-    """Whatever the executor says: without receipts of all tasks a run has not ended."""
+    """Refuse the end of a run while tasks have no receipts, whatever the executor says."""
     if tasks:
         raise IncompleteRun(f"{len(tasks)} tasks have no receipt, the first: {tasks[0].key}")

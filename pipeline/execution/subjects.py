@@ -1,4 +1,4 @@
-"""The network and the images of a job, as each process loads them, and the context of its tasks, made there once."""
+"""The subject of a job, which is its network and images as each process loads them, and the context of its tasks."""
 
 import platform
 from dataclasses import dataclass
@@ -25,7 +25,13 @@ class Subject:
 
 @lru_cache(maxsize=2)
 def context_of(job: Job) -> Context:
-    """The context of a job, made once per process. Raises ForeignWorker where it would not make the store's bytes."""
+    """Return the context of a job, which each process makes once.
+
+    Raises
+    ------
+    ForeignWorker
+        If this process would not make the store's bytes.
+    """
     data = open_data(job.spec.data, job.spec.model, job.base)
     subject, made = Subject(load_model(job.spec.model, job.base), data), attributes(job.store)
     unlike = differences(made.fingerprinted, fingerprinted_facts(job.spec, subject.model, subject.data))
@@ -38,9 +44,12 @@ def context_of(job: Job) -> Context:
 
 
 def make_context(job: Job, subject: Subject) -> Context:
-    """Return what tasks need, of a subject and a store that are there.
+    """Return the context of a job, for a subject and a store that are there.
 
-    Raises StoreError if what was prepared is damaged.
+    Raises
+    ------
+    StoreError
+        If a prepared array is damaged.
     """
     check_preparation(job.store)
     store = Store(job.store)
@@ -49,5 +58,11 @@ def make_context(job: Job, subject: Subject) -> Context:
 
 
 def load_subject(job: Job) -> Subject:
-    """Model and data of the spec. Raises ModelError, DataError."""
+    """Load model and data of the spec.
+
+    Raises
+    ------
+    ModelError, DataError
+        If they cannot be loaded.
+    """
     return Subject(load_model(job.spec.model, job.base), load_data(job.spec.data, job.spec.model, job.base))

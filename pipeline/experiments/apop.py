@@ -1,4 +1,4 @@
-"""Activation-pattern-only prediction of the images of a spec: the pattern of each on an input that is not its own."""
+"""Activation-pattern-only prediction of a spec's images: the pattern of each, on an input that is not its own."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,19 +24,26 @@ from srd.types import Generators, Inputs, Logits
 
 @dataclass(frozen=True)
 class Tile:
-    """Some images, and of each one image of another class."""
+    """Some images, and for each of them one image of another class."""
 
     images: Images
     others: Images
 
 
 Replacement = Callable[[Model, Tile, Generators], Inputs]
-"""Returns what the network reads in place of images; one random generator per row, which constants ignore."""
+"""A function that returns what the network reads in place of images. It gets one random generator for each row,
+which constants ignore."""
 
 
 @dataclass(frozen=True)
 class ApopExperiment:
-    """The network and the images of a spec. Raises DataError if all images have one label."""
+    """The network and the images of a spec.
+
+    Raises
+    ------
+    DataError
+        If all images have one label.
+    """
 
     spec: AuditSpec
     loaded: LoadedModel
@@ -51,15 +58,19 @@ class ApopExperiment:
 
     @property
     def tiles(self) -> list[range]:
-        """Positions of the images that the network reads at once."""
+        """Return the positions of the images that the network reads at once."""
         rows = range(len(self.data.ids))
         return [rows[start : start + self.spec.run.tile] for start in rows[:: self.spec.run.tile]]
 
     def predictions(self) -> Iterator[Predictions]:
-        """A tile at a time.
+        """Yield the predictions of each tile.
 
-        Raises ModelError for a network that gives no logits of the data's classes, UnsupportedOperation for one
-        without activation patterns.
+        Raises
+        ------
+        ModelError
+            If the network does not give logits of the data's classes.
+        UnsupportedOperation
+            If the network has no activation patterns.
         """
         for rows in self.tiles:
             with reproducible():
@@ -84,13 +95,13 @@ class ApopExperiment:
         )
 
     def tile(self, rows: range) -> Tile:
-        """The images at `rows`."""
+        """Return the images at `rows`, and the other image of each."""
         others = [self._other(row) for row in rows]
         device = self.loaded.model.device
         return Tile(self.data.images(rows).to(device), self.data.images(others).to(device))
 
     def generators(self, rows: range, name: str) -> Generators:
-        """A stream for each image and the replacement `name`."""
+        """Return a random stream for each image and the replacement `name`."""
         return [self._generator(row, name) for row in rows]
 
     def _predictions(self, rows: range) -> Predictions:
@@ -111,7 +122,7 @@ class ApopExperiment:
         return logits
 
     def _other(self, row: int) -> int:
-        """Drawn by the image's own stream from the images of another label."""
+        """Return the position of an image with another label, drawn by the image's own stream."""
         others = np.flatnonzero(np.array(self.data.labels) != self.data.labels[row])
         return int(others[torch.randint(len(others), (), generator=self._generator(row, "other_image"))])
 
@@ -120,7 +131,13 @@ class ApopExperiment:
 
 
 def load_experiment(spec: AuditSpec, base: Path) -> ApopExperiment:
-    """That of a spec whose relative paths start at `base`. Raises ModelError, DataError."""
+    """Load the network and images of a spec whose relative paths start at `base`.
+
+    Raises
+    ------
+    ModelError, DataError
+        If they cannot be used.
+    """
     return ApopExperiment(spec, load_model(spec.model, base), load_data(spec.data, spec.model, base))
 
 

@@ -28,7 +28,7 @@ class DrawnVectors:
     """Feature vectors of one clean image, drawn in proportion to their positive relevance."""
 
     row: int
-    """Position of the image in the run."""
+    """The position of the image in the run."""
     positions: Int64[Tensor, "v d"]
     relevance: Float[Tensor, " v"]
     vectors: Float[Tensor, "v c"]
@@ -47,7 +47,7 @@ class Exploration:
         return len(self.context.data.ids)
 
     def draw(self, row: int, count: int) -> DrawnVectors:
-        """Vectors of an image, from a stream of its own; none if no relevance is positive."""
+        """Draw vectors of an image, by a stream of its own; none if no relevance is positive."""
         with reproducible():
             inputs = self._inputs(row)[:1]
             at, vectors = self._relevance(row, inputs)[0].cpu(), self._vectors(inputs)[0].cpu()
@@ -56,7 +56,13 @@ class Exploration:
         return DrawnVectors(row, positions, at[index], vectors[index])
 
     def clusters(self, drawn: Sequence[DrawnVectors], count: int) -> Clusters:
-        """Of all the vectors. Raises DataError if there are none, too few, or if they are too much alike."""
+        """Return the clusters of all the vectors.
+
+        Raises
+        ------
+        DataError
+            If there are no vectors, too few, or if they are too much alike.
+        """
         if not drawn:
             raise DataError(f"layer {self.layer!r}: no image has positive relevance there; name another layer")
         try:
@@ -65,7 +71,7 @@ class Exploration:
             raise DataError(f"layer {self.layer!r}: {error}; ask for fewer --clusters or more --vectors") from error
 
     def follow(self, drawn: DrawnVectors, clusters: Clusters) -> FollowedVectors:
-        """The vectors of an image under all perturbations, which are one batch."""
+        """Return the vectors of an image under all conditions, which are one batch."""
         with reproducible():
             inputs = self._inputs(drawn.row)
             index: tuple[Any, ...] = (slice(None), *drawn.positions.unbind(1))
@@ -75,7 +81,7 @@ class Exploration:
         return FollowedVectors(labels.T.numpy(), at.T.double().numpy())
 
     def field(self, row: int, position: Sequence[int]) -> NDArray[np.float32]:
-        """Effective receptive field of the vector at a position of a clean image, (h, w)."""
+        """Return the effective receptive field (h, w) of the vector at a position of a clean image."""
         with reproducible():
             places, operations = torch.tensor([position]), self.context.spec.model.operations
             network, inputs = self.context.model.network, self._inputs(row)[:1]
@@ -83,7 +89,7 @@ class Exploration:
         return fields[0, 0].cpu().numpy()
 
     def _inputs(self, row: int) -> Inputs:
-        """An image under each entry of the perturbation axis, as the network reads it."""
+        """Return an image under each condition, as the network reads it."""
         return self.context.inputs(torch.from_numpy(self.context.store.read("input", row)))
 
     def _vectors(self, inputs: Inputs) -> Float[Tensor, "p *positions c"]:
@@ -99,7 +105,7 @@ class Exploration:
 
 
 def open_exploration(job: Job, layer: str, seed: int) -> Exploration:
-    """Of a run whose stage perturb is done."""
+    """Open the exploration of a run whose stage perturb is done."""
     return Exploration(context_of(job), layer, seed)
 
 
@@ -115,10 +121,16 @@ def sample(drawn: Sequence[DrawnVectors], followed: Sequence[FollowedVectors]) -
 
 
 def refuse_unfit(job: Job, layer: str, clusters: int, per_image: int) -> None:
-    """What cannot be explored is refused before any work.
+    """Refuse what cannot be explored, before any work.
 
-    Raises ModelError for a layer that is unknown or has no relevance, UnsupportedOperation for a network that SRD has
-    no rules for, DataError for more clusters than vectors.
+    Raises
+    ------
+    ModelError
+        If the layer is unknown or has no relevance.
+    UnsupportedOperation
+        If SRD has no rules for the network.
+    DataError
+        If there are more clusters than vectors.
     """
     subject = load_subject(job)
     n = len(subject.data.ids) * per_image

@@ -1,4 +1,4 @@
-"""A manipulated copy of a network, a copy fine-tuned without manipulation, and the maps of both on held-out images."""
+"""A manipulated copy of a network, a copy fine-tuned without manipulation, and their maps on held-out images."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ from srd.types import Maps, Scores, Target
 
 @dataclass(frozen=True)
 class ManipulationExperiment:
-    """The network and the images of a spec: those to fine-tune on and those held out."""
+    """The network and the images of a spec: those to fine-tune on, and those held out."""
 
     spec: ManipulatedModelSpec
     loaded: LoadedModel
@@ -61,16 +61,22 @@ class ManipulationExperiment:
 
     @property
     def tiles(self) -> list[range]:
-        """Positions of the held-out images that a network reads at once."""
+        """Return the positions of the held-out images that a network reads at once."""
         return _tiles(self.held_out, self.spec.run.tile)
 
     @cached_property
     def targets(self) -> Target:
-        """Classes that are explained on the held-out images."""
+        """Return the classes that are explained on the held-out images."""
         return self._targets(self.held_out)
 
     def networks(self) -> Mapping[Network, Model]:
-        """The original and its copies. Raises ModelError where fine-tuning has led to outputs that are not finite."""
+        """Return the original and its fine-tuned copies.
+
+        Raises
+        ------
+        ModelError
+            If fine-tuning has led to outputs that are not finite.
+        """
         asked, model = self.spec.manipulation, self.loaded.model
         settings = Settings(asked.steps, asked.batch, asked.rate)
         with reproducible():
@@ -84,14 +90,23 @@ class ManipulationExperiment:
         return dict(zip(NETWORKS, (model, *tuned), strict=True))
 
     def measure(self, networks: Mapping[Network, Model]) -> Iterator[Measurement]:
-        """A tile at a time. Raises ModelError where a network's outputs are not finite."""
+        """Yield the measurements of each tile.
+
+        Raises
+        ------
+        ModelError
+            If a network's outputs are not finite.
+        """
         for rows in self.tiles:
             with reproducible():
                 measured = self._measure(networks, rows)
             yield measured
 
     def findings(self, tiles: Sequence[Measurement], files: Mapping[Network, bytes]) -> ManipulationFindings:
-        """Return what is measured on all tiles, with all that it depends on; `files` are the weights of the copies."""
+        """Return the measurements of all tiles as one, with all that they depend on.
+
+        `files` are the weights of the copies.
+        """
         return ManipulationFindings(
             spec=self.spec,
             goal=self.aim.title,
@@ -113,7 +128,7 @@ class ManipulationExperiment:
         )
 
     def maps(self, networks: Mapping[Network, Model], method: str, rows: range) -> dict[Network, Maps]:
-        """Maps of the same classes of the same images, by the same draws, by every network."""
+        """Return maps by every network: of the same images, the same classes and the same random draws."""
         with reproducible():
             return {name: self._maps(network, method, rows) for name, network in networks.items()}
 
@@ -172,9 +187,12 @@ class ManipulationExperiment:
 
 
 def load_experiment(spec: ManipulatedModelSpec, base: Path) -> ManipulationExperiment:
-    """That of a spec whose relative paths start at `base`.
+    """Load the network and images of a spec whose relative paths start at `base`.
 
-    Raises SpecError, ModelError, DataError, UnsupportedOperation.
+    Raises
+    ------
+    SpecError, ModelError, DataError, UnsupportedOperation
+        If they cannot be used.
     """
     goal = spec.manipulation.goal
     if goal not in AIMS:
@@ -189,18 +207,24 @@ def load_experiment(spec: ManipulatedModelSpec, base: Path) -> ManipulationExper
 
 
 def weights_of(network: Model) -> bytes:
-    """A network's state dict as a safetensors file."""
+    """Return a network's state dict as a safetensors file."""
     return save({name: tensor.clone().contiguous() for name, tensor in network.network.state_dict().items()})
 
 
 def similarity_of(similarity: str, original: Maps, other: Maps) -> Scores:
-    """A similarity of maps in float64; of maps that are equal bit for bit it is 1, not 1 but for rounding."""
+    """Return a similarity of maps in float64.
+
+    Between maps that are equal bit for bit it is exactly 1, without rounding.
+    """
     scores: Scores = METRICS[similarity](original.double(), other.double())
     return scores.masked_fill((original == other).flatten(1).all(1) & ~scores.isnan(), 1.0)
 
 
 def _split(spec: ManipulatedModelSpec, data: Data) -> tuple[Data, Data]:
-    """Images to fine-tune on and images held out: of the demo, scenes that it was trained on and those of the spec."""
+    """Return the images to fine-tune on and those held out.
+
+    For the demo, the first are scenes that it was trained on, and the others are those of the spec.
+    """
     n, asked = len(data.ids), spec.manipulation.images
     if spec.data.path.startswith("demo:"):
         return Shapes(asked or n, shapes.TRAIN_SEED), data

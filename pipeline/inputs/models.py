@@ -1,4 +1,4 @@
-"""Networks from a spec, refused before any work if they cannot be audited."""
+"""The model of a spec: its network is loaded, and refused before any work if it cannot be audited."""
 
 from dataclasses import dataclass
 from hashlib import sha256
@@ -23,7 +23,7 @@ LONG = 400  # characters of a library's message; torch lists every parameter
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model in evaluation mode, on the device that networks run on, and where it comes from."""
+    """A model in evaluation mode, on the device that networks run on, and the digests of its origin."""
 
     model: Model
     weights_digest: str
@@ -32,7 +32,13 @@ class LoadedModel:
 
 
 def load_model(spec: ModelSpec, base: Path) -> LoadedModel:
-    """The network of a spec whose relative paths start at `base`. Raises ModelError."""
+    """Load the model of a spec whose relative paths start at `base`.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be built or loaded.
+    """
     scheme, _, name = spec.spec.partition(":")
     if scheme == "demo":
         return _load_demo(spec, name)
@@ -47,7 +53,13 @@ def load_model(spec: ModelSpec, base: Path) -> LoadedModel:
 
 
 def logits_of(model: Model, images: Tensor, place: str) -> Tensor:
-    """The model's answer to `images`. Raises ModelError if it cannot read them, or answers with no tensor."""
+    """Return the model's answer to `images`.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot read them, or does not answer with a tensor.
+    """
     try:
         logits = model(images.to(model.device))
     except Exception as error:
@@ -62,7 +74,13 @@ def logits_of(model: Model, images: Tensor, place: str) -> Tensor:
 
 
 def refuse_unless_logits(logits: Tensor, n_classes: int, place: str) -> None:
-    """Raises ModelError unless `logits` are finite, one per class, and no probabilities."""
+    """Refuse a model whose outputs are not finite logits, one for each class.
+
+    Raises
+    ------
+    ModelError
+        If they are of another shape, not finite, or probabilities.
+    """
     if logits.dim() != 2 or logits.shape[1] != n_classes:
         raise ModelError(
             f"{place}: the output has shape {tuple(logits.shape)}, the data {n_classes} classes; "
@@ -100,7 +118,10 @@ def _state_digest(network: nn.Module) -> str:
 
 
 def _load_weights(network: nn.Module, weights: Path) -> None:
-    """Loads a state dict, cast to the network's own types; strict about names and shapes."""
+    """Load a state dict, cast to the network's own types.
+
+    Names and shapes must be those of the network.
+    """
     if not weights.is_file():
         raise ModelError(f"model.weights = {weights}: no such file; relative paths start at the folder of the spec")
     state = _read_state_dict(weights)

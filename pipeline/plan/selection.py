@@ -1,4 +1,4 @@
-"""How much of a run a command does: up to which stage, and, as one job of an array, which tiles."""
+"""The tasks that one command runs: up to which stage, and, for one job of an array, on which tiles."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from srd.errors import InputError
 
 @dataclass(frozen=True)
 class TileShare:
-    """Hold every `of`-th tile, from the `number`-th on; what is done once for all tiles belongs to each part."""
+    """Every `of`-th tile, from tile `number` on, and in each share the tasks that are done once for all tiles."""
 
     number: int
     of: int
@@ -20,14 +20,15 @@ class TileShare:
 
 
 WHOLE = TileShare(1, 1)
+"""The share that holds all tiles."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Tasks of some stages and some tiles."""
+    """The tasks of some stages on some tiles."""
 
     until: str | None = None
-    """The last stage; None: the last there is."""
+    """The last stage; None stands for the last stage that there is."""
     share: TileShare = WHOLE
 
     @property
@@ -40,7 +41,13 @@ ALL = Selection()
 
 
 def parse_share(text: str) -> TileShare:
-    """Of `3/20`. Raises InputError."""
+    """Return the share of tiles that a text such as `3/20` names.
+
+    Raises
+    ------
+    InputError
+        If the text names no share.
+    """
     match = re.fullmatch(r"(\d+)/(\d+)", text)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise InputError(f"--part {text!r}: is no part; write 1/20 to 20/20 for the jobs of an array of 20")

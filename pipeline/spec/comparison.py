@@ -1,4 +1,4 @@
-"""A spec of several subjects: the same audit of each, to be compared."""
+"""The spec of several subjects, of which each gets the same audit."""
 
 import re
 from pathlib import Path
@@ -12,10 +12,10 @@ NAME = re.compile(r"[\w-]+", re.ASCII)
 
 
 class ComparisonSpec(ProtocolSpec):
-    """What is asked of several subjects alike."""
+    """The audit that all subjects get alike, and the subjects."""
 
     subject: dict[str, SubjectSpec]
-    """By name, which is that of the folder of its audit."""
+    """The subjects by name; a subject's name is also that of the folder of its audit."""
 
     @model_validator(mode="before")
     @classmethod
@@ -35,12 +35,18 @@ class ComparisonSpec(ProtocolSpec):
         return self
 
     def audits(self) -> dict[str, AuditSpec]:
-        """The audit of each subject."""
+        """Return the audit of each subject."""
         protocol = {name: getattr(self, name) for name in ProtocolSpec.model_fields}
         return {name: AuditSpec(**dict(subject), **protocol) for name, subject in self.subject.items()}
 
 
 def load_audits(path: Path) -> dict[str, AuditSpec]:
-    """The audit of each subject of a spec; none if the spec is of one network. Raises SpecError as `load_spec`."""
+    """Return the audit of each subject of a spec; none if the spec has one network.
+
+    Raises
+    ------
+    SpecError
+        As `load_spec` does.
+    """
     table = read_table(path)
     return parse_table(ComparisonSpec, table, str(path)).audits() if "subject" in table else {}

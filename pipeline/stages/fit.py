@@ -1,4 +1,4 @@
-"""What is searched for once for all images of an audit: universal displacements."""
+"""The stage that searches once for all images of an audit: for universal displacements."""
 
 from functools import partial
 

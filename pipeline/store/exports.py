@@ -1,4 +1,4 @@
-"""The store of a run in formats of other tools: one NetCDF4 file, or an icechunk repository of one commit."""
+"""The export of a store to formats of other tools: a NetCDF4 file, or an icechunk repository of one commit."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -22,10 +22,17 @@ Write = Callable[[xr.Dataset, str], None]
 
 
 def export(location: Location, destination: str, form: str | None = None) -> None:
-    """Writes the results of a store to a file, folder or URL in the format `form`, by default that of its suffix.
+    """Write the results of a store to a file, folder or URL in a format.
 
-    The values are those of `open_results`. Raises InputError if the destination exists, if neither format nor suffix
-    is known, or if the library of the format is not installed; StoreError if anything stored is damaged.
+    The values are those of `open_results`. By default the suffix of the destination chooses the format.
+
+    Raises
+    ------
+    InputError
+        If the destination exists, if neither format nor suffix is known, or if the library of the format is not
+        installed.
+    StoreError
+        If anything stored is damaged.
     """
     form = form or SUFFIXES.get(Path(destination).suffix, "of this suffix")
     if form not in WRITERS:
@@ -38,7 +45,10 @@ def export(location: Location, destination: str, form: str | None = None) -> Non
 
 
 def _to_netcdf(dataset: xr.Dataset, destination: str) -> None:
-    """NetCDF knows no half precision, of which single is a superset, and no nested attributes, which become JSON."""
+    """Write a NetCDF file.
+
+    NetCDF has no half precision, which single precision replaces, and no nested attributes, which become JSON.
+    """
     _library("h5netcdf", "netcdf")
     path = _free(destination)
     draft = path.with_name(f"{path.name}.partial")
@@ -63,7 +73,10 @@ SUFFIXES: Mapping[str, str] = MappingProxyType({".nc": "netcdf", ".icechunk": "i
 
 
 def _storage(icechunk: ModuleType, destination: str) -> Any:
-    """Of a new repository; that of a bucket reads region and credentials from the environment."""
+    """Return the storage of a new repository.
+
+    The storage of a bucket reads region and credentials from the environment.
+    """
     parts = urlsplit(destination)
     if not parts.scheme:
         return icechunk.local_filesystem_storage(str(_free(destination)))
@@ -95,6 +108,9 @@ def _attribute(value: Any) -> Any:
 
 
 def _with_variable_texts(dataset: xr.Dataset) -> xr.Dataset:
-    """Texts of any length, for which Zarr has a type of the standard; of fixed length it has none."""
+    """Return the dataset with texts of any length.
+
+    For these Zarr has a standard type; for texts of fixed length it has none.
+    """
     texts = [name for name, values in dataset.variables.items() if values.dtype.kind == "U"]
     return dataset.assign_coords({name: dataset[name].load().astype(object) for name in texts})

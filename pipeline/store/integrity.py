@@ -1,4 +1,4 @@
-"""Whether a store holds what its tasks and its preparation wrote: refused where it is read, before it misleads."""
+"""The check that a store holds what its tasks and its preparation wrote, before its readers are misled."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -10,14 +10,26 @@ from srd.errors import StoreError
 
 
 def check_preparation(location: Location) -> None:
-    """Raises StoreError unless the arrays that no task writes are as they were prepared."""
+    """Check that the arrays that no task writes are as they were prepared.
+
+    Raises
+    ------
+    StoreError
+        If one of them is damaged.
+    """
     damaged = Store(location).damaged_prepared_arrays()
     if damaged:
         raise StoreError(f"{location}: {min(damaged)} is not what was prepared; run the same spec, which mends it")
 
 
 def check_tasks(location: Location, names: Iterable[str] = VARIABLES) -> None:
-    """Raises StoreError unless what tasks wrote of these variables is as their receipts say."""
+    """Check that what tasks wrote of these variables is as their receipts say.
+
+    Raises
+    ------
+    StoreError
+        If something is damaged.
+    """
     store = Store(location)
     done = store.receipts.task_keys()
     finished = (task for task in store.attributes.plan.all_tasks() if task.key in done)
@@ -27,14 +39,26 @@ def check_tasks(location: Location, names: Iterable[str] = VARIABLES) -> None:
 
 
 def check_results(location: Location) -> None:
-    """Raises StoreError unless all that summaries are made from is as it was prepared and written."""
+    """Check that everything that summaries are made from is as it was prepared and written.
+
+    Raises
+    ------
+    StoreError
+        If something is damaged.
+    """
     check_preparation(location)
     check_tasks(location, [name for name, variable in VARIABLES.items() if not variable.is_large])
 
 
 @contextmanager
 def blame_damage(location: Location) -> Iterator[None]:
-    """Whoever reads results within is told of the damage that an error comes from. Raises StoreError."""
+    """Name the damage that an error of a reader within the context comes from.
+
+    Raises
+    ------
+    StoreError
+        If what tasks wrote is damaged.
+    """
     try:
         yield
     except DAMAGE:

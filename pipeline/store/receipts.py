@@ -1,4 +1,4 @@
-"""What a store knows of its tasks: a receipt of each that is done, the error of each that failed."""
+"""The receipts of the tasks that are done, and the errors of the tasks that failed."""
 
 import json
 import os
@@ -22,20 +22,20 @@ LITTER = "*.partial"  # what a killed process leaves of an object it was writing
 
 @dataclass(frozen=True)
 class Failure:
-    """Say why a task failed."""
+    """The reason why a task failed."""
 
     error: str
     traceback: str = ""
-    """Of the cause, where it was raised; of a worker that was lost there is none."""
+    """The traceback of the cause, where it was raised; a worker that was lost leaves none."""
 
 
 def failure_of(error: BaseException | None) -> Failure:
-    """Return what is kept of the error that a task ended with."""
+    """Return what is recorded of the error with which a task ended."""
     return Failure(str(error), getattr(error, "traceback", ""))
 
 
 class Receipts:
-    """Keep receipts and failures: one small object a task, under the task's key."""
+    """The receipts and failures in a store: one small object for each task, under the task's key."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -47,7 +47,10 @@ class Receipts:
     def digests(self, task: Task) -> dict[str, str]:
         """Return the SHA-256 of every array that the task wrote.
 
-        Raises DamagedTask if the receipt is missing or unreadable.
+        Raises
+        ------
+        DamagedTask
+            If the receipt is missing or unreadable.
         """
         text = self._get(f"{RECEIPTS}/{task.key}")
         try:
@@ -57,12 +60,12 @@ class Receipts:
         return digests
 
     def withdraw(self, keys: Iterable[str]) -> None:
-        """Delete the receipts of tasks: they count as missing, and will be done again."""
+        """Delete the receipts of tasks, which then count as missing and will be done again."""
         for key in keys:
             sync(self._store.delete(f"{RECEIPTS}/{key}"))
 
     def record_failures(self, failures: Mapping[str, Failure]) -> None:
-        """Keep why tasks failed, by key; forget it of those that have been done since."""
+        """Record why tasks failed, by key, and delete the failures of tasks that have been done since."""
         known = self._keys(FAILURES)
         for key in known & self.task_keys() if known else ():  # as in `failures`
             sync(self._store.delete(f"{FAILURES}/{key}"))
@@ -70,7 +73,7 @@ class Receipts:
             self._set(f"{FAILURES}/{key}", asdict(failure))
 
     def failures(self) -> dict[str, Failure]:
-        """Return why tasks failed, by key; of those that have been done since nothing."""
+        """Return why tasks failed, by key, except those that have been done since."""
         failed = self._keys(FAILURES)
         left = sorted(failed - self.task_keys()) if failed else ()  # to list all receipts takes most of `status`
         found = ((key, self._get(f"{FAILURES}/{key}")) for key in left)
@@ -84,7 +87,10 @@ class Receipts:
         return frozenset(name for name in self._names(folder) if not fnmatch(name, LITTER)) - {METADATA}
 
     def _names(self, folder: str) -> list[str]:
-        """Of a disk asked directly: zarr takes half a second for 100,000."""
+        """Return the names in a folder.
+
+        A disk is asked directly: zarr takes half a second for 100,000 names.
+        """
         if isinstance(self._store, LocalStore):
             path = self._store.root / folder
             return os.listdir(path) if path.exists() else []  # noqa: PTH208  which makes a Path of each

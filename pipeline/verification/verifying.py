@@ -1,4 +1,4 @@
-"""Whether a store still holds what its receipts say, and whether its tasks, done again, make the same bytes."""
+"""The verification of a store: it holds what its receipts say, and its tasks make the same bytes again."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,9 +22,12 @@ from pipeline.verification.findings import Repetition, Verification
 
 
 def verify(job: Job, sample: int, seed: int) -> Verification:
-    """Checks every digest of a store, and does `sample` tasks of each stage again, drawn by `seed`; writes nothing.
+    """Check every digest of a store, and do `sample` tasks of each stage again, drawn by `seed`; write nothing.
 
-    Raises StoreError if spec, weights, data or code are not those of the store.
+    Raises
+    ------
+    StoreError
+        If spec, weights, data or code are not those of the store.
     """
     subject, attributes = load_subject(job), attributes_of(job.store)
     unlike = _unlike(job, subject, attributes.fingerprinted)
@@ -54,7 +57,7 @@ def _unlike(job: Job, subject: Subject, made: FingerprintedFacts) -> list[str]:
 
 
 def _draw(tasks: Sequence[Task], sample: int, seed: int) -> Iterator[Task]:
-    """So many of each stage, or all there are."""
+    """Yield this number of tasks of each stage, or all there are."""
     random = np.random.default_rng(seed)
     for stage in STAGES:
         of_stage = [task for task in tasks if task.stage == stage]
@@ -76,7 +79,7 @@ class _RepeatedVariable:
 
 def _repeat(context: Context, task: Task) -> Iterator[_RepeatedVariable]:
     made = compute(context, task)
-    stored = context.store.read_verified(task, made)
+    stored = context.store.read_output(task, made)
     for name, values in made.items():
         before = stored[name]
         unequal = (values != before) & ~((values != values) & (before != before))  # noqa: PLR0124  NaN equals NaN

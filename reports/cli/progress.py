@@ -133,7 +133,7 @@ class Display:
     ) -> None:
         self._shown.end()
 
-    def on_prepared(self, attributes: RunAttributes) -> None:
+    def on_store(self, attributes: RunAttributes) -> None:
         correct, n = attributes.correct, attributes.plan.sizes["image"]
         share = f"{correct / n:.1%} of {n} clean images are classified as labelled"
         chance = 1 / attributes.plan.sizes["class"]
@@ -146,7 +146,7 @@ class Display:
         self._pace = Pace(name, done, total, self._clock())
         self._shown.begin(self._pace)
 
-    def on_blocked(self, name: str, n: int) -> None:
+    def on_wait(self, name: str, n: int) -> None:
         self._console.print(f"{name}: {n} tasks wait for others, whose output they read")
 
     def on_task(self, outcome: Outcome) -> None:
@@ -162,17 +162,17 @@ class Several:
     def __init__(self, *observers: Observer) -> None:
         self._observers: Iterable[Observer] = observers
 
-    def on_prepared(self, attributes: RunAttributes) -> None:
+    def on_store(self, attributes: RunAttributes) -> None:
         for observer in self._observers:
-            observer.on_prepared(attributes)
+            observer.on_store(attributes)
 
     def on_stage(self, name: str, done: int, total: int) -> None:
         for observer in self._observers:
             observer.on_stage(name, done, total)
 
-    def on_blocked(self, name: str, n: int) -> None:
+    def on_wait(self, name: str, n: int) -> None:
         for observer in self._observers:
-            observer.on_blocked(name, n)
+            observer.on_wait(name, n)
 
     def on_task(self, outcome: Outcome) -> None:
         for observer in self._observers:

@@ -117,13 +117,13 @@ def test_several_observers_are_told_alike() -> None:
     told: list[tuple[str, object]] = []
 
     class Listening:
-        def on_prepared(self, attributes: RunAttributes) -> None:
+        def on_store(self, attributes: RunAttributes) -> None:
             told.append(("prepared", attributes))
 
         def on_stage(self, name: str, done: int, total: int) -> None:
             told.append(("stage", (name, done, total)))
 
-        def on_blocked(self, name: str, n: int) -> None:
+        def on_wait(self, name: str, n: int) -> None:
             told.append(("blocked", (name, n)))
 
         def on_task(self, outcome: Outcome) -> None:
@@ -131,9 +131,9 @@ def test_several_observers_are_told_alike() -> None:
 
     attributes = plain_attributes({})
     both = Several(Listening(), Listening())
-    both.on_prepared(attributes)
+    both.on_store(attributes)
     both.on_stage("score", 1, 2)
-    both.on_blocked("score", 1)
+    both.on_wait("score", 1)
     both.on_task(done(1))
     expected = [("prepared", attributes), ("stage", ("score", 1, 2)), ("blocked", ("score", 1)), ("task", done(1))]
     assert told == [event for event in expected for _ in range(2)]

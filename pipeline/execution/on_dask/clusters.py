@@ -1,4 +1,4 @@
-"""Clusters of one process with one thread for each worker, each started as its spec says and closed in the end."""
+"""Clusters with one process of one thread for each worker. A cluster's spec starts it; it is closed in the end."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -12,7 +12,7 @@ from pipeline.spec.deployment import ClusterSpec
 from srd.errors import ClusterError
 
 Tell = Callable[[str], object]
-"""Is told what the cluster waits for, and where its dashboard is."""
+"""A function that receives messages: what the cluster waits for, and where its dashboard is."""
 
 ADAPTIVE = "distributed.deploy.adaptive"  # warns of each worker that dies before it is known, and starts another
 ANSWERS = 10  # seconds in which a scheduler must
@@ -21,10 +21,13 @@ ASKED_AGAIN = 0.5  # seconds after which a cluster without workers is asked agai
 
 @contextmanager
 def start_cluster(spec: ClusterSpec, tell: Tell) -> Iterator[Any]:
-    """A client of the spec's cluster with at least one worker.
+    """Start the spec's cluster, wait for a worker, and yield a client.
 
-    Raises ClusterError if nobody answers, if no worker comes within `worker_timeout` seconds, or if one has more
-    threads than one.
+    Raises
+    ------
+    ClusterError
+        If no scheduler answers, if no worker comes within `worker_timeout` seconds, or if a worker has more than one
+        thread.
     """
     import dask  # its import costs a second that other commands need not pay
     from distributed import Client  # before the configuration: that of its import is to stay
@@ -49,7 +52,7 @@ def _open_cluster(spec: ClusterSpec) -> AbstractContextManager[Any]:
 
 
 def _wait_for_workers(client: Any, timeout: float, tell: Tell) -> None:
-    """Sleeps and asks: Dask's own wait answers an interrupt with a traceback."""
+    """Wait by sleeping and asking: Dask's own wait answers an interrupt with a traceback."""
     if not client.nthreads():
         tell(f"waiting for workers, at most {timeout:g} seconds")
     end = monotonic() + timeout

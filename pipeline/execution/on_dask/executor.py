@@ -1,4 +1,4 @@
-"""Tasks on the workers of a Dask cluster: few submitted at a time, each alone in its process, none for ever."""
+"""The executor that runs tasks on a Dask cluster: few at a time, each alone in its process, none for ever."""
 
 import faulthandler
 import pickle
@@ -22,9 +22,14 @@ WINDOW = 4  # tasks submitted per worker thread: refilled when half are left, si
 
 @contextmanager
 def dask_executor(spec: ClusterSpec, tell: Tell = str) -> Iterator[Executor]:
-    """Runs tasks on a cluster, which starts with the first of them, or the first call, and ends with the context.
+    """Yield an executor of a cluster, which starts with the first task or call and ends with the context.
 
-    `tell` is told what the cluster waits for, and where its dashboard is. Raises ClusterError if it cannot run tasks.
+    `tell` receives messages: what the cluster waits for, and where its dashboard is.
+
+    Raises
+    ------
+    ClusterError
+        If the cluster cannot run tasks.
     """
     with ExitStack() as stack:
         client = cache(lambda: stack.enter_context(start_cluster(spec, tell)))
@@ -32,16 +37,19 @@ def dask_executor(spec: ClusterSpec, tell: Tell = str) -> Iterator[Executor]:
 
 
 class DaskExecutor:
-    """Runs tasks on the workers of a client, which is made when there is something to do."""
+    """An executor on the workers of a client, which is made when there is something to do."""
 
     def __init__(self, client: Callable[[], Any], spec: ClusterSpec) -> None:
         self._client = client
         self._spec = spec
 
     def __call__(self, tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
-        """Outcomes as they come; the error of a task that ends its worker again and again is WorkerLost.
+        """Yield outcomes as they come; a task that ends its worker again and again ends with WorkerLost.
 
-        Raises IncompleteRun if the scheduler is lost, or if there is no worker for `worker_timeout` seconds.
+        Raises
+        ------
+        IncompleteRun
+            If the scheduler is lost, or if there is no worker for `worker_timeout` seconds.
         """
         return self._run_in_window({task.key: task for task in tasks}, perform) if tasks else iter(())
 
@@ -59,7 +67,7 @@ class DaskExecutor:
         return result
 
     def _run_in_window(self, tasks: dict[str, Task], perform: Perform) -> Iterator[Outcome]:
-        """Keeps a window of tasks submitted, so that memory is flat."""
+        """Run tasks of which only a window is submitted at a time, so that memory stays flat."""
         from distributed.protocol.pickle import dumps
 
         remaining = iter(tasks)
@@ -83,13 +91,16 @@ def _unpickle_and_run(limited: bytes, task: Task) -> Work:
 
 @lru_cache(maxsize=1)
 def _unpickle(limited: bytes) -> Perform:
-    """Runs in a worker, once for all its tasks of a stage."""
+    """Return the function of all tasks of a stage; a worker unpickles it once."""
     perform: Perform = pickle.loads(limited)
     return perform
 
 
 def _run_within_limit(limit: float | None, perform: Perform, task: Task) -> Work:
-    """Ends the process after `limit` seconds: its C thread needs no interpreter lock, which the task may hold."""
+    """Run a task, and end the process after `limit` seconds.
+
+    A C thread ends it, which needs no interpreter lock: the task may hold that.
+    """
     if limit is None:
         return perform(task)
     faulthandler.dump_traceback_later(limit, exit=True, file=sys.stderr)

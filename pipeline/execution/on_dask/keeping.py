@@ -1,4 +1,4 @@
-"""A cluster that keeps as many workers as it was asked for."""
+"""A cluster that always has as many workers as it was asked for."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ GONE = (Status.closed, Status.failed)
 
 
 class FixedSize(Adaptive):
-    """Has the cluster start others for workers that it has given up, and for those that died before it knew them.
+    """An adaptive cluster of fixed size: it replaces workers that it has given up or never came to know.
 
-    It gives up one that dies and is not back within `lost-worker-timeout`; `scale` would start none in its place.
+    A worker that dies and is not back within `lost-worker-timeout` is given up. `scale` would not replace it.
     """
 
     async def recommendations(self, target: int) -> dict[str, Any]:
@@ -21,5 +21,5 @@ class FixedSize(Adaptive):
 
 
 def keep_workers(cluster: Any, workers: int) -> None:
-    """Have a cluster keep so many workers."""
+    """Make a cluster keep this number of workers."""
     cluster.adapt(Adaptive=FixedSize, minimum=workers, maximum=workers)

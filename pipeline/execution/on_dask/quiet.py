@@ -1,4 +1,4 @@
-"""Loggers of Dask that are told to be quiet for a while."""
+"""Loggers of Dask that are quiet for a while."""
 
 import logging
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def silence_logger(name: str) -> Iterator[None]:
-    """Show only errors of a logger within."""
+    """Show only the errors of a logger until the context ends."""
     log = logging.getLogger(name)
     level = log.level
     log.setLevel(logging.ERROR)

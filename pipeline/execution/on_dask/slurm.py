@@ -1,4 +1,4 @@
-"""A SLURM job for each worker, by dask-jobqueue."""
+"""Clusters with one SLURM job for each worker, made by dask-jobqueue."""
 
 import shlex
 import shutil
@@ -19,9 +19,12 @@ LIFETIME = 0.9  # of the walltime: a worker that leaves by itself takes no task 
 
 @contextmanager
 def slurm_cluster(spec: SlurmSpec) -> Iterator[Any]:
-    """Submit a job for each worker, within.
+    """Submit a job for each worker, and keep that number of jobs until the context ends.
 
-    Raises ClusterError if dask-jobqueue is not installed, or if SLURM refuses the job.
+    Raises
+    ------
+    ClusterError
+        If dask-jobqueue is not installed, or if SLURM refuses the job.
     """
     with open_slurm(spec) as cluster:
         refuse_without_slurm(cluster)
@@ -30,9 +33,12 @@ def slurm_cluster(spec: SlurmSpec) -> Iterator[Any]:
 
 
 def open_slurm(spec: SlurmSpec) -> Any:
-    """A scheduler in this process whose workers are jobs; none is submitted before it is scaled.
+    """Open a scheduler in this process whose workers are jobs; none is submitted before it is scaled.
 
-    Raises ClusterError if dask-jobqueue is not installed.
+    Raises
+    ------
+    ClusterError
+        If dask-jobqueue is not installed.
     """
     try:
         from dask_jobqueue.slurm import SLURMCluster
@@ -58,7 +64,13 @@ def open_slurm(spec: SlurmSpec) -> Any:
 
 
 def refuse_without_slurm(cluster: Any) -> None:
-    """Asks SLURM whether it would take a job. Raises ClusterError with what it says if not."""
+    """Ask SLURM whether it would take a job.
+
+    Raises
+    ------
+    ClusterError
+        If it would not, with what it says.
+    """
     if shutil.which(SBATCH) is None:
         raise ClusterError("there is no sbatch here; run this where jobs are submitted")
     # dask-jobqueue only logs that a job was refused, and the wait for workers would go on

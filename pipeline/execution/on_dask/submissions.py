@@ -1,4 +1,4 @@
-"""What is submitted to the workers of a client, and what becomes of it and of them."""
+"""The functions that a client has submitted to its workers, and their ends."""
 
 import asyncio
 import pickle
@@ -23,7 +23,7 @@ LOST = f"lost the scheduler; {CONTINUES}"
 
 @dataclass(frozen=True)
 class SubmissionEnd:
-    """How a submission ended: with a result, or with an error."""
+    """The end of a submission: a result, or an error."""
 
     name: str
     result: Any = None
@@ -33,9 +33,9 @@ class SubmissionEnd:
 class Submissions:
     """Functions that run on workers, each alone in its process.
 
-    Results come as messages by way of the scheduler, ahead of the word that a function has ended: one that waited on
-    its worker to be fetched would be lost with it, and the function run again. All waiting is for a queue, which an
-    interrupt ends without a word of Dask's.
+    Results come as messages by way of the scheduler, ahead of the message that a function has ended. A result that
+    waited on its worker to be fetched would be lost with the worker, and the function would run again. All waiting is
+    for a queue, which an interrupt ends without a message of Dask's.
     """
 
     def __init__(self, client: Any, spec: ClusterSpec) -> None:
@@ -63,7 +63,7 @@ class Submissions:
         return len(self._futures)
 
     def submit(self, function: Callable[..., Any], arguments: Mapping[str, tuple[Any, ...]]) -> None:
-        """Calls of a function, by name, in one message: several cost the scheduler little more than one."""
+        """Submit calls of a function, by name, in one message: several cost the scheduler little more than one."""
         keys = [(f"{name.partition('-')[0]}-{self._group}", name) for name in arguments]
         call = partial(_run_alone, self._group, function)
         futures = self._client.map(call, list(arguments), list(arguments.values()), key=keys, pure=False)
@@ -75,9 +75,12 @@ class Submissions:
         self._events.put(_submission_end(name, future))
 
     def next(self) -> SubmissionEnd | None:
-        """The next that ends; None where only the number of threads is known anew.
+        """Return the next submission that ends; None if only the number of threads is known anew.
 
-        Raises IncompleteRun if the scheduler is lost, or if there is no worker for `worker_timeout` seconds.
+        Raises
+        ------
+        IncompleteRun
+            If the scheduler is lost, or if there is no worker for `worker_timeout` seconds.
         """
         event = self._events.get()
         if isinstance(event, BaseException):
@@ -112,7 +115,7 @@ class Submissions:
         return SubmissionEnd(ended.name, error=WorkerLost(f"{ended.name}: {died}"))
 
     async def _watch_workers(self) -> None:
-        """Runs in the client's thread and tells the queue how many threads there are."""
+        """Tell the queue how many threads there are, again and again, in the client's thread."""
         patience = self._spec.worker_timeout
         seen = monotonic()
         while monotonic() - seen < patience:
@@ -127,7 +130,7 @@ class Submissions:
 
 
 def _submission_end(name: str, future: Any) -> SubmissionEnd:
-    """Runs in the client's thread for callbacks, where no interrupt comes."""
+    """Return the end of a future; the client's thread calls this, which no interrupt reaches."""
     lost = CancelledError() if future.status == "cancelled" else None
     error = future.exception() if future.status == "error" else lost
     future.release()
@@ -135,7 +138,7 @@ def _submission_end(name: str, future: Any) -> SubmissionEnd:
 
 
 def _run_alone(group: str, function: Callable[..., Any], name: str, arguments: tuple[Any, ...]) -> None:
-    """Runs in a worker, which may have more threads than one."""
+    """Run a function in a worker, which may have more than one thread."""
     from distributed import get_worker
 
     with ALONE:

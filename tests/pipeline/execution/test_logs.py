@@ -24,7 +24,7 @@ VERSIONS = {"python": "3.11.0"}
 
 def logged(folder: Path, spec: Path = Path("audit.toml"), executor: str = "this process") -> Log:
     log = Log(folder, spec, executor)
-    log.on_prepared(plain_attributes(VERSIONS))
+    log.on_store(plain_attributes(VERSIONS))
     return log
 
 

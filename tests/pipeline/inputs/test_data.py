@@ -12,7 +12,8 @@ from PIL import Image
 from small_audits import write_picture, write_png
 
 from pipeline.demo import shapes
-from pipeline.inputs.data import DEMO_IMAGES, ImageFolder, load_data, n_images
+from pipeline.inputs.data import DEMO_IMAGES, load_data, n_images
+from pipeline.inputs.image_folder import ImageFolder
 from pipeline.spec.audit import DataSpec, ModelSpec
 from srd.errors import DataError
 

@@ -424,7 +424,7 @@ def test_every_digest_is_of_the_values_in_the_store(finished: Finished) -> None:
 def test_what_a_task_wrote_is_read_whole(made: Store, stage: str) -> None:
     for task in PLAN.tasks(stage):
         made.write(task, arrays(task))
-        read = made.read_verified(task, arrays(task))
+        read = made.read_output(task, arrays(task))
         assert {name: values.tobytes() for name, values in read.items()} == {
             name: values.tobytes() for name, values in arrays(task).items()
         }
@@ -448,7 +448,7 @@ def test_any_damage_is_laid_to_the_task_that_wrote_it(path: Path, made: Store, s
         for damaged in (None, b"", *(whole[:place] for place in places), *(flipped(whole, place) for place in places)):
             file.unlink() if damaged is None else file.write_bytes(damaged)
             with pytest.raises(DamagedTask, match=f"^{task.key}: {name} ") as caught:
-                made.read_verified(task, [name])
+                made.read_output(task, [name])
             assert caught.value.key == task.key
         assert [error.key for error in made.find_damage(PLAN.tasks(stage))] == [task.key]
         file.write_bytes(whole)
@@ -458,10 +458,10 @@ def test_any_damage_is_laid_to_the_task_that_wrote_it(path: Path, made: Store, s
 def test_a_missing_shard_of_what_reads_the_same_is_damage_as_well(path: Path, made: Store) -> None:
     task = Task("score", 0, 0)
     made.write(task, {name: np.zeros_like(values) for name, values in arrays(task).items()})
-    assert made.read_verified(task, ["reason"])
+    assert made.read_output(task, ["reason"])
     shard_file(path, task, "reason").unlink()
     with pytest.raises(DamagedTask, match=f"^{task.key}: reason is missing$"):
-        made.read_verified(task, ["reason"])
+        made.read_output(task, ["reason"])
 
 
 def test_a_whole_shard_of_other_values_is_damage_as_well(path: Path, made: Store) -> None:
@@ -470,7 +470,7 @@ def test_a_whole_shard_of_other_values_is_damage_as_well(path: Path, made: Store
         made.write(task, arrays(task))
     shard_file(path, one, "input").write_bytes(shard_file(path, other, "input").read_bytes())
     with pytest.raises(DamagedTask, match=r"^perturb-00000-00: input is not what the receipt says$"):
-        made.read_verified(one, ["input"])
+        made.read_output(one, ["input"])
 
 
 @pytest.mark.parametrize("text", [None, "", "{", "[]", "{}", '{"sha256": {}}'])
@@ -480,7 +480,7 @@ def test_without_a_true_receipt_nothing_is_believed(path: Path, made: Store, tex
     receipt = path / "_ledger" / task.key
     receipt.unlink() if text is None else receipt.write_text(text)
     with pytest.raises(DamagedTask, match=f"^{task.key}: "):
-        made.read_verified(task, ["scale"])
+        made.read_output(task, ["scale"])
 
 
 def test_a_damaged_task_is_known_in_every_process() -> None:
