@@ -27,7 +27,7 @@ from pipeline.demo.shapes import CLASSES, TEST_SEED, scene
 from pipeline.execution.executors import Executor, Outcome, serial_executor
 from pipeline.execution.job import Job
 from pipeline.execution.on_dask.executor import dask_executor
-from pipeline.execution.run import prepare, run
+from pipeline.execution.run import prepare_run, run
 from pipeline.machine import devices
 from pipeline.machine.environment import hardware
 from pipeline.machine.sources import files_digest
@@ -146,7 +146,7 @@ def _rows(title: str, spec: Path, home: Path, executor: Executor) -> str:
     """Print a row for each stage; return the digest of the store."""
     job, clock = Job(load_spec(spec), spec.parent, Location(str(home))), Clock()
     with _sample_card() as samples:
-        run(prepare(job, executor), executor, clock)
+        run(prepare_run(job, executor), executor, clock)
     for stage in clock.stages:
         print(
             f"| {title} | {stage.name} | {stage.tasks} | {stage.seconds:.1f} | {_use(stage, samples())} | |", flush=True
@@ -155,19 +155,19 @@ def _rows(title: str, spec: Path, home: Path, executor: Executor) -> str:
     return files_digest({str(file.relative_to(path)): file for file in path.rglob("*") if file.is_file()})
 
 
-Sample = tuple[datetime, int, int]
+CardSample = tuple[datetime, int, int]
 """The time, how busy the card is in per cent, and MiB of memory."""
 
 
 @contextmanager
-def _sample_card() -> Iterator[Callable[[], list[Sample]]]:
+def _sample_card() -> Iterator[Callable[[], list[CardSample]]]:
     """Yield a function that returns the samples of the first card taken so far; none without a card."""
     if not which(QUERY[0]) or devices.device().type != devices.CUDA:
         yield list
         return
     with TemporaryFile("w+") as file, subprocess.Popen(QUERY, stdout=file) as sampler:
 
-        def samples() -> list[Sample]:
+        def samples() -> list[CardSample]:
             file.seek(0)
             return [_sample(line) for line in file if line.endswith("\n")]
 
@@ -177,12 +177,12 @@ def _sample_card() -> Iterator[Callable[[], list[Sample]]]:
             sampler.terminate()
 
 
-def _sample(line: str) -> Sample:
+def _sample(line: str) -> CardSample:
     when, busy, memory = line.split(", ")
     return datetime.strptime(when, "%Y/%m/%d %H:%M:%S.%f"), int(busy), int(memory)
 
 
-def _use(stage: StageTime, samples: list[Sample]) -> str:
+def _use(stage: StageTime, samples: list[CardSample]) -> str:
     within = [(busy, memory) for when, busy, memory in samples if stage.start <= when <= stage.end]
     return f"{mean(busy for busy, _ in within):.0f} | {max(memory for _, memory in within)}" if within else " | "
 

@@ -13,7 +13,7 @@ from benchmarks.gpu import Clock
 from pipeline.execution.executors import Executor, Outcome, Perform, Work, serial_executor
 from pipeline.execution.job import Job
 from pipeline.execution.on_dask.executor import dask_executor
-from pipeline.execution.run import PreparedRun, prepare, run
+from pipeline.execution.run import PreparedRun, prepare_run, run
 from pipeline.execution.subjects import context_of
 from pipeline.machine import devices
 from pipeline.plan.tasks import Task
@@ -87,7 +87,7 @@ class Timing:
 def audited(spec: Path, home: Path, workers: int) -> Audit:
     """Runs the audit of a spec into `home`; 1 worker is this process."""
     job = Job(load_spec(spec), spec.parent.resolve(), Location(str(home)))
-    preparing, prepared = clocked(partial(prepare, job, serial_executor))
+    preparing, prepared = clocked(partial(prepare_run, job, serial_executor))
     if workers == 1:
         return _filled(prepared, serial_executor, workers, preparing)
     with dask_executor(LocalSpec(workers=workers)) as executor:

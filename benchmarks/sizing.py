@@ -20,7 +20,7 @@ STORED: Mapping[str, float] = {"input": 0.59, "attribution": 0.86, "other_class_
 
 
 @dataclass(frozen=True)
-class Size:
+class AuditSize:
     """The content of a finished audit."""
 
     tasks: Mapping[str, int]
@@ -36,10 +36,10 @@ class Size:
         return {name: size * STORED.get(name, 1.0) for name, size in self.raw.items()}
 
 
-def size_of(plan: Plan) -> Size:
+def size_of(plan: Plan) -> AuditSize:
     """Return the size of an audit whose tasks are each done once."""
     held = [variable for variable in VARIABLES.values() if plan.holds(variable)]
-    return Size(
+    return AuditSize(
         tasks=Counter(task.stage for task in plan.all_tasks()),
         raw={v.name: np.dtype(v.dtype).itemsize * prod(plan.sizes[dim] for dim in v.dims) for v in held},
         objects=sum(len(plan.variables(task)) + 1 for task in plan.all_tasks()) + len(PREPARED),

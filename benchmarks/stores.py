@@ -36,7 +36,7 @@ COMMAND = "from reports.cli import main; main()"
 RECEIPT = '{"sha256": {}}'
 
 
-Write = Callable[[Task, Mapping[str, NDArray[Any]]], None]
+WriteTask = Callable[[Task, Mapping[str, NDArray[Any]]], None]
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def measure_writing(spec: Path, plan: Plan, stage: str, rounds: int, home: Path)
     """Measure how long a task's arrays take to write: another tile in each turn, in two stores of one form."""
     arrays = noise(plan, Task(stage, 0, 0))
     own, _ = create_empty(spec, plan, home / "own"), create_empty(spec, plan, home / "plain")
-    writes: Mapping[str, Write] = {"Store.write": own.write, "plain zarr": _plain(plan, home / "plain")}
+    writes: Mapping[str, WriteTask] = {"Store.write": own.write, "plain zarr": _plain(plan, home / "plain")}
     competitors = {name: _writer(write, stage, arrays) for name, write in writes.items()}
     cpu: dict[str, list[float]] = {name: [] for name in competitors}
     timed = {name: _count_cpu(write, cpu[name]) for name, write in competitors.items()}
@@ -108,7 +108,7 @@ def measure_writing(spec: Path, plan: Plan, stage: str, rounds: int, home: Path)
     return Writing(size / 1e6, seconds, {name: each[1:] for name, each in cpu.items()})
 
 
-def _plain(plan: Plan, place: Path) -> Write:
+def _plain(plan: Plan, place: Path) -> WriteTask:
     """Return a function that writes the same shards by zarr alone, empty chunks as well: no digests, no receipt."""
     group = zarr.open_group(place, mode="r+")
     opened = {name: array.with_config({"write_empty_chunks": True}) for name, array in group.arrays()}
@@ -120,7 +120,7 @@ def _plain(plan: Plan, place: Path) -> Write:
     return write
 
 
-def _writer(write: Write, stage: str, arrays: Mapping[str, NDArray[Any]]) -> Callable[[], None]:
+def _writer(write: WriteTask, stage: str, arrays: Mapping[str, NDArray[Any]]) -> Callable[[], None]:
     tiles = count()
     return lambda: write(Task(stage, next(tiles), 0), arrays)
 

@@ -57,7 +57,7 @@ done again within the run. Arrays that no task of the run reads are listed; `srd
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FaultOutcome:
     """How a fault ended."""
 
     end: Ended
@@ -95,7 +95,7 @@ def _message(end: Ended) -> str:
     return f"`{' '.join(words[:WORDS])}{' ...' * (len(words) > WORDS)}`"
 
 
-def table(outcomes: Mapping[str, Outcome]) -> str:
+def table(outcomes: Mapping[str, FaultOutcome]) -> str:
     return HEADER + "".join(outcomes[fault].row(fault) for fault in FAULTS)
 
 

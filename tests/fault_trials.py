@@ -7,7 +7,7 @@ import misbehaviour
 import torch
 from audit_processes import Running, ended, started
 from command_line import Ended
-from fault_table import Outcome
+from fault_table import FaultOutcome
 from s3_server import objects
 from small_audits import Finished, store_in, tree
 
@@ -16,11 +16,11 @@ from pipeline.stages.context import Context
 from pipeline.store.location import Location
 from pipeline.store.store import Store
 
-Outcomes = dict[str, Outcome]
+Outcomes = dict[str, FaultOutcome]
 
 
 @dataclass(frozen=True)
-class Trial:
+class FaultTrial:
     """An audit that a fault hits, in a folder of its own."""
 
     reference: Finished
@@ -70,7 +70,7 @@ class Trial:
         assert again.code == 0, again.err
         same = contents(store or self.store) == tree(self.reference.job.store)
         assert same
-        self.outcomes[fault] = Outcome(end, lost, again, same)
+        self.outcomes[fault] = FaultOutcome(end, lost, again, same)
 
 
 def contents(store: Location) -> dict[str, str]:

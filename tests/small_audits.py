@@ -169,7 +169,7 @@ def subject_of(spec: Path) -> Subject:
 
 def run(job: Job, executor: Executor, observer: running.Observer, selection: Selection = ALL) -> None:
     """Prepares a job and runs it."""
-    running.run(running.prepare(job, executor), executor, observer, selection)
+    running.run(running.prepare_run(job, executor), executor, observer, selection)
 
 
 def plain_attributes(versions: dict[str, str]) -> RunAttributes:

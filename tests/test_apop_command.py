@@ -14,8 +14,8 @@ from command_line import Command
 from small_audits import edit, write_audit
 from torch import Tensor, nn
 
-from pipeline.experiments.apop import REPLACEMENTS, ApopExperiment, load_experiment
-from pipeline.experiments.apop_results import Predictions
+from pipeline.experiments.apop import REPLACEMENTS, ApopExperiment, load_apop_experiment
+from pipeline.experiments.apop_results import ApopPredictions
 from pipeline.machine import seeds
 from pipeline.spec.audit import load_spec
 
@@ -34,10 +34,10 @@ def normalise(image: Tensor) -> Tensor:
 
 
 def experiment_of(spec: Path) -> ApopExperiment:
-    return load_experiment(load_spec(spec), spec.parent)
+    return load_apop_experiment(load_spec(spec), spec.parent)
 
 
-def joined(batches: list[Predictions], name: str) -> list[int]:
+def joined(batches: list[ApopPredictions], name: str) -> list[int]:
     return [int(label) for batch in batches for label in batch.replaced[name]]
 
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from small_audits import edit, tree, write_audit
 
 from pipeline.demo import shapes
-from pipeline.experiments.manipulated_models import ManipulationExperiment, load_experiment, similarity_of
+from pipeline.experiments.manipulated_models import ManipulationExperiment, load_manipulation_experiment, similarity_of
 from pipeline.inputs.data import Shapes, Subset
 from pipeline.inputs.models import load_model
 from pipeline.spec.manipulation import load_manipulated_model_spec
@@ -48,7 +48,7 @@ def spec(tmp_path: Path) -> Path:
 
 
 def subject_of(spec: Path) -> ManipulationExperiment:
-    return load_experiment(load_manipulated_model_spec(spec), spec.parent)
+    return load_manipulation_experiment(load_manipulated_model_spec(spec), spec.parent)
 
 
 def result() -> dict[str, Any]:

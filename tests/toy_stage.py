@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.plan import stages as stage_table
 from pipeline.plan.schema import Variable
-from pipeline.plan.stages import Read, Stage
+from pipeline.plan.stages import ReadRule, Stage
 from pipeline.plan.tasks import Task
 from pipeline.stages.context import Context
 from pipeline.store.packing import unpack
@@ -18,7 +18,7 @@ from pipeline.store.store import Arrays
 TOTAL = Stage(
     name="total",
     axis="method",
-    reads=(Read("attribute", "same"),),
+    reads=(ReadRule("attribute", "same"),),
     writes=(
         Variable("total", ("image", "perturbation", "method"), "float32", "sum of the map", whole=("perturbation",)),
     ),

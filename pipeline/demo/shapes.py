@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 Picture = Float32[np.ndarray, "3 48 48"]
 Mask = Bool[np.ndarray, "48 48"]
-Samples = NDArray[np.bool_]
+PixelSamples = NDArray[np.bool_]
 Field = NDArray[np.float64]
 Plane = NDArray[np.complex128]
 Distance = Callable[[Plane, float], Field]
@@ -128,7 +128,7 @@ def scene(seed: int, index: int) -> Scene:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Object:
-    inside: Samples
+    inside: PixelSamples
     paint: Field
 
 
@@ -232,7 +232,7 @@ def _fold(plane: Plane, sectors: int) -> Plane:
     return np.asarray(np.abs(plane) * np.exp(1j * angle))
 
 
-def _average(samples: Field | Samples) -> Field:
+def _average(samples: Field | PixelSamples) -> Field:
     """Return the mean over the samples of each pixel of (..., height, width)."""
     *rest, height, width = samples.shape
     blocks = samples.reshape(*rest, height // SCALE, SCALE, width // SCALE, SCALE)

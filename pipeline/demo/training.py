@@ -46,7 +46,7 @@ class Pictures:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class NetworkFacts:
     """The facts of one network in `models.json`; `accuracy` is that of the file's weights, on `test_pictures`."""
 
     file: str
@@ -118,12 +118,12 @@ def round_state(network: nn.Module) -> dict[str, Tensor]:
     return {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
 
 
-def ship(name: str, network: nn.Module, test: Pictures, folder: Path) -> Facts:
+def ship(name: str, network: nn.Module, test: Pictures, folder: Path) -> NetworkFacts:
     """Write the rounded weights of `network` into `folder`, and report what these weights are worth."""
     file = weights_file(name, folder)
     save_file(round_state(network), file)
     network.load_state_dict(round_state(network))
-    return Facts(
+    return NetworkFacts(
         file=file.name,
         sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
         seed=SEED,
@@ -138,7 +138,7 @@ def ship(name: str, network: nn.Module, test: Pictures, folder: Path) -> Facts:
     )
 
 
-def write(facts: Mapping[str, Facts], folder: Path) -> None:
+def write(facts: Mapping[str, NetworkFacts], folder: Path) -> None:
     """Write `models.json`: the facts of each network, by its name."""
     text = json.dumps({name: asdict(each) for name, each in facts.items()}, indent=2)
     (folder / "models.json").write_text(text + "\n", encoding="utf-8")

@@ -58,7 +58,7 @@ class Pilot:
     plan: Plan
     """The plan of the images that the pilot stored."""
     methods: tuple[str, ...]
-    entries: tuple[str, ...]
+    condition_ids: tuple[str, ...]
     """The ids of the conditions."""
     tasks: Mapping[TaskColumn, Sequence[Point]]
     """The seconds of a task, by the number of images that it worked on."""
@@ -146,7 +146,7 @@ def estimate_cost(pilot: Pilot, images: int, tile: int, workers: int) -> CostEst
         preparing=pilot.preparing.at(images),
         stages={stage: _stage_cost(tasks, workers) for stage, tasks in timed.items() if tasks},
         methods=_sum_by_column(pilot.methods, _of_axis("method", timed)),
-        entries=_sum_by_column(pilot.entries, _of_axis("perturbation", timed)),
+        entries=_sum_by_column(pilot.condition_ids, _of_axis("perturbation", timed)),
         arrays={name: stored.bytes for name, stored in arrays.items()},
         receipts=receipts.bytes,
         metadata=pilot.metadata.bytes,

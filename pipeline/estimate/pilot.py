@@ -23,7 +23,7 @@ import torch
 from pipeline.estimate.estimate import CostLine, Pilot, StoredFiles, TaskColumn, fit_line
 from pipeline.execution.calls import perform
 from pipeline.execution.job import Job
-from pipeline.execution.preparation import prepare
+from pipeline.execution.preparation import prepare_store
 from pipeline.execution.subjects import context_of, load_subject
 from pipeline.inputs.data import load_data, n_images
 from pipeline.machine import environment
@@ -140,7 +140,7 @@ def _fewest_images(spec: AuditSpec, base: Path, n: int) -> int:
 
 def _run_trial(job: Job) -> Trial:
     loading, subject = _time(partial(load_subject, job))
-    preparing, attributes = _time(partial(prepare, job, subject))
+    preparing, attributes = _time(partial(prepare_store, job, subject))
     context_of(job)
     forget_peak()
     seconds: dict[TaskColumn, list[float]] = defaultdict(list)
@@ -168,7 +168,7 @@ def _pilot(trials: Sequence[Trial], began: float) -> Pilot:
     return Pilot(
         plan=store.attributes(last.job.store).plan,
         methods=last.job.spec.explain.methods,
-        entries=tuple(condition.id for condition in conditions(last.job.spec)),
+        condition_ids=tuple(condition.id for condition in conditions(last.job.spec)),
         tasks=tasks,
         loading=_line_through(last.images, last.loading, _reading_seconds(last.job) / last.images),
         preparing=_line_through(last.images, last.preparing, fit_line(tasks["perturb", 0]).each),

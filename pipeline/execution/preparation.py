@@ -32,7 +32,7 @@ from srd.registry import ATTRIBUTORS, METRICS, SIMILARITIES
 CERTIFIED_SCENES = 300
 
 
-def prepare(job: Job, subject: Subject) -> RunAttributes:
+def prepare_store(job: Job, subject: Subject) -> RunAttributes:
     """Create the store of a job, or open the existing one and mend its prepared arrays; return its attributes.
 
     Raises

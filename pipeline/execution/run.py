@@ -49,7 +49,7 @@ class PreparedRun:
     attributes: RunAttributes
 
 
-def prepare(job: Job, executor: Executor) -> PreparedRun:
+def prepare_run(job: Job, executor: Executor) -> PreparedRun:
     """Load model and data where tasks run, and create the store or open it.
 
     Errors are those of `worker.prepare`.

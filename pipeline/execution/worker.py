@@ -20,9 +20,9 @@ from srd.errors import DamagedTask, StageError
 def prepare(job: Job) -> RunAttributes:
     """Load model and data and create the store, or open it; return its attributes.
 
-    Errors are those of `load_subject` and `preparation.prepare`.
+    Errors are those of `load_subject` and `preparation.prepare_store`.
     """
-    return preparation.prepare(job, load_subject(job))
+    return preparation.prepare_store(job, load_subject(job))
 
 
 def perform(job: Job, task: Task) -> Work:

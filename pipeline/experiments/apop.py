@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from attacks.types import Images, Model
-from pipeline.experiments.apop_results import ApopFindings, Classes, Predictions
+from pipeline.experiments.apop_results import ApopFindings, ApopPredictions, Classes
 from pipeline.inputs.data import Data, load_data
 from pipeline.inputs.models import LoadedModel, load_model, logits_of, refuse_unless_logits
 from pipeline.machine import environment, seeds, sources
@@ -62,7 +62,7 @@ class ApopExperiment:
         rows = range(len(self.data.ids))
         return [rows[start : start + self.spec.run.tile] for start in rows[:: self.spec.run.tile]]
 
-    def predictions(self) -> Iterator[Predictions]:
+    def predictions(self) -> Iterator[ApopPredictions]:
         """Yield the predictions of each tile.
 
         Raises
@@ -77,7 +77,7 @@ class ApopExperiment:
                 predictions = self._predictions(rows)
             yield predictions
 
-    def findings(self, tiles: Sequence[Predictions]) -> ApopFindings:
+    def findings(self, tiles: Sequence[ApopPredictions]) -> ApopFindings:
         """Return the predictions of all tiles as one, with all that they depend on."""
         clean = np.concatenate([tile.clean for tile in tiles])
         replaced = {name: np.concatenate([tile.replaced[name] for tile in tiles]) for name in REPLACEMENTS}
@@ -85,7 +85,7 @@ class ApopExperiment:
             spec=self.spec,
             labels=np.array(self.data.labels),
             n_classes=len(self.data.classes),
-            predictions=Predictions(clean, replaced),
+            predictions=ApopPredictions(clean, replaced),
             weights=self.loaded.weights_digest,
             network=self.loaded.source_digest,
             data=self.data.digest,
@@ -104,7 +104,7 @@ class ApopExperiment:
         """Return a random stream for each image and the replacement `name`."""
         return [self._generator(row, name) for row in rows]
 
-    def _predictions(self, rows: range) -> Predictions:
+    def _predictions(self, rows: range) -> ApopPredictions:
         model, tile = self.loaded.model, self.tile(rows)
         clean = self._clean_logits(tile.images)
         patterns = activation_patterns(model.network, model.normalise(tile.images))
@@ -112,7 +112,7 @@ class ApopExperiment:
         for name, replacement in REPLACEMENTS.items():
             inputs = replacement(model, tile, self.generators(rows, name))
             replaced[name] = _predicted_classes(logits_from_patterns(model.network, patterns, inputs))
-        return Predictions(_predicted_classes(clean), replaced)
+        return ApopPredictions(_predicted_classes(clean), replaced)
 
     def _clean_logits(self, images: Images) -> Logits:
         place = f"model.spec = {self.spec.model.spec!r}"
@@ -130,7 +130,7 @@ class ApopExperiment:
         return seeds.generator(self.spec.run.seed, "apop", self.data.ids[row], name)
 
 
-def load_experiment(spec: AuditSpec, base: Path) -> ApopExperiment:
+def load_apop_experiment(spec: AuditSpec, base: Path) -> ApopExperiment:
     """Load the network and images of a spec whose relative paths start at `base`.
 
     Raises

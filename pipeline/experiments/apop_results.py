@@ -26,7 +26,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
 
 
 @dataclass(frozen=True)
-class Predictions:
+class ApopPredictions:
     """The predicted classes of some images."""
 
     clean: Classes
@@ -41,7 +41,7 @@ class ApopFindings:
     spec: AuditSpec
     labels: Classes
     n_classes: int
-    predictions: Predictions
+    predictions: ApopPredictions
     weights: str
     """The SHA-256 of the weights."""
     network: str

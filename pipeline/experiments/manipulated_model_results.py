@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from pipeline.spec.manipulation import ManipulatedModelSpec
 
-Network = Literal["original", "control", "manipulated"]
+NetworkRole = Literal["original", "control", "manipulated"]
 """The network as given; fine-tuned by cross-entropy alone; fine-tuned towards the goal, in as many steps."""
-NETWORKS: tuple[Network, ...] = get_args(Network)
+NETWORKS: tuple[NetworkRole, ...] = get_args(NetworkRole)
 COPIES = NETWORKS[1:]
 Numbers = NDArray[np.float64]
 
@@ -55,7 +55,7 @@ class ManipulationFindings:
     explained: NDArray[np.int64]
     """The explained class of each held-out image."""
     measured: Measurement
-    weights: Mapping[Network, str]
+    weights: Mapping[NetworkRole, str]
     """The SHA-256 of the weights: for the original as in any audit, for the copies that of their file."""
     network: str
     """The SHA-256 of the source of the network."""

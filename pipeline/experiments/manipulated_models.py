@@ -31,7 +31,7 @@ from pipeline.experiments.manipulated_model_results import (
     DataFacts,
     ManipulationFindings,
     Measurement,
-    Network,
+    NetworkRole,
     join,
 )
 from pipeline.inputs.data import Data, Shapes, Subset, load_data
@@ -69,7 +69,7 @@ class ManipulationExperiment:
         """Return the classes that are explained on the held-out images."""
         return self._targets(self.held_out)
 
-    def networks(self) -> Mapping[Network, Model]:
+    def networks(self) -> Mapping[NetworkRole, Model]:
         """Return the original and its fine-tuned copies.
 
         Raises
@@ -81,7 +81,7 @@ class ManipulationExperiment:
         settings = Settings(asked.steps, asked.batch, asked.rate)
         with reproducible():
             examples = self._examples()
-            losses: dict[Network, Loss] = {
+            losses: dict[NetworkRole, Loss] = {
                 "control": CrossEntropy(examples),
                 "manipulated": self._manipulation(examples),
             }
@@ -89,7 +89,7 @@ class ManipulationExperiment:
             tuned = [fine_tuned(model, losses[name], n, settings, self._stream("fine-tuning")) for name in COPIES]
         return dict(zip(NETWORKS, (model, *tuned), strict=True))
 
-    def measure(self, networks: Mapping[Network, Model]) -> Iterator[Measurement]:
+    def measure(self, networks: Mapping[NetworkRole, Model]) -> Iterator[Measurement]:
         """Yield the measurements of each tile.
 
         Raises
@@ -102,7 +102,7 @@ class ManipulationExperiment:
                 measured = self._measure(networks, rows)
             yield measured
 
-    def findings(self, tiles: Sequence[Measurement], files: Mapping[Network, bytes]) -> ManipulationFindings:
+    def findings(self, tiles: Sequence[Measurement], files: Mapping[NetworkRole, bytes]) -> ManipulationFindings:
         """Return the measurements of all tiles as one, with all that they depend on.
 
         `files` are the weights of the copies.
@@ -127,12 +127,12 @@ class ManipulationExperiment:
             hardware=environment.hardware(),
         )
 
-    def maps(self, networks: Mapping[Network, Model], method: str, rows: range) -> dict[Network, Maps]:
+    def maps(self, networks: Mapping[NetworkRole, Model], method: str, rows: range) -> dict[NetworkRole, Maps]:
         """Return maps by every network: of the same images, the same classes and the same random draws."""
         with reproducible():
             return {name: self._maps(network, method, rows) for name, network in networks.items()}
 
-    def _measure(self, networks: Mapping[Network, Model], rows: range) -> Measurement:
+    def _measure(self, networks: Mapping[NetworkRole, Model], rows: range) -> Measurement:
         images = self.held_out.images(rows)
         predicted = [self._logits(name, network, images).argmax(1).numpy() for name, network in networks.items()]
         similarity, reached = [], []
@@ -172,7 +172,7 @@ class ManipulationExperiment:
         parts = (data.images(rows) for rows in _tiles(data, self.spec.run.tile))
         return torch.cat([self._logits("original", self.loaded.model, images).argmax(1) for images in parts])
 
-    def _logits(self, name: Network, network: Model, images: Tensor) -> Tensor:
+    def _logits(self, name: NetworkRole, network: Model, images: Tensor) -> Tensor:
         place = f"model.spec = {self.spec.model.spec!r}"
         with torch.no_grad():
             logits = logits_of(network, images, place).cpu()
@@ -186,7 +186,7 @@ class ManipulationExperiment:
         return seeds.generator(self.spec.run.seed, "manipulated model", *key)
 
 
-def load_experiment(spec: ManipulatedModelSpec, base: Path) -> ManipulationExperiment:
+def load_manipulation_experiment(spec: ManipulatedModelSpec, base: Path) -> ManipulationExperiment:
     """Load the network and images of a spec whose relative paths start at `base`.
 
     Raises

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pipeline.plan.stages import STAGES, Read
+from pipeline.plan.stages import STAGES, ReadRule
 from pipeline.plan.tasks import Plan, Task
 
 
@@ -19,12 +19,12 @@ class Dependencies:
         """Yield the tasks whose output this task reads directly; a task may come twice."""
         return (other for read in STAGES[task.stage].reads for other in self._writers(task, read))
 
-    def _writers(self, task: Task, read: Read) -> Iterator[Task]:
+    def _writers(self, task: Task, read: ReadRule) -> Iterator[Task]:
         columns = {"same": [task.column], "all": self.plan.columns(read.stage), "clean": [0]}[read.columns]
         existing = [column for column in columns if column in self.plan.columns(read.stage)]
         return (Task(read.stage, tile, column) for tile in self._tiles(task, read) for column in existing)
 
-    def _tiles(self, task: Task, read: Read) -> Iterable[int]:
+    def _tiles(self, task: Task, read: ReadRule) -> Iterable[int]:
         if not STAGES[read.stage].per_tile:
             return [0]
         if read.tiles == "own":

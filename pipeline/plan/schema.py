@@ -81,7 +81,7 @@ REASONS = (
 
 
 @dataclass(frozen=True)
-class Reference:
+class ReferenceMap:
     """Another map that the clean map is compared with, which gives similarities their scale."""
 
     meaning: str
@@ -91,12 +91,12 @@ class Reference:
     """Whether the other map is made from the target image; else it is made from the image itself."""
 
 
-REFERENCES: Mapping[str, Reference] = MappingProxyType(
+REFERENCES: Mapping[str, ReferenceMap] = MappingProxyType(
     {
-        "other_class": Reference(
+        "other_class": ReferenceMap(
             "the same method's map of another class, drawn at random for each image", "other_class_attribution"
         ),
-        "other_image": Reference("the same method's map of the target image", "attribution", of_target_image=True),
-        "edges": Reference("the Sobel magnitude of the image", "input"),
+        "other_image": ReferenceMap("the same method's map of the target image", "attribution", of_target_image=True),
+        "edges": ReferenceMap("the Sobel magnitude of the image", "input"),
     }
 )

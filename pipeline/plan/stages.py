@@ -17,7 +17,7 @@ _MAP = ("y", "x")
 
 
 @dataclass(frozen=True)
-class Read:
+class ReadRule:
     """The tasks of an earlier stage whose output a task reads."""
 
     stage: str
@@ -34,7 +34,7 @@ class Stage:
     name: str
     axis: Axis | None
     """The dimension whose elements the tasks share out, one column each; None stands for a single column."""
-    reads: tuple[Read, ...]
+    reads: tuple[ReadRule, ...]
     writes: tuple[Variable, ...]
     function: str
     """`module:function`; the function takes (context, task) and returns arrays."""
@@ -77,7 +77,7 @@ _ROWS: dict[str, Stage] = {
         Stage(
             name="perturb",
             axis="perturbation",
-            reads=(Read("fit", "same"),),
+            reads=(ReadRule("fit", "same"),),
             writes=(
                 Variable(
                     "input",
@@ -103,7 +103,7 @@ _ROWS: dict[str, Stage] = {
         Stage(
             name="attribute",
             axis="method",
-            reads=(Read("perturb", "all"),),
+            reads=(ReadRule("perturb", "all"),),
             writes=(
                 Variable(
                     "attribution",
@@ -140,7 +140,7 @@ _ROWS: dict[str, Stage] = {
         Stage(
             name="score",
             axis="method",
-            reads=(Read("perturb", "clean"), Read("attribute", "same", tiles="target images")),
+            reads=(ReadRule("perturb", "clean"), ReadRule("attribute", "same", tiles="target images")),
             writes=(
                 Variable(
                     "score",

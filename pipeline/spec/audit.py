@@ -14,7 +14,7 @@ from pipeline.spec.values import (
     Floats,
     Names,
     Options,
-    Size,
+    Resize,
     SpecTable,
     Strength,
     Strengths,
@@ -43,7 +43,7 @@ class ModelSpec(SpecTable):
     """A state dict: a safetensors file, or a file that torch loads with `weights_only`."""
     mean: Floats | None = None
     std: Floats | None = None
-    resize: Size | None = None
+    resize: Resize | None = None
     """The length to which the shorter side is resized, before the central square is cut out; [256, 224] cuts out a
     smaller square."""
     classes: str | None = None
@@ -245,10 +245,10 @@ def _refuse_repetitions(perturbations: tuple[PerturbationSpec, ...], methods: tu
         for number, perturbation in enumerate(perturbations, 1)
         for method, strength in condition_pairs(perturbation, methods)
     )
-    for number, entry in numbered:
-        if entry in seen:
-            raise ValueError(f"[[perturbation]] number {number}: {entry} stands twice; remove one of the two")
-        seen.add(entry)
+    for number, condition in numbered:
+        if condition in seen:
+            raise ValueError(f"[[perturbation]] number {number}: {condition} stands twice; remove one of the two")
+        seen.add(condition)
 
 
 def _check_against(place: str, perturbation: PerturbationSpec, methods: tuple[str, ...]) -> None:

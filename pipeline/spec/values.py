@@ -63,11 +63,11 @@ def _check_option(given: Any) -> Any:
     return given
 
 
-Option = Annotated[bool | int | float | str, BeforeValidator(_check_option)]
-Options = dict[str, Option]
+OptionValue = Annotated[bool | int | float | str, BeforeValidator(_check_option)]
+Options = dict[str, OptionValue]
 Floats = Annotated[tuple[float, ...], BeforeValidator(as_tuple)]
 Names = Annotated[tuple[str, ...], BeforeValidator(as_tuple)]
-Size = Annotated[tuple[int, int] | int, BeforeValidator(_parse_size)]
+Resize = Annotated[tuple[int, int] | int, BeforeValidator(_parse_size)]
 Strengths = Annotated[tuple[Annotated[Strength, BeforeValidator(_parse_strength)], ...], BeforeValidator(as_tuple)]
 
 

@@ -18,7 +18,7 @@ from pipeline.store.location import Location
 from pipeline.store.store import attributes, open_results
 from srd.errors import InputError
 
-Write = Callable[[xr.Dataset, str], None]
+WriteFormat = Callable[[xr.Dataset, str], None]
 
 
 def export(location: Location, destination: str, form: str | None = None) -> None:
@@ -68,7 +68,7 @@ def _to_icechunk(dataset: xr.Dataset, destination: str) -> None:
     session.commit(f"audit {read_attributes(dataset.attrs, destination).fingerprint}")
 
 
-WRITERS: Mapping[str, Write] = MappingProxyType({"netcdf": _to_netcdf, "icechunk": _to_icechunk})
+WRITERS: Mapping[str, WriteFormat] = MappingProxyType({"netcdf": _to_netcdf, "icechunk": _to_icechunk})
 SUFFIXES: Mapping[str, str] = MappingProxyType({".nc": "netcdf", ".icechunk": "icechunk"})
 
 

@@ -13,7 +13,7 @@ from pipeline.execution.executors import Executor, serial_executor
 from pipeline.execution.job import Job
 from pipeline.execution.logs import Log
 from pipeline.execution.on_dask.executor import dask_executor
-from pipeline.execution.run import PreparedRun, prepare, run
+from pipeline.execution.run import PreparedRun, prepare_run, run
 from pipeline.plan.selection import Selection
 from pipeline.spec.audit import load_spec
 from pipeline.spec.comparison import load_audits
@@ -31,7 +31,7 @@ def run_audit(spec: Path, folder: Path, cluster: ClusterSpec | None, selection: 
     job = Job(load_spec(spec), spec.parent.resolve(), home / NAME)
     _refuse_elsewhere(folder, home)
     with _executor(cluster, console) as executor:
-        prepared = prepare(job, executor)
+        prepared = prepare_run(job, executor)
         _keep(spec, folder)
         _Running(prepared, Log(folder, spec, _in_words(cluster))).run(executor, selection, console)
 
@@ -49,7 +49,7 @@ def run_comparison(
     _refuse_elsewhere(folder, home)
     _refuse_taken(folder, home, jobs)
     with _executor(cluster, console) as executor:
-        prepared = {name: prepare(job, executor) for name, job in jobs.items()}
+        prepared = {name: prepare_run(job, executor) for name, job in jobs.items()}
         _keep(spec, folder)
         words = _in_words(cluster)
         running = {name: _Running(each, Log(folder / name, spec, words)) for name, each in prepared.items()}

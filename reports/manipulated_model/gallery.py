@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.experiments.manipulated_model_results import COPIES, NETWORKS, ManipulationFindings, Network, Numbers
+from pipeline.experiments.manipulated_model_results import COPIES, NETWORKS, ManipulationFindings, NetworkRole, Numbers
 from reports.formatting import slug
 from reports.manipulated_model.result import Exhibit, Panel
 from reports.manipulated_model.summarise import role
@@ -53,7 +53,7 @@ def _similarity(found: ManipulationFindings, method: str) -> Numbers:
 
 
 def draw(
-    found: ManipulationFindings, shown: Chosen, image: Pixels, maps: Mapping[Network, Pixels]
+    found: ManipulationFindings, shown: Chosen, image: Pixels, maps: Mapping[NetworkRole, Pixels]
 ) -> tuple[Exhibit, list[File]]:
     """Draw an image and its maps by every network; return what is said of them, with the pictures."""
     stem = f"{FOLDER}/{slug(shown.rank)}"
@@ -85,7 +85,7 @@ def _exhibit(found: ManipulationFindings, shown: Chosen, image_file: str, panels
     )
 
 
-def _panel(network: Network, file: str, pixels: Pixels) -> Panel:
+def _panel(network: NetworkRole, file: str, pixels: Pixels) -> Panel:
     if not np.isfinite(pixels).all():
         return Panel(network=network, file="", limit=None)
     return Panel(network=network, file=file, limit=limit(pixels)[0])

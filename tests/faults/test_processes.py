@@ -17,7 +17,7 @@ import pytest
 from audit_processes import Running, ended, wait_until, workers_of
 from command_line import Command, Ended
 from dask_processes import scheduler, worker
-from fault_trials import Trial
+from fault_trials import FaultTrial
 from small_audits import lost_with, receipts
 
 from pipeline.plan.tasks import Task
@@ -30,24 +30,24 @@ NO_REPORT = ("--stage", "score")
 PATIENCE = 30  # seconds
 
 
-def some_done(trial: Trial, process: Running) -> set[str]:
+def some_done(trial: FaultTrial, process: Running) -> set[str]:
     """Waits until tasks are finished, while the audit lasts; returns their keys."""
     wait_until(lambda: len(receipts(trial.store)) >= 3, process)
     return trial.finished()
 
 
-def slow(trial: Trial, seconds: float = 0.5) -> None:
+def slow(trial: FaultTrial, seconds: float = 0.5) -> None:
     """Every forward pass lasts, so that what happens to processes hits them at work."""
     trial.misbehaviour.write_text(f"slow {seconds}")
 
 
-def healed(trial: Trial) -> Trial:
+def healed(trial: FaultTrial) -> FaultTrial:
     trial.misbehaviour.unlink()
     return trial
 
 
 @pytest.mark.timeout(590)
-def test_workers_that_die_at_random_times_cost_nothing(trial: Trial) -> None:
+def test_workers_that_die_at_random_times_cost_nothing(trial: FaultTrial) -> None:
     """Each after a random time since a task has been finished; one audit after the other until all have died."""
     random, kills, runs = Random(20), 0, [trial]
     slow(trial)
@@ -62,7 +62,7 @@ def test_workers_that_die_at_random_times_cost_nothing(trial: Trial) -> None:
         assert "perturb: nothing to do" in again.err
 
 
-def killed(trial: Trial, process: Running, random: Random, most: int) -> int:
+def killed(trial: FaultTrial, process: Running, random: Random, most: int) -> int:
     """Kills at most so many workers of a run; returns how many, before it ends."""
     n_tasks = len(list(trial.context.plan.all_tasks()))
     for n in range(most):
@@ -77,7 +77,7 @@ def killed(trial: Trial, process: Running, random: Random, most: int) -> int:
     return most
 
 
-def test_a_command_that_dies_takes_its_workers_with_it(trial: Trial) -> None:
+def test_a_command_that_dies_takes_its_workers_with_it(trial: FaultTrial) -> None:
     slow(trial)
     process = trial.start("--workers", 2, *NO_REPORT)
     before = some_done(trial, process)
@@ -105,7 +105,7 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-def test_a_scheduler_that_dies_is_replaced_and_the_run_goes_on(trial: Trial, tmp_path: Path) -> None:
+def test_a_scheduler_that_dies_is_replaced_and_the_run_goes_on(trial: FaultTrial, tmp_path: Path) -> None:
     slow(trial)
     port = free_port()
     options = ("--scheduler", f"tcp://127.0.0.1:{port}", *NO_REPORT)
@@ -121,24 +121,24 @@ def test_a_scheduler_that_dies_is_replaced_and_the_run_goes_on(trial: Trial, tmp
         trial.settle("the scheduler dies", end, len(lost), trial.run(*options))
 
 
-def test_a_task_that_never_returns_is_ended(trial: Trial, command: Command) -> None:
+def test_a_task_that_never_returns_is_ended(trial: FaultTrial, command: Command) -> None:
     end = set_aside(trial, command, "hang", ("--workers", 2, "--task-limit", 5))
     assert "the limit of 5 seconds for a task" in end.err
     assert_goes_on(trial, "a task never returns", end, ("--workers", 2, "--task-limit", 5))
 
 
-def test_a_task_that_kills_every_worker_is_set_aside(trial: Trial, command: Command) -> None:
+def test_a_task_that_kills_every_worker_is_set_aside(trial: FaultTrial, command: Command) -> None:
     end = set_aside(trial, command, "die", ("--workers", 2))
     assert_goes_on(trial, "a task kills every worker", end, ("--workers", 2))
 
 
-def test_a_task_that_raises_is_tried_twice(trial: Trial, command: Command) -> None:
+def test_a_task_that_raises_is_tried_twice(trial: FaultTrial, command: Command) -> None:
     end = set_aside(trial, command, "fail", ())
     assert end.err.count(f"failed: {BAD.key} failed: FloatingPointError: on purpose\n") == 2
     assert_goes_on(trial, "a task raises", end, ())
 
 
-def set_aside(trial: Trial, command: Command, kind: str, options: tuple[object, ...]) -> Ended:
+def set_aside(trial: FaultTrial, command: Command, kind: str, options: tuple[object, ...]) -> Ended:
     """Runs with a task that cannot end well: it is named by the run, by its report and by its status."""
     trial.misbehave(kind, BAD)
     end = trial.run(*options)
@@ -155,7 +155,7 @@ def set_aside(trial: Trial, command: Command, kind: str, options: tuple[object, 
     return end
 
 
-def assert_goes_on(trial: Trial, fault: str, end: Ended, options: tuple[object, ...]) -> None:
+def assert_goes_on(trial: FaultTrial, fault: str, end: Ended, options: tuple[object, ...]) -> None:
     before = trial.finished()
     again = healed(trial).run(*options)
     trial.settle(fault, end, len(before - trial.finished()), again)
@@ -163,7 +163,7 @@ def assert_goes_on(trial: Trial, fault: str, end: Ended, options: tuple[object, 
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_ctrl_c_ends_with_one_line_and_a_run_that_goes_on(trial: Trial, command: Command, workers: int) -> None:
+def test_ctrl_c_ends_with_one_line_and_a_run_that_goes_on(trial: FaultTrial, command: Command, workers: int) -> None:
     slow(trial)
     process = trial.start("--workers", workers, *NO_REPORT)
     before = some_done(trial, process)
@@ -180,7 +180,7 @@ def test_ctrl_c_ends_with_one_line_and_a_run_that_goes_on(trial: Trial, command:
     trial.settle("Ctrl-C with workers" if workers else "Ctrl-C", end, len(lost), again)
 
 
-def test_two_commands_at_once_end_as_one(trial: Trial) -> None:
+def test_two_commands_at_once_end_as_one(trial: FaultTrial) -> None:
     slow(trial, 0.1)
     both = [trial.start(*NO_REPORT) for _ in range(2)]
     ends = [ended(process) for process in both]

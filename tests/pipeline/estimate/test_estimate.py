@@ -18,7 +18,7 @@ PLAN = Plan({**SIZES, "image": 4, "perturbation": 2, "method": 3}, 4, has_masks=
 PILOT = Pilot(
     plan=PLAN,
     methods=("srd", "saliency", "edges"),
-    entries=("clean", "universal:srd@8/255"),
+    condition_ids=("clean", "universal:srd@8/255"),
     tasks={
         ("perturb", 0): [(2, 1.0), (4, 2.0)],  # half a second an image
         ("perturb", 1): [(2, 5.0), (4, 7.0)],  # 3 seconds and one an image
@@ -72,7 +72,7 @@ def test_schedules_that_can_be_drawn() -> None:
 
 
 def test_an_audit_of_ten_images() -> None:
-    """Tiles of 4, 4 and 2 images, for 2 entries and 3 methods."""
+    """Tiles of 4, 4 and 2 images, for 2 conditions and 3 methods."""
     found = estimate_cost(PILOT, 10, 4, 2)
     clean, attacked, methods = 5.0, 3 * 3 + 10.0, 3 * 2 * 10.0
     assert {name: stage.tasks for name, stage in found.stages.items()} == {"perturb": 6, "attribute": 9, "score": 9}
@@ -100,7 +100,7 @@ def test_bytes_grow_with_the_images_and_blocks_with_the_files() -> None:
     assert found.arrays == {"input": 10000, "displacement": 70}
     assert found.receipts == 24 * 100
     assert found.store == 10000 + 70 + 2400 + 300
-    files = 6  # of input: 3 tiles, 2 entries, each less than a block
+    files = 6  # of input: 3 tiles, 2 conditions, each less than a block
     assert found.disk == (files + 1 + 24 + 3) * BLOCK
 
 

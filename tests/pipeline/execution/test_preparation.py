@@ -12,7 +12,7 @@ from small_audits import PER_CLASS, SIZE, Finished, edit, job_of, path_of, tree,
 
 from pipeline.execution import preparation
 from pipeline.execution.job import Job
-from pipeline.execution.preparation import prepare
+from pipeline.execution.preparation import prepare_store
 from pipeline.execution.subjects import load_subject
 from pipeline.machine import environment, seeds, sources
 from pipeline.plan.schema import REASONS, REFERENCES
@@ -25,7 +25,7 @@ N = len(COLOURS) * PER_CLASS
 
 def prepared(spec: Path, folder: Path) -> RunAttributes:
     job = job_of(spec, folder)
-    return prepare(job, load_subject(job))
+    return prepare_store(job, load_subject(job))
 
 
 def refused(spec: Path, folder: Path) -> str:
@@ -69,7 +69,7 @@ def test_the_label_is_explained_where_the_spec_says_so(spec: Path, tmp_path: Pat
     edit(spec, "[explain]\n", '[explain]\ntarget = "label"\n')
     write_picture(spec.parent, 0, "blue/red.png")
     job = job_of(spec, tmp_path / "run")
-    prepare(job, load_subject(job))
+    prepare_store(job, load_subject(job))
     dataset = open_results(job.store)
     assert dataset["target"].values.tolist() == dataset["label"].values.tolist()
     assert (dataset["other_class"] != dataset["target"]).all()

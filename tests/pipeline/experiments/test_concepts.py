@@ -43,7 +43,7 @@ def layer(home: Path) -> Exploration:
 
 
 def inputs(layer: Exploration, row: int) -> Tensor:
-    """An image under each entry of the perturbation axis, as the network reads it."""
+    """An image under each condition, as the network reads it."""
     return layer.context.model.normalise(torch.from_numpy(layer.context.store.read("input", row)))
 
 

@@ -174,7 +174,7 @@ def clean_maps(finished: Finished) -> NDArray[np.float64]:
 def patterns(home: Path) -> Any:
     """Of `srd-audit apop`."""
     spec = write_audit(home)
-    return [list(each.replaced.items()) for each in apop.load_experiment(load_spec(spec), home).predictions()]
+    return [list(each.replaced.items()) for each in apop.load_apop_experiment(load_spec(spec), home).predictions()]
 
 
 def vectors(home: Path) -> Any:
@@ -194,7 +194,7 @@ def manipulated(home: Path) -> Any:
     before, _, after = SPEC.partition("[[perturbation]]")
     spec = write_audit(home)
     spec.write_text(f"{before}{MANIPULATION}{after[after.index('[run]') :]}")
-    subject = manipulated_models.load_experiment(load_manipulated_model_spec(spec), home)
+    subject = manipulated_models.load_manipulation_experiment(load_manipulated_model_spec(spec), home)
     networks = subject.networks()
     assert len(manipulated_models.weights_of(networks["manipulated"])) > 0
     return [[each.predicted, each.similarity, each.reached] for each in subject.measure(networks)]

@@ -12,7 +12,7 @@ from pipeline.stages.compute import compute
 from pipeline.store.store import Store
 
 PLAN = Plan({"image": 10, "perturbation": 3, "method": 2}, 4, False, (1, 2), (2,))
-"""Three tiles, the last half full; the third entry is universal."""
+"""Three tiles, the last half full; the third condition is universal."""
 TARGETS = (9, 9, 1, 2, 0, 0, 4, 4, 8, 3)
 
 

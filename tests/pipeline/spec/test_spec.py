@@ -164,7 +164,7 @@ def test_a_strength_below_one_level_is_refused_in_eight_bits_where_it_bounds_eac
 
 def test_a_perturbation_without_a_strength_has_one_entry_and_refuses_strengths() -> None:
     spec = parse_spec(table(perturbation=[{"name": "horizontal_flip"}]), "spec")
-    assert [condition_id("horizontal_flip", *entry) for entry in condition_pairs(spec.perturbation[0], ("srd",))] == [
+    assert [condition_id("horizontal_flip", *pair) for pair in condition_pairs(spec.perturbation[0], ("srd",))] == [
         "horizontal_flip"
     ]
     with pytest.raises(SpecError, match=r"number 1 \(horizontal_flip\): has no strength to choose; remove strengths"):

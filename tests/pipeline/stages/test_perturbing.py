@@ -12,7 +12,7 @@ from attacks.entries import EVIDENCE
 from attacks.registry import PERTURBATIONS
 from pipeline.execution.executors import serial_executor
 from pipeline.execution.on_dask.executor import dask_executor
-from pipeline.execution.preparation import prepare
+from pipeline.execution.preparation import prepare_store
 from pipeline.execution.subjects import load_subject
 from pipeline.plan import stages as stage_table
 from pipeline.plan.conditions import conditions, threat
@@ -194,5 +194,5 @@ def test_a_run_goes_on_after_its_fits(attacked: Finished, attacks: Path, tmp_pat
 def test_hiding_objects_without_masks_is_refused_before_any_work(attacks: Path, tmp_path: Path) -> None:
     job = job_of(edit(attacks, 'masks = "masks"\n', ""), tmp_path / "run")
     with pytest.raises(DataError, match=r"hide works by the objects' masks; set data\.masks, or attack by 'top_k'"):
-        prepare(job, load_subject(job))
+        prepare_store(job, load_subject(job))
     assert not exists(job.store)

@@ -16,7 +16,7 @@ from zarr.core.sync import sync
 from pipeline.execution.calls import perform
 from pipeline.execution.executors import serial_executor
 from pipeline.execution.job import Job
-from pipeline.execution.preparation import prepare
+from pipeline.execution.preparation import prepare_store
 from pipeline.execution.subjects import context_of, load_subject
 from pipeline.plan.selection import Selection
 from pipeline.plan.tasks import Task
@@ -37,7 +37,7 @@ def test_a_bucket_holds_the_bytes_of_the_local_run_for_few_requests(
     """Each task puts each of its arrays once and its receipt last; no metadata are read twice."""
     job = in_bucket(spec, bucket)
     plan = finished.context.plan
-    prepare(job, load_subject(job))
+    prepare_store(job, load_subject(job))
     assert context_of(job).plan == plan
     seen = bucket.server.requests
     prefix, metadata = "audits/audit.zarr/", []
@@ -71,11 +71,11 @@ def test_a_store_that_was_not_finished_is_made_again(finished: Finished, spec: P
     subject = load_subject(job)
     bucket.server.answer = nth_put_and_all_after(nth % len(whole), "403 AccessDenied")
     with pytest.raises(PermissionError, match=f"^s3://{bucket.name}/audits/audit.zarr: .*AccessDenied it is"):
-        prepare(job, subject)
+        prepare_store(job, subject)
     bucket.server.answer = None
     assert not exists(job.store)
     assert len(objects(job.store)) == nth % len(whole)
-    prepare(job, subject)
+    prepare_store(job, subject)
     assert objects(job.store) == whole
 
 
@@ -89,10 +89,10 @@ def test_remains_of_another_store_are_refused(spec: Path, bucket: Bucket) -> Non
     run(job, serial_executor, Watch(), Selection("perturb"))
     other = in_bucket(edit(spec, "seed = 1", "seed = 2"), bucket)
     with pytest.raises(StoreError, match=r"was made by another audit \(it differs in: spec\.run\.seed"):
-        prepare(other, load_subject(other))
+        prepare_store(other, load_subject(other))
     sync(job.store.open().delete("zarr.json"))
     with pytest.raises(StoreError, match="holds remains of something else, such as _ledger/perturb-00000-00"):
-        prepare(other, load_subject(other))
+        prepare_store(other, load_subject(other))
 
 
 def test_a_damaged_object_is_laid_to_its_task(spec: Path, bucket: Bucket) -> None:
@@ -121,7 +121,7 @@ def test_a_refusal_in_the_middle_of_a_run_stops_it(
 ) -> None:
     """It is no failure of a task: the run can go on when the place is well."""
     job = in_bucket(spec, bucket)
-    prepare(job, load_subject(job))
+    prepare_store(job, load_subject(job))
     bucket.server.answer = lambda request: answer if "_ledger/perturb" in request.key else None
     with pytest.raises(error, match=f"^{job.store}: .*{said}") as caught:
         run(job, serial_executor, Watch())
