@@ -10,12 +10,12 @@ NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
 
 
 def decade(error: float, rounding: float) -> str:
-    """The power of ten that bounds it, not below what is all rounding."""
+    """Return the power of ten that bounds an error, but not below what is only rounding."""
     return f"<= 1e{math.ceil(math.log10(max(error, rounding)))}"
 
 
 def agree(old: str, new: str) -> bool:
-    """Errors, which have an exponent, to a factor of ten, all else to what another machine may round otherwise."""
+    """Return whether two texts agree: errors, which have an exponent, to a factor of ten, all else to rounding."""
     a, b = float(old), float(new)
     if "e" in old:
         return max(a, b) <= 11 * min(a, b)
@@ -27,7 +27,7 @@ def same_but_for_rounding(old: str, new: str) -> bool:
 
 
 def hold(path: Path, table: str) -> None:
-    """Fails, and writes the table anew, where the file says something else."""
+    """Compare a table with its file; if the file says something else, write the table and fail."""
     if not (path.exists() and same_but_for_rounding(path.read_text(), table)):
         path.write_text(table)
         pytest.fail(f"{path.name} was out of date; it has been written anew from this run: look at it and commit it")

@@ -78,7 +78,7 @@ TASKS = {"perturb": 8, "attribute": 6, "score": 6}
 
 @dataclass
 class Watch:
-    """Remembers what an observer is told."""
+    """An observer that remembers the events it receives."""
 
     attributes: RunAttributes | None = None
     stages: list[tuple[str, int, int]] = field(default_factory=list)
@@ -116,7 +116,7 @@ class Finished:
 
 
 def write_audit(folder: Path) -> Path:
-    """Pictures, masks, network, weights and spec in `folder`; returns the spec's path."""
+    """Write pictures, masks, network, weights and spec into `folder`; return the spec's path."""
     folder.mkdir(parents=True, exist_ok=True)
     for index, colour in enumerate(COLOURS):
         for number in range(PER_CLASS):
@@ -130,7 +130,7 @@ def write_audit(folder: Path) -> Path:
 
 
 def write_picture(folder: Path, colour: int, name: str, size: int = SIZE) -> None:
-    """A noisy picture with a square of the colour, and its mask."""
+    """Write a noisy picture with a square of the colour, and its mask."""
     random = np.random.default_rng([colour, *name.encode()])
     pixels = random.integers(20, 120, (size, size, 3))
     top, left = random.integers(1, size // 2, 2)
@@ -147,7 +147,7 @@ def write_png(path: Path, values: NDArray[Any]) -> None:
 
 
 def edit(file: Path, old: str, new: str) -> Path:
-    """Replaces the only `old` in a text file."""
+    """Replace the only `old` in a text file."""
     text = file.read_text()
     assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
     file.write_text(text.replace(old, new))
@@ -155,7 +155,7 @@ def edit(file: Path, old: str, new: str) -> Path:
 
 
 def store_in(folder: Path) -> Location:
-    """Of a run that is kept in its folder."""
+    """Return the location of the store of a run that lies in its folder."""
     return Location(str(folder / NAME))
 
 
@@ -168,12 +168,12 @@ def subject_of(spec: Path) -> Subject:
 
 
 def run(job: Job, executor: Executor, observer: running.Observer, selection: Selection = ALL) -> None:
-    """Prepares a job and runs it."""
+    """Prepare a job and run it."""
     running.run(running.prepare_run(job, executor), executor, observer, selection)
 
 
 def plain_attributes(versions: dict[str, str]) -> RunAttributes:
-    """Those of a store of which nothing but these versions matters."""
+    """Return the attributes of a store of which nothing but these versions matters."""
     spec = parse_spec(
         {"model": {"spec": "demo:vgg"}, "data": {"path": "demo:shapes"}, "explain": {"methods": ["srd"]}}, ""
     )
@@ -185,7 +185,7 @@ def plain_attributes(versions: dict[str, str]) -> RunAttributes:
 
 
 def attributes_of(spec: AuditSpec, plan: Plan, prepared: Arrays) -> RunAttributes:
-    """Those of a store that holds what is prepared, and of which nothing else matters."""
+    """Return the attributes of a store that holds what is prepared, and of which nothing else matters."""
     made = FingerprintedFacts(spec=spec, data="", weights="", network="", sources="", versions={}, hardware="")
     return RunAttributes(
         fingerprint=made.fingerprint,
@@ -205,19 +205,19 @@ def attributes_of(spec: AuditSpec, plan: Plan, prepared: Arrays) -> RunAttribute
 
 
 def attributes_like(store: Store, plan: Plan, prepared: Arrays) -> RunAttributes:
-    """Those of a store by another plan."""
+    """Return the attributes of a store, with another plan."""
     return store.attributes.model_copy(update={"plan": plan, "prepared": digests_of(prepared)})
 
 
 def finish(spec: Path, folder: Path, executor: Executor = serial_executor) -> Finished:
-    """Runs the audit to its end."""
+    """Run the audit to its end."""
     job, watch = job_of(spec, folder), Watch()
     run(job, executor, watch)
     return Finished(spec, job, watch)
 
 
 def finish_until_killed(spec: Path, folder: Path, nth: int) -> None:
-    """As `finish`, but the process is killed when the nth file of the store is about to get its name."""
+    """Run the audit as `finish` does, but kill the process when the nth file of the store is to get its name."""
     rename, files = Path.replace, count()
 
     def killing(path: Path, target: Path) -> Path:
@@ -230,7 +230,10 @@ def finish_until_killed(spec: Path, folder: Path, nth: int) -> None:
 
 
 def tree(folder: Path | Location) -> dict[str, str]:
-    """Digest of every file under `folder`, by relative path; not of the logs of runs, which tell the time."""
+    """Return the digest of every file under `folder`, by relative path.
+
+    The logs of runs are left out: they tell the time.
+    """
     root = path_of(folder)
     files = {path.relative_to(root): path for path in sorted(root.rglob("*")) if path.is_file()}
     return {str(name): sha256(file.read_bytes()).hexdigest() for name, file in files.items() if LOGS not in name.parts}
@@ -243,12 +246,12 @@ def path_of(place: Path | Location) -> Path:
 
 
 def receipts(store: Path | Location) -> set[str]:
-    """The tasks of which a receipt is complete: a killed process may leave one half written."""
+    """Return the keys of the tasks with a complete receipt: a killed process may leave one half written."""
     return {path.name for path in (path_of(store) / RECEIPTS).glob("*") if not path.match(LITTER)} - {METADATA}
 
 
 def lost_with(bad: Task, context: Context) -> set[Task]:
-    """The task and all that read from it, directly or not: the slow definition."""
+    """Return the task and all that read from it, directly or not: the slow definition."""
     dependencies, lost = Dependencies(context.plan, context.target_images.tolist()), {bad}
     for task in context.plan.all_tasks():
         if lost & set(dependencies.of(task)):
@@ -257,7 +260,7 @@ def lost_with(bad: Task, context: Context) -> set[Task]:
 
 
 def shard_key(plan: Plan, task: Task, name: str) -> str:
-    """Of the one shard of an array that the task writes."""
+    """Return the key of the one shard of an array that the task writes."""
     variable = VARIABLES[name]
     shard = variable.shard(plan.sizes, plan.tile)
     position = [(part.start or 0) // size for part, size in zip(plan.region(task, variable), shard, strict=True)]
@@ -265,7 +268,7 @@ def shard_key(plan: Plan, task: Task, name: str) -> str:
 
 
 def same(one: Arrays, other: Arrays) -> bool:
-    """Whether two tasks made the same bytes."""
+    """Return whether two tasks made the same bytes."""
     return _bytes(one) == _bytes(other)
 
 

@@ -22,7 +22,7 @@ from srd.errors import DamagedTask, FailedByBug, FailedTasks, IncompleteRun, Sta
 
 
 class Observer(Protocol):
-    """Receives the events of a run."""
+    """An object that receives the events of a run."""
 
     def on_store(self, attributes: RunAttributes) -> None:
         """Receive the attributes of the store, once the store is there."""

@@ -26,7 +26,7 @@ CALL = "        hidden = self.relu2"
 
 @pytest.fixture(scope="session")
 def outcomes() -> Outcomes:
-    """What the tests have noted, by fault."""
+    """Return the notes of the tests, by fault."""
     return {}
 
 
@@ -43,7 +43,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 
 @pytest.fixture
 def trial(undisturbed: Finished, outcomes: Outcomes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FaultTrial:
-    """Of the cheap audit; its network misbehaves as the trial says."""
+    """Return a trial of the cheap audit, whose network misbehaves as the trial says."""
     trial = FaultTrial(undisturbed, tmp_path, outcomes)
     monkeypatch.setenv(misbehaviour.FILE, str(trial.misbehaviour))
     return trial

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from command_line import Command, Ended
+from command_line import Command, CommandEnd
 from fault_trials import FaultTrial
 from small_audits import path_of, receipts, shard_key, tree
 
@@ -48,11 +48,11 @@ def writers(trial: FaultTrial) -> dict[str, Task]:
     return {variable.name: task for task in plan.all_tasks() for variable in plan.variables(task)}
 
 
-def run(trial: FaultTrial, command: Command) -> Ended:
+def run(trial: FaultTrial, command: Command) -> CommandEnd:
     return command("run", trial.spec, "--out", trial.out, "--stage", "score")
 
 
-def verify_and_repair(trial: FaultTrial, command: Command, n_damaged: int) -> Ended:
+def verify_and_repair(trial: FaultTrial, command: Command, n_damaged: int) -> CommandEnd:
     end = command("verify", trial.out, "--sample", 0, "--repair")
     assert end.code == 4
     assert f"{n_damaged} tasks are to be done again; run the same spec" in end.err

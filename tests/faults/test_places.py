@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from command_line import Command, Ended
+from command_line import Command, CommandEnd
 from fault_trials import FaultTrial
 from s3_server import Bucket, Request
 from small_audits import shard_key, tree
@@ -115,7 +115,7 @@ def disk(trial: FaultTrial, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     mounted.remove()
 
 
-def again(trial: FaultTrial, command: Command) -> Ended:
+def again(trial: FaultTrial, command: Command) -> CommandEnd:
     return command("run", trial.spec, "--out", trial.out, *NO_REPORT)
 
 
@@ -125,22 +125,22 @@ def test_a_full_disk_leaves_no_false_receipt(trial: FaultTrial, command: Command
     end = again(trial, command)
     assert end.code == 5
     assert "No space left on device" in end.err.splitlines()[-1]
-    finished = trial.finished()
+    finished = trial.done_tasks()
     assert 0 < len(finished) < len(list(trial.context.plan.all_tasks()))
     disk.resize(64 * 2**20)
-    trial.settle("the disk is full", end, len(finished - trial.finished()), again(trial, command))
+    trial.settle("the disk is full", end, len(finished - trial.done_tasks()), again(trial, command))
 
 
 def test_a_read_only_store_is_told_at_once(trial: FaultTrial, command: Command, disk: Disk) -> None:
     assert command("run", trial.spec, "--out", trial.out, "--stage", "perturb").code == 0
-    before = trial.finished()
+    before = trial.done_tasks()
     assert before
     disk.refuse_writes()
     end = again(trial, command)
     assert end.code == 5
     assert "Read-only file system" in end.err.splitlines()[-1]
     disk.allow_writes()
-    trial.settle("the store is read-only", end, len(before - trial.finished()), again(trial, command))
+    trial.settle("the store is read-only", end, len(before - trial.done_tasks()), again(trial, command))
 
 
 def in_bucket(trial: FaultTrial, bucket: Bucket) -> tuple[Path, Location]:
@@ -167,16 +167,16 @@ def test_a_bucket_that_refuses_stops_the_run(trial: FaultTrial, command: Command
     end = command("run", spec, "--out", trial.out, *NO_REPORT)
     assert end.code == 5
     assert "AccessDenied it is" in end.err.splitlines()[-1]
-    before = trial.finished(store)
+    before = trial.done_tasks(store)
     assert before
     bucket.server.answer = None
     ended = command("run", spec, "--out", trial.out, *NO_REPORT)
-    lost = before - trial.finished(store)
+    lost = before - trial.done_tasks(store)
     trial.settle("a bucket refuses to be written", end, len(lost), ended, store)
 
 
 def objects_of(trial: FaultTrial, task: Task) -> Sequence[str]:
-    """What the task writes, by key."""
+    """Return what the task writes, by key."""
     plan = trial.context.plan
     return [*(shard_key(plan, task, variable.name) for variable in plan.variables(task)), f"{RECEIPTS}/{task.key}"]
 
@@ -199,13 +199,13 @@ def test_whichever_write_of_a_task_fails_leaves_no_receipt(
                     raise OSError(errno.EIO, os.strerror(errno.EIO))
                 await write(local, key, value)
 
-            before = trial.finished()
+            before = trial.done_tasks()
             with monkeypatch.context() as patched:
                 patched.setattr(LocalStore, "set", failing)
                 end = again(trial, command)
             assert end.code == 5
             assert [(store / key).exists() for key in keys] == [True] * n + [False] * (len(keys) - n)
-            assert trial.finished() == before
+            assert trial.done_tasks() == before
             trial.settle("one write fails", end, 0, again(trial, command))
 
 
@@ -220,12 +220,12 @@ def test_whichever_request_of_a_task_fails_leaves_no_receipt(
         for n in range(len(keys)):
             for key in keys:
                 delete(store, key)
-            before = trial.finished(store)
+            before = trial.done_tasks(store)
             bucket.server.answer = refusing_put(nth(n))
             end = command("run", spec, "--out", trial.out, *NO_REPORT)
             bucket.server.answer = None
             assert end.code == 5
-            assert trial.finished(store) == before
+            assert trial.done_tasks(store) == before
             trial.settle("one request fails", end, 0, command("run", spec, "--out", trial.out, *NO_REPORT), store)
 
 

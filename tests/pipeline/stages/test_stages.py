@@ -305,7 +305,7 @@ strengths = [0.25]
 
 @pytest.fixture(scope="module")
 def geometric(tmp_path_factory: pytest.TempPathFactory) -> Context:
-    """Of an audit whose images were mirrored, shifted, turned and enlarged."""
+    """Return the context of an audit whose images were mirrored, shifted, turned and enlarged."""
     folder = tmp_path_factory.mktemp("geometric")
     spec = write_audit(folder / "audit")
     old = "".join(spec.read_text().partition("[[perturbation]]")[1:]).partition("[run]")[0]

@@ -1,4 +1,4 @@
-"""What the machine has, and what is refused."""
+"""The free disk and memory of the machine, and the refusal of what does not fit."""
 
 import os
 from pathlib import Path

@@ -81,7 +81,7 @@ def made(path: Path) -> Store:
 
 
 def arrays(task: Task, seed: int = 0) -> dict[str, np.ndarray[Any, Any]]:
-    """What a task might write."""
+    """Return arrays that a task might write."""
     random, made = np.random.default_rng([seed, task.tile, task.column]), {}
     for variable in PLAN.variables(task):
         region = PLAN.region(task, variable)
