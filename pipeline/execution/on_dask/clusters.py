@@ -6,7 +6,7 @@ from importlib import import_module
 from time import monotonic, sleep
 from typing import Any
 
-from pipeline.execution.on_dask.quiet import silence_logger
+from pipeline.execution.on_dask.loggers import silence_logger
 from pipeline.execution.on_dask.settings import configuration
 from pipeline.spec.deployment import ClusterSpec
 from srd.errors import ClusterError

@@ -12,8 +12,8 @@ from typing import Any
 
 from distributed import LocalCluster, Nanny, Scheduler, SpecCluster
 
-from pipeline.execution.on_dask.keeping import keep_workers
-from pipeline.execution.on_dask.quiet import silence_logger
+from pipeline.execution.on_dask.fixed_size import keep_workers
+from pipeline.execution.on_dask.loggers import silence_logger
 from pipeline.spec.deployment import GpuSpec, LocalSpec
 from srd.errors import ClusterError
 

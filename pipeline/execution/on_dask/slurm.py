@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from tempfile import NamedTemporaryFile
 from typing import Any
 
-from pipeline.execution.on_dask.keeping import keep_workers
+from pipeline.execution.on_dask.fixed_size import keep_workers
 from pipeline.execution.on_dask.settings import environment
 from pipeline.spec.deployment import SlurmSpec, walltime_seconds
 from srd.errors import ClusterError
