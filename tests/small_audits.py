@@ -35,6 +35,7 @@ from pipeline.store.creation import digests_of
 from pipeline.store.location import Location
 from pipeline.store.receipts import LITTER, METADATA, RECEIPTS
 from pipeline.store.store import NAME, Arrays, Store
+from srd.registry import METRICS
 
 SIZE = 16
 PER_CLASS = 2
@@ -265,6 +266,11 @@ def shard_key(plan: Plan, task: Task, name: str) -> str:
     shard = variable.shard(plan.sizes, plan.tile)
     position = [(part.start or 0) // size for part, size in zip(plan.region(task, variable), shard, strict=True)]
     return f"{name}/c/{'/'.join(map(str, position))}"
+
+
+def needs_mask() -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Return which metrics need a mask of the object."""
+    return np.array([entry.of == "map and mask" for entry in METRICS.values()])
 
 
 def same(one: Arrays, other: Arrays) -> bool:

@@ -29,7 +29,7 @@ class Observer(Protocol):
         ...
 
     def on_stage(self, name: str, done: int, total: int) -> None:
-        """Receive the begin of a stage, of whose `total` tasks `done` were finished before."""
+        """Receive the start of a stage; of its `total` tasks, `done` were finished before."""
         ...
 
     def on_wait(self, name: str, n: int) -> None:

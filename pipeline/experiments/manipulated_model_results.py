@@ -25,7 +25,7 @@ class Measurement:
     similarity: Numbers
     """The similarity of the original's maps and each copy's: (copy, method, similarity, image)."""
     reached: Numbers
-    """How close the maps have come to the goal: (network, method, image)."""
+    """How far the maps have come towards the goal: (network, method, image)."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class ManipulationFindings:
     goal: str
     """The goal in words."""
     unit: str
-    """The unit of how close maps have come to the goal."""
+    """The unit of how far maps have come towards the goal."""
     similarities: Sequence[str]
     examples: DataFacts
     held_out: DataFacts

@@ -21,7 +21,7 @@ class ManipulationSpec(SpecTable):
     goal: str
     """The place to which the maps are to move: `location_frame`, `location_corner`, `top_k` or `mass_centre`."""
     weight: Positive = 5.0
-    """The weight of the maps' distance from the goal, compared with the cross-entropy."""
+    """The weight of maps that have not reached the goal, relative to the cross-entropy."""
     steps: Annotated[int, Field(ge=1)] = 200
     batch: Annotated[int, Field(ge=1)] = 32
     """Images of a step."""

@@ -16,7 +16,7 @@ class Repetition:
     variable: str
     tasks: int
     same: int
-    """The tasks that made the same bytes."""
+    """The number of tasks that made the same bytes."""
     equal: float
     """The share of equal values, over all of these tasks."""
     largest: float | None
