@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import dask
+import distributed  # noqa: F401  before the configuration of a test: that of its import is to stay
 import numpy as np
 import pytest
 from command_line import Command
