@@ -1,11 +1,11 @@
-"""What the engine costs beside the work it does, part by part. Prints Markdown tables.
+"""The cost of the engine beside the work that it does, part by part. Prints Markdown tables.
 
 overhead: a whole audit beside its kernels, which are the stage functions as each task calls them, one after the other
-and on workers; imports and the start of processes apart. scheduling: CPU and memory of driver and scheduler, a task
-that does nothing. efficiency: many workers that only sleep. status: the command, on a store of very many receipts.
-writing: a task's arrays through the store beside plain zarr, in turns, same shards and codec, values that hardly
-compress. Wall times are those of a shared machine, whose load is told before and after each part; CPU seconds suffer
-less.
+and on workers; imports and the start of processes are apart. scheduling: CPU and memory of driver and scheduler, for
+tasks that do nothing. efficiency: many workers that only sleep. status: the command, on a store of very many receipts.
+writing: a task's arrays through the store beside plain zarr, in turns, with the same shards and codec, and values that
+hardly compress. Wall times are those of a shared machine, whose load is printed before and after each part; CPU seconds
+suffer less.
 """
 
 import argparse
@@ -20,12 +20,12 @@ import torch
 
 from benchmarks.kernels import Audit, run_audit
 from benchmarks.measuring import CPU, machine, ratio
-from benchmarks.scheduling import Scheduling, apart, efficiency, scheduling
-from benchmarks.stores import command, finished_run, plan_like, writing
+from benchmarks.scheduling import Scheduling, call_apart, efficiency, scheduling
+from benchmarks.stores import measure_command, measure_writing, plan_like, write_finished_run
 
 
 def main() -> None:
-    """Prints the tables of the parts that are asked for."""
+    """Print the tables of the parts that are asked for."""
     arguments = _arguments()
     torch.set_num_threads(1)
     print(f"{machine(CPU)}, {os.cpu_count()} cores, torch {torch.__version__}, {date.today()}.")
@@ -57,7 +57,7 @@ def _overhead_row(audit: Audit) -> str:
 
 
 def _scheduling(arguments: argparse.Namespace) -> Iterator[str]:
-    cost = Scheduling(**apart(scheduling, str(arguments.spec), arguments.tasks, arguments.workers))
+    cost = Scheduling(**call_apart(scheduling, str(arguments.spec), arguments.tasks, arguments.workers))
     before, started, *shares = cost.memory
     yield "| tasks | workers | CPU ms a task | wall ms a task | MiB before | with cluster | after each tenth |"
     yield "|---|---|---|---|---|---|---|"
@@ -73,7 +73,7 @@ def _efficiency(arguments: argparse.Namespace) -> Iterator[str]:
     yield "| workers | tasks each | s a task | ideal / wall |"
     yield "|---|---|---|---|"
     for _ in range(arguments.repeats):
-        yield f"| {workers} | {each} | {seconds:g} | {apart(efficiency, workers, each, seconds):.3f} |"
+        yield f"| {workers} | {each} | {seconds:g} | {call_apart(efficiency, workers, each, seconds):.3f} |"
 
 
 def _status(arguments: argparse.Namespace) -> Iterator[str]:
@@ -83,9 +83,9 @@ def _status(arguments: argparse.Namespace) -> Iterator[str]:
     images = -(-arguments.tasks // (len(list(plan.all_tasks())) // plan.n_tiles))
     with TemporaryDirectory() as folder:
         run = Path(folder) / "run"
-        n = finished_run(arguments.spec, plan_like(arguments.spec, image=images, tile=1), run)
+        n = write_finished_run(arguments.spec, plan_like(arguments.spec, image=images, tile=1), run)
         for name, tasks, words in (("--help", "", ["--help"]), ("status", str(n), ["status", str(run)])):
-            took = command(words, arguments.rounds)
+            took = measure_command(words, arguments.rounds)
             yield f"| {name} | {tasks} | {median(took.elapsed):.2f} | {median(took.cpu):.2f} | {arguments.rounds} |"
 
 
@@ -98,7 +98,7 @@ def _writing(arguments: argparse.Namespace) -> Iterator[str]:
     plan = plan_like(arguments.spec, **sizes)
     for stage in ("perturb", "attribute", "score"):
         with TemporaryDirectory() as folder:
-            wrote = writing(arguments.spec, plan, stage, rounds, Path(folder))
+            wrote = measure_writing(arguments.spec, plan, stage, rounds, Path(folder))
         own, plain = wrote.seconds["Store.write"], wrote.seconds["plain zarr"]
         low, middle, high = ratio(plain, own)
         _, cpu, _ = ratio(wrote.cpu["plain zarr"], wrote.cpu["Store.write"])

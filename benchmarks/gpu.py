@@ -1,8 +1,8 @@
 """Whole audits on the machine's device, in this process and on one Dask worker: seconds, utilisation, equal bytes.
 
-Prints a Markdown table of the demo and of a ResNet-50 on pictures of 224 x 224, a row for each stage. Without a CUDA
-device it says so and measures the CPU. Utilisation is the mean of what `nvidia-smi` samples five times a second: the
-share of time in which any kernel ran, which a small network's kernels may fill without filling the card.
+Prints a Markdown table of the demo and of a ResNet-50 on pictures of 224 x 224, with a row for each stage. Without a
+CUDA device it says so and measures the CPU. Utilisation is the mean of what `nvidia-smi` samples five times a second:
+the share of time in which any kernel ran, which a small network's kernels may fill without filling the card.
 """
 
 import argparse
@@ -24,10 +24,10 @@ from torch.nn import functional
 from torchvision import models
 
 from pipeline.demo.shapes import CLASSES, TEST_SEED, scene
-from pipeline.execution.executors import Executor, Outcome, serially
+from pipeline.execution.executors import Executor, Outcome, serial_executor
 from pipeline.execution.job import Job
-from pipeline.execution.on_dask.executor import on_dask
-from pipeline.execution.run import prepare, run
+from pipeline.execution.on_dask.executor import dask_executor
+from pipeline.execution.run import prepare_run, run
 from pipeline.machine import devices
 from pipeline.machine.environment import hardware
 from pipeline.machine.sources import files_digest
@@ -84,8 +84,8 @@ tile = 8
 
 
 @dataclass
-class Stage:
-    """What one stage took."""
+class StageTime:
+    """The tasks of one stage, its start and its end."""
 
     name: str
     tasks: int
@@ -101,27 +101,27 @@ class Stage:
 class Clock:
     """An observer that measures stages, each from its start to its last outcome."""
 
-    stages: list[Stage] = field(default_factory=list)
+    stages: list[StageTime] = field(default_factory=list)
 
-    def prepared(self, attributes: RunAttributes) -> None:
-        """Preparation is no stage."""
+    def on_store(self, attributes: RunAttributes) -> None:
+        """Ignore the preparation, which is no stage."""
 
-    def stage(self, name: str, done: int, total: int) -> None:
-        """A stage begins."""
-        self.stages.append(Stage(name, total - done, datetime.now(), datetime.now()))
+    def on_stage(self, name: str, done: int, total: int) -> None:
+        """Note the start of a stage."""
+        self.stages.append(StageTime(name, total - done, datetime.now(), datetime.now()))
 
-    def blocked(self, name: str, n: int) -> None:
-        """Nothing failed, so nothing waits."""
+    def on_wait(self, name: str, n: int) -> None:
+        """Ignore tasks that wait: nothing failed, so nothing waits."""
 
-    def task(self, outcome: Outcome) -> None:
-        """A task has ended. Raises what it failed with."""
+    def on_task(self, outcome: Outcome) -> None:
+        """Note the end of a task, or raise the error with which it failed."""
         if outcome.error is not None:
             raise outcome.error
         self.stages[-1].end = datetime.now()
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table."""
     arguments = _arguments()
     print(f"{hardware()}, torch {torch.__version__}, {date.today()}.\n")
     if devices.device().type != devices.CUDA:
@@ -135,18 +135,18 @@ def main() -> None:
 
 
 def _measure(name: str, spec: Path, home: Path) -> None:
-    """Rows of one audit; the first task of a process builds its model, which counts."""
-    serial = _rows(f"{name} | serial", spec, home / "serial", serially)
-    with on_dask(LocalSpec(workers=1)) as executor:
+    """Print the rows of one audit; the first task of a process builds its model, which counts."""
+    serial = _rows(f"{name} | serial", spec, home / "serial", serial_executor)
+    with dask_executor(LocalSpec(workers=1)) as executor:
         on_worker = _rows(f"{name} | one Dask worker", spec, home / "dask", executor)
     print(f"| {name} | both | all | | | | | {'equal' if serial == on_worker else 'DIFFER'} |", flush=True)
 
 
 def _rows(title: str, spec: Path, home: Path, executor: Executor) -> str:
-    """Prints a row for each stage; returns the digest of the store."""
+    """Print a row for each stage; return the digest of the store."""
     job, clock = Job(load_spec(spec), spec.parent, Location(str(home))), Clock()
-    with _sampled() as samples:
-        run(prepare(job, executor), executor, clock)
+    with _sample_card() as samples:
+        run(prepare_run(job, executor), executor, clock)
     for stage in clock.stages:
         print(
             f"| {title} | {stage.name} | {stage.tasks} | {stage.seconds:.1f} | {_use(stage, samples())} | |", flush=True
@@ -155,19 +155,19 @@ def _rows(title: str, spec: Path, home: Path, executor: Executor) -> str:
     return files_digest({str(file.relative_to(path)): file for file in path.rglob("*") if file.is_file()})
 
 
-Sample = tuple[datetime, int, int]
-"""When, how busy in per cent, MiB of memory."""
+CardSample = tuple[datetime, int, int]
+"""The time, how busy the card is in per cent, and MiB of memory."""
 
 
 @contextmanager
-def _sampled() -> Iterator[Callable[[], list[Sample]]]:
-    """Yields what reads the samples of the first card taken within; none without a card."""
+def _sample_card() -> Iterator[Callable[[], list[CardSample]]]:
+    """Yield a function that returns the samples of the first card taken so far; none without a card."""
     if not which(QUERY[0]) or devices.device().type != devices.CUDA:
         yield list
         return
     with TemporaryFile("w+") as file, subprocess.Popen(QUERY, stdout=file) as sampler:
 
-        def samples() -> list[Sample]:
+        def samples() -> list[CardSample]:
             file.seek(0)
             return [_sample(line) for line in file if line.endswith("\n")]
 
@@ -177,18 +177,21 @@ def _sampled() -> Iterator[Callable[[], list[Sample]]]:
             sampler.terminate()
 
 
-def _sample(line: str) -> Sample:
+def _sample(line: str) -> CardSample:
     when, busy, memory = line.split(", ")
     return datetime.strptime(when, "%Y/%m/%d %H:%M:%S.%f"), int(busy), int(memory)
 
 
-def _use(stage: Stage, samples: list[Sample]) -> str:
+def _use(stage: StageTime, samples: list[CardSample]) -> str:
     within = [(busy, memory) for when, busy, memory in samples if stage.start <= when <= stage.end]
     return f"{mean(busy for busy, _ in within):.0f} | {max(memory for _, memory in within)}" if within else " | "
 
 
 def _resnet50(folder: Path, n: int, size: int) -> Path:
-    """The spec of an audit of random weights, whose last layer is fitted to the pictures: the demo's, enlarged."""
+    """Return the spec of an audit of a ResNet-50 on the demo's pictures, enlarged.
+
+    Its weights are random, but the last layer is fitted to the pictures.
+    """
     for row in range(n):
         shot = scene(TEST_SEED, row)
         file = folder / "images" / CLASSES[shot.label] / f"{row:04d}.png"
@@ -208,7 +211,7 @@ def _resnet50(folder: Path, n: int, size: int) -> Path:
 
 @torch.no_grad()
 def _fit_last_layer(network: models.ResNet, files: Sequence[Path], labels: Tensor) -> None:
-    """By least squares, so that the classes of the pictures are told apart."""
+    """Fit the last layer by least squares, so that the classes of the pictures are told apart."""
     body = nn.Sequential(*list(network.children())[:-1], nn.Flatten())
     pictures = torch.from_numpy(np.stack([np.asarray(Image.open(file), np.float32) for file in files]))
     features = torch.cat([body((part.movedim(-1, 1) / 255 - 0.5) / 0.25) for part in pictures.split(8)])

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 from unittest.mock import patch
 
 from benchmarks.gpu import Clock
-from pipeline.execution.executors import Executor, Outcome, Perform, Work, serially
+from pipeline.execution.executors import Executor, Outcome, Perform, Work, serial_executor
 from pipeline.execution.job import Job
-from pipeline.execution.on_dask.executor import on_dask
-from pipeline.execution.run import Prepared, prepare, run
+from pipeline.execution.on_dask.executor import dask_executor
+from pipeline.execution.run import PreparedRun, prepare_run, run
 from pipeline.execution.subjects import context_of
 from pipeline.machine import devices
 from pipeline.plan.tasks import Task
@@ -90,14 +90,14 @@ class Timing:
 def run_audit(spec: Path, home: Path, workers: int) -> Audit:
     """Run the audit of a spec into `home`; 1 worker is this process."""
     job = Job(load_spec(spec), spec.parent.resolve(), Location(str(home)))
-    preparing, prepared = clock(partial(prepare, job, serially))
+    preparing, prepared = clock(partial(prepare_run, job, serial_executor))
     if workers == 1:
-        return _measure_run(prepared, serially, workers, preparing)
-    with on_dask(LocalSpec(workers=workers)) as executor:
+        return _measure_run(prepared, serial_executor, workers, preparing)
+    with dask_executor(LocalSpec(workers=workers)) as executor:
         return _measure_run(prepared, executor, workers, preparing)
 
 
-def _measure_run(prepared: Prepared, executor: Executor, workers: int, preparing: float) -> Audit:
+def _measure_run(prepared: PreparedRun, executor: Executor, workers: int, preparing: float) -> Audit:
     starting, _ = clock(partial(_warm, prepared.job, executor, workers))
     timing, cpu = Timing(executor), time.process_time()
     elapsed, _ = clock(partial(run, prepared, timing, Clock()))

@@ -1,4 +1,4 @@
-"""What Dask costs: a task that does nothing, in the driver and its scheduler, and many workers that only sleep.
+"""The cost of Dask: of a task that does nothing, in the driver and its scheduler, and of many workers that only sleep.
 
 `python -m benchmarks.scheduling NAME '[ARGUMENT, ...]'` calls one of the two and prints what it returns as JSON.
 """
@@ -22,7 +22,7 @@ from distributed import Client, LocalCluster
 import reports.cli.running  # noqa: F401  which every run imports
 from pipeline.execution.executors import Executor, Outcome, Work
 from pipeline.execution.job import Job
-from pipeline.execution.on_dask.executor import OnDask, on_dask
+from pipeline.execution.on_dask.executor import DaskExecutor, dask_executor
 from pipeline.execution.on_dask.settings import configuration
 from pipeline.plan.tasks import Task
 from pipeline.spec.audit import load_spec
@@ -37,42 +37,44 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Scheduling:
-    """What tasks that do nothing cost the process of driver and scheduler."""
+    """The cost of tasks that do nothing, in the process of driver and scheduler."""
 
     tasks: int
     cpu: float
-    """Seconds, of all tasks."""
+    """The CPU seconds of all tasks."""
     elapsed: float
     memory: Sequence[float]
-    """Resident MiB: before the cluster, with it, then after equal shares of the tasks."""
+    """The resident MiB: before the cluster, with it, then after equal shares of the tasks."""
 
 
-def apart(function: Callable[..., T], *arguments: object) -> T:
-    """What one of the two returns in a process that imports what a run's own imports, and nothing else."""
+def call_apart(function: Callable[..., T], *arguments: object) -> T:
+    """Call one of the two functions in a process that imports only what a run imports; return its result."""
     words = [sys.executable, "-P", "-W", "ignore", "-m", __name__, function.__name__, json.dumps(arguments)]
     returned: T = json.loads(subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout)
     return returned
 
 
 def scheduling(path: str, tasks: int, workers: int) -> dict[str, Any]:
-    """The fields of `Scheduling`, of an audit's own job and executor, its tasks done by `nothing`."""
+    """Return the fields of `Scheduling` for an audit's own job and executor, whose tasks `do_nothing` does."""
     spec = Path(path)
     job = Job(load_spec(spec), spec.parent.resolve(), Location("nowhere"))
     before = resident()
-    with on_dask(LocalSpec(workers=workers)) as executor:
-        list(executor([Task("start", 0, column) for column in range(workers)], partial(nothing, job)))
+    with dask_executor(LocalSpec(workers=workers)) as executor:
+        list(executor([Task("start", 0, column) for column in range(workers)], partial(do_nothing, job)))
         memory = [before, resident()]
         cpu, began = time.process_time(), time.perf_counter()
-        memory += _sampled(executor([Task("score", tile, 0) for tile in range(tasks)], partial(nothing, job)), tasks)
+        memory += _sample_memory(
+            executor([Task("score", tile, 0) for tile in range(tasks)], partial(do_nothing, job)), tasks
+        )
         return asdict(Scheduling(tasks, time.process_time() - cpu, time.perf_counter() - began, memory))
 
 
-def nothing(job: object, task: Task) -> Work:
+def do_nothing(job: object, task: Task) -> Work:
     return Work("", "", 0, 0.0)
 
 
-def _sampled(outcomes: Iterator[Outcome], tasks: int) -> list[float]:
-    """Resident memory after each tenth of the outcomes."""
+def _sample_memory(outcomes: Iterator[Outcome], tasks: int) -> list[float]:
+    """Return the resident memory after each tenth of the outcomes."""
     period = max(1, tasks // SAMPLES)
     return [resident() for number, _ in enumerate(outcomes, 1) if number % period == 0]
 
@@ -82,7 +84,10 @@ def resident() -> float:
 
 
 def efficiency(workers: int, tasks_each: int, seconds: float) -> float:
-    """Ideal over elapsed time of tasks that sleep, on workers that are threads of this process behind real sockets."""
+    """Return ideal over elapsed time of tasks that sleep.
+
+    The workers are threads of this process behind real sockets.
+    """
     with (
         patch("pipeline.execution.on_dask.submissions.ALONE", nullcontext()),  # it keeps tasks of one process apart
         dask.config.set(configuration()),
@@ -96,20 +101,20 @@ def efficiency(workers: int, tasks_each: int, seconds: float) -> float:
         ) as cluster,
         Client(cluster) as client,
     ):
-        executor = OnDask(lambda: client, LocalSpec(workers=workers))
-        _slept(executor, workers, 0.0)
-        return tasks_each * seconds / _slept(executor, workers * tasks_each, seconds)
+        executor = DaskExecutor(lambda: client, LocalSpec(workers=workers))
+        _time_sleep(executor, workers, 0.0)
+        return tasks_each * seconds / _time_sleep(executor, workers * tasks_each, seconds)
 
 
-def _slept(executor: Executor, tasks: int, seconds: float) -> float:
+def _time_sleep(executor: Executor, tasks: int, seconds: float) -> float:
     began = time.perf_counter()
-    ended = list(executor([Task("score", tile, 0) for tile in range(tasks)], partial(sleeping, seconds)))
+    ended = list(executor([Task("score", tile, 0) for tile in range(tasks)], partial(sleep_through, seconds)))
     if len(ended) != tasks or any(outcome.error for outcome in ended):
         raise RuntimeError("a task that sleeps has failed")
     return time.perf_counter() - began
 
 
-def sleeping(seconds: float, task: Task) -> Work:
+def sleep_through(seconds: float, task: Task) -> Work:
     time.sleep(seconds)
     return Work("", "", 0, seconds)
 

@@ -1,4 +1,4 @@
-"""What an audit of a size writes, by arithmetic alone: tasks, raw and stored bytes, objects. Prints Markdown tables."""
+"""The size of an audit, by arithmetic alone: tasks, raw and stored bytes, objects. Prints Markdown tables."""
 
 import argparse
 from collections import Counter
@@ -15,30 +15,31 @@ from pipeline.plan.stages import VARIABLES
 from pipeline.plan.tasks import Plan
 
 STORED: Mapping[str, float] = {"input": 0.59, "attribution": 0.86, "other_class_attribution": 0.86, "prediction": 0.92}
-"""Share of the raw bytes that a store of a MobileNetV2 took: 63 ImageNet images, 7 methods, 7 entries, 2026-11-22."""
+"""The share of the raw bytes that a store of a MobileNetV2 took: 63 ImageNet images, 7 methods, 7 conditions,
+2026-11-22."""
 
 
 @dataclass(frozen=True)
-class Size:
-    """What a finished audit holds."""
+class AuditSize:
+    """The content of a finished audit."""
 
     tasks: Mapping[str, int]
-    """Of each stage."""
+    """The tasks of each stage."""
     raw: Mapping[str, int]
-    """Bytes of each array."""
+    """The bytes of each array."""
     objects: int
     """Shards and receipts, each of which is one PUT."""
 
     @property
     def stored(self) -> dict[str, float]:
-        """Bytes of each array once compressed; raw where nothing was measured."""
+        """Return the bytes of each array once compressed; raw where nothing was measured."""
         return {name: size * STORED.get(name, 1.0) for name, size in self.raw.items()}
 
 
-def size_of(plan: Plan) -> Size:
-    """Of an audit that is done task by task, each once."""
+def size_of(plan: Plan) -> AuditSize:
+    """Return the size of an audit whose tasks are each done once."""
     held = [variable for variable in VARIABLES.values() if plan.holds(variable)]
-    return Size(
+    return AuditSize(
         tasks=Counter(task.stage for task in plan.all_tasks()),
         raw={v.name: np.dtype(v.dtype).itemsize * prod(plan.sizes[dim] for dim in v.dims) for v in held},
         objects=sum(len(plan.variables(task)) + 1 for task in plan.all_tasks()) + len(PREPARED),
@@ -46,7 +47,7 @@ def size_of(plan: Plan) -> Size:
 
 
 def main() -> None:
-    """Prints the tables."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--spec", type=Path, default=Path("specs/demo.toml"), help="whose arrays it has")
     for name, default in (("images", 50_000), ("tile", 16), ("methods", 14), ("entries", 21), ("size", 224)):

@@ -1,4 +1,4 @@
-"""What a store costs: writing a task's arrays beside plain zarr, and the status of very many tasks."""
+"""The cost of a store: writing a task's arrays beside plain zarr, and the status of very many tasks."""
 
 import resource
 import subprocess
@@ -36,12 +36,12 @@ COMMAND = "from reports.cli import main; main()"
 RECEIPT = '{"sha256": {}}'
 
 
-Write = Callable[[Task, Mapping[str, NDArray[Any]]], None]
+WriteTask = Callable[[Task, Mapping[str, NDArray[Any]]], None]
 
 
 @dataclass(frozen=True)
 class Writing:
-    """A task's arrays, and the seconds of each turn in which `Store.write` and plain zarr wrote them."""
+    """The size of a task's arrays, and the seconds of each turn in which `Store.write` and plain zarr wrote them."""
 
     megabytes: float
     seconds: Mapping[str, list[float]]
@@ -57,14 +57,14 @@ class Command:
 
 
 def plan_like(spec: Path, **sizes: int) -> Plan:
-    """That of the audit of a spec, with other sizes of some dimensions; `tile` is that of the plan."""
+    """Return the plan of a spec's audit, with other sizes of some dimensions; `tile` is that of the plan."""
     plan: Plan = _attributes(spec).plan
     tile = sizes.pop("tile", plan.tile)
     return replace(plan, sizes={**plan.sizes, **sizes}, tile=tile)
 
 
-def empty(spec: Path, plan: Plan, place: Path) -> Store:
-    """A store of the plan, which is like that of the spec."""
+def create_empty(spec: Path, plan: Plan, place: Path) -> Store:
+    """Create a store of the plan, which is like that of the spec."""
     zeros = _zeros(plan)
     attributes = _attributes(spec).model_copy(update={"plan": plan, "prepared": digests_of(zeros)})
     create(Location(str(place)), conditions(load_spec(spec)), {}, zeros, attributes)
@@ -82,7 +82,7 @@ def _zeros(plan: Plan) -> dict[str, NDArray[np.int64]]:
 
 
 def noise(plan: Plan, task: Task) -> dict[str, NDArray[Any]]:
-    """Arrays such as the task writes, hard to compress."""
+    """Return arrays such as the task writes, hard to compress."""
     draw = np.random.default_rng([task.tile, task.column])
     return {
         variable.name: draw.normal(
@@ -95,21 +95,21 @@ def noise(plan: Plan, task: Task) -> dict[str, NDArray[Any]]:
     }
 
 
-def writing(spec: Path, plan: Plan, stage: str, rounds: int, home: Path) -> Writing:
-    """Of a task of the stage: another tile in each turn, the same for both, in two stores of one form."""
+def measure_writing(spec: Path, plan: Plan, stage: str, rounds: int, home: Path) -> Writing:
+    """Measure how long a task's arrays take to write: another tile in each turn, in two stores of one form."""
     arrays = noise(plan, Task(stage, 0, 0))
-    own, _ = empty(spec, plan, home / "own"), empty(spec, plan, home / "plain")
-    writes: Mapping[str, Write] = {"Store.write": own.write, "plain zarr": _plain(plan, home / "plain")}
+    own, _ = create_empty(spec, plan, home / "own"), create_empty(spec, plan, home / "plain")
+    writes: Mapping[str, WriteTask] = {"Store.write": own.write, "plain zarr": _plain(plan, home / "plain")}
     competitors = {name: _writer(write, stage, arrays) for name, write in writes.items()}
     cpu: dict[str, list[float]] = {name: [] for name in competitors}
-    timed = {name: _counted(write, cpu[name]) for name, write in competitors.items()}
+    timed = {name: _count_cpu(write, cpu[name]) for name, write in competitors.items()}
     seconds = time_in_turns(timed, rounds, CPU)
     size = sum(values.nbytes for values in arrays.values())
     return Writing(size / 1e6, seconds, {name: each[1:] for name, each in cpu.items()})
 
 
-def _plain(plan: Plan, place: Path) -> Write:
-    """The same shards by zarr alone, empty chunks as well: no digests, no receipt."""
+def _plain(plan: Plan, place: Path) -> WriteTask:
+    """Return a function that writes the same shards by zarr alone, empty chunks as well: no digests, no receipt."""
     group = zarr.open_group(place, mode="r+")
     opened = {name: array.with_config({"write_empty_chunks": True}) for name, array in group.arrays()}
 
@@ -120,43 +120,49 @@ def _plain(plan: Plan, place: Path) -> Write:
     return write
 
 
-def _writer(write: Write, stage: str, arrays: Mapping[str, NDArray[Any]]) -> Callable[[], None]:
+def _writer(write: WriteTask, stage: str, arrays: Mapping[str, NDArray[Any]]) -> Callable[[], None]:
     tiles = count()
     return lambda: write(Task(stage, next(tiles), 0), arrays)
 
 
-def _counted(run: Callable[[], None], cpu: list[float]) -> Callable[[], None]:
-    def counted() -> None:
+def _count_cpu(run: Callable[[], None], cpu: list[float]) -> Callable[[], None]:
+    def run_and_count() -> None:
         began = time.process_time()
         run()
         cpu.append(time.process_time() - began)
 
-    return counted
+    return run_and_count
 
 
-def finished_run(spec: Path, plan: Plan, folder: Path) -> int:
-    """The folder of a run with every receipt and nothing else; returns the number of tasks."""
+def write_finished_run(spec: Path, plan: Plan, folder: Path) -> int:
+    """Write the folder of a run with every receipt and nothing else; return the number of tasks."""
     folder.mkdir()
     copyfile(spec, folder / SPEC_COPY)
-    empty(spec, plan, folder / NAME)
+    create_empty(spec, plan, folder / NAME)
     keys = [task.key for task in plan.all_tasks()]
     for key in keys:
         (folder / NAME / RECEIPTS / key).write_text(RECEIPT)
     return len(keys)
 
 
-def command(arguments: list[str], rounds: int) -> Command:
-    """Of `srd-audit` with these arguments. Raises CalledProcessError if it fails."""
+def measure_command(arguments: list[str], rounds: int) -> Command:
+    """Measure `srd-audit` with these arguments.
+
+    Raises
+    ------
+    CalledProcessError
+        If it fails.
+    """
     measured = Command([], [])
     for _ in range(rounds):
         before = _children()
-        elapsed, _ = clock(lambda: _called(arguments))
+        elapsed, _ = clock(lambda: _call(arguments))
         measured.elapsed.append(elapsed)
         measured.cpu.append(_children() - before)
     return measured
 
 
-def _called(arguments: list[str]) -> None:
+def _call(arguments: list[str]) -> None:
     subprocess.run([sys.executable, "-c", COMMAND, *arguments], check=True, stdout=subprocess.DEVNULL)
 
 

@@ -1,4 +1,4 @@
-"""The command line in a process of its own, as a terminal starts it, and what happens to it there."""
+"""The command line in a process of its own, as a terminal starts it, and signals and waits for that process."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ from time import monotonic, sleep
 from typing import Any
 
 import psutil
-from command_line import Ended
+from command_line import CommandEnd
 from dask_processes import IMPORTS
 
 MAIN = """\
@@ -23,36 +23,42 @@ PATIENCE = 500  # seconds: a task that never returns ends eight workers
 Running = subprocess.Popen[str]
 
 
-def started(*arguments: object, folder: Path) -> Running:
-    """The command in a process group of its own."""
+def start_command(*arguments: object, folder: Path) -> Running:
+    """Start the command in a process group of its own."""
     command = [sys.executable, "-c", MAIN, *map(str, arguments)]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     environment = os.environ | IMPORTS
     return subprocess.Popen(command, cwd=folder, env=environment, text=True, start_new_session=True, **pipes)
 
 
-def ended(process: Running) -> Ended:
-    """Waits, and kills what does not end."""
+def wait_for_end(process: Running) -> CommandEnd:
+    """Wait for the end of a process, and kill it if it does not end."""
     try:
         out, err = process.communicate(timeout=PATIENCE)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
         raise
-    return Ended(process.returncode, out, err)
+    return CommandEnd(process.returncode, out, err)
 
 
 def wait_until(condition: Callable[[], bool], process: Running) -> None:
-    """Returns when the condition holds. Raises TimeoutError if it never does, or not before the process has ended."""
+    """Wait until the condition holds.
+
+    Raises
+    ------
+    TimeoutError
+        If it never holds, or not before the process has ended.
+    """
     end = monotonic() + PATIENCE
     while not condition():
         if process.poll() is not None or monotonic() > end:
-            raise TimeoutError(ended(process).err)
+            raise TimeoutError(wait_for_end(process).err)
         sleep(0.02)
 
 
 def workers_of(process: Running) -> list[psutil.Process]:
-    """Processes that the command has started to run tasks."""
+    """Return the processes that the command has started to run tasks."""
     try:
         return [child for child in psutil.Process(process.pid).children(recursive=True) if _is_worker(child)]
     except psutil.NoSuchProcess:

@@ -25,7 +25,7 @@ class ColourNetwork(nn.Module):
 
 @torch.no_grad()
 def build() -> nn.Module:
-    """The network with its weights: two channels of each colour all the way, beside a little of everything."""
+    """Return the network with its weights: two channels of each colour all the way, beside a little of everything."""
     network, draw = ColourNetwork(), torch.Generator().manual_seed(7)
     for parameter in network.parameters():
         parameter.copy_(0.02 * torch.randn(parameter.shape, generator=draw))

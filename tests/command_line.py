@@ -1,15 +1,15 @@
-"""How a command of the command line ends."""
+"""The end of a command of the command line."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 
-class Ended(NamedTuple):
-    """What is left of a command."""
+class CommandEnd(NamedTuple):
+    """The exit code and the output of a command."""
 
     code: int
     out: str
     err: str
 
 
-Command = Callable[..., Ended]
+Command = Callable[..., CommandEnd]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from command_line import Command, Ended
+from command_line import Command, CommandEnd
 from s3_server import CREDENTIALS, Bucket, S3Server
 
 from reports.cli import main
@@ -26,28 +26,28 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
-    """Runs the command line in this process, in a folder of its own."""
+    """Return a function that runs the command line in this process, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
 
-    def ended(*arguments: object) -> Ended:
+    def call(*arguments: object) -> CommandEnd:
         monkeypatch.setattr(sys, "argv", ["srd-audit", *map(str, arguments)])
         with pytest.raises(SystemExit) as stop:
             main()
-        return Ended(int(stop.value.code or 0), *capsys.readouterr())
+        return CommandEnd(int(stop.value.code or 0), *capsys.readouterr())
 
-    return ended
+    return call
 
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[S3Server]:
-    """One for all tests, so that each needs but a bucket of its own."""
+    """Start one server for all tests, each of which needs only a bucket of its own."""
     with S3Server() as server:
         yield server
 
 
 @pytest.fixture
 def bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
-    """An empty bucket, which this process and those that it starts may use."""
+    """Make an empty bucket, which this process and those that it starts may use."""
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
     yield s3_server.bucket()

@@ -16,7 +16,7 @@ IMPORTS = {"PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "tests")))}
 
 @contextmanager
 def process(kind: str, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
-    """A `dask scheduler` or `dask worker`, ended with the context."""
+    """Start a `dask scheduler` or `dask worker`, and end it with the context."""
     command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *map(str, arguments)]
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     running = subprocess.Popen(command, env=os.environ | IMPORTS, **quiet)
@@ -29,7 +29,7 @@ def process(kind: str, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
 
 @contextmanager
 def scheduler(folder: Path, port: int = 0) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Its address and its process; port 0 is any that is free."""
+    """Start a scheduler; yield its address and its process. Port 0 is any port that is free."""
     file = folder / "scheduler.json"
     with process(
         "scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard", "--scheduler-file", file
@@ -41,7 +41,7 @@ def scheduler(folder: Path, port: int = 0) -> Iterator[tuple[str, subprocess.Pop
 
 @contextmanager
 def scheduler_with_workers(folder: Path, n_workers: int) -> Iterator[str]:
-    """Address of a scheduler with workers of one thread."""
+    """Start a scheduler with workers of one thread; yield its address."""
     with ExitStack() as stack:
         address, _ = stack.enter_context(scheduler(folder))
         for _ in range(n_workers):
@@ -50,5 +50,5 @@ def scheduler_with_workers(folder: Path, n_workers: int) -> Iterator[str]:
 
 
 def worker(address: str, folder: Path) -> Any:
-    """A nanny and its worker of one thread."""
+    """Start a nanny and its worker of one thread."""
     return process("worker", address, "--nthreads", 1, "--no-dashboard", "--local-directory", folder)

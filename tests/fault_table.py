@@ -1,16 +1,16 @@
-"""The table of faults in docs: what each is and how it is caused is told here, how it ends is measured by its test."""
+"""The table of faults in docs: it says what each is and how it is caused; tests measure how each ends."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from command_line import Ended
+from command_line import CommandEnd
 from measured_table import origin, row
 
 CELLS = 6
 """Of a row."""
 WORDS = 14
-"""Of a message that the table quotes."""
+"""The number of words of a message that the table quotes."""
 PLACE = re.compile(r"'[^']*/[^']*'|(?<!\w)(\w+:/)?/\S*|\S+/\S+/\S*")
 
 FAULTS: Mapping[str, str] = {
@@ -61,15 +61,15 @@ done again within the run. Arrays that no task of the run reads are listed; `srd
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How a fault ended."""
+class FaultOutcome:
+    """The end of a command that a fault hit, and of the same command run again."""
 
-    end: Ended
+    end: CommandEnd
     lost: int
-    again: Ended
+    again: CommandEnd
     same: bool
     unseen: tuple[str, ...] = ()
-    """Arrays of which no task of the run reads what was damaged."""
+    """The arrays of which no task of the run reads what was damaged."""
 
     def row(self, fault: str) -> str:
         lost = f"{self.lost} task{'s' * (self.lost > 1)}" if self.lost else "nothing"
@@ -79,12 +79,12 @@ class Outcome:
         return row(fault, FAULTS[fault], _code(self.end), _message(self.end), lost + unseen, again)
 
 
-def _code(end: Ended) -> str:
+def _code(end: CommandEnd) -> str:
     return str(end.code) if end.code >= 0 else f"signal {-end.code}"
 
 
-def _message(end: Ended) -> str:
-    """First words of the last line of a command that ended badly, without the places of this machine."""
+def _message(end: CommandEnd) -> str:
+    """Return the first words of the last line of a command that ended badly, without places of this machine."""
     lines = end.err.strip().splitlines()
     if not end.code or not lines or end.code < 0:
         return ""
@@ -92,6 +92,6 @@ def _message(end: Ended) -> str:
     return f"`{' '.join(words[:WORDS])}{' ...' * (len(words) > WORDS)}`"
 
 
-def page(outcomes: Mapping[str, Outcome]) -> str:
+def page(outcomes: Mapping[str, FaultOutcome]) -> str:
     rows = (outcomes[fault].row(fault) for fault in FAULTS)
     return HEADER.format(origin=origin("dask", "zarr", "obstore", "torch")) + "".join(rows)

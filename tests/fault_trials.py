@@ -5,9 +5,9 @@ from pathlib import Path
 
 import misbehaviour
 import torch
-from audit_processes import Running, ended, started
-from command_line import Ended
-from fault_table import Outcome
+from audit_processes import Running, start_command, wait_for_end
+from command_line import CommandEnd
+from fault_table import FaultOutcome
 from s3_server import objects
 from small_audits import Finished, store_in, tree
 
@@ -16,11 +16,11 @@ from pipeline.stages.context import Context
 from pipeline.store.location import Location
 from pipeline.store.store import Store
 
-Outcomes = dict[str, Outcome]
+Outcomes = dict[str, FaultOutcome]
 
 
 @dataclass(frozen=True)
-class Trial:
+class FaultTrial:
     """An audit that a fault hits, in a folder of its own."""
 
     reference: Finished
@@ -34,7 +34,7 @@ class Trial:
 
     @property
     def context(self) -> Context:
-        """Of the undisturbed run."""
+        """Return the context of the undisturbed run."""
         return self.reference.context
 
     @property
@@ -43,34 +43,37 @@ class Trial:
 
     @property
     def misbehaviour(self) -> Path:
-        """The file that says how the network misbehaves."""
+        """Return the file that says how the network misbehaves."""
         return self.folder / "misbehaviour"
 
     def misbehave(self, kind: str, task: Task) -> None:
-        """With the images of a perturb task."""
-        images = self.context.store.written(task, ["input"])["input"][:, 0]
+        """Make the network misbehave on the images of a perturb task."""
+        images = self.context.store.read_output(task, ["input"])["input"][:, 0]
         batch = misbehaviour.digest(self.context.model.normalise(torch.from_numpy(images)))
         self.misbehaviour.write_text(f"{kind} {batch}")
 
     def start(self, *options: object) -> Running:
-        return started("run", self.spec, "--out", self.out, *options, folder=self.folder)
+        return start_command("run", self.spec, "--out", self.out, *options, folder=self.folder)
 
-    def run(self, *options: object) -> Ended:
-        return ended(self.start(*options))
+    def run(self, *options: object) -> CommandEnd:
+        return wait_for_end(self.start(*options))
 
-    def finished(self, store: Location | None = None) -> set[str]:
-        """Tasks that have a receipt, of which none may be false."""
+    def done_tasks(self, store: Location | None = None) -> set[str]:
+        """Return the keys of tasks that have a receipt, of which none may be false."""
         opened = Store(store or self.store)
-        done = opened.receipts.done()
-        assert not list(opened.damaged(map(Task.named, sorted(done))))
+        done = opened.receipts.task_keys()
+        assert not list(opened.find_damage(map(Task.from_key, sorted(done))))
         return set(done)
 
-    def settle(self, fault: str, end: Ended, lost: int, again: Ended, store: Location | None = None) -> None:
-        """Notes how a fault ended: `again` is the same command without it, which must make the reference's bytes."""
+    def settle(self, fault: str, end: CommandEnd, lost: int, again: CommandEnd, store: Location | None = None) -> None:
+        """Note how a fault ended.
+
+        `again` is the same command without the fault, which must make the reference's bytes.
+        """
         assert again.code == 0, again.err
         same = contents(store or self.store) == tree(self.reference.job.store)
         assert same
-        self.outcomes[fault] = Outcome(end, lost, again, same)
+        self.outcomes[fault] = FaultOutcome(end, lost, again, same)
 
 
 def contents(store: Location) -> dict[str, str]:

@@ -21,7 +21,7 @@ ORIGIN = re.compile(r"^Measured on [^|]+?, \d{4}-\d\d-\d\d, Python \d+\.\d+\.\d+
 
 
 def decade(error: float, rounding: float) -> str:
-    """The power of ten that bounds it, not below what is all rounding."""
+    """Return the power of ten that bounds an error, but not below what is only rounding."""
     return f"<= 1e{math.ceil(math.log10(max(error, rounding)))}"
 
 

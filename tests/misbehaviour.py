@@ -14,7 +14,7 @@ FILE = "MISBEHAVIOUR"
 
 
 def misbehave(inputs: Tensor) -> None:
-    """The file says `slow SECONDS`, of every forward pass, or what to do with the one batch of a digest."""
+    """Do what the file says: `slow SECONDS` on every forward pass, or something on the batch of a digest."""
     file = Path(os.environ.get(FILE, os.devnull))
     kind, _, value = file.read_text().partition(" ") if file.exists() else ("", "", "")
     if kind == "slow":

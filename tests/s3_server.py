@@ -57,7 +57,7 @@ class S3Server:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def bucket(self) -> "Bucket":
-        """A new one."""
+        """Make a new bucket."""
         name = f"audits-{next(self._numbers)}"
         self._moto.test_client().put(f"/{name}")
         return Bucket(self, name)
@@ -88,13 +88,13 @@ class Bucket:
         return Location(f"s3://{self.name}/{prefix}", self.options)
 
     def table(self, prefix: str) -> str:
-        """The table [store] of a spec."""
+        """Return the table [store] of a spec."""
         options = "".join(f'options.{name} = "{value}"\n' for name, value in self.options.items())
         return f'[store]\nurl = "s3://{self.name}/{prefix}"\n{options}'
 
 
 def objects(location: Location) -> dict[str, str]:
-    """Digest of every object of a store, by key."""
+    """Return the digest of every object of a store, by key."""
     store = location.open(read_only=True)
 
     async def digests() -> dict[str, str]:

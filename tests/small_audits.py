@@ -19,22 +19,23 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.execution import run as running
-from pipeline.execution.executors import Executor, Outcome, serially
+from pipeline.execution.executors import Executor, Outcome, serial_executor
 from pipeline.execution.job import Job
 from pipeline.execution.logs import LOGS
-from pipeline.execution.subjects import Subject, context_of, load
+from pipeline.execution.subjects import Subject, context_of, load_subject
 from pipeline.plan.dependencies import Dependencies
-from pipeline.plan.extent import ALL, Extent
 from pipeline.plan.schema import PREPARED, REASONS
+from pipeline.plan.selection import ALL, Selection
 from pipeline.plan.stages import VARIABLES
 from pipeline.plan.tasks import Plan, Task
 from pipeline.spec.audit import AuditSpec, load_spec, parse_spec
 from pipeline.stages.context import Context
-from pipeline.store.attributes import Fingerprinted, RunAttributes
+from pipeline.store.attributes import FingerprintedFacts, RunAttributes
 from pipeline.store.creation import digests_of
 from pipeline.store.location import Location
 from pipeline.store.receipts import LITTER, METADATA, RECEIPTS
 from pipeline.store.store import NAME, Arrays, Store
+from srd.registry import METRICS
 
 SIZE = 16
 PER_CLASS = 2
@@ -78,23 +79,23 @@ TASKS = {"perturb": 8, "attribute": 6, "score": 6}
 
 @dataclass
 class Watch:
-    """Remembers what an observer is told."""
+    """An observer that remembers the events it receives."""
 
     attributes: RunAttributes | None = None
     stages: list[tuple[str, int, int]] = field(default_factory=list)
     waiting: list[tuple[str, int]] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
 
-    def prepared(self, attributes: RunAttributes) -> None:
+    def on_store(self, attributes: RunAttributes) -> None:
         self.attributes = attributes
 
-    def stage(self, name: str, done: int, total: int) -> None:
+    def on_stage(self, name: str, done: int, total: int) -> None:
         self.stages.append((name, done, total))
 
-    def blocked(self, name: str, n: int) -> None:
+    def on_wait(self, name: str, n: int) -> None:
         self.waiting.append((name, n))
 
-    def task(self, outcome: Outcome) -> None:
+    def on_task(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
 
 
@@ -116,7 +117,7 @@ class Finished:
 
 
 def write_audit(folder: Path) -> Path:
-    """Pictures, masks, network, weights and spec in `folder`; returns the spec's path."""
+    """Write pictures, masks, network, weights and spec into `folder`; return the spec's path."""
     folder.mkdir(parents=True, exist_ok=True)
     for index, colour in enumerate(COLOURS):
         for number in range(PER_CLASS):
@@ -130,7 +131,7 @@ def write_audit(folder: Path) -> Path:
 
 
 def write_picture(folder: Path, colour: int, name: str, size: int = SIZE) -> None:
-    """A noisy picture with a square of the colour, and its mask."""
+    """Write a noisy picture with a square of the colour, and its mask."""
     random = np.random.default_rng([colour, *name.encode()])
     pixels = random.integers(20, 120, (size, size, 3))
     top, left = random.integers(1, size // 2, 2)
@@ -147,7 +148,7 @@ def write_png(path: Path, values: NDArray[Any]) -> None:
 
 
 def edit(file: Path, old: str, new: str) -> Path:
-    """Replaces the only `old` in a text file."""
+    """Replace the only `old` in a text file."""
     text = file.read_text()
     assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
     file.write_text(text.replace(old, new))
@@ -155,7 +156,7 @@ def edit(file: Path, old: str, new: str) -> Path:
 
 
 def store_in(folder: Path) -> Location:
-    """Of a run that is kept in its folder."""
+    """Return the location of the store of a run that lies in its folder."""
     return Location(str(folder / NAME))
 
 
@@ -164,16 +165,16 @@ def job_of(spec: Path, folder: Path) -> Job:
 
 
 def subject_of(spec: Path) -> Subject:
-    return load(job_of(spec, spec.parent))
+    return load_subject(job_of(spec, spec.parent))
 
 
-def run(job: Job, executor: Executor, observer: running.Observer, extent: Extent = ALL) -> None:
-    """Prepares a job and runs it."""
-    running.run(running.prepare(job, executor), executor, observer, extent)
+def run(job: Job, executor: Executor, observer: running.Observer, selection: Selection = ALL) -> None:
+    """Prepare a job and run it."""
+    running.run(running.prepare_run(job, executor), executor, observer, selection)
 
 
 def plain_attributes(versions: dict[str, str]) -> RunAttributes:
-    """Those of a store of which nothing but these versions matters."""
+    """Return the attributes of a store of which nothing but these versions matters."""
     spec = parse_spec(
         {"model": {"spec": "demo:vgg"}, "data": {"path": "demo:shapes"}, "explain": {"methods": ["srd"]}}, ""
     )
@@ -185,8 +186,8 @@ def plain_attributes(versions: dict[str, str]) -> RunAttributes:
 
 
 def attributes_of(spec: AuditSpec, plan: Plan, prepared: Arrays) -> RunAttributes:
-    """Those of a store that holds what is prepared, and of which nothing else matters."""
-    made = Fingerprinted(spec=spec, data="", weights="", network="", sources="", versions={}, hardware="")
+    """Return the attributes of a store that holds what is prepared, and of which nothing else matters."""
+    made = FingerprintedFacts(spec=spec, data="", weights="", network="", sources="", versions={}, hardware="")
     return RunAttributes(
         fingerprint=made.fingerprint,
         fingerprinted=made,
@@ -205,19 +206,19 @@ def attributes_of(spec: AuditSpec, plan: Plan, prepared: Arrays) -> RunAttribute
 
 
 def attributes_like(store: Store, plan: Plan, prepared: Arrays) -> RunAttributes:
-    """Those of a store by another plan."""
+    """Return the attributes of a store, with another plan."""
     return store.attributes.model_copy(update={"plan": plan, "prepared": digests_of(prepared)})
 
 
-def finish(spec: Path, folder: Path, executor: Executor = serially) -> Finished:
-    """Runs the audit to its end."""
+def finish(spec: Path, folder: Path, executor: Executor = serial_executor) -> Finished:
+    """Run the audit to its end."""
     job, watch = job_of(spec, folder), Watch()
     run(job, executor, watch)
     return Finished(spec, job, watch)
 
 
 def finish_until_killed(spec: Path, folder: Path, nth: int) -> None:
-    """As `finish`, but the process is killed when the nth file of the store is about to get its name."""
+    """Run the audit as `finish` does, but kill the process when the nth file of the store is to get its name."""
     rename, files = Path.replace, count()
 
     def killing(path: Path, target: Path) -> Path:
@@ -230,7 +231,10 @@ def finish_until_killed(spec: Path, folder: Path, nth: int) -> None:
 
 
 def tree(folder: Path | Location) -> dict[str, str]:
-    """Digest of every file under `folder`, by relative path; not of the logs of runs, which tell the time."""
+    """Return the digest of every file under `folder`, by relative path.
+
+    The logs of runs are left out: they tell the time.
+    """
     root = path_of(folder)
     files = {path.relative_to(root): path for path in sorted(root.rglob("*")) if path.is_file()}
     return {str(name): sha256(file.read_bytes()).hexdigest() for name, file in files.items() if LOGS not in name.parts}
@@ -243,12 +247,12 @@ def path_of(place: Path | Location) -> Path:
 
 
 def receipts(store: Path | Location) -> set[str]:
-    """The tasks of which a receipt is complete: a killed process may leave one half written."""
+    """Return the keys of the tasks with a complete receipt: a killed process may leave one half written."""
     return {path.name for path in (path_of(store) / RECEIPTS).glob("*") if not path.match(LITTER)} - {METADATA}
 
 
 def lost_with(bad: Task, context: Context) -> set[Task]:
-    """The task and all that read from it, directly or not: the slow definition."""
+    """Return the task and all that read from it, directly or not: the slow definition."""
     dependencies, lost = Dependencies(context.plan, context.target_images.tolist()), {bad}
     for task in context.plan.all_tasks():
         if lost & set(dependencies.of(task)):
@@ -257,15 +261,20 @@ def lost_with(bad: Task, context: Context) -> set[Task]:
 
 
 def shard_key(plan: Plan, task: Task, name: str) -> str:
-    """Of the one shard of an array that the task writes."""
+    """Return the key of the one shard of an array that the task writes."""
     variable = VARIABLES[name]
     shard = variable.shard(plan.sizes, plan.tile)
     position = [(part.start or 0) // size for part, size in zip(plan.region(task, variable), shard, strict=True)]
     return f"{name}/c/{'/'.join(map(str, position))}"
 
 
+def needs_mask() -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Return which metrics need a mask of the object."""
+    return np.array([entry.of == "map and mask" for entry in METRICS.values()])
+
+
 def same(one: Arrays, other: Arrays) -> bool:
-    """Whether two tasks made the same bytes."""
+    """Return whether two tasks made the same bytes."""
     return _bytes(one) == _bytes(other)
 
 

@@ -14,8 +14,8 @@ from command_line import Command
 from small_audits import edit, write_audit
 from torch import Tensor, nn
 
-from pipeline.experiments.apop import REPLACEMENTS, Experiment, experiment
-from pipeline.experiments.apop_results import Predictions
+from pipeline.experiments.apop import REPLACEMENTS, ApopExperiment, load_apop_experiment
+from pipeline.experiments.apop_results import ApopPredictions
 from pipeline.machine import seeds
 from pipeline.spec.audit import load_spec
 
@@ -33,11 +33,11 @@ def normalise(image: Tensor) -> Tensor:
     return (image - torch.tensor([0.1, 0.2, 0.3])[:, None, None]) / 0.5
 
 
-def experiment_of(spec: Path) -> Experiment:
-    return experiment(load_spec(spec), spec.parent)
+def experiment_of(spec: Path) -> ApopExperiment:
+    return load_apop_experiment(load_spec(spec), spec.parent)
 
 
-def joined(batches: list[Predictions], name: str) -> list[int]:
+def joined(batches: list[ApopPredictions], name: str) -> list[int]:
     return [int(label) for batch in batches for label in batch.replaced[name]]
 
 
@@ -58,7 +58,7 @@ def masked_by_hand(network: nn.Module, image: Tensor, replacement: Tensor) -> in
     return int(passed(lambda module, read, made: read[0] * masks.pop(0), replacement).argmax())
 
 
-def replacement_by_hand(subject: Experiment, row: int, name: str) -> Tensor:
+def replacement_by_hand(subject: ApopExperiment, row: int, name: str) -> Tensor:
     """What the network must read in place of the image at `row`."""
     seed, identity, labels = subject.spec.run.seed, subject.data.ids[row], np.array(subject.data.labels)
     stream = seeds.generator(seed, "apop", identity, name)
@@ -77,7 +77,7 @@ def replacement_by_hand(subject: Experiment, row: int, name: str) -> Tensor:
     return by_name[name]()
 
 
-def by_hand(subject: Experiment, name: str) -> list[int]:
+def by_hand(subject: ApopExperiment, name: str) -> list[int]:
     """What must be predicted from the patterns on one replacement, image by image."""
     network, images = subject.loaded.model.network, subject.data.images(range(len(subject.data.ids)))
     return [

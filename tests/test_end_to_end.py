@@ -19,11 +19,11 @@ from pipeline.store.store import Arrays
 from reports.cli import main
 
 HEAVY = ("torch", "dask", "distributed", "matplotlib", "seaborn")
-Command = Callable[..., "Ended"]
+Command = Callable[..., "CommandEnd"]
 
 
 @dataclass(frozen=True)
-class Ended:
+class CommandEnd:
     """How a command ended."""
 
     code: int
@@ -40,12 +40,12 @@ def srd_audit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     """Runs the command line in this process, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
 
-    def command(*arguments: object) -> Ended:
+    def command(*arguments: object) -> CommandEnd:
         monkeypatch.setattr(sys, "argv", ["srd-audit", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             main()
         captured = capsys.readouterr()
-        return Ended(int(ended.value.code or 0), captured.out, captured.err)
+        return CommandEnd(int(ended.value.code or 0), captured.out, captured.err)
 
     return command
 

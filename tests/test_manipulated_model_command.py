@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 from small_audits import edit, tree, write_audit
 
 from pipeline.demo import shapes
-from pipeline.experiments.manipulated_models import Experiment, alike, experiment
-from pipeline.inputs.data import Chosen, Shapes
+from pipeline.experiments.manipulated_models import ManipulationExperiment, load_manipulation_experiment, similarity_of
+from pipeline.inputs.data import Shapes, Subset
 from pipeline.inputs.models import load_model
 from pipeline.spec.manipulation import load_manipulated_model_spec
 from srd.decomposition import decompose
@@ -47,8 +47,8 @@ def spec(tmp_path: Path) -> Path:
     return write_spec(tmp_path / "audit")
 
 
-def subject_of(spec: Path) -> Experiment:
-    return experiment(load_manipulated_model_spec(spec), spec.parent)
+def subject_of(spec: Path) -> ManipulationExperiment:
+    return load_manipulation_experiment(load_manipulated_model_spec(spec), spec.parent)
 
 
 def result() -> dict[str, Any]:
@@ -61,7 +61,7 @@ def row(rows: list[dict[str, Any]], **facts: str) -> dict[str, Any]:
     return found
 
 
-def maps_and_classes(spec: Path, subject: Experiment, name: str) -> tuple[Maps, np.ndarray[Any, Any]]:
+def maps_and_classes(spec: Path, subject: ManipulationExperiment, name: str) -> tuple[Maps, np.ndarray[Any, Any]]:
     """SRD's maps of the classes that the original predicts, and the classes, by the network in a file of the result."""
     asked = subject.spec.model
     model = load_model(asked, spec.parent).model
@@ -165,7 +165,7 @@ def test_the_demo_is_fine_tuned_on_scenes_that_it_was_trained_on(tmp_path: Path)
 
 def test_chosen_images_are_those_of_the_whole() -> None:
     whole = Shapes(6)
-    part = Chosen(whole, [4, 1])
+    part = Subset(whole, [4, 1])
     assert part.ids == (whole.ids[1], whole.ids[4])
     assert part.labels == (whole.labels[1], whole.labels[4])
     assert torch.equal(part.images([1, 0]), whole.images([4, 1]))
@@ -177,7 +177,7 @@ def test_equal_maps_are_alike_by_exactly_1_and_constant_ones_not_at_all() -> Non
     maps[2] = 5.0
     other = maps.clone()
     other[1, 0, 0] += 1e-3
-    scores = alike("pearson", maps, other)
+    scores = similarity_of("pearson", maps, other)
     assert float(scores[0]) == 1.0
     assert 0.99 < float(scores[1]) < 1.0
     assert bool(scores[2].isnan())

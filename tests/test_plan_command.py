@@ -21,7 +21,7 @@ def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def here(variables: dict[str, str], function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
 
-    monkeypatch.setattr(planning, "in_own_process", here)
+    monkeypatch.setattr(planning, "call_in_new_process", here)
     return write_audit(tmp_path / "audit")
 
 

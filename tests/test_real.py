@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from small_audits import finish, job_of
 
-from pipeline.execution.preparation import prepare
-from pipeline.execution.subjects import load
+from pipeline.execution.preparation import prepare_store
+from pipeline.execution.subjects import load_subject
 from pipeline.plan.schema import REASONS
 from pipeline.store.store import open_results
 from srd.registry import METRICS
@@ -74,7 +74,7 @@ def write_spec(folder: Path, name: str, n: int | None, tile: int) -> Path:
 def test_as_many_images_are_classified_as_expected(name: str, tmp_path: Path) -> None:
     _, correct, n = REAL[name]
     job = job_of(write_spec(tmp_path, name, n=None, tile=25), tmp_path / "run")
-    attributes = prepare(job, load(job))
+    attributes = prepare_store(job, load_subject(job))
     assert attributes.plan.sizes["image"] == n
     assert attributes.correct == correct
 

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from audit_processes import ended, started
+from audit_processes import start_command, wait_for_end
 from command_line import Command
 from made_once import made_once
 from small_audits import TASKS, tree, write_audit
@@ -18,7 +18,7 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of an audit and its finished run."""
 
     def make(home: Path) -> None:
-        end = ended(started("run", write_audit(home / "audit"), "--out", "run", folder=home))
+        end = wait_for_end(start_command("run", write_audit(home / "audit"), "--out", "run", folder=home))
         assert end.code == 0, end.err
 
     return made_once(tmp_path_factory, "verified", make)

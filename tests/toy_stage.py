@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.plan import stages as stage_table
 from pipeline.plan.schema import Variable
-from pipeline.plan.stages import Read, Stage
+from pipeline.plan.stages import ReadRule, Stage
 from pipeline.plan.tasks import Task
 from pipeline.stages.context import Context
 from pipeline.store.packing import unpack
@@ -18,7 +18,7 @@ from pipeline.store.store import Arrays
 TOTAL = Stage(
     name="total",
     axis="method",
-    reads=(Read("attribute", "same"),),
+    reads=(ReadRule("attribute", "same"),),
     writes=(
         Variable("total", ("image", "perturbation", "method"), "float32", "sum of the map", whole=("perturbation",)),
     ),
@@ -27,7 +27,7 @@ TOTAL = Stage(
 
 
 def total(context: Context, task: Task) -> Arrays:
-    stored = context.store.written(Task("attribute", task.tile, task.column), ["attribution", "scale"])
+    stored = context.store.read_output(Task("attribute", task.tile, task.column), ["attribution", "scale"])
     maps = unpack(stored["attribution"], stored["scale"])
     return {"total": maps.sum((-2, -1)).astype(np.float32)}
 

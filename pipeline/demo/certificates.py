@@ -1,4 +1,4 @@
-"""Proof that a network answers by the target's shape alone, so that the masks are the truth about its evidence."""
+"""Proof that a network decides by the target's shape alone, so that the masks are the truth about its evidence."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.demo.networks import normalised
+from pipeline.demo.networks import normalise
 from pipeline.demo.shapes import CLASSES, Picture, Scene, scene
 
 BATCH = 100
@@ -19,10 +19,10 @@ STANDARD_ERRORS = 3
 
 @dataclass(frozen=True)
 class Certificates:
-    """Rates of right answers in [0, 1] on n scenes, whole and re-rendered, with what a guess would reach.
+    """Rates of right answers in [0, 1] on n scenes, whole and re-rendered, and what a guess would reach.
 
-    `limit` is chance plus three standard errors at this n: without its target, or any object, a scene must not be
-    answered better than that. Without distractors it may be answered at most one point worse.
+    `limit` is chance plus three standard errors at this n: without its target, or without any object, a scene must not
+    be answered better than that. Without distractors it may be answered at most one point worse.
     """
 
     n: int
@@ -34,7 +34,7 @@ class Certificates:
     distractors_away: float
 
     def checks(self) -> dict[str, bool]:
-        """Each certificate, by the name of its rate, and whether it holds."""
+        """Return whether each certificate holds, by the name of its rate."""
         half_a_scene = 0.5 / self.n  # rates are whole scenes: a drop of just the bound must not fail by rounding
         return {
             "accuracy": self.accuracy >= LEAST_ACCURACY,
@@ -55,34 +55,37 @@ class Renderings:
     without_distractors: Tensor
 
     @classmethod
-    def drawn(cls, seed: int, n: int) -> "Renderings":
-        """The first n scenes of `seed`."""
+    def draw(cls, seed: int, n: int) -> "Renderings":
+        """Draw the first n scenes of `seed`."""
         scenes = [scene(seed, index) for index in range(n)]
 
-        def stacked(render: Callable[[Scene], Picture]) -> Tensor:
+        def stack(render: Callable[[Scene], Picture]) -> Tensor:
             return torch.from_numpy(np.stack([render(each) for each in scenes]))
 
         return cls(
             labels=torch.tensor([each.label for each in scenes]),
-            whole=stacked(lambda each: each.image),
-            without_target=stacked(Scene.without_target),
-            background=stacked(Scene.background),
-            without_distractors=stacked(Scene.without_distractors),
+            whole=stack(lambda each: each.image),
+            without_target=stack(Scene.without_target),
+            background=stack(Scene.background),
+            without_distractors=stack(Scene.without_distractors),
         )
 
 
 def certify(network: nn.Module, mean: Sequence[float], std: Sequence[float], seed: int, n: int) -> Certificates:
-    """Certificates of `network`, which reads (picture - mean) / std, on the first n scenes of `seed`."""
-    return certify_on(Renderings.drawn(seed, n), network, mean, std)
+    """Return the certificates of `network`, which reads (picture - mean) / std, on the first n scenes of `seed`."""
+    return certify_on(Renderings.draw(seed, n), network, mean, std)
 
 
 def certify_on(renderings: Renderings, network: nn.Module, mean: Sequence[float], std: Sequence[float]) -> Certificates:
-    """As `certify`, on scenes drawn before; chance is the largest share that one class has among them."""
+    """Return the same certificates, on scenes drawn before.
+
+    Chance is the largest share that one class has among them.
+    """
     n = len(renderings.labels)
     chance = int(renderings.labels.bincount(minlength=len(CLASSES)).max()) / n
 
     def rate(pictures: Tensor) -> float:
-        return accuracy(network, normalised(pictures, mean, std), renderings.labels)
+        return accuracy(network, normalise(pictures, mean, std), renderings.labels)
 
     return Certificates(
         n=n,
@@ -96,7 +99,13 @@ def certify_on(renderings: Renderings, network: nn.Module, mean: Sequence[float]
 
 
 def accuracy(network: nn.Module, inputs: Tensor, labels: Tensor) -> float:
-    """Share of the normalised inputs that `network` gives their label, in [0, 1]; it must be in evaluation mode."""
+    """Return the share of normalised inputs that `network`, in evaluation mode, gives their label.
+
+    Raises
+    ------
+    ValueError
+        If the network is in training mode.
+    """
     if network.training:
         raise ValueError("a network in training mode answers by its batch; call network.eval() first")
     device = next(network.parameters()).device

@@ -1,4 +1,4 @@
-"""The two demo networks: a small VGG and a small ResNet, and their shipped weights."""
+"""The two demo networks, a small VGG and a small ResNet, and their shipped weights."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
@@ -89,12 +89,12 @@ class SmallResNet(nn.Module):
 
 
 def small_vgg() -> nn.Module:
-    """A VGG for (n, 3, 48, 48) normalised inputs, with random weights; 311 thousand parameters."""
+    """Return a VGG for (n, 3, 48, 48) normalised inputs, with random weights; 311 thousand parameters."""
     return SmallVGG()
 
 
 def small_resnet() -> nn.Module:
-    """A ResNet for (n, 3, 48, 48) normalised inputs, with random weights; 223 thousand parameters."""
+    """Return a ResNet for (n, 3, 48, 48) normalised inputs, with random weights; 223 thousand parameters."""
     return SmallResNet()
 
 
@@ -102,7 +102,13 @@ NETWORKS: Mapping[str, Callable[[], nn.Module]] = MappingProxyType({"vgg": small
 
 
 def load(name: str) -> nn.Module:
-    """The shipped network `name`, a key of `NETWORKS`: float32, on the CPU, in evaluation mode."""
+    """Load the shipped network `name`, a key of `NETWORKS`: float32, on the CPU, in evaluation mode.
+
+    Raises
+    ------
+    ValueError
+        If there is no such network.
+    """
     if name not in NETWORKS:
         raise ValueError(f"there is no demo network {name!r}; there are {', '.join(NETWORKS)}")
     with torch.random.fork_rng(devices=[]):  # the initial weights are drawn, then replaced
@@ -112,10 +118,10 @@ def load(name: str) -> nn.Module:
 
 
 def weights_file(name: str, folder: Path = FOLDER) -> Path:
-    """Where the float16 weights of `name` lie."""
+    """Return the path of the float16 weights of `name`."""
     return folder / f"{name}.safetensors"
 
 
-def normalised(pictures: Tensor, mean: Sequence[float] = MEAN, std: Sequence[float] = STD) -> Tensor:
-    """(pictures - mean) / std, channel by channel of (n, c, h, w)."""
+def normalise(pictures: Tensor, mean: Sequence[float] = MEAN, std: Sequence[float] = STD) -> Tensor:
+    """Return (pictures - mean) / std, channel by channel of (n, c, h, w)."""
     return (pictures - pictures.new_tensor(mean).view(-1, 1, 1)) / pictures.new_tensor(std).view(-1, 1, 1)

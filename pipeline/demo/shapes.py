@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 Picture = Float32[np.ndarray, "3 48 48"]
 Mask = Bool[np.ndarray, "48 48"]
-Samples = NDArray[np.bool_]
+PixelSamples = NDArray[np.bool_]
 Field = NDArray[np.float64]
 Plane = NDArray[np.complex128]
 Distance = Callable[[Plane, float], Field]
-"""Signed distance in pixels, negative inside, of a shape within a disc of the given radius around the origin."""
+"""The signed distance in pixels, negative inside, of a shape within a disc of the given radius around the origin."""
 
 SIZE = 48
 TRAIN_SEED = 1
@@ -47,14 +47,17 @@ def _ring(plane: Plane, size: float) -> Field:
 
 
 def _plus(plane: Plane, size: float) -> Field:
-    sector = _folded(plane, 4)
+    sector = _fold(plane, 4)
     return np.maximum(sector.real - 0.94 * size, sector.imag - 0.3 * size)
 
 
 def _star(plane: Plane, size: float, *, points: int, waist: float) -> Field:
-    """Distance to a star with tips at `size` and notches at `waist * size`; a polygon where these are in line."""
+    """Return the distance to a star with tips at `size` and notches at `waist * size`.
+
+    It is a polygon where these are in line.
+    """
     edge = size - waist * size * np.exp(1j * np.pi / points)
-    return np.asarray(((_folded(plane, points) - size) * abs(edge) / (1j * edge)).real)
+    return np.asarray(((_fold(plane, points) - size) * abs(edge) / (1j * edge)).real)
 
 
 def _square(plane: Plane, size: float) -> Field:
@@ -76,11 +79,12 @@ CLASSES = tuple(SHAPES)
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Scene:
-    """One picture, its class and its masks; its re-renderings share every draw with it, the sensor noise included.
+    """One picture, its class and its masks.
 
-    `image` is float32 (3, 48, 48) in k/255. The masks are (48, 48), core within full within all_objects: pixels wholly
-    inside the target, pixels it touches at all, pixels any object touches; an outline is part of its object.
-    A re-rendering is drawn again from (seed, index) when it is asked for.
+    `image` is float32 (3, 48, 48) in k/255. The masks are (48, 48), core within full within all_objects: the pixels
+    wholly inside the target, the pixels that it touches at all, and the pixels that any object touches. An outline is
+    part of its object. A re-rendering is drawn again from (seed, index) when it is asked for. It shares every random
+    draw with the picture, the sensor noise included.
     """
 
     seed: int
@@ -92,25 +96,25 @@ class Scene:
     all_objects: Mask
 
     def without_target(self) -> Picture:
-        """The picture without its target; equal to `image` outside `full`."""
+        """Return the picture without its target; equal to `image` outside `full`."""
         drawing = _draw(self.seed, self.index)
         return drawing.render(drawing.distractors)
 
     def without_distractors(self) -> Picture:
-        """The picture with its target alone; equal to `image` within `full` and outside `all_objects`."""
+        """Return the picture with its target alone; equal to `image` within `full` and outside `all_objects`."""
         drawing = _draw(self.seed, self.index)
         return drawing.render([drawing.target])
 
     def background(self) -> Picture:
-        """The picture without any object; equal to `image` outside `all_objects`."""
+        """Return the picture without any object; equal to `image` outside `all_objects`."""
         return _draw(self.seed, self.index).render([])
 
 
 def scene(seed: int, index: int) -> Scene:
-    """The picture `index` of the data set `seed`; its label is `index` modulo the number of classes."""
+    """Return picture `index` of the data set `seed`; its label is `index` modulo the number of classes."""
     drawing = _draw(seed, index)
-    coverage = _averaged(drawing.target.inside)
-    others = [_averaged(blob.inside) > 0 for blob in drawing.distractors]
+    coverage = _average(drawing.target.inside)
+    others = [_average(blob.inside) > 0 for blob in drawing.distractors]
     return Scene(
         seed=seed,
         index=index,
@@ -124,7 +128,7 @@ def scene(seed: int, index: int) -> Scene:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Object:
-    inside: Samples
+    inside: PixelSamples
     paint: Field
 
 
@@ -139,7 +143,7 @@ class _Drawing:
         canvas = self.background.copy()
         for item in objects:
             np.copyto(canvas, item.paint, where=item.inside)
-        noisy = np.clip(_averaged(canvas) + self.noise, 0, 1)
+        noisy = np.clip(_average(canvas) + self.noise, 0, 1)
         return np.rint(noisy * 255).astype(np.float32) / np.float32(255)
 
 
@@ -150,26 +154,26 @@ def _draw(seed: int, index: int) -> _Drawing:
     outline = SHAPES[CLASSES[index % len(CLASSES)]]
     return _Drawing(
         background=_texture(random),
-        target=_painted(outline(_plane(centre, random.uniform(-TILT, TILT)), size), random),
+        target=_paint(outline(_plane(centre, random.uniform(-TILT, TILT)), size), random),
         distractors=_distractors(centre, size, random),
         noise=random.normal(0, NOISE, (3, SIZE, SIZE)),
     )
 
 
-def _painted(distance: Field, random: np.random.Generator) -> _Object:
+def _paint(distance: Field, random: np.random.Generator) -> _Object:
     return _Object(distance < 0, np.where(distance > -OUTLINE, INK, _texture(random)))
 
 
 def _distractors(centre: Field, size: float, random: np.random.Generator) -> list[_Object]:
-    """One or two blobs outside the target's disc and outside each other's; the second only where there is room."""
+    """Return one or two blobs outside the disc of the target and of each other; two only where there is room."""
     taken = [(centre, size)]
     blobs = []
     for _ in range(random.integers(1, 3)):
-        blob = _Blob.drawn(random)
+        blob = _Blob.draw(random)
         place = _free_place(taken, blob.reach, random)
         if place is not None:
             taken.append((place, blob.reach))
-            blobs.append(_painted(blob.distance(_plane(place)), random))
+            blobs.append(_paint(blob.distance(_plane(place)), random))
     return blobs
 
 
@@ -189,7 +193,7 @@ class _Blob:
     waves: NDArray[np.complex128]
 
     @classmethod
-    def drawn(cls, random: np.random.Generator) -> "_Blob":
+    def draw(cls, random: np.random.Generator) -> "_Blob":
         # Orders 2 and 3 together: one strong order alone would make an ellipse, a triangle, a plus or a star.
         strengths = random.uniform([0.14, 0.14, 0.0], [0.24, 0.24, 0.06])
         phases = random.uniform(0, 2 * np.pi, 3)
@@ -200,7 +204,10 @@ class _Blob:
         return float(self.size * (1 + np.abs(self.waves).sum()))
 
     def distance(self, plane: Plane) -> Field:
-        """To first order: the radial distance, shortened where the curve is not perpendicular to the radius."""
+        """Return the distance to first order.
+
+        It is the radial distance, shortened where the curve is not perpendicular to the radius.
+        """
         radius = np.abs(plane)
         turn = plane / radius
         second, third, fourth = self.waves
@@ -210,20 +217,23 @@ class _Blob:
 
 
 def _plane(centre: Field, tilt: float = 0.0) -> Plane:
-    """Every sample's place in pixels from `centre`; the real axis is the tilted upright, the imaginary its right."""
+    """Return every sample's place in pixels from `centre`.
+
+    The real axis is the tilted upright, the imaginary axis its right.
+    """
     steps = (np.arange(SIZE * SCALE) + 0.5) / SCALE
     return np.asarray(((centre[1] - steps)[:, None] + 1j * (steps - centre[0])) * np.exp(-1j * tilt))
 
 
-def _folded(plane: Plane, sectors: int) -> Plane:
-    """The half sector beside the upright, which is all that a shape of this symmetry needs."""
+def _fold(plane: Plane, sectors: int) -> Plane:
+    """Return the half sector beside the upright, which is all that a shape of this symmetry needs."""
     width = 2 * np.pi / sectors
     angle = np.abs((np.angle(plane) + width / 2) % width - width / 2)
     return np.asarray(np.abs(plane) * np.exp(1j * angle))
 
 
-def _averaged(samples: Field | Samples) -> Field:
-    """Mean over the samples of each pixel of (..., height, width)."""
+def _average(samples: Field | PixelSamples) -> Field:
+    """Return the mean over the samples of each pixel of (..., height, width)."""
     *rest, height, width = samples.shape
     blocks = samples.reshape(*rest, height // SCALE, SCALE, width // SCALE, SCALE)
     return np.asarray(blocks.mean(axis=(-3, -1)))
@@ -236,7 +246,7 @@ def _texture(random: np.random.Generator) -> Field:
 
 
 def _colour(random: np.random.Generator) -> Field:
-    """A colour (3, 1, 1) of any hue, never as dark as the outline."""
+    """Return a colour (3, 1, 1) of any hue, never as dark as the outline."""
     hue, saturation, value = random.uniform([0, 0.25, 0.5], [6, 0.8, 1])
     ramp = np.clip(np.abs((hue + np.array([0, 4, 2])) % 6 - 3) - 1, 0, 1)
     return np.asarray(value * (1 - saturation * (1 - ramp)))[:, None, None]
@@ -247,7 +257,7 @@ def _flat(random: np.random.Generator) -> Field:
 
 
 def _wave(random: np.random.Generator, angle: float) -> Field:
-    """A square wave of -1 and 1 along `angle`."""
+    """Return a square wave of -1 and 1 along `angle`."""
     steps = np.arange(SIZE * SCALE) / SCALE
     along = np.cos(angle) * steps + np.sin(angle) * steps[:, None]
     return np.asarray(np.sign(np.sin(2 * np.pi * (along / random.uniform(5, 10) + random.uniform()))))
@@ -263,7 +273,7 @@ def _checker(random: np.random.Generator) -> Field:
 
 
 def _cloud(random: np.random.Generator) -> Field:
-    """1/f noise between 0 and 1."""
+    """Return 1/f noise between 0 and 1."""
     side = SIZE * SCALE
     spectrum = np.fft.rfft2(random.standard_normal((side, side))) * _inverse_frequency(side)
     cloud = np.fft.irfft2(spectrum, s=(side, side))

@@ -1,4 +1,4 @@
-"""Trains the two demo networks on the CPU, in minutes, and writes their weights and their facts beside this module."""
+"""The training of the two demo networks, in minutes on a CPU; their weights and facts lie beside this module."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from pipeline.demo.certificates import accuracy
-from pipeline.demo.networks import FOLDER, NETWORKS, normalised, weights_file
+from pipeline.demo.networks import FOLDER, NETWORKS, normalise, weights_file
 from pipeline.demo.shapes import TEST_SEED, TRAIN_SEED, scene
 
 COMMAND = "python -m pipeline.demo.training"
@@ -38,16 +38,16 @@ class Pictures:
     labels: Tensor
 
     @classmethod
-    def drawn(cls, seed: int, n: int) -> "Pictures":
-        """The first n pictures of the data set `seed`."""
+    def draw(cls, seed: int, n: int) -> "Pictures":
+        """Draw the first n pictures of the data set `seed`."""
         scenes = [scene(seed, index) for index in range(n)]
         images = torch.from_numpy(np.stack([each.image for each in scenes]))
         return cls(images, torch.tensor([each.label for each in scenes]))
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What `models.json` says of one network; `accuracy` is that of the weights in the file, on `test_pictures`."""
+class NetworkFacts:
+    """The facts of one network in `models.json`; `accuracy` is that of the file's weights, on `test_pictures`."""
 
     file: str
     sha256: str
@@ -63,11 +63,12 @@ class Facts:
 
 
 def train(name: str, pictures: Pictures, epochs: int, seed: int) -> nn.Module:
-    """A network `name`, trained on `pictures` with AdamW and one cycle of the learning rate; in evaluation mode.
+    """Train a network `name` on `pictures` with AdamW and one cycle of the learning rate.
 
-    All randomness comes from `seed`; the global random state is left as found.
+    The network is returned in evaluation mode. All randomness comes from `seed`; the global random state is left as
+    found.
     """
-    network = _initialised(name, seed).train()
+    network = _initialise(name, seed).train()
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(network.parameters(), RATE)
     steps = epochs * -(-len(pictures.labels) // BATCH)
@@ -76,7 +77,7 @@ def train(name: str, pictures: Pictures, epochs: int, seed: int) -> nn.Module:
         losses = []
         for images, labels in _batches(pictures, generator):
             optimizer.zero_grad()
-            loss = cross_entropy(network(normalised(augmented(images, generator))), labels)
+            loss = cross_entropy(network(normalise(augment(images, generator))), labels)
             torch.autograd.backward(loss)
             optimizer.step()
             schedule.step()
@@ -85,7 +86,7 @@ def train(name: str, pictures: Pictures, epochs: int, seed: int) -> nn.Module:
     return network.eval()
 
 
-def _initialised(name: str, seed: int) -> nn.Module:
+def _initialise(name: str, seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return NETWORKS[name]()
@@ -98,8 +99,8 @@ def _batches(pictures: Pictures, generator: torch.Generator) -> Iterator[tuple[T
         yield pictures.images[rows], pictures.labels[rows]
 
 
-def augmented(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Each image with its channels permuted, mirrored half of the time, and rolled by up to `SHIFT` pixels each way."""
+def augment(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Return each image with its channels permuted, mirrored half of the time, and rolled by up to `SHIFT` pixels."""
     n, channels, height, width = images.shape
     uniform = partial(torch.rand, generator=generator)
     shift = partial(torch.randint, -SHIFT, SHIFT + 1, (n, 1), generator=generator)
@@ -111,25 +112,25 @@ def augmented(images: Tensor, generator: torch.Generator) -> Tensor:
     return images[picture, order[:, :, None, None], rows[:, None, :, None], columns[:, None, None, :]]
 
 
-def rounded(network: nn.Module) -> dict[str, Tensor]:
-    """The state of `network` as it is shipped: every floating-point tensor in float16."""
+def round_state(network: nn.Module) -> dict[str, Tensor]:
+    """Return the state of `network` as it is shipped: every floating-point tensor in float16."""
     state = network.state_dict()
     return {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
 
 
-def ship(name: str, network: nn.Module, test: Pictures, folder: Path) -> Facts:
+def ship(name: str, network: nn.Module, test: Pictures, folder: Path) -> NetworkFacts:
     """Write the rounded weights of `network` into `folder`, and report what these weights are worth."""
     file = weights_file(name, folder)
-    save_file(rounded(network), file)
-    network.load_state_dict(rounded(network))
-    return Facts(
+    save_file(round_state(network), file)
+    network.load_state_dict(round_state(network))
+    return NetworkFacts(
         file=file.name,
         sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
         seed=SEED,
         epochs=EPOCHS,
         training_pictures=TRAINING_PICTURES,
         training_seed=TRAIN_SEED,
-        accuracy=accuracy(network, normalised(test.images), test.labels),
+        accuracy=accuracy(network, normalise(test.images), test.labels),
         test_pictures=len(test.labels),
         test_seed=TEST_SEED,
         torch=torch.__version__,
@@ -137,7 +138,7 @@ def ship(name: str, network: nn.Module, test: Pictures, folder: Path) -> Facts:
     )
 
 
-def write(facts: Mapping[str, Facts], folder: Path) -> None:
+def write(facts: Mapping[str, NetworkFacts], folder: Path) -> None:
     """Write `models.json`: the facts of each network, by its name."""
     text = json.dumps({name: asdict(each) for name, each in facts.items()}, indent=2)
     (folder / "models.json").write_text(text + "\n", encoding="utf-8")
@@ -148,7 +149,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(2)
     log.info("drawing %d pictures", TRAINING_PICTURES + TEST_PICTURES)
-    training, test = Pictures.drawn(TRAIN_SEED, TRAINING_PICTURES), Pictures.drawn(TEST_SEED, TEST_PICTURES)
+    training, test = Pictures.draw(TRAIN_SEED, TRAINING_PICTURES), Pictures.draw(TEST_SEED, TEST_PICTURES)
     facts = {name: ship(name, train(name, training, EPOCHS, SEED), test, FOLDER) for name in NETWORKS}
     for name, each in facts.items():
         log.info("%s: %.2f %% of %d right", name, 100 * each.accuracy, each.test_pictures)

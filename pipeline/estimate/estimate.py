@@ -1,4 +1,4 @@
-"""What an audit takes, by arithmetic from what a pilot measured: tasks, seconds, bytes."""
+"""The cost of an audit, computed from the measurements of a pilot: tasks, seconds, bytes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,19 +9,19 @@ from pipeline.machine.memory import Memory
 from pipeline.plan.stages import STAGES, Axis
 from pipeline.plan.tasks import Plan, Task
 
-Column = tuple[str, int]
-"""A stage, and an index on its perturbation or method axis."""
+TaskColumn = tuple[str, int]
+"""A stage, and an index on its perturbation axis or method axis."""
 
 Point = tuple[int, float]
 """A number of images, and what was measured there."""
 
 BLOCK = 4096
-"""Bytes of which a file takes whole multiples, on most file systems."""
+"""Most file systems store a file in a whole number of blocks of this many bytes."""
 
 
 @dataclass(frozen=True)
-class Line:
-    """What grows with the number of images: a fixed part and a part for each, neither of them negative."""
+class CostLine:
+    """A cost that grows with the number of images: a fixed part and a part for each, neither of them negative."""
 
     fixed: float
     each: float
@@ -30,48 +30,51 @@ class Line:
         return self.fixed + self.each * n
 
 
-def line(points: Sequence[Point]) -> Line:
-    """Through the first and the last of the points, noise cut off; through zero where there is only one."""
+def fit_line(points: Sequence[Point]) -> CostLine:
+    """Fit a line to the first and the last of the points.
+
+    Noise is cut off. If there is only one point, the line goes through zero.
+    """
     (few, less), (many, more) = points[0], points[-1]
     proportional = more / many
     each = proportional if few == many else min(max((more - less) / (many - few), 0), proportional)
-    return Line(more - each * many, each)
+    return CostLine(more - each * many, each)
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredFiles:
     """The files of one array, or of one kind."""
 
     bytes: int
     files: int
     by_image: bool
-    """Whether they grow with the number of images."""
+    """Whether the files grow with the number of images."""
 
 
 @dataclass(frozen=True)
 class Pilot:
-    """What was measured on a few images; plain data."""
+    """The measurements of a pilot, which audits a few images; plain data."""
 
     plan: Plan
-    """Of the images that it stored."""
+    """The plan of the images that the pilot stored."""
     methods: tuple[str, ...]
-    entries: tuple[str, ...]
-    """Of the perturbation axis."""
-    tasks: Mapping[Column, Sequence[Point]]
-    """Seconds of a task, by the images that it worked on."""
-    loading: Line
-    """Seconds in which a process loads the model and reads all images."""
-    preparing: Line
-    """Seconds in which one process predicts the clean images and tries every method."""
-    arrays: Mapping[str, Stored]
-    metadata: Stored
-    receipts: Stored
+    condition_ids: tuple[str, ...]
+    """The ids of the conditions."""
+    tasks: Mapping[TaskColumn, Sequence[Point]]
+    """The seconds of a task, by the number of images that it worked on."""
+    loading: CostLine
+    """The seconds in which a process loads the model and reads all images."""
+    preparing: CostLine
+    """The seconds in which one process predicts the clean images and tries every method."""
+    arrays: Mapping[str, StoredFiles]
+    metadata: StoredFiles
+    receipts: StoredFiles
     memory: Sequence[Point]
-    """Most bytes that a process held for itself, by the images of its tile."""
+    """The most bytes that a process used for itself, by the images of its tile."""
     shared: int
-    """Bytes of libraries that processes of one machine share."""
+    """The bytes of libraries that processes of one machine share."""
     seconds: float
-    """That measuring took."""
+    """The seconds that the measurement took."""
     machine: str
 
 
@@ -79,95 +82,95 @@ class Pilot:
 class StageCost:
     tasks: int
     seconds: float
-    """One after the other."""
+    """The seconds of all tasks, one after the other."""
     elapsed: float
-    """On all workers: each takes the next task as soon as it has done one, and none slows another."""
+    """The seconds on all workers, if each takes the next task as soon as it is free, and none slows another."""
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """What an audit takes."""
+class CostEstimate:
+    """The cost of an audit."""
 
     machine: str
     images: int
     tile: int
     workers: int
     loading: float
-    """Seconds of each process, before its first task."""
+    """The seconds of each process, before its first task."""
     preparing: float
-    """Seconds of one process, before the first task."""
+    """The seconds of one process, before the first task."""
     stages: Mapping[str, StageCost]
     methods: Mapping[str, float]
-    """Seconds of the stages that have a task for each, one task after the other."""
+    """The seconds of each method's tasks, one after the other."""
     entries: Mapping[str, float]
-    """The same of the entries of the perturbation axis."""
+    """The seconds of each condition's tasks, one after the other."""
     arrays: Mapping[str, int]
-    """Bytes, compressed."""
+    """The bytes of each array, compressed."""
     receipts: int
     metadata: int
     disk: int
-    """Bytes in whole blocks: what the store takes on a file system."""
+    """The bytes in whole blocks: what the store takes on a file system."""
     memory: Memory
     measured: tuple[int, ...]
-    """Images of the tiles that were measured."""
+    """The images of the tiles that were measured."""
     pilot_seconds: float
 
     @property
     def store(self) -> int:
-        """Bytes of all objects of the store."""
+        """Return the bytes of all objects of the store."""
         return sum(self.arrays.values()) + self.receipts + self.metadata
 
     @property
     def elapsed(self) -> float:
-        """Seconds from start to end on all workers, without imports and the start of a cluster."""
+        """Return the seconds from start to end on all workers, without imports and the start of a cluster."""
         return self.preparing + self.loading + sum(stage.elapsed for stage in self.stages.values())
 
     @property
     def seconds(self) -> float:
-        """The same on one worker."""
+        """Return the seconds from start to end on one worker."""
         return self.preparing + self.loading + sum(stage.seconds for stage in self.stages.values())
 
 
-def estimate(pilot: Pilot, images: int, tile: int, workers: int) -> Estimate:
-    """What the pilot's audit takes with `images` images in tiles of `tile`, on `workers` processes."""
+def estimate_cost(pilot: Pilot, images: int, tile: int, workers: int) -> CostEstimate:
+    """Estimate the pilot's audit with `images` images in tiles of `tile`, on `workers` processes."""
     plan = replace(pilot.plan, sizes={**pilot.plan.sizes, "image": images}, tile=tile)
-    timed = _timed(pilot, plan)
-    arrays = {name: _scaled(stored, pilot.plan, plan) for name, stored in pilot.arrays.items()}
+    timed = _task_times(pilot, plan)
+    arrays = {name: _scale(stored, pilot.plan, plan) for name, stored in pilot.arrays.items()}
     receipts = _receipts(pilot.receipts, sum(map(len, timed.values())))
-    return Estimate(
+    return CostEstimate(
         machine=pilot.machine,
         images=images,
         tile=tile,
         workers=workers,
         loading=pilot.loading.at(images),
         preparing=pilot.preparing.at(images),
-        stages={stage: _stage(tasks, workers) for stage, tasks in timed.items() if tasks},
-        methods=_by_column(pilot.methods, _of_axis("method", timed)),
-        entries=_by_column(pilot.entries, _of_axis("perturbation", timed)),
+        stages={stage: _stage_cost(tasks, workers) for stage, tasks in timed.items() if tasks},
+        methods=_sum_by_column(pilot.methods, _of_axis("method", timed)),
+        entries=_sum_by_column(pilot.condition_ids, _of_axis("perturbation", timed)),
         arrays={name: stored.bytes for name, stored in arrays.items()},
         receipts=receipts.bytes,
         metadata=pilot.metadata.bytes,
         disk=sum(_on_disk(stored) for stored in (*arrays.values(), receipts, pilot.metadata)),
-        memory=Memory(ceil(line(pilot.memory).at(min(tile, images))), pilot.shared),
+        memory=Memory(ceil(fit_line(pilot.memory).at(min(tile, images))), pilot.shared),
         measured=tuple(few for few, _ in pilot.memory),
         pilot_seconds=pilot.seconds,
     )
 
 
 def makespan(seconds: Iterable[float], workers: int) -> float:
-    """When the last task ends, if each of the workers takes the next one as soon as it is free."""
+    """Return when the last task ends, if each worker takes the next task as soon as it is free."""
     free = [0.0] * workers
     for duration in seconds:
         heapreplace(free, free[0] + duration)
     return max(free)
 
 
-Timed = list[tuple[int, float]]
-"""Column and seconds of each task of a stage, in their order."""
+TaskTimes = list[tuple[int, float]]
+"""The column and the seconds of each task of a stage, in their order."""
 
 
-def _timed(pilot: Pilot, plan: Plan) -> dict[str, Timed]:
-    lines = {column: line(points) for column, points in pilot.tasks.items()}
+def _task_times(pilot: Pilot, plan: Plan) -> dict[str, TaskTimes]:
+    lines = {column: fit_line(points) for column, points in pilot.tasks.items()}
 
     def seconds(task: Task) -> float:
         return lines[task.stage, task.column].at(plan.n_images(task))
@@ -175,34 +178,34 @@ def _timed(pilot: Pilot, plan: Plan) -> dict[str, Timed]:
     return {stage: [(task.column, seconds(task)) for task in plan.tasks(stage)] for stage in STAGES}
 
 
-def _of_axis(axis: Axis, timed: Mapping[str, Timed]) -> Timed:
+def _of_axis(axis: Axis, timed: Mapping[str, TaskTimes]) -> TaskTimes:
     """Return the tasks of all stages that share out the elements of one axis."""
     return [task for stage, tasks in timed.items() if STAGES[stage].axis == axis for task in tasks]
 
 
-def _stage(tasks: Timed, workers: int) -> StageCost:
+def _stage_cost(tasks: TaskTimes, workers: int) -> StageCost:
     seconds = [duration for _, duration in tasks]
     return StageCost(len(tasks), sum(seconds), makespan(seconds, workers))
 
 
-def _by_column(names: Sequence[str], tasks: Timed) -> dict[str, float]:
+def _sum_by_column(names: Sequence[str], tasks: TaskTimes) -> dict[str, float]:
     totals = [0.0] * len(names)
     for column, seconds in tasks:
         totals[column] += seconds
     return dict(zip(names, totals, strict=True))
 
 
-def _scaled(stored: Stored, few: Plan, plan: Plan) -> Stored:
+def _scale(stored: StoredFiles, few: Plan, plan: Plan) -> StoredFiles:
     if not stored.by_image:
         return stored
     n_bytes = ceil(stored.bytes / few.sizes["image"] * plan.sizes["image"])
-    return Stored(n_bytes, ceil(stored.files / few.n_tiles * plan.n_tiles), by_image=True)
+    return StoredFiles(n_bytes, ceil(stored.files / few.n_tiles * plan.n_tiles), by_image=True)
 
 
-def _receipts(measured: Stored, n_tasks: int) -> Stored:
-    return Stored(ceil(measured.bytes / measured.files * n_tasks), n_tasks, by_image=True)
+def _receipts(measured: StoredFiles, n_tasks: int) -> StoredFiles:
+    return StoredFiles(ceil(measured.bytes / measured.files * n_tasks), n_tasks, by_image=True)
 
 
-def _on_disk(stored: Stored) -> int:
-    """The bytes, where every file takes whole blocks."""
+def _on_disk(stored: StoredFiles) -> int:
+    """Return the bytes on a disk, where every file takes whole blocks."""
     return stored.files * BLOCK * ceil(stored.bytes / max(stored.files, 1) / BLOCK)

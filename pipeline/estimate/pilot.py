@@ -1,4 +1,7 @@
-"""A pilot: the same audit on a few images, run by the same functions into a store that is thrown away, and measured."""
+"""The pilot of an audit: the same audit on a few images, run into a store that is thrown away, and measured.
+
+The same functions run it.
+"""
 
 import os
 from collections import defaultdict
@@ -17,11 +20,11 @@ from typing import Any, TypeVar
 
 import torch
 
-from pipeline.estimate.estimate import Column, Line, Pilot, Stored, line
+from pipeline.estimate.estimate import CostLine, Pilot, StoredFiles, TaskColumn, fit_line
 from pipeline.execution.calls import perform
 from pipeline.execution.job import Job
-from pipeline.execution.preparation import prepare
-from pipeline.execution.subjects import context_of, load
+from pipeline.execution.preparation import prepare_store
+from pipeline.execution.subjects import context_of, load_subject
 from pipeline.inputs.data import load_data, n_images
 from pipeline.machine import environment
 from pipeline.machine.memory import Memory, forget_peak, peak_memory
@@ -37,22 +40,23 @@ from pipeline.store.receipts import METADATA, RECEIPTS
 T = TypeVar("T")
 
 FEWEST = (2, 4, 8, 16, 32)
-"""Images of the first trial: the first of these numbers of which two classes are predicted, as audits need them."""
+"""The numbers of images that the first trial may have. It takes the first number with images of two predicted
+classes, which an audit needs."""
 
 CHEAP = 0.3
-"""Seconds below which a task is run twice: the first time warms up, the second counts."""
+"""A task that takes fewer seconds is run twice: the first time warms up, the second time counts."""
 OTHERS = "others"
-"""Files of a store that neither hold values of variables nor are receipts."""
+"""The files of a store that neither hold values of variables nor are receipts."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """An audit of a few images, and what it took."""
+    """An audit of a few images, and its cost."""
 
     job: Job
     images: int
-    seconds: dict[Column, float]
-    """Of a task."""
+    seconds: dict[TaskColumn, float]
+    """The seconds of a task."""
     loading: float
     preparing: float
     memory: Memory
@@ -61,13 +65,13 @@ class Trial:
     def tile(self) -> int:
         return self.job.spec.run.tile
 
-    def worked_on(self, column: Column) -> int:
-        """Images of a task."""
+    def worked_on(self, column: TaskColumn) -> int:
+        """Return the number of images that a task works on."""
         return self.tile if STAGES[column[0]].per_tile else self.images
 
 
-def in_own_process(variables: Mapping[str, str], function: Callable[..., T], *arguments: Any) -> T:
-    """What a function returns in a new process with these environment variables; raises what it raises there."""
+def call_in_new_process(variables: Mapping[str, str], function: Callable[..., T], *arguments: Any) -> T:
+    """Call a function in a new process with these environment variables; return its result, or raise its error."""
     with ProcessPoolExecutor(1, get_context("spawn"), initializer=_end_with_parent) as process:
         with _environment(variables):
             future = process.submit(function, *arguments)
@@ -75,25 +79,25 @@ def in_own_process(variables: Mapping[str, str], function: Callable[..., T], *ar
 
 
 def measure(spec: AuditSpec, base: Path) -> Pilot:
-    """Audits 2 images, then twice as many or as many as a tile has; leaves nothing behind.
+    """Audit 2 images, then twice as many or as many as a tile has; leave nothing behind.
 
-    Relative paths of the spec start at `base`. Raises whatever the audit itself would raise.
+    Relative paths of the spec start at `base`. Errors are those of the audit itself.
     """
     began = perf_counter()
     n = n_images(spec.data, base)
     with TemporaryDirectory(prefix="srd-audit-") as folder, torch.random.fork_rng():  # a network may be built at random
 
-        def trial(images: int) -> Trial:
-            return _trial(Job(_cut(spec, images), base, Location(folder) / str(images)))
+        def run_trial(images: int) -> Trial:
+            return _run_trial(Job(_shorten(spec, images), base, Location(folder) / str(images)))
 
-        trials = [trial(_fewest(spec, base, n))]
+        trials = [run_trial(_fewest_images(spec, base, n))]
         more = min(2 * trials[0].images, spec.run.tile, n)
-        trials += [trial(more)] if more > trials[0].images else []
+        trials += [run_trial(more)] if more > trials[0].images else []
         return _pilot(trials, began)
 
 
 def _end_with_parent() -> None:
-    """A command that is killed leaves nothing running."""
+    """Make this process end with its parent, so that a killed command leaves nothing running."""
 
     def watch() -> None:
         parent = parent_process()
@@ -106,7 +110,7 @@ def _end_with_parent() -> None:
 
 @contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """For processes that start within; this one's own libraries have read theirs."""
+    """Set variables for processes that start within the context; this process's libraries have read theirs."""
     before = dict(os.environ)
     os.environ.update(variables)
     try:
@@ -116,17 +120,17 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def _cut(spec: AuditSpec, images: int) -> AuditSpec:
-    """The same audit on a few images, in one tile unless its own is smaller."""
+def _shorten(spec: AuditSpec, images: int) -> AuditSpec:
+    """Return the same audit on a few images, in one tile unless its own tile is smaller."""
     data = spec.data.model_copy(update={"n": images})
     run = spec.run.model_copy(update={"tile": min(spec.run.tile, images)})
     return spec.model_copy(update={"data": data, "run": run})
 
 
-def _fewest(spec: AuditSpec, base: Path, n: int) -> int:
+def _fewest_images(spec: AuditSpec, base: Path, n: int) -> int:
     images = 0
     for images in (min(few, n) for few in FEWEST):
-        subject = load(Job(_cut(spec, images), base, Location(str(base))))
+        subject = load_subject(Job(_shorten(spec, images), base, Location(str(base))))
         with torch.no_grad():
             logits = subject.model.model(subject.data.images(range(images)))
         if len(logits.argmax(-1).unique()) > 1:
@@ -134,24 +138,24 @@ def _fewest(spec: AuditSpec, base: Path, n: int) -> int:
     return images
 
 
-def _trial(job: Job) -> Trial:
-    loading, subject = _timed(partial(load, job))
-    preparing, attributes = _timed(partial(prepare, job, subject))
+def _run_trial(job: Job) -> Trial:
+    loading, subject = _time(partial(load_subject, job))
+    preparing, attributes = _time(partial(prepare_store, job, subject))
     context_of(job)
     forget_peak()
-    seconds: dict[Column, list[float]] = defaultdict(list)
+    seconds: dict[TaskColumn, list[float]] = defaultdict(list)
     for task in attributes.plan.all_tasks():
-        seconds[task.stage, task.column].append(_seconds(job, task))
+        seconds[task.stage, task.column].append(_task_seconds(job, task))
     means = {column: mean(each) for column, each in seconds.items()}
     return Trial(job, job.spec.data.n or 0, means, loading, preparing, peak_memory())
 
 
-def _seconds(job: Job, task: Task) -> float:
-    first, _ = _timed(partial(perform, job, task))
-    return first if first > CHEAP else _timed(partial(perform, job, task))[0]
+def _task_seconds(job: Job, task: Task) -> float:
+    first, _ = _time(partial(perform, job, task))
+    return first if first > CHEAP else _time(partial(perform, job, task))[0]
 
 
-def _timed(function: Callable[[], T]) -> tuple[float, T]:
+def _time(function: Callable[[], T]) -> tuple[float, T]:
     began = perf_counter()
     result = function()
     return perf_counter() - began, result
@@ -159,15 +163,15 @@ def _timed(function: Callable[[], T]) -> tuple[float, T]:
 
 def _pilot(trials: Sequence[Trial], began: float) -> Pilot:
     last = trials[-1]
-    files = _files(Path(last.job.store.url))
+    files = _stored_files(Path(last.job.store.url))
     tasks = {column: [(trial.worked_on(column), trial.seconds[column]) for trial in trials] for column in last.seconds}
     return Pilot(
         plan=store.attributes(last.job.store).plan,
         methods=last.job.spec.explain.methods,
-        entries=tuple(condition.id for condition in conditions(last.job.spec)),
+        condition_ids=tuple(condition.id for condition in conditions(last.job.spec)),
         tasks=tasks,
-        loading=_through(last.images, last.loading, _reading(last.job) / last.images),
-        preparing=_through(last.images, last.preparing, line(tasks["perturb", 0]).each),
+        loading=_line_through(last.images, last.loading, _reading_seconds(last.job) / last.images),
+        preparing=_line_through(last.images, last.preparing, fit_line(tasks["perturb", 0]).each),
         arrays={name: stored for name, stored in files.items() if name in VARIABLES},
         receipts=files[RECEIPTS],
         metadata=files[OTHERS],
@@ -178,23 +182,23 @@ def _pilot(trials: Sequence[Trial], began: float) -> Pilot:
     )
 
 
-def _through(images: int, seconds: float, each: float) -> Line:
-    """The line of slope `each` through what was measured for `images`."""
-    return Line(max(seconds - each * images, 0), each)
+def _line_through(images: int, seconds: float, each: float) -> CostLine:
+    """Return the line with slope `each` through what was measured for `images`."""
+    return CostLine(max(seconds - each * images, 0), each)
 
 
-def _reading(job: Job) -> float:
-    """Seconds in which all images are read and checked."""
-    return _timed(partial(load_data, job.spec.data, job.spec.model, job.base))[0]
+def _reading_seconds(job: Job) -> float:
+    """Return the seconds in which all images are read and checked."""
+    return _time(partial(load_data, job.spec.data, job.spec.model, job.base))[0]
 
 
-def _files(path: Path) -> dict[str, Stored]:
-    """What lies in a store: files of each array, of the receipts, and all others."""
+def _stored_files(path: Path) -> dict[str, StoredFiles]:
+    """Return the files in a store: those of each array, those of the receipts, and all others."""
     sizes: dict[str, list[int]] = defaultdict(list)
     for file in path.rglob("*"):
         if file.is_file():
             sizes[_kind(file.relative_to(path))].append(file.stat().st_size)
-    return {kind: Stored(sum(each), len(each), _grows(kind)) for kind, each in sizes.items()}
+    return {kind: StoredFiles(sum(each), len(each), _grows(kind)) for kind, each in sizes.items()}
 
 
 def _kind(file: Path) -> str:

@@ -1,4 +1,4 @@
-"""What workers are asked to do, in words that need no torch where they are sent from."""
+"""The functions that workers call, which need no torch in the process that sends them."""
 
 from pipeline.execution.executors import Work
 from pipeline.execution.job import Job
@@ -7,14 +7,20 @@ from pipeline.store.attributes import RunAttributes
 
 
 def prepare(job: Job) -> RunAttributes:
-    """Load model and data and make the store, or open it; return its attributes. Raises as `worker.prepare`."""
+    """Load model and data and create the store, or open it; return its attributes.
+
+    Errors are those of `worker.prepare`.
+    """
     from pipeline.execution import worker
 
     return worker.prepare(job)
 
 
 def perform(job: Job, task: Task) -> Work:
-    """Runs one task to its receipt in this process. Raises as `worker.perform`."""
+    """Run one task to its receipt in this process.
+
+    Errors are those of `worker.perform`.
+    """
     from pipeline.execution import worker
 
     return worker.perform(job, task)

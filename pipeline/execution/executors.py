@@ -1,4 +1,4 @@
-"""Who runs tasks: the protocol, and the serial executor, which defines what every other one must do."""
+"""The protocol of executors, which run tasks, and the serial executor, which defines what others must do."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,22 +11,22 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Work:
-    """Where a task ran, and how long: for the log, never for the store."""
+    """The place and the time that a task took: for the log, never for the store."""
 
     host: str
     device: str
     process: int
-    """Identity of the process on its host."""
+    """The process id on its host."""
     seconds: float
 
 
 Perform = Callable[[Task], Work]
-"""Runs a task to its receipt."""
+"""A function that runs a task to its receipt."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a task ended: with the work that it took, or with an error."""
+    """The end of a task: the work that it took, or an error."""
 
     task: Task
     error: BaseException | None = None
@@ -34,16 +34,16 @@ class Outcome:
 
 
 class Executor(Protocol):
-    """Runs tasks in any order and yields each outcome as it comes."""
+    """A callable that runs tasks in any order, and yields each outcome as it comes."""
 
     def __call__(self, tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]: ...
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        """What a function returns on the class of machine on which tasks run; raises what it raises there."""
+        """Call a function on the class of machine that runs tasks; return its result, or raise its error."""
         ...
 
 
-class Serially:
+class SerialExecutor:
     """One task after the other in this process: the definition of what every executor does."""
 
     def __call__(self, tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
@@ -54,7 +54,7 @@ class Serially:
         return function(*arguments)
 
 
-serially = Serially()
+serial_executor = SerialExecutor()
 
 
 def _outcome(task: Task, perform: Perform) -> Outcome:

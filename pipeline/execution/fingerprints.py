@@ -1,4 +1,4 @@
-"""All that can change a bit of a result, and in what two such tables differ."""
+"""The fingerprinted facts of an audit, and the differences between two sets of facts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,18 +7,18 @@ from pipeline.inputs.data import Data
 from pipeline.inputs.models import LoadedModel
 from pipeline.machine import environment, sources
 from pipeline.spec.audit import AuditSpec
-from pipeline.store.attributes import Fingerprinted
+from pipeline.store.attributes import FingerprintedFacts
 from pipeline.store.location import Location
 from srd.errors import StoreError
 
 ELSEWHERE = ("hardware", "versions")
-"""What of a fingerprint may be otherwise on another machine."""
+"""The facts that may differ on another machine."""
 SHORT = 60  # characters of two values worth showing beside each other
 
 
-def fingerprinted(spec: AuditSpec, model: LoadedModel, data: Data) -> Fingerprinted:
-    """Return all that can change a bit of the result."""
-    return Fingerprinted(
+def fingerprinted_facts(spec: AuditSpec, model: LoadedModel, data: Data) -> FingerprintedFacts:
+    """Return all facts that can change a bit of the result."""
+    return FingerprintedFacts(
         spec=spec,
         data=data.digest,
         weights=model.weights_digest,
@@ -30,7 +30,13 @@ def fingerprinted(spec: AuditSpec, model: LoadedModel, data: Data) -> Fingerprin
 
 
 def refuse_other(location: Location, differ: Sequence[str]) -> None:
-    """Raises StoreError if anything differs."""
+    """Refuse a store that another audit has made.
+
+    Raises
+    ------
+    StoreError
+        If anything differs.
+    """
     if differ:
         raise StoreError(
             f"{location} was made by another audit (it differs in: {', '.join(differ)}); "
@@ -38,8 +44,8 @@ def refuse_other(location: Location, differ: Sequence[str]) -> None:
         )
 
 
-def differences(theirs: Fingerprinted, ours: Fingerprinted) -> list[str]:
-    """Return where two of them differ, with the values where they are short."""
+def differences(theirs: FingerprintedFacts, ours: FingerprintedFacts) -> list[str]:
+    """Return the names of the facts that differ, with both values where they are short."""
     return _differences(theirs.table(), ours.table(), "")
 
 

@@ -8,19 +8,20 @@ from pipeline.store.location import Location
 from srd.errors import ForeignWorker
 
 FATAL = (OSError, ForeignWorker)
-"""What no other task would be spared."""
+"""Errors that any other task would meet as well."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A run: plain data, from which each process makes its own context once."""
+    """A run as plain data, from which each process makes its own context once."""
 
     spec: AuditSpec
     base: Path
-    """Where relative paths of the spec start."""
+    """The folder at which relative paths of the spec start."""
     store: Location
     fingerprint: str = ""
-    """Of the store, once it is prepared: a worker may outlive the store and network that once were there."""
+    """The fingerprint of the store, once it is prepared. A worker may outlive a store, and the network that was
+    there."""
 
     def __hash__(self) -> int:
         return hash(self.spec.model_dump_json()) ^ hash((self.base, self.store, self.fingerprint))

@@ -1,4 +1,4 @@
-"""What is settled before any task runs: the model and the data fit, the classes to explain, the fingerprint."""
+"""The preparation of a run: model and data must fit, and the explained classes and the fingerprint are found."""
 
 from dataclasses import asdict
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from attacks.entries import EVIDENCE
 from attacks.registry import PERTURBATIONS
 from pipeline.demo import certificates, shapes
-from pipeline.execution.fingerprints import differences, fingerprinted, refuse_other
+from pipeline.execution.fingerprints import differences, fingerprinted_facts, refuse_other
 from pipeline.execution.job import Job
 from pipeline.execution.subjects import Subject
 from pipeline.inputs.data import Data
@@ -22,7 +22,7 @@ from pipeline.plan.tasks import Plan
 from pipeline.spec.audit import AuditSpec
 from pipeline.stages.context import own_attributor
 from pipeline.store import store
-from pipeline.store.attributes import Certified, Fingerprinted, RunAttributes
+from pipeline.store.attributes import DemoCertificates, FingerprintedFacts, RunAttributes
 from pipeline.store.creation import create, digests_of
 from pipeline.store.store import Arrays
 from srd.errors import DataError, ModelError, SpecError, UnsupportedOperation
@@ -32,38 +32,42 @@ from srd.registry import ATTRIBUTORS, METRICS, SIMILARITIES
 CERTIFIED_SCENES = 300
 
 
-def prepare(job: Job, subject: Subject) -> RunAttributes:
-    """Makes the store of a job, or opens the one that is there and mends what was prepared; returns its attributes.
+def prepare_store(job: Job, subject: Subject) -> RunAttributes:
+    """Create the store of a job, or open the existing one and mend its prepared arrays; return its attributes.
 
-    Raises StoreError if the store there was made by another fingerprint; ModelError or DataError if model and data
-    do not fit.
+    Raises
+    ------
+    StoreError
+        If the existing store has another fingerprint.
+    ModelError, DataError
+        If model and data do not fit.
     """
-    ours = fingerprinted(job.spec, subject.model, subject.data)
+    ours = fingerprinted_facts(job.spec, subject.model, subject.data)
     if not store.exists(job.store):
         _create(job, subject, ours)
     attributes = store.attributes(job.store)
     refuse_other(job.store, differences(attributes.fingerprinted, ours))
-    _mend(job, subject)
+    _mend_prepared_arrays(job, subject)
     return attributes
 
 
-def _mend(job: Job, subject: Subject) -> None:
-    """No task has written what was prepared, so that none could be done again for it."""
+def _mend_prepared_arrays(job: Job, subject: Subject) -> None:
+    """Write damaged prepared arrays again: no task has written them, so none could be done again."""
     opened = store.Store(job.store)
-    damaged = opened.damaged_preparation()
+    damaged = opened.damaged_prepared_arrays()
     if damaged:
         with environment.reproducible():
-            prepared = _prepared(job.spec, subject.data, _clean_logits(job.spec, subject))
+            prepared = _prepared_arrays(job.spec, subject.data, _clean_logits(job.spec, subject))
         opened.mend({name: prepared[name] for name in damaged})
 
 
-def _create(job: Job, subject: Subject, ours: Fingerprinted) -> None:
-    refuse_small(subject.data)
+def _create(job: Job, subject: Subject, ours: FingerprintedFacts) -> None:
+    refuse_small_images(subject.data)
     _refuse_without_masks(job.spec, subject.data)
     with environment.reproducible():
         logits = _clean_logits(job.spec, subject)
-        prepared = _prepared(job.spec, subject.data, logits)
-        resolutions = tried_methods(job.spec, subject, prepared["target"])
+        prepared = _prepared_arrays(job.spec, subject.data, logits)
+        resolutions = try_methods(job.spec, subject, prepared["target"])
         certified = _certificates(job.spec, subject)
     columns = conditions(job.spec)
     attributes = RunAttributes(
@@ -84,8 +88,14 @@ def _create(job: Job, subject: Subject, ours: Fingerprinted) -> None:
     create(job.store, columns, _coordinates(job.spec, subject.data), prepared, attributes)
 
 
-def refuse_small(data: Data) -> None:
-    """Raises DataError for images on which maps cannot be compared."""
+def refuse_small_images(data: Data) -> None:
+    """Refuse images that are too small to compare maps on.
+
+    Raises
+    ------
+    DataError
+        If the images are smaller than a window of SSIM.
+    """
     height, width = data.images(range(1)).shape[2:]
     if min(height, width) < WINDOW:
         raise DataError(
@@ -99,10 +109,15 @@ def _refuse_without_masks(spec: AuditSpec, data: Data) -> None:
         raise DataError(f"{needy[0]} works by the objects' masks; set data.masks, or attack by 'top_k' instead")
 
 
-def tried_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) -> dict[str, tuple[int, int]]:
-    """Rows and columns of every method's own map of the first image: what cannot work is refused before any task.
+def try_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) -> dict[str, tuple[int, int]]:
+    """Return rows and columns of every method's own map of the first image.
 
-    Raises UnsupportedOperation, ModelError, SpecError.
+    What cannot work is refused here, before any task.
+
+    Raises
+    ------
+    UnsupportedOperation, ModelError, SpecError
+        If a method cannot explain the network.
     """
     model = subject.model.model
     inputs = model.normalise(subject.data.images(range(1)).to(model.device))
@@ -127,7 +142,7 @@ def tried_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) 
 
 
 def _clean_logits(spec: AuditSpec, subject: Subject) -> Tensor:
-    """Logits of all clean images, a tile at a time as the perturb stage computes them."""
+    """Return the logits of all clean images, computed a tile at a time as the perturb stage does."""
     data, tile = subject.data, spec.run.tile
     rows = range(len(data.ids))
     place = f"model.spec = {spec.model.spec!r}"
@@ -138,8 +153,8 @@ def _clean_logits(spec: AuditSpec, subject: Subject) -> Tensor:
     return logits
 
 
-def _prepared(spec: AuditSpec, data: Data, logits: Tensor) -> Arrays:
-    """What is known of every image before any task."""
+def _prepared_arrays(spec: AuditSpec, data: Data, logits: Tensor) -> Arrays:
+    """Return the arrays that hold what is known of every image before any task."""
     predicted = logits.argmax(1).numpy()
     target = predicted if spec.explain.target == "predicted" else np.array(data.labels)
     rows = range(len(predicted))
@@ -152,13 +167,16 @@ def _prepared(spec: AuditSpec, data: Data, logits: Tensor) -> Arrays:
 
 
 def _other_class(spec: AuditSpec, data: Data, target: int, row: int) -> int:
-    """Drawn by the image's own stream from all classes but the target; the runner-up may be next to the same thing."""
+    """Return a class other than the target, drawn by the image's own stream.
+
+    The runner-up would be no good choice: it may be next to the same thing.
+    """
     drawn = seeds.index(spec.run.seed, len(data.classes) - 1, "other class", data.ids[row])
     return drawn + (drawn >= target)
 
 
 def _target_image(spec: AuditSpec, data: Data, predicted: NDArray[np.int64], row: int) -> int:
-    """Drawn by the image's own stream from the images of another predicted class."""
+    """Return the position of an image of another predicted class, drawn by the image's own stream."""
     candidates = np.flatnonzero(predicted != predicted[row])
     if not len(candidates):
         raise DataError(
@@ -201,14 +219,14 @@ def _coordinates(spec: AuditSpec, data: Data) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _certificates(spec: AuditSpec, subject: Subject) -> Certified | None:
-    """That the demo's networks look at the object; None for other data."""
+def _certificates(spec: AuditSpec, subject: Subject) -> DemoCertificates | None:
+    """Return the proof that a demo network looks at the object; None for other data."""
     if not spec.data.path.startswith("demo:"):
         return None
     model = subject.model.model
     mean, std = model.mean.flatten().tolist(), model.std.flatten().tolist()
     certified = certificates.certify(model.network, mean, std, shapes.TEST_SEED, CERTIFIED_SCENES)
-    return Certified(
+    return DemoCertificates(
         **asdict(certified),
         least_accuracy=certificates.LEAST_ACCURACY,
         largest_drop=certificates.LARGEST_DROP,

@@ -1,6 +1,6 @@
-"""A run from spec to finished store: prepare, then stage after stage, continuing where the last one stopped.
+"""A run from its spec to a finished store: preparation, then stage after stage, continued where the last run stopped.
 
-The process that runs it schedules, and needs no torch unless it runs the tasks as well.
+The process that runs it schedules. It needs no torch unless it also runs the tasks.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from pipeline.execution import calls
 from pipeline.execution.executors import Executor, Outcome, Perform
 from pipeline.execution.job import FATAL, Job
 from pipeline.plan.dependencies import Dependencies
-from pipeline.plan.extent import ALL, WHOLE, Extent
+from pipeline.plan.selection import ALL, WHOLE, Selection
 from pipeline.plan.tasks import Plan, Task
 from pipeline.store import store
 from pipeline.store.attributes import RunAttributes
@@ -22,107 +22,129 @@ from srd.errors import DamagedTask, FailedByBug, FailedTasks, IncompleteRun, Sta
 
 
 class Observer(Protocol):
-    """Is told how a run goes on."""
+    """An object that receives the events of a run."""
 
-    def prepared(self, attributes: RunAttributes) -> None:
-        """The store is there, with these attributes."""
+    def on_store(self, attributes: RunAttributes) -> None:
+        """Receive the attributes of the store, once the store is there."""
         ...
 
-    def stage(self, name: str, done: int, total: int) -> None:
-        """A stage begins with `done` of its `total` tasks finished before."""
+    def on_stage(self, name: str, done: int, total: int) -> None:
+        """Receive the start of a stage; of its `total` tasks, `done` were finished before."""
         ...
 
-    def blocked(self, name: str, n: int) -> None:
-        """So many tasks of a stage cannot run yet: others, whose output they read, have not ended."""
+    def on_wait(self, name: str, n: int) -> None:
+        """Receive the number of tasks of a stage that wait, because tasks whose output they read have not ended."""
         ...
 
-    def task(self, outcome: Outcome) -> None:
-        """A task has ended; one that failed may come again."""
+    def on_task(self, outcome: Outcome) -> None:
+        """Receive the end of a task; a task that failed may come again."""
         ...
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """Hold a job whose store is there."""
+class PreparedRun:
+    """A job whose store is there, and the attributes of the store."""
 
     job: Job
     attributes: RunAttributes
 
 
-def prepare(job: Job, executor: Executor) -> Prepared:
-    """Load model and data where tasks run and make the store, or open it. Raises as `worker.prepare`."""
+def prepare_run(job: Job, executor: Executor) -> PreparedRun:
+    """Load model and data where tasks run, and create the store or open it.
+
+    Errors are those of `worker.prepare`.
+    """
     attributes = executor.call(calls.prepare, job)
-    return Prepared(replace(job, fingerprint=attributes.fingerprint), attributes)
+    return PreparedRun(replace(job, fingerprint=attributes.fingerprint), attributes)
 
 
-def run(prepared: Prepared, executor: Executor, observer: Observer, extent: Extent = ALL) -> None:
-    """Run what is missing of an extent.
+def run(prepared: PreparedRun, executor: Executor, observer: Observer, selection: Selection = ALL) -> None:
+    """Run the missing tasks of a selection.
 
-    A task that fails is tried once more, alone if it took its worker with it; then only the tasks that need it are
-    left out. Damage found on the way is repaired: the task that wrote it is done again.
-    Raises FailedTasks, with the first cause, in the end; OSError (disk, network) and ForeignWorker at once.
+    A task that fails is tried once more, alone if its worker was lost with it. After that only the tasks that need it
+    are left out. Damage that is found on the way is repaired: the task that wrote it is done again.
+
+    Raises
+    ------
+    FailedTasks
+        In the end, with the first cause, if tasks failed.
+    OSError, ForeignWorker
+        At once, for a disk or network that fails, or a worker that would make other bytes.
     """
     job, plan = prepared.job, prepared.attributes.plan
-    observer.prepared(prepared.attributes)
+    observer.on_store(prepared.attributes)
     refuse_hopeless_store(plan, job.store)
     filled = store.Store(job.store)
     dependencies = Dependencies(plan, filled.read("target_image").tolist())
-    failures = partial(_failures, executor, partial(calls.perform, job), observer)
-    underway = _Underway(extent, plan, filled, dependencies, failures)
+    failures = partial(_run_with_retry, executor, partial(calls.perform, job), observer)
+    underway = _RunInProgress(selection, plan, filled, dependencies, failures)
     repaired: set[str] = set()
     while True:
-        failed = [failure for stage in extent.stages for failure in underway.run(stage, observer)]
+        failed = [failure for stage in selection.stages for failure in underway.run(stage, observer)]
         damaged = {failure.error.key for failure in failed if isinstance(failure.error, DamagedTask)} - repaired
         if not damaged:
             break
         filled.receipts.withdraw(damaged)
         repaired |= damaged
-    done = filled.receipts.done()
+    done = filled.receipts.task_keys()
     underway.close(failed, done)
     if all(task.key in done for task in plan.all_tasks()):
         store.remove_litter(job.store)
 
 
 @dataclass(frozen=True)
-class _Underway:
-    """A run and what is left of it."""
+class _RunInProgress:
+    """A run, and what is left of it."""
 
-    extent: Extent
+    selection: Selection
     plan: Plan
     store: store.Store
     dependencies: Dependencies
     failures: Callable[[Sequence[Task]], list[Outcome]]
-    """Runs tasks; returns the outcomes of those that failed for good."""
+    """A function that runs tasks, and returns the outcomes of those that failed for good."""
 
     def run(self, stage: str, observer: Observer) -> list[Outcome]:
-        """Runs what can be run of a stage."""
-        planned, done = self._planned(stage), self.store.receipts.done()
+        """Run those tasks of a stage that can run; return the failures."""
+        planned, done = self._planned_tasks(stage), self.store.receipts.task_keys()
         if not planned:
             return []
         missing = [task for task in planned if task.key not in done]
-        ready = self._ready(missing, done)
-        observer.stage(stage, len(planned) - len(missing), len(planned))
+        ready = self._ready_tasks(missing, done)
+        observer.on_stage(stage, len(planned) - len(missing), len(planned))
         if len(ready) < len(missing):
-            observer.blocked(stage, len(missing) - len(ready))
+            observer.on_wait(stage, len(missing) - len(ready))
         return self.failures(ready)
 
     def close(self, failed: Sequence[Outcome], done: frozenset[str]) -> None:
-        """Writes down what failed. Raises FailedTasks; IncompleteRun for tasks that an executor has forgotten."""
+        """Record what failed.
+
+        Raises
+        ------
+        FailedTasks
+            If tasks failed.
+        IncompleteRun
+            If an executor has forgotten tasks.
+        """
         self.store.receipts.record_failures({outcome.task.key: failure_of(outcome.error) for outcome in failed})
-        missing = [task for stage in self.extent.stages for task in self._planned(stage) if task.key not in done]
-        _refuse_failures(failed, len(missing) - len(failed) if self.extent.part == WHOLE else 0)
-        _refuse_forgotten(self._ready(missing, done))
+        missing = [
+            task for stage in self.selection.stages for task in self._planned_tasks(stage) if task.key not in done
+        ]
+        _refuse_failures(failed, len(missing) - len(failed) if self.selection.share == WHOLE else 0)
+        _refuse_missing_receipts(self._ready_tasks(missing, done))
 
-    def _planned(self, stage: str) -> list[Task]:
-        return [task for task in self.plan.tasks(stage) if self.extent.part.holds(task)]
+    def _planned_tasks(self, stage: str) -> list[Task]:
+        return [task for task in self.plan.tasks(stage) if self.selection.share.holds(task)]
 
-    def _ready(self, tasks: Sequence[Task], done: frozenset[str]) -> list[Task]:
+    def _ready_tasks(self, tasks: Sequence[Task], done: frozenset[str]) -> list[Task]:
         return [task for task in tasks if all(other.key in done for other in self.dependencies.of(task))]
 
 
-def _failures(executor: Executor, perform: Perform, observer: Observer, tasks: Sequence[Task]) -> list[Outcome]:
-    """Runs tasks, those that fail once more: alone, if workers were lost with them, as others may be to blame."""
-    run = partial(_ended, executor, perform, observer)
+def _run_with_retry(executor: Executor, perform: Perform, observer: Observer, tasks: Sequence[Task]) -> list[Outcome]:
+    """Run tasks, and those that fail once more; return the failures.
+
+    If a worker was lost with a task, the task is tried alone, as others may be to blame.
+    """
+    run = partial(_run_once, executor, perform, observer)
     first = run(tasks)
     damaged = [failure for failure in first if isinstance(failure.error, DamagedTask)]
     alone = [[failure.task] for failure in first if isinstance(failure.error, WorkerLost)]
@@ -130,11 +152,11 @@ def _failures(executor: Executor, perform: Perform, observer: Observer, tasks: S
     return [*damaged, *(failure for again in (together, *alone) for failure in run(again))]
 
 
-def _ended(executor: Executor, perform: Perform, observer: Observer, tasks: Sequence[Task]) -> list[Outcome]:
-    """Runs tasks once; returns the failures."""
+def _run_once(executor: Executor, perform: Perform, observer: Observer, tasks: Sequence[Task]) -> list[Outcome]:
+    """Run tasks once; return the failures."""
     failed: list[Outcome] = []
     for outcome in executor(tasks, perform):
-        observer.task(outcome)
+        observer.on_task(outcome)
         if isinstance(outcome.error, FATAL):
             raise outcome.error
         if outcome.error is not None:
@@ -153,7 +175,7 @@ def _refuse_failures(failed: Sequence[Outcome], n_blocked: int) -> None:
     raise (FailedByBug if bugs else FailedTasks)(message) from first
 
 
-def _refuse_forgotten(tasks: Sequence[Task]) -> None:
-    """Whatever the executor says: without receipts of all tasks a run has not ended."""
+def _refuse_missing_receipts(tasks: Sequence[Task]) -> None:
+    """Refuse the end of a run while tasks have no receipts, whatever the executor says."""
     if tasks:
         raise IncompleteRun(f"{len(tasks)} tasks have no receipt, the first: {tasks[0].key}")

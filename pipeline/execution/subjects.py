@@ -1,16 +1,16 @@
-"""The network and the images of a job, as each process loads them, and the context of its tasks, made there once."""
+"""The subject of a job, which is its network and images as each process loads them, and the context of its tasks."""
 
 import platform
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pipeline.execution.fingerprints import differences, fingerprinted
+from pipeline.execution.fingerprints import differences, fingerprinted_facts
 from pipeline.execution.job import Job
 from pipeline.inputs.data import Data, load_data, open_data
 from pipeline.inputs.models import LoadedModel, load_model
 from pipeline.plan.conditions import conditions
 from pipeline.stages.context import Context
-from pipeline.store.integrity import check_prepared
+from pipeline.store.integrity import check_preparation
 from pipeline.store.store import Store, attributes
 from srd.errors import ForeignWorker
 
@@ -25,10 +25,16 @@ class Subject:
 
 @lru_cache(maxsize=2)
 def context_of(job: Job) -> Context:
-    """The context of a job, made once per process. Raises ForeignWorker where it would not make the store's bytes."""
+    """Return the context of a job, which each process makes once.
+
+    Raises
+    ------
+    ForeignWorker
+        If this process would not make the store's bytes.
+    """
     data = open_data(job.spec.data, job.spec.model, job.base)
     subject, made = Subject(load_model(job.spec.model, job.base), data), attributes(job.store)
-    unlike = differences(made.fingerprinted, fingerprinted(job.spec, subject.model, subject.data))
+    unlike = differences(made.fingerprinted, fingerprinted_facts(job.spec, subject.model, subject.data))
     if unlike:
         raise ForeignWorker(
             f"the process on {platform.node()} would not make the same bytes (it differs in: {', '.join(unlike)}); "
@@ -38,16 +44,25 @@ def context_of(job: Job) -> Context:
 
 
 def make_context(job: Job, subject: Subject) -> Context:
-    """Return what tasks need, of a subject and a store that are there.
+    """Return the context of a job, for a subject and a store that are there.
 
-    Raises StoreError if what was prepared is damaged.
+    Raises
+    ------
+    StoreError
+        If a prepared array is damaged.
     """
-    check_prepared(job.store)
+    check_preparation(job.store)
     store = Store(job.store)
     plan = store.attributes.plan
     return Context(job.spec, conditions(job.spec), plan, store, subject.data, subject.model.model)
 
 
-def load(job: Job) -> Subject:
-    """Model and data of the spec. Raises ModelError, DataError."""
+def load_subject(job: Job) -> Subject:
+    """Load model and data of the spec.
+
+    Raises
+    ------
+    ModelError, DataError
+        If they cannot be loaded.
+    """
     return Subject(load_model(job.spec.model, job.base), load_data(job.spec.data, job.spec.model, job.base))

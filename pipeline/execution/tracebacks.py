@@ -1,4 +1,4 @@
-"""Where an error comes from, as text that travels: between processes, into logs, into the store."""
+"""The origin of an error, as text that travels between processes, into logs and into the store."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from pipeline.machine.sources import INSTALLED, OURS, ROOT, STDLIB
 from srd.errors import AuditError
 
 LIBRARIES = frozenset("numcodecs numpy obstore PIL scipy sklearn skimage torch torchattacks xarray zarr".split())
-"""Whoever calls them is to blame for what they raise; other libraries hold networks."""
+"""Libraries whose errors are their callers' fault; other libraries hold networks."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Say where an error comes from."""
+    """The place that an error comes from."""
 
     traceback: str
-    """As Python prints it, with paths that begin at a package or at the folder of the spec."""
+    """The traceback as Python prints it, with paths that begin at a package or at the folder of the spec."""
     place: str
     """File, line and function of the user's code that failed, such as `network.py, line 12, in forward`; else ""."""
     is_own: bool
@@ -26,7 +26,7 @@ class Origin:
 
 def locate(error: BaseException, base: Path) -> Origin:
     """Find where an error was raised; paths of the user's code are shortened to begin at `base`."""
-    blamed = _blamed(_cause(error))
+    blamed = _blamed_frame(_cause(error))
     is_ours = blamed is not None and _is_ours(Path(blamed.filename))
     is_refusal = isinstance(error, (AuditError, MemoryError))
     place = "" if blamed is None or is_ours else _in_words(blamed, base)
@@ -34,12 +34,12 @@ def locate(error: BaseException, base: Path) -> Origin:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """Return the error that others were raised from."""
+    """Return the first error of a chain, from which the others were raised."""
     return error if error.__cause__ is None else _cause(error.__cause__)
 
 
-def _blamed(error: BaseException) -> FrameSummary | None:
-    """Return the innermost frame outside of the standard library and the libraries that are called."""
+def _blamed_frame(error: BaseException) -> FrameSummary | None:
+    """Return the innermost frame outside of the standard library and the called libraries."""
     frames = reversed(extract_tb(error.__traceback__))
     return next((frame for frame in frames if not _is_called(Path(frame.filename))), None)
 
@@ -56,7 +56,7 @@ def _is_ours(file: Path) -> bool:
 
 
 def _package(file: Path) -> tuple[str, ...] | None:
-    """Return the path of an installed file from its package on; None of others."""
+    """Return the path of an installed file from its package on; None for other files."""
     at = next((number for number, part in enumerate(file.parts) if part in INSTALLED), None)
     return None if at is None else file.parts[at + 1 :]
 

@@ -1,4 +1,4 @@
-"""What a process that runs tasks does for a job."""
+"""The functions of a process that runs tasks: preparation, and one task."""
 
 import os
 import platform
@@ -7,7 +7,7 @@ from time import perf_counter
 from pipeline.execution import preparation
 from pipeline.execution.executors import Work
 from pipeline.execution.job import FATAL, Job
-from pipeline.execution.subjects import context_of, load
+from pipeline.execution.subjects import context_of, load_subject
 from pipeline.execution.tracebacks import locate
 from pipeline.machine import devices
 from pipeline.machine.environment import reproducible
@@ -18,18 +18,24 @@ from srd.errors import DamagedTask, StageError
 
 
 def prepare(job: Job) -> RunAttributes:
-    """Load model and data and make the store, or open it; return its attributes.
+    """Load model and data and create the store, or open it; return its attributes.
 
-    Raises as `load` and `preparation.prepare`.
+    Errors are those of `load_subject` and `preparation.prepare_store`.
     """
-    return preparation.prepare(job, load(job))
+    return preparation.prepare_store(job, load_subject(job))
 
 
 def perform(job: Job, task: Task) -> Work:
-    """Runs one task to its receipt in this process.
+    """Run one task to its receipt in this process.
 
-    Raises StageError, naming the task, for whatever goes wrong in it; OSError, ForeignWorker, and DamagedTask, naming
-    the task whose work it could not read, as they are.
+    Raises
+    ------
+    StageError
+        With the name of the task, for whatever goes wrong in it.
+    DamagedTask
+        With the name of another task, whose output it could not read.
+    OSError, ForeignWorker
+        As they are.
     """
     started = perf_counter()
     try:

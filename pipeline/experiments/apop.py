@@ -1,4 +1,4 @@
-"""Activation-pattern-only prediction of the images of a spec: the pattern of each on an input that is not its own."""
+"""Activation-pattern-only prediction of a spec's images: the pattern of each, on an input that is not its own."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from attacks.types import Images, Model
-from pipeline.experiments.apop_results import Classes, Findings, Predictions
+from pipeline.experiments.apop_results import ApopFindings, ApopPredictions, Classes
 from pipeline.inputs.data import Data, load_data
 from pipeline.inputs.models import LoadedModel, load_model, logits_of, refuse_unless_logits
 from pipeline.machine import environment, seeds, sources
@@ -24,19 +24,26 @@ from srd.types import Generators, Inputs, Logits
 
 @dataclass(frozen=True)
 class Tile:
-    """Some images, and of each one image of another class."""
+    """Some images, and for each of them one image of another class."""
 
     images: Images
     others: Images
 
 
 Replacement = Callable[[Model, Tile, Generators], Inputs]
-"""Returns what the network reads in place of images; one random generator per row, which constants ignore."""
+"""A function that returns what the network reads in place of images. It gets one random generator for each row,
+which constants ignore."""
 
 
 @dataclass(frozen=True)
-class Experiment:
-    """The network and the images of a spec. Raises DataError if all images have one label."""
+class ApopExperiment:
+    """The network and the images of a spec.
+
+    Raises
+    ------
+    DataError
+        If all images have one label.
+    """
 
     spec: AuditSpec
     loaded: LoadedModel
@@ -51,30 +58,34 @@ class Experiment:
 
     @property
     def tiles(self) -> list[range]:
-        """Positions of the images that the network reads at once."""
+        """Return the positions of the images that the network reads at once."""
         rows = range(len(self.data.ids))
         return [rows[start : start + self.spec.run.tile] for start in rows[:: self.spec.run.tile]]
 
-    def predictions(self) -> Iterator[Predictions]:
-        """A tile at a time.
+    def predictions(self) -> Iterator[ApopPredictions]:
+        """Yield the predictions of each tile.
 
-        Raises ModelError for a network that gives no logits of the data's classes, UnsupportedOperation for one
-        without activation patterns.
+        Raises
+        ------
+        ModelError
+            If the network does not give logits of the data's classes.
+        UnsupportedOperation
+            If the network has no activation patterns.
         """
         for rows in self.tiles:
             with reproducible():
                 predictions = self._predictions(rows)
             yield predictions
 
-    def findings(self, tiles: Sequence[Predictions]) -> Findings:
+    def findings(self, tiles: Sequence[ApopPredictions]) -> ApopFindings:
         """Return the predictions of all tiles as one, with all that they depend on."""
         clean = np.concatenate([tile.clean for tile in tiles])
         replaced = {name: np.concatenate([tile.replaced[name] for tile in tiles]) for name in REPLACEMENTS}
-        return Findings(
+        return ApopFindings(
             spec=self.spec,
             labels=np.array(self.data.labels),
             n_classes=len(self.data.classes),
-            predictions=Predictions(clean, replaced),
+            predictions=ApopPredictions(clean, replaced),
             weights=self.loaded.weights_digest,
             network=self.loaded.source_digest,
             data=self.data.digest,
@@ -84,24 +95,24 @@ class Experiment:
         )
 
     def tile(self, rows: range) -> Tile:
-        """The images at `rows`."""
+        """Return the images at `rows`, and the other image of each."""
         others = [self._other(row) for row in rows]
         device = self.loaded.model.device
         return Tile(self.data.images(rows).to(device), self.data.images(others).to(device))
 
     def generators(self, rows: range, name: str) -> Generators:
-        """A stream for each image and the replacement `name`."""
+        """Return a random stream for each image and the replacement `name`."""
         return [self._generator(row, name) for row in rows]
 
-    def _predictions(self, rows: range) -> Predictions:
+    def _predictions(self, rows: range) -> ApopPredictions:
         model, tile = self.loaded.model, self.tile(rows)
         clean = self._clean_logits(tile.images)
         patterns = activation_patterns(model.network, model.normalise(tile.images))
         replaced = {}
         for name, replacement in REPLACEMENTS.items():
             inputs = replacement(model, tile, self.generators(rows, name))
-            replaced[name] = _classes(logits_from_patterns(model.network, patterns, inputs))
-        return Predictions(_classes(clean), replaced)
+            replaced[name] = _predicted_classes(logits_from_patterns(model.network, patterns, inputs))
+        return ApopPredictions(_predicted_classes(clean), replaced)
 
     def _clean_logits(self, images: Images) -> Logits:
         place = f"model.spec = {self.spec.model.spec!r}"
@@ -111,7 +122,7 @@ class Experiment:
         return logits
 
     def _other(self, row: int) -> int:
-        """Drawn by the image's own stream from the images of another label."""
+        """Return the position of an image with another label, drawn by the image's own stream."""
         others = np.flatnonzero(np.array(self.data.labels) != self.data.labels[row])
         return int(others[torch.randint(len(others), (), generator=self._generator(row, "other_image"))])
 
@@ -119,9 +130,15 @@ class Experiment:
         return seeds.generator(self.spec.run.seed, "apop", self.data.ids[row], name)
 
 
-def experiment(spec: AuditSpec, base: Path) -> Experiment:
-    """That of a spec whose relative paths start at `base`. Raises ModelError, DataError."""
-    return Experiment(spec, load_model(spec.model, base), load_data(spec.data, spec.model, base))
+def load_apop_experiment(spec: AuditSpec, base: Path) -> ApopExperiment:
+    """Load the network and images of a spec whose relative paths start at `base`.
+
+    Raises
+    ------
+    ModelError, DataError
+        If they cannot be used.
+    """
+    return ApopExperiment(spec, load_model(spec.model, base), load_data(spec.data, spec.model, base))
 
 
 def _constant(value: float, model: Model, tile: Tile, _: Generators) -> Inputs:
@@ -129,11 +146,11 @@ def _constant(value: float, model: Model, tile: Tile, _: Generators) -> Inputs:
 
 
 def _uniform(model: Model, tile: Tile, generators: Generators) -> Inputs:
-    return model.normalise(_drawn(torch.rand, tile, generators))
+    return model.normalise(_draw(torch.rand, tile, generators))
 
 
 def _gaussian(model: Model, tile: Tile, generators: Generators) -> Inputs:
-    return _drawn(torch.randn, tile, generators)
+    return _draw(torch.randn, tile, generators)
 
 
 def _other_images(model: Model, tile: Tile, _: Generators) -> Inputs:
@@ -152,11 +169,11 @@ REPLACEMENTS: Mapping[str, Replacement] = MappingProxyType(
 )
 
 
-def _drawn(draw: Callable[..., Tensor], tile: Tile, generators: Generators) -> Tensor:
+def _draw(draw: Callable[..., Tensor], tile: Tile, generators: Generators) -> Tensor:
     drawn = [draw(tile.images.shape[1:], generator=generator) for generator in generators]
     return torch.stack(drawn).to(tile.images)
 
 
-def _classes(logits: Tensor) -> Classes:
+def _predicted_classes(logits: Tensor) -> Classes:
     classes: Classes = logits.argmax(1).cpu().numpy()
     return classes

@@ -1,4 +1,4 @@
-"""What activation-pattern-only prediction finds, as reports read it; nothing here imports torch."""
+"""The results of activation-pattern-only prediction, as reports read them; nothing here imports torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.spec.audit import AuditSpec
 
 Classes = NDArray[np.int64]
-"""Index of a class, one per image."""
+"""The index of a class, for each image."""
 
 TITLES: Mapping[str, str] = MappingProxyType(
     {
@@ -22,33 +22,33 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "other_image": "image of another class",
     }
 )
-"""What the network reads in place of an image."""
+"""The inputs that the network reads in place of an image."""
 
 
 @dataclass(frozen=True)
-class Predictions:
-    """Predicted classes of some images."""
+class ApopPredictions:
+    """The predicted classes of some images."""
 
     clean: Classes
     replaced: Mapping[str, Classes]
-    """From the patterns alone, by the name of the replacement."""
+    """The classes predicted from the patterns alone, by the name of the replacement."""
 
 
 @dataclass(frozen=True)
-class Findings:
-    """Predicted classes of all images of a spec, and all that they depend on."""
+class ApopFindings:
+    """The predicted classes of all images of a spec, and all that they depend on."""
 
     spec: AuditSpec
     labels: Classes
     n_classes: int
-    predictions: Predictions
+    predictions: ApopPredictions
     weights: str
-    """SHA-256, as those that follow: of the weights."""
+    """The SHA-256 of the weights."""
     network: str
-    """Of the source of the network."""
+    """The SHA-256 of the source of the network."""
     data: str
-    """Of all that images and labels are made from."""
+    """The SHA-256 of all that images and labels are made from."""
     sources: str
-    """Of the auditing code."""
+    """The SHA-256 of the auditing code."""
     versions: Mapping[str, str]
     hardware: str

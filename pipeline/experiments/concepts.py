@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline.execution.job import Job
-from pipeline.execution.subjects import context_of, load
-from pipeline.experiments.concept_results import Followed, Sample
+from pipeline.execution.subjects import context_of, load_subject
+from pipeline.experiments.concept_results import FollowedVectors, VectorSample
 from pipeline.machine import seeds
 from pipeline.machine.environment import reproducible
 from pipeline.spec.audit import ModelSpec
@@ -24,11 +24,11 @@ from srd.types import Inputs, Target
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnVectors:
     """Feature vectors of one clean image, drawn in proportion to their positive relevance."""
 
     row: int
-    """Position of the image in the run."""
+    """The position of the image in the run."""
     positions: Int64[Tensor, "v d"]
     relevance: Float[Tensor, " v"]
     vectors: Float[Tensor, "v c"]
@@ -46,17 +46,23 @@ class Exploration:
     def n_images(self) -> int:
         return len(self.context.data.ids)
 
-    def drawn(self, row: int, count: int) -> Drawn:
-        """Vectors of an image, from a stream of its own; none if no relevance is positive."""
+    def draw(self, row: int, count: int) -> DrawnVectors:
+        """Draw vectors of an image, by a stream of its own; none if no relevance is positive."""
         with reproducible():
             inputs = self._inputs(row)[:1]
             at, vectors = self._relevance(row, inputs)[0].cpu(), self._vectors(inputs)[0].cpu()
             positions = draw_positions(at, count, self._generator("draw", self.context.data.ids[row]))
         index = positions.unbind(1)
-        return Drawn(row, positions, at[index], vectors[index])
+        return DrawnVectors(row, positions, at[index], vectors[index])
 
-    def clusters(self, drawn: Sequence[Drawn], count: int) -> Clusters:
-        """Of all the vectors. Raises DataError if there are none, too few, or if they are too much alike."""
+    def clusters(self, drawn: Sequence[DrawnVectors], count: int) -> Clusters:
+        """Return the clusters of all the vectors.
+
+        Raises
+        ------
+        DataError
+            If there are no vectors, too few, or if they are too much alike.
+        """
         if not drawn:
             raise DataError(f"layer {self.layer!r}: no image has positive relevance there; name another layer")
         try:
@@ -64,18 +70,18 @@ class Exploration:
         except ValueError as error:
             raise DataError(f"layer {self.layer!r}: {error}; ask for fewer --clusters or more --vectors") from error
 
-    def followed(self, drawn: Drawn, clusters: Clusters) -> Followed:
-        """The vectors of an image under all perturbations, which are one batch."""
+    def follow(self, drawn: DrawnVectors, clusters: Clusters) -> FollowedVectors:
+        """Return the vectors of an image under all conditions, which are one batch."""
         with reproducible():
             inputs = self._inputs(drawn.row)
             index: tuple[Any, ...] = (slice(None), *drawn.positions.unbind(1))
             vectors, at = self._vectors(inputs).cpu()[index], self._relevance(drawn.row, inputs).cpu()[index]
         vectors[0], at[0] = drawn.vectors, drawn.relevance  # alone in its batch, an image is rounded otherwise
         labels = clusters.labels(vectors.flatten(0, 1)).reshape(at.shape)
-        return Followed(labels.T.numpy(), at.T.double().numpy())
+        return FollowedVectors(labels.T.numpy(), at.T.double().numpy())
 
     def field(self, row: int, position: Sequence[int]) -> NDArray[np.float32]:
-        """Effective receptive field of the vector at a position of a clean image, (h, w)."""
+        """Return the effective receptive field (h, w) of the vector at a position of a clean image."""
         with reproducible():
             places, operations = torch.tensor([position]), self.context.spec.model.operations
             network, inputs = self.context.model.network, self._inputs(row)[:1]
@@ -83,7 +89,7 @@ class Exploration:
         return fields[0, 0].cpu().numpy()
 
     def _inputs(self, row: int) -> Inputs:
-        """An image under each entry of the perturbation axis, as the network reads it."""
+        """Return an image under each condition, as the network reads it."""
         return self.context.inputs(torch.from_numpy(self.context.store.read("input", row)))
 
     def _vectors(self, inputs: Inputs) -> Float[Tensor, "p *positions c"]:
@@ -98,14 +104,14 @@ class Exploration:
         return seeds.generator(self.seed, "concepts", self.layer, *key)
 
 
-def exploration(job: Job, layer: str, seed: int) -> Exploration:
-    """Of a run whose stage perturb is done."""
+def open_exploration(job: Job, layer: str, seed: int) -> Exploration:
+    """Open the exploration of a run whose stage perturb is done."""
     return Exploration(context_of(job), layer, seed)
 
 
-def sample(drawn: Sequence[Drawn], followed: Sequence[Followed]) -> Sample:
+def sample(drawn: Sequence[DrawnVectors], followed: Sequence[FollowedVectors]) -> VectorSample:
     """Return all vectors of all images."""
-    return Sample(
+    return VectorSample(
         row=np.concatenate([np.full(len(each.positions), each.row) for each in drawn]),
         position=np.concatenate([each.positions.numpy() for each in drawn]),
         labels=np.concatenate([each.labels for each in followed]),
@@ -115,12 +121,18 @@ def sample(drawn: Sequence[Drawn], followed: Sequence[Followed]) -> Sample:
 
 
 def refuse_unfit(job: Job, layer: str, clusters: int, per_image: int) -> None:
-    """What cannot be explored is refused before any work.
+    """Refuse what cannot be explored, before any work.
 
-    Raises ModelError for a layer that is unknown or has no relevance, UnsupportedOperation for a network that SRD has
-    no rules for, DataError for more clusters than vectors.
+    Raises
+    ------
+    ModelError
+        If the layer is unknown or has no relevance.
+    UnsupportedOperation
+        If SRD has no rules for the network.
+    DataError
+        If there are more clusters than vectors.
     """
-    subject = load(job)
+    subject = load_subject(job)
     n = len(subject.data.ids) * per_image
     if n < clusters:
         raise DataError(f"--clusters {clusters}: {n} vectors are drawn; ask for fewer clusters, or for more --vectors")

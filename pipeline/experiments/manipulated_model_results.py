@@ -1,4 +1,4 @@
-"""What is measured of a manipulated model, as reports read it; nothing here imports torch."""
+"""The measurements of a manipulated model, as reports read them; nothing here imports torch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -9,62 +9,62 @@ from numpy.typing import NDArray
 
 from pipeline.spec.manipulation import ManipulatedModelSpec
 
-Network = Literal["original", "control", "manipulated"]
-"""As given; fine-tuned by cross-entropy alone; fine-tuned towards the goal. The last two for as many steps."""
-NETWORKS: tuple[Network, ...] = get_args(Network)
+NetworkRole = Literal["original", "control", "manipulated"]
+"""The network as given; fine-tuned by cross-entropy alone; fine-tuned towards the goal, in as many steps."""
+NETWORKS: tuple[NetworkRole, ...] = get_args(NetworkRole)
 COPIES = NETWORKS[1:]
 Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What is measured on held-out images, the last axis of each array; NaN where undefined."""
+class Measurement:
+    """The measurements on held-out images, which are the last axis of each array; NaN where undefined."""
 
     predicted: NDArray[np.int64]
-    """Class, by network."""
+    """The predicted class, by network."""
     similarity: Numbers
-    """Of the maps of the original and of each copy: (copy, method, similarity, image)."""
+    """The similarity of the original's maps and each copy's: (copy, method, similarity, image)."""
     reached: Numbers
-    """How far the maps have come to the goal: (network, method, image)."""
+    """How far the maps have come towards the goal: (network, method, image)."""
 
 
 @dataclass(frozen=True)
 class DataFacts:
-    """What is told of images and labels."""
+    """The facts of images and labels that a report tells."""
 
     description: str
     digest: str
-    """SHA-256 of all that images and labels are made from."""
+    """The SHA-256 of all that images and labels are made from."""
     ids: Sequence[str]
     labels: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Findings:
-    """Everything measured, and all that it depends on."""
+class ManipulationFindings:
+    """All measurements, and all that they depend on."""
 
     spec: ManipulatedModelSpec
     goal: str
-    """In words."""
+    """The goal in words."""
     unit: str
-    """Of how far maps have come to the goal."""
+    """The unit of how far maps have come towards the goal."""
     similarities: Sequence[str]
     examples: DataFacts
     held_out: DataFacts
     classes: Sequence[str]
     explained: NDArray[np.int64]
-    """Class, of the held-out images."""
-    measured: Measured
-    weights: Mapping[Network, str]
-    """SHA-256: of the original as of any audit, of the copies that of their file."""
+    """The explained class of each held-out image."""
+    measured: Measurement
+    weights: Mapping[NetworkRole, str]
+    """The SHA-256 of the weights: for the original as in any audit, for the copies that of their file."""
     network: str
-    """SHA-256 of the source of the network."""
+    """The SHA-256 of the source of the network."""
     sources: str
-    """SHA-256 of the auditing code."""
+    """The SHA-256 of the auditing code."""
     versions: Mapping[str, str]
     hardware: str
 
 
-def joined(parts: Sequence[Measured]) -> Measured:
-    """Return what is measured of all images as one."""
-    return Measured(*(np.concatenate([getattr(p, f.name) for p in parts], -1) for f in fields(Measured)))
+def join(parts: Sequence[Measurement]) -> Measurement:
+    """Return the measurements of all tiles as one."""
+    return Measurement(*(np.concatenate([getattr(p, f.name) for p in parts], -1) for f in fields(Measurement)))

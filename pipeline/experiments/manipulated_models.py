@@ -1,4 +1,4 @@
-"""A manipulated copy of a network, a copy fine-tuned without manipulation, and the maps of both on held-out images."""
+"""A manipulated copy of a network, a copy fine-tuned without manipulation, and their maps on held-out images."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,18 +23,18 @@ from attacks.manipulated_models.fine_tuning import (
 from attacks.manipulated_models.goals import MANIPULATION_GOALS, ManipulationGoal
 from attacks.types import Model
 from pipeline.demo import shapes
-from pipeline.execution.preparation import refuse_small, tried_methods
+from pipeline.execution.preparation import refuse_small_images, try_methods
 from pipeline.execution.subjects import Subject
 from pipeline.experiments.manipulated_model_results import (
     COPIES,
     NETWORKS,
     DataFacts,
-    Findings,
-    Measured,
-    Network,
-    joined,
+    ManipulationFindings,
+    Measurement,
+    NetworkRole,
+    join,
 )
-from pipeline.inputs.data import Chosen, Data, Shapes, load_data
+from pipeline.inputs.data import Data, Shapes, Subset, load_data
 from pipeline.inputs.models import LoadedModel, load_model, logits_of, refuse_unless_logits
 from pipeline.machine import environment, seeds, sources
 from pipeline.machine.environment import reproducible
@@ -47,8 +47,8 @@ from srd.types import Maps, Scores, Target
 
 
 @dataclass(frozen=True)
-class Experiment:
-    """The network and the images of a spec: those to fine-tune on and those held out."""
+class ManipulationExperiment:
+    """The network and the images of a spec: those to fine-tune on, and those held out."""
 
     spec: ManipulatedModelSpec
     loaded: LoadedModel
@@ -61,21 +61,27 @@ class Experiment:
 
     @property
     def tiles(self) -> list[range]:
-        """Positions of the held-out images that a network reads at once."""
+        """Return the positions of the held-out images that a network reads at once."""
         return _tiles(self.held_out, self.spec.run.tile)
 
     @cached_property
     def targets(self) -> Target:
-        """Classes that are explained on the held-out images."""
+        """Return the classes that are explained on the held-out images."""
         return self._targets(self.held_out)
 
-    def networks(self) -> Mapping[Network, Model]:
-        """The original and its copies. Raises ModelError where fine-tuning has led to outputs that are not finite."""
+    def networks(self) -> Mapping[NetworkRole, Model]:
+        """Return the original and its fine-tuned copies.
+
+        Raises
+        ------
+        ModelError
+            If fine-tuning has led to outputs that are not finite.
+        """
         asked, model = self.spec.manipulation, self.loaded.model
         settings = Settings(asked.steps, asked.batch, asked.rate)
         with reproducible():
             examples = self._examples()
-            losses: dict[Network, Loss] = {
+            losses: dict[NetworkRole, Loss] = {
                 "control": CrossEntropy(examples),
                 "manipulated": self._manipulation(examples),
             }
@@ -83,25 +89,34 @@ class Experiment:
             tuned = [fine_tune(model, losses[name], n, settings, self._stream("fine-tuning")) for name in COPIES]
         return dict(zip(NETWORKS, (model, *tuned), strict=True))
 
-    def measured(self, networks: Mapping[Network, Model]) -> Iterator[Measured]:
-        """A tile at a time. Raises ModelError where a network's outputs are not finite."""
+    def measure(self, networks: Mapping[NetworkRole, Model]) -> Iterator[Measurement]:
+        """Yield the measurements of each tile.
+
+        Raises
+        ------
+        ModelError
+            If a network's outputs are not finite.
+        """
         for rows in self.tiles:
             with reproducible():
-                measured = self._measured(networks, rows)
+                measured = self._measure(networks, rows)
             yield measured
 
-    def findings(self, tiles: Sequence[Measured], files: Mapping[Network, bytes]) -> Findings:
-        """Return what is measured on all tiles, with all that it depends on; `files` are the weights of the copies."""
-        return Findings(
+    def findings(self, tiles: Sequence[Measurement], files: Mapping[NetworkRole, bytes]) -> ManipulationFindings:
+        """Return the measurements of all tiles as one, with all that they depend on.
+
+        `files` are the weights of the copies.
+        """
+        return ManipulationFindings(
             spec=self.spec,
             goal=self.goal.title,
             unit=self.goal.unit,
             similarities=SIMILARITIES,
-            examples=_told(self.examples),
-            held_out=_told(self.held_out),
+            examples=_data_facts(self.examples),
+            held_out=_data_facts(self.held_out),
             classes=self.held_out.classes,
             explained=self.targets.numpy(),
-            measured=joined(tiles),
+            measured=join(tiles),
             weights={
                 "original": self.loaded.weights_digest,
                 **{name: sha256(content).hexdigest() for name, content in files.items()},
@@ -112,20 +127,22 @@ class Experiment:
             hardware=environment.hardware(),
         )
 
-    def maps(self, networks: Mapping[Network, Model], method: str, rows: range) -> dict[Network, Maps]:
-        """Maps of the same classes of the same images, by the same draws, by every network."""
+    def maps(self, networks: Mapping[NetworkRole, Model], method: str, rows: range) -> dict[NetworkRole, Maps]:
+        """Return maps by every network: of the same images, the same classes and the same random draws."""
         with reproducible():
             return {name: self._maps(network, method, rows) for name, network in networks.items()}
 
-    def _measured(self, networks: Mapping[Network, Model], rows: range) -> Measured:
+    def _measure(self, networks: Mapping[NetworkRole, Model], rows: range) -> Measurement:
         images = self.held_out.images(rows)
         predicted = [self._logits(name, network, images).argmax(1).numpy() for name, network in networks.items()]
         similarity, reached = [], []
         for method in self.spec.explain.methods:
             maps = self.maps(networks, method, rows)
-            similarity.append([[alike(s, maps["original"], maps[copy]) for s in SIMILARITIES] for copy in COPIES])
+            similarity.append(
+                [[similarity_of(s, maps["original"], maps[copy]) for s in SIMILARITIES] for copy in COPIES]
+            )
             reached.append([self.goal.progress(maps[name].double(), maps["original"].double()) for name in NETWORKS])
-        return Measured(
+        return Measurement(
             np.stack(predicted),
             np.array([[[s.numpy() for s in copy] for copy in method] for method in similarity]).swapaxes(0, 1),
             np.array([[r.numpy() for r in method] for method in reached]).swapaxes(0, 1),
@@ -155,7 +172,7 @@ class Experiment:
         parts = (data.images(rows) for rows in _tiles(data, self.spec.run.tile))
         return torch.cat([self._logits("original", self.loaded.model, images).argmax(1) for images in parts])
 
-    def _logits(self, name: Network, network: Model, images: Tensor) -> Tensor:
+    def _logits(self, name: NetworkRole, network: Model, images: Tensor) -> Tensor:
         place = f"model.spec = {self.spec.model.spec!r}"
         with torch.no_grad():
             logits = logits_of(network, images, place).cpu()
@@ -169,42 +186,53 @@ class Experiment:
         return seeds.generator(self.spec.run.seed, "manipulated model", *key)
 
 
-def experiment(spec: ManipulatedModelSpec, base: Path) -> Experiment:
-    """That of a spec whose relative paths start at `base`.
+def load_manipulation_experiment(spec: ManipulatedModelSpec, base: Path) -> ManipulationExperiment:
+    """Load the network and images of a spec whose relative paths start at `base`.
 
-    Raises SpecError, ModelError, DataError, UnsupportedOperation.
+    Raises
+    ------
+    SpecError, ModelError, DataError, UnsupportedOperation
+        If they cannot be used.
     """
     goal = spec.manipulation.goal
     if goal not in MANIPULATION_GOALS:
         raise SpecError(f"manipulation.goal = {goal!r}: {closest(goal, MANIPULATION_GOALS)}")
-    subject = Experiment(spec, load_model(spec.model, base), *_split(spec, load_data(spec.data, spec.model, base)))
-    refuse_small(subject.held_out)
+    subject = ManipulationExperiment(
+        spec, load_model(spec.model, base), *_split(spec, load_data(spec.data, spec.model, base))
+    )
+    refuse_small_images(subject.held_out)
     with reproducible():
-        tried_methods(spec, Subject(subject.loaded, subject.held_out), subject.targets.numpy())
+        try_methods(spec, Subject(subject.loaded, subject.held_out), subject.targets.numpy())
     return subject
 
 
-def weights(network: Model) -> bytes:
-    """A network's state dict as a safetensors file."""
+def weights_of(network: Model) -> bytes:
+    """Return a network's state dict as a safetensors file."""
     return save({name: tensor.clone().contiguous() for name, tensor in network.network.state_dict().items()})
 
 
-def alike(similarity: str, original: Maps, other: Maps) -> Scores:
-    """A similarity of maps in float64; of maps that are equal bit for bit it is 1, not 1 but for rounding."""
+def similarity_of(similarity: str, original: Maps, other: Maps) -> Scores:
+    """Return a similarity of maps in float64.
+
+    Between maps that are equal bit for bit it is exactly 1, without rounding.
+    """
     scores: Scores = METRICS[similarity](original.double(), other.double())
     return scores.masked_fill((original == other).flatten(1).all(1) & ~scores.isnan(), 1.0)
 
 
 def _split(spec: ManipulatedModelSpec, data: Data) -> tuple[Data, Data]:
-    """Images to fine-tune on and images held out: of the demo, scenes that it was trained on and those of the spec."""
+    """Return the images to fine-tune on and those held out.
+
+    For the demo, the first are scenes that it was trained on, and the others are those of the spec.
+    """
     n, asked = len(data.ids), spec.manipulation.images
     if spec.data.path.startswith("demo:"):
         return Shapes(asked or n, shapes.TRAIN_SEED), data
     count = n // 2 if asked is None else asked
     if not 0 < count < n:
         raise DataError(f"manipulation.images = {count}: {n} images are to be split in two; leave some for each part")
-    order = seeds.shuffled(spec.run.seed, n, "manipulated model", "split")
-    return Chosen(data, order[:count]), Chosen(data, order[count:])
+    order = seeds.permutation(spec.run.seed, n, "manipulated model", "split")
+    return Subset(data, order[:count]), Subset(data, order[count:])
 
 
 def _tiles(data: Data, size: int) -> list[range]:
@@ -212,5 +240,5 @@ def _tiles(data: Data, size: int) -> list[range]:
     return [rows[start : start + size] for start in rows[::size]]
 
 
-def _told(data: Data) -> DataFacts:
+def _data_facts(data: Data) -> DataFacts:
     return DataFacts(data.description, data.digest, data.ids, np.array(data.labels))

@@ -1,4 +1,4 @@
-"""The callable that a spec names to build a network, and the source files that it is made from."""
+"""The factory of a network: the callable that a spec names, and the source files that it is made from."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -21,17 +21,23 @@ from srd.errors import ModelError
 
 @dataclass(frozen=True)
 class Factory:
-    """A callable without arguments that gives a network."""
+    """A callable without arguments that returns a network."""
 
     spec: str
     call: Callable[[], Any]
     folder: Path
     sources: set[Path]
-    """Of a package, all files of its top package below `folder`; else the module's file and what it imported from
-    `folder`, complete once the factory is closed."""
+    """For a module of a package, all files of its top package below `folder`. For a file, the file and the modules
+    that it imported from `folder`; this set is complete once the factory is closed."""
 
     def build(self) -> nn.Module:
-        """A new network. Raises ModelError."""
+        """Return a new network.
+
+        Raises
+        ------
+        ModelError
+            If the call fails, or returns something else.
+        """
         try:
             network = self.call()
         except Exception as error:  # the user's code may raise anything
@@ -48,15 +54,20 @@ class Factory:
 
     @property
     def digest(self) -> str:
-        """Of the names and texts of all sources."""
+        """Return the digest of the names and texts of all sources."""
         return files_digest({str(file.relative_to(self.folder)): file for file in self.sources})
 
 
 @contextmanager
-def opened(spec: str, base: Path) -> Iterator[Factory]:
-    """The factory named by `path/to/file.py:callable` or `package.module:callable`. Raises ModelError.
+def open_factory(spec: str, base: Path) -> Iterator[Factory]:
+    """Open the factory that `path/to/file.py:callable` or `package.module:callable` names.
 
-    While it is open, modules beside the file can be imported by name, as if the file were run as a script.
+    Until the context ends, modules beside the file can be imported by name, as if the file were run as a script.
+
+    Raises
+    ------
+    ModelError
+        If the name is not of this form, or leads to no callable.
     """
     place, _, name = spec.rpartition(":")
     if not place or not name:
@@ -65,13 +76,13 @@ def opened(spec: str, base: Path) -> Iterator[Factory]:
             "package.module:callable"
         )
     if not place.endswith(".py"):
-        module = _module(place)
+        module = _import(place)
         yield Factory(spec, _callable(module, spec), *_package(module))
         return
     file = (base / place).resolve()
-    with _neighbours(file.parent) as sources:
+    with _import_from(file.parent) as sources:
         sources.add(file)
-        yield Factory(spec, _callable(_module_of_file(file), spec), file.parent, sources)
+        yield Factory(spec, _callable(_run_file(file), spec), file.parent, sources)
 
 
 def _callable(module: ModuleType, spec: str) -> Callable[[], Any]:
@@ -83,7 +94,10 @@ def _callable(module: ModuleType, spec: str) -> Callable[[], Any]:
 
 
 def _package(module: ModuleType) -> tuple[Path, set[Path]]:
-    """Folder and files of the top package that a module belongs to; of a module without a package, its own."""
+    """Return folder and files of the top package that a module belongs to.
+
+    A module without a package is its own.
+    """
     top = sys.modules[module.__name__.partition(".")[0]]
     if not top.__file__:
         raise ModelError(
@@ -93,7 +107,7 @@ def _package(module: ModuleType) -> tuple[Path, set[Path]]:
     return file.parent, set(file.parent.rglob("*.py")) if hasattr(top, "__path__") else {file}
 
 
-def _module(name: str) -> ModuleType:
+def _import(name: str) -> ModuleType:
     try:
         return import_module(name)
     except Exception as error:  # the user's code may raise anything
@@ -103,8 +117,8 @@ def _module(name: str) -> ModuleType:
         ) from error
 
 
-def _module_of_file(file: Path) -> ModuleType:
-    """The module in a file, run anew, under a name that no other module has."""
+def _run_file(file: Path) -> ModuleType:
+    """Return the module in a file, which is run anew, under a name that no other module has."""
     if not file.is_file():
         raise ModelError(f"model.spec: {file}: no such file; relative paths start at the folder of the spec")
     name = f"audited_{sha256(str(file).encode()).hexdigest()[:16]}"
@@ -123,10 +137,10 @@ def _module_of_file(file: Path) -> ModuleType:
 
 
 @contextmanager
-def _neighbours(folder: Path) -> Iterator[set[Path]]:
-    """While open, `folder` comes first on the path; then the modules that came from it are listed and forgotten.
+def _import_from(folder: Path) -> Iterator[set[Path]]:
+    """Put `folder` first on the import path until the context ends; then list and forget its modules.
 
-    Libraries may be installed below the folder, and this program may stand there: they are nobody's neighbours.
+    Libraries may be installed below the folder, and this program may lie there: these do not belong to the network.
     """
     before, sources = set(sys.modules), set[Path]()
     sys.path.insert(0, str(folder))

@@ -1,4 +1,4 @@
-"""Networks from a spec, refused before any work if they cannot be audited."""
+"""The model of a spec: its network is loaded, and refused before any work if it cannot be audited."""
 
 from dataclasses import dataclass
 from hashlib import sha256
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from attacks.types import Model
 from pipeline.demo import networks
-from pipeline.inputs.factories import opened
+from pipeline.inputs.factories import open_factory
 from pipeline.machine import devices
 from pipeline.spec.audit import ModelSpec
 from pipeline.spec.values import closest
@@ -23,7 +23,7 @@ LONG = 400  # characters of a library's message; torch lists every parameter
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model in evaluation mode, on the device that networks run on, and where it comes from."""
+    """A model in evaluation mode, on the device that networks run on, and the digests of its origin."""
 
     model: Model
     weights_digest: str
@@ -32,22 +32,34 @@ class LoadedModel:
 
 
 def load_model(spec: ModelSpec, base: Path) -> LoadedModel:
-    """The network of a spec whose relative paths start at `base`. Raises ModelError."""
+    """Load the model of a spec whose relative paths start at `base`.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be built or loaded.
+    """
     scheme, _, name = spec.spec.partition(":")
     if scheme == "demo":
-        return _demo(spec, name)
-    with opened(spec.spec, base) as factory:
+        return _load_demo(spec, name)
+    with open_factory(spec.spec, base) as factory:
         network = factory.build()
         weights = base / spec.weights if spec.weights else None
         if weights:
-            _fill(network, weights)
+            _load_weights(network, weights)
         elif _state_digest(network) != _state_digest(factory.build()):
             raise ModelError(f"model.spec = {spec.spec!r}: two calls gave two networks; set model.weights")
-    return _loaded(network, spec, weights, factory.digest)
+    return _loaded_model(network, spec, weights, factory.digest)
 
 
 def logits_of(model: Model, images: Tensor, place: str) -> Tensor:
-    """The model's answer to `images`. Raises ModelError if it cannot read them, or answers with no tensor."""
+    """Return the model's answer to `images`.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot read them, or does not answer with a tensor.
+    """
     try:
         logits = model(images.to(model.device))
     except Exception as error:
@@ -62,7 +74,13 @@ def logits_of(model: Model, images: Tensor, place: str) -> Tensor:
 
 
 def refuse_unless_logits(logits: Tensor, n_classes: int, place: str) -> None:
-    """Raises ModelError unless `logits` are finite, one per class, and no probabilities."""
+    """Refuse a model whose outputs are not finite logits, one for each class.
+
+    Raises
+    ------
+    ModelError
+        If they are of another shape, not finite, or probabilities.
+    """
     if logits.dim() != 2 or logits.shape[1] != n_classes:
         raise ModelError(
             f"{place}: the output has shape {tuple(logits.shape)}, the data {n_classes} classes; "
@@ -74,16 +92,16 @@ def refuse_unless_logits(logits: Tensor, n_classes: int, place: str) -> None:
         raise ModelError(f"{place}: the outputs are probabilities (each row sums to 1); audits need the logits")
 
 
-def _demo(spec: ModelSpec, name: str) -> LoadedModel:
+def _load_demo(spec: ModelSpec, name: str) -> LoadedModel:
     if spec.weights:
         raise ModelError(f"model.weights = {spec.weights!r}: a demo network has its own weights; remove the key")
     if name not in networks.NETWORKS:
         raise ModelError(f"model.spec = {spec.spec!r}: no demo network; {closest(name, networks.NETWORKS)}")
     source_digest = sha256(Path(networks.__file__).read_bytes()).hexdigest()
-    return _loaded(networks.load(name), spec, networks.weights_file(name), source_digest)
+    return _loaded_model(networks.load(name), spec, networks.weights_file(name), source_digest)
 
 
-def _loaded(network: nn.Module, spec: ModelSpec, weights: Path | None, source_digest: str) -> LoadedModel:
+def _loaded_model(network: nn.Module, spec: ModelSpec, weights: Path | None, source_digest: str) -> LoadedModel:
     demo = spec.spec.startswith("demo:")
     mean = spec.mean or (networks.MEAN if demo else (0.0,))
     std = spec.std or (networks.STD if demo else (1.0,))
@@ -99,11 +117,14 @@ def _state_digest(network: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _fill(network: nn.Module, weights: Path) -> None:
-    """Loads a state dict, cast to the network's own types; strict about names and shapes."""
+def _load_weights(network: nn.Module, weights: Path) -> None:
+    """Load a state dict, cast to the network's own types.
+
+    Names and shapes must be those of the network.
+    """
     if not weights.is_file():
         raise ModelError(f"model.weights = {weights}: no such file; relative paths start at the folder of the spec")
-    state = _state_dict(weights)
+    state = _read_state_dict(weights)
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
@@ -113,7 +134,7 @@ def _fill(network: nn.Module, weights: Path) -> None:
         ) from error
 
 
-def _state_dict(weights: Path) -> dict[str, Tensor]:
+def _read_state_dict(weights: Path) -> dict[str, Tensor]:
     try:
         if weights.suffix == ".safetensors":
             return load_file(weights)

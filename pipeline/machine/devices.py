@@ -1,7 +1,8 @@
-"""Where networks run: on the machine's first CUDA device, else on its CPU. A fact of the machine, not of a spec.
+"""The device that networks run on: the machine's first CUDA device, or else its CPU.
 
-Nothing here starts CUDA before it is asked: a process that hands its work to others leaves their cards alone. Of
-several cards a process takes the first that `CUDA_VISIBLE_DEVICES` leaves it.
+The device is a fact of the machine, not of a spec. Nothing here starts CUDA before it is asked, so a process that hands
+its work to others leaves their cards alone. Of several cards a process takes the first that `CUDA_VISIBLE_DEVICES`
+leaves it.
 """
 
 import os
@@ -19,7 +20,7 @@ CPU = "cpu"
 CUDA = "cuda"
 WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 FIXED_WORKSPACE = ":4096:8"
-"""One of the two with which cuBLAS sums in one order; read when it starts."""
+"""One of the two settings with which cuBLAS sums in one order. cuBLAS reads it when it starts."""
 
 FLAGS: tuple[tuple[Any, str, Any], ...] = (
     (cudnn, "benchmark", False),
@@ -27,13 +28,16 @@ FLAGS: tuple[tuple[Any, str, Any], ...] = (
     (cudnn, "allow_tf32", False),
     (torch.backends.cuda.matmul, "allow_tf32", False),
 )
-"""No algorithm that a race chooses, none that sums in any order, no TF32."""
+"""These settings exclude algorithms that a race chooses, algorithms that sum in any order, and TF32."""
 
 
 def device() -> torch.device:
-    """The device that networks run on: `SRD_AUDIT_DEVICE`, by default cuda where there is one.
+    """Return the device that networks run on: `SRD_AUDIT_DEVICE`, or by default cuda where there is one.
 
-    Raises InputError for another word than cpu and cuda, and for cuda where there is none.
+    Raises
+    ------
+    InputError
+        If the variable holds another word than cpu and cuda, or says cuda where there is none.
     """
     there = torch.cuda.is_available()
     chosen = os.environ.get(VARIABLE) or (CUDA if there else CPU)
@@ -45,7 +49,7 @@ def device() -> torch.device:
 
 
 def name() -> str:
-    """The device as a log and a fingerprint have it; of a card all that its rounding may depend on."""
+    """Return the name of the device for logs and fingerprints; of a card, all that its rounding may depend on."""
     if device().type == CPU:
         return CPU
     major, minor = torch.cuda.get_device_capability()
@@ -55,9 +59,10 @@ def name() -> str:
 
 @contextmanager
 def deterministic() -> Iterator[None]:
-    """On a CUDA device: equal bytes from equal work, in float32 as the CPU has it; all settings are put back.
+    """Make CUDA compute equal bytes from equal work, in float32 as the CPU does, until the context ends.
 
-    Within, torch raises RuntimeError for an operation of which CUDA has no deterministic implementation.
+    All settings are put back in the end. On a CPU nothing changes. Within the context torch raises RuntimeError for an
+    operation of which CUDA has no deterministic implementation.
     """
     with ExitStack() as settings:
         if device().type == CUDA:

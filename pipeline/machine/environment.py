@@ -1,4 +1,4 @@
-"""What a result's bits depend on beside spec and sources: versions, the class of machine, the number of threads."""
+"""The versions, the class of machine and the number of threads, on which a result's bits depend."""
 
 import platform
 from collections.abc import Iterator
@@ -14,21 +14,22 @@ LIBRARIES = ("torch", "torchvision", "torchattacks", "numpy", "pillow", "zarr", 
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of the libraries that compute or store."""
+    """Return the versions of Python and of the libraries that compute or store."""
     return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
 
 
 def hardware() -> str:
-    """Class of machine on which the same bytes are promised: processor, and the device that networks run on."""
+    """Return the class of machine on which the same bytes are promised: processor, and device of the networks."""
     processor = f"{platform.machine()} {_processor()} {torch.backends.cpu.get_cpu_capability()}"
     return f"{processor}, networks on {devices.name()}"
 
 
 @contextmanager
 def reproducible() -> Iterator[None]:
-    """Equal bytes from equal work: one torch thread, so that sums do not depend on the number of cores.
+    """Make equal work give equal bytes until the context ends: with one torch thread.
 
-    On a CUDA device deterministic operations as well, `devices.deterministic`. Put back in the end.
+    Sums then do not depend on the number of cores. On a CUDA device operations are deterministic as well, see
+    `devices.deterministic`. All settings are put back in the end.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""The memory of this machine: what is free, what a process has held, and the refusal of what does not fit."""
+"""The memory of this machine: what is free, what a process has used, and the refusal of what does not fit."""
 
 import resource
 import sys
@@ -18,17 +18,24 @@ _PROCESS, _GROUPS = Path("/proc/self"), Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes that processes hold at most."""
+    """The largest number of bytes that processes use: for each process, and shared by all."""
 
     private: int
     shared: int
 
     def of(self, processes: int) -> int:
+        """Return the bytes that so many processes use together."""
         return self.shared + processes * self.private
 
 
 def refuse_memory(needed: Memory, processes: int, images: int) -> None:
-    """Raises CapacityError unless so many processes, each with a tile of `images` images, fit into the free memory."""
+    """Refuse so many processes, each with a tile of `images` images, if the free memory is too small.
+
+    Raises
+    ------
+    CapacityError
+        If they do not fit into the free memory.
+    """
     free = free_memory()
     if needed.of(processes) > free:
         most = (free - needed.shared) // needed.private
@@ -40,25 +47,31 @@ def refuse_memory(needed: Memory, processes: int, images: int) -> None:
 
 
 def in_units(n_bytes: int) -> str:
-    """Such as `1.5 GiB`."""
+    """Return a number of bytes as text, such as `1.5 GiB`."""
     power = min(max(n_bytes.bit_length() - 1, 0) // 10, len(UNITS) - 1)
     n = n_bytes / 1024**power
     return f"{n:.0f} {UNITS[power]}" if n >= 100 else f"{n:.3g} {UNITS[power]}"
 
 
 def free_memory() -> int:
-    """Bytes that new processes may take: what is available, at most the limit of this process's control group."""
+    """Return the bytes that new processes may take.
+
+    This is the available memory, but at most the limit of this process's control group.
+    """
     return min([int(psutil.virtual_memory().available), *_group_limits()])
 
 
 def forget_peak() -> None:
-    """Has `peak_memory` begin anew, where the system allows it; elsewhere it goes on from the start of the process."""
+    """Start the measurement of `peak_memory` anew, where the system allows it.
+
+    Elsewhere the measurement goes on from the start of the process.
+    """
     with suppress(OSError):
         (_PROCESS / "clear_refs").write_text("5")
 
 
 def peak_memory() -> Memory:
-    """The most that this process has held: for itself, and of libraries that other processes may share."""
+    """Return the most that this process has used: for itself, and of libraries that processes may share."""
     if not (_PROCESS / "status").exists():
         unit = 1 if sys.platform == "darwin" else 1024
         return Memory(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit, 0)
@@ -68,7 +81,7 @@ def peak_memory() -> Memory:
 
 
 def _group_limits() -> Iterator[int]:
-    """Of the process's control groups, version 1 or 2, and of those that hold them."""
+    """Yield the memory limits of the process's control groups, version 1 or 2, and of their parents."""
     groups = _PROCESS / "cgroup"
     for line in groups.read_text().splitlines() if groups.exists() else ():
         _, controllers, path = line.split(":", 2)

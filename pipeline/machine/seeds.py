@@ -1,4 +1,4 @@
-"""One random stream per thing that draws, whatever the batch, the order or the number of workers."""
+"""One random stream for each thing that draws, which depends on no batch, order or number of workers."""
 
 from hashlib import blake2b
 
@@ -8,30 +8,33 @@ from numpy.typing import NDArray
 
 WORD = 2**32
 STATE = slice(3, 3 + 624)
-"""Where the words of the Mersenne Twister stand in the state of a generator of torch, 64 bits each."""
+"""The position of the words of the Mersenne Twister in the state of a torch generator, 64 bits for each word."""
 
 
 def generator(seed: int, *key: str) -> torch.Generator:
-    """CPU generator of the stream called `key`, such as ("perturb", image id, perturbation id).
+    """Return the CPU generator of the stream `key`, such as ("perturb", image id, condition id).
 
-    What is drawn for another device is drawn here and moved: the same numbers on every device.
+    Numbers for another device are drawn here and then moved, so they are the same on every device.
     """
     words = [word for part in key for word in _words(part)]
-    return _at(np.random.MT19937(np.random.SeedSequence(seed, spawn_key=words)).state["state"]["key"])
+    return _generator_at(np.random.MT19937(np.random.SeedSequence(seed, spawn_key=words)).state["state"]["key"])
 
 
 def index(seed: int, n: int, *key: str) -> int:
-    """One draw from range(n) of the stream called `key`."""
+    """Return one number that the stream `key` draws from range(n)."""
     return int(torch.randint(n, (), generator=generator(seed, *key)))
 
 
-def shuffled(seed: int, n: int, *key: str) -> list[int]:
-    """All of range(n) in the order of the stream called `key`."""
+def permutation(seed: int, n: int, *key: str) -> list[int]:
+    """Return all of range(n) in the order that the stream `key` draws."""
     return torch.randperm(n, generator=generator(seed, *key)).tolist()
 
 
-def _at(words: NDArray[np.uint32]) -> torch.Generator:
-    """A generator whose whole state is given: of a seed torch keeps 32 bits, by which some of 100 000 streams meet."""
+def _generator_at(words: NDArray[np.uint32]) -> torch.Generator:
+    """Return a generator with this whole state.
+
+    Torch keeps only 32 bits of a seed, so some of 100 000 seeded streams would be the same.
+    """
     made = torch.Generator()
     state = made.get_state()
     state.view(torch.int64)[STATE] = torch.from_numpy(words.astype(np.int64))
@@ -39,6 +42,9 @@ def _at(words: NDArray[np.uint32]) -> torch.Generator:
 
 
 def _words(part: str) -> tuple[int, int]:
-    """64 bits of the text as exactly two words: a longer word would run into the next part of the key."""
+    """Return 64 bits of the text as exactly two words.
+
+    A longer word would run into the next part of the key.
+    """
     number = int.from_bytes(blake2b(part.encode(), digest_size=8).digest(), "big")
     return divmod(number, WORD)

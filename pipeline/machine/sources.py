@@ -1,4 +1,4 @@
-"""Whose code a file is, and the digests of sources."""
+"""The digests of source files, and to whom a source file belongs."""
 
 import sysconfig
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import srd
 
 ROOT = Path(str(srd.__file__)).parents[1]
 COMPUTING = ("srd", "attacks", "pipeline")
-"""Packages of which every file may change a bit of a result."""
+"""The packages of which every file may change a bit of a result."""
 OURS = frozenset({*COMPUTING, "reports"})
 STDLIB = Path(sysconfig.get_path("stdlib"))
 INSTALLED = frozenset({"site-packages", "dist-packages"})
@@ -18,9 +18,9 @@ INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 @cache
 def source_digest() -> str:
-    """Of every source file and shipped weights file of srd, attacks and pipeline.
+    """Return the digest of every source and shipped weights file of srd, attacks and pipeline.
 
-    Taken once: what a process has imported stays, whatever becomes of its files.
+    It is computed once: what a process has imported stays, even if the files change.
     """
     return files_digest(
         {
@@ -33,7 +33,7 @@ def source_digest() -> str:
 
 
 def files_digest(files: Mapping[str, Path]) -> str:
-    """Of the names and contents of files; the order does not matter."""
+    """Return the digest of the names and contents of files; the order does not matter."""
     digest = sha256()
     for name, file in sorted(files.items()):
         digest.update(f"{name}:".encode() + file.read_bytes())

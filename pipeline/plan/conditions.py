@@ -1,9 +1,9 @@
-"""The perturbation axis: every entry of every perturbation, the clean images first."""
+"""The conditions of an audit, which are its perturbation axis; condition 0 is the clean images."""
 
 from dataclasses import dataclass, field
 
 from attacks.registry import PERTURBATIONS
-from pipeline.spec.audit import AuditSpec, PerturbationSpec, entries, entry_id
+from pipeline.spec.audit import AuditSpec, PerturbationSpec, condition_id, condition_pairs
 from pipeline.spec.values import Options
 
 CLEAN = "clean"
@@ -11,24 +11,24 @@ CLEAN = "clean"
 
 @dataclass(frozen=True)
 class Condition:
-    """One entry of the perturbation axis: a name, its options, a strength."""
+    """One element of the perturbation axis: a perturbation, its options and a strength."""
 
     id: str
-    """Such as `pgd@8/255` or `manipulate:srd@8/255`."""
+    """For example `pgd@8/255` or `manipulate:srd@8/255`."""
     name: str
     family: str
     strength: float = 0.0
     strength_text: str = ""
-    """As the spec writes it."""
+    """The strength as the spec writes it."""
     norm: str = ""
     against: str = ""
-    """The attacked method, of an attack on an explanation."""
+    """The attacked method, for an attack on explanations; else ""."""
     options: Options = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Threat:
-    """What the attacker wants, may do and may spend."""
+    """The goal, the constraint, the access and the budget of an attacker."""
 
     goal: str
     constraint: str
@@ -38,22 +38,22 @@ class Threat:
 
 
 def threat(condition: Condition) -> Threat:
-    """The threat model of an entry of the perturbation axis but `clean`."""
+    """Return the threat model of a condition other than `clean`."""
     entry = PERTURBATIONS[condition.name]
     budget = {name: condition.options.get(name, entry.options[name]) for name in entry.budget}
     return Threat(entry.goal, entry.constraint, entry.access, budget, condition.strength)
 
 
 def conditions(spec: AuditSpec) -> tuple[Condition, ...]:
-    """The whole axis, in the order of the spec; entry 0 is `clean`."""
-    return (Condition(CLEAN, CLEAN, CLEAN), *(c for p in spec.perturbation for c in _expanded(p, spec)))
+    """Return all conditions in the order of the spec; condition 0 is `clean`."""
+    return (Condition(CLEAN, CLEAN, CLEAN), *(c for p in spec.perturbation for c in _conditions_of(p, spec)))
 
 
-def _expanded(perturbation: PerturbationSpec, spec: AuditSpec) -> list[Condition]:
+def _conditions_of(perturbation: PerturbationSpec, spec: AuditSpec) -> list[Condition]:
     entry = PERTURBATIONS[perturbation.name]
     return [
         Condition(
-            id=entry_id(entry.name, method, strength),
+            id=condition_id(entry.name, method, strength),
             name=entry.name,
             family=entry.family,
             strength=strength.value,
@@ -62,5 +62,5 @@ def _expanded(perturbation: PerturbationSpec, spec: AuditSpec) -> list[Condition
             against=method,
             options=perturbation.options,
         )
-        for method, strength in entries(perturbation, spec.explain.methods)
+        for method, strength in condition_pairs(perturbation, spec.explain.methods)
     ]

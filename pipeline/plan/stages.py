@@ -1,4 +1,4 @@
-"""The stages of an audit, one row each: what a task of it reads and writes, and the function that computes it.
+"""The table of stages: what a task of each stage reads and writes, and the function that computes it.
 
 Everything that knows stages reads this table: plan, store, dependencies, commands, status, estimate, reports. A new
 stage is a row here and a file in `pipeline.stages`.
@@ -17,35 +17,36 @@ _MAP = ("y", "x")
 
 
 @dataclass(frozen=True)
-class Read:
-    """Name tasks of an earlier stage whose output a task reads."""
+class ReadRule:
+    """The tasks of an earlier stage whose output a task reads."""
 
     stage: str
     columns: Literal["same", "all", "clean"]
-    """Of the earlier stage: the task's own column, every column, or the first, which is that of the clean images."""
+    """Columns of the earlier stage: the task's own column, every column, or the first (the clean images)."""
     tiles: Literal["own", "target images"] = "own"
-    """The task's own tile, or with it those that hold the target images of its images."""
+    """The task's own tile; or also the tiles that hold the target images of its images."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Describe one kind of task."""
+    """One kind of task."""
 
     name: str
     axis: Axis | None
-    """Dimension whose elements its tasks share out, a column each; None: one column."""
-    reads: tuple[Read, ...]
+    """The dimension whose elements the tasks share out, one column each; None stands for a single column."""
+    reads: tuple[ReadRule, ...]
     writes: tuple[Variable, ...]
     function: str
-    """`module:function` of `(context, task) -> arrays`."""
+    """`module:function`; the function takes (context, task) and returns arrays."""
     group: Group | None = None
-    """Columns that have tasks; None: all."""
+    """The group of columns that have tasks; None stands for all."""
     per_tile: bool = True
-    """A task for each tile of images; else one for all images, of which it looks at no more than `images`."""
+    """Whether there is a task for each tile of images; else there is one task for all images."""
     images: int | None = None
+    """The largest number of images that a task for all images looks at; None stands for all."""
 
     def load(self) -> Callable[..., Any]:
-        """Import and return the function."""
+        """Import the function, and return it."""
         module, function = self.function.split(":")
         loaded: Callable[..., Any] = getattr(import_module(module), function)
         return loaded
@@ -76,7 +77,7 @@ _ROWS: dict[str, Stage] = {
         Stage(
             name="perturb",
             axis="perturbation",
-            reads=(Read("fit", "same"),),
+            reads=(ReadRule("fit", "same"),),
             writes=(
                 Variable(
                     "input",
@@ -102,7 +103,7 @@ _ROWS: dict[str, Stage] = {
         Stage(
             name="attribute",
             axis="method",
-            reads=(Read("perturb", "all"),),
+            reads=(ReadRule("perturb", "all"),),
             writes=(
                 Variable(
                     "attribution",
@@ -139,7 +140,7 @@ _ROWS: dict[str, Stage] = {
         Stage(
             name="score",
             axis="method",
-            reads=(Read("perturb", "clean"), Read("attribute", "same", tiles="target images")),
+            reads=(ReadRule("perturb", "clean"), ReadRule("attribute", "same", tiles="target images")),
             writes=(
                 Variable(
                     "score",
@@ -168,11 +169,11 @@ _ROWS: dict[str, Stage] = {
     )
 }
 STAGES: Mapping[str, Stage] = MappingProxyType(_ROWS)
-"""By name, in an order in which they can run."""
+"""The stages by name, in an order in which they can run."""
 
 
 class _Variables(Mapping[str, Variable]):
-    """What is prepared, and what the stages write, by name."""
+    """The variables that are prepared and those that the stages write, by name."""
 
     def __getitem__(self, name: str) -> Variable:
         return self._all()[name]
@@ -189,4 +190,4 @@ class _Variables(Mapping[str, Variable]):
 
 
 VARIABLES: Mapping[str, Variable] = _Variables()
-"""Every array of the store but its coordinates."""
+"""Every array of the store, except its coordinates."""

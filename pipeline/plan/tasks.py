@@ -1,4 +1,4 @@
-"""The tasks of an audit, as plain data: who writes which region of the store."""
+"""The tasks of an audit as plain data: which task writes which region of the store."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,31 +14,31 @@ class Task:
     stage: str
     tile: int
     column: int
-    """Index on the perturbation axis (perturb) or on the method axis (attribute, score)."""
+    """The index on the perturbation axis (fit, perturb) or on the method axis (attribute, score)."""
 
     @property
     def key(self) -> str:
-        """Name of the receipt and, on a cluster, of the task: `attribute-00012-03`."""
+        """Return the name of the task on a cluster and of its receipt, such as `attribute-00012-03`."""
         return f"{self.stage}-{self.tile:05d}-{self.column:02d}"
 
     @staticmethod
-    def named(key: str) -> "Task":
-        """Return the task of a key."""
+    def from_key(key: str) -> "Task":
+        """Return the task with this key."""
         stage, tile, column = key.split("-")
         return Task(stage, int(tile), int(column))
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Hold the sizes of the store's dimensions, the tile, and which columns are of which kind."""
+    """The sizes of the store's dimensions, the size of a tile, and the groups of columns."""
 
     sizes: Mapping[str, int]
     tile: int
     has_masks: bool
     attacks: tuple[int, ...] = ()
-    """Columns of the perturbation axis that hold attacks on explanations."""
+    """The columns of the perturbation axis that hold attacks on explanations."""
     universal: tuple[int, ...] = ()
-    """Those among them whose displacement a stage of its own finds."""
+    """Those among the attacks whose displacement a stage of its own finds."""
 
     def tasks(self, stage: str) -> Iterator[Task]:
         """Yield all tasks of a stage; they may run in any order."""
@@ -50,7 +50,7 @@ class Plan:
         return (Task(stage, tile, column) for column in self.columns(stage))
 
     def all_tasks(self) -> Iterator[Task]:
-        """Yield all tasks of all stages, in an order that can be run."""
+        """Yield all tasks of all stages, in an order in which they can run."""
         return (task for stage in STAGES for task in self.tasks(stage))
 
     def columns(self, stage: str) -> Sequence[int]:
@@ -68,23 +68,23 @@ class Plan:
         return range(start, min(start + self.tile, self.sizes[TILE]))
 
     def n_images(self, task: Task) -> int:
-        """Return how many images the task looks at."""
+        """Return the number of images that the task looks at."""
         stage = STAGES[task.stage]
         return len(self.rows(task)) if stage.per_tile else min(stage.images or self.sizes[TILE], self.sizes[TILE])
 
     def variables(self, task: Task) -> tuple[Variable, ...]:
-        """Return what the task writes."""
+        """Return the variables that the task writes."""
         return tuple(each for each in STAGES[task.stage].writes if self._is_written(each, task.column))
 
     def writes_mask(self, task: Task) -> bool:
         return any(variable.name == "mask" for variable in self.variables(task))
 
     def holds(self, variable: Variable) -> bool:
-        """Return whether any task writes the variable, or the preparation."""
+        """Return whether the preparation or any task writes the variable."""
         return not variable.group or bool(self._group(variable.group))
 
     def region(self, task: Task, variable: Variable) -> tuple[slice, ...]:
-        """Return where the task writes the variable: whole shards, and no other task's."""
+        """Return the region of the variable that the task writes: whole shards, and no other task's."""
         rows = self.rows(task)
         column = slice(task.column, task.column + 1)
         return tuple(

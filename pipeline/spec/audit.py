@@ -1,4 +1,4 @@
-"""What a user asks for: TOML, read once, refused with place, value and way out, frozen ever after."""
+"""The spec of an audit: TOML that is read once, refused with place, value and way out, and frozen."""
 
 import tomllib
 from collections.abc import Mapping
@@ -14,8 +14,8 @@ from pipeline.spec.values import (
     Floats,
     Names,
     Options,
-    Part,
-    Size,
+    Resize,
+    SpecTable,
     Strength,
     Strengths,
     as_tuple,
@@ -28,32 +28,33 @@ from srd.entries import DeclaredRule
 from srd.errors import SpecError
 from srd.registry import ATTRIBUTORS
 
-T = TypeVar("T", bound=Part)
+T = TypeVar("T", bound=SpecTable)
 
 DEPLOYMENT = frozenset({"cluster", "store"})
-"""Tables that say where an audit runs: `pipeline.spec.deployment` reads them, no spec does."""
+"""The tables that say where an audit runs. `pipeline.spec.deployment` reads them; no spec holds them."""
 
 
-class ModelSpec(Part):
-    """The network: where it comes from and what it reads."""
+class ModelSpec(SpecTable):
+    """The network: where it comes from, and what it reads."""
 
     spec: str
     """`demo:vgg`, `demo:resnet`, `path/to/file.py:callable` or `package.module:callable`."""
     weights: str | None = None
-    """A state dict: safetensors, or a file that torch loads with `weights_only`."""
+    """A state dict: a safetensors file, or a file that torch loads with `weights_only`."""
     mean: Floats | None = None
     std: Floats | None = None
-    resize: Size | None = None
-    """Length of the shorter side, of which the central square is cut; [256, 224] cuts a smaller one."""
+    resize: Resize | None = None
+    """The length to which the shorter side is resized, before the central square is cut out; [256, 224] cuts out a
+    smaller square."""
     classes: str | None = None
-    """File with the class order: JSON list of names or of [folder, name], or text, one folder a line."""
+    """A file with the class order: a JSON list of names or of [folder, name], or text with one folder a line."""
     encoder: str | None = None
-    """Module with whose output the encoder ends; found by itself if not given."""
+    """The module whose output is the end of the encoder; SRD finds it if it is not given."""
     operations: dict[str, DeclaredRule] = Field(default_factory=dict)
-    """What torch functions without a rule are, by the name under which SRD refuses them."""
+    """The meanings of torch functions without a rule, by the names under which SRD refuses them."""
 
     @model_validator(mode="after")
-    def _normalisation(self) -> "ModelSpec":
+    def _check_normalisation(self) -> "ModelSpec":
         if (self.mean is None) != (self.std is None):
             raise ValueError("mean and std belong together; give both, or neither")
         for name, values in (("mean", self.mean), ("std", self.std)):
@@ -64,72 +65,78 @@ class ModelSpec(Part):
         return self
 
 
-class DataSpec(Part):
-    """The images: `demo:shapes`, or a folder with one folder per class."""
+class DataSpec(SpecTable):
+    """The images: `demo:shapes`, or a folder that has one folder for each class."""
 
     path: str
     n: Annotated[int, Field(ge=1)] | None = None
-    """How many, one of each class in turn; all by default."""
+    """The number of images, taken from the classes in turn; all images by default."""
     masks: str | None = None
-    """Folder with one PNG per image, same relative path: not 0 is object."""
+    """A folder with one PNG for each image, at the same relative path; pixels that are not 0 are the object."""
 
 
-class SubjectSpec(Part):
-    """What is audited: a network and its images."""
+class SubjectSpec(SpecTable):
+    """The audited network and its images."""
 
     model: ModelSpec
     data: DataSpec
 
 
-class ExplainSpec(Part):
-    """The methods, in the order of the report."""
+class ExplainSpec(SpecTable):
+    """The explanation methods, in the order of the report."""
 
     methods: Names
     options: dict[str, Options] = Field(default_factory=dict)
     target: Literal["predicted", "label"] = "predicted"
 
 
-class PerturbationSpec(Part):
-    """One perturbation at several strengths, each an entry of the perturbation axis."""
+class PerturbationSpec(SpecTable):
+    """One perturbation at several strengths; each strength is a condition."""
 
     name: str
     strengths: Strengths = ()
     """Empty for a perturbation that has no strength to choose."""
     against: Names | None = None
-    """Methods that an attack on explanations goes against; all differentiable ones by default."""
+    """The methods that an attack on explanations goes against; all differentiable ones by default."""
     options: Options = Field(default_factory=dict)
 
 
-class RunSpec(Part):
-    """How the work is cut and seeded: both are part of the result."""
+class RunSpec(SpecTable):
+    """The tile and the seed of the work; both are part of the result."""
 
     tile: Annotated[int, Field(ge=1, le=4096)] = 8
-    """Images per task; what a batched attack sees at once."""
+    """Images of a task; an attack on a batch sees all of them at once."""
     seed: Annotated[int, Field(ge=0)] = 0
 
 
-class ProtocolSpec(Part):
-    """What is done to a subject."""
+class ProtocolSpec(SpecTable):
+    """The methods and perturbations that are applied to a subject."""
 
     explain: ExplainSpec
     perturbation: Annotated[tuple[PerturbationSpec, ...], BeforeValidator(as_tuple)] = ()
     run: RunSpec = RunSpec()
 
     @model_validator(mode="after")
-    def _known(self) -> "ProtocolSpec":
+    def _check_names(self) -> "ProtocolSpec":
         _check_methods(self.explain)
         for number, perturbation in enumerate(self.perturbation, 1):
             _check_perturbation(f"[[perturbation]] number {number}", perturbation, self.explain.methods)
-        _check_repeated(self.perturbation, self.explain.methods)
+        _refuse_repetitions(self.perturbation, self.explain.methods)
         return self
 
 
 class AuditSpec(ProtocolSpec, SubjectSpec):
-    """Everything that an audit is asked to do."""
+    """Everything that the user asks of an audit."""
 
 
 def load_spec(path: Path) -> AuditSpec:
-    """The spec in a TOML file. Raises SpecError with the file, the place, the value and the way out."""
+    """Return the spec in a TOML file.
+
+    Raises
+    ------
+    SpecError
+        With the file, the place, the value and the way out.
+    """
     table = read_table(path)
     if "subject" in table:
         raise SpecError(f"{path}: subject: this command takes one network; move one subject's tables to the top")
@@ -139,17 +146,29 @@ def load_spec(path: Path) -> AuditSpec:
 
 
 def parse_spec(table: Mapping[str, Any], place: str) -> AuditSpec:
-    """The spec in a parsed TOML table; `place` begins the message of a refusal."""
+    """Return the spec in a parsed TOML table; `place` begins the message of a refusal."""
     return parse_table(AuditSpec, table, place)
 
 
 def read_table(path: Path) -> dict[str, Any]:
-    """What a TOML file asks for, wherever it runs. Raises SpecError as `read_toml`."""
+    """Return the tables of a TOML file except those of the deployment.
+
+    Raises
+    ------
+    SpecError
+        As `read_toml` does.
+    """
     return {name: value for name, value in read_toml(path).items() if name not in DEPLOYMENT}
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file. Raises SpecError with the file and the way out."""
+    """Return the content of a TOML file.
+
+    Raises
+    ------
+    SpecError
+        With the file and the way out.
+    """
     try:
         return tomllib.loads(path.read_text())
     except FileNotFoundError:
@@ -161,7 +180,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def parse_table(kind: type[T], table: Mapping[str, Any], place: str) -> T:
-    """A parsed TOML table as a `kind` of spec; `place` begins the message of a refusal."""
+    """Return a parsed TOML table as a spec of class `kind`; `place` begins the message of a refusal."""
     try:
         return kind.model_validate(table)
     except ValidationError as error:
@@ -170,8 +189,11 @@ def parse_table(kind: type[T], table: Mapping[str, Any], place: str) -> T:
         raise SpecError("\n".join(f"{place}: {_message(e, kind)}" for e in unknown or errors)) from None
 
 
-def attacked(perturbation: PerturbationSpec, methods: tuple[str, ...]) -> tuple[str, ...]:
-    """Methods that the perturbation goes against, an entry each: only "" unless it attacks explanations."""
+def attacked_methods(perturbation: PerturbationSpec, methods: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the methods that the perturbation goes against, each of which makes its own conditions.
+
+    For a perturbation that does not attack explanations this is only "".
+    """
     if not PERTURBATIONS[perturbation.name].attacks_attributor:
         return ("",)
     if perturbation.against is not None:
@@ -179,14 +201,14 @@ def attacked(perturbation: PerturbationSpec, methods: tuple[str, ...]) -> tuple[
     return tuple(name for name in methods if _is_attackable(name, PERTURBATIONS[perturbation.name]))
 
 
-def entries(perturbation: PerturbationSpec, methods: tuple[str, ...]) -> list[tuple[str, Strength]]:
-    """Its entries on the perturbation axis: the attacked method, or "", and the strength."""
+def condition_pairs(perturbation: PerturbationSpec, methods: tuple[str, ...]) -> list[tuple[str, Strength]]:
+    """Return the attacked method, or "", and the strength of each condition of a perturbation."""
     strengths = perturbation.strengths or (NO_STRENGTH,)
-    return [(method, strength) for method in attacked(perturbation, methods) for strength in strengths]
+    return [(method, strength) for method in attacked_methods(perturbation, methods) for strength in strengths]
 
 
-def entry_id(name: str, method: str, strength: Strength) -> str:
-    """Of an entry of the perturbation axis, such as `deepfool`, `pgd@8/255` or `manipulate:srd@8/255`."""
+def condition_id(name: str, method: str, strength: Strength) -> str:
+    """Return the id of a condition, such as `deepfool`, `pgd@8/255` or `manipulate:srd@8/255`."""
     return f"{name}{':' * bool(method)}{method}{'@' * bool(strength.text)}{strength.text}"
 
 
@@ -216,23 +238,23 @@ def _check_perturbation(place: str, perturbation: PerturbationSpec, methods: tup
     _check_against(place, perturbation, methods)
 
 
-def _check_repeated(perturbations: tuple[PerturbationSpec, ...], methods: tuple[str, ...]) -> None:
+def _refuse_repetitions(perturbations: tuple[PerturbationSpec, ...], methods: tuple[str, ...]) -> None:
     seen: set[str] = set()
     numbered = (
-        (number, entry_id(perturbation.name, method, strength))
+        (number, condition_id(perturbation.name, method, strength))
         for number, perturbation in enumerate(perturbations, 1)
-        for method, strength in entries(perturbation, methods)
+        for method, strength in condition_pairs(perturbation, methods)
     )
-    for number, entry in numbered:
-        if entry in seen:
-            raise ValueError(f"[[perturbation]] number {number}: {entry} stands twice; remove one of the two")
-        seen.add(entry)
+    for number, condition in numbered:
+        if condition in seen:
+            raise ValueError(f"[[perturbation]] number {number}: {condition} stands twice; remove one of the two")
+        seen.add(condition)
 
 
 def _check_against(place: str, perturbation: PerturbationSpec, methods: tuple[str, ...]) -> None:
     if perturbation.against is not None and not PERTURBATIONS[perturbation.name].attacks_attributor:
         raise ValueError(f"{place}: against is for attacks on explanations; remove it")
-    if not attacked(perturbation, methods):
+    if not attacked_methods(perturbation, methods):
         raise ValueError(f"{place}: there is no method to attack; name one that has a gradient, such as 'srd'")
     for name in perturbation.against or ():
         if name not in methods:
@@ -247,7 +269,7 @@ def _is_attackable(method: str, attack: PerturbationEntry) -> bool:
     return entry.differentiable if attack.needs_gradient else entry.uses_network
 
 
-def _message(error: Mapping[str, Any], spec: type[Part]) -> str:
+def _message(error: Mapping[str, Any], spec: type[SpecTable]) -> str:
     place = _place(error["loc"])
     text = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
@@ -262,14 +284,14 @@ def _message(error: Mapping[str, Any], spec: type[Part]) -> str:
 
 
 def _place(loc: tuple[Any, ...]) -> str:
-    """Where a value stands, counted as a reader counts."""
+    """Return the place of a value in the file, counted as a reader counts."""
     if loc[:1] == ("perturbation",) and len(loc) > 1:
         return " ".join([f"[[perturbation]] number {loc[1] + 1}", ".".join(map(str, loc[2:]))]).rstrip()
     return ".".join(map(str, loc))
 
 
-def _keys(spec: type[Part], loc: tuple[Any, ...]) -> list[str]:
-    """Keys that the table at `loc` may have."""
+def _keys(spec: type[SpecTable], loc: tuple[Any, ...]) -> list[str]:
+    """Return the keys that the table at `loc` may have."""
     if loc[:1] == ("subject",):
         return _keys(SubjectSpec, loc[2:])
     table = spec.model_fields[str(loc[0])].annotation if loc else spec

@@ -1,4 +1,4 @@
-"""Where an audit runs and where its store lies: the tables `[cluster]` and `[store]`, which change no bit of it."""
+"""The tables `[cluster]` and `[store]`: they say where an audit runs, and change no bit of it."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from pipeline.spec.audit import parse_table, read_toml
-from pipeline.spec.values import Names, Part, closest
+from pipeline.spec.values import Names, SpecTable, closest
 from srd.errors import SpecError
 
 HOUR = 3600.0
@@ -20,20 +20,20 @@ WALLTIME = re.compile(r"(?:(\d+)-)?(\d{1,2}):([0-5]\d):([0-5]\d)")
 Walltime = Annotated[str, Field(pattern=f"^{WALLTIME.pattern}$")]
 
 
-class ClusterSpec(Part):
-    """Processes that run tasks, of one thread each."""
+class ClusterSpec(SpecTable):
+    """Processes that run tasks, with one thread each."""
 
     start: ClassVar[str]
-    """`module:function` that takes the spec and gives a context manager of a cluster of Dask, or of its address."""
+    """`module:function`; the function takes the spec and returns a context manager of a Dask cluster or its address."""
 
     task_limit: Seconds | None = None
-    """Seconds after which the process of a task is ended."""
+    """The process of a task is ended after this number of seconds."""
     worker_timeout: Seconds = 300.0
-    """Seconds without any worker after which the run stops, to be continued."""
+    """The run stops after this number of seconds without any worker, and can be continued."""
 
 
 class LocalSpec(ClusterSpec):
-    """Processes on this machine."""
+    """Worker processes on this machine."""
 
     start: ClassVar[str] = "pipeline.execution.on_dask.local:local_cluster"
     kind: Literal["local"] = "local"
@@ -41,12 +41,12 @@ class LocalSpec(ClusterSpec):
 
 
 class GpuSpec(ClusterSpec):
-    """A process for each GPU of this machine."""
+    """One worker process for each GPU of this machine."""
 
     start: ClassVar[str] = "pipeline.execution.on_dask.local:gpu_cluster"
     kind: Literal["gpu"] = "gpu"
     gpus: Count | None = None
-    """How many; all that are visible by default."""
+    """The number of GPUs; all visible ones by default."""
 
 
 class SchedulerSpec(ClusterSpec):
@@ -55,66 +55,66 @@ class SchedulerSpec(ClusterSpec):
     start: ClassVar[str] = "pipeline.execution.on_dask.remote:remote_scheduler"
     kind: Literal["scheduler"] = "scheduler"
     address: Annotated[str, Field(pattern=r"^[a-z]+://.+")]
-    """Such as `tcp://10.0.0.1:8786`."""
+    """For example `tcp://10.0.0.1:8786`."""
 
 
 class SlurmSpec(ClusterSpec):
-    """A SLURM job for each worker; jobs that end are submitted again."""
+    """One SLURM job for each worker; a job that ends is submitted again."""
 
     start: ClassVar[str] = "pipeline.execution.on_dask.slurm:slurm_cluster"
     kind: Literal["slurm"] = "slurm"
     worker_timeout: Seconds = 24 * HOUR
     workers: Count
     memory: str
-    """Of a job, such as `16GB`."""
+    """The memory of a job, such as `16GB`."""
     walltime: Walltime = "01:00:00"
     queue: str | None = None
     account: str | None = None
     gpu: bool = False
     """Whether each job asks for a GPU."""
     python: str | None = None
-    """Interpreter on the nodes; by default the one that runs this."""
+    """The interpreter on the nodes; by default the one that runs this process."""
     interface: str | None = None
-    """Network interface that nodes reach, such as `ib0`."""
+    """The network interface that the nodes reach, such as `ib0`."""
     prologue: Names = ()
-    """Lines of shell before the worker starts."""
+    """Lines of shell that run before the worker starts."""
     directives: Names = ()
     """More options of `#SBATCH`."""
     logs: str | None = None
-    """Folder of the jobs' output; by default the one in which the command runs."""
+    """The folder of the jobs' output; by default the folder in which the command runs."""
 
 
 class KubernetesSpec(ClusterSpec):
-    """A pod for each worker, by the Dask operator of a Kubernetes cluster."""
+    """One pod for each worker, made by the Dask operator of a Kubernetes cluster."""
 
     start: ClassVar[str] = "pipeline.execution.on_dask.kubernetes:kubernetes_cluster"
     kind: Literal["kubernetes"] = "kubernetes"
     worker_timeout: Seconds = HOUR
     workers: Count
     image: str
-    """Holds this project, in the versions that run here."""
+    """A container image that holds this project, in the versions that run here."""
     namespace: str = "default"
     name: str = "srd-audit"
-    """Of the cluster."""
+    """The name of the cluster."""
     memory: str = "8Gi"
-    """Of a pod."""
+    """The memory of a pod."""
     gpu: bool = False
     """Whether each worker asks for a GPU."""
     env: dict[str, str] = Field(default_factory=dict)
 
 
-class StoreSpec(Part):
-    """Where the store lies."""
+class StoreSpec(SpecTable):
+    """The place of the store."""
 
     url: str
-    """Such as `s3://bucket/audits/first`."""
+    """For example `s3://bucket/audits/first`."""
     options: dict[str, str] = Field(default_factory=dict)
-    """What the library that opens the URL is told, such as `region`."""
+    """Options of the library that opens the URL, such as `region`."""
 
     @field_validator("url")
     @classmethod
-    def _is_absolute(cls, url: str) -> str:
-        """The same place for every command and worker, wherever it is started."""
+    def _check_absolute(cls, url: str) -> str:
+        """Refuse a relative place: it would depend on where a command or a worker is started."""
         if url.startswith("file:") or not ("://" in url or Path(url).is_absolute()):
             raise ValueError(f"{url!r}: write scheme://..., or an absolute path")
         return url
@@ -124,19 +124,25 @@ _KINDS: tuple[type[ClusterSpec], ...] = (LocalSpec, GpuSpec, SchedulerSpec, Slur
 CLUSTERS: Mapping[str, type[ClusterSpec]] = MappingProxyType(
     {each.model_fields["kind"].default: each for each in _KINDS}
 )
-"""By the word that `[cluster] kind` says."""
+"""The specs of clusters, by the word that `[cluster] kind` says."""
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """What the two tables say; None where a table is missing: this process, the run's folder."""
+    """The two tables; None stands for a missing table: this process, the run's folder."""
 
     cluster: ClusterSpec | None = None
     store: StoreSpec | None = None
 
 
 def load_deployment(path: Path) -> Deployment:
-    """Both tables of a spec file. Raises SpecError with the file, the place, the value and the way out."""
+    """Return both tables of a spec file.
+
+    Raises
+    ------
+    SpecError
+        With the file, the place, the value and the way out.
+    """
     table = read_toml(path)
     cluster, store = table.get("cluster"), table.get("store")
     return Deployment(
@@ -146,7 +152,13 @@ def load_deployment(path: Path) -> Deployment:
 
 
 def parse_cluster(table: Any, place: str) -> ClusterSpec:
-    """A parsed `[cluster]`; `place` begins the message of a refusal. Raises SpecError."""
+    """Return the spec of a parsed `[cluster]`; `place` begins the message of a refusal.
+
+    Raises
+    ------
+    SpecError
+        If the table is not the spec of any kind of cluster.
+    """
     if not isinstance(table, dict):
         raise SpecError(f"{place}: expected a table, got {table!r}")
     kind = table.get("kind")
@@ -155,8 +167,8 @@ def parse_cluster(table: Any, place: str) -> ClusterSpec:
     return parse_table(CLUSTERS[kind], table, place)
 
 
-def seconds(walltime: str) -> int:
-    """Of `days-hours:minutes:seconds`, as SLURM writes it."""
+def walltime_seconds(walltime: str) -> int:
+    """Return the seconds of `days-hours:minutes:seconds`, as SLURM writes a time."""
     matched = WALLTIME.fullmatch(walltime)
     if matched is None:
         raise ValueError(f"{walltime!r} is no time; write hours:minutes:seconds")

@@ -1,4 +1,4 @@
-"""What a user asks of a manipulated model: an audit's network, images and methods, and a table `[manipulation]`."""
+"""The spec of a manipulated model: an audit's network, images and methods, and a table `[manipulation]`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,38 +6,38 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from pipeline.spec.audit import AuditSpec, parse_table, read_table
-from pipeline.spec.values import Part, closest
+from pipeline.spec.values import SpecTable, closest
 from srd.errors import SpecError
 from srd.registry import ATTRIBUTORS
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class ManipulationSpec(Part):
-    """What a copy of the network is fine-tuned for."""
+class ManipulationSpec(SpecTable):
+    """The goal and the settings by which a copy of the network is fine-tuned."""
 
     against: str
     """The method whose maps are to move, one of `explain.methods`."""
     goal: str
-    """Where to: `location_frame`, `location_corner`, `top_k` or `mass_centre`."""
+    """The place to which the maps are to move: `location_frame`, `location_corner`, `top_k` or `mass_centre`."""
     weight: Positive = 5.0
-    """Price of maps that have not reached the goal, beside the cross-entropy."""
+    """The weight of maps that have not reached the goal, relative to the cross-entropy."""
     steps: Annotated[int, Field(ge=1)] = 200
     batch: Annotated[int, Field(ge=1)] = 32
-    """Images per step."""
+    """Images of a step."""
     rate: Positive = 1e-3
-    """Learning rate of Adam."""
+    """The learning rate of Adam."""
     images: Annotated[int, Field(ge=1)] | None = None
-    """How many to fine-tune on: by default half of those of a folder, for the demo as many as are audited."""
+    """Number of images to fine-tune on: by default half of a folder's; for the demo as many as are audited."""
 
 
 class ManipulatedModelSpec(AuditSpec):
-    """Everything that is asked for."""
+    """Everything that the user asks of a manipulated model."""
 
     manipulation: ManipulationSpec
 
     @model_validator(mode="after")
-    def _fits(self) -> "ManipulatedModelSpec":
+    def _check_method(self) -> "ManipulatedModelSpec":
         method, methods = self.manipulation.against, self.explain.methods
         if method not in methods:
             raise ValueError(
@@ -52,7 +52,13 @@ class ManipulatedModelSpec(AuditSpec):
 
 
 def load_manipulated_model_spec(path: Path) -> ManipulatedModelSpec:
-    """The spec in a TOML file. Raises SpecError with the file, the place, the value and the way out."""
+    """Return the spec in a TOML file.
+
+    Raises
+    ------
+    SpecError
+        With the file, the place, the value and the way out.
+    """
     table = read_table(path)
     if "manipulation" not in table:
         raise SpecError(f"{path}: manipulation: is missing; add [manipulation] with against and goal")

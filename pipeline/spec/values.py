@@ -1,4 +1,4 @@
-"""What a spec may hold: tables with known keys, strengths, sizes, options."""
+"""The values that a spec may hold: tables with known keys, strengths, sizes, options."""
 
 import math
 from collections.abc import Iterable
@@ -12,30 +12,30 @@ from attacks.entries import PerturbationEntry
 from srd.entries import Entry
 
 
-class Part(BaseModel):
-    """A table of the spec: frozen, every key known."""
+class SpecTable(BaseModel):
+    """A frozen table of a spec, all keys of which are known."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Strength(Part):
-    """A radius, a standard deviation: its value and the way it was written."""
+class Strength(SpecTable):
+    """A strength, such as a radius or a standard deviation: its value, and the text that the user wrote."""
 
     value: float
     text: str
 
     @model_serializer
-    def _as_written(self) -> str:
+    def _text(self) -> str:
         return self.text
 
 
 MANY = 20  # names worth listing: a data set may have a thousand classes
 
 NO_STRENGTH = Strength(value=0.0, text="")
-"""Of a perturbation that has none to choose."""
+"""The strength of a perturbation that has none to choose."""
 
 
-def _strength(given: Any) -> Any:
+def _parse_strength(given: Any) -> Any:
     if isinstance(given, Strength):
         return given
     try:
@@ -50,29 +50,29 @@ def as_tuple(given: Any) -> Any:
     return tuple(given)
 
 
-def _resize(given: Any) -> Any:
+def _parse_size(given: Any) -> Any:
     sizes = given if isinstance(given, (list, tuple)) else [given, given]
     if len(sizes) != 2 or any(type(size) is not int for size in sizes) or not 0 < sizes[1] <= sizes[0]:
         raise ValueError(f"{given!r} is no size; write 224, or [256, 224] to cut 224 out of 256")
     return given if isinstance(given, int) else tuple(given)
 
 
-def _option(given: Any) -> Any:
+def _check_option(given: Any) -> Any:
     if not isinstance(given, (bool, int, float, str)):
         raise ValueError(f"{given!r} is not a number, a text or a boolean")
     return given
 
 
-Option = Annotated[bool | int | float | str, BeforeValidator(_option)]
-Options = dict[str, Option]
+OptionValue = Annotated[bool | int | float | str, BeforeValidator(_check_option)]
+Options = dict[str, OptionValue]
 Floats = Annotated[tuple[float, ...], BeforeValidator(as_tuple)]
 Names = Annotated[tuple[str, ...], BeforeValidator(as_tuple)]
-Size = Annotated[tuple[int, int] | int, BeforeValidator(_resize)]
-Strengths = Annotated[tuple[Annotated[Strength, BeforeValidator(_strength)], ...], BeforeValidator(as_tuple)]
+Resize = Annotated[tuple[int, int] | int, BeforeValidator(_parse_size)]
+Strengths = Annotated[tuple[Annotated[Strength, BeforeValidator(_parse_strength)], ...], BeforeValidator(as_tuple)]
 
 
 def closest(name: str, known: Iterable[str]) -> str:
-    """The way out for a misspelt name."""
+    """Return the way out for a misspelt name: the closest known name, or the known names."""
     known = list(known)
     near = get_close_matches(name, known, 1)
     shown = [*known[:MANY], *["..."] * (len(known) > MANY)]
@@ -80,7 +80,13 @@ def closest(name: str, known: Iterable[str]) -> str:
 
 
 def check_strengths(place: str, entry: PerturbationEntry, strengths: tuple[Strength, ...]) -> None:
-    """Raises ValueError with `place` and the way out for strengths that the entry does not have."""
+    """Check the strengths of a perturbation.
+
+    Raises
+    ------
+    ValueError
+        With `place` and the way out, for strengths that the entry does not have.
+    """
     scale = entry.strength
     if scale is None:
         if strengths:
@@ -97,14 +103,26 @@ def check_strengths(place: str, entry: PerturbationEntry, strengths: tuple[Stren
 
 
 def check_bits(place: str, entry: PerturbationEntry, options: Options, strengths: tuple[Strength, ...]) -> None:
-    """Raises ValueError where eight bits leave nothing of the smallest strength."""
+    """Check that eight bits leave something of the smallest strength.
+
+    Raises
+    ------
+    ValueError
+        If they leave nothing.
+    """
     least = min((strength.value for strength in strengths), default=1.0)
     if options.get("eight_bits") and entry.norm == "L-inf" and least < 1 / 255:
         raise ValueError(f"{place}: eight_bits leaves nothing of an epsilon below 1/255; remove one of the two")
 
 
 def check_options(place: str, entry: Entry, options: Options) -> None:
-    """Raises ValueError with `place` and the way out for options that the entry does not have."""
+    """Check the options of a method or perturbation.
+
+    Raises
+    ------
+    ValueError
+        With `place` and the way out, for options that the entry does not have.
+    """
     for name, value in options.items():
         if name not in entry.options:
             raise ValueError(f"{place}: no option is called {name!r}; {closest(name, entry.options)}")

@@ -1,4 +1,4 @@
-"""Every method's maps of every image under every perturbation."""
+"""The stage that computes every method's maps of every image under every condition."""
 
 import numpy as np
 import torch
@@ -15,10 +15,10 @@ from srd.types import Attributor, Generators
 
 
 def attribute(context: Context, task: Task) -> Arrays:
-    """Explain the tile's images by one method: each image with all its perturbations is one batch."""
+    """Explain the tile's images by one method; each image with all its conditions is one batch."""
     method = context.spec.explain.methods[task.column]
     explain = context.attributor(method)
-    images = zip(context.rows(task), _inputs(context, task), strict=True)
+    images = zip(context.rows(task), _read_inputs(context, task), strict=True)
     maps = [_maps(context, method, explain, row, torch.from_numpy(seen)) for row, seen in images]
     attribution, scale = pack(np.stack([of_target for of_target, _ in maps]))
     other, other_scale = pack(np.stack([of_other for _, of_other in maps]))
@@ -30,20 +30,23 @@ def attribute(context: Context, task: Task) -> Arrays:
     }
 
 
-def _inputs(context: Context, task: Task) -> NDArray[np.float32]:
-    """All that the tile's perturb tasks wrote (n, p, c, h, w); a column at a time, so that it is held once."""
+def _read_inputs(context: Context, task: Task) -> NDArray[np.float32]:
+    """Return all that the tile's perturb tasks wrote (n, p, c, h, w).
+
+    It is read one column at a time, so that memory holds it only once.
+    """
     variable = VARIABLES["input"]
     sizes = {**context.plan.sizes, "image": len(context.rows(task))}
     inputs = np.empty([sizes[dim] for dim in variable.dims], variable.dtype)
     for writer in context.plan.of_tile("perturb", task.tile):
-        inputs[:, writer.column] = context.store.written(writer, ["input"])["input"][:, 0]
+        inputs[:, writer.column] = context.store.read_output(writer, ["input"])["input"][:, 0]
     return inputs
 
 
 def _maps(
     context: Context, method: str, explain: Attributor, row: int, images: Images
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Explain the target on all perturbations of an image (p, h, w), and the other class on the clean one (h, w)."""
+    """Explain the target on an image under all conditions (p, h, w), and the other class on the clean image (h, w)."""
     network = context.model.network
     inputs = context.inputs(images)
     target = context.target([row])

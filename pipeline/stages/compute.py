@@ -1,4 +1,4 @@
-"""What a task computes: region of the store in, region of the store out."""
+"""The computation of a task, from its stage's function."""
 
 from pipeline.plan.stages import STAGES
 from pipeline.plan.tasks import Task
@@ -7,6 +7,6 @@ from pipeline.store.store import Arrays
 
 
 def compute(context: Context, task: Task) -> Arrays:
-    """Return all arrays that a task writes, by the function of its stage."""
+    """Return all arrays that a task writes, as the function of its stage computes them."""
     arrays: Arrays = STAGES[task.stage].load()(context, task)
     return arrays

@@ -1,4 +1,4 @@
-"""What all tasks of one audit share within a process."""
+"""The context that all tasks of one audit share within a process."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ BACKGROUND = 32  # images, from which Expected Gradients start
 
 @dataclass(frozen=True)
 class Context:
-    """Everything that tasks of one audit share within a process."""
+    """Everything that the tasks of one audit share within a process."""
 
     spec: AuditSpec
     conditions: tuple[Condition, ...]
@@ -47,18 +47,18 @@ class Context:
         return self.store.read("target_image")
 
     def inputs(self, images: Images) -> Inputs:
-        """Images as the network reads them, where it reads them."""
+        """Return images as the network reads them, on its device."""
         return self.model.normalise(images.to(self.model.device))
 
     def target(self, rows: Sequence[int]) -> Target:
-        """Classes that are explained, where the network reads its inputs."""
+        """Return the explained classes, on the network's device."""
         return torch.from_numpy(self.targets[list(rows)]).to(self.model.device)
 
     def attributor(self, name: str) -> Attributor:
         return attributor(self.spec, self.model, self.data, name)
 
     def generators(self, stage: str, rows: Iterable[int], *key: str) -> Generators:
-        """A stream for each image."""
+        """Return one random stream for each image."""
         return [seeds.generator(self.spec.run.seed, stage, self.data.ids[row], *key) for row in rows]
 
     def rows(self, task: Task) -> range:
@@ -66,12 +66,12 @@ class Context:
 
 
 def attributor(spec: AuditSpec, model: Model, data: Data, name: str) -> Attributor:
-    """The method with the spec's options and what it needs to know of model and data."""
+    """Return the method with the spec's options and the facts that it needs of model and data."""
     return partial(ATTRIBUTORS[name].load(), **_arguments(spec, model, data, name))
 
 
 def own_attributor(spec: AuditSpec, model: Model, data: Data, name: str) -> Attributor:
-    """The same with maps of the method's own resolution."""
+    """Return the same method, but with maps of its own resolution."""
     return partial(ATTRIBUTORS[name].native(), **_arguments(spec, model, data, name))
 
 
@@ -81,8 +81,8 @@ def _arguments(spec: AuditSpec, model: Model, data: Data, name: str) -> dict[str
 
 
 def _background(spec: AuditSpec, model: Model, data: Data) -> Inputs:
-    """Some of the data's images, drawn by a stream of their own."""
-    rows = seeds.shuffled(spec.run.seed, len(data.ids), "background")[:BACKGROUND]
+    """Return some of the data's images, drawn by a stream of their own."""
+    rows = seeds.permutation(spec.run.seed, len(data.ids), "background")[:BACKGROUND]
     return model.normalise(data.images(rows).to(model.device))
 
 

@@ -1,4 +1,4 @@
-"""What is searched for once for all images of an audit: universal displacements."""
+"""The stage that searches once for all images of an audit: for universal displacements."""
 
 from functools import partial
 
@@ -13,7 +13,7 @@ from pipeline.store.store import Arrays
 def fit(context: Context, task: Task) -> Arrays:
     """Search for the displacement of one universal perturbation on some images, drawn by a stream of their own."""
     condition, count = context.conditions[task.column], context.plan.n_images(task)
-    rows = sorted(seeds.shuffled(context.spec.run.seed, len(context.data.ids), "universal")[:count])
+    rows = sorted(seeds.permutation(context.spec.run.seed, len(context.data.ids), "universal")[:count])
     generators = context.generators("fit", rows, condition.id)
     search = partial(PERTURBATIONS[condition.name].load(), **options_of(context, condition))
     displacement = search(context.model, samples(context, rows), condition.strength, generators)

@@ -1,4 +1,4 @@
-"""Every image under every perturbation."""
+"""The stage that makes every image under every condition."""
 
 from functools import partial
 
@@ -15,12 +15,12 @@ from pipeline.store.store import Arrays
 
 
 def perturb(context: Context, task: Task) -> Arrays:
-    """Perturb the tile's images as one condition says, and ask the network for its logits there.
+    """Perturb the tile's images as one condition says, and compute the network's logits there.
 
-    Of an attack on explanations also what speaks for or against its search.
+    For an attack on explanations the result also holds the evidence for or against its search.
     """
     rows, condition = context.rows(task), context.conditions[task.column]
-    found = _clean(context, task) if condition.id == CLEAN else _perturbed(context, task, condition)
+    found = _clean_images(context, task) if condition.id == CLEAN else _perturb(context, task, condition)
     with torch.no_grad():
         logits = context.model(found.images)
     arrays = {"input": found.images.cpu().numpy()[:, None], "prediction": logits.cpu().numpy()[:, None]}
@@ -32,16 +32,16 @@ def perturb(context: Context, task: Task) -> Arrays:
     return arrays
 
 
-def _clean(context: Context, task: Task) -> AttackResult:
+def _clean_images(context: Context, task: Task) -> AttackResult:
     return AttackResult(images_at(context, context.rows(task)), {})
 
 
-def _perturbed(context: Context, task: Task, condition: Condition) -> AttackResult:
+def _perturb(context: Context, task: Task, condition: Condition) -> AttackResult:
     entry, options = PERTURBATIONS[condition.name], options_of(context, condition)
     if entry.is_universal:
         entry = entry.application()
         options = {name: value for name, value in options.items() if name in {"attributor", *entry.options}}
-        found = context.store.written(Task("fit", 0, task.column), ["displacement"])
+        found = context.store.read_output(Task("fit", 0, task.column), ["displacement"])
         options["displacement"] = torch.from_numpy(found["displacement"]).to(context.model.device)
     rows = context.rows(task)
     generators = context.generators("perturb", rows, condition.id)

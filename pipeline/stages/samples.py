@@ -1,4 +1,4 @@
-"""What a perturbation is given: the images with their labels and classes, and the options of its condition."""
+"""The arguments of a perturbation: images with their labels and classes, and the options of its condition."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +24,7 @@ def samples(context: Context, rows: Sequence[int]) -> Samples:
 
 
 def images_at(context: Context, rows: Sequence[int]) -> Images:
-    """Return clean images, where the network reads them."""
+    """Return the clean images at `rows`, on the network's device."""
     return context.data.images(rows).to(context.model.device)
 
 

@@ -1,4 +1,4 @@
-"""What a store says of itself: written once by preparation, validated wherever a store is opened."""
+"""The attributes of a store: preparation writes them once, and whoever opens a store validates them."""
 
 import json
 from collections.abc import Mapping
@@ -13,40 +13,40 @@ from pipeline.spec.audit import AuditSpec
 from srd.errors import StoreError
 
 FORMAT = 2
-"""Raised by whoever changes what a store holds; stores without a number are older."""
+"""Whoever changes what a store holds raises this number. Stores without a number are older."""
 
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Fingerprinted(_Frozen):
-    """Hold all that can change a bit of the result."""
+class FingerprintedFacts(_Frozen):
+    """All facts that can change a bit of the result."""
 
     spec: AuditSpec
     data: str
-    """Digest of images, labels and masks."""
+    """The digest of images, labels and masks."""
     weights: str
     network: str
-    """Digest of the network's sources."""
+    """The digest of the network's sources."""
     sources: str
-    """Digest of the sources of srd, attacks and pipeline."""
+    """The digest of the sources of srd, attacks and pipeline."""
     versions: dict[str, str]
     hardware: str
-    """Class of machine."""
+    """The class of machine."""
 
     def table(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
+        """Return the facts as JSON holds them."""
         return self.model_dump(mode="json")
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the table."""
+        """Return the SHA-256 of the table."""
         return sha256(json.dumps(self.table(), sort_keys=True).encode()).hexdigest()
 
 
-class Certified(_Frozen):
-    """Hold what was proved of a demo network: rates of right answers on n scenes, their bounds, and which hold."""
+class DemoCertificates(_Frozen):
+    """The proof about a demo network: rates of right answers on n scenes, their bounds, and which bounds hold."""
 
     n: int
     chance: float
@@ -61,38 +61,41 @@ class Certified(_Frozen):
 
 
 class RunAttributes(_Frozen):
-    """Hold the root attributes of a store."""
+    """The root attributes of a store."""
 
     format: int = FORMAT
     fingerprint: str
-    fingerprinted: Fingerprinted
+    fingerprinted: FingerprintedFacts
     plan: Plan
     correct: int
-    """Clean images that are classified as labelled."""
+    """The number of clean images that are classified as labelled."""
     data: str
-    """The images, in words."""
+    """A description of the images."""
     parameters: int
-    """Of the network."""
-    certificates: Certified | None
-    """Of the demo networks; None for others."""
+    """The number of parameters of the network."""
+    certificates: DemoCertificates | None
+    """The certificates of a demo network; None for other networks."""
     resolutions: dict[str, tuple[int, int]]
-    """Rows and columns of every method's own maps."""
+    """The rows and columns of every method's own maps."""
     reasons: tuple[str, ...]
-    """Why a score is NaN, by number."""
+    """The reasons why a score is NaN, by number."""
     references: dict[str, str]
-    """What other maps the clean ones are compared with, in words."""
+    """Descriptions of the other maps that the clean ones are compared with."""
     evidence: dict[str, str]
-    """What an attack on an explanation reports of its search, in words."""
+    """Descriptions of what an attack on an explanation reports of its search."""
     threats: dict[str, Threat]
-    """Of every condition but the clean one, by id."""
+    """The threat models of all conditions except the clean one, by id."""
     prepared: dict[str, str]
-    """Digest of each array that was written before any task."""
+    """The digest of each array that was written before any task."""
 
 
 def read_attributes(attributes: Mapping[str, Any], place: object) -> RunAttributes:
-    """Validate the root attributes of the store at `place`.
+    """Validate the root attributes of the store at `place`, and return them.
 
-    Raises StoreError, with `place`, for those of another program or format, and for damaged ones.
+    Raises
+    ------
+    StoreError
+        With `place`, for attributes of another program or format, and for damaged ones.
     """
     if "fingerprint" not in attributes:
         raise StoreError(f"{place}: is not the store of an audit; choose another place, or remove this one")

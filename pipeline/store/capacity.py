@@ -1,4 +1,4 @@
-"""The disk that a store lies on, and the refusal of a store that does not fit."""
+"""The disk that a store lies on, and the refusal of a store that does not fit on it."""
 
 import shutil
 from math import prod
@@ -13,14 +13,19 @@ from pipeline.store.location import Location
 from srd.errors import CapacityError
 
 LEAST_SHARE = 0.25
-"""Of its values' bytes that a store is sure to take once compressed: a float32 that holds an 8-bit value needs a
-quarter; stores of two real networks took 0.71 and 0.81, the images alone 0.46 of the first."""
+"""A compressed store takes at least this share of the bytes of its values. A float32 that holds an 8-bit value needs
+a quarter. Stores of two real networks took 0.71 and 0.81; the images alone took 0.46 in the first."""
 
 
 def refuse_store(needed: int, location: Location) -> None:
-    """Raises CapacityError unless a store of `needed` bytes fits on the disk there, beside what is there of it.
+    """Refuse a store of `needed` bytes that does not fit on the disk, beside what is there of it.
 
     An object store is taken to hold everything.
+
+    Raises
+    ------
+    CapacityError
+        If the store does not fit.
     """
     if location.path is None:
         return
@@ -33,20 +38,28 @@ def refuse_store(needed: int, location: Location) -> None:
 
 
 def refuse_hopeless_store(plan: Plan, location: Location) -> None:
-    """As `refuse_store`, by the least that a store of the plan may take, which needs no measuring."""
+    """Refuse a store that cannot fit, by the least bytes that a store of the plan may take.
+
+    This needs no measurement.
+
+    Raises
+    ------
+    CapacityError
+        As `refuse_store` does.
+    """
     least = round(LEAST_SHARE * raw_bytes(plan))
     if location.path and least > _free(location.path):  # what is there is looked through only if it matters
         refuse_store(least, location)
 
 
 def raw_bytes(plan: Plan) -> int:
-    """Of all values of a finished store, not compressed."""
+    """Return the bytes of all values of a finished store, not compressed."""
     held = [variable for variable in VARIABLES.values() if plan.holds(variable)]
     return sum(np.dtype(v.dtype).itemsize * prod(plan.sizes[dim] for dim in v.dims) for v in held)
 
 
 def _free(path: Path) -> int:
-    """Bytes on the disk of the path, or of the closest folder above it that exists."""
+    """Return the free bytes on the disk of the path, or of the closest folder above it that exists."""
     return shutil.disk_usage(next(folder for folder in (path, *path.parents) if folder.exists())).free
 
 

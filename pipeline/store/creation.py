@@ -1,4 +1,4 @@
-"""Making the store of a run: whole, before any task, and the same bytes whoever makes it."""
+"""The creation of a store: whole, before any task, and with the same bytes whoever creates it."""
 
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatch
@@ -30,10 +30,15 @@ def create(
     prepared: Arrays,
     attributes: RunAttributes,
 ) -> None:
-    """Makes the whole store, empty but for coordinates and what is `prepared`.
+    """Create the whole store, which is empty except for the coordinates and the arrays `prepared`.
 
-    Its root is written last: without it there is no store, and what a killed process left is written again. A store
-    that another process has finished meanwhile stays as it is. Raises StoreError if remains of another lie there.
+    Its root is written last: without it there is no store, and what a killed process has left is written again. A store
+    that another process has finished in the meantime stays as it is.
+
+    Raises
+    ------
+    StoreError
+        If remains of something else lie there.
     """
     template = _template(conditions, coordinates, prepared, attributes)
     store = location.open()
@@ -49,7 +54,7 @@ def _template(
     prepared: Arrays,
     attributes: RunAttributes,
 ) -> dict[str, Buffer]:
-    """All objects of the new store, by key."""
+    """Return all objects of the new store, by key."""
     template: dict[str, Buffer] = {}
     group = zarr.create_group(MemoryStore(template), attributes=attributes.model_dump(mode="json"))
     for name in (RECEIPTS, FAILURES):
@@ -65,7 +70,7 @@ def _template(
 
 
 def digests_of(prepared: Arrays) -> dict[str, str]:
-    """Return the digest of each array that is written before any task, as the store's attributes keep it."""
+    """Return the digest of each array that is written before any task, as the store's attributes hold it."""
     return {name: digest_of(np.asarray(prepared[name], PREPARED[name].dtype)) for name in PREPARED}
 
 
@@ -87,7 +92,7 @@ def _refuse_remains(location: Location, keys: frozenset[str]) -> None:
 
 
 def _condition_coordinates(conditions: Iterable[Condition]) -> dict[str, list[Any]]:
-    """Coordinates along the perturbation axis."""
+    """Return the coordinates along the perturbation axis."""
     columns = list(conditions)
     return {
         "perturbation": [condition.id for condition in columns],

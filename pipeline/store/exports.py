@@ -1,4 +1,4 @@
-"""The store of a run in formats of other tools: one NetCDF4 file, or an icechunk repository of one commit."""
+"""The export of a store to formats of other tools: a NetCDF4 file, or an icechunk repository of one commit."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -13,38 +13,48 @@ import xarray as xr
 
 from pipeline.plan.schema import TILE
 from pipeline.store.attributes import read_attributes
-from pipeline.store.integrity import check_prepared, check_written
+from pipeline.store.integrity import check_preparation, check_tasks
 from pipeline.store.location import Location
 from pipeline.store.store import attributes, open_results
 from srd.errors import InputError
 
-Write = Callable[[xr.Dataset, str], None]
+WriteFormat = Callable[[xr.Dataset, str], None]
 
 
 def export(location: Location, destination: str, form: str | None = None) -> None:
-    """Writes the results of a store to a file, folder or URL in the format `form`, by default that of its suffix.
+    """Write the results of a store to a file, folder or URL in a format.
 
-    The values are those of `open_results`. Raises InputError if the destination exists, if neither format nor suffix
-    is known, or if the library of the format is not installed; StoreError if anything stored is damaged.
+    The values are those of `open_results`. By default the suffix of the destination chooses the format.
+
+    Raises
+    ------
+    InputError
+        If the destination exists, if neither format nor suffix is known, or if the library of the format is not
+        installed.
+    StoreError
+        If anything stored is damaged.
     """
     form = form or SUFFIXES.get(Path(destination).suffix, "of this suffix")
     if form not in WRITERS:
         raise InputError(f"{destination}: no format {form}; choose from {', '.join(WRITERS)}")
-    check_prepared(location)
-    check_written(location)
+    check_preparation(location)
+    check_tasks(location)
     dataset = open_results(location)
     tiles = dataset.chunk({TILE: attributes(location).plan.tile})  # so that no variable is held whole
     WRITERS[form](tiles.drop_encoding(), destination)
 
 
 def _to_netcdf(dataset: xr.Dataset, destination: str) -> None:
-    """NetCDF knows no half precision, of which single is a superset, and no nested attributes, which become JSON."""
+    """Write a NetCDF file.
+
+    NetCDF has no half precision, which single precision replaces, and no nested attributes, which become JSON.
+    """
     _library("h5netcdf", "netcdf")
     path = _free(destination)
     draft = path.with_name(f"{path.name}.partial")
     halves = [name for name, values in dataset.data_vars.items() if values.dtype == np.float16]
     single = dataset.assign({name: dataset[name].astype(np.float32) for name in halves})
-    described = single.assign_attrs({name: _fitting(value) for name, value in dataset.attrs.items()})
+    described = single.assign_attrs({name: _attribute(value) for name, value in dataset.attrs.items()})
     described.to_netcdf(draft, engine="h5netcdf", format="NETCDF4")
     draft.replace(path)
 
@@ -54,16 +64,19 @@ def _to_icechunk(dataset: xr.Dataset, destination: str) -> None:
     icechunk.set_logs_filter("error")  # it warns of concurrent commits, of which there are none
     repository = icechunk.Repository.create(_storage(icechunk, destination))
     session = repository.writable_session("main")
-    _variable_texts(dataset).to_zarr(session.store, consolidated=False)
+    _with_variable_texts(dataset).to_zarr(session.store, consolidated=False)
     session.commit(f"audit {read_attributes(dataset.attrs, destination).fingerprint}")
 
 
-WRITERS: Mapping[str, Write] = MappingProxyType({"netcdf": _to_netcdf, "icechunk": _to_icechunk})
+WRITERS: Mapping[str, WriteFormat] = MappingProxyType({"netcdf": _to_netcdf, "icechunk": _to_icechunk})
 SUFFIXES: Mapping[str, str] = MappingProxyType({".nc": "netcdf", ".icechunk": "icechunk"})
 
 
 def _storage(icechunk: ModuleType, destination: str) -> Any:
-    """Of a new repository; that of a bucket reads region and credentials from the environment."""
+    """Return the storage of a new repository.
+
+    The storage of a bucket reads region and credentials from the environment.
+    """
     parts = urlsplit(destination)
     if not parts.scheme:
         return icechunk.local_filesystem_storage(str(_free(destination)))
@@ -90,11 +103,14 @@ def _library(name: str, extra: str) -> ModuleType:
         raise InputError(f"{error.name} is not installed; install this project with the extra [{extra}]") from error
 
 
-def _fitting(value: Any) -> Any:
+def _attribute(value: Any) -> Any:
     return value if isinstance(value, str | int | float) and not isinstance(value, bool) else json.dumps(value)
 
 
-def _variable_texts(dataset: xr.Dataset) -> xr.Dataset:
-    """Texts of any length, for which Zarr has a type of the standard; of fixed length it has none."""
+def _with_variable_texts(dataset: xr.Dataset) -> xr.Dataset:
+    """Return the dataset with texts of any length.
+
+    For these Zarr has a standard type; for texts of fixed length it has none.
+    """
     texts = [name for name, values in dataset.variables.items() if values.dtype.kind == "U"]
     return dataset.assign_coords({name: dataset[name].load().astype(object) for name in texts})

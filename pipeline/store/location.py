@@ -1,4 +1,4 @@
-"""Where a store lies: a folder, a bucket of an object store, or any other place that fsspec knows."""
+"""The location of a store: a folder, a bucket of an object store, or any other place that fsspec knows."""
 
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
@@ -16,27 +16,32 @@ from zarr.storage import FsspecStore, LocalStore, ObjectStore, WrapperStore
 from srd.errors import StoreError
 
 OBJECT_STORES = frozenset("s3 s3a gs az azure adl abfs abfss http https".split())
-"""Schemes of obstore."""
+"""The URL schemes of obstore."""
 CLIENT_OPTIONS = frozenset(
     "allow_http allow_invalid_certificates connect_timeout default_content_type http1_only http2_keep_alive_interval "
     "http2_keep_alive_timeout http2_keep_alive_while_idle http2_only pool_idle_timeout pool_max_idle_per_host "
     "proxy_ca_certificate proxy_excludes proxy_url randomize_addresses read_timeout root_certificate timeout "
     "user_agent".split()
 )
-"""Those of obstore's connections, whatever the scheme; its other options are the scheme's own."""
+"""The options of obstore's connections, for any scheme. Its other options belong to the scheme."""
 RETRIES = "max_retries"
 """The option that says how often obstore sends a request again."""
 SECRET = re.compile(r"secret|token|password|(access|account|master|sas|service_account)_key|credential")
 REFUSALS = frozenset(("PermissionError", "PermissionDeniedError", "UnauthenticatedError"))
-"""What Python and obstore call it."""
+"""The names that Python and obstore have for a refused access."""
 
 
 @dataclass(frozen=True)
 class Location:
     """A place for a store, as it is sent to workers.
 
-    `url` is a path, made absolute, or scheme://...; `options` are those of the store, such as endpoint and region.
-    Credentials are read from the environment by obstore or fsspec. Raises StoreError if they stand in the options.
+    `url` is a path, which is made absolute, or scheme://...; `options` are those of the store, such as endpoint and
+    region. Obstore or fsspec reads credentials from the environment.
+
+    Raises
+    ------
+    StoreError
+        If the options or the URL hold credentials.
     """
 
     url: str
@@ -59,13 +64,18 @@ class Location:
 
     @property
     def path(self) -> Path | None:
-        """On this machine's file systems."""
+        """Return the path on this machine's file systems; None if the store lies elsewhere."""
         return None if "://" in self.url else Path(self.url)
 
     def open(self, read_only: bool = False) -> Store:
-        """The place as a Zarr store, which need not hold anything yet.
+        """Open the place as a Zarr store, which need not hold anything yet.
 
-        Raises StoreError if no library knows the scheme or an option. What then fails is an OSError.
+        Whatever fails later is an OSError.
+
+        Raises
+        ------
+        StoreError
+            If no library knows the scheme or an option.
         """
         if self.path:
             return LocalStore(self.path, read_only=read_only)
@@ -76,11 +86,11 @@ class Location:
 
     def _remote(self, read_only: bool) -> Store:
         if urlsplit(self.url).scheme in OBJECT_STORES:
-            return ObjectStore(_objects(self.url, self.options), read_only=read_only)
+            return ObjectStore(_object_store(self.url, self.options), read_only=read_only)
         return FsspecStore.from_url(self.url, storage_options=dict(self.options), read_only=read_only)
 
 
-def _objects(url: str, options: Mapping[str, str]) -> Any:
+def _object_store(url: str, options: Mapping[str, str]) -> Any:
     from obstore.store import from_url
 
     client = {name: value for name, value in options.items() if name in CLIENT_OPTIONS}
@@ -125,15 +135,15 @@ class _Remote(WrapperStore[Store]):
             await super().delete(key)
 
     def list(self) -> AsyncIterator[str]:
-        return self._listed(super().list())
+        return self._list_keys(super().list())
 
     def list_prefix(self, prefix: str) -> AsyncIterator[str]:
-        return self._listed(super().list_prefix(prefix))
+        return self._list_keys(super().list_prefix(prefix))
 
     def list_dir(self, prefix: str) -> AsyncIterator[str]:
-        return self._listed(super().list_dir(prefix))
+        return self._list_keys(super().list_dir(prefix))
 
-    async def _listed(self, keys: AsyncIterable[str]) -> AsyncIterator[str]:
+    async def _list_keys(self, keys: AsyncIterable[str]) -> AsyncIterator[str]:
         with self._environment():
             async for key in keys:
                 yield key
@@ -148,5 +158,5 @@ class _Remote(WrapperStore[Store]):
 
 
 def _text(error: Exception) -> str:
-    """One line: obstore's errors go on with pages for its developers."""
+    """Return an error's message as one line: obstore's errors go on with pages for its developers."""
     return " ".join(str(error).partition("\n\nDebug source")[0].split()) or type(error).__name__

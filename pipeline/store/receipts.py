@@ -1,4 +1,4 @@
-"""What a store knows of its tasks: a receipt of each that is done, the error of each that failed."""
+"""The receipts of the tasks that are done, and the errors of the tasks that failed."""
 
 import json
 import os
@@ -22,32 +22,35 @@ LITTER = "*.partial"  # what a killed process leaves of an object it was writing
 
 @dataclass(frozen=True)
 class Failure:
-    """Say why a task failed."""
+    """The reason why a task failed."""
 
     error: str
     traceback: str = ""
-    """Of the cause, where it was raised; of a worker that was lost there is none."""
+    """The traceback of the cause, where it was raised; a worker that was lost leaves none."""
 
 
 def failure_of(error: BaseException | None) -> Failure:
-    """Return what is kept of the error that a task ended with."""
+    """Return what is recorded of the error with which a task ended."""
     return Failure(str(error), getattr(error, "traceback", ""))
 
 
 class Receipts:
-    """Keep receipts and failures: one small object a task, under the task's key."""
+    """The receipts and failures in a store: one small object for each task, under the task's key."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def done(self) -> frozenset[str]:
+    def task_keys(self) -> frozenset[str]:
         """Return the keys of all tasks that have a receipt."""
         return self._keys(RECEIPTS)
 
     def digests(self, task: Task) -> dict[str, str]:
         """Return the SHA-256 of every array that the task wrote.
 
-        Raises DamagedTask if the receipt is missing or unreadable.
+        Raises
+        ------
+        DamagedTask
+            If the receipt is missing or unreadable.
         """
         text = self._get(f"{RECEIPTS}/{task.key}")
         try:
@@ -57,22 +60,22 @@ class Receipts:
         return digests
 
     def withdraw(self, keys: Iterable[str]) -> None:
-        """Delete the receipts of tasks: they count as missing, and will be done again."""
+        """Delete the receipts of tasks, which then count as missing and will be done again."""
         for key in keys:
             sync(self._store.delete(f"{RECEIPTS}/{key}"))
 
     def record_failures(self, failures: Mapping[str, Failure]) -> None:
-        """Keep why tasks failed, by key; forget it of those that have been done since."""
+        """Record why tasks failed, by key, and delete the failures of tasks that have been done since."""
         known = self._keys(FAILURES)
-        for key in known & self.done() if known else ():  # as in `failures`
+        for key in known & self.task_keys() if known else ():  # as in `failures`
             sync(self._store.delete(f"{FAILURES}/{key}"))
         for key, failure in failures.items():
             self._set(f"{FAILURES}/{key}", asdict(failure))
 
     def failures(self) -> dict[str, Failure]:
-        """Return why tasks failed, by key; of those that have been done since nothing."""
+        """Return why tasks failed, by key, except those that have been done since."""
         failed = self._keys(FAILURES)
-        left = sorted(failed - self.done()) if failed else ()  # to list all receipts takes most of `status`
+        left = sorted(failed - self.task_keys()) if failed else ()  # to list all receipts takes most of `status`
         found = ((key, self._get(f"{FAILURES}/{key}")) for key in left)
         return {key: Failure(**json.loads(text)) for key, text in found if text}  # another driver may have mended one
 
@@ -84,15 +87,18 @@ class Receipts:
         return frozenset(name for name in self._names(folder) if not fnmatch(name, LITTER)) - {METADATA}
 
     def _names(self, folder: str) -> list[str]:
-        """Of a disk asked directly: zarr takes half a second for 100,000."""
+        """Return the names in a folder.
+
+        A disk is asked directly: zarr takes half a second for 100,000 names.
+        """
         if isinstance(self._store, LocalStore):
             path = self._store.root / folder
             return os.listdir(path) if path.exists() else []  # noqa: PTH208  which makes a Path of each
 
-        async def listed() -> list[str]:
+        async def list_names() -> list[str]:
             return [name async for name in self._store.list_dir(folder)]
 
-        return sync(listed())
+        return sync(list_names())
 
     def _get(self, key: str) -> bytes:
         content = sync(self._store.get(key, default_buffer_prototype()))

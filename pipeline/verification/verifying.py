@@ -1,4 +1,4 @@
-"""Whether a store still holds what its receipts say, and whether its tasks, done again, make the same bytes."""
+"""The verification of a store: it holds what its receipts say, and its tasks make the same bytes again."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,35 +7,38 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.execution.fingerprints import ELSEWHERE, differences, fingerprinted, refuse_other
+from pipeline.execution.fingerprints import ELSEWHERE, differences, fingerprinted_facts, refuse_other
 from pipeline.execution.job import Job
-from pipeline.execution.subjects import Subject, load, make_context
+from pipeline.execution.subjects import Subject, load_subject, make_context
 from pipeline.machine.environment import hardware, reproducible
 from pipeline.plan.dependencies import Dependencies
 from pipeline.plan.stages import STAGES
 from pipeline.plan.tasks import Task
 from pipeline.stages.compute import compute
 from pipeline.stages.context import Context
-from pipeline.store.attributes import Fingerprinted
+from pipeline.store.attributes import FingerprintedFacts
 from pipeline.store.store import attributes as attributes_of
 from pipeline.verification.findings import Repetition, Verification
 
 
 def verify(job: Job, sample: int, seed: int) -> Verification:
-    """Checks every digest of a store, and does `sample` tasks of each stage again, drawn by `seed`; writes nothing.
+    """Check every digest of a store, and do `sample` tasks of each stage again, drawn by `seed`; write nothing.
 
-    Raises StoreError if spec, weights, data or code are not those of the store.
+    Raises
+    ------
+    StoreError
+        If spec, weights, data or code are not those of the store.
     """
-    subject, attributes = load(job), attributes_of(job.store)
+    subject, attributes = load_subject(job), attributes_of(job.store)
     unlike = _unlike(job, subject, attributes.fingerprinted)
     context = make_context(job, subject)
-    planned, done = list(context.plan.all_tasks()), context.store.receipts.done()
+    planned, done = list(context.plan.all_tasks()), context.store.receipts.task_keys()
     tasks = [task for task in planned if task.key in done]
-    damaged = {error.key: str(error) for error in context.store.damaged(tasks)}
+    damaged = {error.key: str(error) for error in context.store.find_damage(tasks)}
     dependencies = Dependencies(context.plan, context.target_images.tolist())
     sound = [task for task in tasks if not damaged.keys() & {task.key, *(other.key for other in dependencies.of(task))}]
     with reproducible():
-        repeated = [each for task in _drawn(sound, sample, seed) for each in _repeated(context, task)]
+        repeated = [each for task in _draw(sound, sample, seed) for each in _repeat(context, task)]
     return Verification(
         store=attributes.fingerprint,
         hardware=hardware(),
@@ -43,18 +46,18 @@ def verify(job: Job, sample: int, seed: int) -> Verification:
         planned=len(planned),
         done=len(tasks),
         damaged=tuple(damaged.items()),
-        repetitions=tuple(_summed(repeated)),
+        repetitions=tuple(_summaries(repeated)),
     )
 
 
-def _unlike(job: Job, subject: Subject, made: Fingerprinted) -> list[str]:
-    differ = differences(made, fingerprinted(job.spec, subject.model, subject.data))
+def _unlike(job: Job, subject: Subject, made: FingerprintedFacts) -> list[str]:
+    differ = differences(made, fingerprinted_facts(job.spec, subject.model, subject.data))
     refuse_other(job.store, [each for each in differ if not each.startswith(ELSEWHERE)])
     return differ
 
 
-def _drawn(tasks: Sequence[Task], sample: int, seed: int) -> Iterator[Task]:
-    """So many of each stage, or all there are."""
+def _draw(tasks: Sequence[Task], sample: int, seed: int) -> Iterator[Task]:
+    """Yield this number of tasks of each stage, or all there are."""
     random = np.random.default_rng(seed)
     for stage in STAGES:
         of_stage = [task for task in tasks if task.stage == stage]
@@ -63,7 +66,7 @@ def _drawn(tasks: Sequence[Task], sample: int, seed: int) -> Iterator[Task]:
 
 
 @dataclass(frozen=True)
-class _Repeated:
+class _RepeatedVariable:
     """A variable that one task made again."""
 
     stage: str
@@ -74,14 +77,14 @@ class _Repeated:
     largest: float | None
 
 
-def _repeated(context: Context, task: Task) -> Iterator[_Repeated]:
+def _repeat(context: Context, task: Task) -> Iterator[_RepeatedVariable]:
     made = compute(context, task)
-    stored = context.store.written(task, made)
+    stored = context.store.read_output(task, made)
     for name, values in made.items():
         before = stored[name]
         unequal = (values != before) & ~((values != values) & (before != before))  # noqa: PLR0124  NaN equals NaN
         same, largest = values.tobytes() == before.tobytes(), _largest(values, before, unequal)
-        yield _Repeated(task.stage, name, same, int((~unequal).sum()), values.size, largest)
+        yield _RepeatedVariable(task.stage, name, same, int((~unequal).sum()), values.size, largest)
 
 
 def _largest(values: NDArray[Any], before: NDArray[Any], unequal: NDArray[np.bool_]) -> float | None:
@@ -94,8 +97,8 @@ def _largest(values: NDArray[Any], before: NDArray[Any], unequal: NDArray[np.boo
     return relative if np.isfinite(relative) else None
 
 
-def _summed(repeated: Iterable[_Repeated]) -> Iterator[Repetition]:
-    groups: dict[tuple[str, str], list[_Repeated]] = {}
+def _summaries(repeated: Iterable[_RepeatedVariable]) -> Iterator[Repetition]:
+    groups: dict[tuple[str, str], list[_RepeatedVariable]] = {}
     for each in repeated:
         groups.setdefault((each.stage, each.variable), []).append(each)
     for (stage, variable), group in groups.items():

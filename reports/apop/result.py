@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any, Literal
 
-from pipeline.experiments.apop_results import TITLES, Classes, Findings
+from pipeline.experiments.apop_results import TITLES, ApopFindings, Classes
 from reports.result import Estimate, Part
 from reports.statistics import SHARE, rate
 
@@ -48,7 +48,7 @@ class ApopResult(Part):
     replaced: tuple[Replaced, ...]
 
 
-def summarise(found: Findings) -> ApopResult:
+def summarise(found: ApopFindings) -> ApopResult:
     """Return the rates of what was predicted."""
     spec, clean = found.spec, found.predictions.clean
     return ApopResult(

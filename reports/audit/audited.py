@@ -71,7 +71,9 @@ def completeness(readings: Readings, record: Record) -> Completeness:
         stages=tuple(
             StageProgress(stage=name, done=done, planned=all_) for name, (done, all_) in record.progress.items()
         ),
-        failures=tuple(_failure(readings, Task.named(key), failure.error) for key, failure in record.failures.items()),
+        failures=tuple(
+            _failure(readings, Task.from_key(key), failure.error) for key, failure in record.failures.items()
+        ),
         scores=int(readings.dataset["score"].size),
         undefined=tuple(
             Undefined(method=method, reason=reason, scores=count)

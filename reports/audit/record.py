@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.store.location import Location
 from pipeline.store.receipts import Failure
 from pipeline.store.store import attributes, failures, progress
-from pipeline.verification.findings import Verification, kept
+from pipeline.verification.findings import Verification, read_verifications
 
 
 @dataclass(frozen=True)
@@ -23,4 +23,4 @@ class Record:
 
 def record_of(folder: Path, store: Location) -> Record:
     """Return the record of the audit with this folder and store."""
-    return Record(progress(store), failures(store), kept(folder, attributes(store).fingerprint))
+    return Record(progress(store), failures(store), read_verifications(folder, attributes(store).fingerprint))

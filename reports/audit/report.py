@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from pipeline.store.integrity import blaming_damage, check_results
+from pipeline.store.integrity import blame_damage, check_results
 from pipeline.store.location import Location
 from pipeline.store.store import open_results
 from reports.audit import maps
@@ -32,7 +32,7 @@ def write_report(folder: Path) -> Path:
     """
     store = location_of(folder)
     check_results(store)
-    with blaming_damage(store):
+    with blame_damage(store):
         return _write_all(folder, store)
 
 

@@ -9,7 +9,7 @@ from attacks.entries import PerturbationEntry
 from attacks.registry import PERTURBATIONS
 from pipeline.plan.conditions import CLEAN, Condition
 from pipeline.plan.conditions import conditions as expand
-from pipeline.spec.audit import PerturbationSpec, attacked
+from pipeline.spec.audit import PerturbationSpec, attacked_methods
 from reports.audit.facts import ConditionFacts, Facts, PerturbationFacts
 from reports.audit.options import free_options, in_words
 from reports.audit.readings import Readings
@@ -35,7 +35,7 @@ def conditions(readings: Readings) -> tuple[ConditionFacts, ...]:
 
 
 def _perturbation(asked: PerturbationSpec, entry: PerturbationEntry, readings: Readings) -> PerturbationFacts:
-    against = attacked(asked, readings.methods)
+    against = attacked_methods(asked, readings.methods)
     options = free_options(entry, asked.options)
     return PerturbationFacts(
         name=entry.name,

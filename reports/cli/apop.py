@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from pipeline.experiments.apop import experiment
+from pipeline.experiments.apop import load_apop_experiment
 from pipeline.spec.audit import load_spec
 from reports.apop.result import summarise
 from reports.apop.table import table
@@ -20,7 +20,7 @@ def write_apop(spec: Path, folder: Path, results: Console, messages: Console) ->
     The same bytes each time for one spec. Raises SpecError, ModelError, DataError, UnsupportedOperation; InputError if
     the folder is a file.
     """
-    subject = experiment(load_spec(spec), spec.parent.resolve())
+    subject = load_apop_experiment(load_spec(spec), spec.parent.resolve())
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--out {folder}: is a file; name a folder")
     is_dumb = not messages.is_terminal

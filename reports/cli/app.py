@@ -62,18 +62,18 @@ def run(
         from pipeline.spec.values import closest
 
         raise InputError(f"--stage {stage!r}: no stage is called so; {closest(stage, STAGES)}")
-    from pipeline.plan.extent import WHOLE, Extent, parse_part
+    from pipeline.plan.selection import WHOLE, Selection, parse_share
     from pipeline.spec.comparison import load_audits
     from reports.cli.running import run_audit, run_comparison
 
     folder = out or RUNS / spec.stem
-    extent = Extent(stage, WHOLE if part is None else parse_part(part))
+    selection = Selection(stage, WHOLE if part is None else parse_share(part))
     start = run_comparison if load_audits(spec) else run_audit
     cluster = cluster_of(spec, workers, gpus, scheduler, task_limit)
     is_reported = stage is None and part is None
     try:
         with tracebacks_shown(debug):
-            start(spec, folder, cluster, extent, messages)
+            start(spec, folder, cluster, selection, messages)
     except FailedTasks:
         if is_reported:
             _print_reports(folder)

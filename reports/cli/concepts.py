@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.progress import track
 
 from pipeline.execution.job import Job
-from pipeline.experiments.concept_results import Sample
-from pipeline.experiments.concepts import Exploration, exploration, refuse_unfit, sample
-from pipeline.plan.extent import Extent
+from pipeline.experiments.concept_results import VectorSample
+from pipeline.experiments.concepts import Exploration, open_exploration, refuse_unfit, sample
+from pipeline.plan.selection import Selection
 from pipeline.spec.audit import load_spec
 from pipeline.spec.deployment import ClusterSpec
 from pipeline.store.store import NAME, open_results
@@ -37,9 +37,9 @@ def write_concepts(spec: Path, folder: Path, request: Request, cluster: ClusterS
     """
     job = Job(load_spec(spec), spec.parent.resolve(), home_of(spec, folder) / NAME)
     refuse_unfit(job, request.layer, request.clusters, request.vectors)
-    run_audit(spec, folder, cluster, Extent("perturb"), console)
+    run_audit(spec, folder, cluster, Selection("perturb"), console)
     readings = Readings(open_results(job.store))
-    result, pictures = _explored(exploration(job, request.layer, request.seed), readings, request, console)
+    result, pictures = _explored(open_exploration(job, request.layer, request.seed), readings, request, console)
     report = folder / PAGE
     home = report.parent / CONCEPTS / slug(request.layer)
     shutil.rmtree(home, ignore_errors=True)
@@ -60,10 +60,10 @@ def _explored(
         return track(items, doing, console=console, disable=not console.is_terminal)
 
     rows = range(len(readings.image_ids))
-    every = [layer.drawn(row, request.vectors) for row in told(rows, "drawing vectors")]
+    every = [layer.draw(row, request.vectors) for row in told(rows, "drawing vectors")]
     drawn = [each for each in every if len(each.positions)]
     clusters = layer.clusters(drawn, request.clusters)
-    found = sample(drawn, [layer.followed(each, clusters) for each in told(drawn, "perturbing them")])
+    found = sample(drawn, [layer.follow(each, clusters) for each in told(drawn, "perturbing them")])
     pictures: list[File] = []
     members = []
     for number in told(range(request.clusters), "cutting out their fields"):
@@ -74,7 +74,7 @@ def _explored(
 
 
 def _members(
-    layer: Exploration, readings: Readings, found: Sample, number: int, count: int
+    layer: Exploration, readings: Readings, found: VectorSample, number: int, count: int
 ) -> Iterator[tuple[Member, tuple[File, File]]]:
     """Return the most relevant members of a cluster, one of an image, with their pictures."""
     for rank, index in enumerate(found.strongest(found.labels[:, 0] == number)[:count]):

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.progress import track
 
 from attacks.types import Model
-from pipeline.experiments.manipulated_model_results import COPIES, Findings, Network
-from pipeline.experiments.manipulated_models import Experiment, experiment, weights
+from pipeline.experiments.manipulated_model_results import COPIES, ManipulationFindings, NetworkRole
+from pipeline.experiments.manipulated_models import ManipulationExperiment, load_manipulation_experiment, weights_of
 from pipeline.spec.manipulation import load_manipulated_model_spec
 from reports.manipulated_model.figures import picture
 from reports.manipulated_model.gallery import File, chosen, draw
@@ -33,7 +33,7 @@ def write_manipulated_model(spec: Path, folder: Path, console: Console) -> Path:
     The same bytes each time for one spec. Raises SpecError, ModelError, DataError, UnsupportedOperation; InputError if
     the folder is a file.
     """
-    subject = experiment(load_manipulated_model_spec(spec), spec.parent.resolve())
+    subject = load_manipulation_experiment(load_manipulated_model_spec(spec), spec.parent.resolve())
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--out {folder}: is a file; name a folder")
     result, files = _made(subject, console)
@@ -51,14 +51,14 @@ def write_manipulated_model(spec: Path, folder: Path, console: Console) -> Path:
     return home / Path(PAGE).name
 
 
-def _made(subject: Experiment, console: Console) -> tuple[ManipulationResult, list[File]]:
+def _made(subject: ManipulationExperiment, console: Console) -> tuple[ManipulationResult, list[File]]:
     def told(items: Iterable[T], total: int, doing: str) -> Sequence[T]:
         return list(track(items, doing, total, console=console, disable=not console.is_terminal))
 
     with console.status("fine-tuning"):
         networks = subject.networks()
-    tiles = told(subject.measured(networks), len(subject.tiles), "measuring")
-    states: dict[Network, bytes] = {name: weights(networks[name]) for name in COPIES}
+    tiles = told(subject.measure(networks), len(subject.tiles), "measuring")
+    states: dict[NetworkRole, bytes] = {name: weights_of(networks[name]) for name in COPIES}
     found = subject.findings(tiles, states)
     shown = list(_exhibits(subject, networks, found))
     files = [file for _, pictures in shown for file in pictures]
@@ -67,7 +67,7 @@ def _made(subject: Experiment, console: Console) -> tuple[ManipulationResult, li
 
 
 def _exhibits(
-    subject: Experiment, networks: Mapping[Network, Model], found: Findings
+    subject: ManipulationExperiment, networks: Mapping[NetworkRole, Model], found: ManipulationFindings
 ) -> Iterator[tuple[Exhibit, list[File]]]:
     for each in chosen(found):
         maps = subject.maps(networks, each.method, range(each.row, each.row + 1))

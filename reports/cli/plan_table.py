@@ -8,11 +8,11 @@ from datetime import timedelta
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.estimate.estimate import Estimate
+from pipeline.estimate.estimate import CostEstimate
 from pipeline.machine.memory import in_units
 
 
-def print_plan(estimates: Mapping[str, Estimate], console: Console) -> None:
+def print_plan(estimates: Mapping[str, CostEstimate], console: Console) -> None:
     """Print tables for each subject, and what is assumed."""
     for name, each in estimates.items():
         for table in (_stages(each, name), _costs(each), _store(each)):
@@ -27,17 +27,17 @@ def print_plan(estimates: Mapping[str, Estimate], console: Console) -> None:
         )
 
 
-def as_text(estimates: Mapping[str, Estimate]) -> str:
+def as_text(estimates: Mapping[str, CostEstimate]) -> str:
     """Return JSON by subject; of a single audit what it takes."""
     facts = {name: _facts(each) for name, each in estimates.items()}
     return json.dumps(facts.get("", facts), indent=1)
 
 
-def _facts(estimate: Estimate) -> dict[str, object]:
+def _facts(estimate: CostEstimate) -> dict[str, object]:
     return asdict(estimate) | {name: getattr(estimate, name) for name in ("store", "seconds", "elapsed")}
 
 
-def _stages(estimate: Estimate, name: str) -> Table:
+def _stages(estimate: CostEstimate, name: str) -> Table:
     workers = estimate.workers
     title = f"{name} {estimate.images} images in tiles of {estimate.tile}".strip()
     columns = ["1 process"] + [f"{workers} processes"] * (workers > 1)
@@ -56,7 +56,7 @@ def _stages(estimate: Estimate, name: str) -> Table:
     return table
 
 
-def _costs(estimate: Estimate) -> Table:
+def _costs(estimate: CostEstimate) -> Table:
     """Return what costs, the dearest first."""
     table = Table("perturbed by / explained by", "1 process")
     for costs in (estimate.entries, estimate.methods):
@@ -66,7 +66,7 @@ def _costs(estimate: Estimate) -> Table:
     return table
 
 
-def _store(estimate: Estimate) -> Table:
+def _store(estimate: CostEstimate) -> Table:
     table = Table("array", "compressed", show_footer=True)
     parts = {**estimate.arrays, "receipts": estimate.receipts, "metadata": estimate.metadata}
     for name, size in sorted(parts.items(), key=lambda item: -item[1]):
@@ -76,7 +76,7 @@ def _store(estimate: Estimate) -> Table:
     return table
 
 
-def _memory(estimate: Estimate) -> str:
+def _memory(estimate: CostEstimate) -> str:
     memory, n = estimate.memory, estimate.workers
     of_all = f", {in_units(memory.of(n))} for {n} processes" if n > 1 else ""
     return (

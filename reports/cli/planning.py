@@ -8,10 +8,10 @@ from typing import Any
 
 from rich.console import Console
 
-from pipeline.estimate.estimate import Estimate, estimate
-from pipeline.estimate.pilot import in_own_process, measure
-from pipeline.execution.on_dask.executor import on_dask
-from pipeline.execution.on_dask.local import gpus
+from pipeline.estimate.estimate import CostEstimate, estimate_cost
+from pipeline.estimate.pilot import call_in_new_process, measure
+from pipeline.execution.on_dask.executor import dask_executor
+from pipeline.execution.on_dask.local import gpu_ids
 from pipeline.execution.on_dask.settings import ALLOCATOR
 from pipeline.inputs.data import n_images
 from pipeline.machine.memory import refuse_memory
@@ -24,7 +24,7 @@ from pipeline.store.location import Location
 ON_THIS_MACHINE = (LocalSpec, GpuSpec)
 
 
-def plan_audit(spec: Path, cluster: ClusterSpec | None, console: Console) -> dict[str, Estimate]:
+def plan_audit(spec: Path, cluster: ClusterSpec | None, console: Console) -> dict[str, CostEstimate]:
     """Return what the audit of each subject takes, by subject; that of a spec of one network is called "".
 
     Leaves nothing behind. Raises whatever the audits would raise on their first images.
@@ -34,10 +34,10 @@ def plan_audit(spec: Path, cluster: ClusterSpec | None, console: Console) -> dic
     images = {name: n_images(audit.data, base) for name, audit in audits.items()}
     with _measuring(cluster, console) as call:
         pilots = {name: call(measure, audit, base) for name, audit in audits.items()}
-    return {name: estimate(pilots[name], images[name], audits[name].run.tile, workers) for name in audits}
+    return {name: estimate_cost(pilots[name], images[name], audits[name].run.tile, workers) for name in audits}
 
 
-def refuse_unfit(estimates: Mapping[str, Estimate], home: Location, cluster: ClusterSpec | None) -> None:
+def refuse_unfit(estimates: Mapping[str, CostEstimate], home: Location, cluster: ClusterSpec | None) -> None:
     """Raise CapacityError unless stores fit on the disk of `home`, and processes into this machine's memory."""
     refuse_store(sum(each.disk for each in estimates.values()), home)
     if cluster is None or isinstance(cluster, ON_THIS_MACHINE):
@@ -48,7 +48,7 @@ def refuse_unfit(estimates: Mapping[str, Estimate], home: Location, cluster: Clu
 def _processes(cluster: ClusterSpec | None) -> int:
     """Return how many run tasks at once; 1 where only the scheduler knows."""
     if isinstance(cluster, GpuSpec):
-        return len(gpus(cluster.gpus))
+        return len(gpu_ids(cluster.gpus))
     workers: int = getattr(cluster, "workers", 1)
     return workers
 
@@ -57,11 +57,11 @@ def _processes(cluster: ClusterSpec | None) -> int:
 def _measuring(cluster: ClusterSpec | None, console: Console) -> Iterator[Callable[..., Any]]:
     """Call a function in a process such as those that will run the tasks."""
     if cluster is None:
-        yield partial(in_own_process, {})
+        yield partial(call_in_new_process, {})
     elif isinstance(cluster, LocalSpec):
-        yield partial(in_own_process, ALLOCATOR)
+        yield partial(call_in_new_process, ALLOCATOR)
     else:
-        with on_dask(_single(cluster), console.print) as executor:
+        with dask_executor(_single(cluster), console.print) as executor:
             yield executor.call
 
 

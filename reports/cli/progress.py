@@ -133,23 +133,23 @@ class Display:
     ) -> None:
         self._shown.end()
 
-    def prepared(self, attributes: RunAttributes) -> None:
+    def on_store(self, attributes: RunAttributes) -> None:
         correct, n = attributes.correct, attributes.plan.sizes["image"]
         share = f"{correct / n:.1%} of {n} clean images are classified as labelled"
         chance = 1 / attributes.plan.sizes["class"]
         warning = "; near chance: check class order, mean and std" if correct / n < 2 * chance else ""
         self._console.print(share + warning)
 
-    def stage(self, name: str, done: int, total: int) -> None:
+    def on_stage(self, name: str, done: int, total: int) -> None:
         if done == total:
             self._console.print(f"{name}: nothing to do, all {total} tasks are done")
         self._pace = Pace(name, done, total, self._clock())
         self._shown.begin(self._pace)
 
-    def blocked(self, name: str, n: int) -> None:
+    def on_wait(self, name: str, n: int) -> None:
         self._console.print(f"{name}: {n} tasks wait for others, whose output they read")
 
-    def task(self, outcome: Outcome) -> None:
+    def on_task(self, outcome: Outcome) -> None:
         if outcome.error is not None:
             self._console.print(f"failed: {outcome.error}", markup=False)
         self._pace.task(outcome, self._clock())
@@ -162,18 +162,18 @@ class Several:
     def __init__(self, *observers: Observer) -> None:
         self._observers: Iterable[Observer] = observers
 
-    def prepared(self, attributes: RunAttributes) -> None:
+    def on_store(self, attributes: RunAttributes) -> None:
         for observer in self._observers:
-            observer.prepared(attributes)
+            observer.on_store(attributes)
 
-    def stage(self, name: str, done: int, total: int) -> None:
+    def on_stage(self, name: str, done: int, total: int) -> None:
         for observer in self._observers:
-            observer.stage(name, done, total)
+            observer.on_stage(name, done, total)
 
-    def blocked(self, name: str, n: int) -> None:
+    def on_wait(self, name: str, n: int) -> None:
         for observer in self._observers:
-            observer.blocked(name, n)
+            observer.on_wait(name, n)
 
-    def task(self, outcome: Outcome) -> None:
+    def on_task(self, outcome: Outcome) -> None:
         for observer in self._observers:
-            observer.task(outcome)
+            observer.on_task(outcome)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipeline.execution.executors import Executor, serially
+from pipeline.execution.executors import Executor, serial_executor
 from pipeline.execution.job import Job
 from pipeline.execution.logs import Log
-from pipeline.execution.on_dask.executor import on_dask
-from pipeline.execution.run import Prepared, prepare, run
-from pipeline.plan.extent import Extent
+from pipeline.execution.on_dask.executor import dask_executor
+from pipeline.execution.run import PreparedRun, prepare_run, run
+from pipeline.plan.selection import Selection
 from pipeline.spec.audit import load_spec
 from pipeline.spec.comparison import load_audits
 from pipeline.spec.deployment import ClusterSpec
@@ -25,18 +25,20 @@ from reports.runs import PAGE, SPEC_COPY, home_of, location_of
 from srd.errors import FailedTasks, InputError, SpecError, StoreError
 
 
-def run_audit(spec: Path, folder: Path, cluster: ClusterSpec | None, extent: Extent, console: Console) -> None:
+def run_audit(spec: Path, folder: Path, cluster: ClusterSpec | None, selection: Selection, console: Console) -> None:
     """Run what is missing of an extent of an audit; the folder gets a copy of the spec, and logs."""
     home = home_of(spec, folder)
     job = Job(load_spec(spec), spec.parent.resolve(), home / NAME)
     _refuse_elsewhere(folder, home)
     with _executor(cluster, console) as executor:
-        prepared = prepare(job, executor)
+        prepared = prepare_run(job, executor)
         _keep(spec, folder)
-        _Running(prepared, Log(folder, spec, _in_words(cluster))).run(executor, extent, console)
+        _Running(prepared, Log(folder, spec, _in_words(cluster))).run(executor, selection, console)
 
 
-def run_comparison(spec: Path, folder: Path, cluster: ClusterSpec | None, extent: Extent, console: Console) -> None:
+def run_comparison(
+    spec: Path, folder: Path, cluster: ClusterSpec | None, selection: Selection, console: Console
+) -> None:
     """Run what is missing of the audits of all subjects, in folders of their own, as `run_audit`.
 
     None begins before all are known to fit, and all are run whatever fails in some. Raises SpecError if the folder of
@@ -47,31 +49,31 @@ def run_comparison(spec: Path, folder: Path, cluster: ClusterSpec | None, extent
     _refuse_elsewhere(folder, home)
     _refuse_taken(folder, home, jobs)
     with _executor(cluster, console) as executor:
-        prepared = {name: prepare(job, executor) for name, job in jobs.items()}
+        prepared = {name: prepare_run(job, executor) for name, job in jobs.items()}
         _keep(spec, folder)
         words = _in_words(cluster)
         running = {name: _Running(each, Log(folder / name, spec, words)) for name, each in prepared.items()}
-        _run_all(running, executor, extent, console)
+        _run_all(running, executor, selection, console)
 
 
 @dataclass(frozen=True)
 class _Running:
     """An audit whose store is prepared."""
 
-    prepared: Prepared
+    prepared: PreparedRun
     log: Log
 
-    def run(self, executor: Executor, extent: Extent, console: Console) -> None:
+    def run(self, executor: Executor, selection: Selection, console: Console) -> None:
         with Display(console) as display:
-            run(self.prepared, executor, Several(display, self.log), extent)
+            run(self.prepared, executor, Several(display, self.log), selection)
 
 
-def _run_all(running: Mapping[str, _Running], executor: Executor, extent: Extent, console: Console) -> None:
+def _run_all(running: Mapping[str, _Running], executor: Executor, selection: Selection, console: Console) -> None:
     failed: list[FailedTasks] = []
     for name, audit in running.items():
         console.print(name, style="bold")
         try:
-            audit.run(executor, extent, console)
+            audit.run(executor, selection, console)
         except FailedTasks as error:
             failed.append(error)
     if failed:
@@ -112,7 +114,7 @@ def _in_words(cluster: ClusterSpec | None) -> str:
 @contextmanager
 def _executor(cluster: ClusterSpec | None, console: Console) -> Iterator[Executor]:
     if cluster is None:
-        yield serially
+        yield serial_executor
         return
-    with on_dask(cluster, console.print) as executor:
+    with dask_executor(cluster, console.print) as executor:
         yield executor

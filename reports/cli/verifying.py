@@ -12,7 +12,7 @@ from pipeline.execution.logs import spec_folder
 from pipeline.spec.audit import load_spec
 from pipeline.spec.comparison import load_audits
 from pipeline.store.store import Store
-from pipeline.verification.findings import Verification, forget, keep
+from pipeline.verification.findings import Verification, delete_verifications, write_verification
 from pipeline.verification.verifying import verify
 from reports.audit.report import write_report
 from reports.runs import PAGE, SPEC_COPY, folder_of, location_of
@@ -50,10 +50,10 @@ def _verified(folder: Path, job: Job, sample: int, seed: int, repair: bool, cons
     found = verify(job, sample, seed)
     _show(folder, found, console)
     if repair and found.damaged:
-        forget(folder)
+        delete_verifications(folder)
         Store(job.store).receipts.withdraw(key for key, _ in found.damaged)
     else:
-        keep(folder, found)
+        write_verification(folder, found)
     if not found.damaged and (folder / PAGE).exists():
         write_report(folder)
     return found

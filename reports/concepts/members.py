@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.experiments.concept_results import Sample
+from pipeline.experiments.concept_results import VectorSample
 from reports.audit.readings import Readings
 from reports.concepts import crops
 from reports.concepts.result import Member
@@ -11,7 +11,7 @@ from reports.pixels import Pixels
 File = tuple[str, bytes]
 
 
-def describe(readings: Readings, found: Sample, index: int, field: Pixels, stem: str) -> Member:
+def describe(readings: Readings, found: VectorSample, index: int, field: Pixels, stem: str) -> Member:
     """Return what is said of the vector at `index`, whose effective receptive field is `field`."""
     row = int(found.row[index])
     box = crops.square(crops.bounding_box(field), field.shape)

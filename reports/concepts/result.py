@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.experiments.concept_results import Sample
+from pipeline.experiments.concept_results import VectorSample
 from reports import statistics
 from reports.audit import audited, threats
 from reports.audit.facts import ConditionFacts, Identity
@@ -105,7 +105,7 @@ class ConceptsResult(Part):
 
 
 def summarise(
-    readings: Readings, request: Request, found: Sample, members: Sequence[tuple[Member, ...]]
+    readings: Readings, request: Request, found: VectorSample, members: Sequence[tuple[Member, ...]]
 ) -> ConceptsResult:
     """Return the result, of what was found and of the members shown of each cluster."""
     everything = np.ones(len(found.row), bool)
@@ -122,7 +122,7 @@ def summarise(
     )
 
 
-def _concept(readings: Readings, found: Sample, number: int, members: tuple[Member, ...]) -> Concept:
+def _concept(readings: Readings, found: VectorSample, number: int, members: tuple[Member, ...]) -> Concept:
     chosen = found.labels[:, 0] == number
     return Concept(
         number=number + 1,
@@ -145,7 +145,7 @@ def _served(readings: Readings, rows: NDArray[np.int64]) -> tuple[Served, ...]:
     )
 
 
-def _stability(readings: Readings, found: Sample, chosen: NDArray[np.bool_]) -> tuple[Stability, ...]:
+def _stability(readings: Readings, found: VectorSample, chosen: NDArray[np.bool_]) -> tuple[Stability, ...]:
     """Under each entry but `clean`."""
     of_images = found.strongest(chosen)
     own = found.labels[of_images, 0]
@@ -161,7 +161,7 @@ def _stability(readings: Readings, found: Sample, chosen: NDArray[np.bool_]) -> 
     )
 
 
-def _relative_relevance(found: Sample, chosen: NDArray[np.bool_], column: int) -> NDArray[np.float64]:
+def _relative_relevance(found: VectorSample, chosen: NDArray[np.bool_], column: int) -> NDArray[np.float64]:
     """Of each image with a chosen vector."""
     _, image = np.unique(found.row[chosen], return_inverse=True)
     after, before = (np.bincount(image, found.relevance[chosen, each]) for each in (column, 0))

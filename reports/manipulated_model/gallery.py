@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.experiments.manipulated_model_results import COPIES, NETWORKS, Findings, Network, Numbers
+from pipeline.experiments.manipulated_model_results import COPIES, NETWORKS, ManipulationFindings, NetworkRole, Numbers
 from reports.formatting import slug
 from reports.manipulated_model.result import Exhibit, Panel
 from reports.manipulated_model.summarise import role
@@ -29,7 +29,7 @@ class Chosen:
     row: int
 
 
-def chosen(found: Findings) -> Iterator[Chosen]:
+def chosen(found: ManipulationFindings) -> Iterator[Chosen]:
     """Choose the attacked method on some images, then every other method on one of them."""
     attacked, methods = found.spec.manipulation.against, found.spec.explain.methods
     rows = _chosen_rows(_similarity(found, attacked))
@@ -46,13 +46,15 @@ def _chosen_rows(similarity: Numbers) -> dict[str, int]:
     return {rank: order[round(quantile * (len(order) - 1))] for rank, quantile in SHOWN.items()} if order else {}
 
 
-def _similarity(found: Findings, method: str) -> Numbers:
+def _similarity(found: ManipulationFindings, method: str) -> Numbers:
     place = found.spec.explain.methods.index(method), found.similarities.index(MEASURE)
     values: Numbers = found.measured.similarity[COPIES.index("manipulated"), *place]
     return values
 
 
-def draw(found: Findings, shown: Chosen, image: Pixels, maps: Mapping[Network, Pixels]) -> tuple[Exhibit, list[File]]:
+def draw(
+    found: ManipulationFindings, shown: Chosen, image: Pixels, maps: Mapping[NetworkRole, Pixels]
+) -> tuple[Exhibit, list[File]]:
     """Draw an image and its maps by every network; return what is said of them, with the pictures."""
     stem = f"{FOLDER}/{slug(shown.rank)}"
     panels = tuple(_panel(name, f"{stem}-{slug(shown.method)}-{name}.png", each) for name, each in maps.items())
@@ -65,7 +67,7 @@ def draw(found: Findings, shown: Chosen, image: Pixels, maps: Mapping[Network, P
     return _exhibit(found, shown, f"{stem}-image.png", panels), files
 
 
-def _exhibit(found: Findings, shown: Chosen, image_file: str, panels: tuple[Panel, ...]) -> Exhibit:
+def _exhibit(found: ManipulationFindings, shown: Chosen, image_file: str, panels: tuple[Panel, ...]) -> Exhibit:
     similarity, row = _similarity(found, shown.method)[shown.row], shown.row
     return Exhibit(
         method=shown.method,
@@ -83,7 +85,7 @@ def _exhibit(found: Findings, shown: Chosen, image_file: str, panels: tuple[Pane
     )
 
 
-def _panel(network: Network, file: str, pixels: Pixels) -> Panel:
+def _panel(network: NetworkRole, file: str, pixels: Pixels) -> Panel:
     if not np.isfinite(pixels).all():
         return Panel(network=network, file="", limit=None)
     return Panel(network=network, file=file, limit=limit(pixels)[0])

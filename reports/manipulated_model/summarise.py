@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.experiments.manipulated_model_results import COPIES, NETWORKS, Findings, Numbers
+from pipeline.experiments.manipulated_model_results import COPIES, NETWORKS, ManipulationFindings, Numbers
 from reports import statistics
 from reports.manipulated_model.result import Answers, Exhibit, ManipulationResult, Moved, Reached, Role
 from reports.result import Estimate
@@ -12,7 +12,7 @@ from srd.registry import ATTRIBUTORS
 UNDEFINED = "undefined: a map is constant"
 
 
-def summarise(found: Findings, exhibits: tuple[Exhibit, ...]) -> ManipulationResult:
+def summarise(found: ManipulationFindings, exhibits: tuple[Exhibit, ...]) -> ManipulationResult:
     """Return the result of what was measured, with the maps that are shown."""
     return ManipulationResult(
         spec=found.spec.model_dump(mode="json", exclude_none=True),
@@ -35,7 +35,7 @@ def summarise(found: Findings, exhibits: tuple[Exhibit, ...]) -> ManipulationRes
     )
 
 
-def role(found: Findings, method: str) -> Role:
+def role(found: ManipulationFindings, method: str) -> Role:
     """Return what a method is to the manipulation."""
     if method == found.spec.manipulation.against:
         return "attacked"
@@ -47,7 +47,7 @@ def weights_file(network: str) -> str:
     return f"{network}.safetensors"
 
 
-def _answers(found: Findings) -> list[Answers]:
+def _answers(found: ManipulationFindings) -> list[Answers]:
     labels, original = found.held_out.labels, found.measured.predicted[0]
     return [
         Answers(
@@ -62,7 +62,7 @@ def _answers(found: Findings) -> list[Answers]:
     ]
 
 
-def _moved(found: Findings) -> list[Moved]:
+def _moved(found: ManipulationFindings) -> list[Moved]:
     values = dict(zip(COPIES, found.measured.similarity, strict=True))
     return [
         Moved(
@@ -81,7 +81,7 @@ def _moved(found: Findings) -> list[Moved]:
     ]
 
 
-def _reached(found: Findings) -> list[Reached]:
+def _reached(found: ManipulationFindings) -> list[Reached]:
     values, of = dict(zip(NETWORKS, found.measured.reached, strict=True)), found.unit
     return [
         Reached(

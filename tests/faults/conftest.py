@@ -4,7 +4,7 @@ from pathlib import Path
 
 import misbehaviour
 import pytest
-from fault_trials import Outcomes, Trial
+from fault_trials import FaultTrial, Outcomes
 from small_audits import SPEC, Finished, edit, finish, write_audit
 
 CHEAP = """
@@ -26,7 +26,7 @@ CALL = "        hidden = self.relu2"
 
 @pytest.fixture(scope="session")
 def outcomes() -> Outcomes:
-    """What the tests have noted, by fault."""
+    """Return the notes of the tests, by fault."""
     return {}
 
 
@@ -42,9 +42,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 
 
 @pytest.fixture
-def trial(undisturbed: Finished, outcomes: Outcomes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trial:
-    """Of the cheap audit; its network misbehaves as the trial says."""
-    trial = Trial(undisturbed, tmp_path, outcomes)
+def trial(undisturbed: Finished, outcomes: Outcomes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FaultTrial:
+    """Return a trial of the cheap audit, whose network misbehaves as the trial says."""
+    trial = FaultTrial(undisturbed, tmp_path, outcomes)
     monkeypatch.setenv(misbehaviour.FILE, str(trial.misbehaviour))
     return trial
 
@@ -57,5 +57,5 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 
 
 @pytest.fixture
-def trial_with_attacks(attacked: Finished, outcomes: Outcomes, tmp_path: Path) -> Trial:
-    return Trial(attacked, tmp_path, outcomes)
+def trial_with_attacks(attacked: Finished, outcomes: Outcomes, tmp_path: Path) -> FaultTrial:
+    return FaultTrial(attacked, tmp_path, outcomes)

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from command_line import Command, Ended
-from fault_trials import Trial
+from command_line import Command, CommandEnd
+from fault_trials import FaultTrial
 from small_audits import path_of, receipts, shard_key, tree
 
 from pipeline.plan.dependencies import Dependencies
@@ -36,23 +36,23 @@ DAMAGES: Mapping[str, Damage] = {
 
 
 @pytest.fixture
-def trial(trial_with_attacks: Trial) -> Trial:
+def trial(trial_with_attacks: FaultTrial) -> FaultTrial:
     """A finished run."""
     shutil.copytree(path_of(trial_with_attacks.reference.job.store), path_of(trial_with_attacks.store))
     return trial_with_attacks
 
 
-def writers(trial: Trial) -> dict[str, Task]:
+def writers(trial: FaultTrial) -> dict[str, Task]:
     """A task that writes it, for every array."""
     plan = trial.context.plan
     return {variable.name: task for task in plan.all_tasks() for variable in plan.variables(task)}
 
 
-def run(trial: Trial, command: Command) -> Ended:
+def run(trial: FaultTrial, command: Command) -> CommandEnd:
     return command("run", trial.spec, "--out", trial.out, "--stage", "score")
 
 
-def verify_and_repair(trial: Trial, command: Command, n_damaged: int) -> Ended:
+def verify_and_repair(trial: FaultTrial, command: Command, n_damaged: int) -> CommandEnd:
     end = command("verify", trial.out, "--sample", 0, "--repair")
     assert end.code == 4
     assert f"{n_damaged} tasks are to be done again; run the same spec" in end.err
@@ -60,7 +60,9 @@ def verify_and_repair(trial: Trial, command: Command, n_damaged: int) -> Ended:
 
 
 @pytest.mark.parametrize("fault", DAMAGES)
-def test_damage_of_a_shard_is_repaired_within_the_run_that_reads_it(trial: Trial, command: Command, fault: str) -> None:
+def test_damage_of_a_shard_is_repaired_within_the_run_that_reads_it(
+    trial: FaultTrial, command: Command, fault: str
+) -> None:
     """All that read directly from the damaged task are done again; what none of them reads, `verify` finds."""
     reference, unseen = tree(trial.reference.job.store), []
     for name, writer in writers(trial).items():
@@ -76,7 +78,7 @@ def test_damage_of_a_shard_is_repaired_within_the_run_that_reads_it(trial: Trial
     trial.outcomes[fault] = replace(trial.outcomes[fault], unseen=tuple(unseen))
 
 
-def test_what_was_prepared_is_mended_before_any_task(trial: Trial, command: Command) -> None:
+def test_what_was_prepared_is_mended_before_any_task(trial: FaultTrial, command: Command) -> None:
     for name in PREPARED:
         for damage in DAMAGES.values():
             damage(path_of(trial.store) / name / "c" / "0")
@@ -84,14 +86,14 @@ def test_what_was_prepared_is_mended_before_any_task(trial: Trial, command: Comm
             trial.settle("what was prepared is damaged", run(trial, command), 0, run(trial, command))
 
 
-def withdraw_readers(trial: Trial, writer: Task) -> None:
+def withdraw_readers(trial: FaultTrial, writer: Task) -> None:
     dependencies = Dependencies(trial.context.plan, trial.context.target_images.tolist())
     for task in trial.context.plan.all_tasks():
         if writer in dependencies.of(task):
             (path_of(trial.store) / RECEIPTS / task.key).unlink()
 
 
-def test_damage_after_a_run_is_found_by_verify(trial: Trial, command: Command) -> None:
+def test_damage_after_a_run_is_found_by_verify(trial: FaultTrial, command: Command) -> None:
     for name, writer in writers(trial).items():
         flip(path_of(trial.store) / shard_key(trial.context.plan, writer, name))
     assert run(trial, command).code == 0

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from command_line import Command, Ended
-from fault_trials import Trial
+from command_line import Command, CommandEnd
+from fault_trials import FaultTrial
 from s3_server import Bucket, Request
 from small_audits import shard_key, tree
 from zarr.core.sync import sync
@@ -103,7 +103,7 @@ def may_mount(folder: Path) -> bool:
 
 
 @pytest.fixture
-def disk(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
+def disk(trial: FaultTrial, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     """The file system of the trial's run."""
     folder = trial.folder / trial.out
     folder.mkdir()
@@ -115,35 +115,35 @@ def disk(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     mounted.remove()
 
 
-def again(trial: Trial, command: Command) -> Ended:
+def again(trial: FaultTrial, command: Command) -> CommandEnd:
     return command("run", trial.spec, "--out", trial.out, *NO_REPORT)
 
 
-def test_a_full_disk_leaves_no_false_receipt(trial: Trial, command: Command, disk: Disk) -> None:
+def test_a_full_disk_leaves_no_false_receipt(trial: FaultTrial, command: Command, disk: Disk) -> None:
     sizes = [file.stat().st_size for file in Path(str(trial.reference.job.store)).rglob("*") if file.is_file()]
     disk.resize(PAGE * sum(-(-size // PAGE) for size in sizes) // 2)
     end = again(trial, command)
     assert end.code == 5
     assert "No space left on device" in end.err.splitlines()[-1]
-    finished = trial.finished()
+    finished = trial.done_tasks()
     assert 0 < len(finished) < len(list(trial.context.plan.all_tasks()))
     disk.resize(64 * 2**20)
-    trial.settle("the disk is full", end, len(finished - trial.finished()), again(trial, command))
+    trial.settle("the disk is full", end, len(finished - trial.done_tasks()), again(trial, command))
 
 
-def test_a_read_only_store_is_told_at_once(trial: Trial, command: Command, disk: Disk) -> None:
+def test_a_read_only_store_is_told_at_once(trial: FaultTrial, command: Command, disk: Disk) -> None:
     assert command("run", trial.spec, "--out", trial.out, "--stage", "perturb").code == 0
-    before = trial.finished()
+    before = trial.done_tasks()
     assert before
     disk.refuse_writes()
     end = again(trial, command)
     assert end.code == 5
     assert "Read-only file system" in end.err.splitlines()[-1]
     disk.allow_writes()
-    trial.settle("the store is read-only", end, len(before - trial.finished()), again(trial, command))
+    trial.settle("the store is read-only", end, len(before - trial.done_tasks()), again(trial, command))
 
 
-def in_bucket(trial: Trial, bucket: Bucket) -> tuple[Path, Location]:
+def in_bucket(trial: FaultTrial, bucket: Bucket) -> tuple[Path, Location]:
     """The trial's spec with its store in a bucket, and that store."""
     spec = trial.spec.with_name(f"{bucket.name}.toml")
     spec.write_text(bucket.table("audits") + trial.spec.read_text())
@@ -160,29 +160,29 @@ def refusing_put(is_refused: Callable[[], bool]) -> Callable[[Request], str | No
     return lambda request: "403 AccessDenied" if request.method == "PUT" and is_refused() else None
 
 
-def test_a_bucket_that_refuses_stops_the_run(trial: Trial, command: Command, bucket: Bucket) -> None:
+def test_a_bucket_that_refuses_stops_the_run(trial: FaultTrial, command: Command, bucket: Bucket) -> None:
     spec, store = in_bucket(trial, bucket)
     n_objects = len(tree(trial.reference.job.store))
     bucket.server.answer = refusing_put(nth(n_objects // 2, and_all_after=True))
     end = command("run", spec, "--out", trial.out, *NO_REPORT)
     assert end.code == 5
     assert "AccessDenied it is" in end.err.splitlines()[-1]
-    before = trial.finished(store)
+    before = trial.done_tasks(store)
     assert before
     bucket.server.answer = None
     ended = command("run", spec, "--out", trial.out, *NO_REPORT)
-    lost = before - trial.finished(store)
+    lost = before - trial.done_tasks(store)
     trial.settle("a bucket refuses to be written", end, len(lost), ended, store)
 
 
-def objects_of(trial: Trial, task: Task) -> Sequence[str]:
-    """What the task writes, by key."""
+def objects_of(trial: FaultTrial, task: Task) -> Sequence[str]:
+    """Return what the task writes, by key."""
     plan = trial.context.plan
     return [*(shard_key(plan, task, variable.name) for variable in plan.variables(task)), f"{RECEIPTS}/{task.key}"]
 
 
 def test_whichever_write_of_a_task_fails_leaves_no_receipt(
-    trial_with_attacks: Trial, command: Command, monkeypatch: pytest.MonkeyPatch
+    trial_with_attacks: FaultTrial, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trial, write = trial_with_attacks, LocalStore.set
     store = trial.folder / trial.out / NAME
@@ -199,18 +199,18 @@ def test_whichever_write_of_a_task_fails_leaves_no_receipt(
                     raise OSError(errno.EIO, os.strerror(errno.EIO))
                 await write(local, key, value)
 
-            before = trial.finished()
+            before = trial.done_tasks()
             with monkeypatch.context() as patched:
                 patched.setattr(LocalStore, "set", failing)
                 end = again(trial, command)
             assert end.code == 5
             assert [(store / key).exists() for key in keys] == [True] * n + [False] * (len(keys) - n)
-            assert trial.finished() == before
+            assert trial.done_tasks() == before
             trial.settle("one write fails", end, 0, again(trial, command))
 
 
 def test_whichever_request_of_a_task_fails_leaves_no_receipt(
-    trial_with_attacks: Trial, command: Command, bucket: Bucket
+    trial_with_attacks: FaultTrial, command: Command, bucket: Bucket
 ) -> None:
     trial = trial_with_attacks
     spec, store = in_bucket(trial, bucket)
@@ -220,12 +220,12 @@ def test_whichever_request_of_a_task_fails_leaves_no_receipt(
         for n in range(len(keys)):
             for key in keys:
                 delete(store, key)
-            before = trial.finished(store)
+            before = trial.done_tasks(store)
             bucket.server.answer = refusing_put(nth(n))
             end = command("run", spec, "--out", trial.out, *NO_REPORT)
             bucket.server.answer = None
             assert end.code == 5
-            assert trial.finished(store) == before
+            assert trial.done_tasks(store) == before
             trial.settle("one request fails", end, 0, command("run", spec, "--out", trial.out, *NO_REPORT), store)
 
 

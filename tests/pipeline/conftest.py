@@ -8,12 +8,12 @@ from small_audits import Finished, finish, write_audit
 
 @pytest.fixture
 def spec(tmp_path: Path) -> Path:
-    """A small audit that has not been run."""
+    """Return the spec of a small audit that has not been run."""
     return write_audit(tmp_path / "audit")
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """An undisturbed serial run of a small audit."""
+    """Return an undisturbed serial run of a small audit."""
     folder = tmp_path_factory.mktemp("finished")
     return finish(write_audit(folder / "audit"), folder / "run")

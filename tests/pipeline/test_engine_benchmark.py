@@ -9,7 +9,7 @@ from small_audits import Finished, path_of, tree
 
 from benchmarks.kernels import Audit, Timed, run_audit, time_task
 from benchmarks.sizing import size_of
-from benchmarks.stores import finished_run, plan_like, writing
+from benchmarks.stores import measure_writing, plan_like, write_finished_run
 from pipeline.execution.calls import perform
 from pipeline.plan.stages import VARIABLES
 from pipeline.plan.tasks import Plan, Task
@@ -47,7 +47,7 @@ def test_overhead_is_of_kernels_shared_out_evenly() -> None:
 
 
 def test_both_competitors_write_the_same_shards(spec: Path, plan: Plan, tmp_path: Path) -> None:
-    wrote = writing(spec, plan, "attribute", 2, tmp_path)
+    wrote = measure_writing(spec, plan, "attribute", 2, tmp_path)
     assert {name: len(turns) for name, turns in wrote.seconds.items()} == {"Store.write": 2, "plain zarr": 2}
     own, plain = (tree(tmp_path / name) for name in ("own", "plain"))
     receipts = own.keys() - plain.keys()
@@ -57,7 +57,7 @@ def test_both_competitors_write_the_same_shards(spec: Path, plan: Plan, tmp_path
 
 
 def test_a_run_of_receipts_is_finished(spec: Path, plan: Plan, tmp_path: Path) -> None:
-    n = finished_run(spec, plan, tmp_path / "run")
+    n = write_finished_run(spec, plan, tmp_path / "run")
     counts = progress(Location(str(tmp_path / "run" / NAME)))
     assert sum(done for done, _ in counts.values()) == sum(planned for _, planned in counts.values()) == n
 

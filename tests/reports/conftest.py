@@ -12,7 +12,7 @@ from made_once import made_once
 from small_audits import run, store_in
 
 from attacks.registry import PERTURBATIONS
-from pipeline.execution.executors import Outcome, serially
+from pipeline.execution.executors import Outcome, serial_executor
 from pipeline.execution.job import Job
 from pipeline.spec.audit import parse_spec
 from pipeline.store.attributes import RunAttributes
@@ -42,13 +42,13 @@ N_IMAGES = 6  # the fewest that leave an interval where one prediction changes; 
 class Silent:
     """Hears how the run goes on and says nothing."""
 
-    def prepared(self, attributes: RunAttributes) -> None: ...
+    def on_store(self, attributes: RunAttributes) -> None: ...
 
-    def stage(self, name: str, done: int, total: int) -> None: ...
+    def on_stage(self, name: str, done: int, total: int) -> None: ...
 
-    def blocked(self, name: str, n: int) -> None: ...
+    def on_wait(self, name: str, n: int) -> None: ...
 
-    def task(self, outcome: Outcome) -> None:
+    def on_task(self, outcome: Outcome) -> None:
         if outcome.error is not None:
             raise outcome.error
 
@@ -62,7 +62,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _run_smoke_spec(home: Path) -> None:
     table = tomllib.loads((ROOT / "specs" / "smoke.toml").read_text())
     table["data"]["n"] = N_IMAGES
-    run(Job(parse_spec(table, "smoke"), ROOT, store_in(home)), serially, Silent())
+    run(Job(parse_spec(table, "smoke"), ROOT, store_in(home)), serial_executor, Silent())
     write_report(home)
 
 

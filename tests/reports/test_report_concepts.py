@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from small_audits import edit, write_audit
 
-from pipeline.experiments.concept_results import Sample
+from pipeline.experiments.concept_results import VectorSample
 from reports.audit.readings import Readings
 from reports.concepts import crops
 from reports.concepts.page import html
@@ -96,14 +96,14 @@ N_VECTORS, N_CLUSTERS = 240, 3
 
 
 @pytest.fixture(scope="module")
-def found(dataset: xr.Dataset) -> Sample:
+def found(dataset: xr.Dataset) -> VectorSample:
     """Vectors of all images but the last; the more perturbed, the more move."""
     random = np.random.default_rng(2)
     n, p = dataset.sizes["image"] - 1, dataset.sizes["perturbation"]
     labels = np.repeat(random.integers(0, N_CLUSTERS, (N_VECTORS, 1)), p, 1)
     moved = random.random(labels.shape) < np.linspace(0, 0.8, p)
     labels[moved] = random.integers(-1, N_CLUSTERS, int(moved.sum()))
-    return Sample(
+    return VectorSample(
         row=np.repeat(np.arange(n), N_VECTORS // n),
         position=random.integers(0, 9, (N_VECTORS, 2)),
         labels=labels,
@@ -113,12 +113,12 @@ def found(dataset: xr.Dataset) -> Sample:
 
 
 @pytest.fixture(scope="module")
-def result(dataset: xr.Dataset, found: Sample) -> ConceptsResult:
+def result(dataset: xr.Dataset, found: VectorSample) -> ConceptsResult:
     request = Request(layer="layer2", clusters=N_CLUSTERS, vectors=48, members=2, seed=0)
     return summarise(Readings(dataset), request, found, [()] * N_CLUSTERS)
 
 
-def strongest(found: Sample, indices: list[int]) -> list[int]:
+def strongest(found: VectorSample, indices: list[int]) -> list[int]:
     """The index of the most relevant vector of each image."""
     rows = sorted({int(found.row[index]) for index in indices})
     return [max((i for i in indices if found.row[i] == row), key=lambda i: found.relevance[i, 0]) for row in rows]
@@ -126,7 +126,7 @@ def strongest(found: Sample, indices: list[int]) -> list[int]:
 
 @pytest.mark.parametrize("number", [None, *range(N_CLUSTERS)])
 def test_stability_is_counted_over_the_strongest_vector_of_each_image(
-    result: ConceptsResult, found: Sample, number: int | None
+    result: ConceptsResult, found: VectorSample, number: int | None
 ) -> None:
     indices = [i for i in range(N_VECTORS) if number is None or found.labels[i, 0] == number]
     measured = result.stability if number is None else result.concepts[number].stability
@@ -147,7 +147,7 @@ def test_stability_is_counted_over_the_strongest_vector_of_each_image(
 
 
 def test_clusters_serve_the_classes_that_are_explained_where_they_were_drawn(
-    result: ConceptsResult, found: Sample, dataset: xr.Dataset
+    result: ConceptsResult, found: VectorSample, dataset: xr.Dataset
 ) -> None:
     target, classes = dataset["target"].values, dataset["class"].values
     for number, concept in enumerate(result.concepts):
@@ -162,7 +162,7 @@ def test_clusters_serve_the_classes_that_are_explained_where_they_were_drawn(
     assert result.without == (str(dataset["image"].values[-1]),)
 
 
-def test_the_most_relevant_vectors_come_first_one_of_an_image(found: Sample) -> None:
+def test_the_most_relevant_vectors_come_first_one_of_an_image(found: VectorSample) -> None:
     everything = np.ones(N_VECTORS, bool)
     order = found.strongest(everything)
     assert sorted(order) == sorted(strongest(found, list(range(N_VECTORS))))

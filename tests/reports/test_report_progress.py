@@ -67,10 +67,10 @@ def test_a_task_that_is_done_after_all_has_not_failed() -> None:
 
 def test_lines_come_with_each_twentieth_of_a_stage(shown: tuple[Display, Clock, Callable[[], list[str]]]) -> None:
     display, clock, lines = shown
-    display.stage("score", 0, 1000)
+    display.on_stage("score", 0, 1000)
     for number in range(1000):
         clock.now += 0.1
-        display.task(done(number))
+        display.on_task(done(number))
     assert len(lines()) == 20
     assert lines()[0] == "score 50/1000 10 tasks/s, 0:01:35 left"
     assert lines()[-1] == "score 1000/1000 10 tasks/s, 0:00:00 left"
@@ -78,36 +78,36 @@ def test_lines_come_with_each_twentieth_of_a_stage(shown: tuple[Display, Clock, 
 
 def test_lines_come_every_half_minute_of_a_slow_stage(shown: tuple[Display, Clock, Callable[[], list[str]]]) -> None:
     display, clock, lines = shown
-    display.stage("score", 0, 100_000)
+    display.on_stage("score", 0, 100_000)
     for number in range(100):
         clock.now += 10
-        display.task(done(number))
+        display.on_task(done(number))
     assert [line.split()[1] for line in lines()] == [f"{n}/100000" for n in range(3, 100, 3)]
 
 
 def test_a_failure_is_told_at_once_and_counted(shown: tuple[Display, Clock, Callable[[], list[str]]]) -> None:
     display, clock, lines = shown
-    display.stage("score", 0, 4)
+    display.on_stage("score", 0, 4)
     clock.now += 1
-    display.task(failed(2))
+    display.on_task(failed(2))
     assert lines() == ["failed: cause 2"]
-    display.task(done(0))
+    display.on_task(done(0))
     assert lines()[1:] == ["score 1/4 1 tasks/s, 0:00:03 left, 1 failed"]
 
 
 def test_what_was_done_before_is_told(shown: tuple[Display, Clock, Callable[[], list[str]]]) -> None:
     display, _, lines = shown
-    display.stage("score", 4, 4)
+    display.on_stage("score", 4, 4)
     assert lines() == ["score: nothing to do, all 4 tasks are done"]
 
 
 def test_a_terminal_shows_a_bar_with_the_same_words() -> None:
     written, clock = StringIO(), Clock()
     with Display(Console(file=written, force_terminal=True, width=100), clock) as display:
-        display.stage("score", 2, 4)
+        display.on_stage("score", 2, 4)
         clock.now += 2
-        display.task(done(2))
-        display.task(failed(3))
+        display.on_task(done(2))
+        display.on_task(failed(3))
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written.getvalue())
     assert "failed: cause 3" in text
     assert re.search(r"score\s+━+.*3/4 0\.5 tasks/s, 0:00:02 left, 1 failed", text)
@@ -117,23 +117,23 @@ def test_several_observers_are_told_alike() -> None:
     told: list[tuple[str, object]] = []
 
     class Listening:
-        def prepared(self, attributes: RunAttributes) -> None:
+        def on_store(self, attributes: RunAttributes) -> None:
             told.append(("prepared", attributes))
 
-        def stage(self, name: str, done: int, total: int) -> None:
+        def on_stage(self, name: str, done: int, total: int) -> None:
             told.append(("stage", (name, done, total)))
 
-        def blocked(self, name: str, n: int) -> None:
+        def on_wait(self, name: str, n: int) -> None:
             told.append(("blocked", (name, n)))
 
-        def task(self, outcome: Outcome) -> None:
+        def on_task(self, outcome: Outcome) -> None:
             told.append(("task", outcome))
 
     attributes = plain_attributes({})
     both = Several(Listening(), Listening())
-    both.prepared(attributes)
-    both.stage("score", 1, 2)
-    both.blocked("score", 1)
-    both.task(done(1))
+    both.on_store(attributes)
+    both.on_stage("score", 1, 2)
+    both.on_wait("score", 1)
+    both.on_task(done(1))
     expected = [("prepared", attributes), ("stage", ("score", 1, 2)), ("blocked", ("score", 1)), ("task", done(1))]
     assert told == [event for event in expected for _ in range(2)]

@@ -1,4 +1,4 @@
-"""Clusters of one process with one thread for each worker, each started as its spec says and closed in the end."""
+"""Clusters with one process of one thread for each worker. A cluster's spec starts it; it is closed in the end."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -6,13 +6,13 @@ from importlib import import_module
 from time import monotonic, sleep
 from typing import Any
 
-from pipeline.execution.on_dask.quiet import quiet
+from pipeline.execution.on_dask.loggers import silence_logger
 from pipeline.execution.on_dask.settings import configuration
 from pipeline.spec.deployment import ClusterSpec
 from srd.errors import ClusterError
 
 Tell = Callable[[str], object]
-"""Is told what the cluster waits for, and where its dashboard is."""
+"""A function that receives messages: what the cluster waits for, and where its dashboard is."""
 
 ADAPTIVE = "distributed.deploy.adaptive"  # warns of each worker that dies before it is known, and starts another
 ANSWERS = 10  # seconds in which a scheduler must
@@ -20,16 +20,19 @@ ASKED_AGAIN = 0.5  # seconds after which a cluster without workers is asked agai
 
 
 @contextmanager
-def started(spec: ClusterSpec, tell: Tell) -> Iterator[Any]:
-    """A client of the spec's cluster with at least one worker.
+def start_cluster(spec: ClusterSpec, tell: Tell) -> Iterator[Any]:
+    """Start the spec's cluster, wait for a worker, and yield a client.
 
-    Raises ClusterError if nobody answers, if no worker comes within `worker_timeout` seconds, or if one has more
-    threads than one.
+    Raises
+    ------
+    ClusterError
+        If no scheduler answers, if no worker comes within `worker_timeout` seconds, or if a worker has more than one
+        thread.
     """
     import dask  # its import costs a second that other commands need not pay
     from distributed import Client  # before the configuration: that of its import is to stay
 
-    with dask.config.set(configuration()), quiet(ADAPTIVE), _start(spec) as cluster:
+    with dask.config.set(configuration()), silence_logger(ADAPTIVE), _open_cluster(spec) as cluster:
         try:
             client = Client(cluster, timeout=ANSWERS)
         except (OSError, ValueError) as error:
@@ -38,18 +41,18 @@ def started(spec: ClusterSpec, tell: Tell) -> Iterator[Any]:
         with client:
             tell(f"dashboard: {client.dashboard_link}")
             _wait_for_workers(client, spec.worker_timeout, tell)
-            _refuse_threaded(client)
+            _refuse_threads(client)
             yield client
 
 
-def _start(spec: ClusterSpec) -> AbstractContextManager[Any]:
+def _open_cluster(spec: ClusterSpec) -> AbstractContextManager[Any]:
     module, function = spec.start.split(":")
     cluster: AbstractContextManager[Any] = getattr(import_module(module), function)(spec)
     return cluster
 
 
 def _wait_for_workers(client: Any, timeout: float, tell: Tell) -> None:
-    """Sleeps and asks: Dask's own wait answers an interrupt with a traceback."""
+    """Wait by sleeping and asking: Dask's own wait answers an interrupt with a traceback."""
     if not client.nthreads():
         tell(f"waiting for workers, at most {timeout:g} seconds")
     end = monotonic() + timeout
@@ -60,7 +63,7 @@ def _wait_for_workers(client: Any, timeout: float, tell: Tell) -> None:
         sleep(ASKED_AGAIN)
 
 
-def _refuse_threaded(client: Any) -> None:
+def _refuse_threads(client: Any) -> None:
     for address, threads in client.nthreads().items():
         if threads != 1:
             way_out = "tasks in one process would wait for each other; start it with `dask worker --nthreads 1`"

@@ -1,4 +1,4 @@
-"""Tasks on the workers of a Dask cluster: few submitted at a time, each alone in its process, none for ever."""
+"""The executor that runs tasks on a Dask cluster: few at a time, each alone in its process, none for ever."""
 
 import faulthandler
 import pickle
@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from pipeline.execution.executors import Executor, Outcome, Perform, Work
-from pipeline.execution.on_dask.clusters import Tell, started
+from pipeline.execution.on_dask.clusters import Tell, start_cluster
 from pipeline.execution.on_dask.submissions import Submissions
 from pipeline.plan.tasks import Task
 from pipeline.spec.deployment import ClusterSpec
@@ -21,29 +21,37 @@ WINDOW = 4  # tasks submitted per worker thread: refilled when half are left, si
 
 
 @contextmanager
-def on_dask(spec: ClusterSpec, tell: Tell = str) -> Iterator[Executor]:
-    """Runs tasks on a cluster, which starts with the first of them, or the first call, and ends with the context.
+def dask_executor(spec: ClusterSpec, tell: Tell = str) -> Iterator[Executor]:
+    """Yield an executor of a cluster, which starts with the first task or call and ends with the context.
 
-    `tell` is told what the cluster waits for, and where its dashboard is. Raises ClusterError if it cannot run tasks.
+    `tell` receives messages: what the cluster waits for, and where its dashboard is.
+
+    Raises
+    ------
+    ClusterError
+        If the cluster cannot run tasks.
     """
     with ExitStack() as stack:
-        client = cache(lambda: stack.enter_context(started(spec, tell)))
-        yield OnDask(client, spec)
+        client = cache(lambda: stack.enter_context(start_cluster(spec, tell)))
+        yield DaskExecutor(client, spec)
 
 
-class OnDask:
-    """Runs tasks on the workers of a client, which is made when there is something to do."""
+class DaskExecutor:
+    """An executor on the workers of a client, which is made when there is something to do."""
 
     def __init__(self, client: Callable[[], Any], spec: ClusterSpec) -> None:
         self._client = client
         self._spec = spec
 
     def __call__(self, tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
-        """Outcomes as they come; the error of a task that ends its worker again and again is WorkerLost.
+        """Yield outcomes as they come; a task that ends its worker again and again ends with WorkerLost.
 
-        Raises IncompleteRun if the scheduler is lost, or if there is no worker for `worker_timeout` seconds.
+        Raises
+        ------
+        IncompleteRun
+            If the scheduler is lost, or if there is no worker for `worker_timeout` seconds.
         """
-        return self._windowed({task.key: task for task in tasks}, perform) if tasks else iter(())
+        return self._run_in_window({task.key: task for task in tasks}, perform) if tasks else iter(())
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
         from dask.utils import funcname
@@ -58,13 +66,13 @@ class OnDask:
         result: T = ended.result
         return result
 
-    def _windowed(self, tasks: dict[str, Task], perform: Perform) -> Iterator[Outcome]:
-        """Keeps a window of tasks submitted, so that memory is flat."""
+    def _run_in_window(self, tasks: dict[str, Task], perform: Perform) -> Iterator[Outcome]:
+        """Run tasks of which only a window is submitted at a time, so that memory stays flat."""
         from distributed.protocol.pickle import dumps
 
         remaining = iter(tasks)
-        limited = dumps(partial(_limited, self._spec.task_limit, perform))  # once: a spec is dear to pickle
-        call = partial(_unpickled, limited)
+        limited = dumps(partial(_run_within_limit, self._spec.task_limit, perform))  # once: a spec is dear to pickle
+        call = partial(_unpickle_and_run, limited)
         with Submissions(self._client(), self._spec) as submissions:
             while True:
                 room = WINDOW * submissions.threads - len(submissions)
@@ -77,19 +85,22 @@ class OnDask:
                     yield Outcome(tasks[ended.name], ended.error, ended.result)
 
 
-def _unpickled(limited: bytes, task: Task) -> Work:
-    return _loaded(limited)(task)
+def _unpickle_and_run(limited: bytes, task: Task) -> Work:
+    return _unpickle(limited)(task)
 
 
 @lru_cache(maxsize=1)
-def _loaded(limited: bytes) -> Perform:
-    """Runs in a worker, once for all its tasks of a stage."""
+def _unpickle(limited: bytes) -> Perform:
+    """Return the function of all tasks of a stage; a worker unpickles it once."""
     perform: Perform = pickle.loads(limited)
     return perform
 
 
-def _limited(limit: float | None, perform: Perform, task: Task) -> Work:
-    """Ends the process after `limit` seconds: its C thread needs no interpreter lock, which the task may hold."""
+def _run_within_limit(limit: float | None, perform: Perform, task: Task) -> Work:
+    """Run a task, and end the process after `limit` seconds.
+
+    A C thread ends it, which needs no interpreter lock: the task may hold that.
+    """
     if limit is None:
         return perform(task)
     faulthandler.dump_traceback_later(limit, exit=True, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""A pod for each worker, by the Dask operator of a Kubernetes cluster."""
+"""Clusters with one pod for each worker, made by the Dask operator of a Kubernetes cluster."""
 
 from typing import Any
 
@@ -11,9 +11,12 @@ SCHEDULER = ["dask", "scheduler", "--host", "0.0.0.0"]  # dask-kubernetes names 
 
 
 def kubernetes_cluster(spec: KubernetesSpec) -> Any:
-    """The resource, created, with its scheduler running; closing it removes the resource.
+    """Create the cluster's resource, with its scheduler running; closing it removes the resource.
 
-    Raises ClusterError if dask-kubernetes is not installed, or if no Kubernetes answers.
+    Raises
+    ------
+    ClusterError
+        If dask-kubernetes is not installed, or if no Kubernetes answers.
     """
     made = manifest(spec)
     _refuse_unreachable()
@@ -25,7 +28,13 @@ def kubernetes_cluster(spec: KubernetesSpec) -> Any:
 
 
 def manifest(spec: KubernetesSpec) -> dict[str, Any]:
-    """The `DaskCluster` resource. Raises ClusterError if dask-kubernetes is not installed."""
+    """Return the `DaskCluster` resource.
+
+    Raises
+    ------
+    ClusterError
+        If dask-kubernetes is not installed.
+    """
     try:
         from dask_kubernetes.operator import make_cluster_spec, make_worker_spec
     except ImportError as error:

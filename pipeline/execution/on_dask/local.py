@@ -1,4 +1,4 @@
-"""Clusters of processes of this machine, with or without a GPU each."""
+"""Clusters of processes on this machine, with or without a GPU for each."""
 
 import os
 import shutil
@@ -12,8 +12,8 @@ from typing import Any
 
 from distributed import LocalCluster, Nanny, Scheduler, SpecCluster
 
-from pipeline.execution.on_dask.keeping import keep_workers
-from pipeline.execution.on_dask.quiet import quiet
+from pipeline.execution.on_dask.fixed_size import keep_workers
+from pipeline.execution.on_dask.loggers import silence_logger
 from pipeline.spec.deployment import GpuSpec, LocalSpec
 from srd.errors import ClusterError
 
@@ -23,26 +23,29 @@ ANY_PORT = "127.0.0.1:0"  # of the dashboard; None would take 8787, and warn whe
 def local_cluster(spec: LocalSpec) -> AbstractContextManager[Any]:
     """Start processes of one thread each on this machine."""
     start = partial(LocalCluster, n_workers=spec.workers, threads_per_worker=1, dashboard_address=ANY_PORT)
-    return _here(start, spec.workers)
+    return _open_local_cluster(start, spec.workers)
 
 
 def gpu_cluster(spec: GpuSpec) -> AbstractContextManager[Any]:
     """Start a process for each GPU of this machine.
 
-    This one leaves CUDA alone: what it touched, all that it starts would share.
+    This process does not use CUDA: all processes that it starts would share what it used.
     """
     scheduler = {"cls": Scheduler, "options": {"dashboard_address": ANY_PORT, "host": "127.0.0.1"}}
     workers = {
         f"gpu{gpu}": {"cls": Nanny, "options": {"nthreads": 1, "env": {"CUDA_VISIBLE_DEVICES": gpu}}}
-        for gpu in gpus(spec.gpus)
+        for gpu in gpu_ids(spec.gpus)
     }
-    return _here(partial(SpecCluster, scheduler=scheduler, workers=workers), len(workers))
+    return _open_local_cluster(partial(SpecCluster, scheduler=scheduler, workers=workers), len(workers))
 
 
-def gpus(count: int | None) -> tuple[str, ...]:
-    """What `CUDA_VISIBLE_DEVICES` is in each of `count` processes; all that this one may see if there is no count.
+def gpu_ids(count: int | None) -> tuple[str, ...]:
+    """Return the value of `CUDA_VISIBLE_DEVICES` for each of `count` processes; without a count, for all visible GPUs.
 
-    Raises ClusterError if there are none, or fewer.
+    Raises
+    ------
+    ClusterError
+        If there are no GPUs, or too few.
     """
     visible = _visible_gpus()
     if visible is None and count is not None:
@@ -54,7 +57,7 @@ def gpus(count: int | None) -> tuple[str, ...]:
 
 
 def _visible_gpus() -> tuple[str, ...] | None:
-    """None where the environment does not say and there is no driver to ask."""
+    """Return the visible GPUs; None if the environment does not name them and no driver can be asked."""
     if "CUDA_VISIBLE_DEVICES" in os.environ:
         return tuple(filter(None, os.environ["CUDA_VISIBLE_DEVICES"].split(",")))
     command = shutil.which("nvidia-smi")
@@ -65,10 +68,10 @@ def _visible_gpus() -> tuple[str, ...] | None:
 
 
 @contextmanager
-def _here(start: Callable[[], Any], workers: int) -> Iterator[Any]:
-    """A cluster of so many processes of this machine."""
+def _open_local_cluster(start: Callable[[], Any], workers: int) -> Iterator[Any]:
+    """Start a cluster with this number of processes, and close it in the end."""
     with ExitStack() as stack:
-        with _interrupts_delayed():
+        with _delay_interrupts():
             cluster = start()
             stack.callback(_close_quietly, cluster)
         keep_workers(cluster, workers)
@@ -76,16 +79,17 @@ def _here(start: Callable[[], Any], workers: int) -> Iterator[Any]:
 
 
 def _close_quietly(cluster: Any) -> None:
-    """That a worker was killed in the middle of an interrupted task is no news."""
-    with quiet("distributed.nanny"):
+    """Close a cluster without a warning: a worker that was killed within an interrupted task is no news."""
+    with silence_logger("distributed.nanny"):
         cluster.close()
 
 
 @contextmanager
-def _interrupts_delayed() -> Iterator[None]:
-    """Ctrl-C reaches all processes of a terminal, and only this one must answer, at the end of the context.
+def _delay_interrupts() -> Iterator[None]:
+    """Delay Ctrl-C until the context ends: it reaches all processes of a terminal, but only this one must answer.
 
-    Threads and processes started within inherit that the signal is blocked; a thread from before may still take it.
+    Threads and processes that are started within inherit that the signal is blocked. An older thread may still receive
+    it.
     """
     came: list[int] = []
     ensure_running()  # multiprocessing's tracker unblocks the signal in the thread that starts it

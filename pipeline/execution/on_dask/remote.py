@@ -6,5 +6,5 @@ from pipeline.spec.deployment import SchedulerSpec
 
 
 def remote_scheduler(spec: SchedulerSpec) -> AbstractContextManager[str]:
-    """Return its address, which a client connects to, and which nobody closes."""
+    """Return the scheduler's address, to which a client connects and which nobody closes."""
     return nullcontext(spec.address)

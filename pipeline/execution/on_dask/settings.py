@@ -1,4 +1,4 @@
-"""What Dask and its workers are told, as configuration here and as environment variables elsewhere."""
+"""The settings of Dask and its workers, as configuration here and as environment variables elsewhere."""
 
 MIB = 2**20
 CLUSTER = {
@@ -18,13 +18,13 @@ QUIET = {"DASK_LOGGING__DISTRIBUTED": "critical"}  # on the run's own terminal, 
 
 
 def configuration() -> dict[str, object]:
-    """For clusters that this process starts."""
+    """Return the configuration for clusters that this process starts."""
     spawned = {f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in (ALLOCATOR | QUIET).items()}
     return CLUSTER | SCHEDULER | WORKER | spawned
 
 
 def environment() -> dict[str, str]:
-    """The same for schedulers and workers that start elsewhere, which keep their logs."""
+    """Return the same settings for schedulers and workers that start elsewhere; they keep their logs."""
     return ALLOCATOR | {_variable(key): str(value) for key, value in (SCHEDULER | WORKER).items()}
 
 

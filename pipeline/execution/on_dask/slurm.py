@@ -1,4 +1,4 @@
-"""A SLURM job for each worker, by dask-jobqueue."""
+"""Clusters with one SLURM job for each worker, made by dask-jobqueue."""
 
 import shlex
 import shutil
@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from tempfile import NamedTemporaryFile
 from typing import Any
 
-from pipeline.execution.on_dask.keeping import keep_workers
+from pipeline.execution.on_dask.fixed_size import keep_workers
 from pipeline.execution.on_dask.settings import environment
-from pipeline.spec.deployment import SlurmSpec, seconds
+from pipeline.spec.deployment import SlurmSpec, walltime_seconds
 from srd.errors import ClusterError
 
 SBATCH = "sbatch"
@@ -19,9 +19,12 @@ LIFETIME = 0.9  # of the walltime: a worker that leaves by itself takes no task 
 
 @contextmanager
 def slurm_cluster(spec: SlurmSpec) -> Iterator[Any]:
-    """Submit a job for each worker, within.
+    """Submit a job for each worker, and keep that number of jobs until the context ends.
 
-    Raises ClusterError if dask-jobqueue is not installed, or if SLURM refuses the job.
+    Raises
+    ------
+    ClusterError
+        If dask-jobqueue is not installed, or if SLURM refuses the job.
     """
     with open_slurm(spec) as cluster:
         refuse_without_slurm(cluster)
@@ -30,9 +33,12 @@ def slurm_cluster(spec: SlurmSpec) -> Iterator[Any]:
 
 
 def open_slurm(spec: SlurmSpec) -> Any:
-    """A scheduler in this process whose workers are jobs; none is submitted before it is scaled.
+    """Open a scheduler in this process whose workers are jobs; none is submitted before it is scaled.
 
-    Raises ClusterError if dask-jobqueue is not installed.
+    Raises
+    ------
+    ClusterError
+        If dask-jobqueue is not installed.
     """
     try:
         from dask_jobqueue.slurm import SLURMCluster
@@ -52,13 +58,19 @@ def open_slurm(spec: SlurmSpec) -> Any:
         log_directory=spec.logs,
         job_script_prologue=[*exports, *spec.prologue],
         job_extra_directives=[*["--gres=gpu:1"] * spec.gpu, *spec.directives],
-        worker_extra_args=["--lifetime", f"{LIFETIME * seconds(spec.walltime):.0f}s"],
+        worker_extra_args=["--lifetime", f"{LIFETIME * walltime_seconds(spec.walltime):.0f}s"],
         scheduler_options={"dashboard_address": ":0"},
     )
 
 
 def refuse_without_slurm(cluster: Any) -> None:
-    """Asks SLURM whether it would take a job. Raises ClusterError with what it says if not."""
+    """Ask SLURM whether it would take a job.
+
+    Raises
+    ------
+    ClusterError
+        If it would not, with what it says.
+    """
     if shutil.which(SBATCH) is None:
         raise ClusterError("there is no sbatch here; run this where jobs are submitted")
     # dask-jobqueue only logs that a job was refused, and the wait for workers would go on

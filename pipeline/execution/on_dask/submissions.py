@@ -1,4 +1,4 @@
-"""What is submitted to the workers of a client, and what becomes of it and of them."""
+"""The functions that a client has submitted to its workers, and their ends."""
 
 import asyncio
 import pickle
@@ -22,8 +22,8 @@ LOST = f"lost the scheduler; {CONTINUES}"
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a submission ended: with a result, or with an error."""
+class SubmissionEnd:
+    """The end of a submission: a result, or an error."""
 
     name: str
     result: Any = None
@@ -33,9 +33,9 @@ class Ended:
 class Submissions:
     """Functions that run on workers, each alone in its process.
 
-    Results come as messages by way of the scheduler, ahead of the word that a function has ended: one that waited on
-    its worker to be fetched would be lost with it, and the function run again. All waiting is for a queue, which an
-    interrupt ends without a word of Dask's.
+    Results come as messages by way of the scheduler, ahead of the message that a function has ended. A result that
+    waited on its worker to be fetched would be lost with the worker, and the function would run again. All waiting is
+    for a queue, which an interrupt ends without a message of Dask's.
     """
 
     def __init__(self, client: Any, spec: ClusterSpec) -> None:
@@ -46,12 +46,12 @@ class Submissions:
         self._group = uuid4().hex  # another audit on the same scheduler has tasks of the same names
         self._futures: dict[str, Any] = {}
         self._results: dict[str, bytes] = {}
-        self._events: SimpleQueue[Ended | int | BaseException] = SimpleQueue()
+        self._events: SimpleQueue[SubmissionEnd | int | BaseException] = SimpleQueue()
 
     def __enter__(self) -> "Submissions":
-        self._client.subscribe_topic(self._group, self._told)
-        self._watch = asyncio.run_coroutine_threadsafe(self._watched(), self._client.loop.asyncio_loop)
-        self._watch.add_done_callback(self._watch_ended)
+        self._client.subscribe_topic(self._group, self._receive_result)
+        self._watch = asyncio.run_coroutine_threadsafe(self._watch_workers(), self._client.loop.asyncio_loop)
+        self._watch.add_done_callback(self._report_watch_error)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -63,43 +63,46 @@ class Submissions:
         return len(self._futures)
 
     def submit(self, function: Callable[..., Any], arguments: Mapping[str, tuple[Any, ...]]) -> None:
-        """Calls of a function, by name, in one message: several cost the scheduler little more than one."""
+        """Submit calls of a function, by name, in one message: several cost the scheduler little more than one."""
         keys = [(f"{name.partition('-')[0]}-{self._group}", name) for name in arguments]
-        call = partial(_alone, self._group, function)
+        call = partial(_run_alone, self._group, function)
         futures = self._client.map(call, list(arguments), list(arguments.values()), key=keys, pure=False)
         for name, future in zip(arguments, futures, strict=True):
             self._futures[name] = future
-            future.add_done_callback(partial(self._done, name))
+            future.add_done_callback(partial(self._report_end, name))
 
-    def _done(self, name: str, future: Any) -> None:
-        self._events.put(_ended(name, future))
+    def _report_end(self, name: str, future: Any) -> None:
+        self._events.put(_submission_end(name, future))
 
-    def next(self) -> Ended | None:
-        """The next that ends; None where only the number of threads is known anew.
+    def next(self) -> SubmissionEnd | None:
+        """Return the next submission that ends; None if only the number of threads is known anew.
 
-        Raises IncompleteRun if the scheduler is lost, or if there is no worker for `worker_timeout` seconds.
+        Raises
+        ------
+        IncompleteRun
+            If the scheduler is lost, or if there is no worker for `worker_timeout` seconds.
         """
         event = self._events.get()
         if isinstance(event, BaseException):
             raise event
-        if not isinstance(event, Ended):
+        if not isinstance(event, SubmissionEnd):
             self.threads = max(1, event)
             return None
         del self._futures[event.name]
         if event.error is not None:
-            return self._explained(event)
-        return Ended(event.name, pickle.loads(self._results.pop(event.name)))
+            return self._explain_error(event)
+        return SubmissionEnd(event.name, pickle.loads(self._results.pop(event.name)))
 
-    def _watch_ended(self, watch: Future[None]) -> None:
+    def _report_watch_error(self, watch: Future[None]) -> None:
         error = None if watch.cancelled() else watch.exception()
         if error is not None:
             self._events.put(error)
 
-    def _told(self, event: tuple[float, tuple[str, bytes]]) -> None:
+    def _receive_result(self, event: tuple[float, tuple[str, bytes]]) -> None:
         name, result = event[1]
         self._results[name] = result
 
-    def _explained(self, ended: Ended) -> Ended:
+    def _explain_error(self, ended: SubmissionEnd) -> SubmissionEnd:
         from distributed import KilledWorker
 
         if isinstance(ended.error, CancelledError):
@@ -109,10 +112,10 @@ class Submissions:
         limit, workers = self._spec.task_limit, ended.error.allowed_failures + 1
         causes = "memory, a crash" + (f", the limit of {limit:g} seconds for a task" if limit else "")
         died = f"{workers} workers died while they ran it; their logs may say why ({causes})"
-        return Ended(ended.name, error=WorkerLost(f"{ended.name}: {died}"))
+        return SubmissionEnd(ended.name, error=WorkerLost(f"{ended.name}: {died}"))
 
-    async def _watched(self) -> None:
-        """Runs in the client's thread and tells the queue how many threads there are."""
+    async def _watch_workers(self) -> None:
+        """Tell the queue how many threads there are, again and again, in the client's thread."""
         patience = self._spec.worker_timeout
         seen = monotonic()
         while monotonic() - seen < patience:
@@ -126,16 +129,16 @@ class Submissions:
         raise IncompleteRun(f"no worker for {patience:g} seconds; start some, and {CONTINUES}")
 
 
-def _ended(name: str, future: Any) -> Ended:
-    """Runs in the client's thread for callbacks, where no interrupt comes."""
+def _submission_end(name: str, future: Any) -> SubmissionEnd:
+    """Return the end of a future; the client's thread calls this, which no interrupt reaches."""
     lost = CancelledError() if future.status == "cancelled" else None
     error = future.exception() if future.status == "error" else lost
     future.release()
-    return Ended(name, error=error)
+    return SubmissionEnd(name, error=error)
 
 
-def _alone(group: str, function: Callable[..., Any], name: str, arguments: tuple[Any, ...]) -> None:
-    """Runs in a worker, which may have more threads than one."""
+def _run_alone(group: str, function: Callable[..., Any], name: str, arguments: tuple[Any, ...]) -> None:
+    """Run a function in a worker, which may have more than one thread."""
     from distributed import get_worker
 
     with ALONE:

@@ -17,12 +17,12 @@ HELD = Certificates(600, 1 / 6, 0.212, accuracy=0.99, target_removed=0.2, backgr
 
 @pytest.fixture(scope="module")
 def many() -> Renderings:
-    return Renderings.drawn(TEST_SEED, N)
+    return Renderings.draw(TEST_SEED, N)
 
 
 @pytest.fixture(scope="module")
 def few() -> Renderings:
-    return Renderings.drawn(TEST_SEED, 60)
+    return Renderings.draw(TEST_SEED, 60)
 
 
 class Cycling(nn.Module):

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from pipeline.demo.networks import FOLDER, MEAN, NETWORKS, STD, load, normalised, small_resnet, small_vgg, weights_file
+from pipeline.demo.networks import FOLDER, MEAN, NETWORKS, STD, load, normalise, small_resnet, small_vgg, weights_file
 from pipeline.demo.shapes import CLASSES, TEST_SEED, TRAIN_SEED
 
 PLAIN = (nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.Flatten, nn.Linear)
@@ -86,8 +86,8 @@ def test_normalised_is_by_channel() -> None:
     mean, std = (0.1, 0.2, 0.3), (1.0, 2.0, 4.0)
     for channel in range(3):
         expected = (pictures[:, channel] - mean[channel]) / std[channel]
-        torch.testing.assert_close(normalised(pictures, mean, std)[:, channel], expected)
-    assert normalised(torch.tensor(MEAN).view(1, 3, 1, 1)).abs().max() == 0
+        torch.testing.assert_close(normalise(pictures, mean, std)[:, channel], expected)
+    assert normalise(torch.tensor(MEAN).view(1, 3, 1, 1)).abs().max() == 0
     torch.testing.assert_close(
-        normalised(torch.ones(1, 3, 1, 1)) * torch.tensor(STD).view(-1, 1, 1), torch.full((1, 3, 1, 1), 0.5)
+        normalise(torch.ones(1, 3, 1, 1)) * torch.tensor(STD).view(-1, 1, 1), torch.full((1, 3, 1, 1), 0.5)
     )

@@ -7,12 +7,12 @@ import torch
 
 from pipeline.demo.networks import small_resnet, small_vgg
 from pipeline.demo.shapes import TRAIN_SEED
-from pipeline.demo.training import SHIFT, Pictures, augmented, rounded, ship, train
+from pipeline.demo.training import SHIFT, Pictures, augment, round_state, ship, train
 
 
 @pytest.fixture(scope="module")
 def pictures() -> Pictures:
-    return Pictures.drawn(TRAIN_SEED, 64)
+    return Pictures.draw(TRAIN_SEED, 64)
 
 
 def test_training_depends_on_its_seed_alone(pictures: Pictures) -> None:
@@ -24,7 +24,7 @@ def test_training_depends_on_its_seed_alone(pictures: Pictures) -> None:
 
 
 def test_augmentation_keeps_each_pictures_values(pictures: Pictures) -> None:
-    result = augmented(pictures.images, torch.Generator().manual_seed(0))
+    result = augment(pictures.images, torch.Generator().manual_seed(0))
     assert (result != pictures.images).flatten(1).any(1).all()
     assert torch.equal(result.flatten(1).sort(1).values, pictures.images.flatten(1).sort(1).values)
 
@@ -32,7 +32,7 @@ def test_augmentation_keeps_each_pictures_values(pictures: Pictures) -> None:
 def test_augmentation_is_a_roll_a_mirror_and_an_order_of_channels() -> None:
     corner = torch.zeros(200, 3, 48, 48)
     corner[:, 0, 0, 0] = 1
-    places = augmented(corner, torch.Generator().manual_seed(0)).nonzero()
+    places = augment(corner, torch.Generator().manual_seed(0)).nonzero()
     assert len(places) == 200
     assert set(places[:, 1].tolist()) == {0, 1, 2}
     reached = torch.arange(-SHIFT, SHIFT + 1) % 48
@@ -49,5 +49,5 @@ def test_shipped_facts_are_of_the_rounded_weights(pictures: Pictures, tmp_path: 
 
 
 def test_rounding_is_to_half_precision_and_spares_counts() -> None:
-    state = rounded(small_resnet())
+    state = round_state(small_resnet())
     assert {value.dtype for value in state.values()} == {torch.float16, torch.int64}

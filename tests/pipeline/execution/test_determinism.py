@@ -1,0 +1,116 @@
+"""One audit, one store: the bytes of the serial run, wherever and however it runs."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from s3_server import Bucket, objects
+from small_audits import Finished, Watch, attributes_like, finish, job_of, run, same, store_in, tree
+from torch import Tensor
+
+from pipeline.execution.executors import serial_executor
+from pipeline.execution.on_dask.executor import dask_executor
+from pipeline.inputs.data import Data
+from pipeline.plan.schema import PREPARED
+from pipeline.plan.selection import Selection
+from pipeline.plan.tasks import Task
+from pipeline.spec.deployment import LocalSpec
+from pipeline.stages.compute import compute
+from pipeline.stages.context import Context
+from pipeline.store.creation import create
+from pipeline.store.store import NAME, Arrays, Store
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_processes_make_the_bytes_of_the_serial_run(
+    finished: Finished, spec: Path, tmp_path: Path, workers: int
+) -> None:
+    with dask_executor(LocalSpec(workers=workers)) as executor:
+        watch = finish(spec, tmp_path / "run", executor).watch
+    assert 1 <= len({outcome.work.process for outcome in watch.outcomes if outcome.work}) <= workers
+    assert tree(tmp_path / "run" / NAME) == tree(finished.job.store)
+
+
+@pytest.mark.faults
+def test_processes_fill_a_bucket_with_the_bytes_of_the_serial_run(
+    finished: Finished, spec: Path, bucket: Bucket
+) -> None:
+    job = replace(job_of(spec, spec.parent), store=bucket / "audits" / NAME)
+    with dask_executor(LocalSpec(workers=2)) as executor:
+        run(job, executor, Watch())
+    assert objects(job.store) == tree(finished.job.store)
+
+
+@pytest.mark.faults
+def test_processes_go_on_where_a_serial_run_stopped(finished: Finished, spec: Path, tmp_path: Path) -> None:
+    """In the middle of the second stage."""
+    job = job_of(spec, tmp_path / "run")
+    run(job, serial_executor, Watch(), Selection("attribute"))
+    opened = Store(job.store)
+    opened.receipts.withdraw(["attribute-00000-01", "attribute-00001-02"])
+    with dask_executor(LocalSpec(workers=2)) as executor:
+        run(job, executor, Watch())
+    assert tree(job.store) == tree(finished.job.store)
+
+
+class Subset:
+    """Some images of a data set."""
+
+    def __init__(self, data: Data, rows: Sequence[int]) -> None:
+        self._data, self._rows = data, rows
+        self.ids, self.labels = tuple(data.ids[row] for row in rows), tuple(data.labels[row] for row in rows)
+        self.classes, self.has_masks = data.classes, data.has_masks
+        self.digest, self.description = data.digest, data.description
+
+    def check(self) -> None:
+        self._data.check()
+
+    def images(self, rows: Sequence[int]) -> Tensor:
+        return self._data.images([self._rows[row] for row in rows])
+
+    def masks(self, rows: Sequence[int]) -> Tensor:
+        return self._data.masks([self._rows[row] for row in rows])
+
+
+def closed_subset(context: Context) -> list[int]:
+    """The fewest images that hold each other's target images, the last first."""
+    targets = context.target_images.tolist()
+
+    def followed(rows: set[int]) -> set[int]:
+        more = rows | {targets[row] for row in rows}
+        return rows if more == rows else followed(more)
+
+    return min((sorted(followed({row}), reverse=True) for row in range(len(targets))), key=len)
+
+
+def audit_of(context: Context, rows: Sequence[int], folder: Path, tile: int) -> Context:
+    """An audit of some images, in tiles of its own, that holds what was stored of their inputs."""
+    plan = replace(context.plan, sizes={**context.plan.sizes, "image": len(rows)}, tile=tile)
+    prepared = {name: context.store.read(name)[rows] for name in PREPARED}
+    prepared["target_image"] = np.array([rows.index(row) for row in prepared["target_image"].tolist()])
+    create(store_in(folder), (), {}, prepared, attributes_like(context.store, plan, prepared))
+    return replace(context, plan=plan, store=Store(store_in(folder)), data=Subset(context.data, rows))
+
+
+def stored(context: Context, rows: Sequence[int], part: Context, task: Task) -> Arrays:
+    """What the whole audit holds where the task of the part writes."""
+    places = [rows[row] for row in part.rows(task)]
+    regions = {variable.name: part.plan.region(task, variable)[1:] for variable in part.plan.variables(task)}
+    return {name: context.store.read(name)[places][:, *region] for name, region in regions.items()}
+
+
+@pytest.mark.parametrize("tile", [1, 2, 3])
+def test_some_images_get_the_maps_and_scores_of_the_whole(finished: Finished, tmp_path: Path, tile: int) -> None:
+    """Given the stored inputs, in another order and in other tiles."""
+    whole = finished.context
+    rows = closed_subset(whole)
+    assert 1 < len(rows) < len(whole.data.ids)
+    part = audit_of(whole, rows, tmp_path, tile)
+    for task in part.plan.all_tasks():
+        given = stored(whole, rows, part, task)
+        made = given if task.stage == "perturb" else compute(part, task)
+        assert same(made, given), task.key
+        part.store.write(task, made)

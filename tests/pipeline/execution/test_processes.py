@@ -1,0 +1,185 @@
+"""Real processes: schedulers and workers that others start, tasks that never return, tasks that kill."""
+
+import os
+import re
+import signal
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from time import sleep
+
+import pytest
+from dask_processes import IMPORTS, scheduler, scheduler_with_workers, worker
+from small_audits import Finished, finish, tree
+
+from pipeline.execution.executors import Outcome, Work
+from pipeline.execution.on_dask.executor import dask_executor
+from pipeline.plan.tasks import Task
+from pipeline.spec.deployment import LocalSpec, SchedulerSpec, SlurmSpec
+from srd.errors import ClusterError, IncompleteRun, WorkerLost
+
+pytestmark = [pytest.mark.faults, pytest.mark.filterwarnings("ignore")]
+
+TASKS = [Task("perturb", tile, column) for tile in range(4) for column in range(3)]
+LAST = TASKS[-1]
+
+
+def done(seconds: float = 0.0) -> Work:
+    sleep(seconds)
+    return Work("here", "cpu", os.getpid(), seconds)
+
+
+def never_returns(task: Task) -> Work:
+    """The last task is in C code that holds the interpreter lock."""
+    if task == LAST:
+        re.match(r"(a+)+$", "a" * 60 + "b")
+    return done()
+
+
+def kills(task: Task) -> Work:
+    """The last task takes every worker with it."""
+    if task == LAST:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return done()
+
+
+def only_failure(outcomes: Sequence[Outcome]) -> WorkerLost:
+    """That of the last task; all others have ended well."""
+    assert {outcome.task for outcome in outcomes if outcome.work} == set(TASKS[:-1])
+    (failed,) = [outcome for outcome in outcomes if outcome.error]
+    assert failed.task == LAST
+    assert isinstance(failed.error, WorkerLost)
+    assert failed.error.exit_code == 4
+    return failed.error
+
+
+def test_a_task_that_never_returns_is_ended_and_the_rest_finish() -> None:
+    with dask_executor(LocalSpec(workers=2, task_limit=1.0)) as executor:
+        lost = only_failure(list(executor(TASKS, never_returns)))
+    assert str(lost).startswith(f"{LAST.key}: 4 workers died while they ran it; ")
+    assert "the limit of 1 seconds for a task" in str(lost)
+
+
+def test_a_task_that_kills_every_worker_is_set_aside_and_the_rest_finish() -> None:
+    with dask_executor(LocalSpec(workers=2)) as executor:
+        lost = only_failure(list(executor(TASKS, kills)))
+    assert "limit" not in str(lost)
+
+
+def test_workers_that_somebody_started_make_the_same_bytes(finished: Finished, spec: Path, tmp_path: Path) -> None:
+    with (
+        scheduler_with_workers(tmp_path, 2) as address,
+        dask_executor(SchedulerSpec(address=address)) as executor,
+    ):
+        watch = finish(spec, tmp_path / "run", executor).watch
+        assert executor.call(os.getpid) not in {os.getpid(), os.getppid()}
+    assert tree(tmp_path / "run" / "audit.zarr") == tree(finished.job.store)
+    processes = {outcome.work.process for outcome in watch.outcomes if outcome.work}
+    assert len(processes) == 2
+    assert os.getpid() not in processes
+
+
+def test_two_audits_on_one_scheduler_do_not_take_each_others_tasks(tmp_path: Path) -> None:
+    with (
+        scheduler_with_workers(tmp_path, 1) as address,
+        dask_executor(SchedulerSpec(address=address)) as one,
+        dask_executor(SchedulerSpec(address=address)) as other,
+    ):
+        folders = {one: tmp_path / "one", other: tmp_path / "other"}
+        running = [executor(TASKS, partial(noted, folder)) for executor, folder in folders.items()]
+        ended = [outcome for both in zip(*running, strict=True) for outcome in both]
+    assert [outcome.error for outcome in ended] == [None] * 2 * len(TASKS)
+    assert {path.name for path in (tmp_path / "one").iterdir()} == {task.key for task in TASKS}
+    assert {path.name for path in (tmp_path / "other").iterdir()} == {task.key for task in TASKS}
+
+
+def noted(folder: Path, task: Task) -> Work:
+    folder.mkdir(exist_ok=True)
+    (folder / task.key).touch(exist_ok=False)
+    return done()
+
+
+def test_workers_that_come_later_are_given_tasks(tmp_path: Path) -> None:
+    with scheduler_with_workers(tmp_path, 1) as address, dask_executor(SchedulerSpec(address=address)) as executor:
+        running = executor([Task("perturb", tile, 0) for tile in range(60)], slow)
+        processes = {worked(next(running)).process for _ in range(2)}
+        with worker(address, tmp_path):
+            processes |= {worked(outcome).process for outcome in running}
+    assert len(processes) == 2
+
+
+def slow(task: Task) -> Work:
+    return done(0.5)
+
+
+def worked(outcome: Outcome) -> Work:
+    assert outcome.work is not None
+    return outcome.work
+
+
+def test_a_lost_scheduler_says_how_to_go_on(tmp_path: Path) -> None:
+    with (
+        scheduler(tmp_path) as (address, process),
+        worker(address, tmp_path),
+        dask_executor(SchedulerSpec(address=address)) as executor,
+    ):
+        running = executor(TASKS, slow)
+        next(running)
+        process.kill()
+        with pytest.raises(IncompleteRun, match="lost the scheduler; run the same command again to continue"):
+            list(running)
+
+
+def test_workers_that_do_not_come_back_end_the_run(tmp_path: Path) -> None:
+    with (
+        scheduler(tmp_path) as (address, _),
+        dask_executor(SchedulerSpec(address=address, worker_timeout=20.0)) as executor,
+    ):
+        with worker(address, tmp_path):
+            running = executor(TASKS, slow)
+            next(running)
+        with pytest.raises(IncompleteRun, match="no worker for 20 seconds; start some, and run the same command"):
+            list(running)
+
+
+SBATCH = """#!{python}
+import pathlib, subprocess, sys
+if "--test-only" in sys.argv:
+    refused = "-A nobody" in pathlib.Path(sys.argv[-1]).read_text()
+    sys.exit("Invalid account" if refused else 0)
+running = subprocess.Popen(["bash", "-c", pathlib.Path(sys.argv[-1]).read_text()], start_new_session=True,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+print("Submitted batch job", running.pid)
+"""
+SCANCEL = """#!{python}
+import os, signal, sys
+for job in sys.argv[1:]:
+    try:
+        os.killpg(int(job), signal.SIGTERM)
+    except ProcessLookupError:
+        pass
+"""
+
+
+@pytest.fixture
+def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands of SLURM's names that run jobs on this machine at once."""
+    for name, text in (("sbatch", SBATCH), ("scancel", SCANCEL)):
+        (tmp_path / name).write_text(text.format(python=sys.executable))
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("PYTHONPATH", IMPORTS["PYTHONPATH"])
+
+
+def test_slurm_jobs_make_the_same_bytes(slurm: None, finished: Finished, spec: Path, tmp_path: Path) -> None:
+    cluster = SlurmSpec(workers=2, memory="2GiB", directives=("--comment=small",), interface="lo")
+    with dask_executor(cluster) as executor:
+        finish(spec, tmp_path / "run", executor)
+    assert tree(tmp_path / "run" / "audit.zarr") == tree(finished.job.store)
+
+
+def test_a_job_that_slurm_refuses_is_told_at_once(slurm: None) -> None:
+    refused = pytest.raises(ClusterError, match=r"SLURM refuses the job: Invalid account; change \[cluster\]")
+    with dask_executor(SlurmSpec(workers=1, memory="2GiB", account="nobody", interface="lo")) as executor, refused:
+        executor.call(os.getpid)

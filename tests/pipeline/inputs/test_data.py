@@ -1,0 +1,232 @@
+"""Laws of an image folder: which images, in which order, of which class, and that nothing changes unseen."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from small_audits import write_picture, write_png
+
+from pipeline.demo import shapes
+from pipeline.inputs.data import DEMO_IMAGES, load_data, n_images
+from pipeline.inputs.image_folder import ImageFolder
+from pipeline.spec.audit import DataSpec, ModelSpec
+from srd.errors import DataError
+
+DEMO = ModelSpec(spec="demo:vgg")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Three images of ants, one of a bee, two of cats."""
+    for name, n in (("ant", 3), ("bee", 1), ("cat", 2)):
+        for number in range(n):
+            write_picture(tmp_path, number % 3, f"{name}/{number}.png")
+    return tmp_path / "images"
+
+
+def folder(root: Path, n: int | None = None, classes: Path | None = None, **options: Any) -> ImageFolder:
+    data = ImageFolder(root, n, classes, **{"resize": None, "masks": None} | options)
+    data.check()
+    return data
+
+
+def test_images_stand_in_the_order_of_their_names(root: Path) -> None:
+    data = folder(root)
+    assert data.ids == ("ant/0.png", "ant/1.png", "ant/2.png", "bee/0.png", "cat/0.png", "cat/1.png")
+    assert data.classes == ("ant", "bee", "cat")
+    assert data.labels == (0, 0, 0, 1, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("n", "chosen"),
+    [
+        (1, "ant/0"),
+        (3, "ant/0 bee/0 cat/0"),
+        (4, "ant/0 ant/1 bee/0 cat/0"),
+        (6, "ant/0 ant/1 ant/2 bee/0 cat/0 cat/1"),
+    ],
+)
+def test_n_takes_one_of_each_class_in_turn(root: Path, n: int, chosen: str) -> None:
+    assert folder(root, n).ids == tuple(f"{name}.png" for name in chosen.split())
+
+
+@pytest.mark.parametrize("n", [None, 1, 4, 6])
+def test_images_are_counted_without_opening_one(root: Path, n: int | None) -> None:
+    asked = DataSpec(path="images", n=n)
+    opened = len(load_data(asked, ModelSpec(spec="network.py:build"), root.parent).ids)
+    for image in root.rglob("*.png"):
+        image.write_bytes(b"no picture")
+    assert n_images(asked, root.parent) == opened
+
+
+def test_what_cannot_be_counted_is_refused_as_when_it_is_loaded(root: Path) -> None:
+    for asked in (DataSpec(path="images", n=7), DataSpec(path="nowhere")):
+        with pytest.raises(DataError) as loading:
+            load_data(asked, ModelSpec(spec="network.py:build"), root.parent)
+        with pytest.raises(DataError) as counting:
+            n_images(asked, root.parent)
+        assert str(counting.value) == str(loading.value)
+
+
+def test_scenes_are_counted_as_they_are_made() -> None:
+    for n in (None, 3):
+        asked = DataSpec(path="demo:shapes", n=n)
+        assert n_images(asked, Path()) == len(load_data(asked, DEMO, Path()).ids)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "titles", "labels"),
+    [
+        ("classes.json", '["cat", "dog", "bee", "ant"]', "cat dog bee ant", (3, 3, 3, 2, 0, 0)),
+        ("classes.json", '[["cat", "Tabby"], ["bee", "Bee"], ["ant", "Ant"]]', "Tabby Bee Ant", (2, 2, 2, 1, 0, 0)),
+        ("classes.txt", "cat\nbee \n\nant\n", "cat bee ant", (2, 2, 2, 1, 0, 0)),
+    ],
+)
+def test_a_class_file_gives_the_order(
+    root: Path, tmp_path: Path, name: str, text: str, titles: str, labels: tuple[int, ...]
+) -> None:
+    (tmp_path / name).write_text(text)
+    data = folder(root, classes=tmp_path / name)
+    assert data.classes == tuple(titles.split())
+    assert data.labels == labels
+
+
+@pytest.mark.parametrize("text", ["{}", "[1]", "[[]]", '[["ant"]]', "not json", '["ant", "ant", "bee", "cat"]', "null"])
+def test_a_class_file_that_gives_no_order_is_refused(root: Path, tmp_path: Path, text: str) -> None:
+    (tmp_path / "classes.json").write_text(text)
+    with pytest.raises(DataError, match=r"model.classes = .*classes.json"):
+        folder(root, classes=tmp_path / "classes.json")
+
+
+def test_pixels_are_those_of_the_file_in_0_to_1(root: Path) -> None:
+    stored = np.asarray(Image.open(root / "bee/0.png"), np.float32)
+    (image,) = folder(root).images([3])
+    assert image.dtype == torch.float32
+    assert torch.equal(image, torch.from_numpy(stored).permute(2, 0, 1) / 255)
+
+
+def test_a_grey_image_has_three_equal_channels(root: Path) -> None:
+    write_png(root / "bee/0.png", np.arange(256).reshape(16, 16))
+    (image,) = folder(root).images([3])
+    assert torch.equal(image[0], image[1])
+    assert torch.equal(image[0], image[2])
+
+
+def test_resize_scales_the_shorter_side_and_cuts_the_central_square(tmp_path: Path) -> None:
+    wide = np.zeros((10, 30, 3))
+    wide[:, 10:20] = 255
+    tall = np.zeros((20, 10, 3))
+    for name, values in (("wide", wide), ("tall", tall)):
+        write_png(tmp_path / "a" / f"{name}.png", values)
+    cut = folder(tmp_path, resize=10)
+    assert cut.images([0, 1]).shape == (2, 3, 10, 10)
+    assert (cut.images([1]) == 1).all()
+    smaller = folder(tmp_path, resize=(20, 8))
+    assert smaller.images([0, 1]).shape == (2, 3, 8, 8)
+    assert (smaller.images([1]) == 1).all()
+
+
+def test_a_mask_goes_the_way_of_its_image(tmp_path: Path) -> None:
+    bright = np.zeros((10, 30))
+    bright[:, 10:20] = 255
+    write_png(tmp_path / "images/a/0.png", bright)
+    write_png(tmp_path / "masks/a/0.png", bright)
+    data = folder(tmp_path / "images", resize=(20, 14), masks=tmp_path / "masks")
+    assert data.has_masks
+    assert data.masks([0]).dtype == torch.bool
+    assert torch.equal(data.masks([0])[0], data.images([0])[0, 0] > 0.5)
+
+
+def test_masks_have_the_size_of_their_images(root: Path, tmp_path: Path) -> None:
+    write_png(tmp_path / "masks/bee/0.png", np.ones((8, 8)))
+    with pytest.raises(DataError, match=r"masks/bee/0.png: a mask must have the size of its image"):
+        folder(root, masks=tmp_path / "masks")
+
+
+def test_one_changed_byte_changes_the_digest(root: Path, tmp_path: Path) -> None:
+    masks = tmp_path / "masks"
+    before = folder(root, masks=masks).digest
+    assert folder(root, masks=masks).digest == before
+    for file in (root / "cat/1.png", masks / "cat/1.png"):
+        values = np.array(Image.open(file))
+        original = file.read_bytes()
+        values.flat[0] ^= 1
+        write_png(file, values)
+        assert folder(root, masks=masks).digest != before
+        file.write_bytes(original)
+    assert folder(root, masks=masks).digest == before
+
+
+def test_the_digest_covers_names_labels_choice_and_geometry(root: Path, tmp_path: Path) -> None:
+    order = tmp_path / "classes.txt"
+    order.write_text("cat\nbee\nant\n")
+    digests = [folder(root).digest, folder(root, 3).digest, folder(root, resize=8).digest]
+    digests += [folder(root, classes=order).digest, folder(root, masks=tmp_path / "masks").digest]
+    (root / "ant/2.png").rename(root / "ant/3.png")
+    digests.append(folder(root).digest)
+    assert len(set(digests)) == len(digests)
+
+
+def test_where_the_folder_stands_does_not_matter(root: Path, tmp_path: Path) -> None:
+    shutil.copytree(root, tmp_path / "elsewhere")
+    assert folder(tmp_path / "elsewhere").digest == folder(root).digest
+
+
+def test_what_is_no_image_is_left_alone(root: Path) -> None:
+    before = folder(root).ids
+    (root / "ant/notes.txt").write_text("not an image")
+    (root / ".cache").mkdir()
+    (root / "README.md").write_text("not a class")
+    assert folder(root).ids == before
+
+
+def test_the_demo_images_are_the_scenes_of_their_index() -> None:
+    data = load_data(DataSpec(path="demo:shapes", n=7), DEMO, Path())
+    scene = shapes.scene(shapes.TEST_SEED, 6)
+    assert (data.images([6])[0].numpy() == scene.image).all()
+    assert (data.masks([6])[0].numpy() == scene.full).all()
+    assert data.labels == (0, 1, 2, 3, 4, 5, 0)
+    assert len(set(data.ids)) == 7
+    assert len(load_data(DataSpec(path="demo:shapes"), DEMO, Path()).ids) == DEMO_IMAGES
+
+
+def test_another_choice_of_demo_images_has_another_digest() -> None:
+    six, seven = (load_data(DataSpec(path="demo:shapes", n=n), DEMO, Path()).digest for n in (6, 7))
+    assert six != seven
+
+
+@pytest.mark.parametrize(
+    ("data", "model", "message"),
+    [
+        (DataSpec(path="demo:shape"), DEMO, "did you mean 'demo:shapes'"),
+        (DataSpec(path="demo:shapes", masks="masks"), DEMO, "data.masks = 'masks'"),
+        (DataSpec(path="demo:shapes"), ModelSpec(spec="demo:vgg", resize=48), "model.resize = 48"),
+        (DataSpec(path="demo:shapes"), ModelSpec(spec="demo:vgg", classes="c.txt"), "model.classes = 'c.txt'"),
+    ],
+)
+def test_keys_that_the_demo_images_would_ignore_are_refused(data: DataSpec, model: ModelSpec, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        load_data(data, model, Path())
+
+
+@pytest.mark.parametrize("name", [b"\xff.png", b"two\nlines.png"])
+def test_names_that_no_store_or_report_can_hold_are_refused(root: Path, name: bytes) -> None:
+    shutil.copy(root / "bee" / "0.png", root / "bee" / os.fsdecode(name))
+    with pytest.raises(DataError, match="is not plain UTF-8 text; rename the file"):
+        folder(root)
+
+
+def test_more_images_than_there_are_cannot_be_asked_for(root: Path) -> None:
+    with pytest.raises(DataError, match=r"data\.n = 7: .* holds only 6 images"):
+        folder(root, 7)
+
+
+def test_images_of_sixteen_bits_are_refused_not_clipped(root: Path) -> None:
+    Image.fromarray(np.full((16, 16), 7884, np.uint16)).save(root / "bee/0.png")
+    with pytest.raises(DataError, match="8 bits"):
+        folder(root)

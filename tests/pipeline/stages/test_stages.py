@@ -1,0 +1,276 @@
+"""Laws of the stages: packing is exact but for float16, results are each image's own, reasons are true."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small_audits import attributes_like, needs_mask, same, store_in
+from torch import Tensor
+
+from attacks.types import Model
+from pipeline.inputs.data import Data
+from pipeline.plan.schema import PREPARED, REASONS, REFERENCES
+from pipeline.plan.tasks import Task
+from pipeline.stages import score as scoring
+from pipeline.stages.attribute import attribute
+from pipeline.stages.compute import compute
+from pipeline.stages.context import BACKGROUND, Context
+from pipeline.stages.perturb import perturb
+from pipeline.stages.score import score
+from pipeline.store.creation import create
+from pipeline.store.store import Arrays, Store
+from srd.registry import METRICS
+
+
+def alone_in_tiles(context: Context, folder: Path) -> Context:
+    """The same stored inputs and maps, in a store with a tile for each image."""
+    plan, store = replace(context.plan, tile=1), store_in(folder)
+    prepared = {name: context.store.read(name) for name in PREPARED}
+    create(store, (), {}, prepared, attributes_like(context.store, plan, prepared))
+    alone = replace(context, plan=plan, store=Store(store))
+    for task in (task for stage in ("perturb", "attribute") for task in plan.tasks(stage)):
+        regions = {variable.name: plan.region(task, variable) for variable in plan.variables(task)}
+        alone.store.write(task, {name: context.store.read(name, *region) for name, region in regions.items()})
+    return alone
+
+
+def one_by_one(context: Context, stage: str, folder: Path) -> Iterator[tuple[Context, Task, Arrays, slice]]:
+    """Each image as a tile of its own, beside what the whole tile gave and where the image stands in it."""
+    alone = alone_in_tiles(context, folder)
+    for task in context.plan.tasks(stage):
+        whole = compute(context, task)
+        for place, row in enumerate(context.rows(task)):
+            yield alone, Task(stage, row, task.column), whole, slice(place, place + 1)
+
+
+@pytest.mark.parametrize("stage", ["attribute", "score"])
+def test_an_image_alone_gets_the_bytes_that_it_gets_among_others(context: Context, stage: str, tmp_path: Path) -> None:
+    """Given the stored inputs, and the stored maps of its target image, which need not be in the subset itself."""
+    for alone, task, whole, place in one_by_one(context, stage, tmp_path):
+        assert same(compute(alone, task), {name: values[place] for name, values in whole.items()})
+
+
+def test_noise_of_an_image_does_not_depend_on_its_tile(context: Context) -> None:
+    alone = replace(context, plan=replace(context.plan, tile=1))
+    noise = [condition.name for condition in context.conditions].index("gaussian_noise")
+    for row in range(len(context.data.ids)):
+        images = perturb(alone, Task("perturb", row, noise))["input"]
+        assert images.tobytes() == context.store.read("input", slice(row, row + 1), slice(noise, noise + 1)).tobytes()
+
+
+class Backwards:
+    """The same images, the last first."""
+
+    def __init__(self, data: Data) -> None:
+        self._data = data
+        self.ids, self.labels, self.classes = data.ids[::-1], data.labels[::-1], data.classes
+        self.has_masks, self.digest, self.description = data.has_masks, data.digest, data.description
+
+    def check(self) -> None:
+        self._data.check()
+
+    def images(self, rows: Sequence[int]) -> Tensor:
+        return self._data.images([len(self.ids) - 1 - row for row in rows])
+
+    def masks(self, rows: Sequence[int]) -> Tensor:
+        return self._data.masks([len(self.ids) - 1 - row for row in rows])
+
+
+def test_noise_follows_the_image_wherever_it_stands(context: Context) -> None:
+    n = len(context.data.ids)
+    backwards = replace(context, data=Backwards(context.data), plan=replace(context.plan, tile=n))
+    noise = [condition.name for condition in context.conditions].index("gaussian_noise")
+    images = perturb(backwards, Task("perturb", 0, noise))["input"]
+    assert images[::-1].tobytes() == context.store.read("input", slice(None), slice(noise, noise + 1)).tobytes()
+
+
+@pytest.mark.parametrize("method", ["smooth_grad", "expected_gradients", "rise"])
+def test_what_a_method_draws_depends_on_the_image_and_its_perturbation_alone(
+    context: Context, method: str, tmp_path: Path
+) -> None:
+    options = {"rise": {"masks": 8}}.get(method, {"samples": 3})
+    explain = context.spec.explain.model_copy(update={"methods": (method,), "options": {method: options}})
+    context = replace(context, spec=context.spec.model_copy(update={"explain": explain}))
+    tiles = alone_in_tiles(context, tmp_path)
+    whole = attribute(context, Task("attribute", 0, 0))
+    for row in context.plan.rows(Task("attribute", 0, 0)):
+        alone = attribute(tiles, Task("attribute", row, 0))
+        assert same(alone, {name: values[row : row + 1] for name, values in whole.items()})
+    drawn = {one.tobytes() for one in whole["attribution"].reshape(-1, *whole["attribution"].shape[3:])}
+    assert len(drawn) == whole["attribution"][..., 0, 0].size
+
+
+def test_no_two_random_maps_are_the_same(context: Context) -> None:
+    column = context.spec.explain.methods.index("random")
+    maps = context.store.read("attribution", slice(None), slice(None), column)
+    others = context.store.read("other_class_attribution", slice(None), column)
+    drawn = [one.tobytes() for one in (*maps.reshape(-1, *maps.shape[2:]), *others)]
+    assert len(set(drawn)) == len(drawn) == maps.shape[0] * (maps.shape[1] + 1)
+
+
+@pytest.mark.parametrize("stage", ["perturb", "attribute", "score"])
+def test_doing_a_task_again_gives_the_same_bytes(context: Context, stage: str) -> None:
+    for task in context.plan.tasks(stage):
+        made = compute(context, task)
+        assert same(made, compute(context, task))
+        for variable in context.plan.variables(task):
+            stored = context.store.read(variable.name, *context.plan.region(task, variable))
+            assert made[variable.name].dtype == variable.dtype
+            assert stored.tobytes() == np.ascontiguousarray(made[variable.name]).tobytes()
+
+
+@pytest.mark.parametrize("stage", ["perturb", "attribute", "score"])
+def test_a_task_leaves_the_network_and_the_global_generator_as_found(context: Context, stage: str) -> None:
+    before = {name: value.clone() for name, value in context.model.state_dict().items()}
+    random = torch.get_rng_state()
+    for task in context.plan.tasks(stage):
+        compute(context, task)
+    assert torch.equal(torch.get_rng_state(), random)
+    assert all(torch.equal(value, before[name]) for name, value in context.model.state_dict().items())
+    assert not any(module.training for module in context.model.modules())
+    assert not any(module._forward_hooks or module._backward_hooks for module in context.model.modules())
+
+
+def test_the_clean_condition_is_the_image_itself(context: Context) -> None:
+    rows = range(len(context.data.ids))
+    assert context.store.read("input", slice(None), 0).tobytes() == context.data.images(rows).numpy().tobytes()
+    assert (context.store.read("mask") == context.data.masks(rows).numpy()).all()
+
+
+def test_every_input_is_an_image_within_its_strength(context: Context) -> None:
+    inputs = context.store.read("input")
+    assert inputs.min() >= 0
+    assert inputs.max() <= 1
+    for column, condition in enumerate(context.conditions):
+        if condition.norm == "L-inf":
+            moved = np.abs(inputs[:, column] - inputs[:, 0]).max()
+            assert 0 < moved <= condition.strength + 1e-6
+
+
+def test_predictions_are_the_networks_answers_to_the_stored_inputs(context: Context) -> None:
+    for column in range(len(context.conditions)):
+        with torch.no_grad():
+            logits = context.model(torch.from_numpy(context.store.read("input", slice(None), column)))
+        torch.testing.assert_close(logits, torch.from_numpy(context.store.read("prediction", slice(None), column)))
+
+
+class Recorder:
+    """An attributor that answers with the class it was asked to explain."""
+
+    def __init__(self) -> None:
+        self.targets: list[list[int]] = []
+
+    def __call__(self, network: object, inputs: torch.Tensor, target: torch.Tensor, generators: object) -> torch.Tensor:
+        self.targets.append(target.tolist())
+        return target[:, None, None] + torch.ones(inputs.shape[0], *inputs.shape[2:])
+
+
+def test_the_class_of_the_clean_image_is_explained_under_every_perturbation(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder()
+    monkeypatch.setattr(Context, "attributor", lambda *_: recorder)
+    for task in context.plan.tasks("attribute"):
+        attribute(context, task)
+    predicted = context.store.read("prediction").argmax(-1)
+    assert (context.targets == predicted[:, 0]).all()
+    p = len(context.conditions)
+    clean = [[int(context.targets[row])] * p for task in context.plan.tasks("attribute") for row in context.rows(task)]
+    assert recorder.targets[::2] == clean
+    others = context.store.read("other_class")
+    assert (others != context.targets).all()
+    expected = [[int(others[row])] for task in context.plan.tasks("attribute") for row in context.rows(task)]
+    assert recorder.targets[1::2] == expected
+
+
+def test_similarity_to_itself_is_one_where_it_is_defined(context: Context) -> None:
+    scores = score(context, Task("score", 0, 0))["score"]
+    for column, entry in enumerate(METRICS.values()):
+        if entry.of == "two maps":
+            np.testing.assert_allclose(scores[:, 0, 0, column], 1, atol=1e-5)
+
+
+def test_metrics_read_the_stored_maps(context: Context) -> None:
+    values = context.store.read("attribution", slice(None), slice(None), 0).astype(np.float32)
+    stored = torch.from_numpy(values * context.store.read("scale", slice(None), slice(None), 0)[..., None, None])
+    column = list(METRICS).index("sparseness")
+    expected = METRICS["sparseness"](stored.flatten(0, 1)).reshape(stored.shape[:2])
+    written = context.store.read("score", slice(None), slice(None), 0, column)
+    torch.testing.assert_close(torch.from_numpy(written), expected.float())
+
+
+def test_a_score_is_a_number_or_has_a_reason(context: Context) -> None:
+    scores, reasons = context.store.read("score"), context.store.read("reason")
+    assert (np.isnan(scores) == (reasons > 0)).all()
+    assert reasons.max() < len(REASONS)
+
+
+def test_without_masks_every_score_that_needs_one_says_so(context: Context) -> None:
+    arrays = score(replace(context, plan=replace(context.plan, has_masks=False)), Task("score", 0, 0))
+    assert np.isnan(arrays["score"][..., needs_mask()]).all()
+    assert (arrays["reason"][..., needs_mask()] == REASONS.index("the data set has no masks")).all()
+    assert (arrays["reason"][..., ~needs_mask()] == 0).all()
+
+
+def test_an_empty_mask_is_a_reason_of_its_image_alone(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    masks = torch.from_numpy(context.store.read("mask", slice(0, 4)))
+    masks[2] = False
+    monkeypatch.setattr(scoring, "_read_masks", lambda *_: masks)
+    arrays = score(context, Task("score", 0, 0))
+    empty = REASONS.index("the mask is empty")
+    assert (arrays["reason"][2][..., needs_mask()] == empty).all()
+    assert (arrays["reason"][[0, 1, 3]] != empty).all()
+    assert (np.isnan(arrays["score"]) == (arrays["reason"] > 0)).all()
+
+
+def test_a_map_without_contrast_is_a_reason(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    maps = scoring._read_maps(context, Task("score", 0, 0))
+    maps[1, 2] = 0
+    monkeypatch.setattr(scoring, "_read_maps", lambda *_: maps)
+    arrays = score(context, Task("score", 0, 0))
+    nothing = REASONS.index("the map has nothing to compare")
+    column = list(METRICS).index("pearson")
+    assert arrays["reason"][1, 2, 0, column] == nothing
+    assert np.isnan(arrays["score"][1, 2, 0, column])
+    others = np.ones(maps.shape[:2], bool)
+    others[1, 2] = False
+    assert (arrays["reason"][:, :, 0][others] == 0).all()
+
+
+def test_a_map_that_is_not_finite_is_a_reason(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    maps = scoring._read_maps(context, Task("score", 0, 0))
+    maps[1, 2, 0, 0] = torch.nan
+    maps[3, 0, 0, 0] = torch.inf
+    monkeypatch.setattr(scoring, "_read_maps", lambda *_: maps)
+    arrays = score(context, Task("score", 0, 0))
+    broken = np.zeros((*maps.shape[:2], len(METRICS)), bool)
+    broken[1, 2] = broken[3, 0] = True
+    broken[3, :, [entry.of == "two maps" for entry in METRICS.values()]] = True
+    assert ((arrays["reason"][:, :, 0] == REASONS.index("the map is not finite")) == broken).all()
+    assert (np.isnan(arrays["score"][:, :, 0]) == broken).all()
+    assert np.isnan(arrays["reference_similarity"][3]).all()
+    assert np.isfinite(arrays["reference_similarity"][1, 0, list(REFERENCES).index("other_class")]).all()
+
+
+def test_the_attributor_knows_what_its_entry_needs(context: Context) -> None:
+    encoder = context.spec.model.model_copy(update={"encoder": "relu1"})
+    spec = context.spec.model_copy(update={"model": encoder})
+    model = Model(context.model.network, (0.5,), (0.25,))
+    known = replace(context, spec=spec, model=model)
+    assert known.attributor("srd").keywords == {"encoder": "relu1", "operations": {}}  # type: ignore[attr-defined]
+    assert known.attributor("saliency").keywords == {}  # type: ignore[attr-defined]
+    baseline = known.attributor("integrated_gradients").keywords["baseline"]  # type: ignore[attr-defined]
+    assert torch.equal(baseline, torch.full((1, 1, 1), -2.0))
+
+
+def test_the_background_is_of_distinct_images_and_the_same_for_every_task(context: Context) -> None:
+    background = context.attributor("expected_gradients").keywords["background"]  # type: ignore[attr-defined]
+    again = context.attributor("expected_gradients").keywords["background"]  # type: ignore[attr-defined]
+    n = min(len(context.data.ids), BACKGROUND)
+    known = {image.numpy().tobytes() for image in context.model.normalise(context.data.images(range(n)))}
+    assert torch.equal(background, again)
+    assert {image.numpy().tobytes() for image in background} == known
+    assert len(background) == n

@@ -1,0 +1,124 @@
+"""A receipt comes last and holds digests; a failure is recorded until its task is done."""
+
+import json
+import re
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from small_audits import Finished, path_of, tree
+from small_stores import PLAN, arrays, shard_file
+
+from pipeline.plan.tasks import Task
+from pipeline.store import store as store_module
+from pipeline.store.receipts import Failure
+from pipeline.store.store import (
+    Store,
+)
+
+
+def test_the_receipt_holds_the_digest_and_nothing_of_time_or_place(path: Path, made: Store) -> None:
+    task = Task("attribute", 1, 1)
+
+    def receipt(seed: int = 0) -> str:
+        made.write(task, arrays(task, seed=seed))
+        return (path / "_ledger" / task.key).read_text()
+
+    first = receipt()
+    assert list(json.loads(first)) == ["sha256"]
+    assert list(json.loads(first)["sha256"]) == sorted(arrays(task))
+    assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in json.loads(first)["sha256"].values())
+    assert task.key in made.receipts.task_keys()
+    assert Task("attribute", 1, 0).key not in made.receipts.task_keys()
+    assert receipt() == first != receipt(seed=1)
+
+
+def test_the_receipt_comes_last(made: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = Task("score", 0, 0)
+    written: list[tuple[str, bool]] = []
+    original = store_module._write
+
+    def watching(array: Any, region: Any, values: Any) -> None:
+        written.append((array.path, task.key in made.receipts.task_keys()))
+        original(array, region, values)
+
+    monkeypatch.setattr(store_module, "_write", watching)
+    made.write(task, arrays(task))
+    assert written == [(variable.name, False) for variable in PLAN.variables(task)]
+    assert task.key in made.receipts.task_keys()
+
+
+@pytest.mark.parametrize("failing", range(3))
+def test_a_write_that_fails_leaves_no_receipt(made: Store, monkeypatch: pytest.MonkeyPatch, failing: int) -> None:
+    task = Task("score", 0, 0)
+    turns: Iterator[int] = iter(range(99))
+    original = store_module._write
+
+    def full(*args: Any) -> None:
+        if next(turns) == failing:
+            raise OSError(28, "No space left on device")
+        original(*args)
+
+    monkeypatch.setattr(store_module, "_write", full)
+    with pytest.raises(OSError, match="No space left"):
+        made.write(task, arrays(task))
+    assert task.key not in made.receipts.task_keys()
+    made.write(task, arrays(task))
+    assert task.key in made.receipts.task_keys()
+
+
+def test_done_are_the_tasks_with_a_receipt(made: Store) -> None:
+    tasks = list(PLAN.tasks("perturb"))
+    made.write(tasks[1], arrays(tasks[1]))
+    made.write(tasks[4], arrays(tasks[4]))
+    assert made.receipts.task_keys() == {tasks[1].key, tasks[4].key}
+
+
+def test_a_receipt_half_written_is_none(path: Path, made: Store) -> None:
+    task = Task("perturb", 0, 0)
+    made.write(task, arrays(task))
+    (path / "_ledger" / "perturb-00001-00.4f2a.partial").write_bytes(b"{")
+    assert made.receipts.task_keys() == {task.key}
+
+
+def test_every_digest_is_of_the_values_in_the_store(finished: Finished) -> None:
+    context = finished.context
+    for task in context.plan.all_tasks():
+        expected = {}
+        for variable in context.plan.variables(task):
+            values = np.ascontiguousarray(context.store.read(variable.name, *context.plan.region(task, variable)))
+            digest = sha256(f"{values.dtype.str} {values.shape} ".encode() + values.tobytes())
+            expected[variable.name] = digest.hexdigest()
+        stored = json.loads((path_of(finished.job.store) / "_ledger" / task.key).read_text())
+        assert stored == {"sha256": expected}
+
+
+def test_a_withdrawn_task_is_missing_and_done_again_the_same(path: Path, made: Store) -> None:
+    task = Task("score", 0, 1)
+    made.write(task, arrays(task))
+    before = tree(path)
+    made.receipts.withdraw([task.key])
+    assert task.key not in made.receipts.task_keys()
+    made.write(task, arrays(task))
+    assert tree(path) == before
+
+
+def test_failures_are_kept_until_their_tasks_are_done(path: Path, made: Store) -> None:
+    before, (one, other) = tree(path), list(PLAN.tasks("score"))[:2]
+    made.receipts.record_failures({one.key: Failure("first")})
+    two = {one.key: Failure("of two lines\nand an ü", "Traceback ..."), other.key: Failure("second")}
+    made.receipts.record_failures(two)
+    assert made.receipts.failures() == two
+    made.write(other, arrays(other))
+    assert list(made.receipts.failures()) == [one.key]
+    made.receipts.record_failures({})
+    assert list(made.receipts.failures()) == [one.key]
+    made.write(one, arrays(one))
+    made.receipts.record_failures({})
+    assert set(tree(path)) - set(before) == {
+        *(f"_ledger/{task.key}" for task in (one, other)),
+        *(str(shard_file(path, task, name).relative_to(path)) for task in (one, other) for name in arrays(task)),
+    }

@@ -1,0 +1,72 @@
+"""Small stores that tests of the store fill themselves: a plan, its arrays, and where their shards lie."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from small_audits import attributes_of
+
+from pipeline.plan.conditions import conditions
+from pipeline.plan.schema import PREPARED
+from pipeline.plan.stages import VARIABLES
+from pipeline.plan.tasks import Plan, Task
+from pipeline.spec.audit import parse_spec
+from pipeline.store.creation import create
+from pipeline.store.location import Location
+from pipeline.store.store import (
+    Arrays,
+    Store,
+)
+
+SIZES = {
+    "image": 5, "perturbation": 2, "method": 2, "metric": 3, "reference": 3, "similarity": 2,
+    "class": 4, "channel": 3, "y": 6, "x": 6, "evidence": 2,
+}  # fmt: skip
+
+
+PLAN = Plan(SIZES, tile=2, has_masks=True, attacks=(1,), universal=(1,))
+
+
+SPEC = parse_spec(
+    {
+        "model": {"spec": "demo:vgg"},
+        "data": {"path": "demo:shapes"},
+        "explain": {"methods": ["srd", "random"]},
+        "perturbation": [{"name": "pgd", "strengths": ["8/255"]}],
+    },
+    "spec",
+)
+
+
+COORDINATES = {"image": [f"a/{n}.png" for n in range(5)], "method": ["srd", "random"]}
+
+
+def prepared() -> Arrays:
+    return {name: np.arange(5) for name in PREPARED}
+
+
+def make(path: Path, plan: Plan = PLAN) -> Store:
+    facts = attributes_of(SPEC, plan, prepared())
+    create(at(path), conditions(SPEC), COORDINATES, prepared(), facts)
+    return Store(at(path))
+
+
+def at(path: Path) -> Location:
+    return Location(str(path))
+
+
+def arrays(task: Task, seed: int = 0) -> dict[str, np.ndarray[Any, Any]]:
+    """Return arrays that a task might write."""
+    random, made = np.random.default_rng([seed, task.tile, task.column]), {}
+    for variable in PLAN.variables(task):
+        region = PLAN.region(task, variable)
+        shape = [len(range(*part.indices(SIZES[dim]))) for part, dim in zip(region, variable.dims, strict=True)]
+        made[variable.name] = (random.normal(size=shape) * 9).astype(variable.dtype)
+    return made
+
+
+def shard_file(path: Path, task: Task, name: str) -> Path:
+    variable = VARIABLES[name]
+    region, shard = PLAN.region(task, variable), variable.shard(SIZES, PLAN.tile)
+    position = [(part.start or 0) // size for part, size in zip(region, shard, strict=True)]
+    return path.joinpath(name, "c", *map(str, position))
