@@ -14,7 +14,7 @@ from reports import formatting
 from reports.audit import audited, threats
 from reports.audit.readings import Readings
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_certificates_repeat_what_the_run_found(dataset: xr.Dataset) -> None:
