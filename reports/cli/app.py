@@ -16,8 +16,8 @@ from rich.text import Text
 from attacks.registry import PERTURBATIONS
 from pipeline.plan.stages import STAGES
 from reports.cli.cluster_options import Gpus, Scheduler, TaskLimit, Workers, cluster_of
-from reports.cli.listing import show
-from reports.runs import RUNS, audits_in, finished, folder_of, home_of, location_of
+from reports.cli.listing import list_entries
+from reports.runs import RUNS, audits_in, finished_audits, folder_of, home_of, location_of
 from srd.errors import AuditError, CapacityError, FailedTasks, InputError
 from srd.registry import ATTRIBUTORS, METRICS
 
@@ -72,7 +72,7 @@ def run(
     cluster = cluster_of(spec, workers, gpus, scheduler, task_limit)
     is_reported = stage is None and part is None
     try:
-        with tracebacks_shown(debug):
+        with show_tracebacks(debug):
             start(spec, folder, cluster, extent, messages)
     except FailedTasks:
         if is_reported:
@@ -95,13 +95,13 @@ def plan(
 
     Ends with exit code 5 if the disk of the run's folder or this machine's memory cannot hold it.
     """
-    from reports.cli.plan_table import as_text, print_plan
+    from reports.cli.plan_table import plan_json, print_plan
     from reports.cli.planning import plan_audit, refuse_unfit
 
     cluster = cluster_of(spec, workers, gpus, scheduler, None)
     estimates = plan_audit(spec, cluster, messages)
     if as_json:
-        results.print(Text(as_text(estimates)))
+        results.print(Text(plan_json(estimates)))
     else:
         print_plan(estimates, results)
     refuse_unfit(estimates, home_of(spec, out or RUNS / spec.stem), cluster)
@@ -173,7 +173,7 @@ def compare(
     out: Annotated[Path, typer.Option(help="Folder of the comparison.")] = RUNS / "comparison",
 ) -> None:
     """Compare the networks of finished RUNS on one page, and print its path."""
-    _print_path(_compare([folder for run in runs for folder in finished(run)], out))
+    _print_path(_compare([folder for run in runs for folder in finished_audits(run)], out))
 
 
 @app.command()
@@ -205,7 +205,7 @@ def concepts(
 
     request = Request(layer=layer, clusters=clusters, vectors=vectors, members=members, seed=seed)
     cluster = cluster_of(spec, workers, gpus, scheduler, task_limit)
-    with tracebacks_shown(debug):
+    with show_tracebacks(debug):
         page = write_concepts(spec, out or RUNS / spec.stem, request, cluster, messages)
     _print_path(page)
 
@@ -233,19 +233,19 @@ def init(path: Annotated[Path, typer.Argument(help="File to write.")] = Path("au
 @app.command()
 def methods() -> None:
     """List the explanation methods that a spec may name."""
-    show(results, ATTRIBUTORS, "family", "networks", "signed", "coarse", "stochastic", "differentiable", "cost")
+    list_entries(results, ATTRIBUTORS, "family", "networks", "signed", "coarse", "stochastic", "differentiable", "cost")
 
 
 @app.command()
 def perturbations() -> None:
     """List the perturbations that a spec may name."""
-    show(results, PERTURBATIONS, "family", "goal", "constraint", "access", "cost")
+    list_entries(results, PERTURBATIONS, "family", "goal", "constraint", "access", "cost")
 
 
 @app.command()
 def metrics() -> None:
     """List what is measured of every map."""
-    show(results, METRICS, "of", "better", "bounds")
+    list_entries(results, METRICS, "of", "better", "bounds")
 
 
 def main() -> NoReturn:
@@ -264,7 +264,7 @@ def main() -> NoReturn:
 
 
 @contextmanager
-def tracebacks_shown(debug: bool) -> Iterator[None]:
+def show_tracebacks(debug: bool) -> Iterator[None]:
     """Print the traceback of an error before its message, if asked for."""
     try:
         yield
@@ -285,7 +285,7 @@ def _report(folder: Path) -> None:
     if audits_in(folder):
         for audit in audits_in(folder).values():
             write_report(audit)
-        _print_path(_compare(finished(folder), folder))
+        _print_path(_compare(finished_audits(folder), folder))
     else:
         _print_path(write_report(folder))
 
