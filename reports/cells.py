@@ -1,4 +1,4 @@
-"""What tables are made of: text cells that the page and the summary both print."""
+"""Tables of text cells, which the page and the summary both print."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ Mark = Literal["", "control", "unreliable", "white-box", "failed", "passed"]
 
 @dataclass(frozen=True)
 class Cell:
-    """One entry: what is read first, what is read second, and what sets it apart."""
+    """A cell of a table: its text, a detail in smaller print, and a mark that sets it apart."""
 
     text: str
     detail: str = ""
     mark: Mark = ""
     group: str = ""
-    """Of the first cell of a row: a heading above the neighbours that share it."""
+    """Only in the first cell of a row: the heading above neighbouring rows that share it."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,16 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
 
 
-def measured(estimate: Estimate, mark: Mark = "", verdict: str = "", strength: str = "") -> Cell:
-    """Return a value with interval and n; the strength if it is not that of the column; a verdict takes the mark."""
+def estimate_cell(estimate: Estimate, mark: Mark = "", verdict: str = "", strength: str = "") -> Cell:
+    """Return the cell of an estimate: its value, then interval and n.
+
+    A strength is given where it is not that of the column. A cell with a verdict is marked as unreliable.
+    """
     at = f"at {strength}" if strength else ""
     details: Iterable[str] = (interval(estimate), size(estimate), at, verdict)
     return Cell(value(estimate), "\n".join(filter(None, details)), "unreliable" if verdict else mark)
 
 
 def method_heading(method: str, detail: str = "", group: str = "") -> Cell:
-    """Return the first cell of a method's row, by default in the group of its family; controls are set apart."""
+    """Return the first cell of a method's row, by default in the group of its family. Controls get a mark."""
     return Cell(method_title(method), detail, "control" if is_control(method) else "", group or family_of(method))

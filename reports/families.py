@@ -1,4 +1,4 @@
-"""Methods in the order of the registry, which is by family: the order of every table and figure."""
+"""The families of methods, and their order in every table and figure, which is that of the registry."""
 
 from collections.abc import Callable, Iterable
 from itertools import groupby
@@ -7,12 +7,12 @@ from typing import TypeVar
 from srd.registry import ATTRIBUTORS
 
 CONTROL = "control"
-"""The family of methods that know nothing of the network."""
+"""The family of the methods that do not look at the network."""
 T = TypeVar("T")
 
 
-def position(method: str) -> int:
-    """Return the place of a method in the registry; at a layer, that of the method."""
+def registry_position(method: str) -> int:
+    """Return the place of a method in the registry. `srd@layer3` has the place of `srd`."""
     return list(ATTRIBUTORS).index(method.partition("@")[0])
 
 
@@ -22,10 +22,10 @@ def family_of(method: str) -> str:
 
 
 def is_control(method: str) -> bool:
-    """Return whether a method should lose."""
+    """Return whether a method is a control, which should lose every comparison."""
     return family_of(method) == CONTROL
 
 
 def by_family(items: Iterable[T], method: Callable[[T], str]) -> list[tuple[str, list[T]]]:
-    """Return families and their items; neighbours whose methods are of one family stand together."""
+    """Return families with their items: neighbouring items whose methods are of one family form a group."""
     return [(name, list(members)) for name, members in groupby(items, lambda item: family_of(method(item)))]

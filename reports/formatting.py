@@ -1,11 +1,11 @@
-"""Numbers, names and specs as people read them, the same on every page and in every sentence."""
+"""The text forms of numbers, names and specs, the same on every page and in every sentence."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import tomli_w
 
-from reports.result import Estimate, Images
+from reports.result import Estimate, ImageSet
 from srd.registry import ATTRIBUTORS
 
 NONE = "\N{EN DASH}"
@@ -28,12 +28,12 @@ def is_share(estimate: Estimate) -> bool:
 
 
 def value(estimate: Estimate) -> str:
-    """Return the value alone."""
+    """Return the value of an estimate, without interval and n."""
     return percent(estimate.value) if is_share(estimate) else number(estimate.value)
 
 
 def interval(estimate: Estimate) -> str:
-    """Return the interval in brackets; a word where there is none."""
+    """Return the interval in brackets, or the reason why there is none."""
     if estimate.value is None:
         return estimate.reason
     if estimate.low is None or estimate.high is None:
@@ -49,44 +49,44 @@ def size(estimate: Estimate) -> str:
     return f"n = {estimate.n}".replace(" ", TIGHT) + (f", {left_out} left out" if left_out else "")
 
 
-def full(estimate: Estimate) -> str:
-    """Return value, interval and n, for a sentence."""
+def estimate_in_words(estimate: Estimate) -> str:
+    """Return value, interval and n as part of a sentence."""
     ends = interval(estimate)
     if estimate.low is not None:
         ends = ends.strip("[]").replace(f",{TIGHT}", " to ")
     return f"{value(estimate)} ({ends}, {size(estimate)})"
 
 
-def signed(estimate: Estimate) -> str:
+def signed_value(estimate: Estimate) -> str:
     """Return a difference with its sign."""
     return NONE if estimate.value is None else f"{estimate.value:+.3f}"
 
 
 def signed_interval(estimate: Estimate) -> str:
-    """Return the interval of a difference, with signs; a word where there is none."""
+    """Return the interval of a difference with signs, or the reason why there is none."""
     if estimate.low is None:
         return interval(estimate)
     return f"[{estimate.low:+.3f},{TIGHT}{estimate.high:+.3f}]"
 
 
 def method_title(method: str) -> str:
-    """Return a method as it is printed."""
+    """Return the title under which a method is printed."""
     return ATTRIBUTORS[method].title
 
 
-def images_in_words(images: Images) -> str:
-    """Return a set of images as it is printed."""
+def images_in_words(images: ImageSet) -> str:
+    """Return the words for a set of images."""
     return "all images" if images == "all" else "images whose predicted class is that of the clean image"
 
 
-def listed(names: Iterable[str]) -> str:
-    """Return a list in words: a, b and c."""
+def enumeration(names: Iterable[str]) -> str:
+    """Return names as a list in words, such as `a, b and c`."""
     *first, last = list(names) or ["none"]
     return f"{', '.join(first)} and {last}" if first else last
 
 
 def plural(count: int, noun: str) -> str:
-    """Return a count with its noun."""
+    """Return a count with its noun, in the plural where the count is not 1."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
@@ -97,12 +97,12 @@ def slug(text: str) -> str:
 
 def toml(spec: Mapping[str, Any]) -> str:
     """Return a spec as TOML that reads back to the same spec."""
-    return tomli_w.dumps(_stated(spec))
+    return tomli_w.dumps(_without_empty(spec))
 
 
-def _stated(value: Any) -> Any:
-    """Return what a table says: TOML has no word for None, and an empty table says nothing."""
+def _without_empty(value: Any) -> Any:
+    """Return a value without None, which TOML cannot express, and without empty tables, which say nothing."""
     if isinstance(value, Mapping):
-        stated = {key: _stated(each) for key, each in value.items()}
+        stated = {key: _without_empty(each) for key, each in value.items()}
         return {key: each for key, each in stated.items() if each is not None and each != {}}
-    return [_stated(each) for each in value] if isinstance(value, list | tuple) else value
+    return [_without_empty(each) for each in value] if isinstance(value, list | tuple) else value

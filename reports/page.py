@@ -1,4 +1,4 @@
-"""What fills the templates of every page: cells, names, macros, the style sheet."""
+"""The environment of the templates of all pages, and the style sheet."""
 
 from dataclasses import dataclass
 from importlib.resources import files
@@ -8,29 +8,32 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from reports import pixels
 from reports.cells import Cell, Table
 from reports.formatting import method_title
-from reports.marks import Picture
+from reports.plot_primitives import Picture
 from srd.registry import METRICS
 
 STYLE = "style.css"
 
+File = tuple[str, bytes]
+"""A file of a page: its path, relative to the folder of the page, and its content."""
+
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A picture, where there is one, with the tables of its numbers."""
+    """A picture, where there is one, with the tables of its numbers, and remarks below them."""
 
     picture: Picture | None
     tables: tuple[Table, ...] = ()
     remarks: tuple[str, ...] = ()
 
 
-def style() -> str:
+def style_sheet() -> str:
     """Return the style sheet."""
     return (files("reports") / "templates" / STYLE).read_text()
 
 
-def environment() -> Environment:
-    """Return what fills the templates."""
-    made = Environment(
+def template_environment() -> Environment:
+    """Return the environment that renders the templates, with its filters."""
+    templates = Environment(
         loader=PackageLoader("reports"),
         autoescape=select_autoescape(("html.j2",), default=False),
         undefined=StrictUndefined,
@@ -38,15 +41,15 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters["piped"] = _piped
-    made.filters["method"] = method_title
-    made.filters["short"] = lambda name: name.rpartition("/")[2]
-    made.filters["metric"] = lambda name: METRICS[name].title
-    made.globals["usual_rule"] = pixels.USUAL_RULE
-    return made
+    templates.filters["markdown_cell"] = _markdown_cell
+    templates.filters["method"] = method_title
+    templates.filters["short"] = lambda name: name.rpartition("/")[2]
+    templates.filters["metric"] = lambda name: METRICS[name].title
+    templates.globals["usual_rule"] = pixels.USUAL_RULE
+    return templates
 
 
-def _piped(cell: Cell) -> str:
-    """Return a cell of a Markdown table."""
+def _markdown_cell(cell: Cell) -> str:
+    """Return the text of a cell in a Markdown table."""
     text = f"{cell.text} {cell.detail}".strip().replace("\n", ", ")
     return text.replace("|", "\\|")

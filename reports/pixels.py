@@ -1,4 +1,4 @@
-"""Images and maps as PNG: what a row of the gallery is made of."""
+"""Images and maps as PNG files, for galleries."""
 
 from io import BytesIO
 
@@ -12,11 +12,11 @@ Mask = NDArray[np.bool_]
 
 QUANTILE = 0.99
 USUAL_RULE = "99th percentile of |clean map|"
-MAGNIFIED = 10  # of the change between two images
+MAGNIFIED = 10  # factor for the change between two images
 SMALLEST = 144  # pixels; smaller panels are enlarged by repeating pixels
 SIDES = (224, 160, 112, 80)
 BUDGET = 3_000_000  # bytes of all panels together, out of 5 MB for a report
-BYTES_PER_PIXEL = 2  # of PNG, at most: between 3 of a noisy photograph and 1 of a map with a palette
+BYTES_PER_PIXEL = 2  # of PNG: between 3 of a noisy photograph and 1 of a map with a palette
 N_COLOURS = 255
 OUTLINE = N_COLOURS  # the palette's last entry
 OUTLINE_COLOUR = (0, 0, 0)
@@ -24,13 +24,13 @@ PHOTO_OUTLINE = (255, 214, 10)
 
 
 def panel_side(native: int, panels: int) -> int:
-    """Return the largest panel, in pixels, with which all panels fit the budget."""
+    """Return the largest side of a panel, in pixels, with which all panels fit the budget."""
     fitting = (each for each in SIDES if each**2 * panels * BYTES_PER_PIXEL <= BUDGET)
     return min(native, next(fitting, SIDES[-1]))
 
 
-def limit(clean: Pixels, *others: Pixels) -> tuple[float, str]:
-    """Return where the colours of a row end, and the rule that says so."""
+def colour_limit(clean: Pixels, *others: Pixels) -> tuple[float, str]:
+    """Return the value at which the colours of a row end, and the rule that gave it."""
     for value, rule in (
         (np.quantile(np.abs(clean), QUANTILE), USUAL_RULE),
         (np.abs(clean).max(), "largest |value| of the clean map, whose 99th percentile is 0"),
@@ -41,29 +41,29 @@ def limit(clean: Pixels, *others: Pixels) -> tuple[float, str]:
     return 1.0, "all maps are 0"
 
 
-def clipped(pixels: Pixels, end: float) -> float:
-    """Return the share of the pixels beyond the ends of the colours."""
+def clipped_share(pixels: Pixels, end: float) -> float:
+    """Return the share of the pixels whose |value| lies beyond the end of the colours."""
     return float((np.abs(pixels) > end).mean())
 
 
 def photo(image: Pixels, longest: int, mask: Mask | None = None) -> bytes:
     """Draw an image (c, h, w) in [0, 1], with the outline of a mask if given."""
     colours = np.broadcast_to(image, (3, *image.shape[1:])) if len(image) == 1 else image[:3]
-    drawn = np.stack([_resized(channel, longest) for channel in colours], -1)
+    drawn = np.stack([_resize(channel, longest) for channel in colours], -1)
     pixels = (drawn.clip(0, 1) * 255).round().astype(np.uint8)
     if mask is not None:
         pixels[_outline(mask, drawn.shape[:2])] = PHOTO_OUTLINE
     return _png(Image.fromarray(pixels))
 
 
-def change(clean: Pixels, perturbed: Pixels, longest: int) -> bytes:
-    """Draw ten times the change between two images, grey where there is none."""
+def magnified_change(clean: Pixels, perturbed: Pixels, longest: int) -> bytes:
+    """Draw ten times the change between two images. Pixels without change are grey."""
     return photo((0.5 + MAGNIFIED * (perturbed - clean)).astype(np.float32), longest)
 
 
-def heat(pixels: Pixels, end: float, longest: int, mask: Mask | None = None) -> bytes:
-    """Draw a map in red (positive), white (0) and blue (negative), its colours ending at -end and +end."""
-    drawn = _resized(pixels, longest)
+def heat_map(pixels: Pixels, end: float, longest: int, mask: Mask | None = None) -> bytes:
+    """Draw a map in red (positive), white (0) and blue (negative). The colours end at -end and +end."""
+    drawn = _resize(pixels, longest)
     indices = ((drawn / end).clip(-1, 1) * (N_COLOURS // 2) + N_COLOURS // 2).round().astype(np.uint8)
     if mask is not None:
         indices[_outline(mask, drawn.shape)] = OUTLINE
@@ -77,8 +77,8 @@ def _palette() -> list[int]:
     return [*(colours * 255).round().astype(int).flatten().tolist(), *OUTLINE_COLOUR]
 
 
-def _resized(pixels: Pixels, longest: int) -> Pixels:
-    """Area means if it is to be smaller; repeated pixels if it would be too small to see."""
+def _resize(pixels: Pixels, longest: int) -> Pixels:
+    """Reduce an image by area means if it is too large, or repeat its pixels if it is too small to see."""
     height, width = pixels.shape
     if max(height, width) > longest:
         factor = longest / max(height, width)
@@ -89,7 +89,7 @@ def _resized(pixels: Pixels, longest: int) -> Pixels:
 
 
 def _outline(mask: Mask, shape: tuple[int, ...]) -> Mask:
-    """Pixels just outside of the mask, at the size that is drawn, so that no evidence inside is covered."""
+    """Return the pixels just outside of a mask, at the size of the drawing. The outline covers no pixel inside."""
     rows = np.arange(shape[0]) * mask.shape[0] // shape[0]
     columns = np.arange(shape[1]) * mask.shape[1] // shape[1]
     padded = np.pad(mask[np.ix_(rows, columns)], 1)

@@ -1,24 +1,24 @@
-"""What every result is made of: frozen parts, and estimates with their n, interval and unit."""
+"""The base of all result models, and the estimate: a number with its n, interval and unit."""
 
 from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-Images = Literal["all", "prediction kept"]
-"""Which images a mean is over: all, or those whose predicted class equals that of the clean image."""
-IMAGES: tuple[Images, ...] = get_args(Images)
+ImageSet = Literal["all", "prediction kept"]
+"""The images that a mean is over: all, or those whose predicted class equals that of the clean image."""
+IMAGE_SETS: tuple[ImageSet, ...] = get_args(ImageSet)
 
 MEASURE = "pearson"
-"""The similarity by which summaries, headlines and verdicts speak."""
+"""The similarity that summaries, headlines and verdicts use."""
 
 
-class Part(BaseModel):
-    """A frozen piece of the result."""
+class ResultModel(BaseModel):
+    """The base of all models of a result. They are frozen and refuse unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-class Estimate(Part):
+class Estimate(ResultModel):
     """A mean or a rate over images."""
 
     value: float | None

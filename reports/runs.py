@@ -1,4 +1,4 @@
-"""Where runs lie, what their folders hold, and which audits: one, or one for each subject of their spec."""
+"""The folders of runs and the places of their stores. A run holds one audit, or one per subject of its spec."""
 
 from pathlib import Path
 
@@ -10,13 +10,16 @@ RUNS = Path("runs")
 SPEC_COPY = "audit.toml"
 PAGE = "report/index.html"
 CONCEPTS = "concepts"
-"""Beside the page: folder of the pages of layers."""
+"""The folder of the pages of layers, beside the report's page."""
 
 
 def folder_of(run: Path) -> Path:
-    """Return the folder of a run, named by it or by the spec that it was made from.
+    """Return the folder of a run, given by its path or by the spec that the run was made from.
 
-    Raises StoreError if there is none.
+    Raises
+    ------
+    StoreError
+        If there is no such folder.
     """
     folder = RUNS / run.stem if run.suffix == ".toml" else run
     if not folder.is_dir():
@@ -25,7 +28,7 @@ def folder_of(run: Path) -> Path:
 
 
 def audits_in(folder: Path) -> dict[str, Path]:
-    """Return the folders of the audits of several subjects, by subject; none if the run is a single audit."""
+    """Return the folder of each subject's audit, by subject. The mapping is empty if the run is a single audit."""
     from pipeline.spec.comparison import load_audits
 
     spec = folder / SPEC_COPY
@@ -33,7 +36,7 @@ def audits_in(folder: Path) -> dict[str, Path]:
 
 
 def home_of(spec: Path, folder: Path) -> Location:
-    """Return where the stores of a run lie: where the table [store] of its spec says, or in its folder."""
+    """Return the place of a run's stores: the one in the table [store] of its spec, or its folder."""
     from pipeline.spec.deployment import load_deployment
 
     store = load_deployment(spec).store
@@ -41,7 +44,7 @@ def home_of(spec: Path, folder: Path) -> Location:
 
 
 def location_of(folder: Path) -> Location:
-    """Return where the store of one audit lies, by its folder: that of a run, or of a subject within a run."""
+    """Return the place of an audit's store. The folder is that of a run, or of a subject within a run."""
     for run, subject in ((folder, ""), (folder.parent, folder.name)):
         spec = run / SPEC_COPY
         if spec.exists() and (not subject or subject in audits_in(run)):
@@ -50,10 +53,15 @@ def location_of(folder: Path) -> Location:
     return Location(str(folder)) / NAME
 
 
-def finished(run: Path) -> tuple[Path, ...]:
+def finished_audits(run: Path) -> tuple[Path, ...]:
     """Return the folders of all audits of a run.
 
-    Raises StoreError if there is none, IncompleteRun if tasks are missing.
+    Raises
+    ------
+    StoreError
+        If there is no such run.
+    IncompleteRun
+        If tasks are missing.
     """
     from pipeline.store.store import progress
 

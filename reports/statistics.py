@@ -1,4 +1,4 @@
-"""Means and rates over images, with their 95 % intervals, or the reason why there is none."""
+"""Means and rates over images, with their 95 % intervals or the reason why there is none."""
 
 import warnings
 from collections.abc import Mapping
@@ -8,32 +8,32 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest, bootstrap
 
-from reports.result import Estimate, Part
+from reports.result import Estimate, ResultModel
 from srd.registry import METRICS
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
 SEED = 0
-LEAST_N = 5  # four images have but 35 distinct resamples: an interval would be a pretence
+LEAST_N = 5  # four images have only 35 distinct resamples: too few for an interval
 LIBRARIES = ("numpy", "scipy", "xarray", "matplotlib", "seaborn", "pillow", "jinja2")
 
 SHARE = "share of images, 0 to 1"
-"""The unit of rates."""
+"""The unit of a rate."""
 
 Values = NDArray[np.float64]
 Bounds = tuple[float, float]
 
 
 class NoInterval(ValueError):
-    """Why these values have no interval."""
+    """Values have no interval. The message is the reason."""
 
 
-class Policy(Part):
-    """How intervals are made, so that each can be made again.
+class Policy(ResultModel):
+    """The settings of all intervals, so that each can be computed again.
 
     BCa: `scipy.stats.bootstrap((values,), numpy.mean, n_resamples=resamples, confidence_level=confidence,
-    method="BCa", rng=numpy.random.default_rng(seed))`, values in the order of the store's images, NaN left out; the
-    generator is made anew for each interval. Wilson: the score interval without continuity correction.
+    method="BCa", rng=numpy.random.default_rng(seed))`, values in the order of the store's images, without NaN. Each
+    interval has a new generator. Wilson: the score interval without continuity correction.
     """
 
     confidence: float
@@ -44,11 +44,11 @@ class Policy(Part):
     resampled: str
     text: str
     versions: dict[str, str]
-    """Of the libraries that summarise and draw."""
+    """The versions of the libraries that summarise and draw."""
 
 
 def policy() -> Policy:
-    """Return how every interval of a result is made."""
+    """Return the settings of every interval of a result."""
     return Policy(
         confidence=CONFIDENCE,
         resamples=RESAMPLES,
@@ -62,13 +62,19 @@ def policy() -> Policy:
 
 
 def unit(metric: str) -> str:
-    """Return what a metric is counted in."""
+    """Return the unit of a metric: its title and bounds."""
     low, high = METRICS[metric].bounds
     return f"{METRICS[metric].title}, {low:g} to {high:g}"
 
 
 def mean(values: Values, unit: str, excluded: Mapping[str, int]) -> Estimate:
-    """Return the mean with its bootstrap interval; `excluded` says why images of the set are not among the values."""
+    """Return the mean with its bootstrap interval.
+
+    Parameters
+    ----------
+    excluded
+        Reason -> number of images of the set that are not among the values.
+    """
     if not len(values):
         return _nothing(unit, excluded)
     try:
@@ -87,7 +93,7 @@ def mean(values: Values, unit: str, excluded: Mapping[str, int]) -> Estimate:
 
 
 def rate(hits: NDArray[np.bool_], unit: str, excluded: Mapping[str, int]) -> Estimate:
-    """Return the share of hits with its Wilson interval."""
+    """Return the share of hits with its Wilson interval. `excluded` is as in `mean`."""
     if not len(hits):
         return _nothing(unit, excluded)
     low, high = wilson_interval(int(hits.sum()), len(hits))
@@ -103,7 +109,17 @@ def rate(hits: NDArray[np.bool_], unit: str, excluded: Mapping[str, int]) -> Est
 
 
 def bootstrap_interval(values: Values) -> Bounds:
-    """Return the BCa interval of the mean, images resampled (Efron 1987). Raises NoInterval, which says why."""
+    """Return the BCa interval of the mean. The images are resampled.
+
+    Raises
+    ------
+    NoInterval
+        If there are too few values, all are equal, or BCa is undefined for them.
+
+    References
+    ----------
+    Efron 1987.
+    """
     if len(values) < LEAST_N:
         raise NoInterval(f"no interval: fewer than {LEAST_N} images")
     if np.ptp(values) == 0:

@@ -1,4 +1,4 @@
-"""One hue per family, one shade and one shape per method, the same in every figure; controls are grey."""
+"""Colours and markers, the same in every figure: a hue per family, a shade and a shape per method, grey controls."""
 
 import re
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ from reports.families import CONTROL, family_of
 from srd.entries import Family
 from srd.registry import ATTRIBUTORS, SRD
 
-# Degrees around the wheel of HUSL, a family each; neighbours lie on both sides of what the colour blind confuse.
+# Degrees in HUSL, one for each family. Neighbours differ also for readers with colour blindness.
 HUES = (18, 255, 130, 300, 80, 225)
 # HUSL's lightness alone sets the contrast with white: at 60 it is 3:1, at 46 it is 5:1.
 SHADES = (46, 60, 32, 53, 39)
-# Their number and that of the shades have no common factor: as many looks as their product, neighbours differ in both.
+# The numbers of markers and of shades have no common factor, so that all pairs occur and neighbours differ in both.
 MARKERS = ("o", "s", "^", "D", "v", "*", "p")
 SATURATIONS: dict[str, int] = {SRD.family: 95, CONTROL: 0}
 USUAL_SATURATION = 70
@@ -28,7 +28,7 @@ LAYER_MARKERS = ("<", ">", "d", "H", "8")
 GREY = "#6b6b6b"
 INK = "#1f2328"
 Look = dict[str, Any]
-"""Colour and marker, as matplotlib takes them."""
+"""Colour and marker, as keyword arguments of matplotlib."""
 
 RC: dict[Any, Any] = {
     "svg.hashsalt": "srd-audit",
@@ -48,7 +48,7 @@ RC: dict[Any, Any] = {
 
 
 def look(method: str) -> Look:
-    """Return colour and marker of a method; at a layer, the method's colour and a marker of the layer's number."""
+    """Return colour and marker of a method. At a layer, the marker is chosen by the layer's number."""
     base, at, layer = method.partition("@")
     own = family_of(base)
     found = look_at(own, [name for name in ATTRIBUTORS if family_of(name) == own].index(base))
@@ -64,21 +64,21 @@ def look_at(family: str, place: int) -> Look:
 
 
 def colour(family: str, lightness: int = SHADES[0]) -> str:
-    """Return the colour of a family, and of its methods in other shades."""
+    """Return the colour of a family. Other values of `lightness` give the shades of its methods."""
     hue, saturation = HUES[get_args(Family).index(family) % len(HUES)], SATURATIONS.get(family, USUAL_SATURATION)
     (found,) = sns.husl_palette(1, h=hue / 360, s=saturation / 100, l=lightness / 100)  # type: ignore[no-untyped-call]
     return to_hex(found)
 
 
 @contextmanager
-def drawing() -> Iterator[None]:
-    """Set the style of all figures; matplotlib is left as found."""
+def figure_style() -> Iterator[None]:
+    """Set the style of all figures, and restore matplotlib's own at the end."""
     with sns.axes_style("whitegrid"), mpl.rc_context(RC):  # type: ignore[no-untyped-call]
         yield
 
 
 def despine(axes: Axes) -> None:
-    """Take away the frame above and to the right."""
+    """Remove the frame above and to the right."""
     sns.despine(ax=axes)  # type: ignore[no-untyped-call]
 
 

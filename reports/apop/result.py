@@ -1,15 +1,15 @@
-"""Activation-pattern-only prediction as a result, `apop.json`: rates with intervals."""
+"""The result of activation-pattern-only prediction, `apop.json`: rates with intervals."""
 
 from collections import Counter
 from typing import Any, Literal
 
 from pipeline.experiments.apop_results import TITLES, ApopFindings, Classes
-from reports.result import Estimate, Part
+from reports.result import Estimate, ResultModel
 from reports.statistics import SHARE, rate
 
 
-class Replaced(Part):
-    """Predictions from the activation pattern of each image, while the network reads something else."""
+class ReplacementRates(ResultModel):
+    """Rates of the predictions from each image's activation pattern, while the network reads a replacement."""
 
     replacement: str
     title: str
@@ -19,7 +19,7 @@ class Replaced(Part):
     """Share of the images whose predicted class is that of the clean image."""
 
 
-class ApopResult(Part):
+class ApopResult(ResultModel):
     """Everything that `apop.json` holds."""
 
     schema_version: Literal[1] = 1
@@ -45,11 +45,11 @@ class ApopResult(Part):
     """Share of the most frequent label: the accuracy of always answering it."""
     clean: Estimate
     """Accuracy of the network itself."""
-    replaced: tuple[Replaced, ...]
+    replaced: tuple[ReplacementRates, ...]
 
 
 def summarise(found: ApopFindings) -> ApopResult:
-    """Return the rates of what was predicted."""
+    """Return the rates of the predictions."""
     spec, clean = found.spec, found.predictions.clean
     return ApopResult(
         model=spec.model.model_dump(mode="json", exclude_none=True),
@@ -66,13 +66,14 @@ def summarise(found: ApopFindings) -> ApopResult:
         most_frequent=max(Counter(found.labels.tolist()).values()) / len(found.labels),
         clean=_share(clean, found.labels),
         replaced=tuple(
-            _replaced(name, predicted, found.labels, clean) for name, predicted in found.predictions.replaced.items()
+            _replacement_rates(name, predicted, found.labels, clean)
+            for name, predicted in found.predictions.replaced.items()
         ),
     )
 
 
-def _replaced(name: str, predicted: Classes, labels: Classes, clean: Classes) -> Replaced:
-    return Replaced(
+def _replacement_rates(name: str, predicted: Classes, labels: Classes, clean: Classes) -> ReplacementRates:
+    return ReplacementRates(
         replacement=name,
         title=TITLES[name],
         accuracy=_share(predicted, labels),

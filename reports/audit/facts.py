@@ -1,21 +1,21 @@
-"""Plain facts of a run, as `audit.json` keeps them: what was audited, how, and how far it came."""
+"""Plain facts of a run, as `audit.json` keeps them: identity, methods, conditions and completeness."""
 
 from collections.abc import Iterable
 from typing import Literal
 
 from pipeline.verification.findings import Verification
-from reports.result import Part
+from reports.result import ResultModel
 from reports.statistics import Policy
 
-Value = bool | int | float | str
+OptionScalar = bool | int | float | str
 
 EXPLANATION = "attack on the explanation"
 PREDICTION = "attack on the prediction"
-"""Families of perturbations."""
+"""These two are families of perturbations."""
 
 
-class Identity(Part):
-    """What was audited, with what, on what."""
+class Identity(ResultModel):
+    """Identity of the audited model, the data, the code and the machine."""
 
     fingerprint: str
     model: str
@@ -34,7 +34,7 @@ class Identity(Part):
     hardware: str
     sizes: dict[str, int]
     classes_present: int
-    """Classes that at least one image has."""
+    """Number of classes that at least one image has."""
     has_masks: bool
     tile: int
     seed: int
@@ -43,41 +43,41 @@ class Identity(Part):
     """The spec of the run as TOML; relative paths in it start at the folder of the original file."""
 
 
-class StageProgress(Part):
-    """Tasks of a stage."""
+class StageProgress(ResultModel):
+    """Numbers of tasks of a stage."""
 
     stage: str
     done: int
     planned: int
 
 
-class Undefined(Part):
-    """Scores of one method that have no value."""
+class UndefinedScores(ResultModel):
+    """Number of scores of one method that have no value, for one reason."""
 
     method: str
     reason: str
     scores: int
 
 
-class Failure(Part):
-    """A task that failed whenever it was tried."""
+class TaskFailure(ResultModel):
+    """A task that failed each time it was tried."""
 
     task: str
     images: str
-    """The first and the last of the images that it concerns."""
+    """First and last image of the task."""
     of: str
-    """The method, or the entry of the perturbation axis."""
+    """The method or the condition of the task."""
     cause: str
 
 
-class Completeness(Part):
-    """What was planned, done, and left undefined."""
+class Completeness(ResultModel):
+    """Numbers of tasks and scores that were planned, done, failed or undefined."""
 
     stages: tuple[StageProgress, ...]
-    failures: tuple[Failure, ...] = ()
+    failures: tuple[TaskFailure, ...] = ()
     scores: int
-    """Scores planned: images x perturbation entries x methods x metrics."""
-    undefined: tuple[Undefined, ...]
+    """Scores planned: images x conditions x methods x metrics."""
+    undefined: tuple[UndefinedScores, ...]
 
     @property
     def is_complete(self) -> bool:
@@ -85,7 +85,7 @@ class Completeness(Part):
         return all(stage.done == stage.planned for stage in self.stages)
 
 
-class Certificate(Part):
+class Certificate(ResultModel):
     """One property of the demo network, and whether it holds."""
 
     name: str
@@ -97,17 +97,17 @@ class Certificate(Part):
     unit: str = "share of scenes"
 
 
-class Option(Part):
-    """The value of an option, and where it comes from."""
+class OptionValue(ResultModel):
+    """The value of an option and its origin."""
 
     name: str
-    value: Value | None
+    value: OptionScalar | None
     origin: Literal["spec", "default", "fixed"]
-    """A default is that of the sources which wrote this report; what is fixed makes the method what it is."""
+    """A default is that of the sources which wrote this report. A fixed option is part of the method's definition."""
 
 
-class MethodFacts(Part):
-    """An explanation method as the registry knows it, with its options in this run."""
+class MethodFacts(ResultModel):
+    """An explanation method as in the registry, with its options in this run."""
 
     name: str
     title: str
@@ -123,11 +123,11 @@ class MethodFacts(Part):
     is_control: bool
     cost: str
     reference: str
-    options: tuple[Option, ...]
+    options: tuple[OptionValue, ...]
 
 
-class PerturbationFacts(Part):
-    """A perturbation of the spec: its threat model and options."""
+class PerturbationFacts(ResultModel):
+    """A perturbation of the spec, with its threat model and options."""
 
     name: str
     title: str
@@ -135,19 +135,19 @@ class PerturbationFacts(Part):
     goal: str
     access: str
     constraint: str
-    """What holds of the perturbed images, in terms of the strength."""
+    """The constraint on the perturbed images, in terms of the strength."""
     strengths: tuple[str, ...]
     against: tuple[str, ...]
     cost: str
     reference: str
-    budget: tuple[Option, ...]
-    """Options that say how much work the attacker may do."""
-    options: tuple[Option, ...]
-    """All others."""
+    budget: tuple[OptionValue, ...]
+    """Options that bound the work of the attacker."""
+    options: tuple[OptionValue, ...]
+    """All other options."""
 
 
-class ConditionFacts(Part):
-    """One entry of the perturbation axis, and how far it really moved the images."""
+class ConditionFacts(ResultModel):
+    """A condition, and how far it really moved the images."""
 
     id: str
     name: str
@@ -159,19 +159,19 @@ class ConditionFacts(Part):
     largest_change: float | None
     """Largest absolute change of any pixel of any image, pixels in [0, 1]; None if nothing was computed."""
     largest_distance: float | None
-    """Largest Euclidean distance of an image from the clean one, over all channels of all pixels."""
+    """Largest Euclidean distance of an image from the clean image, over all channels of all pixels."""
     unchanged: int
-    """Images that it left exactly as they were."""
+    """Number of images that it left exactly as they were."""
     n: int
 
     @property
     def heading(self) -> str:
-        """Return title and strength, if there is one."""
+        """Return the title, with the strength if there is one."""
         return f"{self.title} {self.strength_text}".rstrip()
 
 
-class Facts(Part):
-    """What is known of a run before its numbers are: the first fields of the result, which every section may read."""
+class RunFacts(ResultModel):
+    """The first fields of the result: facts of a run that every section may read."""
 
     schema_version: Literal[1] = 1
     summary: tuple[str, ...]
@@ -185,8 +185,8 @@ class Facts(Part):
     conditions: tuple[ConditionFacts, ...]
 
 
-def strongest(conditions: Iterable[ConditionFacts]) -> tuple[ConditionFacts, ...]:
-    """Return of each perturbation and attacked method the entry of the largest strength, in the order of the run."""
+def strongest_conditions(conditions: Iterable[ConditionFacts]) -> tuple[ConditionFacts, ...]:
+    """Return, for each perturbation and attacked method, the condition of the largest strength."""
     chosen: dict[tuple[str, str], ConditionFacts] = {}
     for facts in conditions:
         known = chosen.setdefault((facts.name, facts.against), facts)

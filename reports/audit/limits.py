@@ -1,14 +1,14 @@
-"""Sections: what an audit says nothing about, and how far its numbers carry."""
+"""The sections on what an audit does not measure, and on how far its numbers carry."""
 
 from collections.abc import Iterator
 
 from attacks.registry import PERTURBATIONS
-from reports.audit.audited import undefined
-from reports.audit.facts import EXPLANATION, Facts, PerturbationFacts
+from reports.audit.facts import EXPLANATION, PerturbationFacts, RunFacts
+from reports.audit.identity_tables import undefined_scores_in_words
 from reports.audit.localisation import metrics_of_masks
 from reports.audit.section import Section
 from reports.audit.verdicts import CONTROLS
-from reports.formatting import listed, plural
+from reports.formatting import enumeration, plural
 
 SMALL_N = 30
 UNCORRECTED = (
@@ -20,20 +20,20 @@ NOT_CORRECTNESS = (
 )
 
 
-class Limits(Facts):
-    """What these sections add to the result."""
+class LimitFields(RunFacts):
+    """Fields that these sections add to the result."""
 
     not_measured: tuple[str, ...]
     limits: tuple[str, ...]
 
 
-def not_measured(result: Facts) -> tuple[str, ...]:
-    """Say what this audit says nothing about, and why."""
-    return tuple(_not_measured(result))
+def unmeasured_aspects(result: RunFacts) -> tuple[str, ...]:
+    """Return sentences on what this audit does not measure, and why."""
+    return tuple(_unmeasured_aspects(result))
 
 
-def limits(result: Facts) -> tuple[str, ...]:
-    """Say how far the numbers carry."""
+def limits(result: RunFacts) -> tuple[str, ...]:
+    """Return sentences on how far the numbers carry."""
     n = result.identity.sizes["image"]
     small = (
         f"{plural(n, 'image')} are few: below about {SMALL_N} images bootstrap intervals tend to be too narrow."
@@ -41,8 +41,8 @@ def limits(result: Facts) -> tuple[str, ...]:
         else ""
     )
     sentences = (
-        _unfooled(result),
-        *_by_kind(result),
+        _unchanged_images(result),
+        *_limits_by_kind(result),
         "All results are empirical: no formal guarantee holds between or beyond the strengths that were tried.",
         small,
         "Intervals speak of images drawn as these were; they do not carry over to other data or other networks.",
@@ -55,7 +55,7 @@ def limits(result: Facts) -> tuple[str, ...]:
     return tuple(sentence for sentence in sentences if sentence)
 
 
-def _by_kind(result: Facts) -> Iterator[str]:
+def _limits_by_kind(result: RunFacts) -> Iterator[str]:
     tried = [PERTURBATIONS[each.name] for each in result.perturbations]
     if any(entry.is_universal for entry in tried):
         yield (
@@ -69,34 +69,35 @@ def _by_kind(result: Facts) -> Iterator[str]:
         )
 
 
-def _unfooled(result: Facts) -> str:
-    """Say which attacks leave an image as it was where they do not succeed."""
+def _unchanged_images(result: RunFacts) -> str:
+    """Name the attacks that return images unchanged where they do not succeed."""
     left = [each for each in result.conditions if each.unchanged and PERTURBATIONS[each.name].clean_where_it_fails]
     if not left:
         return ""
-    counts = listed(f"{each.id} {each.unchanged} of {each.n}" for each in left)
+    counts = enumeration(f"{each.id} {each.unchanged} of {each.n}" for each in left)
     return (
         f"Some attacks return an image as it was where they do not succeed ({counts}): its maps are the same, and "
         "stability over all images, and over those whose prediction was kept, is as much higher."
     )
 
 
-def _not_measured(result: Facts) -> Iterator[str]:
+def _unmeasured_aspects(result: RunFacts) -> Iterator[str]:
     if not result.identity.has_masks:
         yield f"Localisation: the data set has no masks, so {metrics_of_masks()} are undefined."
-    yield from undefined(result)
+    yield from undefined_scores_in_words(result)
     fixed = [method.title for method in result.methods if not method.attackable]
     if fixed:
-        yield f"Attacks on {listed(fixed)}: they have no gradient to attack; they appear only as evaluating methods."
-    yield from _attacks_not_tried(result)
-    yield from _kinds_not_tried(result)
+        names = enumeration(fixed)
+        yield f"Attacks on {names}: they have no gradient to attack; they appear only as evaluating methods."
+    yield from _untried_attacks(result)
+    yield from _untried_kinds(result)
     yield "Manipulated models: the network is taken as given; only its inputs are perturbed."
     yield "Faithfulness by deletion or insertion, and randomisation of the network's weights."
     yield "Other networks, other trainings of this network, other data: one network on one set of images."
     yield "Formal guarantees: nothing was proved."
 
 
-def _attacks_not_tried(result: Facts) -> Iterator[str]:
+def _untried_attacks(result: RunFacts) -> Iterator[str]:
     attacks = [p for p in result.perturbations if p.family == EXPLANATION]
     if not attacks:
         yield "Attacks on explanations: the run has none, so nothing is known of maps under an attack aimed at them."
@@ -106,11 +107,11 @@ def _attacks_not_tried(result: Facts) -> Iterator[str]:
         if norm in norms and control not in {p.name for p in result.perturbations}:
             title = PERTURBATIONS[control].title.lower()
             yield f"The control of equal size for {norm} attacks ({title}) is not in the run: nothing to check against."
-    yield from _spared(result, attacks)
+    yield from _spared_methods(result, attacks)
 
 
-def _kinds_not_tried(result: Facts) -> Iterator[str]:
-    """Name the kinds of perturbation that the spec could have asked for."""
+def _untried_kinds(result: RunFacts) -> Iterator[str]:
+    """Name the kinds of perturbation that the spec does not ask for."""
     tried = [PERTURBATIONS[each.name] for each in result.perturbations]
     kinds = {
         "attacks without gradients": any(entry.access == "scores only" for entry in tried),
@@ -121,24 +122,24 @@ def _kinds_not_tried(result: Facts) -> Iterator[str]:
     }
     missing = [kind for kind, is_tried in kinds.items() if not is_tried]
     if missing:
-        yield f"Not tried: {listed(missing)}, and norms other than those in the threat model."
+        yield f"Not tried: {enumeration(missing)}, and norms other than those in the threat model."
 
 
-def _spared(result: Facts, attacks: list[PerturbationFacts]) -> Iterator[str]:
+def _spared_methods(result: RunFacts, attacks: list[PerturbationFacts]) -> Iterator[str]:
     attacked = {name for p in attacks for name in p.against}
     spared = [method.title for method in result.methods if method.attackable and method.name not in attacked]
     if spared:
-        yield f"Attacks on {listed(spared)}: they could be attacked, but the spec does not ask for it."
+        yield f"Attacks on {enumeration(spared)}: they could be attacked, but the spec does not ask for it."
 
 
-UNMEASURED: Section[Limits] = Section(
+UNMEASURED: Section[LimitFields] = Section(
     id="unmeasured",
     title="Not measured",
     heading="What was not measured",
     body=lambda result, _: {"paragraphs": (), "exhibits": (), "items": result.not_measured},
-    sentences=lambda result: {"not_measured": not_measured(result)},
+    sentences=lambda result: {"not_measured": unmeasured_aspects(result)},
 )
-LIMITS: Section[Facts] = Section(
+LIMITS: Section[RunFacts] = Section(
     id="limits",
     title="Limits",
     heading="Limits",

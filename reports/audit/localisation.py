@@ -1,4 +1,4 @@
-"""Section: where the clean maps lie, and how concentrated they are."""
+"""The section on localisation: where the clean maps lie, and how concentrated they are."""
 
 from collections.abc import Iterator, Mapping
 
@@ -10,21 +10,21 @@ from matplotlib.figure import Figure
 from pipeline.plan.conditions import CLEAN
 from pipeline.plan.schema import REASONS, Reason
 from reports import statistics
-from reports.audit.estimates import estimate, flat
-from reports.audit.facts import Facts
+from reports.audit.estimates import estimate, estimate_frame
+from reports.audit.facts import RunFacts
 from reports.audit.readings import NOT_COMPUTED, Readings
 from reports.audit.section import Fields, Pictures, Section
-from reports.cells import Table, measured, method_heading
-from reports.formatting import listed, method_title, percent
-from reports.marks import Picture, label_methods, name_families, points, unique, values_in_words
+from reports.cells import Table, estimate_cell, method_heading
+from reports.formatting import enumeration, method_title, percent
 from reports.page import Exhibit
-from reports.result import Estimate, Part
+from reports.plot_primitives import Picture, distinct_texts, draw_points, label_methods, name_families, values_in_words
+from reports.result import Estimate, ResultModel
 from reports.statistics import unit
 from reports.style import GREY, look, svg
 from srd.registry import METRICS
 
 
-class Quality(Part):
+class Quality(ResultModel):
     """A metric of the clean maps of one method."""
 
     method: str
@@ -32,21 +32,21 @@ class Quality(Part):
     estimate: Estimate
 
 
-class Located(Facts):
-    """What this section adds to the result."""
+class LocalisationFields(RunFacts):
+    """Fields that this section adds to the result."""
 
     quality: tuple[Quality, ...]
-    """Of the clean maps."""
+    """Metrics of the clean maps."""
     mask_share: Estimate | None
-    """Mean share of the image that the mask covers: what a map without knowledge scores by chance."""
+    """Mean share of the image that the mask covers: the score of a map without knowledge, by chance."""
 
 
-def _numbers(readings: Readings, _: Facts) -> Fields:
+def _numbers(readings: Readings, _: RunFacts) -> Fields:
     return {"quality": _quality(readings), "mask_share": _mask_share(readings)}
 
 
 def _quality(readings: Readings) -> tuple[Quality, ...]:
-    """Return the metrics of the clean maps alone, per method."""
+    """Return the metrics that are computed from a clean map alone, per method."""
     return tuple(
         Quality(method=method, metric=metric, estimate=estimate(readings, CLEAN, method, metric, "all"))
         for method in readings.methods
@@ -56,7 +56,7 @@ def _quality(readings: Readings) -> tuple[Quality, ...]:
 
 
 def _mask_share(readings: Readings) -> Estimate | None:
-    """Return the mean share of an image that its mask covers, empty masks left out; None without masks."""
+    """Return the mean share of an image that its mask covers, without empty masks. It is None without masks."""
     if not readings.has_masks:
         return None
     shares = np.asarray(readings.dataset["mask"].values).reshape(len(readings.image_ids), -1).mean(1)
@@ -66,14 +66,14 @@ def _mask_share(readings: Readings) -> Estimate | None:
     return statistics.mean(values, "share of the image, 0 to 1", {why: n for why, n in excluded.items() if n})
 
 
-def table(result: Located) -> Table:
-    """Return localisation and sparseness of the clean maps."""
+def table(result: LocalisationFields) -> Table:
+    """Return the table of localisation and sparseness of the clean maps."""
     metrics = list(dict.fromkeys(each.metric for each in result.quality))
     found = {(each.method, each.metric): each.estimate for each in result.quality}
     rows = (
         (
             method_heading(each.name),
-            *(measured(found[each.name, metric]) for metric in metrics),
+            *(estimate_cell(found[each.name, metric]) for metric in metrics),
         )
         for each in result.methods
     )
@@ -81,8 +81,8 @@ def table(result: Located) -> Table:
     return Table("Clean maps: localisation and sparseness (95 % intervals).", header, tuple(rows))
 
 
-def _figures(result: Located) -> Iterator[Picture]:
-    frame = flat(result.quality)
+def _figures(result: LocalisationFields) -> Iterator[Picture]:
+    frame = estimate_frame(result.quality)
     frame = frame[frame.groupby("metric")["value"].transform("count") > 0]
     if frame.empty:
         return
@@ -96,14 +96,14 @@ def _figures(result: Located) -> Iterator[Picture]:
     yield Picture("localisation", svg(_figure(frame, result)), caption, f"{values}.")
 
 
-def _figure(frame: pd.DataFrame, result: Located) -> Figure:
-    metrics, methods = unique(frame["metric"]), unique(frame["method"])
+def _figure(frame: pd.DataFrame, result: LocalisationFields) -> Figure:
+    metrics, methods = distinct_texts(frame["metric"]), distinct_texts(frame["method"])
     figure = Figure(figsize=(2.6 + 3.0 * len(metrics), 1.1 + 0.32 * len(methods)), layout="constrained")
     panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
     for axes, metric in zip(panels, metrics, strict=True):
         for method in methods:
             part = frame[(frame["metric"] == metric) & (frame["method"] == method)]
-            points(axes, part, methods, "method", 0.0, look(method))
+            draw_points(axes, part, methods, "method", 0.0, look(method))
         label_methods(axes, methods)
         axes.set(xlim=(-0.04, 1.04), xlabel=unit(metric))
         axes.set_xticks((0, 0.25, 0.5, 0.75, 1), ("0", "", "0.5", "", "1"))
@@ -112,19 +112,19 @@ def _figure(frame: pd.DataFrame, result: Located) -> Figure:
     return figure
 
 
-def _mark_chance(axes: Axes, result: Located, metric: str) -> None:
+def _mark_chance(axes: Axes, result: LocalisationFields, metric: str) -> None:
     share = result.mask_share.value if result.mask_share else None
     if share is not None and METRICS[metric].of == "map and mask":
         axes.axvline(share, color=GREY, linestyle="--", linewidth=1)
 
 
 def metrics_of_masks() -> str:
-    """Return the metrics that compare a map with the object's mask, in words."""
-    return listed(entry.title.lower() for entry in METRICS.values() if entry.of == "map and mask")
+    """Return the titles of the metrics that compare a map with the object's mask, in words."""
+    return enumeration(entry.title.lower() for entry in METRICS.values() if entry.of == "map and mask")
 
 
-def chance(result: Located) -> str:
-    """Say what localisation is to be compared with."""
+def chance_in_words(result: LocalisationFields) -> str:
+    """Return a sentence on the localisation that is expected by chance."""
     if result.mask_share is None or result.mask_share.value is None:
         return ""
     return (
@@ -133,8 +133,8 @@ def chance(result: Located) -> str:
     )
 
 
-def _body(result: Located, drawn: Pictures) -> Mapping[str, object]:
-    return {"chance": chance(result), "localisation": Exhibit(drawn.get("localisation"), (table(result),))}
+def _body(result: LocalisationFields, drawn: Pictures) -> Mapping[str, object]:
+    return {"chance": chance_in_words(result), "localisation": Exhibit(drawn.get("localisation"), (table(result),))}
 
 
 LOCALISATION = Section(
@@ -144,7 +144,7 @@ LOCALISATION = Section(
     template="localisation",
     body=_body,
     numbers=_numbers,
-    frames=lambda result: {"localisation": flat(result.quality)},
+    frames=lambda result: {"localisation": estimate_frame(result.quality)},
     figures=_figures,
-    headlines=lambda result: (table(result),),
+    summary_tables=lambda result: (table(result),),
 )

@@ -1,4 +1,4 @@
-"""Section: maps of images that are chosen by rule, drawn from the store."""
+"""The section on maps: pictures of images that are chosen by rule, drawn from the store."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,46 +8,46 @@ from numpy.typing import NDArray
 
 from pipeline.plan.conditions import CLEAN
 from pipeline.plan.schema import REASONS, Reason
-from reports.audit.facts import EXPLANATION, ConditionFacts, Facts, strongest
+from reports.audit.facts import EXPLANATION, ConditionFacts, RunFacts, strongest_conditions
 from reports.audit.readings import NOT_COMPUTED, Readings
 from reports.audit.section import Fields, Pictures, Section
 from reports.families import by_family
 from reports.formatting import method_title, plural, slug
-from reports.pixels import Mask, Pixels, change, clipped, heat, limit, panel_side, photo
-from reports.result import Part
+from reports.page import File
+from reports.pixels import Mask, Pixels, clipped_share, colour_limit, heat_map, magnified_change, panel_side, photo
+from reports.result import ResultModel
 from srd.registry import METRICS
 
 RANKED_BY = "pearson"
 OVERVIEWS = 4
 FOLDER = "maps"
-File = tuple[str, bytes]
 
 
-class Shown(Part):
-    """One panel that shows a map: its file and the scale of its colours."""
+class MapPanel(ResultModel):
+    """A panel that shows a map: its file and the scale of its colours."""
 
     method: str
     file: str
     limit: float | None
-    """White is 0, the ends of the colours are -limit and +limit; None if there is no map."""
+    """White is 0, and the colours end at -limit and +limit; None if there is no map."""
     clipped: float | None
     """Share of the pixels beyond the limits."""
     reason: str = ""
-    """Why there is no map."""
+    """The reason why there is no map."""
 
 
-class Case(Part):
+class Case(ResultModel):
     """One image before and after an attack on an explanation."""
 
     condition: str
     title: str
     rank: str
-    """worst, median or best of the images by the Pearson correlation of the attacked method's maps."""
+    """Rank by the Pearson correlation of the attacked method's maps: worst, median or best."""
     image: str
     label: str
     clean_prediction: str
     clean_probability: float
-    """Softmax of the explained class."""
+    """Softmax probability of the explained class."""
     perturbed_prediction: str
     perturbed_probability: float
     explained: str
@@ -55,13 +55,13 @@ class Case(Part):
     image_file: str
     perturbed_file: str
     change_file: str
-    clean: Shown
-    perturbed: Shown
-    difference: Shown
+    clean: MapPanel
+    perturbed: MapPanel
+    difference: MapPanel
     limit_rule: str
 
 
-class Overview(Part):
+class Overview(ResultModel):
     """The clean maps of all methods on one image."""
 
     image: str
@@ -69,21 +69,21 @@ class Overview(Part):
     explained: str
     image_file: str
     has_outline: bool
-    maps: tuple[Shown, ...]
+    maps: tuple[MapPanel, ...]
 
 
-class Maps(Facts):
-    """What this section adds to the result."""
+class MapFields(RunFacts):
+    """Fields that this section adds to the result."""
 
     cases: tuple[Case, ...]
     overview: tuple[Overview, ...]
     gallery: str
-    """How the shown images were chosen and drawn."""
+    """Text on how the shown images were chosen and drawn."""
 
 
 @dataclass(frozen=True)
-class Ranked:
-    """An image and its place among the images under one attack."""
+class RankedImage:
+    """An image and its rank among the images under one attack."""
 
     rank: str
     row: int
@@ -92,14 +92,15 @@ class Ranked:
 def cases(readings: Readings, conditions: Iterable[ConditionFacts]) -> tuple[Case, ...]:
     """Return worst, median and best image under each attack on a method's explanation, at its largest strength.
 
-    By the similarity RANKED_BY of the attacked method's maps; of an even number the lower median; ties by position.
+    The rank is by the similarity RANKED_BY of the attacked method's maps. Ties are ordered by position, and an even
+    number of images has the lower median.
     """
-    attacks = strongest(facts for facts in conditions if facts.family == EXPLANATION)
-    return tuple(_case(readings, facts, ranked) for facts in attacks for ranked in _ranked(readings, facts))
+    attacks = strongest_conditions(facts for facts in conditions if facts.family == EXPLANATION)
+    return tuple(_case(readings, facts, ranked) for facts in attacks for ranked in _ranked_images(readings, facts))
 
 
 def overview(readings: Readings) -> tuple[Overview, ...]:
-    """Return the clean maps of all methods on a few images, evenly spaced in the order of the store."""
+    """Return the clean maps of all methods on a few images, which are evenly spaced in the store."""
     computed = np.flatnonzero(readings.is_predicted(CLEAN))
     if not len(computed):
         return ()
@@ -107,9 +108,9 @@ def overview(readings: Readings) -> tuple[Overview, ...]:
     return tuple(_overview(readings, number, int(row)) for number, row in enumerate(computed[positions], 1))
 
 
-def selection(readings: Readings, cases: tuple[Case, ...], overview: tuple[Overview, ...]) -> str:
-    """Say how the shown images were chosen and drawn."""
-    drawn, native = _side(readings, cases, overview), _native(readings)
+def selection_in_words(readings: Readings, cases: tuple[Case, ...], overview: tuple[Overview, ...]) -> str:
+    """Return a text on how the shown images were chosen and drawn."""
+    drawn, native = _panel_side(readings, cases, overview), _native_side(readings)
     size = f"reduced from {native} to {drawn} pixels by area means" if drawn < native else "in full size"
     extremes = (
         "for each attack on a method's explanation, at its largest strength, the images whose maps of that method are "
@@ -123,29 +124,31 @@ def selection(readings: Readings, cases: tuple[Case, ...], overview: tuple[Overv
 
 
 def drawings(readings: Readings, cases: tuple[Case, ...], overview: tuple[Overview, ...]) -> Iterator[File]:
-    """Draw every panel: its file and its PNG."""
-    longest = _side(readings, cases, overview)
+    """Draw every panel. Yield its path and its PNG."""
+    longest = _panel_side(readings, cases, overview)
     for case in cases:
         yield from _draw_case(readings, case, longest)
     for row in overview:
         yield from _draw_overview(readings, row, longest)
 
 
-def _ranked(readings: Readings, facts: ConditionFacts) -> list[Ranked]:
+def _ranked_images(readings: Readings, facts: ConditionFacts) -> list[RankedImage]:
     values = readings.scores(facts.id, facts.against, RANKED_BY)
     order = [int(row) for row in np.argsort(values, kind="stable") if not np.isnan(values[row])]
     if not order:
         return []
     ranks = {order[(len(order) - 1) // 2]: "median", order[-1]: "best", order[0]: "worst"}
-    return [Ranked(ranks[row], row) for row in order if row in ranks]
+    return [RankedImage(ranks[row], row) for row in order if row in ranks]
 
 
-def _case(readings: Readings, facts: ConditionFacts, ranked: Ranked) -> Case:
+def _case(readings: Readings, facts: ConditionFacts, ranked: RankedImage) -> Case:
     row, method = ranked.row, facts.against
     clean, perturbed = (_map(readings, row, name, method) for name in (CLEAN, facts.id))
-    end, rule = limit(clean, perturbed)
+    end, rule = colour_limit(clean, perturbed)
     stem = f"{FOLDER}/{slug(facts.id)}-{ranked.rank}"
-    names = [readings.classes[max(0, readings.predicted[row, c])] for c in (0, readings.conditions.index(facts.id))]
+    names = [
+        readings.classes[max(0, readings.predicted_classes[row, c])] for c in (0, readings.conditions.index(facts.id))
+    ]
     return Case(
         condition=facts.id,
         title=f"{facts.title} of {method_title(method)} at {facts.strength_text}",
@@ -161,9 +164,9 @@ def _case(readings: Readings, facts: ConditionFacts, ranked: Ranked) -> Case:
         image_file=f"{stem}-image.png",
         perturbed_file=f"{stem}-perturbed.png",
         change_file=f"{stem}-change.png",
-        clean=_shown(method, f"{stem}-map.png", clean, end),
-        perturbed=_shown(method, f"{stem}-perturbed-map.png", perturbed, end),
-        difference=_shown(method, f"{stem}-map-change.png", perturbed - clean, end),
+        clean=_map_panel(method, f"{stem}-map.png", clean, end),
+        perturbed=_map_panel(method, f"{stem}-perturbed-map.png", perturbed, end),
+        difference=_map_panel(method, f"{stem}-map-change.png", perturbed - clean, end),
         limit_rule=rule,
     )
 
@@ -177,21 +180,22 @@ def _overview(readings: Readings, number: int, row: int) -> Overview:
         image_file=f"{FOLDER}/overview-{number}-image.png",
         has_outline=mask is not None,
         maps=tuple(
-            _own_scale(readings, row, method, f"{FOLDER}/overview-{number}-{method}.png") for method in readings.methods
+            _panel_on_own_scale(readings, row, method, f"{FOLDER}/overview-{number}-{method}.png")
+            for method in readings.methods
         ),
     )
 
 
-def _own_scale(readings: Readings, row: int, method: str, file: str) -> Shown:
+def _panel_on_own_scale(readings: Readings, row: int, method: str, file: str) -> MapPanel:
     pixels = _map(readings, row, CLEAN, method)
     if not np.isfinite(pixels).all():
         reason = REASONS[Reason.NOT_FINITE] if readings.is_attributed(method)[row] else NOT_COMPUTED
-        return Shown(method=method, file="", limit=None, clipped=None, reason=reason)
-    return _shown(method, file, pixels, limit(pixels)[0])
+        return MapPanel(method=method, file="", limit=None, clipped=None, reason=reason)
+    return _map_panel(method, file, pixels, colour_limit(pixels)[0])
 
 
-def _shown(method: str, file: str, pixels: Pixels, end: float) -> Shown:
-    return Shown(method=method, file=file, limit=end, clipped=clipped(pixels, end))
+def _map_panel(method: str, file: str, pixels: Pixels, end: float) -> MapPanel:
+    return MapPanel(method=method, file=file, limit=end, clipped=clipped_share(pixels, end))
 
 
 def _draw_case(readings: Readings, case: Case, longest: int) -> Iterator[File]:
@@ -200,9 +204,9 @@ def _draw_case(readings: Readings, case: Case, longest: int) -> Iterator[File]:
     clean, moved = (_map(readings, row, name, case.clean.method) for name in (CLEAN, case.condition))
     yield case.image_file, photo(image, longest)
     yield case.perturbed_file, photo(other, longest)
-    yield case.change_file, change(image, other, longest)
+    yield case.change_file, magnified_change(image, other, longest)
     for shown, pixels in ((case.clean, clean), (case.perturbed, moved), (case.difference, moved - clean)):
-        yield shown.file, heat(pixels, shown.limit or 1.0, longest)
+        yield shown.file, heat_map(pixels, shown.limit or 1.0, longest)
 
 
 def _draw_overview(readings: Readings, overview: Overview, longest: int) -> Iterator[File]:
@@ -211,15 +215,15 @@ def _draw_overview(readings: Readings, overview: Overview, longest: int) -> Iter
     yield overview.image_file, photo(_image(readings, row, CLEAN), longest, mask)
     for shown in overview.maps:
         if shown.limit is not None:
-            yield shown.file, heat(_map(readings, row, CLEAN, shown.method), shown.limit, longest, mask)
+            yield shown.file, heat_map(_map(readings, row, CLEAN, shown.method), shown.limit, longest, mask)
 
 
-def _side(readings: Readings, cases: tuple[Case, ...], overview: tuple[Overview, ...]) -> int:
+def _panel_side(readings: Readings, cases: tuple[Case, ...], overview: tuple[Overview, ...]) -> int:
     panels = 6 * len(cases) + sum(1 + len(row.maps) for row in overview)
-    return panel_side(_native(readings), panels)
+    return panel_side(_native_side(readings), panels)
 
 
-def _native(readings: Readings) -> int:
+def _native_side(readings: Readings) -> int:
     return max(readings.dataset.sizes["y"], readings.dataset.sizes["x"])
 
 
@@ -262,12 +266,12 @@ def _score(readings: Readings, row: int, condition: str, method: str, metric: st
     return None if np.isnan(value) else value
 
 
-def _numbers(readings: Readings, result: Facts) -> Fields:
+def _numbers(readings: Readings, result: RunFacts) -> Fields:
     shown, clean = cases(readings, result.conditions), overview(readings)
-    return {"cases": shown, "overview": clean, "gallery": selection(readings, shown, clean)}
+    return {"cases": shown, "overview": clean, "gallery": selection_in_words(readings, shown, clean)}
 
 
-def _body(result: Maps, _: Pictures) -> Mapping[str, object]:
+def _body(result: MapFields, _: Pictures) -> Mapping[str, object]:
     return {
         "overview": [(row, by_family(row.maps, lambda panel: panel.method)) for row in result.overview],
         "cases": _by_attack(result.cases),

@@ -1,33 +1,41 @@
-"""The result as a page and as a short summary: what its sections show, in templates."""
+"""The page and the short summary of a result, rendered by templates from what its sections give."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
 import pandas as pd
 from jinja2 import Environment
 
-from reports.audit.localisation import chance
+from reports.audit.localisation import chance_in_words
 from reports.audit.section import Pictures, Section
 from reports.audit.sections import SECTIONS, AuditResult
-from reports.marks import Picture
-from reports.page import environment
-from reports.style import drawing
+from reports.page import template_environment
+from reports.plot_primitives import Picture
+from reports.style import figure_style
 
 
 def pictures(result: AuditResult) -> Iterator[Picture]:
     """Draw all figures of the report."""
-    with drawing():
+    with figure_style():
         for section in SECTIONS:
             yield from section.figures(result)
 
 
 def frames(result: AuditResult) -> dict[str, pd.DataFrame]:
-    """Return every table of numbers, by the name of its file."""
+    """Return every frame of numbers, by the name of its file."""
     return {name: frame for section in SECTIONS for name, frame in section.frames(result).items()}
 
 
 def html(result: AuditResult, pictures: Iterable[Picture], data: Sequence[str], layers: Sequence[str] = ()) -> str:
-    """Return the page; `data` are the files with numbers beside it, `layers` those whose concepts have a page."""
-    templates, drawn = environment(), {picture.name: picture for picture in pictures}
+    """Return the page as HTML.
+
+    Parameters
+    ----------
+    data
+        Files with numbers beside the page.
+    layers
+        Layers whose concepts have a page.
+    """
+    templates, drawn = template_environment(), {picture.name: picture for picture in pictures}
     return templates.get_template("audit/page.html.j2").render(
         result=result,
         sections=[(section, _body(templates, section, result, drawn, data)) for section in SECTIONS],
@@ -36,11 +44,11 @@ def html(result: AuditResult, pictures: Iterable[Picture], data: Sequence[str], 
 
 
 def markdown(result: AuditResult) -> str:
-    """Return the summary: sentences and the tables that they rest on."""
-    return environment().get_template("audit/summary.md.j2").render(
+    """Return the summary as Markdown: sentences, and the tables with their numbers."""
+    return template_environment().get_template("audit/summary.md.j2").render(
         result=result,
-        tables=[table for section in SECTIONS for table in section.headlines(result)],
-        chance=chance(result),
+        tables=[table for section in SECTIONS for table in section.summary_tables(result)],
+        chance=chance_in_words(result),
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Section: how predictions take each perturbation, and how accuracy falls as the strength grows."""
+"""The section on predictions: accuracy and kept predictions under each condition, accuracy against strength."""
 
 from collections.abc import Iterator, Mapping
 
@@ -13,13 +13,13 @@ from attacks.registry import PERTURBATIONS
 from pipeline.plan.conditions import CLEAN
 from reports import statistics
 from reports.audit.estimates import COLUMNS, fields_of, frame_of
-from reports.audit.facts import Facts
+from reports.audit.facts import RunFacts
 from reports.audit.readings import NOT_COMPUTED, Readings
 from reports.audit.section import Fields, Pictures, Section
-from reports.cells import Cell, Table, measured
-from reports.marks import Picture, label_rows, points, short, unique, values_in_words
+from reports.cells import Cell, Table, estimate_cell
 from reports.page import Exhibit
-from reports.result import Estimate, Part
+from reports.plot_primitives import Picture, distinct_texts, draw_points, label_rows, short_number, values_in_words
+from reports.result import Estimate, ResultModel
 from reports.statistics import SHARE
 from reports.style import GREY, INK, MARKERS, Look, despine, svg
 
@@ -29,14 +29,14 @@ LOOKS: dict[str, Look] = {
     "accuracy": {"color": INK, "marker": "o"},
     "prediction kept": {"color": GREY, "marker": "s"},
 }
-LEAST = 2  # strengths beside 0 that make a curve
+LEAST = 2  # a curve needs more points than this, strength 0 included
 
 Curve = dict[float, Estimate]
 """Strength -> accuracy; strength 0 is the clean images."""
 
 
-class Accuracy(Part):
-    """How the predictions take one entry of the perturbation axis."""
+class Accuracy(ResultModel):
+    """Rates of the predictions under one condition."""
 
     condition: str
     accuracy: Estimate
@@ -45,42 +45,42 @@ class Accuracy(Part):
     """Share of the images whose predicted class is that of the clean image."""
 
 
-class Predictions(Facts):
-    """What this section adds to the result."""
+class PredictionFields(RunFacts):
+    """Fields that this section adds to the result."""
 
     accuracy: tuple[Accuracy, ...]
 
 
-def _numbers(readings: Readings, _: Facts) -> Fields:
+def _numbers(readings: Readings, _: RunFacts) -> Fields:
     return {"accuracy": tuple(_accuracy(readings, condition) for condition in readings.conditions)}
 
 
 def _accuracy(readings: Readings, condition: str) -> Accuracy:
-    column = readings.predicted[:, readings.conditions.index(condition)]
+    column = readings.predicted_classes[:, readings.conditions.index(condition)]
     computed = readings.is_predicted(condition)
     comparable = computed & readings.is_predicted(CLEAN)
     right = (column == readings.label)[computed]
     return Accuracy(
         condition=condition,
-        accuracy=statistics.rate(right, SHARE, _absent(computed)),
-        kept=statistics.rate(readings.is_kept(condition)[comparable], SHARE, _absent(comparable)),
+        accuracy=statistics.rate(right, SHARE, _missing_images(computed)),
+        kept=statistics.rate(readings.is_kept(condition)[comparable], SHARE, _missing_images(comparable)),
     )
 
 
-def _absent(computed: NDArray[np.bool_]) -> dict[str, int]:
+def _missing_images(computed: NDArray[np.bool_]) -> dict[str, int]:
     missing = int((~computed).sum())
     return {NOT_COMPUTED: missing} if missing else {}
 
 
-def table(result: Predictions) -> Table:
-    """Return the right and the kept predictions."""
-    rows = ((Cell(each.condition), measured(each.accuracy), measured(each.kept)) for each in result.accuracy)
+def table(result: PredictionFields) -> Table:
+    """Return the table of right and of kept predictions."""
+    rows = ((Cell(each.condition), estimate_cell(each.accuracy), estimate_cell(each.kept)) for each in result.accuracy)
     caption = "Predictions: share of images with the right class, and with the class of the clean image (95 % Wilson)."
     return Table(caption, ("entry", "right class", "class of the clean image"), tuple(rows))
 
 
-def _frame(result: Predictions) -> pd.DataFrame:
-    """Return one row per entry of the perturbation axis and rate."""
+def _frame(result: PredictionFields) -> pd.DataFrame:
+    """Return a frame with a row for each condition and rate."""
     rows = (
         {"condition": row.condition, "rate": name, **fields_of(getattr(row, field))}
         for row in result.accuracy
@@ -89,20 +89,20 @@ def _frame(result: Predictions) -> pd.DataFrame:
     return frame_of(rows, ("condition", "rate", *COLUMNS))
 
 
-def _figures(result: Predictions) -> Iterator[Picture]:
+def _figures(result: PredictionFields) -> Iterator[Picture]:
     yield from _rates(result)
     yield from _curve(result)
 
 
-def _rates(result: Predictions) -> Iterator[Picture]:
+def _rates(result: PredictionFields) -> Iterator[Picture]:
     shown = _frame(result)
     if shown["value"].isna().all():
         return
-    conditions = unique(shown["condition"])
+    conditions = distinct_texts(shown["condition"])
     figure = Figure(figsize=(9, 1.3 + 0.34 * len(conditions)), layout="constrained")
     axes = figure.subplots()
     for offset, (name, style) in zip((-0.14, 0.14), LOOKS.items(), strict=True):
-        points(axes, shown[shown["rate"] == name], conditions, "condition", offset, {**style, "label": name})
+        draw_points(axes, shown[shown["rate"] == name], conditions, "condition", offset, {**style, "label": name})
     label_rows(axes, conditions)
     axes.set(xlim=(-0.02, 1.02), xlabel="share of images (95 % Wilson interval)")
     figure.legend(loc="outside upper left", ncols=2, frameon=False)
@@ -111,22 +111,25 @@ def _rates(result: Predictions) -> Iterator[Picture]:
     yield Picture("accuracy", svg(figure), "Accuracy and kept predictions under each perturbation.", alt)
 
 
-def _curve(result: Predictions) -> Iterator[Picture]:
-    """Draw accuracy against strength, a panel a scale, if any perturbation was tried at several strengths."""
+def _curve(result: PredictionFields) -> Iterator[Picture]:
+    """Draw accuracy against strength, with a panel for each scale, if any perturbation has several strengths."""
     panels = _panels(result)
     if not panels:
         return
     figure = Figure(figsize=(1 + 4.5 * len(panels), 3.6), layout="constrained")
     for axes, (scale, curves) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
-        _draw(axes, curves)
+        _draw_curves(axes, curves)
         axes.set(xlabel=scale, ylabel="share with the right class", ylim=(-0.03, 1.03))
     caption = "Accuracy against the strength of each perturbation, from the clean images on (95 % Wilson intervals)."
-    told = "; ".join(_told(name, curve) for curves in panels.values() for name, curve in curves.items())
+    told = "; ".join(_curve_in_words(name, curve) for curves in panels.values() for name, curve in curves.items())
     yield Picture("accuracy-curve", svg(figure), caption, f"Share of images with the right class: {told}.")
 
 
-def _panels(result: Predictions) -> dict[str, dict[str, Curve]]:
-    """Return scale of the strengths -> perturbation -> curve; attacks on explanations aim at no wrong class."""
+def _panels(result: PredictionFields) -> dict[str, dict[str, Curve]]:
+    """Return scale of the strengths -> perturbation -> curve.
+
+    Attacks on explanations are left out: they do not aim at a wrong class.
+    """
     shares = {row.condition: row.accuracy for row in result.accuracy if row.accuracy.value is not None}
     panels: dict[str, dict[str, Curve]] = {}
     for facts in result.conditions:
@@ -138,7 +141,7 @@ def _panels(result: Predictions) -> dict[str, dict[str, Curve]]:
     return {scale: curves for scale, curves in long.items() if curves}
 
 
-def _draw(axes: Axes, curves: Mapping[str, Curve]) -> None:
+def _draw_curves(axes: Axes, curves: Mapping[str, Curve]) -> None:
     colours = sns.color_palette("colorblind", len(curves))  # type: ignore[no-untyped-call]
     for number, ((name, curve), colour) in enumerate(zip(curves.items(), colours, strict=True)):
         ordered = sorted(curve.items())
@@ -151,11 +154,13 @@ def _draw(axes: Axes, curves: Mapping[str, Curve]) -> None:
     despine(axes)
 
 
-def _told(name: str, curve: Curve) -> str:
-    return f"{name}: " + ", ".join(f"{strength:.3g} {short(each.value)}" for strength, each in sorted(curve.items()))
+def _curve_in_words(name: str, curve: Curve) -> str:
+    return f"{name}: " + ", ".join(
+        f"{strength:.3g} {short_number(each.value)}" for strength, each in sorted(curve.items())
+    )
 
 
-def _body(result: Predictions, drawn: Pictures) -> Mapping[str, object]:
+def _body(result: PredictionFields, drawn: Pictures) -> Mapping[str, object]:
     curve = [Exhibit(drawn[name]) for name in ("accuracy-curve",) if name in drawn]
     return {
         "paragraphs": (
@@ -175,5 +180,5 @@ PREDICTIONS = Section(
     numbers=_numbers,
     frames=lambda result: {"accuracy": _frame(result)},
     figures=_figures,
-    headlines=lambda result: (table(result),),
+    summary_tables=lambda result: (table(result),),
 )

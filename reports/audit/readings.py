@@ -1,4 +1,4 @@
-"""What is read from a store to be summarised: scores and predictions as arrays, by name."""
+"""Scores and predictions of a store, as arrays by name."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -12,27 +12,27 @@ from numpy.typing import NDArray
 from pipeline.plan.conditions import CLEAN
 from pipeline.plan.schema import REFERENCES, Reason
 from pipeline.store.attributes import read_attributes
-from reports.families import position
-from reports.result import Images
+from reports.families import registry_position
+from reports.result import ImageSet
 
 NOT_COMPUTED = "not computed: its task is missing"
 MISSING = -1  # predicted class of an image that was not computed
 
 
 @dataclass(frozen=True)
-class Sample:
-    """The scores of the images of one set, in the order of the store, and why others of that set are absent."""
+class DefinedScores:
+    """The defined scores of a set of images, in the order of the store, and why others of the set are left out."""
 
     values: NDArray[np.float64]
     excluded: dict[str, int]
 
 
 class Readings:
-    """Scores and predictions of a finished or unfinished store; methods, and attacks on them, in order of family."""
+    """Scores and predictions of a finished or unfinished store. Methods, and attacks on them, are ordered by family."""
 
     def __init__(self, dataset: xr.Dataset) -> None:
         self.attributes = read_attributes(dataset.attrs, "the dataset")
-        self.dataset = dataset = _in_order(dataset)
+        self.dataset = dataset = _sort_by_family(dataset)
         self.conditions = tuple(str(name) for name in dataset["perturbation"].values)
         self.methods = tuple(str(name) for name in dataset["method"].values)
         self.metrics = tuple(str(name) for name in dataset["metric"].values)
@@ -43,14 +43,14 @@ class Readings:
         self.has_masks = "mask" in dataset
 
     @property
-    def perturbed(self) -> tuple[str, ...]:
-        """Return all entries of the perturbation axis but `clean`."""
+    def perturbed_conditions(self) -> tuple[str, ...]:
+        """Return all conditions but `clean`."""
         return tuple(name for name in self.conditions if name != CLEAN)
 
     @cached_property
-    def predicted(self) -> NDArray[np.int64]:
-        """Return the predicted class (image, perturbation); MISSING where nothing was computed."""
-        columns = [self._predicted(column) for column in range(len(self.conditions))]
+    def predicted_classes(self) -> NDArray[np.int64]:
+        """Return the predicted classes (image, perturbation), MISSING where nothing was computed."""
+        columns = [self._classes_of_logits(column) for column in range(len(self.conditions))]
         return np.stack(columns, 1)
 
     @cached_property
@@ -58,56 +58,56 @@ class Readings:
         return np.asarray(self.dataset["label"].values)
 
     def is_predicted(self, condition: str) -> NDArray[np.bool_]:
-        """Return the images whose prediction under this entry was computed."""
-        return np.asarray(self.predicted[:, self.conditions.index(condition)] != MISSING)
+        """Return a mask of the images whose prediction under this condition was computed."""
+        return np.asarray(self.predicted_classes[:, self.conditions.index(condition)] != MISSING)
 
     def is_kept(self, condition: str) -> NDArray[np.bool_]:
-        """Return the images whose predicted class equals that of the clean image, both computed."""
-        clean, column = self.predicted[:, 0], self.predicted[:, self.conditions.index(condition)]
+        """Return a mask of the images whose predicted class equals that of the clean image, both computed."""
+        clean, column = self.predicted_classes[:, 0], self.predicted_classes[:, self.conditions.index(condition)]
         return np.asarray((clean == column) & (clean != MISSING))
 
-    def images(self, condition: str, images: Images) -> NDArray[np.bool_]:
-        """Return the images of a set, under an entry of the perturbation axis."""
+    def images(self, condition: str, images: ImageSet) -> NDArray[np.bool_]:
+        """Return a mask of the images of a set, under a condition."""
         return self.is_kept(condition) if images == "prediction kept" else np.ones(len(self.image_ids), bool)
 
     def scores(self, condition: str, method: str, metric: str) -> NDArray[np.float64]:
-        """Return a metric of every image, NaN where undefined."""
+        """Return the scores of all images by a metric, NaN where undefined."""
         return np.asarray(self._score[self._index(condition, method, metric)])
 
-    def sample(self, condition: str, method: str, metric: str, images: Images) -> Sample:
+    def defined_scores(self, condition: str, method: str, metric: str, images: ImageSet) -> DefinedScores:
         """Return the defined scores of a set of images."""
         chosen = self.images(condition, images)
         values = self.scores(condition, method, metric)[chosen]
         reasons = self._reason[self._index(condition, method, metric)][chosen]
-        return _sample(values, [self._why(code) for code in reasons])
+        return _defined_scores(values, [self._reason_text(code) for code in reasons])
 
-    def reference(self, method: str, reference: str, similarity: str) -> Sample:
+    def reference_similarities(self, method: str, reference: str, similarity: str) -> DefinedScores:
         """Return the similarities of the clean maps to those of a reference."""
         values = self._reference[:, self.methods.index(method), self.references.index(reference)]
         values = values[:, self.similarities.index(similarity)]
         own = self._reason[self._index(CLEAN, method, similarity)]
-        reasons = [self._why(code) for code in own]
+        reasons = [self._reason_text(code) for code in own]
         blameless = np.isnan(values) & ~np.isnan(self.scores(CLEAN, method, similarity))
         for row in np.flatnonzero(blameless):
-            reasons[row] = self._why_not_comparable(int(row), method, reference)
-        return _sample(values, reasons)
+            reasons[row] = self._comparison_failure(int(row), method, reference)
+        return _defined_scores(values, reasons)
 
     def is_attributed(self, method: str) -> NDArray[np.bool_]:
-        """Return the images whose clean map was computed: it then has a scale, finite or not."""
+        """Return a mask of the images whose clean map was computed. Only such a map has a scale."""
         where = {"perturbation": self.conditions.index(CLEAN), "method": self.methods.index(method)}
         return np.asarray(~np.isnan(self.dataset["scale"].isel(where).values))
 
     def evidence(self, condition: str) -> dict[str, NDArray[np.float64]]:
-        """Return what an attack on explanations said of its search, for every image; NaN where it did not."""
+        """Return the evidence on the search of an attack on explanations, for every image, NaN where there is none."""
         column = self.dataset["attack_evidence"].isel(perturbation=self.conditions.index(condition)).values
         names = (str(name) for name in self.dataset["evidence"].values)
         return {name: np.asarray(column[:, number], np.float64) for number, name in enumerate(names)}
 
-    def undefined(self, method: str) -> dict[str, int]:
-        """Return the scores of a method without a value, by reason."""
+    def undefined_counts(self, method: str) -> dict[str, int]:
+        """Return how many scores of a method have no value, by reason."""
         column = self.methods.index(method)
         codes = self._reason[:, :, column][np.isnan(self._score[:, :, column])]
-        return {self._why(int(code)): int((codes == code).sum()) for code in np.unique(codes)}
+        return {self._reason_text(int(code)): int((codes == code).sum()) for code in np.unique(codes)}
 
     @cached_property
     def _score(self) -> NDArray[np.float64]:
@@ -125,18 +125,19 @@ class Readings:
         columns = self.conditions.index(condition), self.methods.index(method), self.metrics.index(metric)
         return (slice(None), *columns)
 
-    def _predicted(self, column: int) -> NDArray[np.int64]:
+    def _classes_of_logits(self, column: int) -> NDArray[np.int64]:
         logits = self.dataset["prediction"].isel(perturbation=column).values
         missing = np.isnan(logits).any(1)
         return np.where(missing, MISSING, np.where(np.isnan(logits), 0, logits).argmax(1))
 
-    def _why_not_comparable(self, row: int, method: str, reference: str) -> str:
-        """Say what is wrong with the map of a reference that a sound clean map could not be compared with."""
+    def _comparison_failure(self, row: int, method: str, reference: str) -> str:
+        """Return why a sound clean map could not be compared with the map of a reference."""
         is_finite = np.isfinite(self._reference_pixels(row, method, reference)).all()
-        return f"{reference.replace('_', ' ')}: {self._why(Reason.NO_CONTRAST if is_finite else Reason.NOT_FINITE)}"
+        reason = self._reason_text(Reason.NO_CONTRAST if is_finite else Reason.NOT_FINITE)
+        return f"{reference.replace('_', ' ')}: {reason}"
 
     def _reference_pixels(self, row: int, method: str, reference: str) -> NDArray[np.floating[Any]]:
-        """Return what a reference is made from: maps up to their scale, or the image."""
+        """Return the data of a reference: an unscaled map, or the image."""
         clean, column = self.conditions.index(CLEAN), self.methods.index(method)
         source = REFERENCES[reference]
         image = int(self.dataset["target_image"].values[row]) if source.of_target_image else row
@@ -144,21 +145,21 @@ class Readings:
         places = {"image": image, "perturbation": clean, "method": column}
         return np.asarray(values.isel({dim: at for dim, at in places.items() if dim in values.dims}).values)
 
-    def _why(self, code: int) -> str:
+    def _reason_text(self, code: int) -> str:
         return str(self.attributes.reasons[code]) if code else NOT_COMPUTED
 
 
-def _in_order(dataset: xr.Dataset) -> xr.Dataset:
+def _sort_by_family(dataset: xr.Dataset) -> xr.Dataset:
     methods = dataset["method"].values.tolist()
     names, against = dataset["perturbation_name"].values.tolist(), dataset["perturbation_against"].values.tolist()
-    attacked = [position(method) if method else 0 for method in against]
+    attacked = [registry_position(method) if method else 0 for method in against]
     return dataset.isel(
-        method=sorted(range(len(methods)), key=lambda row: position(methods[row])),
-        perturbation=sorted(range(len(names)), key=lambda entry: (names.index(names[entry]), attacked[entry])),
+        method=sorted(range(len(methods)), key=lambda row: registry_position(methods[row])),
+        perturbation=sorted(range(len(names)), key=lambda column: (names.index(names[column]), attacked[column])),
     )
 
 
-def _sample(values: NDArray[np.float64], reasons: list[str]) -> Sample:
+def _defined_scores(values: NDArray[np.float64], reasons: list[str]) -> DefinedScores:
     absent = np.isnan(values)
     excluded = Counter(reason for reason, is_absent in zip(reasons, absent, strict=True) if is_absent)
-    return Sample(values[~absent], dict(sorted(excluded.items())))
+    return DefinedScores(values[~absent], dict(sorted(excluded.items())))

@@ -1,4 +1,4 @@
-"""Section: the stability of the explanations, on its own scale: how alike a method's clean maps are to other maps."""
+"""The section on stability, read on its own scale: the similarity of a method's clean maps to other maps."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -10,34 +10,34 @@ from matplotlib.lines import Line2D
 from attacks.registry import PERTURBATIONS
 from reports import statistics
 from reports.audit import stability, verdicts
-from reports.audit.estimates import flat
-from reports.audit.facts import Facts, strongest
-from reports.audit.localisation import Located, Quality
+from reports.audit.estimates import estimate_frame
+from reports.audit.facts import RunFacts, strongest_conditions
+from reports.audit.localisation import LocalisationFields, Quality
 from reports.audit.readings import Readings
 from reports.audit.section import Fields, Pictures, Section
-from reports.audit.stability import Column, Stabilities, Stability, column_of, means_of, under
-from reports.audit.verdicts import Headline, Transfers, headlines, judged
-from reports.cells import Table, measured, method_heading
-from reports.formatting import listed, method_title
-from reports.marks import Picture, label_methods, name_families, points, unique, values_in_words
-from reports.result import MEASURE, Estimate, Part
+from reports.audit.stability import PerturbationColumn, Stability, StabilityFields, cell_under, column_of, means_of
+from reports.audit.verdicts import Headline, TransferFields, headlines, judging_tables
+from reports.cells import Table, estimate_cell, method_heading
+from reports.formatting import enumeration, method_title
+from reports.plot_primitives import Picture, distinct_texts, draw_points, label_methods, name_families, values_in_words
+from reports.result import MEASURE, Estimate, ResultModel
 from reports.statistics import unit
 from reports.style import GREY, INK, Look, look, svg
 from srd.registry import ATTRIBUTORS
 
-CLASS_BLIND = 0.8  # a reading aid, not a pass mark: the note names the number, readers judge
+CLASS_BLIND = 0.8  # helps the reader; it is not a criterion, so the note gives the number
 MARKERS = {"other_class": "o", "other_image": "s", "edges": "^"}
-"""Of the references."""
+"""Reference -> marker."""
 NOISE: Look = {"marker": "D"}
 ATTACKED: Look = {"marker": "v"}
-FEW = 9  # names that fit beside each other in three columns
-FILLS = ("full", "none", "left", "right")  # one a strength, where methods were attacked at several
+FEW = 9  # series whose names fit into three columns of the legend
+FILLS = ("full", "none", "left", "right")  # one for each strength at which methods were attacked
 
 Series = list[tuple[str, pd.DataFrame, Look]]
 
 
-class Reference(Part):
-    """Mean similarity of the clean maps of a method to other maps: the scale on which its stability is read."""
+class ReferenceSimilarity(ResultModel):
+    """Mean similarity of the clean maps of a method to other maps, the scale on which its stability is read."""
 
     method: str
     reference: str
@@ -45,20 +45,20 @@ class Reference(Part):
     estimate: Estimate
 
 
-class References(Stabilities):
-    """What this section adds to the result."""
+class ReferenceFields(StabilityFields):
+    """Fields that this section adds to the result."""
 
-    references: tuple[Reference, ...]
+    references: tuple[ReferenceSimilarity, ...]
     reference_meanings: dict[str, str]
     notes: dict[str, str]
-    """Method -> what to know before its stability is read."""
+    """Method -> note that a reader of its stability must know."""
 
 
-class Scale(Located, Transfers, References):
-    """What this section reads of the result."""
+class ScaleFields(LocalisationFields, TransferFields, ReferenceFields):
+    """Fields of the result that this section reads."""
 
 
-def _numbers(readings: Readings, _: Facts) -> Fields:
+def _numbers(readings: Readings, _: RunFacts) -> Fields:
     return {
         "stability": stability.stabilities(readings),
         "references": _references(readings),
@@ -66,10 +66,10 @@ def _numbers(readings: Readings, _: Facts) -> Fields:
     }
 
 
-def _references(readings: Readings) -> tuple[Reference, ...]:
+def _references(readings: Readings) -> tuple[ReferenceSimilarity, ...]:
     """Return the mean similarity of the clean maps to the reference maps, per method, reference and similarity."""
     return tuple(
-        Reference(
+        ReferenceSimilarity(
             method=method,
             reference=reference,
             similarity=similarity,
@@ -82,12 +82,12 @@ def _references(readings: Readings) -> tuple[Reference, ...]:
 
 
 def _reference(readings: Readings, method: str, reference: str, similarity: str) -> Estimate:
-    sample = readings.reference(method, reference, similarity)
+    sample = readings.reference_similarities(method, reference, similarity)
     return statistics.mean(sample.values, unit(similarity), sample.excluded)
 
 
-def table(result: Scale) -> Table:
-    """Return stability at the largest strength of each perturbation, beside the method's reference similarities."""
+def table(result: ScaleFields) -> Table:
+    """Return the table of stability at the largest strengths, beside the reference similarities of each method."""
     columns, references = _columns(result), list(result.reference_meanings)
     header = (*(column.heading for column in columns), *(f"clean map, {name.replace('_', ' ')}" for name in references))
     means, verdicts = means_of(result, MEASURE, "all"), _verdicts(result)
@@ -95,8 +95,8 @@ def table(result: Scale) -> Table:
     rows = (
         (
             method_heading(each.name),
-            *(under(column, each.name, means, verdicts) for column in columns),
-            *(measured(scales[name, each.name]) for name in references),
+            *(cell_under(column, each.name, means, verdicts) for column in columns),
+            *(estimate_cell(scales[name, each.name]) for name in references),
         )
         for each in result.methods
     )
@@ -108,25 +108,25 @@ def table(result: Scale) -> Table:
     return Table(caption, ("method", *header), tuple(rows))
 
 
-def _columns(result: Scale) -> list[Column]:
-    hardest, methods = strongest(result.conditions), [method.name for method in result.methods]
+def _columns(result: ScaleFields) -> list[PerturbationColumn]:
+    hardest, methods = strongest_conditions(result.conditions), [method.name for method in result.methods]
     names = dict.fromkeys(facts.name for facts in hardest)
     return [column_of([facts for facts in hardest if facts.name == name], methods) for name in names]
 
 
-def _verdicts(result: Transfers) -> dict[tuple[str, str], str]:
-    """Return the verdicts on attacks on explanations, by entry and method, as the correlation of all images judges."""
-    rows = (row for table in judged(result) for row in table.rows)
+def _verdicts(result: TransferFields) -> dict[tuple[str, str], str]:
+    """Return (condition, method) -> verdict on an attack on explanations, by correlation over all images."""
+    rows = (row for table in judging_tables(result) for row in table.rows)
     return {(row.condition, cell.evaluating): cell.verdict for row in rows for cell in row.cells}
 
 
-def notes(result: References) -> dict[str, str]:
-    """Return what to know of a method before its stability is read."""
+def notes(result: ReferenceFields) -> dict[str, str]:
+    """Return the notes that a reader of the methods' stability must know."""
     known = ((method.name, _note(result, method.name)) for method in result.methods)
     return {name: note for name, note in known if note}
 
 
-def _note(result: References, method: str) -> str:
+def _note(result: ReferenceFields, method: str) -> str:
     if not ATTRIBUTORS[method].uses_network:
         return "Control: does not look at the network, so it explains nothing, however stable it is."
     other = other_class(result, method)
@@ -138,48 +138,56 @@ def _note(result: References, method: str) -> str:
     )
 
 
-def other_class(result: References, method: str) -> Estimate | None:
-    """Return how alike the maps of two classes of one image are, if it was measured."""
+def other_class(result: ReferenceFields, method: str) -> Estimate | None:
+    """Return the similarity of the maps of two classes of one image, if it was measured."""
     wanted = (method, "other_class", MEASURE)
     rows = (row.estimate for row in result.references if (row.method, row.reference, row.similarity) == wanted)
     return next(rows, None)
 
 
-def grouped_notes(result: References) -> list[tuple[str, str]]:
-    """Return the notes on methods, those of several methods once."""
+def grouped_notes(result: ReferenceFields) -> list[tuple[str, str]]:
+    """Return the notes with their methods. A note on several methods appears once."""
     distinct = dict.fromkeys(result.notes.values())
-    return [(listed(method_title(name) for name, n in result.notes.items() if n == note), note) for note in distinct]
+    return [
+        (enumeration(method_title(name) for name, n in result.notes.items() if n == note), note) for note in distinct
+    ]
 
 
-def excluded(result: Scale) -> Iterable[str]:
-    """Say what was left out of any mean, by reason."""
-    rows: tuple[Stability | Quality | Reference, ...] = (*result.stability, *result.quality, *result.references)
+def exclusion_notes(result: ScaleFields) -> Iterable[str]:
+    """Return a sentence on why images were left out of means, if any were."""
+    rows: tuple[Stability | Quality | ReferenceSimilarity, ...] = (
+        *result.stability,
+        *result.quality,
+        *result.references,
+    )
     reasons = sorted({why for row in rows for why in row.estimate.excluded})
     return [f"Images left out of a mean are counted beside it. Why: {'; '.join(reasons)}."] if reasons else []
 
 
-def _figures(result: Scale) -> Iterator[Picture]:
+def _figures(result: ScaleFields) -> Iterator[Picture]:
     yield from stability.figures(result)
     yield from _references_picture(result)
 
 
-def _references_picture(result: Scale) -> Iterator[Picture]:
-    """Draw on one line per method what its maps share with other maps, and what they keep under perturbation."""
-    frame = flat(result.references)
+def _references_picture(result: ScaleFields) -> Iterator[Picture]:
+    """Draw a row per method: the similarity of its clean maps to other maps, and to its perturbed maps."""
+    frame = estimate_frame(result.references)
     frame = frame[frame["similarity"] == MEASURE]
     if frame["value"].isna().all():
         return
-    several = (series for number, each in enumerate(headlines(result)) for series in _perturbed(result, each, number))
+    several = (
+        series for number, each in enumerate(headlines(result)) for series in _perturbed_series(result, each, number)
+    )
     perturbed = list({label: (label, part, style) for label, part, style in several if len(part)}.values())
     caption = "The scale of similarity, method by method: grey, the clean map against other maps"
     caption += "; coloured, against the map of the same image after perturbation." if perturbed else "."
     parts = frame.groupby("method", sort=False)
     values = "; ".join(
-        f"{method_title(str(name))}: {values_in_words(part, 'reference', _plain)}" for name, part in parts
+        f"{method_title(str(name))}: {values_in_words(part, 'reference', _without_underscores)}" for name, part in parts
     )
     after = "".join(f" {label}: {values_in_words(part, 'method', method_title)}." for label, part, _ in perturbed)
     alt = f"Correlation of the clean map with other maps. {values}.{after}"
-    figure = _figure(unique(frame["method"]), _reference_series(frame) + perturbed)
+    figure = _figure(distinct_texts(frame["method"]), _reference_series(frame) + perturbed)
     yield Picture("references", svg(figure), caption, alt)
 
 
@@ -187,9 +195,9 @@ def _figure(methods: list[str], series: Series) -> Figure:
     figure = Figure(figsize=(10, 1.4 + 0.5 * len(methods)), layout="constrained")
     axes = figure.subplots()
     for offset, (_, part, style) in zip(np.linspace(-0.32, 0.32, len(series)), series, strict=True):
-        for method in unique(part["method"]):
+        for method in distinct_texts(part["method"]):
             own = {"color": look(method)["color"], **style}
-            points(axes, part[part["method"] == method], methods, "method", float(offset), own)
+            draw_points(axes, part[part["method"] == method], methods, "method", float(offset), own)
     label_methods(axes, methods)
     name_families(axes, methods)
     lowest = min(float(part[["value", "low"]].astype(float).min().min()) for _, part, _ in series if len(part))
@@ -203,13 +211,17 @@ def _figure(methods: list[str], series: Series) -> Figure:
 
 def _reference_series(frame: pd.DataFrame) -> Series:
     return [
-        (f"clean map, {_plain(name)}", frame[frame["reference"] == name], {"color": GREY, "marker": marker})
+        (
+            f"clean map, {_without_underscores(name)}",
+            frame[frame["reference"] == name],
+            {"color": GREY, "marker": marker},
+        )
         for name, marker in MARKERS.items()
     ]
 
 
-def _perturbed(result: Scale, headline: Headline, number: int) -> Series:
-    """Return a random change of the same size, and the attack on each method itself."""
+def _perturbed_series(result: ScaleFields, headline: Headline, number: int) -> Series:
+    """Return two series: a random change of the same size, and the attack on each method itself."""
     table, norm = headline.table, PERTURBATIONS[headline.table.attack].norm
     fill = {"fillstyle": FILLS[number % len(FILLS)]}
     frame = verdicts.frame(result).rename(columns={"evaluating": "method"})
@@ -222,17 +234,17 @@ def _perturbed(result: Scale, headline: Headline, number: int) -> Series:
     ]
 
 
-def _plain(name: str) -> str:
+def _without_underscores(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _body(result: Scale, drawn: Pictures) -> Mapping[str, object]:
+def _body(result: ScaleFields, drawn: Pictures) -> Mapping[str, object]:
     return {
         "scale": table(result),
         "notes": grouped_notes(result),
         "references": drawn.get("references"),
         "stability": stability.exhibits(result, drawn),
-        "excluded": list(excluded(result)),
+        "excluded": list(exclusion_notes(result)),
     }
 
 
@@ -244,7 +256,7 @@ STABILITY = Section(
     body=_body,
     numbers=_numbers,
     sentences=lambda result: {"notes": notes(result)},
-    frames=lambda result: {"stability": stability.frame(result), "references": flat(result.references)},
+    frames=lambda result: {"stability": stability.frame(result), "references": estimate_frame(result.references)},
     figures=_figures,
-    headlines=lambda result: (table(result),),
+    summary_tables=lambda result: (table(result),),
 )

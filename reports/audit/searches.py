@@ -1,9 +1,8 @@
-"""Whether the attacks on explanations searched well enough for what they did not find to mean anything."""
+"""The checks on the searches of attacks on explanations. A failed attack means something only if it searched well."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from attacks.entries import EVIDENCE
 from attacks.registry import PERTURBATIONS
@@ -12,32 +11,32 @@ from reports.audit.facts import ConditionFacts
 from reports.audit.readings import Readings
 from reports.cells import Cell, Table
 from reports.formatting import interval, number, value
-from reports.result import Estimate, Part
+from reports.result import Estimate, ResultModel
+from reports.statistics import Values
 
-Values = NDArray[np.float64]
 Evidence = Mapping[str, Values]
 
 UNIT = "what the attack increases"
 VALUES = tuple(name for name in EVIDENCE if name not in {"gain_first", "gain_last", "gradient_error"})
 CONTROLS = {"random_point": "random noise", "random_step": "a random step", "pgd": "PGD on the prediction"}
-LEAST_FALLEN = 0.75  # of the images
-LARGEST_ERROR = 0.01  # of a gradient that agrees with finite differences
-LEAST_SHARE = 0.9  # of the images on which it has to: a step across a kink of the network is no error
+LEAST_FALLEN = 0.75  # share of the images
+LARGEST_ERROR = 0.01  # relative error of a gradient that agrees with finite differences
+LEAST_SHARE = 0.9  # share of the images on which it must agree: a step across a kink of the network is no error
 NOT_TRIED = "not tried, or not computed"
 NOT_FOUND = "no image was found that the attack may keep"
 
 
-class Check(Part):
-    """One sign that a search was a good one, or not."""
+class Check(ResultModel):
+    """A check of the quality of a search."""
 
     name: str
     passed: bool | None
-    """None where it could not be told; `detail` then says why."""
+    """None where it could not be decided; `detail` then says why."""
     detail: str
 
 
-class Searched(Part):
-    """How one attack on an explanation searched."""
+class SearchQuality(ResultModel):
+    """The search of one attack on an explanation: its values and checks."""
 
     condition: str
     values: dict[str, Estimate]
@@ -45,12 +44,12 @@ class Searched(Part):
     checks: tuple[Check, ...]
 
 
-def searches(readings: Readings, conditions: Iterable[ConditionFacts]) -> tuple[Searched, ...]:
-    """Return how each attack on explanations searched, by method and strength."""
+def searches(readings: Readings, conditions: Iterable[ConditionFacts]) -> tuple[SearchQuality, ...]:
+    """Return the search quality of each attack on explanations, by method and strength."""
     attacks = [facts for facts in conditions if facts.against]
     found = {facts.id: readings.evidence(facts.id) for facts in attacks}
     return tuple(
-        Searched(
+        SearchQuality(
             condition=facts.id,
             values={name: _mean(found[facts.id][name]) for name in VALUES},
             checks=tuple(_checks(facts, attacks, found)),
@@ -59,13 +58,13 @@ def searches(readings: Readings, conditions: Iterable[ConditionFacts]) -> tuple[
     )
 
 
-def table(searched: Sequence[Searched], evidence: Iterable[str]) -> Table:
-    """Return how the attacks on explanations searched: what they gained, beside controls, and whether to rely on it."""
+def table(searched: Sequence[SearchQuality], evidence: Iterable[str]) -> Table:
+    """Return the table of the searches: their checks, and their values beside those of controls."""
     names = list(evidence)
     rows = (
         (
             Cell(each.condition),
-            _checked(each),
+            _verdict_cell(each),
             *(Cell(value(each.values[name]), interval(each.values[name])) for name in names if name in each.values),
         )
         for each in searched
@@ -79,7 +78,7 @@ def table(searched: Sequence[Searched], evidence: Iterable[str]) -> Table:
     return Table(caption, ("entry", "checks", *(name.replace("_", " ") for name in shown)), tuple(rows))
 
 
-def _checked(search: Searched) -> Cell:
+def _verdict_cell(search: SearchQuality) -> Cell:
     failed = [check.name for check in search.checks if check.passed is False]
     told = sum(check.passed is not None for check in search.checks)
     if failed:
@@ -89,36 +88,43 @@ def _checked(search: Searched) -> Cell:
 
 def _checks(facts: ConditionFacts, attacks: Sequence[ConditionFacts], found: Mapping[str, Evidence]) -> Iterator[Check]:
     own, entry = found[facts.id], PERTURBATIONS[facts.name]
-    yield _fell(_gained(own["gain_first"], own["gain_last"]))
-    yield _above("stronger with more steps", _gained(own["quarter"], own["full"]))
+    yield _loss_check(_gains(own["gain_first"], own["gain_last"]))
+    yield _gain_check("stronger with more steps", _gains(own["quarter"], own["full"]))
     for control, name in CONTROLS.items():
-        if control != "pgd" or not entry.is_universal:  # one displacement for all images is no match for one for each
-            yield _above(f"beats {name} of equal size", _gained(own[control], own["full"]))
-    yield _gradient(own["gradient_error"], entry.needs_gradient)
-    yield from _larger(facts, attacks, found)
+        if (
+            control != "pgd" or not entry.is_universal
+        ):  # PGD has a displacement for each image: one for all cannot beat it
+            yield _gain_check(f"beats {name} of equal size", _gains(own[control], own["full"]))
+    yield _gradient_check(own["gradient_error"], entry.needs_gradient)
+    yield from _strength_checks(facts, attacks, found)
     if PERTURBATIONS[facts.name].clean_where_it_fails:
-        yield _succeeds(own["full"])
+        yield _success_check(own["full"])
 
 
-def _larger(facts: ConditionFacts, attacks: Sequence[ConditionFacts], found: Mapping[str, Evidence]) -> Iterator[Check]:
-    """Against the next smaller strength of the same attack on the same method."""
+def _strength_checks(
+    facts: ConditionFacts, attacks: Sequence[ConditionFacts], found: Mapping[str, Evidence]
+) -> Iterator[Check]:
+    """Compare the attack with its next smaller strength on the same method, if there is one."""
     alike = (f for f in attacks if (f.name, f.against) == (facts.name, facts.against) and f.strength < facts.strength)
     smaller = max(alike, key=lambda f: f.strength, default=None)
     if smaller is not None:
-        gained = _gained(found[smaller.id]["full"], found[facts.id]["full"])
-        yield _judged(f"at least as strong as at {smaller.strength_text}", gained, lambda low, high: high >= 0)
+        gained = _gains(found[smaller.id]["full"], found[facts.id]["full"])
+        yield _interval_check(f"at least as strong as at {smaller.strength_text}", gained, lambda low, high: high >= 0)
 
 
-def _gained(before: Values, after: Values) -> Values:
-    """Infinite where nothing was found of before or after."""
+def _gains(before: Values, after: Values) -> Values:
+    """Return the gain of each image. It is infinite where `before` or `after` found nothing."""
     found = np.isfinite(before) & np.isfinite(after)
     gained: Values = np.where(np.isnan(before) | np.isnan(after), np.nan, np.inf)
     gained[found] = after[found] - before[found]
     return gained
 
 
-def _fell(gained: Values) -> Check:
-    """On most images: the price of a changed prediction may outweigh, at a single step, what all others gained."""
+def _loss_check(gained: Values) -> Check:
+    """Check that the loss falls on most images.
+
+    On a single image the price of a changed prediction may outweigh all other steps.
+    """
     told = gained[np.isfinite(gained)]
     if not len(told):
         return Check(name="loss falls", passed=None, detail=NOT_TRIED)
@@ -127,12 +133,12 @@ def _fell(gained: Values) -> Check:
     return Check(name="loss falls", passed=fell >= LEAST_FALLEN * len(told), detail=detail)
 
 
-def _above(name: str, gained: Values) -> Check:
-    return _judged(name, gained, lambda low, high: low > 0)
+def _gain_check(name: str, gained: Values) -> Check:
+    return _interval_check(name, gained, lambda low, high: low > 0)
 
 
-def _succeeds(full: Values) -> Check:
-    """Comparisons say nothing of an attack that found nothing."""
+def _success_check(full: Values) -> Check:
+    """Check that the attack found an image at all. Other checks say nothing about one that found none."""
     name, told = "succeeds on an image", full[~np.isnan(full)]
     if not len(told):
         return Check(name=name, passed=None, detail=_mean(full).reason)
@@ -140,8 +146,8 @@ def _succeeds(full: Values) -> Check:
     return Check(name=name, passed=succeeded > 0, detail=f"on {succeeded} of {len(told)} images")
 
 
-def _judged(name: str, gained: Values, passes: Callable[[float, float], bool]) -> Check:
-    """By the ends of the interval of a mean gain; by the mean, where all are equal. A few images decide nothing."""
+def _interval_check(name: str, gained: Values, passes: Callable[[float, float], bool]) -> Check:
+    """Check the interval of a mean gain, or the mean where all gains are equal. A few images decide nothing."""
     gain = _mean(gained)
     if gain.value is None:
         return Check(name=name, passed=None, detail=gain.reason)
@@ -152,7 +158,7 @@ def _judged(name: str, gained: Values, passes: Callable[[float, float], bool]) -
     return Check(name=name, passed=passes(low, high), detail=detail)
 
 
-def _gradient(errors: Values, needs_gradient: bool) -> Check:
+def _gradient_check(errors: Values, needs_gradient: bool) -> Check:
     name = "gradient agrees with finite differences"
     if not needs_gradient:
         return Check(name=name, passed=None, detail="it uses none")

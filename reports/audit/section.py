@@ -1,4 +1,4 @@
-"""What a section of the page is: its place, and all that it adds to the result, the page, the summary and the files."""
+"""The type of a section: its place, and what it adds to the result, the page, the summary and the files."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import pandas as pd
 
 from reports.audit.readings import Readings
 from reports.cells import Table
-from reports.marks import Picture
+from reports.plot_primitives import Picture
 
 Read = TypeVar("Read", contravariant=True)  # noqa: PLC0105  a word, as the fields read
 Fields = Mapping[str, object]
@@ -31,24 +31,24 @@ def _none(_: object) -> tuple[()]:
 
 @dataclass(frozen=True)
 class Section(Generic[Read]):
-    """A section of the page; `Read` is what it reads of the result."""
+    """A section of the page. `Read` is the type of the fields that it reads."""
 
     id: str
-    """Its anchor."""
+    """Anchor of the section."""
     title: str
-    """In the navigation."""
+    """Title in the navigation."""
     heading: str
     body: Callable[[Read, Pictures], Mapping[str, object]] = _nothing
-    """What its template is filled with beside the result: of the usual one `paragraphs`, `exhibits` and `items`."""
+    """Variables of its template beside the result. The usual one has `paragraphs`, `exhibits` and `items`."""
     template: str = "section"
-    """Of a section that is not paragraphs, figures with tables, and a list."""
+    """Template. The usual one has paragraphs, figures with tables, and a list."""
     numbers: Callable[[Readings, Read], Fields] = _nothing
-    """What it measures; it may read what the sections before it have measured."""
+    """Fields that it measures. It may read those of the sections before it."""
     sentences: Callable[[Read], Fields] = _nothing
-    """Fields made from all the numbers."""
+    """Fields made from the numbers of all sections."""
     frames: Callable[[Read], Mapping[str, pd.DataFrame]] = _no_frames
-    """Its CSV files, by name."""
+    """Name of a CSV file -> its frame."""
     figures: Callable[[Read], Iterable[Picture]] = _none
-    """Those without any number are left out."""
-    headlines: Callable[[Read], Iterable[Table]] = _none
+    """Its figures. Those without any number are left out."""
+    summary_tables: Callable[[Read], Iterable[Table]] = _none
     """Its tables in the summary."""

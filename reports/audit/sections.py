@@ -1,18 +1,18 @@
-"""The sections of the page, in its order, and the result that they make together: `audit.json`."""
+"""The sections of the page, in its order, and the result that they make together, `audit.json`."""
 
-from reports.audit.audited import AUDITED
-from reports.audit.limits import LIMITS, UNMEASURED, Limits
+from reports.audit.identity_tables import IDENTITY
+from reports.audit.limits import LIMITS, UNMEASURED, LimitFields
 from reports.audit.localisation import LOCALISATION
-from reports.audit.maps import MAPS, Maps
+from reports.audit.maps import MAPS, MapFields
 from reports.audit.predictions import PREDICTIONS
 from reports.audit.scale import STABILITY
 from reports.audit.section import Section
-from reports.audit.summary import SUMMARY, Summarised
+from reports.audit.summary import SUMMARY, SummaryFields
 from reports.audit.threats import THREATS
 from reports.audit.transfer import TRANSFER
 
 
-class AuditResult(Limits, Maps, Summarised):
+class AuditResult(LimitFields, MapFields, SummaryFields):
     """Everything that the page shows beside its figures."""
 
     # Fields stand in the order of these classes from the last to the first.
@@ -22,7 +22,7 @@ REPRODUCE: Section[AuditResult] = Section(id="again", title="Reproduce", heading
 
 SECTIONS: tuple[Section[AuditResult], ...] = (
     SUMMARY,
-    AUDITED,
+    IDENTITY,
     THREATS,
     PREDICTIONS,
     STABILITY,

@@ -1,4 +1,4 @@
-"""Part of a section: how similar clean and perturbed maps are, for each similarity and set of images."""
+"""A part of a section: the similarity of clean and perturbed maps, for each similarity and set of images."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,53 +11,63 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from attacks.registry import PERTURBATIONS
-from reports.audit.estimates import COLUMNS, estimate, flat
-from reports.audit.facts import EXPLANATION, ConditionFacts, Facts
+from reports.audit.estimates import COLUMNS, estimate, estimate_frame
+from reports.audit.facts import EXPLANATION, ConditionFacts, RunFacts
 from reports.audit.readings import Readings
-from reports.cells import Cell, Table, measured, method_heading
+from reports.cells import Cell, Table, estimate_cell, method_heading
 from reports.formatting import NONE, images_in_words, method_title, slug
-from reports.marks import Picture, errors, extent, grid, label_methods, name_families, row_ends, unique, values_in_words
 from reports.page import Exhibit
-from reports.result import IMAGES, Estimate, Images, Part
+from reports.plot_primitives import (
+    Picture,
+    count_range,
+    distinct_texts,
+    error_lengths,
+    grid,
+    label_methods,
+    name_families,
+    row_ends,
+    values_in_words,
+)
+from reports.result import IMAGE_SETS, Estimate, ImageSet, ResultModel
 from reports.statistics import unit
 from reports.style import look, svg
 from srd.registry import METRICS
 
 ACROSS = 5  # panels in a row, at most
-SPREAD = 0.6  # of the row of a method, shared by the strengths
+SPREAD = 0.6  # share of the row of a method over which its strengths are spread
 
 ByMethod = Mapping[tuple[str, str], Estimate]
-"""(entry of the perturbation axis, or reference; method) -> estimate."""
+"""(condition, method) -> estimate."""
 
 
-class Stability(Part):
+class Stability(ResultModel):
     """Mean similarity of the clean and the perturbed maps of one method."""
 
     condition: str
     method: str
     similarity: str
-    images: Images
+    images: ImageSet
     estimate: Estimate
 
 
-class Stabilities(Facts):
-    """What this part adds to the result."""
+class StabilityFields(RunFacts):
+    """Fields that this part adds to the result."""
 
     stability: tuple[Stability, ...]
 
 
 @dataclass(frozen=True)
-class Column:
-    """A perturbation at the largest strength that each method met."""
+class PerturbationColumn:
+    """A column of a table: a perturbation, at the largest strength for each method."""
 
     heading: str
     strength: float
-    entries: Mapping[str, ConditionFacts]
-    """By method; an attack on explanations has an entry for each attacked method."""
+    conditions: Mapping[str, ConditionFacts]
+    """Method -> its condition. An attack on explanations has one for each attacked method."""
 
 
 def stabilities(readings: Readings) -> tuple[Stability, ...]:
-    """Return the mean similarity of clean and perturbed maps, per entry, method, similarity and set of images."""
+    """Return the mean similarity of clean and perturbed maps, per condition, method, similarity and set of images."""
     return tuple(
         Stability(
             condition=condition,
@@ -66,15 +76,15 @@ def stabilities(readings: Readings) -> tuple[Stability, ...]:
             images=images,
             estimate=estimate(readings, condition, method, similarity, images),
         )
-        for condition in readings.perturbed
+        for condition in readings.perturbed_conditions
         for method in readings.methods
         for similarity in readings.similarities
-        for images in IMAGES
+        for images in IMAGE_SETS
     )
 
 
-def table(result: Stabilities, similarity: str, images: Images) -> Table:
-    """Return every method x every perturbation and strength, for one similarity and set of images."""
+def table(result: StabilityFields, similarity: str, images: ImageSet) -> Table:
+    """Return the table of methods against perturbations and strengths, for one similarity and set of images."""
     names = [method.name for method in result.methods]
     sizes = dict.fromkeys((facts.name, facts.strength) for facts in result.conditions)
     columns = [
@@ -82,61 +92,65 @@ def table(result: Stabilities, similarity: str, images: Images) -> Table:
         for size in sizes
     ]
     means = means_of(result, similarity, images)
-    rows = ((method_heading(name), *(under(column, name, means, {}) for column in columns)) for name in names)
+    rows = ((method_heading(name), *(cell_under(column, name, means, {}) for column in columns)) for name in names)
     caption = f"{METRICS[similarity].title} of clean and perturbed maps, {images_in_words(images)} (95 % intervals)."
     return Table(caption, ("method", *(column.heading for column in columns)), tuple(rows))
 
 
-def column_of(entries: Sequence[ConditionFacts], methods: Iterable[str]) -> Column:
-    """Return the column of the entries of one perturbation."""
-    largest = max(entries, key=lambda facts: facts.strength)
+def column_of(conditions: Sequence[ConditionFacts], methods: Iterable[str]) -> PerturbationColumn:
+    """Return the column of the conditions of one perturbation."""
+    largest = max(conditions, key=lambda facts: facts.strength)
     title = largest.heading
     if largest.against:
-        return Column(f"{title}, method itself", largest.strength, {facts.against: facts for facts in entries})
-    return Column(title, largest.strength, dict.fromkeys(methods, largest))
+        return PerturbationColumn(
+            f"{title}, method itself", largest.strength, {facts.against: facts for facts in conditions}
+        )
+    return PerturbationColumn(title, largest.strength, dict.fromkeys(methods, largest))
 
 
-def under(column: Column, method: str, means: ByMethod, verdicts: Mapping[tuple[str, str], str]) -> Cell:
-    """Return the cell of the method under its entry of the column; it names a strength that is not the column's."""
-    facts = column.entries.get(method)
+def cell_under(
+    column: PerturbationColumn, method: str, means: ByMethod, verdicts: Mapping[tuple[str, str], str]
+) -> Cell:
+    """Return the cell of a method in a column. It names the strength if that is not the column's."""
+    facts = column.conditions.get(method)
     if facts is None:
         return Cell(NONE, "not attacked")
     strength = facts.strength_text if facts.strength != column.strength else ""
-    return measured(means[facts.id, method], verdict=verdicts.get((facts.id, method), ""), strength=strength)
+    return estimate_cell(means[facts.id, method], verdict=verdicts.get((facts.id, method), ""), strength=strength)
 
 
-def means_of(result: Stabilities, similarity: str, images: Images) -> ByMethod:
-    """Return the means of one similarity and set of images."""
+def means_of(result: StabilityFields, similarity: str, images: ImageSet) -> ByMethod:
+    """Return the means by one similarity over one set of images."""
     chosen = (each for each in result.stability if each.similarity == similarity and each.images == images)
     return {(each.condition, each.method): each.estimate for each in chosen}
 
 
-def frame(result: Stabilities) -> pd.DataFrame:
-    """Return one row per entry, method, similarity and set of images, with the facts of the entry."""
+def frame(result: StabilityFields) -> pd.DataFrame:
+    """Return a frame of all means, with the facts of their conditions."""
     facts = {each.id: each for each in result.conditions}
-    rows = flat(result.stability, ("condition", "method", "similarity", "images", *COLUMNS))
+    rows = estimate_frame(result.stability, ("condition", "method", "similarity", "images", *COLUMNS))
     for name in ("name", "title", "family", "against", "strength", "strength_text"):
         rows.insert(1, name, [getattr(facts[condition], name) for condition in rows["condition"]])
     return rows
 
 
-def figures(result: Stabilities) -> Iterator[Picture]:
+def figures(result: StabilityFields) -> Iterator[Picture]:
     """Draw one picture per similarity and set of images."""
-    everything = _own(frame(result))
-    for similarity in unique(everything["similarity"]):
-        for images in IMAGES:
+    everything = _rows_of_own_attacks(frame(result))
+    for similarity in distinct_texts(everything["similarity"]):
+        for images in IMAGE_SETS:
             chosen = everything[(everything["similarity"] == similarity) & (everything["images"] == images)]
             if not chosen["value"].isna().all():
                 yield _picture(chosen, similarity, images)
 
 
-def exhibits(result: Stabilities, drawn: Mapping[str, Picture]) -> list[Exhibit]:
+def exhibits(result: StabilityFields, drawn: Mapping[str, Picture]) -> list[Exhibit]:
     """Return the picture and the table of each similarity and set of images."""
     similarities = dict.fromkeys(each.similarity for each in result.stability)
     return [
         Exhibit(drawn.get(_name(similarity, images)), (table(result, similarity, images),))
         for similarity in similarities
-        for images in IMAGES
+        for images in IMAGE_SETS
     ]
 
 
@@ -145,12 +159,12 @@ def _name(similarity: str, images: str) -> str:
     return f"stability-{slug(similarity)}-{slug(images)}"
 
 
-def _own(frame: pd.DataFrame) -> pd.DataFrame:
+def _rows_of_own_attacks(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of `frame` without those where another method's explanation was attacked."""
     return frame[(frame["family"] != EXPLANATION) | (frame["against"] == frame["method"])]
 
 
-def _picture(frame: pd.DataFrame, similarity: str, images: Images) -> Picture:
+def _picture(frame: pd.DataFrame, similarity: str, images: ImageSet) -> Picture:
     caption = f"{METRICS[similarity].title} of clean and perturbed maps, {images_in_words(images)}."
     if frame.groupby("name")["strength"].nunique().max() > 1:
         caption += " The marks of a method are of growing strength from top to bottom."
@@ -161,7 +175,7 @@ def _picture(frame: pd.DataFrame, similarity: str, images: Images) -> Picture:
 
 
 def _figure(frame: pd.DataFrame, similarity: str) -> Figure:
-    names, methods = unique(frame["name"]), unique(frame["method"])
+    names, methods = distinct_texts(frame["name"]), distinct_texts(frame["method"])
     height = ceil(len(names) / ACROSS)
     width = ceil(len(names) / height)
     strengths = frame.groupby("name")["strength_text"].nunique().max()
@@ -181,12 +195,14 @@ def _figure(frame: pd.DataFrame, similarity: str) -> Figure:
 
 
 def _panel(axes: Axes, frame: pd.DataFrame, methods: list[str]) -> None:
-    strengths = unique(frame["strength_text"])
+    strengths = distinct_texts(frame["strength_text"])
     offsets = dict(zip(strengths, _spread(len(strengths)), strict=True))
     for row, method in enumerate(methods):
         part = frame[frame["method"] == method]
         y = row + part["strength_text"].map(offsets).to_numpy(float)
-        axes.errorbar(part["value"], y, xerr=errors(part), **look(method), markersize=5, linewidth=0.9, elinewidth=1.3)
+        axes.errorbar(
+            part["value"], y, xerr=error_lengths(part), **look(method), markersize=5, linewidth=0.9, elinewidth=1.3
+        )
     label_methods(axes, methods)
     axes.set_title("\n".join(_heading(frame)), fontsize=9)
 
@@ -199,16 +215,16 @@ def _heading(frame: pd.DataFrame) -> Iterator[str]:
         yield "method itself"
     yield entry.constraint
     for text, part in frame.groupby("strength_text", sort=False):
-        yield f"{text}: n = {extent(part['n'])}"
+        yield f"{text}: n = {count_range(part['n'])}"
 
 
 def _spread(count: int) -> NDArray[np.float64]:
-    """Return where the strengths stand in the row of a method, the least on top."""
+    """Return the offsets of the strengths within the row of a method, the least on top."""
     return np.linspace(-SPREAD / 2, SPREAD / 2, count) if count > 1 else np.zeros(1)
 
 
 def _strongest_in_words(frame: pd.DataFrame) -> str:
-    """Return the values at the largest strength of each perturbation that a method met."""
+    """Return the values of each method at the largest strength of each perturbation, in words."""
     strongest = frame[frame["strength"] == frame.groupby(["name", "method"])["strength"].transform("max")]
     return "; ".join(
         f"{part['title'].iloc[0]} at {part['strength_text'].iloc[0]}: {values_in_words(part, 'method', method_title)}"

@@ -1,15 +1,15 @@
-"""From a store's Dataset to the result of the audit."""
+"""The step from the readings of a store to the result of the audit."""
 
 from typing import Any
 
-from reports.audit.audited import completeness
+from reports.audit.identity_tables import completeness
 from reports.audit.readings import Readings
-from reports.audit.record import Record
+from reports.audit.run_record import RunRecord
 from reports.audit.sections import SECTIONS, AuditResult
 
 
-def summarise(readings: Readings, record: Record) -> AuditResult:
-    """Return the result of a store: what every section measures, then what it says of all numbers."""
+def summarise(readings: Readings, record: RunRecord) -> AuditResult:
+    """Return the result of a store: the numbers of every section, then the sentences made from them."""
     fields: dict[str, Any] = {
         "completeness": completeness(readings, record),
         "verifications": record.verifications,

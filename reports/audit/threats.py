@@ -1,4 +1,4 @@
-"""The threat model of each perturbation, and how far each entry of the perturbation axis really moved the images."""
+"""The section on threats: the threat model of each perturbation, and the measured change by each condition."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from attacks.registry import PERTURBATIONS
 from pipeline.plan.conditions import CLEAN, Condition
 from pipeline.plan.conditions import conditions as expand
 from pipeline.spec.audit import PerturbationSpec, attacked_methods
-from reports.audit.facts import ConditionFacts, Facts, PerturbationFacts
+from reports.audit.facts import ConditionFacts, PerturbationFacts, RunFacts
 from reports.audit.options import free_options, in_words
 from reports.audit.readings import Readings
 from reports.audit.section import Fields, Pictures, Section
@@ -18,7 +18,7 @@ from reports.cells import Cell, Table
 from reports.formatting import NONE, method_title
 
 
-def _numbers(readings: Readings, _: Facts) -> Fields:
+def _numbers(readings: Readings, _: RunFacts) -> Fields:
     return {"perturbations": perturbations(readings), "conditions": conditions(readings)}
 
 
@@ -29,9 +29,9 @@ def perturbations(readings: Readings) -> tuple[PerturbationFacts, ...]:
 
 
 def conditions(readings: Readings) -> tuple[ConditionFacts, ...]:
-    """Return the entries of the perturbation axis but `clean`, with the change that each really made."""
+    """Return the conditions but `clean`, with the change that each really made."""
     asked = {condition.id: condition for condition in expand(readings.attributes.fingerprinted.spec)}
-    return tuple(_condition(readings, asked[name]) for name in readings.perturbed)
+    return tuple(_condition(readings, asked[name]) for name in readings.perturbed_conditions)
 
 
 def _perturbation(asked: PerturbationSpec, entry: PerturbationEntry, readings: Readings) -> PerturbationFacts:
@@ -71,7 +71,7 @@ def _condition(readings: Readings, condition: Condition) -> ConditionFacts:
 
 
 def _changes(readings: Readings, condition: str) -> NDArray[np.float64]:
-    """Return the largest absolute change of a value, and the L2 distance, of every computed image: (n, 2).
+    """Return the largest absolute change of a value and the L2 distance of every computed image: (n, 2).
 
     One image is in memory at a time.
     """
@@ -83,8 +83,8 @@ def _changes(readings: Readings, condition: str) -> NDArray[np.float64]:
     return np.array([(np.abs(move).max(), np.linalg.norm(move)) for move in moves]).reshape(-1, 2)
 
 
-def _threats_table(result: Facts) -> Table:
-    """Return the threat model of each perturbation."""
+def _threats_table(result: RunFacts) -> Table:
+    """Return the table of the threat models."""
     threat = ("goal", "constraint", "access", "budget", "strengths")
     header = ("perturbation", *threat, "options", "against", "cost", "source")
     rows = (
@@ -106,8 +106,8 @@ def _threats_table(result: Facts) -> Table:
     return Table(caption, header, tuple(rows))
 
 
-def _changes_table(result: Facts) -> Table:
-    """Return how far each entry really moved the images."""
+def _changes_table(result: RunFacts) -> Table:
+    """Return the table of how far each condition really moved the images."""
     rows = ((Cell(each.id), *_change(each)) for each in result.conditions)
     header = ("entry", "strength", "largest change of a pixel", "largest L2 distance", "images left as they were", "n")
     return Table("Measured size of each entry of the perturbation axis, over all its images.", header, tuple(rows))
@@ -120,7 +120,7 @@ def _change(each: ConditionFacts) -> tuple[Cell, ...]:
     return tuple(Cell(text) for text in texts)
 
 
-def _body(result: Facts, _: Pictures) -> Mapping[str, object]:
+def _body(result: RunFacts, _: Pictures) -> Mapping[str, object]:
     return {"threats": _threats_table(result), "changes": _changes_table(result)}
 
 

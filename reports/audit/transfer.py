@@ -1,4 +1,4 @@
-"""Section: attacked method x evaluating method, read against a random change of the same size."""
+"""The section on transfer: attacked method x evaluating method, beside a random change of the same size."""
 
 from collections.abc import Iterator, Mapping
 from textwrap import fill
@@ -13,20 +13,20 @@ from numpy.typing import NDArray
 from reports.audit import searches
 from reports.audit.readings import Readings
 from reports.audit.section import Fields, Pictures, Section
-from reports.audit.stability import Stabilities
-from reports.audit.verdicts import Cell, Transfer, Transfers, frame, headlines, transfers
-from reports.cells import Table, measured, method_heading
+from reports.audit.stability import StabilityFields
+from reports.audit.verdicts import TransferCell, TransferFields, TransferTable, frame, headlines, transfers
+from reports.cells import Table, estimate_cell, method_heading
 from reports.families import family_of
 from reports.formatting import images_in_words, method_title, slug
-from reports.marks import Picture, name_families, part_groups, short
 from reports.page import Exhibit
+from reports.plot_primitives import Picture, name_families, part_groups, short_number
 from reports.style import INK, svg
 from srd.registry import METRICS
 
-LEVEL = 0.8  # inches of a column that is wide enough for a name
+LEVEL = 0.8  # width in inches of a column in which a name fits
 
 
-def _numbers(readings: Readings, result: Stabilities) -> Fields:
+def _numbers(readings: Readings, result: StabilityFields) -> Fields:
     searched = searches.searches(readings, result.conditions)
     return {
         "transfer": transfers(readings, result, searched),
@@ -35,8 +35,8 @@ def _numbers(readings: Readings, result: Stabilities) -> Fields:
     }
 
 
-def table(transfer: Transfer) -> Table:
-    """Return evaluating method x attacked method."""
+def table(transfer: TransferTable) -> Table:
+    """Return a transfer table with evaluating methods as rows and attacked methods as columns."""
     kinds = (row.title if row.role == "attacked method" else f"{row.title} ({row.role})" for row in transfer.rows)
     caption = (
         f"{transfer.title} at {transfer.strength_text}: {METRICS[transfer.similarity].title} of clean and perturbed "
@@ -45,34 +45,34 @@ def table(transfer: Transfer) -> Table:
     rows = (
         (
             method_heading(cells[0].evaluating),
-            *(measured(cell.similarity, "white-box" if cell.white_box else "", cell.verdict) for cell in cells),
+            *(estimate_cell(cell.similarity, "white-box" if cell.white_box else "", cell.verdict) for cell in cells),
         )
         for cells in zip(*(row.cells for row in transfer.rows), strict=True)
     )
     return Table(caption, ("evaluating method", *kinds), tuple(rows))
 
 
-def _doubts(table: Transfer) -> Iterator[str]:
-    """Say why an attack of the table is in doubt, one sentence each."""
+def _doubts(table: TransferTable) -> Iterator[str]:
+    """Say why attacks of the table are in doubt, one sentence each."""
     for row in table.rows:
         for cell in row.cells:
             if cell.verdict:
                 yield f"{row.title}: {cell.verdict}; {cell.reason}."
 
 
-def _figures(result: Transfers) -> Iterator[Picture]:
+def _figures(result: TransferFields) -> Iterator[Picture]:
     """Draw one picture per attack, strength and similarity, over all images."""
     for table in result.transfer:
         if table.images == "all" and not np.isnan(_values(table)).all():
             yield _picture(table)
 
 
-def _name(table: Transfer) -> str:
+def _name(table: TransferTable) -> str:
     """Return the name of the picture of a transfer table."""
     return f"transfer-{slug(table.attack)}-{slug(table.strength_text)}-{slug(table.similarity)}"
 
 
-def _picture(table: Transfer) -> Picture:
+def _picture(table: TransferTable) -> Picture:
     caption = (
         f"{table.title} at {table.strength_text}: {METRICS[table.similarity].title} of clean and perturbed maps, "
         f"{images_in_words(table.images)}. "
@@ -82,7 +82,7 @@ def _picture(table: Transfer) -> Picture:
     return Picture(_name(table), svg(_figure(table)), caption, alt)
 
 
-def _figure(table: Transfer) -> Figure:
+def _figure(table: TransferTable) -> Figure:
     methods, values = [cell.evaluating for cell in table.rows[0].cells], _values(table)
     width = min(1.05, 9 / len(table.rows))
     figure = Figure(figsize=(3 + width * len(table.rows), 1.2 + 0.4 * len(methods)), layout="constrained")
@@ -90,7 +90,7 @@ def _figure(table: Transfer) -> Figure:
     sns.heatmap(  # type: ignore[no-untyped-call]
         values,
         ax=axes,
-        annot=np.array([[short(value) for value in row] for row in values]),
+        annot=np.array([[short_number(value) for value in row] for row in values]),
         fmt="",
         cmap="cividis",
         vmin=min(0.0, float(np.nanmin(values))),
@@ -112,13 +112,13 @@ def _figure(table: Transfer) -> Figure:
     return figure
 
 
-def _mark(axes: Axes, table: Transfer) -> None:
-    """Outline the white-box cells, name the attacks in doubt, and part attacks from controls."""
+def _mark(axes: Axes, table: TransferTable) -> None:
+    """Outline the white-box cells, name the attacks in doubt, and separate attacks from controls."""
     paper = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
     for x, row in enumerate(table.rows):
         for y, cell in enumerate(row.cells):
             if cell.white_box:
-                for colour, width in (("white", 4), (INK, 2)):  # seen on dark cells and on light ones
+                for colour, width in (("white", 4), (INK, 2)):  # visible on dark and on light cells
                     axes.add_patch(Rectangle((x + 0.04, y + 0.05), 0.92, 0.9, fill=False, ec=colour, lw=width))
             if cell.verdict:
                 word = cell.verdict.removeprefix("attack ")
@@ -126,28 +126,28 @@ def _mark(axes: Axes, table: Transfer) -> None:
     axes.axvline(sum(row.role == "attacked method" for row in table.rows), color=INK, linewidth=2.5)
 
 
-def _values(table: Transfer) -> NDArray[np.float64]:
-    """Return evaluating method x attacked."""
+def _values(table: TransferTable) -> NDArray[np.float64]:
+    """Return the similarities, evaluating method x attacked method."""
     return np.array([[cell.similarity.value for cell in row.cells] for row in table.rows], np.float64).T
 
 
-def _white_box_in_words(table: Transfer) -> str:
+def _white_box_in_words(table: TransferTable) -> str:
     return "; ".join(_cell(cell) for row in table.rows for cell in row.cells if cell.white_box)
 
 
-def _cell(cell: Cell) -> str:
+def _cell(cell: TransferCell) -> str:
     verdict = f" ({cell.verdict})" if cell.verdict else ""
-    return f"{method_title(cell.evaluating)} {short(cell.similarity.value)}{verdict}"
+    return f"{method_title(cell.evaluating)} {short_number(cell.similarity.value)}{verdict}"
 
 
-def _exhibit(result: Transfers, transfer: Transfer, drawn: Pictures) -> Exhibit:
-    """Return the picture of a table, its numbers over both sets of images, and what is in doubt."""
+def _exhibit(result: TransferFields, transfer: TransferTable, drawn: Pictures) -> Exhibit:
+    """Return the picture of a table, its numbers over both sets of images, and the doubts."""
     name = _name(transfer)
     both = (other for other in result.transfer if _name(other) == name)
     return Exhibit(drawn.get(name), tuple(table(each) for each in both), tuple(_doubts(transfer)))
 
 
-def _body(result: Transfers, drawn: Pictures) -> Mapping[str, object]:
+def _body(result: TransferFields, drawn: Pictures) -> Mapping[str, object]:
     headline = [each.table for each in headlines(result)]
     others = [transfer for transfer in result.transfer if transfer.images == "all" and transfer not in headline]
     return {
@@ -166,5 +166,5 @@ TRANSFER = Section(
     numbers=_numbers,
     frames=lambda result: {"transfer": frame(result)},
     figures=_figures,
-    headlines=lambda result: [table(each.table) for each in headlines(result)],
+    summary_tables=lambda result: [table(each.table) for each in headlines(result)],
 )

@@ -1,4 +1,4 @@
-"""How far each attack on an explanation moves every method's maps, the verdict on it, and which are spoken of."""
+"""The transfer tables, the verdicts on attacks on explanations, and the attacks that the summary describes."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,78 +9,78 @@ import pandas as pd
 
 from attacks.registry import PERTURBATIONS
 from reports.audit.estimates import COLUMNS, difference, fields_of, frame_of
-from reports.audit.facts import EXPLANATION, PREDICTION, ConditionFacts, strongest
+from reports.audit.facts import EXPLANATION, PREDICTION, ConditionFacts, strongest_conditions
 from reports.audit.readings import Readings
-from reports.audit.searches import Check, Searched
-from reports.audit.stability import Stabilities
+from reports.audit.searches import Check, SearchQuality
+from reports.audit.stability import StabilityFields
 from reports.formatting import method_title
-from reports.result import IMAGES, MEASURE, Estimate, Images, Part
+from reports.result import IMAGE_SETS, MEASURE, Estimate, ImageSet, ResultModel
 
-Role = Literal["attacked method", "control", "attack on the prediction"]
+TransferRole = Literal["attacked method", "control", "attack on the prediction"]
 Verdict = Literal["", "attack unreliable", "attack unchecked"]
 
 CONTROLS = {"L-inf": "random_sign", "L2": "random_direction"}
-"""Changes of equal size without aim, by norm."""
+"""Norm -> perturbation without aim, the control of equal size."""
 
-Means = Mapping[tuple[str, str, str, Images], Estimate]
+Means = Mapping[tuple[str, str, str, ImageSet], Estimate]
 
 
-class Cell(Part):
-    """Similarity of the clean and the manipulated maps of the evaluating method."""
+class TransferCell(ResultModel):
+    """A cell of a transfer table: the similarity of the clean and the manipulated maps of the evaluating method."""
 
     evaluating: str
     similarity: Estimate
     white_box: bool
-    """Whether the evaluating method is the attacked one."""
+    """Whether the evaluating method is the attacked method."""
     beyond_control: Estimate | None
-    """White box only: mean over images of similarity under the control less similarity under the attack.
+    """White box only: mean over images of similarity under the control minus similarity under the attack.
 
-    None for attacks that want the map to stay.
+    It is None for attacks that aim to keep the map.
     """
     verdict: Verdict
     reason: str
 
 
-class TransferRow(Part):
-    """All methods' maps under one entry of the perturbation axis."""
+class TransferRow(ResultModel):
+    """A row of a transfer table: the maps of all methods under one condition."""
 
-    role: Role
+    role: TransferRole
     condition: str
     attacked: str
     """Empty unless an explanation was attacked."""
     title: str
-    cells: tuple[Cell, ...]
+    cells: tuple[TransferCell, ...]
 
 
-class Transfer(Part):
-    """Attacked method x evaluating method, for one attack, strength, similarity and set of images."""
+class TransferTable(ResultModel):
+    """A transfer table: attacked method x evaluating method, for one attack, strength, similarity and set of images."""
 
     attack: str
     title: str
     strength: float
     strength_text: str
     similarity: str
-    images: Images
+    images: ImageSet
     rows: tuple[TransferRow, ...]
 
 
-class Transfers(Stabilities):
-    """What the section adds to the result."""
+class TransferFields(StabilityFields):
+    """Fields that the section adds to the result."""
 
-    transfer: tuple[Transfer, ...]
-    searches: tuple[Searched, ...]
-    """Of the attacks on explanations."""
+    transfer: tuple[TransferTable, ...]
+    searches: tuple[SearchQuality, ...]
+    """Searches of the attacks on explanations."""
     evidence: dict[str, str]
-    """What the values of a search are."""
+    """Name of a value of a search -> its meaning."""
 
 
 @dataclass(frozen=True)
 class Headline:
-    """A transfer table by correlation over all images, and the methods that no entry attacks at a larger strength."""
+    """A transfer table by correlation over all images, and the methods attacked at no larger strength."""
 
-    table: Transfer
-    cells: tuple[Cell, ...]
-    """Of these methods under the attack on themselves."""
+    table: TransferTable
+    cells: tuple[TransferCell, ...]
+    """Cells of these methods under the attack on themselves."""
 
     @property
     def attack(self) -> str:
@@ -90,56 +90,60 @@ class Headline:
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What all cells of one table share."""
+class TableSetting:
+    """The data that all cells of one transfer table share."""
 
     readings: Readings
     means: Means
     similarity: str
-    images: Images
+    images: ImageSet
     control: str | None
-    """The change of equal size without aim, if it is in the run."""
+    """Condition of the control of equal size, if it is in the run."""
     checks: Mapping[str, tuple[Check, ...]]
-    """Of the search of each attack on explanations, by entry."""
+    """Condition of each attack on explanations -> checks of its search."""
 
 
-def transfers(readings: Readings, result: Stabilities, searches: Iterable[Searched]) -> tuple[Transfer, ...]:
-    """Return one table per attack on explanations, strength, similarity and set of images."""
+def transfers(
+    readings: Readings, result: StabilityFields, searches: Iterable[SearchQuality]
+) -> tuple[TransferTable, ...]:
+    """Return a table for each attack on explanations, strength, similarity and set of images."""
     conditions = result.conditions
     means = {(row.condition, row.method, row.similarity, row.images): row.estimate for row in result.stability}
     checks = {search.condition: search.checks for search in searches}
     attacks = [facts for facts in conditions if facts.family == EXPLANATION]
     first_of_each = {(facts.name, facts.strength): facts for facts in reversed(attacks)}
     return tuple(
-        _table(first, conditions, Setting(readings, means, similarity, images, _control(first, conditions), checks))
+        _table(
+            first, conditions, TableSetting(readings, means, similarity, images, _control(first, conditions), checks)
+        )
         for first in reversed(first_of_each.values())
         for similarity in readings.similarities
-        for images in IMAGES
+        for images in IMAGE_SETS
     )
 
 
-def judged(result: Transfers) -> tuple[Transfer, ...]:
-    """Return the transfer tables by which attacks are judged: by correlation, over all images."""
+def judging_tables(result: TransferFields) -> tuple[TransferTable, ...]:
+    """Return the transfer tables by which attacks are judged: those by correlation, over all images."""
     return tuple(table for table in result.transfer if table.similarity == MEASURE and table.images == "all")
 
 
-def headlines(result: Transfers) -> tuple[Headline, ...]:
-    """Return the attacks that are spoken of, the largest strength first.
+def headlines(result: TransferFields) -> tuple[Headline, ...]:
+    """Return the attacks that the summary describes, the largest strength first.
 
-    Every method that was attacked is in one for each kind of attack.
+    For each kind of attack, every attacked method is in one of them.
     """
-    hardest = {facts.id for facts in strongest(result.conditions)}
-    found = (Headline(table, _white_box(table, hardest)) for table in judged(result))
+    hardest = {facts.id for facts in strongest_conditions(result.conditions)}
+    found = (Headline(table, _white_box_cells(table, hardest)) for table in judging_tables(result))
     return tuple(sorted((each for each in found if each.cells), key=lambda each: -each.table.strength))
 
 
-def _white_box(table: Transfer, conditions: set[str]) -> tuple[Cell, ...]:
+def _white_box_cells(table: TransferTable, conditions: set[str]) -> tuple[TransferCell, ...]:
     rows = (row for row in table.rows if row.condition in conditions)
     return tuple(cell for row in rows for cell in row.cells if cell.white_box)
 
 
-def frame(result: Transfers) -> pd.DataFrame:
-    """Return one row per cell of a transfer table."""
+def frame(result: TransferFields) -> pd.DataFrame:
+    """Return a frame with a row for each cell of the transfer tables."""
     rows = (
         {
             **{name: getattr(table, name) for name in ("attack", "strength_text", "similarity", "images")},
@@ -156,21 +160,21 @@ def frame(result: Transfers) -> pd.DataFrame:
     return frame_of(rows, (*names, "white_box", "verdict", *COLUMNS, "why"))
 
 
-def outdone(table: Transfer) -> list[tuple[TransferRow, Cell]]:
+def stronger_transfers(table: TransferTable) -> list[tuple[TransferRow, TransferCell]]:
     """Return the cells in which an attack on another method moves a map further than the attack on the method itself.
 
-    Further: the whole interval of the similarity lies below that of the white-box cell. None where the attacks want
-    the maps to stay.
+    Further means that the whole interval of the similarity lies below that of the white-box cell. Attacks that aim to
+    keep the maps have no such cells.
     """
     if PERTURBATIONS[table.attack].keeps_map:
         return []
     attacks = [row for row in table.rows if row.role == "attacked method"]
     own = {cell.evaluating: cell.similarity for row in attacks for cell in row.cells if cell.white_box}
     cells = [(row, cell) for row in attacks for cell in row.cells if not cell.white_box and cell.evaluating in own]
-    return [(row, cell) for row, cell in cells if _below(cell.similarity, own[cell.evaluating])]
+    return [(row, cell) for row, cell in cells if _lies_below(cell.similarity, own[cell.evaluating])]
 
 
-def _below(a: Estimate, b: Estimate) -> bool:
+def _lies_below(a: Estimate, b: Estimate) -> bool:
     return a.high is not None and b.low is not None and a.high < b.low
 
 
@@ -178,13 +182,13 @@ def _norm(facts: ConditionFacts) -> str:
     return PERTURBATIONS[facts.name].norm or ""
 
 
-def _of_equal_size(first: ConditionFacts, facts: ConditionFacts) -> bool:
-    """Return whether both have the same radius in the same norm, however it was written."""
+def _is_of_equal_size(first: ConditionFacts, facts: ConditionFacts) -> bool:
+    """Return whether both conditions have the same radius in the same norm, however it is written."""
     return _norm(first) == _norm(facts) and bool(np.isclose(first.strength, facts.strength, rtol=1e-6, atol=0))
 
 
 def _control(first: ConditionFacts, conditions: Iterable[ConditionFacts]) -> str | None:
-    same = (facts.id for facts in conditions if _is_control(facts) and _of_equal_size(first, facts))
+    same = (facts.id for facts in conditions if _is_control(facts) and _is_of_equal_size(first, facts))
     return next(same, None)
 
 
@@ -192,11 +196,11 @@ def _is_control(facts: ConditionFacts) -> bool:
     return facts.name in CONTROLS.values()
 
 
-def _table(first: ConditionFacts, conditions: tuple[ConditionFacts, ...], setting: Setting) -> Transfer:
-    same_size = [facts for facts in conditions if _of_equal_size(first, facts)]
+def _table(first: ConditionFacts, conditions: tuple[ConditionFacts, ...], setting: TableSetting) -> TransferTable:
+    same_size = [facts for facts in conditions if _is_of_equal_size(first, facts)]
     attacked = [facts for facts in same_size if facts.name == first.name]
     beside = [facts for facts in same_size if _is_control(facts) or facts.family == PREDICTION]
-    return Transfer(
+    return TransferTable(
         attack=first.name,
         title=first.title,
         strength=first.strength,
@@ -207,7 +211,7 @@ def _table(first: ConditionFacts, conditions: tuple[ConditionFacts, ...], settin
     )
 
 
-def _row(facts: ConditionFacts, setting: Setting) -> TransferRow:
+def _row(facts: ConditionFacts, setting: TableSetting) -> TransferRow:
     return TransferRow(
         role=_role(facts),
         condition=facts.id,
@@ -217,18 +221,18 @@ def _row(facts: ConditionFacts, setting: Setting) -> TransferRow:
     )
 
 
-def _role(facts: ConditionFacts) -> Role:
+def _role(facts: ConditionFacts) -> TransferRole:
     if facts.against:
         return "attacked method"
     return "control" if _is_control(facts) else "attack on the prediction"
 
 
-def _cell(facts: ConditionFacts, method: str, setting: Setting) -> Cell:
+def _cell(facts: ConditionFacts, method: str, setting: TableSetting) -> TransferCell:
     is_white_box = facts.against == method
-    wants_it_moved = is_white_box and not PERTURBATIONS[facts.name].keeps_map
-    beyond = _beyond_control(facts.id, method, setting) if wants_it_moved else None
-    verdict, reason = _judged(facts, beyond, setting) if is_white_box else ("", "")
-    return Cell(
+    aims_to_move = is_white_box and not PERTURBATIONS[facts.name].keeps_map
+    beyond = _beyond_control(facts.id, method, setting) if aims_to_move else None
+    verdict, reason = _verdict_on_attack(facts, beyond, setting) if is_white_box else ("", "")
+    return TransferCell(
         evaluating=method,
         similarity=setting.means[facts.id, method, setting.similarity, setting.images],
         white_box=is_white_box,
@@ -238,24 +242,24 @@ def _cell(facts: ConditionFacts, method: str, setting: Setting) -> Cell:
     )
 
 
-def _beyond_control(condition: str, method: str, setting: Setting) -> Estimate | None:
-    """Return how much further, image by image, the attack moves a map than a random change; None without a control."""
+def _beyond_control(condition: str, method: str, setting: TableSetting) -> Estimate | None:
+    """Return how much further the attack moves a map than the control, paired by image, if there is a control."""
     if setting.control is None:
         return None
     control, attacked = (setting.control, method), (condition, method)
     return difference(setting.readings, control, attacked, setting.similarity, setting.images)
 
 
-def _judged(facts: ConditionFacts, beyond: Estimate | None, setting: Setting) -> tuple[Verdict, str]:
-    """An attack whose search fails a check is unreliable, whatever it moved."""
+def _verdict_on_attack(facts: ConditionFacts, beyond: Estimate | None, setting: TableSetting) -> tuple[Verdict, str]:
+    """Judge an attack. If its search fails a check, it is unreliable, whatever it moved."""
     failed = [f"{check.name}: no, {check.detail}" for check in setting.checks[facts.id] if check.passed is False]
     if failed:
         return "attack unreliable", "; ".join(failed)
-    return ("", "") if PERTURBATIONS[facts.name].keeps_map else _verdict(beyond)
+    return ("", "") if PERTURBATIONS[facts.name].keeps_map else _verdict_on_lead(beyond)
 
 
-def _verdict(beyond: Estimate | None) -> tuple[Verdict, str]:
-    """An attack counts only where the whole interval of its lead over the random change is above 0."""
+def _verdict_on_lead(beyond: Estimate | None) -> tuple[Verdict, str]:
+    """Judge an attack by its lead over the random change: the whole interval must be above 0."""
     if beyond is None:
         return "attack unchecked", "no random change of this size in the run to compare with"
     if beyond.value is None:

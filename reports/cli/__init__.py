@@ -1,4 +1,4 @@
-"""The command `srd-audit`: the only part of reports that starts work."""
+"""The command `srd-audit`, the only part of reports that starts work."""
 
 from reports.cli.app import main
 

@@ -1,4 +1,4 @@
-"""Activation-pattern-only prediction: imports torch, so only the command that needs it imports this."""
+"""The command `apop`. It imports torch, so only the command that needs it imports this module."""
 
 from pathlib import Path
 
@@ -15,10 +15,16 @@ RESULT = "apop.json"
 
 
 def write_apop(spec: Path, folder: Path, results: Console, messages: Console) -> Path:
-    """Predict the images of a spec from their activation patterns, print the rates, return the file that has them.
+    """Predict the images of a spec from their activation patterns, print the rates, and return the file with them.
 
-    The same bytes each time for one spec. Raises SpecError, ModelError, DataError, UnsupportedOperation; InputError if
-    the folder is a file.
+    One spec gives the same bytes each time.
+
+    Raises
+    ------
+    SpecError, ModelError, DataError, UnsupportedOperation
+        If the spec, the model or the data cannot be used.
+    InputError
+        If the folder is a file.
     """
     subject = load_apop_experiment(load_spec(spec), spec.parent.resolve())
     if folder.exists() and not folder.is_dir():

@@ -1,11 +1,8 @@
 """The root command `srd-audit`. Nothing here imports torch before a command that needs it runs."""
 
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from traceback import format_exception
 from typing import Annotated, NoReturn
 
 import typer
@@ -16,12 +13,11 @@ from rich.text import Text
 from attacks.registry import PERTURBATIONS
 from pipeline.plan.stages import STAGES
 from reports.cli.cluster_options import Gpus, Scheduler, TaskLimit, Workers, cluster_of
-from reports.cli.listing import show
-from reports.runs import RUNS, audits_in, finished, folder_of, home_of, location_of
-from srd.errors import AuditError, CapacityError, FailedTasks, InputError
+from reports.cli.ending import messages, run_to_exit, show_tracebacks
+from reports.cli.listing import list_entries
+from reports.runs import RUNS, audits_in, finished_audits, folder_of, home_of, location_of
+from srd.errors import FailedTasks, IncompleteRun, InputError
 from srd.registry import ATTRIBUTORS, METRICS
-
-INTERRUPTED = 130
 
 app = typer.Typer(
     help="Audits how far the explanations of an image classifier can be relied on.",
@@ -30,7 +26,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 results = Console(soft_wrap=True)
-messages = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 
 SpecFile = Annotated[Path, typer.Argument(help="TOML spec of the audit.", show_default=False)]
 Run = Annotated[Path, typer.Argument(help="A run's folder, or the spec it was made from.", show_default=False)]
@@ -72,7 +67,7 @@ def run(
     cluster = cluster_of(spec, workers, gpus, scheduler, task_limit)
     is_reported = stage is None and part is None
     try:
-        with tracebacks_shown(debug):
+        with show_tracebacks(debug):
             start(spec, folder, cluster, selection, messages)
     except FailedTasks:
         if is_reported:
@@ -95,13 +90,13 @@ def plan(
 
     Ends with exit code 5 if the disk of the run's folder or this machine's memory cannot hold it.
     """
-    from reports.cli.plan_table import as_text, print_plan
+    from reports.cli.plan_table import plan_json, print_plan
     from reports.cli.planning import plan_audit, refuse_unfit
 
     cluster = cluster_of(spec, workers, gpus, scheduler, None)
     estimates = plan_audit(spec, cluster, messages)
     if as_json:
-        results.print(Text(as_text(estimates)))
+        results.print(Text(plan_json(estimates)))
     else:
         print_plan(estimates, results)
     refuse_unfit(estimates, home_of(spec, out or RUNS / spec.stem), cluster)
@@ -123,7 +118,7 @@ def status(run: Run) -> None:
         for key, failure in failures(stores[name]).items():
             results.print(Text(f"{key}: {failure.error}"))
     if any(done < planned for stages in counts.values() for done, planned in stages.values()):
-        raise typer.Exit(4)
+        raise typer.Exit(IncompleteRun.exit_code)
 
 
 @app.command()
@@ -136,12 +131,12 @@ def report(run: Run) -> None:
 def verify(
     run: Run,
     sample: Annotated[int, typer.Option(min=0, help="Tasks of each stage that are done again.")] = 2,
-    seed: Annotated[int, typer.Option(min=0, help="Of their choice.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of their choice.")] = 0,
     repair: Annotated[bool, typer.Option("--repair", help="Have damaged tasks done again by the next run.")] = False,
 ) -> None:
-    """Check all that is stored of a run against its receipts, and do some tasks again: are the bytes the same?
+    """Check all that is stored of a run against its receipts, and do some tasks again to compare their bytes.
 
-    Ends with exit code 3 if not. What was found goes into the report.
+    Ends with exit code 3 if anything is damaged or differs. What was found goes into the report.
     """
     from reports.cli.verifying import verify_run
 
@@ -173,12 +168,12 @@ def compare(
     out: Annotated[Path, typer.Option(help="Folder of the comparison.")] = RUNS / "comparison",
 ) -> None:
     """Compare the networks of finished RUNS on one page, and print its path."""
-    _print_path(_compare([folder for run in runs for folder in finished(run)], out))
+    _print_path(_compare([folder for run in runs for folder in finished_audits(run)], out))
 
 
 @app.command()
 def apop(spec: SpecFile, out: Out = None) -> None:
-    """Activation-pattern-only prediction: what the on/off patterns of SPEC's images tell while other inputs run."""
+    """Predict from activation patterns only: what the on/off patterns of SPEC's images tell while other inputs run."""
     from reports.cli.apop import write_apop
 
     _print_path(write_apop(spec, out or RUNS / spec.stem, results, messages))
@@ -188,10 +183,10 @@ def apop(spec: SpecFile, out: Out = None) -> None:
 def concepts(
     spec: SpecFile,
     layer: Annotated[str, typer.Option(help="Module of the network, such as layer3.", show_default=False)],
-    clusters: Annotated[int, typer.Option(min=2, help="How many.")] = 12,
-    vectors: Annotated[int, typer.Option(min=1, help="Drawn from each image.")] = 16,
-    members: Annotated[int, typer.Option(min=1, help="Shown of each cluster.")] = 6,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draws and the clusters.")] = 0,
+    clusters: Annotated[int, typer.Option(min=2, help="Number of clusters.")] = 12,
+    vectors: Annotated[int, typer.Option(min=1, help="Vectors drawn from each image.")] = 16,
+    members: Annotated[int, typer.Option(min=1, help="Members shown of each cluster.")] = 6,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draws and the clusters.")] = 0,
     out: Out = None,
     workers: Workers = None,
     gpus: Gpus = None,
@@ -199,13 +194,13 @@ def concepts(
     task_limit: TaskLimit = None,
     debug: Debug = False,
 ) -> None:
-    """What the vectors of a layer stand for: clusters of them, what they saw, and how stable they are under SPEC."""
+    """Show what the vectors of a layer stand for: clusters, what they saw, and how stable they are under SPEC."""
     from reports.cli.concepts import write_concepts
     from reports.concepts.result import Request
 
     request = Request(layer=layer, clusters=clusters, vectors=vectors, members=members, seed=seed)
     cluster = cluster_of(spec, workers, gpus, scheduler, task_limit)
-    with tracebacks_shown(debug):
+    with show_tracebacks(debug):
         page = write_concepts(spec, out or RUNS / spec.stem, request, cluster, messages)
     _print_path(page)
 
@@ -233,50 +228,26 @@ def init(path: Annotated[Path, typer.Argument(help="File to write.")] = Path("au
 @app.command()
 def methods() -> None:
     """List the explanation methods that a spec may name."""
-    show(results, ATTRIBUTORS, "family", "networks", "signed", "low_resolution", "stochastic", "differentiable", "cost")
+    list_entries(
+        results, ATTRIBUTORS, "family", "networks", "signed", "low_resolution", "stochastic", "differentiable", "cost"
+    )
 
 
 @app.command()
 def perturbations() -> None:
     """List the perturbations that a spec may name."""
-    show(results, PERTURBATIONS, "family", "goal", "constraint", "access", "cost")
+    list_entries(results, PERTURBATIONS, "family", "goal", "constraint", "access", "cost")
 
 
 @app.command()
 def metrics() -> None:
     """List what is measured of every map."""
-    show(results, METRICS, "of", "better", "bounds")
+    list_entries(results, METRICS, "of", "better", "bounds")
 
 
 def main() -> NoReturn:
     """Start the command: every refusal is one message on stderr and the exit code of its kind."""
-    try:
-        app()
-    except AuditError as error:
-        _fail(str(error), error.exit_code)
-    except OSError as error:
-        _fail(str(error), CapacityError.exit_code)  # a full disk, a folder that may not be written to
-    except SystemExit as stop:
-        if stop.code == INTERRUPTED:
-            messages.print("interrupted: the same command continues the run")
-        raise
-    sys.exit(0)
-
-
-@contextmanager
-def tracebacks_shown(debug: bool) -> Iterator[None]:
-    """Print the traceback of an error before its message, if asked for."""
-    try:
-        yield
-    except AuditError as error:
-        if debug:
-            messages.print(Text(getattr(error.__cause__, "traceback", "") or "".join(format_exception(error))))
-        raise
-
-
-def _fail(message: str, exit_code: int) -> NoReturn:
-    messages.print(Text.assemble(("error", "bold red"), " ", message))
-    sys.exit(exit_code)
+    run_to_exit(app)
 
 
 def _report(folder: Path) -> None:
@@ -285,13 +256,13 @@ def _report(folder: Path) -> None:
     if audits_in(folder):
         for audit in audits_in(folder).values():
             write_report(audit)
-        _print_path(_compare(finished(folder), folder))
+        _print_path(_compare(finished_audits(folder), folder))
     else:
         _print_path(write_report(folder))
 
 
 def _print_reports(folder: Path) -> None:
-    """Of each audit, as far as it came: unfinished ones are not compared."""
+    """Write the report of each audit as far as it came. Unfinished audits are not compared."""
     from reports.audit.report import write_report
 
     for audit in audits_in(folder).values() or (folder,):

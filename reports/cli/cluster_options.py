@@ -1,4 +1,4 @@
-"""The options that say on what an audit runs, and how they override the table `[cluster]` of its spec."""
+"""The options that choose the machines of an audit. They override the table `[cluster]` of its spec."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,9 +25,14 @@ TaskLimit = Annotated[
 def cluster_of(
     spec: Path, workers: int | None, gpus: int | None, scheduler: str | None, task_limit: float | None
 ) -> "ClusterSpec | None":
-    """Return what the options name, in place of the spec's table; None is this process.
+    """Return the cluster that the options name, or else the one of the spec's table. None is this process.
 
-    Raises SpecError for the table, InputError for options that do not go together.
+    Raises
+    ------
+    SpecError
+        If the table is wrong.
+    InputError
+        If the options exclude each other.
     """
     from pipeline.spec.deployment import load_deployment, parse_cluster
 

@@ -1,4 +1,4 @@
-"""Exploring a layer: imports torch, so only the command that needs it imports this."""
+"""The command `concepts`. It imports torch, so only the command that needs it imports this module."""
 
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,11 +18,11 @@ from pipeline.store.store import NAME, open_results
 from reports.audit.readings import Readings
 from reports.audit.report import write_report
 from reports.cli.running import run_audit
-from reports.concepts.members import File, describe, draw
+from reports.concepts.members import describe_member, draw_member
 from reports.concepts.page import html
 from reports.concepts.result import ConceptsResult, Member, Request, summarise
 from reports.formatting import slug
-from reports.page import STYLE, style
+from reports.page import STYLE, File, style_sheet
 from reports.runs import CONCEPTS, PAGE, home_of
 
 RESULT = "concepts.json"
@@ -30,16 +30,22 @@ T = TypeVar("T")
 
 
 def write_concepts(spec: Path, folder: Path, request: Request, cluster: ClusterSpec | None, console: Console) -> Path:
-    """Explore a layer on the images of a run, perturb those that are missing, return the path of the layer's page.
+    """Explore a layer on the images of a run, perturb those that are missing, and return the path of the layer's page.
 
-    The same bytes each time for one spec and request. Raises SpecError, ModelError, DataError, UnsupportedOperation,
-    StoreError, IncompleteRun.
+    One spec and request give the same bytes each time.
+
+    Raises
+    ------
+    SpecError, ModelError, DataError, UnsupportedOperation
+        If the spec, the model or the data cannot be used.
+    StoreError, IncompleteRun
+        If the store is another run's or is damaged, or tasks are missing.
     """
     job = Job(load_spec(spec), spec.parent.resolve(), home_of(spec, folder) / NAME)
     refuse_unfit(job, request.layer, request.clusters, request.vectors)
     run_audit(spec, folder, cluster, Selection("perturb"), console)
     readings = Readings(open_results(job.store))
-    result, pictures = _explored(open_exploration(job, request.layer, request.seed), readings, request, console)
+    result, pictures = _explore(open_exploration(job, request.layer, request.seed), readings, request, console)
     report = folder / PAGE
     home = report.parent / CONCEPTS / slug(request.layer)
     shutil.rmtree(home, ignore_errors=True)
@@ -47,26 +53,26 @@ def write_concepts(spec: Path, folder: Path, request: Request, cluster: ClusterS
     for name, content in (*pictures, (RESULT, (result.model_dump_json(indent=1) + "\n").encode())):
         (home / name).write_bytes(content)
     (home / report.name).write_text(html(result, has_report=report.exists()))
-    (report.parent / STYLE).write_text(style())
+    (report.parent / STYLE).write_text(style_sheet())
     if report.exists():
-        write_report(folder)  # links the page
+        write_report(folder)  # so that it links the page
     return home / report.name
 
 
-def _explored(
+def _explore(
     layer: Exploration, readings: Readings, request: Request, console: Console
 ) -> tuple[ConceptsResult, list[File]]:
-    def told(items: Sequence[T], doing: str) -> Iterable[T]:
+    def track_items(items: Sequence[T], doing: str) -> Iterable[T]:
         return track(items, doing, console=console, disable=not console.is_terminal)
 
     rows = range(len(readings.image_ids))
-    every = [layer.draw(row, request.vectors) for row in told(rows, "drawing vectors")]
+    every = [layer.draw(row, request.vectors) for row in track_items(rows, "drawing vectors")]
     drawn = [each for each in every if len(each.positions)]
     clusters = layer.clusters(drawn, request.clusters)
-    found = sample(drawn, [layer.follow(each, clusters) for each in told(drawn, "perturbing them")])
+    found = sample(drawn, [layer.follow(each, clusters) for each in track_items(drawn, "perturbing them")])
     pictures: list[File] = []
     members = []
-    for number in told(range(request.clusters), "cutting out their fields"):
+    for number in track_items(range(request.clusters), "cutting out their fields"):
         shown = list(_members(layer, readings, found, number, request.members))
         members.append(tuple(member for member, _ in shown))
         pictures += [file for _, files in shown for file in files]
@@ -76,8 +82,8 @@ def _explored(
 def _members(
     layer: Exploration, readings: Readings, found: VectorSample, number: int, count: int
 ) -> Iterator[tuple[Member, tuple[File, File]]]:
-    """Return the most relevant members of a cluster, one of an image, with their pictures."""
+    """Return the most relevant members of a cluster, one per image, with their pictures."""
     for rank, index in enumerate(found.strongest(found.labels[:, 0] == number)[:count]):
         field = layer.field(int(found.row[index]), tuple(found.position[index].tolist()))
-        member = describe(readings, found, int(index), field, f"{number + 1:02d}-{rank + 1}")
-        yield member, draw(readings, member, field)
+        member = describe_member(readings, found, int(index), field, f"{number + 1:02d}-{rank + 1}")
+        yield member, draw_member(readings, member, field)

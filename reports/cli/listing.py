@@ -1,4 +1,4 @@
-"""What a spec may name, listed on the terminal."""
+"""The lists of the registries' entries on the terminal."""
 
 from collections.abc import Mapping
 
@@ -8,10 +8,10 @@ from rich.text import Text
 from srd.entries import Entry
 
 
-def show(console: Console, entries: Mapping[str, Entry], *facts: str) -> None:
-    """Print two lines an entry: a table of as many columns would cut the names that a spec needs."""
+def list_entries(console: Console, entries: Mapping[str, Entry], *facts: str) -> None:
+    """Print two lines for each entry. A table of so many columns would cut the names that a spec needs."""
     for entry in entries.values():
-        values = {fact: _shown(getattr(entry, fact)) for fact in facts}
+        values = {fact: _fact_in_words(getattr(entry, fact)) for fact in facts}
         values |= {
             "options": ", ".join(f"{name} = {default}" for name, default in entry.options.items()),
             "reference": entry.reference,
@@ -20,7 +20,7 @@ def show(console: Console, entries: Mapping[str, Entry], *facts: str) -> None:
         console.print(Text("    " + "; ".join(f"{fact}: {value}" for fact, value in values.items() if value)))
 
 
-def _shown(value: object) -> str:
+def _fact_in_words(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "" if value is None else str(value)

@@ -1,4 +1,4 @@
-"""Manipulating a model: imports torch, so only the command that needs it imports this."""
+"""The command `manipulate-model`. It imports torch, so only the command that needs it imports this module."""
 
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,36 +13,42 @@ from pipeline.experiments.manipulated_model_results import COPIES, ManipulationF
 from pipeline.experiments.manipulated_models import ManipulationExperiment, load_manipulation_experiment, weights_of
 from pipeline.spec.manipulation import load_manipulated_model_spec
 from reports.manipulated_model.figures import picture
-from reports.manipulated_model.gallery import File, chosen, draw
+from reports.manipulated_model.gallery import draw_row, gallery_choices
 from reports.manipulated_model.page import html
-from reports.manipulated_model.result import Exhibit, ManipulationResult
+from reports.manipulated_model.result import GalleryRow, ManipulationResult
 from reports.manipulated_model.summarise import summarise, weights_file
-from reports.page import STYLE, style
+from reports.page import STYLE, File, style_sheet
 from reports.runs import PAGE
 from srd.errors import InputError
 
 RESULT = "manipulated.json"
 HOME = "manipulated"
-"""Folder of everything, in that of the run."""
+"""The folder of all files, within that of the run."""
 T = TypeVar("T")
 
 
 def write_manipulated_model(spec: Path, folder: Path, console: Console) -> Path:
-    """Make the manipulated network of a spec and its control, measure both, return the path of the page.
+    """Make the manipulated network of a spec and its control, measure both, and return the path of the page.
 
-    The same bytes each time for one spec. Raises SpecError, ModelError, DataError, UnsupportedOperation; InputError if
-    the folder is a file.
+    One spec gives the same bytes each time.
+
+    Raises
+    ------
+    SpecError, ModelError, DataError, UnsupportedOperation
+        If the spec, the model or the data cannot be used.
+    InputError
+        If the folder is a file.
     """
     subject = load_manipulation_experiment(load_manipulated_model_spec(spec), spec.parent.resolve())
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--out {folder}: is a file; name a folder")
-    result, files = _made(subject, console)
+    result, files = _make(subject, console)
     home, drawn = folder / HOME, picture(result)
     shutil.rmtree(home, ignore_errors=True)
     files += [
         (RESULT, (result.model_dump_json(indent=1) + "\n").encode()),
         (drawn.file, drawn.svg),
-        (STYLE, style().encode()),
+        (STYLE, style_sheet().encode()),
         (Path(PAGE).name, html(result, drawn).encode()),
     ]
     for name, content in files:
@@ -51,13 +57,13 @@ def write_manipulated_model(spec: Path, folder: Path, console: Console) -> Path:
     return home / Path(PAGE).name
 
 
-def _made(subject: ManipulationExperiment, console: Console) -> tuple[ManipulationResult, list[File]]:
-    def told(items: Iterable[T], total: int, doing: str) -> Sequence[T]:
+def _make(subject: ManipulationExperiment, console: Console) -> tuple[ManipulationResult, list[File]]:
+    def track_items(items: Iterable[T], total: int, doing: str) -> Sequence[T]:
         return list(track(items, doing, total, console=console, disable=not console.is_terminal))
 
     with console.status("fine-tuning"):
         networks = subject.networks()
-    tiles = told(subject.measure(networks), len(subject.tiles), "measuring")
+    tiles = track_items(subject.measure(networks), len(subject.tiles), "measuring")
     states: dict[NetworkRole, bytes] = {name: weights_of(networks[name]) for name in COPIES}
     found = subject.findings(tiles, states)
     shown = list(_exhibits(subject, networks, found))
@@ -68,8 +74,8 @@ def _made(subject: ManipulationExperiment, console: Console) -> tuple[Manipulati
 
 def _exhibits(
     subject: ManipulationExperiment, networks: Mapping[NetworkRole, Model], found: ManipulationFindings
-) -> Iterator[tuple[Exhibit, list[File]]]:
-    for each in chosen(found):
+) -> Iterator[tuple[GalleryRow, list[File]]]:
+    for each in gallery_choices(found):
         maps = subject.maps(networks, each.method, range(each.row, each.row + 1))
         image = subject.held_out.images([each.row])[0].numpy()
-        yield draw(found, each, image, {name: own[0].numpy() for name, own in maps.items()})
+        yield draw_row(found, each, image, {name: own[0].numpy() for name, own in maps.items()})

@@ -1,4 +1,4 @@
-"""What an audit would take, as tables on the terminal and as JSON."""
+"""The cost estimate of an audit, as tables on the terminal and as JSON."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from pipeline.machine.memory import in_units
 
 
 def print_plan(estimates: Mapping[str, CostEstimate], console: Console) -> None:
-    """Print tables for each subject, and what is assumed."""
+    """Print the tables of each subject, and the assumptions."""
     for name, each in estimates.items():
         for table in (_stages(each, name), _costs(each), _store(each)):
             console.print(table)
@@ -27,8 +27,8 @@ def print_plan(estimates: Mapping[str, CostEstimate], console: Console) -> None:
         )
 
 
-def as_text(estimates: Mapping[str, CostEstimate]) -> str:
-    """Return JSON by subject; of a single audit what it takes."""
+def plan_json(estimates: Mapping[str, CostEstimate]) -> str:
+    """Return the estimates as JSON, by subject, or that of a single audit alone."""
     facts = {name: _facts(each) for name, each in estimates.items()}
     return json.dumps(facts.get("", facts), indent=1)
 
@@ -57,7 +57,7 @@ def _stages(estimate: CostEstimate, name: str) -> Table:
 
 
 def _costs(estimate: CostEstimate) -> Table:
-    """Return what costs, the dearest first."""
+    """Return the table of the costs, the largest first."""
     table = Table("perturbed by / explained by", "1 process")
     for costs in (estimate.entries, estimate.methods):
         for name, seconds in sorted(costs.items(), key=lambda item: -item[1]):

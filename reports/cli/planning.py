@@ -1,4 +1,4 @@
-"""What an audit would take, before it starts: imports torch, so only the command that needs it imports this."""
+"""The command `plan`. It imports torch, so only the command that needs it imports this module."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,14 +25,14 @@ ON_THIS_MACHINE = (LocalSpec, GpuSpec)
 
 
 def plan_audit(spec: Path, cluster: ClusterSpec | None, console: Console) -> dict[str, CostEstimate]:
-    """Return what the audit of each subject takes, by subject; that of a spec of one network is called "".
+    """Return the cost estimate of each subject's audit, by subject. The subject of a single audit is "".
 
-    Leaves nothing behind. Raises whatever the audits would raise on their first images.
+    Nothing is left behind. It raises what the audits would raise on their first images.
     """
     base, workers = spec.parent.resolve(), _processes(cluster)
     audits = load_audits(spec) or {"": load_spec(spec)}
     images = {name: n_images(audit.data, base) for name, audit in audits.items()}
-    with _measuring(cluster, console) as call:
+    with _process_like_workers(cluster, console) as call:
         pilots = {name: call(measure, audit, base) for name, audit in audits.items()}
     return {name: estimate_cost(pilots[name], images[name], audits[name].run.tile, workers) for name in audits}
 
@@ -46,7 +46,7 @@ def refuse_unfit(estimates: Mapping[str, CostEstimate], home: Location, cluster:
 
 
 def _processes(cluster: ClusterSpec | None) -> int:
-    """Return how many run tasks at once; 1 where only the scheduler knows."""
+    """Return how many processes run tasks at once, or 1 if only the scheduler knows."""
     if isinstance(cluster, GpuSpec):
         return len(gpu_ids(cluster.gpus))
     workers: int = getattr(cluster, "workers", 1)
@@ -54,8 +54,8 @@ def _processes(cluster: ClusterSpec | None) -> int:
 
 
 @contextmanager
-def _measuring(cluster: ClusterSpec | None, console: Console) -> Iterator[Callable[..., Any]]:
-    """Call a function in a process such as those that will run the tasks."""
+def _process_like_workers(cluster: ClusterSpec | None, console: Console) -> Iterator[Callable[..., Any]]:
+    """Yield a caller of functions in a process like those that will run the tasks."""
     if cluster is None:
         yield partial(call_in_new_process, {})
     elif isinstance(cluster, LocalSpec):
@@ -66,6 +66,6 @@ def _measuring(cluster: ClusterSpec | None, console: Console) -> Iterator[Callab
 
 
 def _single(cluster: ClusterSpec) -> ClusterSpec:
-    """Return the same cluster with one process, where it can be told to start no more."""
+    """Return the same cluster with one process, if its number of processes can be set."""
     counts = {"workers", "gpus"} & set(type(cluster).model_fields)
     return cluster.model_copy(update=dict.fromkeys(counts, 1))

@@ -1,4 +1,4 @@
-"""How a run goes on, on the terminal: bars where there is one, else a line now and then."""
+"""The progress of a run: bars on a terminal, or a line now and then in a log."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -16,28 +16,29 @@ from pipeline.execution.run import Observer
 from pipeline.store.attributes import RunAttributes
 
 SHARE = 0.05
-"""Of a stage, after which a line is due."""
+"""Share of a stage after which a line is due."""
 PERIOD = 30.0
 """Seconds after which a line is due."""
 
 
 @dataclass
 class Pace:
-    """How one stage goes on; seconds are those of any clock."""
+    """The progress of one stage. Seconds are those of any clock."""
 
     name: str
     done: int
-    """Tasks, with those of earlier runs."""
+    """Tasks done, with those of earlier runs."""
     total: int
     began: float
     last: float = 0.0
-    """When the last task ended."""
+    """Time at which the last task ended."""
     ended: int = 0
     """Tasks done since the stage began."""
     failed: set[str] = field(default_factory=set)
     """Tasks that have failed and have not been done since."""
 
-    def task(self, outcome: Outcome, now: float) -> None:
+    def record(self, outcome: Outcome, now: float) -> None:
+        """Count a task that has ended at `now`."""
         if not self.last and outcome.work is not None:
             self.began = max(self.began, now - outcome.work.seconds)  # a cluster starts before its first task
         self.last = now
@@ -50,22 +51,22 @@ class Pace:
 
     @property
     def rate(self) -> float | None:
-        """Return tasks a second; None before the first is done."""
+        """Return the tasks per second, or None before the first is done."""
         return self.ended / (self.last - self.began) if self.ended and self.last > self.began else None
 
-    def left(self, now: float) -> float | None:
-        """Return the seconds to the end of the stage, by its rate."""
+    def remaining_seconds(self, now: float) -> float | None:
+        """Return the seconds to the end of the stage, estimated from its rate."""
         return None if self.rate is None else max((self.total - self.done) / self.rate - (now - self.last), 0.0)
 
-    def words(self, now: float) -> str:
+    def in_words(self, now: float) -> str:
         """Return the pace in words, such as `0.52 tasks/s, 0:02:03 left, 1 failed`."""
-        left = self.left(now)
+        left = self.remaining_seconds(now)
         parts = [] if left is None else [f"{self.rate:.3g} tasks/s", f"{timedelta(seconds=round(left))} left"]
         return ", ".join(parts + [f"{len(self.failed)} failed"] * bool(self.failed))
 
 
 class Bars:
-    """A bar for each stage."""
+    """Progress as a bar for each stage."""
 
     def __init__(self, console: Console, clock: Callable[[], float]) -> None:
         columns = (TextColumn("{task.description:10}"), BarColumn(), MofNCompleteColumn(), _Words(clock))
@@ -91,11 +92,11 @@ class _Words(ProgressColumn):
         self._clock = clock
 
     def render(self, task: Task) -> Text:
-        return Text(task.fields["pace"].words(self._clock()))
+        return Text(task.fields["pace"].in_words(self._clock()))
 
 
 class Lines:
-    """A line after each SHARE of a stage, or PERIOD: for logs, which show no bars."""
+    """Progress as a line after each SHARE of a stage, or each PERIOD, for logs, which show no bars."""
 
     def __init__(self, console: Console, clock: Callable[[], float]) -> None:
         self._console = console
@@ -110,14 +111,14 @@ class Lines:
         now = self._clock()
         if pace.done - done >= SHARE * pace.total or now - time >= PERIOD or pace.done == pace.total:
             self._told = (pace.done, now)
-            line = f"{pace.name} {pace.done}/{pace.total} {pace.words(now)}"
+            line = f"{pace.name} {pace.done}/{pace.total} {pace.in_words(now)}"
             self._console.print(line, markup=False)
 
     def end(self) -> None: ...
 
 
 class Display:
-    """An observer that shows a run on the terminal; nothing before its first stage but the accuracy."""
+    """An observer that shows a run on the terminal. Before the first stage it shows only the accuracy."""
 
     def __init__(self, console: Console, clock: Callable[[], float] = monotonic) -> None:
         self._console = console
@@ -152,12 +153,12 @@ class Display:
     def on_task(self, outcome: Outcome) -> None:
         if outcome.error is not None:
             self._console.print(f"failed: {outcome.error}", markup=False)
-        self._pace.task(outcome, self._clock())
+        self._pace.record(outcome, self._clock())
         self._shown.task(self._pace)
 
 
-class Several:
-    """Tells several observers."""
+class Observers:
+    """Several observers that are told the same."""
 
     def __init__(self, *observers: Observer) -> None:
         self._observers: Iterable[Observer] = observers

@@ -1,4 +1,4 @@
-"""Running an audit on the terminal."""
+"""The command `run` on the terminal."""
 
 import os
 import platform
@@ -20,44 +20,50 @@ from pipeline.spec.comparison import load_audits
 from pipeline.spec.deployment import ClusterSpec
 from pipeline.store.location import Location
 from pipeline.store.store import NAME, exists
-from reports.cli.progress import Display, Several
+from reports.cli.progress import Display, Observers
 from reports.runs import PAGE, SPEC_COPY, home_of, location_of
 from srd.errors import FailedTasks, InputError, SpecError, StoreError
 
 
 def run_audit(spec: Path, folder: Path, cluster: ClusterSpec | None, selection: Selection, console: Console) -> None:
-    """Run what is missing of an extent of an audit; the folder gets a copy of the spec, and logs."""
+    """Run what is missing of a selection of an audit. The folder gets a copy of the spec, and logs."""
     home = home_of(spec, folder)
     job = Job(load_spec(spec), spec.parent.resolve(), home / NAME)
     _refuse_elsewhere(folder, home)
     with _executor(cluster, console) as executor:
         prepared = prepare_run(job, executor)
-        _keep(spec, folder)
-        _Running(prepared, Log(folder, spec, _in_words(cluster))).run(executor, selection, console)
+        _copy_spec(spec, folder)
+        _PreparedAudit(prepared, Log(folder, spec, _in_words(cluster))).run(executor, selection, console)
 
 
 def run_comparison(
     spec: Path, folder: Path, cluster: ClusterSpec | None, selection: Selection, console: Console
 ) -> None:
-    """Run what is missing of the audits of all subjects, in folders of their own, as `run_audit`.
+    """Run what is missing of the audits of all subjects, each in a folder of its own, as `run_audit` does.
 
-    None begins before all are known to fit, and all are run whatever fails in some. Raises SpecError if the folder of
-    a subject is taken, StoreError if `folder` is that of a single audit.
+    No audit begins before all are known to fit. All are run even if some fail.
+
+    Raises
+    ------
+    SpecError
+        If the folder of a subject is that of the comparison.
+    StoreError
+        If `folder` is that of a single audit.
     """
     home = home_of(spec, folder)
     jobs = {name: Job(audit, spec.parent.resolve(), home / name / NAME) for name, audit in load_audits(spec).items()}
     _refuse_elsewhere(folder, home)
-    _refuse_taken(folder, home, jobs)
+    _refuse_taken_folder(folder, home, jobs)
     with _executor(cluster, console) as executor:
         prepared = {name: prepare_run(job, executor) for name, job in jobs.items()}
-        _keep(spec, folder)
+        _copy_spec(spec, folder)
         words = _in_words(cluster)
-        running = {name: _Running(each, Log(folder / name, spec, words)) for name, each in prepared.items()}
+        running = {name: _PreparedAudit(each, Log(folder / name, spec, words)) for name, each in prepared.items()}
         _run_all(running, executor, selection, console)
 
 
 @dataclass(frozen=True)
-class _Running:
+class _PreparedAudit:
     """An audit whose store is prepared."""
 
     prepared: PreparedRun
@@ -65,10 +71,10 @@ class _Running:
 
     def run(self, executor: Executor, selection: Selection, console: Console) -> None:
         with Display(console) as display:
-            run(self.prepared, executor, Several(display, self.log), selection)
+            run(self.prepared, executor, Observers(display, self.log), selection)
 
 
-def _run_all(running: Mapping[str, _Running], executor: Executor, selection: Selection, console: Console) -> None:
+def _run_all(running: Mapping[str, _PreparedAudit], executor: Executor, selection: Selection, console: Console) -> None:
     failed: list[FailedTasks] = []
     for name, audit in running.items():
         console.print(name, style="bold")
@@ -81,7 +87,7 @@ def _run_all(running: Mapping[str, _Running], executor: Executor, selection: Sel
 
 
 def _refuse_elsewhere(folder: Path, home: Location) -> None:
-    """A folder belongs to one run, whose store lies in one place."""
+    """Raise unless the folder can hold this run: a folder belongs to one run, whose store lies in one place."""
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--out {folder}: is a file; name a folder")
     there = location_of(folder)
@@ -89,7 +95,7 @@ def _refuse_elsewhere(folder: Path, home: Location) -> None:
         raise StoreError(f"{folder}: holds a run that is stored in {there}; choose another folder with --out")
 
 
-def _refuse_taken(folder: Path, home: Location, jobs: Mapping[str, Job]) -> None:
+def _refuse_taken_folder(folder: Path, home: Location, jobs: Mapping[str, Job]) -> None:
     page = (folder / PAGE).parent
     if page.name in jobs:
         raise SpecError(f"subject.{page.name}: {page} is where the comparison goes; choose another name")
@@ -97,8 +103,8 @@ def _refuse_taken(folder: Path, home: Location, jobs: Mapping[str, Job]) -> None
         raise StoreError(f"{folder}: holds the run of one network; choose another folder with --out")
 
 
-def _keep(spec: Path, folder: Path) -> None:
-    """Whole at any moment: other parts of the run read it meanwhile."""
+def _copy_spec(spec: Path, folder: Path) -> None:
+    """Copy the spec into the folder. The copy is whole at any moment, because other parts of the run read it."""
     folder.mkdir(parents=True, exist_ok=True)
     content, copy = spec.read_bytes(), folder / SPEC_COPY
     if not copy.exists() or copy.read_bytes() != content:

@@ -1,4 +1,4 @@
-"""Verifying a run on the terminal: imports torch, so only the command that needs it imports this."""
+"""The command `verify`. It imports torch, so only the command that needs it imports this module."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,23 +22,32 @@ COLUMNS = ("stage", "variable", "tasks", "same bytes", "equal values", "largest 
 
 
 def verify_run(run: Path, sample: int, seed: int, repair: bool, console: Console) -> None:
-    """Verify each audit of a run, print what was found, keep it and write it into the report.
+    """Verify each audit of a run, print the findings, keep them and write them into the report.
 
-    `repair` withdraws the receipts of damaged tasks, of which no report can be made before they are done again.
-    Raises VerificationError; IncompleteRun if tasks are missing, or are now.
+    Parameters
+    ----------
+    repair
+        Withdraw the receipts of damaged tasks. No report can be made before these are done again.
+
+    Raises
+    ------
+    VerificationError
+        If tasks are damaged, or repeated tasks made other bytes.
+    IncompleteRun
+        If tasks are missing, or are missing after the repair.
     """
-    found = {folder: _verified(folder, job, sample, seed, repair, console) for folder, job in _jobs(run)}
+    found = {folder: _verify_audit(folder, job, sample, seed, repair, console) for folder, job in _jobs(run)}
     for folder, each in found.items():
         if each.damaged and repair:
             raise IncompleteRun(f"{folder}: {len(each.damaged)} tasks are to be done again; run the same spec")
         if not each.is_kept:
-            raise VerificationError(f"{folder}: {_broken(each)}")
+            raise VerificationError(f"{folder}: {_breach_in_words(each)}")
         if each.done < each.planned:
             raise IncompleteRun(f"{folder}: {each.planned - each.done} tasks are missing; run the same spec")
 
 
 def _jobs(run: Path) -> Iterator[tuple[Path, Job]]:
-    """Return the folder of each audit of a run, and the job that it was made by."""
+    """Return the folder of each audit of a run, and the job that made it."""
     folder = folder_of(run)
     spec = folder / SPEC_COPY
     audits = {folder / name: audit for name, audit in load_audits(spec).items()} or {folder: load_spec(spec)}
@@ -46,9 +55,9 @@ def _jobs(run: Path) -> Iterator[tuple[Path, Job]]:
         yield home, Job(audit, spec_folder(home), location_of(home))
 
 
-def _verified(folder: Path, job: Job, sample: int, seed: int, repair: bool, console: Console) -> Verification:
+def _verify_audit(folder: Path, job: Job, sample: int, seed: int, repair: bool, console: Console) -> Verification:
     found = verify(job, sample, seed)
-    _show(folder, found, console)
+    _print_findings(folder, found, console)
     if repair and found.damaged:
         delete_verifications(folder)
         Store(job.store).receipts.withdraw(key for key, _ in found.damaged)
@@ -59,7 +68,7 @@ def _verified(folder: Path, job: Job, sample: int, seed: int, repair: bool, cons
     return found
 
 
-def _show(folder: Path, found: Verification, console: Console) -> None:
+def _print_findings(folder: Path, found: Verification, console: Console) -> None:
     digests = f"{found.done - len(found.damaged)} of {found.done} tasks hold what their receipts say"
     console.print(Text(f"{folder}: {digests}; done again on {found.hardware}:"))
     for _, damage in found.damaged:
@@ -73,7 +82,7 @@ def _show(folder: Path, found: Verification, console: Console) -> None:
     console.print(table)
 
 
-def _broken(found: Verification) -> str:
+def _breach_in_words(found: Verification) -> str:
     if found.damaged:
         return f"{len(found.damaged)} tasks are damaged; `--repair` has them done again by the next run"
     others = {each.variable for each in found.repetitions if each.same < each.tasks}

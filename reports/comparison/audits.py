@@ -1,4 +1,4 @@
-"""The audits that are compared: what is read of each, and the columns that they share."""
+"""The audits that are compared, and the columns that they share."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,21 +8,21 @@ from reports.audit.facts import ConditionFacts
 from reports.audit.readings import Readings
 from reports.audit.sections import AuditResult
 from reports.audit.verdicts import Verdict
-from reports.comparison.result import Column
-from reports.result import Images
+from reports.comparison.result import ComparisonColumn
+from reports.result import ImageSet
 
 
 @dataclass(frozen=True)
 class Audit:
-    """One of the audits."""
+    """An audit with its name on the page, its readings and its result."""
 
     name: str
     readings: Readings
     result: AuditResult
 
     @cached_property
-    def entries(self) -> dict[tuple[str, str], str]:
-        """Return (column, method) -> entry of the perturbation axis; an attack on explanations is the method's own."""
+    def conditions(self) -> dict[tuple[str, str], str]:
+        """Return (column, method) -> condition. Under an attack on explanations it is the attack on this method."""
         return {
             (column_of(facts).name, method): facts.id
             for facts in self.result.conditions
@@ -31,29 +31,29 @@ class Audit:
         }
 
     @cached_property
-    def verdicts(self) -> Mapping[tuple[str, str, str, Images], Verdict]:
-        """Return (entry, method, similarity, images) -> verdict on the attack."""
+    def verdicts(self) -> Mapping[tuple[str, str, str, ImageSet], Verdict]:
+        """Return (condition, method, similarity, images) -> verdict on the attack."""
         cells = ((table, row, cell) for table in self.result.transfer for row in table.rows for cell in row.cells)
         return {(row.condition, cell.evaluating, table.similarity, table.images): cell.verdict
                 for table, row, cell in cells}  # fmt: skip
 
 
-def columns_of(results: Sequence[AuditResult]) -> tuple[Column, ...]:
-    """Return the columns of all audits: perturbations by strength, then other clean maps."""
+def columns_of(results: Sequence[AuditResult]) -> tuple[ComparisonColumn, ...]:
+    """Return the columns of all audits: perturbations in order of strength, then other clean maps."""
     found = [column_of(facts) for result in results for facts in result.conditions]
     order = list(dict.fromkeys(column.perturbation for column in found))
     by_strength = sorted(found, key=lambda column: (order.index(column.perturbation), column.strength))
     others = dict.fromkeys(name for result in results for name in result.reference_meanings)
     references = [
-        Column(name=name, title=f"clean map, {name.replace('_', ' ')}", perturbation="", strength=None)
+        ComparisonColumn(name=name, title=f"clean map, {name.replace('_', ' ')}", perturbation="", strength=None)
         for name in others
     ]
     return tuple({column.name: column for column in (*by_strength, *references)}.values())
 
 
-def column_of(facts: ConditionFacts) -> Column:
-    """Return the column of an entry of the perturbation axis, the same for every attacked method."""
-    return Column(
+def column_of(facts: ConditionFacts) -> ComparisonColumn:
+    """Return the column of a condition. Attacks on different methods share one column."""
+    return ComparisonColumn(
         name=f"{facts.name}{'@' * bool(facts.strength_text)}{facts.strength_text}",
         title=f"{facts.heading}{', method itself' if facts.against else ''}",
         perturbation=facts.name,

@@ -1,4 +1,4 @@
-"""Networks and methods against columns: as a table, and as small multiples, a panel a column."""
+"""Networks and methods against columns: as a table, and as a figure with a panel for each column."""
 
 from collections.abc import Iterable, Mapping
 from math import ceil
@@ -9,22 +9,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports.cells import Cell, Table, method_heading
-from reports.comparison.result import Column, ComparisonResult, Row
+from reports.comparison.result import ComparisonColumn, ComparisonResult, ComparisonRow
 from reports.families import family_of
 from reports.formatting import NONE, method_title
-from reports.marks import extent, grid, label_rows, name_row, part_groups, points, row_ends
+from reports.plot_primitives import count_range, draw_points, grid, label_rows, name_row, part_groups, row_ends
 from reports.style import look
 
 WIDTH = 4  # panels in a row
 TITLE = 24  # letters in a line
-LINE = 0.19  # inches of a method
+LINE = 0.19  # height in inches of the row of a method
 NUMBERS = "The numbers are in the table that follows."
-SET_APART = "#f3f4f6"  # ground of the panels that show no perturbation
+SET_APART = "#f3f4f6"  # background of the panels that show no perturbation
 ABSENT = Cell(NONE, "not in this run")
 
 
 def table(result: ComparisonResult, caption: str, what: str, cells: Mapping[tuple[str, str, str], Cell]) -> Table:
-    """Return networks and methods against columns; what an audit has not measured is said so."""
+    """Return the table of networks and methods against columns. A cell says so where an audit measured nothing."""
     columns = [column for column in result.columns if any(name == column.name for *_, name in cells)]
     rows = (
         (
@@ -36,12 +36,12 @@ def table(result: ComparisonResult, caption: str, what: str, cells: Mapping[tupl
     return Table(caption, (what, *(column.title for column in columns)), tuple(rows))
 
 
-def place(row: Row) -> tuple[str, str, str]:
-    """Return where a row stands in a table."""
+def row_key(row: ComparisonRow) -> tuple[str, str, str]:
+    """Return the key of a row's cell in a table: network, method and column."""
     return row.network, row.method, row.column
 
 
-def frame(rows: Iterable[Row]) -> pd.DataFrame:
+def frame(rows: Iterable[ComparisonRow]) -> pd.DataFrame:
     """Return the headline rows that have a value, with the fields of their estimates."""
     return pd.DataFrame(
         row.model_dump(exclude={"estimate"}) | row.estimate.model_dump()
@@ -52,7 +52,7 @@ def frame(rows: Iterable[Row]) -> pd.DataFrame:
 
 def figure(frame: pd.DataFrame, result: ComparisonResult, label: str) -> Figure:
     """Draw a panel for each column that has a value."""
-    columns = _shown(frame, result)
+    columns = _columns_with_values(frame, result)
     frame = frame.assign(row=pd.Series(zip(frame["network"], frame["method"], strict=True), frame.index))
     rows = list(dict.fromkeys(frame["row"]))
     width = min(WIDTH, len(columns))
@@ -70,8 +70,8 @@ def figure(frame: pd.DataFrame, result: ComparisonResult, label: str) -> Figure:
     return drawn
 
 
-def hollow(frame: pd.DataFrame) -> str:
-    """Say what hollow marks are, if there are any."""
+def hollow_note(frame: pd.DataFrame) -> str:
+    """Return the note on hollow marks, or nothing if there are none."""
     return " Hollow: an attack in doubt." * bool((frame["doubt"] != "").any())
 
 
@@ -80,14 +80,14 @@ def _panel(axes: Axes, frame: pd.DataFrame, rows: list[tuple[str, str]]) -> None
     part_groups(axes, [network for network, _ in rows])
     axes.tick_params(axis="y", labelsize=8)
     for (method, doubted), part in frame.groupby(["method", frame["doubt"] != ""]):
-        points(axes, part, rows, "row", 0.0, look(str(method)) | {"fillstyle": "none" if doubted else "full"})
+        draw_points(axes, part, rows, "row", 0.0, look(str(method)) | {"fillstyle": "none" if doubted else "full"})
 
 
 def _name_networks(axes: Axes, frame: pd.DataFrame, rows: list[tuple[str, str]]) -> None:
     for network, part in frame.groupby("network", sort=False):
         first = next(row for row, (name, _) in enumerate(rows) if name == network)
-        name_row(axes, first, f"{network}, n = {extent(part['n'])}")
+        name_row(axes, first, f"{network}, n = {count_range(part['n'])}")
 
 
-def _shown(frame: pd.DataFrame, result: ComparisonResult) -> list[Column]:
+def _columns_with_values(frame: pd.DataFrame, result: ComparisonResult) -> list[ComparisonColumn]:
     return [column for column in result.columns if column.name in set(frame["column"])]

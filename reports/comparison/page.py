@@ -1,4 +1,4 @@
-"""The page of a comparison: tables, figures and sentences of its result."""
+"""The page of a comparison, with the tables, figures and sentences of its result."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -9,12 +9,12 @@ from pipeline.store.store import exists
 from reports.comparison import difference, networks, stability
 from reports.comparison.result import HEADLINE, ComparisonResult
 from reports.comparison.summarise import summarise
-from reports.families import position
-from reports.marks import Picture
-from reports.page import STYLE, Exhibit, environment, style
-from reports.result import IMAGES
+from reports.families import registry_position
+from reports.page import STYLE, Exhibit, style_sheet, template_environment
+from reports.plot_primitives import Picture
+from reports.result import IMAGE_SETS
 from reports.runs import PAGE, location_of
-from reports.style import drawing
+from reports.style import figure_style
 from srd.errors import InputError, StoreError
 from srd.registry import SRD
 
@@ -23,12 +23,23 @@ FIGURES = "figures"
 
 
 def write_comparison(audits: Sequence[Path], folder: Path) -> Path:
-    """Write the comparison of finished audits, given by their folders, into `folder`; return the path of its page.
+    """Write the comparison of finished audits into `folder`, and return the path of its page.
 
-    The same bytes each time for the same stores. Raises InputError if an audit is given twice or `folder` is a file,
-    StoreError if it is the folder of an audit.
+    The same stores give the same bytes each time.
+
+    Parameters
+    ----------
+    audits
+        The folders of the audits.
+
+    Raises
+    ------
+    InputError
+        If an audit is given twice, or `folder` is a file.
+    StoreError
+        If `folder` is that of an audit.
     """
-    _refuse_taken(folder)
+    _refuse_taken_folder(folder)
     home = (folder / PAGE).parent
     result = summarise(audits, home)
     drawn = tuple(pictures(result))
@@ -36,28 +47,28 @@ def write_comparison(audits: Sequence[Path], folder: Path) -> Path:
     (home / FIGURES).mkdir(parents=True)
     for picture in drawn:
         (home / picture.file).write_bytes(picture.svg)
-    (home / STYLE).write_text(style())
+    (home / STYLE).write_text(style_sheet())
     (folder / RESULT).write_text(result.model_dump_json(indent=1) + "\n")
     (folder / PAGE).write_text(html(result, drawn))
     return folder / PAGE
 
 
 def pictures(result: ComparisonResult) -> Iterator[Picture]:
-    """Draw what has any number."""
-    with drawing():
+    """Draw the figures that have numbers."""
+    with figure_style():
         yield from stability.picture(result)
         yield from difference.picture(result)
 
 
 def html(result: ComparisonResult, drawn: Sequence[Picture]) -> str:
-    """Return the page."""
+    """Return the page as HTML."""
     by_name = {picture.name: picture for picture in drawn}
     similarities = dict.fromkeys(row.similarity for row in result.similarities)
-    others = [each for each in product(similarities, IMAGES) if each != HEADLINE]
-    return environment().get_template("comparison.html.j2").render(
+    others = [each for each in product(similarities, IMAGE_SETS) if each != HEADLINE]
+    return template_environment().get_template("comparison.html.j2").render(
         result=result,
         srd=SRD.title,
-        methods=sorted({row.method for row in result.similarities}, key=position),
+        methods=sorted({row.method for row in result.similarities}, key=registry_position),
         stability=Exhibit(by_name.get("stability"), (stability.table(result, *HEADLINE),)),
         difference=Exhibit(by_name.get("difference"), (difference.table(result, *HEADLINE),)),
         others=[part.table(result, *each) for each in others for part in (stability, difference)],
@@ -66,7 +77,7 @@ def html(result: ComparisonResult, drawn: Sequence[Picture]) -> str:
     )  # fmt: skip
 
 
-def _refuse_taken(folder: Path) -> None:
+def _refuse_taken_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--out {folder}: is a file; name a folder")
     if exists(location_of(folder)):

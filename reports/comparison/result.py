@@ -1,27 +1,27 @@
-"""The result of a comparison, `comparison.json`: the numbers of several audits side by side."""
+"""The result of a comparison, `comparison.json`, with the numbers of several audits."""
 
 from typing import Literal
 
 from reports.audit.facts import Identity
-from reports.result import MEASURE, Estimate, Images, Part
+from reports.result import MEASURE, Estimate, ImageSet, ResultModel
 from reports.statistics import Policy
 
-HEADLINE: tuple[str, Images] = (MEASURE, "all")
+HEADLINE: tuple[str, ImageSet] = (MEASURE, "all")
 
 
-class Network(Part):
+class NetworkFacts(ResultModel):
     """An audited network."""
 
     name: str
     report: str
-    """Page of its own audit, seen from the page of the comparison; empty if there is none."""
+    """Page of its own audit, relative to the page of the comparison; empty if there is none."""
     identity: Identity
     accuracy: Estimate
     """Share of the clean images whose predicted class is the label."""
 
 
-class Column(Part):
-    """What clean maps are compared with: maps after one perturbation at one strength, or other clean maps."""
+class ComparisonColumn(ResultModel):
+    """The maps that clean maps are compared with: those after a perturbation at a strength, or other clean maps."""
 
     name: str
     title: str
@@ -30,8 +30,8 @@ class Column(Part):
     strength: float | None
 
 
-class Kept(Part):
-    """How the predictions of one network take a perturbation."""
+class KeptPredictions(ResultModel):
+    """The share of the predictions of one network that a perturbation leaves as they were."""
 
     network: str
     column: str
@@ -39,46 +39,46 @@ class Kept(Part):
     """Share of the images whose predicted class is that of the clean image."""
 
 
-class Row(Part):
-    """A mean over images of one network and method. An attack on explanations is the one aimed at this method."""
+class ComparisonRow(ResultModel):
+    """A mean over images of one network and method. An attack on explanations is the one on this method."""
 
     network: str
     column: str
     method: str
     similarity: str
-    images: Images
+    images: ImageSet
     estimate: Estimate
     doubt: str
-    """Why nothing follows from it: an attack in doubt."""
+    """The verdict on an attack in doubt, from which nothing follows; else empty."""
 
     @property
     def is_headline(self) -> bool:
-        """Return whether the figures and the summary speak of it: by correlation, over all images."""
+        """Return whether the figures and the summary use this row: by correlation, over all images."""
         return (self.similarity, self.images) == HEADLINE
 
 
-class Similarity(Row):
+class Similarity(ComparisonRow):
     """Mean similarity of the method's clean maps to others."""
 
 
-class Difference(Row):
-    """Mean of the similarity of SRD's maps less that of the method's, image by image."""
+class Difference(ComparisonRow):
+    """Mean, over images, of the similarity of SRD's maps minus that of the method's maps."""
 
 
-class ComparisonResult(Part):
+class ComparisonResult(ResultModel):
     """Everything that the page shows beside its figures."""
 
     schema_version: Literal[1] = 1
     summary: tuple[str, ...]
     statistics: Policy
-    networks: tuple[Network, ...]
-    columns: tuple[Column, ...]
-    """Perturbations by strength, then other clean maps."""
-    kept: tuple[Kept, ...]
-    """Not of attacks on explanations, which keep every prediction."""
+    networks: tuple[NetworkFacts, ...]
+    columns: tuple[ComparisonColumn, ...]
+    """Perturbations in order of strength, then other clean maps."""
+    kept: tuple[KeptPredictions, ...]
+    """Shares of kept predictions, without attacks on explanations, which keep every prediction."""
     similarities: tuple[Similarity, ...]
     differences: tuple[Difference, ...]
     reference_meanings: dict[str, str]
     unlike: tuple[str, ...]
-    """In what the audits differ beside network and data."""
+    """The settings that differ between the audits, beside network and data."""
     limits: tuple[str, ...]

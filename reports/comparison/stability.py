@@ -1,32 +1,32 @@
-"""Section: how similar clean and perturbed maps are, on the scale of how similar clean maps are to others."""
+"""The section on stability: the similarity of clean and perturbed maps, beside that of clean maps to others."""
 
 from collections.abc import Iterator
 
-from reports.cells import Table, measured
+from reports.cells import Table, estimate_cell
 from reports.comparison import matrix
 from reports.comparison.audits import Audit
-from reports.comparison.matrix import NUMBERS, hollow, place
+from reports.comparison.matrix import NUMBERS, hollow_note, row_key
 from reports.comparison.result import ComparisonResult, Similarity
 from reports.formatting import images_in_words
-from reports.marks import Picture
-from reports.result import MEASURE, Images
+from reports.plot_primitives import Picture
+from reports.result import MEASURE, ImageSet
 from reports.statistics import unit
 from reports.style import svg
 from srd.registry import METRICS
 
 
 def similarities(audit: Audit) -> Iterator[Similarity]:
-    """Return the means of one audit; an attack on explanations counts for the method that it is aimed at."""
-    yield from _perturbed(audit)
-    yield from _references(audit)
+    """Return the means of one audit. An attack on explanations counts only for the method that it attacks."""
+    yield from _perturbed_similarities(audit)
+    yield from _reference_similarities(audit)
 
 
-def table(result: ComparisonResult, similarity: str, images: Images) -> Table:
-    """Return every network and method against every column, for one similarity and set of images."""
+def table(result: ComparisonResult, similarity: str, images: ImageSet) -> Table:
+    """Return the table of networks and methods against columns, for one similarity and set of images."""
     rows = [row for row in result.similarities if (row.similarity, row.images) == (similarity, images)]
     caption = f"{METRICS[similarity].title} of clean and perturbed maps, {images_in_words(images)} (95 % intervals)."
     return matrix.table(
-        result, caption, "method", {place(row): measured(row.estimate, verdict=row.doubt) for row in rows}
+        result, caption, "method", {row_key(row): estimate_cell(row.estimate, verdict=row.doubt) for row in rows}
     )
 
 
@@ -38,7 +38,7 @@ def picture(result: ComparisonResult) -> Iterator[Picture]:
     caption = (
         f"{METRICS[MEASURE].title} of clean and perturbed maps, all images (95 % intervals). On grey: of clean maps "
         f"and other maps, the scale on which the rest is read. "
-        f"Methods of one family share a hue.{hollow(frame)}"
+        f"Methods of one family share a hue.{hollow_note(frame)}"
     )
     figure = matrix.figure(frame, result, unit(MEASURE))
     least = float(frame[["value", "low"]].astype(float).min().min())
@@ -46,8 +46,8 @@ def picture(result: ComparisonResult) -> Iterator[Picture]:
     yield Picture("stability", svg(figure), caption, f"{caption} {NUMBERS}")
 
 
-def _perturbed(audit: Audit) -> Iterator[Similarity]:
-    columns = {(entry, method): column for (column, method), entry in audit.entries.items()}
+def _perturbed_similarities(audit: Audit) -> Iterator[Similarity]:
+    columns = {(condition, method): column for (column, method), condition in audit.conditions.items()}
     for row in audit.result.stability:
         if (row.condition, row.method) in columns:
             yield Similarity(
@@ -61,7 +61,7 @@ def _perturbed(audit: Audit) -> Iterator[Similarity]:
             )
 
 
-def _references(audit: Audit) -> Iterator[Similarity]:
+def _reference_similarities(audit: Audit) -> Iterator[Similarity]:
     for row in audit.result.references:
         yield Similarity(
             network=audit.name,

@@ -1,4 +1,4 @@
-"""From the stores of several audits to their comparison."""
+"""The step from the stores of several audits to the result of their comparison."""
 
 from collections.abc import Sequence
 from itertools import count
@@ -8,12 +8,12 @@ from pipeline.store.integrity import blame_damage, check_results
 from pipeline.store.store import open_results
 from reports import statistics
 from reports.audit.readings import Readings
-from reports.audit.record import record_of
+from reports.audit.run_record import record_of
 from reports.audit.summarise import summarise as summarise_audit
 from reports.comparison import findings
 from reports.comparison.audits import Audit, columns_of
 from reports.comparison.difference import differences
-from reports.comparison.networks import kept, network, unlike
+from reports.comparison.networks import differing_settings, kept_predictions, network_facts
 from reports.comparison.result import ComparisonResult
 from reports.comparison.stability import similarities
 from reports.runs import location_of
@@ -21,18 +21,24 @@ from srd.errors import InputError
 
 
 def summarise(folders: Sequence[Path], home: Path) -> ComparisonResult:
-    """Return the comparison of finished audits for a page in `home`. Raises InputError if a folder is given twice."""
+    """Return the comparison of finished audits, for a page in `home`.
+
+    Raises
+    ------
+    InputError
+        If a folder is given twice.
+    """
     audits = _read(folders)
     compared = ComparisonResult(
         summary=(),
         statistics=statistics.policy(),
-        networks=tuple(network(audit, folder, home) for audit, folder in zip(audits, folders, strict=True)),
+        networks=tuple(network_facts(audit, folder, home) for audit, folder in zip(audits, folders, strict=True)),
         columns=columns_of([audit.result for audit in audits]),
-        kept=tuple(row for audit in audits for row in kept(audit)),
+        kept=tuple(row for audit in audits for row in kept_predictions(audit)),
         similarities=tuple(row for audit in audits for row in similarities(audit)),
         differences=tuple(row for audit in audits for row in differences(audit)),
         reference_meanings={name: text for audit in audits for name, text in audit.result.reference_meanings.items()},
-        unlike=tuple(unlike(audits)),
+        unlike=tuple(differing_settings(audits)),
         limits=(),
     )
     sentences = {"summary": tuple(findings.summary(compared)), "limits": tuple(findings.limits(compared))}
@@ -40,7 +46,7 @@ def summarise(folders: Sequence[Path], home: Path) -> ComparisonResult:
 
 
 def _read(folders: Sequence[Path]) -> list[Audit]:
-    """Return the audits of these folders, each with a name. Raises InputError if a folder is given twice."""
+    """Return the audits in these folders, each with its name on the page."""
     return [_audit(name, folder) for name, folder in zip(_names(folders), folders, strict=True)]
 
 
@@ -53,7 +59,7 @@ def _audit(name: str, folder: Path) -> Audit:
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
-    """Return as much of the end of each path as sets them apart."""
+    """Return the shortest ends of the paths by which they differ."""
     paths = [folder.resolve() for folder in folders]
     for path in paths:
         if paths.count(path) > 1:

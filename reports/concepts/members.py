@@ -1,4 +1,4 @@
-"""The members of a cluster that are shown: what is said of each, and its pictures."""
+"""The members of a cluster that are shown: the facts of each, and its pictures."""
 
 import numpy as np
 
@@ -6,15 +6,14 @@ from pipeline.experiments.concept_results import VectorSample
 from reports.audit.readings import Readings
 from reports.concepts import crops
 from reports.concepts.result import Member
+from reports.page import File
 from reports.pixels import Pixels
 
-File = tuple[str, bytes]
 
-
-def describe(readings: Readings, found: VectorSample, index: int, field: Pixels, stem: str) -> Member:
-    """Return what is said of the vector at `index`, whose effective receptive field is `field`."""
+def describe_member(readings: Readings, found: VectorSample, index: int, field: Pixels, stem: str) -> Member:
+    """Describe the vector at `index`, whose effective receptive field is `field`."""
     row = int(found.row[index])
-    box = crops.square(crops.bounding_box(field), field.shape)
+    box = crops.square_around(crops.bounding_box(field), field.shape)
     return Member(
         image=readings.image_ids[row],
         explained=readings.classes[int(readings.dataset["target"].values[row])],
@@ -27,7 +26,7 @@ def describe(readings: Readings, found: VectorSample, index: int, field: Pixels,
     )
 
 
-def draw(readings: Readings, member: Member, field: Pixels) -> tuple[File, File]:
+def draw_member(readings: Readings, member: Member, field: Pixels) -> tuple[File, File]:
     """Draw the crop of a member, and its place in the image."""
     row = readings.image_ids.index(member.image)
     image = np.asarray(readings.dataset["input"].isel(image=row, perturbation=0).values)

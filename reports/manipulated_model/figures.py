@@ -1,4 +1,4 @@
-"""One row per method: what fine-tuning alone and manipulation leave of its maps, and how far they come to the goal."""
+"""The figure of a manipulated model: a row per method, with its similarities and its progress to the goal."""
 
 from textwrap import fill
 
@@ -9,24 +9,24 @@ from matplotlib.lines import Line2D
 
 from reports.formatting import method_title
 from reports.manipulated_model.result import TITLES, ManipulationResult
-from reports.marks import Picture, label_methods, name_families, points, unique, values_in_words
+from reports.plot_primitives import Picture, distinct_texts, draw_points, label_methods, name_families, values_in_words
 from reports.result import MEASURE, Estimate
 from reports.statistics import unit
-from reports.style import GREY, INK, Look, drawing, look, svg
+from reports.style import GREY, INK, Look, figure_style, look, svg
 
 STYLES: dict[str, Look] = {
     "original": {"marker": "o", "color": GREY, "fillstyle": "none"},
     "control": {"marker": "o", "color": GREY},
     "manipulated": {"marker": "v"},
 }
-"""The manipulated network in the method's colour."""
+"""The styles of the networks. The manipulated network has the method's colour."""
 OFFSETS = {"original": -0.22, "control": 0.0, "manipulated": 0.22}
 LETTERS = 40
 
 
 def picture(result: ManipulationResult) -> Picture:
-    """Draw how far the maps of all methods have come."""
-    moved, reached = _moved(result), _reached(result)
+    """Draw the similarities of all methods' maps, and their progress to the goal."""
+    moved, reached = _similarity_frame(result), _goal_frame(result)
     caption = (
         f"Left: {unit(MEASURE)}, of the original's maps and those of each copy. Right: "
         f"{result.reached[0].original.unit}. Means over the held-out images with 95 % intervals."
@@ -35,27 +35,27 @@ def picture(result: ManipulationResult) -> Picture:
         f"{TITLES[str(network)]}: {values_in_words(part, 'method', method_title)}"
         for network, part in moved.groupby("network")
     )
-    with drawing():
-        figure = Figure(figsize=(11, 1.7 + 0.5 * len(unique(moved["method"]))), layout="constrained")
+    with figure_style():
+        figure = Figure(figsize=(11, 1.7 + 0.5 * len(distinct_texts(moved["method"]))), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)
         _panel(left, moved, unit(MEASURE))
         _panel(right, reached, result.reached[0].original.unit)
-        name_families(right, unique(moved["method"]))
+        name_families(right, distinct_texts(moved["method"]))
         handles = [Line2D([], [], linestyle="none", **{"color": INK, **style}) for style in STYLES.values()]
         figure.legend(handles, [TITLES[name] for name in STYLES], loc="outside upper center", ncols=3, frameon=False)
         return Picture("methods", svg(figure), caption, f"{caption} {words}.")
 
 
 def _panel(axes: Axes, frame: pd.DataFrame, label: str) -> None:
-    methods = unique(frame["method"])
+    methods = distinct_texts(frame["method"])
     for (network, method), part in frame.groupby(["network", "method"], sort=False):
         style = {"color": look(str(method))["color"], **STYLES[str(network)]}
-        points(axes, part, methods, "method", OFFSETS[str(network)], style)
+        draw_points(axes, part, methods, "method", OFFSETS[str(network)], style)
     label_methods(axes, methods)
     axes.set_xlabel(fill(label, LETTERS))
 
 
-def _moved(result: ManipulationResult) -> pd.DataFrame:
+def _similarity_frame(result: ManipulationResult) -> pd.DataFrame:
     return pd.DataFrame(
         _row(each.method, network, getattr(each, network))
         for each in result.moved
@@ -64,7 +64,7 @@ def _moved(result: ManipulationResult) -> pd.DataFrame:
     )
 
 
-def _reached(result: ManipulationResult) -> pd.DataFrame:
+def _goal_frame(result: ManipulationResult) -> pd.DataFrame:
     return pd.DataFrame(
         _row(each.method, network, getattr(each, network)) for each in result.reached for network in STYLES
     )

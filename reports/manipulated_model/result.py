@@ -1,93 +1,93 @@
-"""What `manipulated.json` holds: every number with its n, its interval and its unit. The page renders this."""
+"""The result of manipulating a model, `manipulated.json`, from which the page is rendered."""
 
 from typing import Any, Literal
 
-from reports.result import Estimate, Part
+from reports.result import Estimate, ResultModel
 
 TITLES = {"original": "original", "control": "fine-tuned alone", "manipulated": "manipulated"}
-"""Networks as they are printed."""
-Role = Literal["attacked", "transfer", "ignores the network"]
+"""Network -> its name on the page."""
+MethodRole = Literal["attacked", "transfer", "ignores the network"]
 
 
-class Answers(Part):
-    """How one network answers the held-out images."""
+class Answers(ResultModel):
+    """Rates of one network's answers on the held-out images."""
 
     network: str
     weights: str
-    """SHA-256: of the original as of any audit, of the copies that of their file."""
+    """SHA-256: for the original as in any audit, for a copy that of its file."""
     file: str
-    """Its weights, beside this file; empty for the original."""
+    """File of its weights, beside this file; empty for the original."""
     accuracy: Estimate
     kept: Estimate
     """Share of the images whose predicted class is that of the original."""
     lost: Estimate
-    """Accuracy of the original less this one's, paired by image."""
+    """Accuracy of the original minus that of this network, paired by image."""
 
 
-class Moved(Part):
-    """Mean similarity of the original's maps and those of each copy, one method and similarity."""
+class SimilarityToOriginal(ResultModel):
+    """Mean similarity of the original's maps to those of each copy, for one method and similarity."""
 
     method: str
-    role: Role
+    role: MethodRole
     similarity: str
     control: Estimate
     manipulated: Estimate
     beyond_control: Estimate
-    """The first less the second, paired by image: what the manipulation has moved beyond ordinary fine-tuning."""
+    """The first minus the second, paired by image: the effect of the manipulation beyond ordinary fine-tuning."""
 
 
-class Reached(Part):
-    """How far the maps of each network have come to the goal, one method."""
+class GoalProgress(ResultModel):
+    """How far the maps of each network have come to the goal, for one method."""
 
     method: str
-    role: Role
+    role: MethodRole
     original: Estimate
     control: Estimate
     manipulated: Estimate
     gained: Estimate
-    """Manipulated less original, paired by image."""
+    """Manipulated minus original, paired by image."""
 
 
-class Panel(Part):
-    """A map as a picture, on a scale of its own, which no similarity reads."""
+class NetworkMap(ResultModel):
+    """The picture of a map by one network, on a scale of its own. No similarity is computed from it."""
 
     network: str
     file: str
     """Empty where the map is not finite."""
     limit: float | None
-    """Where the colours end."""
+    """The value at which the colours end."""
 
 
-class Exhibit(Part):
-    """The maps of one method of one image by every network."""
+class GalleryRow(ResultModel):
+    """The maps of one image by one method, for every network."""
 
     method: str
-    role: Role
+    role: MethodRole
     image: str
     label: str
     explained: str
-    """Class that is explained."""
+    """The explained class."""
     predicted: dict[str, str]
-    """Class, by network."""
+    """Network -> predicted class."""
     similarity: float | None
     """Pearson correlation of the maps of the original and the manipulated network."""
     rank: str
-    """Of the image among all, by the similarity of the attacked method."""
+    """Rank of the image among all, by the similarity of the attacked method's maps."""
     image_file: str
-    panels: tuple[Panel, ...]
+    panels: tuple[NetworkMap, ...]
 
 
-class ManipulationResult(Part):
-    """The whole result."""
+class ManipulationResult(ResultModel):
+    """Everything that `manipulated.json` holds."""
 
     schema_version: Literal[1] = 1
     spec: dict[str, Any]
     goal: str
-    """In words."""
+    """The goal in words."""
     examples: str
-    """What the copies were fine-tuned on."""
+    """Description of the images on which the copies were fine-tuned."""
     held_out: str
-    """What everything is measured on."""
+    """Description of the images on which everything is measured."""
     n_examples: int
     n_held_out: int
     weights: str
@@ -101,6 +101,6 @@ class ManipulationResult(Part):
     versions: dict[str, str]
     hardware: str
     answers: tuple[Answers, ...]
-    moved: tuple[Moved, ...]
-    reached: tuple[Reached, ...]
-    exhibits: tuple[Exhibit, ...]
+    moved: tuple[SimilarityToOriginal, ...]
+    reached: tuple[GoalProgress, ...]
+    exhibits: tuple[GalleryRow, ...]

@@ -1,10 +1,17 @@
-"""From what was measured to estimates."""
+"""The step from measured values to estimates."""
 
 import numpy as np
 
 from pipeline.experiments.manipulated_model_results import COPIES, NETWORKS, ManipulationFindings, Numbers
 from reports import statistics
-from reports.manipulated_model.result import Answers, Exhibit, ManipulationResult, Moved, Reached, Role
+from reports.manipulated_model.result import (
+    Answers,
+    GalleryRow,
+    GoalProgress,
+    ManipulationResult,
+    MethodRole,
+    SimilarityToOriginal,
+)
 from reports.result import Estimate
 from reports.statistics import SHARE, unit
 from srd.registry import ATTRIBUTORS
@@ -12,8 +19,8 @@ from srd.registry import ATTRIBUTORS
 UNDEFINED = "undefined: a map is constant"
 
 
-def summarise(found: ManipulationFindings, exhibits: tuple[Exhibit, ...]) -> ManipulationResult:
-    """Return the result of what was measured, with the maps that are shown."""
+def summarise(found: ManipulationFindings, exhibits: tuple[GalleryRow, ...]) -> ManipulationResult:
+    """Return the estimates of the measured values, with the maps that are shown."""
     return ManipulationResult(
         spec=found.spec.model_dump(mode="json", exclude_none=True),
         goal=found.goal,
@@ -29,21 +36,21 @@ def summarise(found: ManipulationFindings, exhibits: tuple[Exhibit, ...]) -> Man
         versions=dict(found.versions),
         hardware=found.hardware,
         answers=tuple(_answers(found)),
-        moved=tuple(_moved(found)),
-        reached=tuple(_reached(found)),
+        moved=tuple(_similarities(found)),
+        reached=tuple(_goal_progress(found)),
         exhibits=exhibits,
     )
 
 
-def role(found: ManipulationFindings, method: str) -> Role:
-    """Return what a method is to the manipulation."""
+def method_role(found: ManipulationFindings, method: str) -> MethodRole:
+    """Return the role of a method: attacked or not, or without a look at the network."""
     if method == found.spec.manipulation.against:
         return "attacked"
     return "transfer" if ATTRIBUTORS[method].uses_network else "ignores the network"
 
 
 def weights_file(network: str) -> str:
-    """Return the name of the file of a copy's weights."""
+    """Return the name of the file with a copy's weights."""
     return f"{network}.safetensors"
 
 
@@ -62,12 +69,12 @@ def _answers(found: ManipulationFindings) -> list[Answers]:
     ]
 
 
-def _moved(found: ManipulationFindings) -> list[Moved]:
+def _similarities(found: ManipulationFindings) -> list[SimilarityToOriginal]:
     values = dict(zip(COPIES, found.measured.similarity, strict=True))
     return [
-        Moved(
+        SimilarityToOriginal(
             method=method,
-            role=role(found, method),
+            role=method_role(found, method),
             similarity=similarity,
             control=_mean(values["control"][row, column], unit(similarity)),
             manipulated=_mean(values["manipulated"][row, column], unit(similarity)),
@@ -81,12 +88,12 @@ def _moved(found: ManipulationFindings) -> list[Moved]:
     ]
 
 
-def _reached(found: ManipulationFindings) -> list[Reached]:
+def _goal_progress(found: ManipulationFindings) -> list[GoalProgress]:
     values, of = dict(zip(NETWORKS, found.measured.reached, strict=True)), found.unit
     return [
-        Reached(
+        GoalProgress(
             method=method,
-            role=role(found, method),
+            role=method_role(found, method),
             original=_mean(values["original"][row], of),
             control=_mean(values["control"][row], of),
             manipulated=_mean(values["manipulated"][row], of),

@@ -28,10 +28,10 @@ from reports.audit.facts import (
 from reports.audit.localisation import Quality
 from reports.audit.predictions import Accuracy
 from reports.audit.report import write_report
-from reports.audit.scale import Reference
+from reports.audit.scale import ReferenceSimilarity
 from reports.audit.sections import AuditResult
 from reports.audit.stability import Stability
-from reports.audit.verdicts import Cell, Transfer, TransferRow, Verdict
+from reports.audit.verdicts import TransferCell, TransferRow, TransferTable, Verdict
 from reports.result import Estimate
 from srd.registry import ATTRIBUTORS
 
@@ -73,7 +73,7 @@ def dataset(folder: Path) -> xr.Dataset:
 
 
 Correlations = Mapping[str, Mapping[str, float | None]]
-"""Entry of the perturbation axis -> method -> correlation; None where nothing was measured."""
+"""Condition -> method -> correlation; None where nothing was measured."""
 
 
 @pytest.fixture(scope="session")
@@ -91,7 +91,7 @@ def _made(
     verdicts: Mapping[str, Verdict] | None = None,
     **fields: Any,
 ) -> AuditResult:
-    """Entries are those of `manipulate` and `random_sign`; `verdicts` are on attacks, by entry."""
+    """Conditions are those of `manipulate` and `random_sign`; `verdicts` are on attacks, by condition."""
     conditions = tuple(_condition(name) for name in correlations)
     rows = [(name, method, value) for name, values in correlations.items() for method, value in values.items()]
     given: dict[str, Any] = {
@@ -164,8 +164,8 @@ def _stability(condition: str, method: str, value: float | None) -> Stability:
     return Stability(condition=condition, method=method, similarity="pearson", images="all", estimate=_estimate(value))
 
 
-def _reference(method: str, value: float | None) -> Reference:
-    return Reference(method=method, reference="other_class", similarity="pearson", estimate=_estimate(value))
+def _reference(method: str, value: float | None) -> ReferenceSimilarity:
+    return ReferenceSimilarity(method=method, reference="other_class", similarity="pearson", estimate=_estimate(value))
 
 
 def _quality(method: str, value: float) -> Quality:
@@ -174,10 +174,10 @@ def _quality(method: str, value: float) -> Quality:
 
 def _transfers(
     correlations: Correlations, conditions: tuple[ConditionFacts, ...], verdicts: Mapping[str, Verdict]
-) -> Iterable[Transfer]:
+) -> Iterable[TransferTable]:
     for strength in dict.fromkeys(each.strength_text for each in conditions if each.against):
         rows = [each for each in conditions if each.strength_text == strength]
-        yield Transfer(
+        yield TransferTable(
             attack="manipulate",
             title="Manipulation",
             strength=rows[0].strength,
@@ -198,9 +198,9 @@ def _row(facts: ConditionFacts, values: Mapping[str, float | None], verdict: Ver
     )
 
 
-def _cell(method: str, value: float | None, white_box: bool, verdict: Verdict) -> Cell:
+def _cell(method: str, value: float | None, white_box: bool, verdict: Verdict) -> TransferCell:
     is_compared = white_box and verdict != "attack unchecked"
-    return Cell(
+    return TransferCell(
         evaluating=method,
         similarity=_estimate(value),
         white_box=white_box,

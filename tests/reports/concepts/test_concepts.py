@@ -54,7 +54,7 @@ def test_the_box_of_one_pixel_is_that_pixel_and_of_nothing_the_whole_image() -> 
 
 @pytest.mark.parametrize("box", [(0, 1, 0, 1), (3, 9, 18, 21), (12, 13, 4, 12), (0, 13, 0, 21), (5, 6, 0, 20)])
 def test_a_square_lies_in_the_image_and_holds_the_box(box: crops.Box) -> None:
-    top, bottom, left, right = crops.square(box, (13, 21))
+    top, bottom, left, right = crops.square_around(box, (13, 21))
     assert 0 <= top <= box[0] < box[1] <= bottom <= 13
     assert 0 <= left <= box[2] < box[3] <= right <= 21
     side = max(box[1] - box[0], box[3] - box[2])
@@ -64,7 +64,7 @@ def test_a_square_lies_in_the_image_and_holds_the_box(box: crops.Box) -> None:
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
 def test_the_strongest_pixels_are_the_fewest_that_hold_their_share(share: float) -> None:
     field = np.random.default_rng(0).random((8, 9)) ** 4
-    mask = crops.strongest(field, share)
+    mask = crops.strongest_pixels(field, share)
     assert field[mask].sum() >= share * field.sum()
     assert field[mask].sum() - field[mask].min() < share * field.sum()
     assert field[mask].min() >= field[~mask].max()

@@ -18,7 +18,7 @@ def excluded(dataset: xr.Dataset, reference: str) -> dict[str, int]:
     similarity = dataset.reference_similarity.copy()
     similarity[ROW].loc[{"method": "srd", "reference": reference}] = np.nan
     readings = Readings(dataset.assign(reference_similarity=similarity))
-    sample = readings.reference("srd", reference, "pearson")
+    sample = readings.reference_similarities("srd", reference, "pearson")
     assert len(sample.values) == dataset.sizes["image"] - 1
     return sample.excluded
 

@@ -23,7 +23,15 @@ from reports.audit.facts import Identity
 from reports.audit.report import write_report
 from reports.comparison import findings
 from reports.comparison.page import write_comparison
-from reports.comparison.result import Column, ComparisonResult, Difference, Kept, Network, Row, Similarity
+from reports.comparison.result import (
+    ComparisonColumn,
+    ComparisonResult,
+    ComparisonRow,
+    Difference,
+    KeptPredictions,
+    NetworkFacts,
+    Similarity,
+)
 from reports.result import Estimate
 from srd.errors import InputError, StoreError
 from srd.registry import ATTRIBUTORS, METRICS
@@ -70,7 +78,7 @@ def test_kept_predictions_are_counted_in_the_stores(result: ComparisonResult, ru
         predicted = store["prediction"].argmax("class")
         share = (predicted == predicted.sel(perturbation="clean")).mean("image")
         found = {row.column: row.estimate.value for row in result.kept if row.network == name}
-        columns = [str(entry) for entry in store["perturbation"].values if entry != "clean" and ":" not in entry]
+        columns = [str(name) for name in store["perturbation"].values if name != "clean" and ":" not in name]
         assert found == {column: pytest.approx(float(share.sel(perturbation=column))) for column in columns}
 
 
@@ -128,7 +136,7 @@ def test_columns_are_perturbations_by_strength_then_references(result: Compariso
     ]
 
 
-def entry(column: str, method: str) -> str:
+def condition_of(column: str, method: str) -> str:
     return column.replace("@", f":{method}@") if column.startswith("manipulate") else column
 
 
@@ -141,7 +149,7 @@ def test_differences_are_means_over_images_of_what_the_stores_hold(
         assert rows
         for row in rows:
             first, second = (
-                scores.sel({"perturbation": entry(row.column, m), "method": m, "metric": row.similarity}).values
+                scores.sel({"perturbation": condition_of(row.column, m), "method": m, "metric": row.similarity}).values
                 for m in ("srd", row.method)
             )
             differences = first.astype(np.float64) - second
@@ -155,7 +163,7 @@ def test_differences_are_means_over_images_of_what_the_stores_hold(
             assert row.estimate.high == pytest.approx(high)
 
 
-def test_a_difference_over_kept_predictions_is_over_images_kept_under_both_entries(
+def test_a_difference_over_kept_predictions_is_over_images_kept_under_both_conditions(
     result: ComparisonResult, runs: tuple[Path, Path]
 ) -> None:
     for name, run in by_network(result, runs):
@@ -164,8 +172,8 @@ def test_a_difference_over_kept_predictions_is_over_images_kept_under_both_entri
         kept = predicted == predicted.sel(perturbation="clean")
         for row in result.differences:
             if row.network == name and row.images == "prediction kept":
-                entries = [entry(row.column, method) for method in ("srd", row.method)]
-                both = kept.sel(perturbation=entries).values.all(1).sum()
+                conditions = [condition_of(row.column, method) for method in ("srd", row.method)]
+                both = kept.sel(perturbation=conditions).values.all(1).sum()
                 assert row.estimate.n + sum(row.estimate.excluded.values()) == both
 
 
@@ -262,7 +270,7 @@ def test_the_tables_show_every_number_with_interval_and_n(
     parsed: Page, result: ComparisonResult, similarity: str, images: str
 ) -> None:
     titles = {column.name: column.title for column in result.columns}
-    kinds: tuple[tuple[str, str, tuple[Row, ...]], ...] = (
+    kinds: tuple[tuple[str, str, tuple[ComparisonRow, ...]], ...] = (
         (" of clean and perturbed maps, ", "", result.similarities),
         (": SRD minus each baseline", "+", result.differences),
     )
@@ -275,7 +283,7 @@ def test_the_tables_show_every_number_with_interval_and_n(
         assert set(cells.values()) <= {"\N{EN DASH} not in this run"}
 
 
-def shown(row: Row, sign: str) -> str:
+def shown(row: ComparisonRow, sign: str) -> str:
     """Value, interval, n and doubt, as a cell has them."""
     made = row.estimate
 
@@ -364,7 +372,7 @@ def similarity(network: str, column: str, method: str, value: float | None, doub
 
 
 def made(
-    similarities: list[Similarity], differences: list[Difference], kept: tuple[Kept, ...] = ()
+    similarities: list[Similarity], differences: list[Difference], kept: tuple[KeptPredictions, ...] = ()
 ) -> ComparisonResult:
     columns = (
         ("pgd@0.1", "pgd", 0.1),
@@ -372,12 +380,12 @@ def made(
         ("manipulate@0.1", "manipulate", 0.1),
         ("other_class", "", None),
     )
-    networks = tuple(Network.model_construct(name=name, identity=Identity.model_construct(sizes={"image": n}))
+    networks = tuple(NetworkFacts.model_construct(name=name, identity=Identity.model_construct(sizes={"image": n}))
                      for name, n in (("a", 9), ("b", 99)))  # fmt: skip
     return ComparisonResult.model_construct(
         networks=networks,
         kept=kept,
-        columns=tuple(Column(name=n, title=n, perturbation=p, strength=s) for n, p, s in columns),
+        columns=tuple(ComparisonColumn(name=n, title=n, perturbation=p, strength=s) for n, p, s in columns),
         similarities=tuple(similarities),
         differences=tuple(differences),
     )
@@ -451,7 +459,9 @@ def test_the_least_stable_case_of_each_family_is_told_with_the_doubt() -> None:
 
 def test_cases_in_which_most_predictions_have_changed_are_named() -> None:
     shares = {("a", "pgd@0.1"): 0.1, ("a", "pgd@0.2"): 0.4, ("b", "pgd@0.2"): 0.5}
-    kept = tuple(Kept(network=a, column=column, estimate=estimate(share)) for (a, column), share in shares.items())
+    kept = tuple(
+        KeptPredictions(network=a, column=column, estimate=estimate(share)) for (a, column), share in shares.items()
+    )
     _, text = findings.summary(made(met(*shares), [], kept))
     assert text.startswith(
         f"On less than half of the images the predicted class is kept: 0.400 (0.350 to 0.450, {N}) on a under pgd@0.2. "

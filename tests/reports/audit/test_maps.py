@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from reports.audit import maps
-from reports.audit.maps import Shown
+from reports.audit.maps import MapPanel
 from reports.audit.readings import NOT_COMPUTED, Readings
 from reports.audit.sections import AuditResult
 
@@ -23,9 +23,9 @@ def with_scores(dataset: xr.Dataset, values: list[float]) -> Readings:
     return Readings(dataset.assign(score=score))
 
 
-def shown(readings: Readings, made: Made, *entries: str) -> list[tuple[str, str, int]]:
-    """(entry, rank, position of the image)."""
-    cases = maps.cases(readings, made({name: {} for name in entries}).conditions)
+def shown(readings: Readings, made: Made, *conditions: str) -> list[tuple[str, str, int]]:
+    """(condition, rank, position of the image)."""
+    cases = maps.cases(readings, made({name: {} for name in conditions}).conditions)
     return [(case.condition, case.rank, readings.image_ids.index(case.image)) for case in cases]
 
 
@@ -54,8 +54,8 @@ def test_predictions_are_named_and_the_probability_is_that_of_the_explained_clas
     """Softmax of log(p) is p, where the p sum to 1."""
     probabilities = {"clean": [0.1, 0.2, 0.4, 0.15, 0.1, 0.05], ON_SRD: [0.05, 0.1, 0.15, 0.2, 0.2, 0.3]}
     prediction = dataset.prediction.copy()
-    for entry, values in probabilities.items():
-        prediction.loc[{"perturbation": entry}] = np.log(values) + 7
+    for condition, values in probabilities.items():
+        prediction.loc[{"perturbation": condition}] = np.log(values) + 7
     explained = dataset.assign(prediction=prediction, target=xr.full_like(dataset.target, 3))
     case, *_ = maps.cases(Readings(explained), made({ON_SRD: {}}).conditions)
     classes = dataset["class"].values.tolist()
@@ -66,8 +66,8 @@ def test_predictions_are_named_and_the_probability_is_that_of_the_explained_clas
 def test_each_method_is_shown_at_the_largest_strength_it_was_attacked_with(dataset: xr.Dataset, made: Made) -> None:
     names = [{ON_SALIENCY: "manipulate:saliency@4/255"}.get(name, name) for name in dataset.perturbation.values]
     readings = Readings(dataset.assign_coords(perturbation=names))
-    entries = ("random_sign@8/255", "manipulate:srd@2/255", ON_SRD, "manipulate:saliency@4/255")
-    found = [condition for condition, _, _ in shown(readings, made, *entries)]
+    conditions = ("random_sign@8/255", "manipulate:srd@2/255", ON_SRD, "manipulate:saliency@4/255")
+    found = [condition for condition, _, _ in shown(readings, made, *conditions)]
     assert found == [ON_SRD] * 3 + ["manipulate:saliency@4/255"] * 3
 
 
@@ -85,11 +85,11 @@ def test_the_selection_speaks_of_attacks_only_where_there_are_some(dataset: xr.D
     readings = Readings(dataset)
     overview = maps.overview(readings)
     cases = maps.cases(readings, made({ON_SRD: {}}).conditions)
-    assert "attack" in maps.selection(readings, cases, overview)
-    assert "attack" not in maps.selection(readings, (), overview)
+    assert "attack" in maps.selection_in_words(readings, cases, overview)
+    assert "attack" not in maps.selection_in_words(readings, (), overview)
 
 
-def broken_map(dataset: xr.Dataset, value: float, scale: float) -> tuple[Shown, dict[str, bytes]]:
+def broken_map(dataset: xr.Dataset, value: float, scale: float) -> tuple[MapPanel, dict[str, bytes]]:
     """How the first clean map of saliency is shown with one such pixel, and all panels."""
     attribution, scales = dataset.attribution.copy(), dataset["scale"].copy()
     where = {"image": dataset.image.values[0], "perturbation": "clean", "method": "saliency"}
@@ -104,7 +104,7 @@ def broken_map(dataset: xr.Dataset, value: float, scale: float) -> tuple[Shown, 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
 def test_a_map_that_is_not_finite_is_not_drawn_and_says_why(dataset: xr.Dataset, value: float) -> None:
     panel, panels = broken_map(dataset, value, scale=1.0)
-    assert panel == Shown(method="saliency", file="", limit=None, clipped=None, reason="the map is not finite")
+    assert panel == MapPanel(method="saliency", file="", limit=None, clipped=None, reason="the map is not finite")
     n_methods = dataset.sizes["method"]
     assert len(panels) == 4 * (1 + n_methods) - 1
 

@@ -15,11 +15,11 @@ TOLERANCE = 1e-5
 
 
 def test_scale_of_the_shown_maps(audit: dict[str, Any], dataset: xr.Dataset, maps: NDArray[np.float64]) -> None:
-    ids, entries = dataset.image.values.tolist(), dataset.perturbation.values.tolist()
+    ids, conditions = dataset.image.values.tolist(), dataset.perturbation.values.tolist()
     methods = dataset.method.values.tolist()
     assert audit["cases"]
     for case in audit["cases"]:
-        i, p, m = ids.index(case["image"]), entries.index(case["condition"]), methods.index(case["clean"]["method"])
+        i, p, m = ids.index(case["image"]), conditions.index(case["condition"]), methods.index(case["clean"]["method"])
         end = np.quantile(np.abs(maps[i, 0, m]), 0.99)
         shown = {"clean": maps[i, 0, m], "perturbed": maps[i, p, m], "difference": maps[i, p, m] - maps[i, 0, m]}
         for name, values in shown.items():
@@ -28,21 +28,21 @@ def test_scale_of_the_shown_maps(audit: dict[str, Any], dataset: xr.Dataset, map
 
 
 def attacked(dataset: xr.Dataset) -> list[tuple[str, str]]:
-    """(entry, method): of each attack on each method's explanation the entry of the largest strength."""
+    """(condition, method): of each attack on each method's explanation the condition of the largest strength."""
     strongest: dict[tuple[str, str], tuple[float, str]] = {}
-    for p, entry in enumerate(dataset.perturbation.values.tolist()):
+    for p, condition in enumerate(dataset.perturbation.values.tolist()):
         name, family, against, strength = (
             dataset[f"perturbation_{fact}"].values[p] for fact in ("name", "family", "against", "strength")
         )
         if family == "attack on the explanation":
-            strongest[name, against] = max(strongest.get((name, against), (0.0, "")), (float(strength), entry))
+            strongest[name, against] = max(strongest.get((name, against), (0.0, "")), (float(strength), condition))
     order = list(ATTRIBUTORS)
     return sorted(((e, m) for (_, m), (_, e) in strongest.items()), key=lambda attack: order.index(attack[1]))
 
 
-def extremes(dataset: xr.Dataset, entry: str, method: str) -> dict[str, str]:
+def extremes(dataset: xr.Dataset, condition: str, method: str) -> dict[str, str]:
     """Rank -> image, by correlation; of an even number the lower median, ties by position."""
-    scores = dataset.score.sel({"perturbation": entry, "method": method, "metric": "pearson"}).values.tolist()
+    scores = dataset.score.sel({"perturbation": condition, "method": method, "metric": "pearson"}).values.tolist()
     order = sorted((score, row) for row, score in enumerate(scores) if not math.isnan(score))
     assert len(order) >= 3
     places = {"worst": 0, "median": (len(order) - 1) // 2, "best": len(order) - 1}
@@ -51,9 +51,9 @@ def extremes(dataset: xr.Dataset, entry: str, method: str) -> dict[str, str]:
 
 def test_the_shown_images_are_worst_median_and_best(audit: dict[str, Any], dataset: xr.Dataset) -> None:
     expected = [
-        (entry, method, rank, image)
-        for entry, method in attacked(dataset)
-        for rank, image in extremes(dataset, entry, method).items()
+        (condition, method, rank, image)
+        for condition, method in attacked(dataset)
+        for rank, image in extremes(dataset, condition, method).items()
     ]
     shown = [(case["condition"], case["clean"]["method"], case["rank"], case["image"]) for case in audit["cases"]]
     assert shown == expected
@@ -62,10 +62,10 @@ def test_the_shown_images_are_worst_median_and_best(audit: dict[str, Any], datas
 def test_what_stands_beside_the_shown_images(
     audit: dict[str, Any], dataset: xr.Dataset, slow_scores: xr.DataArray
 ) -> None:
-    classes, entries = dataset["class"].values.tolist(), dataset.perturbation.values.tolist()
+    classes, conditions = dataset["class"].values.tolist(), dataset.perturbation.values.tolist()
     assert audit["cases"]
     for case in audit["cases"]:
-        i, p = dataset.image.values.tolist().index(case["image"]), entries.index(case["condition"])
+        i, p = dataset.image.values.tolist().index(case["image"]), conditions.index(case["condition"])
         logits, target = dataset.prediction.values[i, [0, p]].astype(np.float64), int(dataset.target.values[i])
         names = [classes[index] for index in logits.argmax(1)]
         assert [case["clean_prediction"], case["perturbed_prediction"]] == names

@@ -1,4 +1,4 @@
-"""What figures are made of: points with intervals, rows, families, and the same in words."""
+"""The parts of figures: points with intervals, labelled rows, names of families, and the values in words."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ RULE = "#e3e3e3"
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawn figure, what it shows, and the same told in words."""
+    """A figure as SVG, with its caption and a text that gives its numbers in words."""
 
     name: str
     svg: bytes
@@ -28,12 +28,12 @@ class Picture:
 
     @property
     def file(self) -> str:
-        """Return where it stands, seen from the page."""
+        """Return the path of the figure, relative to the page."""
         return f"figures/{self.name}.svg"
 
 
 def grid(figure: Figure, width: int, count: int) -> list[Axes]:
-    """Return so many panels, `width` in a row, that share their axes."""
+    """Add `count` panels to a figure, `width` in a row, and return them. They share their axes."""
     panels = figure.subplots(ceil(count / width), width, sharex=True, sharey=True, squeeze=False).flatten().tolist()
     for axes in panels[count:]:
         axes.remove()
@@ -47,14 +47,18 @@ def row_ends(panels: Sequence[Axes], width: int) -> list[Axes]:
     return [*panels[width - 1 : -1 : width], panels[-1]]
 
 
-def points(axes: Axes, frame: pd.DataFrame, rows: Sequence[Hashable], column: str, offset: float, style: Look) -> None:
+def draw_points(
+    axes: Axes, frame: pd.DataFrame, rows: Sequence[Hashable], column: str, offset: float, style: Look
+) -> None:
     """Draw values with their intervals, each on the line of its row."""
     y = [rows.index(name) + offset for name in frame[column]]
-    axes.errorbar(frame["value"], y, xerr=errors(frame), linestyle="none", markersize=5.5, elinewidth=1.3, **style)
+    axes.errorbar(
+        frame["value"], y, xerr=error_lengths(frame), linestyle="none", markersize=5.5, elinewidth=1.3, **style
+    )
 
 
 def label_rows(axes: Axes, labels: Sequence[str]) -> None:
-    """Make one line per label, the first on top."""
+    """Give each label a row of its own, the first on top."""
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
@@ -64,38 +68,38 @@ def label_rows(axes: Axes, labels: Sequence[str]) -> None:
 
 
 def label_methods(axes: Axes, methods: Sequence[str]) -> None:
-    """Make one line per method, the families parted."""
+    """Give each method a row of its own, with a rule between families."""
     label_rows(axes, [method_title(name) for name in methods])
     part_groups(axes, [family_of(name) for name in methods])
 
 
 def part_groups(axes: Axes, groups: Sequence[str], middle: float = 0.0) -> None:
-    """Draw a rule where the group of a line changes; `middle` of the line of row 0."""
-    for row, _ in _firsts(groups)[1:]:
+    """Draw a rule where the group of a row changes. `middle` is the position of row 0."""
+    for row, _ in _group_starts(groups)[1:]:
         axes.axhline(row + middle - 0.5, color=GREY, linewidth=1)
 
 
 def name_families(axes: Axes, methods: Sequence[str], middle: float = 0.0) -> None:
-    """Write the family of each method at the right of its first line, in its colour; `middle` of the line of row 0."""
-    for row, name in _firsts([family_of(method) for method in methods]):
+    """Write each family at the right of its first row, in its colour. `middle` is the position of row 0."""
+    for row, name in _group_starts([family_of(method) for method in methods]):
         name_row(axes, row + middle, name, colour(name))
 
 
 def name_row(axes: Axes, y: float, name: str, colour: str = INK) -> None:
-    """Write a name at the right of a line; there is room below other panels, beside them it must be made."""
+    """Write a name at the right of a row. In the last column of panels, the layout makes room for it."""
     place = axes.get_yaxis_transform()
     text = axes.text(1.02, y, name, transform=place, va="center", fontsize=9, weight="bold", color=colour)
     spec = axes.get_subplotspec()
     text.set_in_layout(spec is None or spec.is_last_col())
 
 
-def _firsts(groups: Sequence[str]) -> list[tuple[int, str]]:
+def _group_starts(groups: Sequence[str]) -> list[tuple[int, str]]:
     """Return the first row of each group, and its name."""
     return [(row, name) for row, name in enumerate(groups) if row == 0 or name != groups[row - 1]]
 
 
-def errors(frame: pd.DataFrame) -> NDArray[np.float64]:
-    """Return the distances from the values to the ends of their intervals; 0 where there is none."""
+def error_lengths(frame: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the distances from the values to the ends of their intervals, 0 where there is no interval."""
     value, low, high = (frame[name].to_numpy(float) for name in ("value", "low", "high"))
     distances: NDArray[np.float64] = np.nan_to_num(np.stack([value - low, high - value]))
     return distances.clip(min=0)
@@ -104,20 +108,20 @@ def errors(frame: pd.DataFrame) -> NDArray[np.float64]:
 def values_in_words(frame: pd.DataFrame, column: str, name: Callable[[str], str]) -> str:
     """Return the values of a frame in words."""
     pairs = zip(frame[column], frame["value"], strict=True)
-    return ", ".join(f"{name(str(key))} {short(value)}" for key, value in pairs)
+    return ", ".join(f"{name(str(key))} {short_number(value)}" for key, value in pairs)
 
 
-def short(value: float | None) -> str:
+def short_number(value: float | None) -> str:
     """Return a value with two decimals."""
     return NONE if value is None or np.isnan(value) else f"{round(value, 2) + 0.0:.2f}"  # never -0.00
 
 
-def extent(counts: pd.Series) -> str:
-    """Return least and largest, or the one count."""
+def count_range(counts: pd.Series) -> str:
+    """Return the least and the largest count, or the count that all have."""
     low, high = int(counts.min()), int(counts.max())
     return f"{low}" if low == high else f"{low} to {high}"
 
 
-def unique(column: pd.Series) -> list[str]:
-    """Return the distinct texts of a column, in their order."""
+def distinct_texts(column: pd.Series) -> list[str]:
+    """Return the distinct texts of a column, in the order of their first appearance."""
     return [str(name) for name in dict.fromkeys(column)]

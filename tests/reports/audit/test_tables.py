@@ -41,7 +41,7 @@ def test_each_method_is_shown_at_the_largest_strength_it_was_attacked_with(made:
     assert "at " not in rows["Saliency"][noise].detail
 
 
-def test_an_attack_no_better_than_noise_is_marked_with_its_own_entrys_verdict(made: Made) -> None:
+def test_an_attack_no_better_than_noise_is_marked_with_the_verdict_of_its_own_condition(made: Made) -> None:
     rows = scale(made(ENTRIES, verdicts={"manipulate:saliency@8/255": "attack unreliable"}))
     srd, saliency = (rows[name]["Manipulation 16/255, method itself"] for name in ("SRD", "Saliency"))
     assert (srd.mark, saliency.mark) == ("", "unreliable")
@@ -100,10 +100,10 @@ def test_reference_similarities_stand_beside(made: Made) -> None:
 
 
 def test_every_reason_why_an_image_was_left_out_is_told(made: Made) -> None:
-    assert list(scales.excluded(made(ENTRIES))) == []
-    (sentence,) = scales.excluded(made({"random_sign@8/255": VALUES | {"srd": None}}))
+    assert list(scales.exclusion_notes(made(ENTRIES))) == []
+    (sentence,) = scales.exclusion_notes(made({"random_sign@8/255": VALUES | {"srd": None}}))
     assert sentence == "Images left out of a mean are counted beside it. Why: the map has nothing to compare."
-    assert list(scales.excluded(made({}, other_class={"srd": None}))) == [sentence]
+    assert list(scales.exclusion_notes(made({}, other_class={"srd": None}))) == [sentence]
 
 
 def test_a_note_of_several_methods_stands_once(made: Made) -> None:

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from attacks.entries import EVIDENCE
 from attacks.registry import PERTURBATIONS
 from reports.audit.facts import ConditionFacts
-from reports.audit.searches import Searched, searches
+from reports.audit.searches import SearchQuality, searches
 
 N = 8
 GOOD = {"clean": 0.1, "quarter": 0.3, "half": 0.4, "full": 0.6, "gain_first": 0.1, "gain_last": 0.5}
 """Of every image, but for some noise; controls are at 0.1 and gradients right."""
 
 
-def searched(name: str = "manipulate", **given: Any) -> Searched:
+def searched(name: str = "manipulate", **given: Any) -> SearchQuality:
     """What is said of an attack with this evidence; NaN where an image was not computed."""
     random = np.random.default_rng(0)
     evidence: dict[str, NDArray[np.float64]] = {key: 0.1 + 0.01 * random.random(N) for key in EVIDENCE}
@@ -30,7 +30,7 @@ def searched(name: str = "manipulate", **given: Any) -> Searched:
     return told
 
 
-def verdicts(told: Searched) -> dict[str, bool | None]:
+def verdicts(told: SearchQuality) -> dict[str, bool | None]:
     return {check.name: check.passed for check in told.checks}
 
 

@@ -1,12 +1,12 @@
 """The order of methods, and what stands together."""
 
-from reports.families import by_family, family_of, is_control, position
+from reports.families import by_family, family_of, is_control, registry_position
 from srd.registry import ATTRIBUTORS
 
 
 def test_the_order_is_that_of_the_registry_and_a_layer_stands_where_its_method_does() -> None:
-    assert sorted(sorted(ATTRIBUTORS), key=position) == list(ATTRIBUTORS)
-    assert position("srd@layer3") == position("srd")
+    assert sorted(sorted(ATTRIBUTORS), key=registry_position) == list(ATTRIBUTORS)
+    assert registry_position("srd@layer3") == registry_position("srd")
     assert family_of("srd@layer3") == "decomposition"
 
 

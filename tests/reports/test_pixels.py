@@ -7,7 +7,16 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from reports.pixels import BUDGET, BYTES_PER_PIXEL, USUAL_RULE, change, heat, limit, panel_side, photo
+from reports.pixels import (
+    BUDGET,
+    BYTES_PER_PIXEL,
+    USUAL_RULE,
+    colour_limit,
+    heat_map,
+    magnified_change,
+    panel_side,
+    photo,
+)
 
 
 def decoded(png: bytes) -> NDArray[np.int64]:
@@ -19,7 +28,7 @@ def ramp(size: int) -> NDArray[np.float32]:
 
 
 def test_zero_is_white_positive_is_red_negative_is_blue() -> None:
-    pixels = decoded(heat(np.array([[-1, 0, 1]], np.float32), 1.0, 224))
+    pixels = decoded(heat_map(np.array([[-1, 0, 1]], np.float32), 1.0, 224))
     negative, zero, positive = (pixels[0, column] for column in (0, pixels.shape[1] // 2, -1))
     assert zero.min() > 240
     assert positive[0] > positive[2] + 50
@@ -27,13 +36,13 @@ def test_zero_is_white_positive_is_red_negative_is_blue() -> None:
 
 
 def test_values_beyond_the_limit_have_its_colour() -> None:
-    pixels = decoded(heat(np.array([[1, 5]], np.float32), 1.0, 224))
+    pixels = decoded(heat_map(np.array([[1, 5]], np.float32), 1.0, 224))
     assert (pixels[0, 0] == pixels[0, -1]).all()
 
 
 def test_small_maps_are_enlarged_and_large_ones_reduced() -> None:
-    assert decoded(heat(ramp(48), 1.0, 48)).shape == (144, 144, 3)
-    assert decoded(heat(ramp(224), 1.0, 112)).shape == (112, 112, 3)
+    assert decoded(heat_map(ramp(48), 1.0, 48)).shape == (144, 144, 3)
+    assert decoded(heat_map(ramp(224), 1.0, 112)).shape == (112, 112, 3)
 
 
 def test_panels_are_as_large_as_the_budget_allows() -> None:
@@ -45,13 +54,13 @@ def test_panels_are_as_large_as_the_budget_allows() -> None:
 
 def test_no_change_is_grey() -> None:
     image = np.random.default_rng(0).random((3, 20, 20), np.float32)
-    assert (np.abs(decoded(change(image, image, 224)) - 127.5) <= 0.5).all()
+    assert (np.abs(decoded(magnified_change(image, image, 224)) - 127.5) <= 0.5).all()
 
 
 def test_the_outline_leaves_what_is_inside_of_the_mask() -> None:
     mask = np.zeros((48, 48), bool)
     mask[10:20, 12:30] = True
-    plain, outlined = (decoded(heat(ramp(48), 1.0, 48, each)) for each in (None, mask))
+    plain, outlined = (decoded(heat_map(ramp(48), 1.0, 48, each)) for each in (None, mask))
     differs = (plain != outlined).any(-1)
     assert differs.any()
     assert not (differs & mask.repeat(3, 0).repeat(3, 1)).any()
@@ -65,9 +74,9 @@ def test_images_of_one_or_three_channels_are_shown(channels: int) -> None:
 def test_the_limit_says_its_rule() -> None:
     sparse = np.zeros((20, 20), np.float32)
     sparse[0, 0] = 2
-    end, rule = limit(ramp(20))
+    end, rule = colour_limit(ramp(20))
     assert end == pytest.approx(np.quantile(np.abs(ramp(20)), 0.99))
     assert rule == USUAL_RULE
-    assert limit(sparse)[0] == 2
-    assert limit(np.zeros_like(sparse), sparse)[0] == 2
-    assert limit(np.zeros_like(sparse)) == (1.0, "all maps are 0")
+    assert colour_limit(sparse)[0] == 2
+    assert colour_limit(np.zeros_like(sparse), sparse)[0] == 2
+    assert colour_limit(np.zeros_like(sparse)) == (1.0, "all maps are 0")

@@ -1,4 +1,4 @@
-"""What was audited, by which methods, and how far the run came."""
+"""The section on identity: tables of model, data, methods, tasks and verifications."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,24 +13,24 @@ from reports import statistics
 from reports.audit.facts import (
     Certificate,
     Completeness,
-    Facts,
-    Failure,
     Identity,
     MethodFacts,
+    RunFacts,
     StageProgress,
-    Undefined,
+    TaskFailure,
+    UndefinedScores,
 )
 from reports.audit.options import all_options, in_words
 from reports.audit.readings import Readings
-from reports.audit.record import Record
+from reports.audit.run_record import RunRecord
 from reports.audit.section import Fields, Pictures, Section
 from reports.cells import Cell, Table, method_heading
 from reports.families import is_control
-from reports.formatting import listed, method_title, toml
+from reports.formatting import enumeration, method_title, toml
 from srd.registry import ATTRIBUTORS
 
 
-def _numbers(readings: Readings, _: Facts) -> Fields:
+def _numbers(readings: Readings, _: RunFacts) -> Fields:
     return {
         "identity": identity(readings),
         "statistics": statistics.policy(),
@@ -65,8 +65,8 @@ def identity(readings: Readings) -> Identity:
     )
 
 
-def completeness(readings: Readings, record: Record) -> Completeness:
-    """Return how many tasks and scores were planned, done, failed, undefined."""
+def completeness(readings: Readings, record: RunRecord) -> Completeness:
+    """Return how many tasks and scores were planned, done, failed or undefined."""
     return Completeness(
         stages=tuple(
             StageProgress(stage=name, done=done, planned=all_) for name, (done, all_) in record.progress.items()
@@ -76,21 +76,21 @@ def completeness(readings: Readings, record: Record) -> Completeness:
         ),
         scores=int(readings.dataset["score"].size),
         undefined=tuple(
-            Undefined(method=method, reason=reason, scores=count)
+            UndefinedScores(method=method, reason=reason, scores=count)
             for method in readings.methods
-            for reason, count in readings.undefined(method).items()
+            for reason, count in readings.undefined_counts(method).items()
         ),
     )
 
 
-def _failure(readings: Readings, task: Task, cause: str) -> Failure:
+def _failure(readings: Readings, task: Task, cause: str) -> TaskFailure:
     rows = readings.attributes.plan.rows(task)
     images = f"{readings.image_ids[rows[0]]} to {readings.image_ids[rows[-1]]}"
-    return Failure(task=task.key, images=images, of=_column(readings, task), cause=cause)
+    return TaskFailure(task=task.key, images=images, of=_column(readings, task), cause=cause)
 
 
 def _column(readings: Readings, task: Task) -> str:
-    """Return the condition or the method of a task, as the store has them in order."""
+    """Return the condition or the method of a task, in the order of the store."""
     axes = {
         "perturbation": (CLEAN, *readings.attributes.threats),
         "method": readings.attributes.fingerprinted.spec.explain.methods,
@@ -100,7 +100,7 @@ def _column(readings: Readings, task: Task) -> str:
 
 
 def certificates(readings: Readings) -> tuple[Certificate, ...]:
-    """Return what was proved of the demo network before the run; nothing for other networks."""
+    """Return the certificates of the demo network. Other networks have none."""
     given = readings.attributes.certificates
     if not given:
         return ()
@@ -149,8 +149,8 @@ def _method(name: str, given: Mapping[str, Any], resolution: tuple[int, int]) ->
     )
 
 
-def _identity_table(result: Facts) -> Table:
-    """Return what was audited."""
+def _identity_table(result: RunFacts) -> Table:
+    """Return the table of model, data, code and machine."""
     made, sizes = result.identity, result.identity.sizes
     facts = {
         "Model": f"{made.model}, {made.parameters:,} parameters",
@@ -171,30 +171,30 @@ def _identity_table(result: Facts) -> Table:
     return Table("Model, data, code and machine.", ("what", "value"), _pairs(facts))
 
 
-def _completeness_table(result: Facts) -> Table:
-    """Return the tasks planned and done."""
+def _completeness_table(result: RunFacts) -> Table:
+    """Return the table of the tasks of each stage."""
     counts = {s.stage: (s.done, s.planned, s.planned - s.done) for s in result.completeness.stages}
     rows = ((Cell(stage), *(Cell(f"{count:,}") for count in each)) for stage, each in counts.items())
     return Table("Tasks of each stage.", ("stage", "done", "planned", "missing"), tuple(rows))
 
 
-def _failures_table(result: Facts) -> Table:
-    """Return the tasks that failed whenever they were tried."""
+def _failures_table(result: RunFacts) -> Table:
+    """Return the table of the tasks that failed each time they were tried."""
     rows = (
         (Cell(each.task), Cell(each.of), Cell(each.images), Cell(each.cause)) for each in result.completeness.failures
     )
     return Table("Tasks that failed, twice.", ("task", "of", "images", "cause"), tuple(rows))
 
 
-def _verifications_table(result: Facts) -> Table:
-    """Return what was found when the run was verified."""
+def _verifications_table(result: RunFacts) -> Table:
+    """Return the table of the verifications of the run."""
     header = ("class of machine", "as promised", "tasks checked", "damaged", "tasks done again", "same bytes")
     rows = ((Cell(each.hardware), *_verification(each)) for each in result.verifications)
     return Table("Verified: what is stored against its receipts, and tasks done again.", header, tuple(rows))
 
 
-def _repetitions_table(result: Facts) -> Table:
-    """Return how far tasks that were done again came to what is stored."""
+def _repetitions_table(result: RunFacts) -> Table:
+    """Return the table that compares repeated tasks with what is stored."""
     header = ("class of machine", "stage", "variable", "tasks", "same bytes", "equal values", "largest difference")
     rows = (
         (
@@ -212,8 +212,8 @@ def _repetitions_table(result: Facts) -> Table:
     return Table("Differences are shares of the largest stored magnitude of the task.", header, tuple(rows))
 
 
-def _certificates_table(result: Facts) -> Table:
-    """Return what was shown of the demo network beforehand."""
+def _certificates_table(result: RunFacts) -> Table:
+    """Return the table of the certificates of the demo network."""
     return Table(
         "Certificates: the network answers by the object alone, so the masks are the truth about its evidence.",
         ("certificate", "share of right answers", "bound", "n", "verdict"),
@@ -221,12 +221,12 @@ def _certificates_table(result: Facts) -> Table:
     )
 
 
-def _methods_table(result: Facts) -> Table:
-    """Return the methods with their options."""
+def _methods_table(result: RunFacts) -> Table:
+    """Return the table of the methods with their options."""
     header = ("method", "sign", "resolution", "attackable", "options", "cost", "source")
     rows = (
         (
-            method_heading(each.name, each.name + _ignores(each)),
+            method_heading(each.name, each.name + _ignored_inputs(each)),
             Cell("signed" if each.signed else "not negative"),
             Cell("{} x {}".format(*each.resolution) + (", upsampled" if each.coarse else "")),
             Cell("yes" if each.attackable else "no gradient"),
@@ -239,7 +239,7 @@ def _methods_table(result: Facts) -> Table:
     return Table("Methods, by family. Costs in passes of the network.", header, tuple(rows))
 
 
-def _ignores(method: MethodFacts) -> str:
+def _ignored_inputs(method: MethodFacts) -> str:
     if not method.uses_network:
         return ", ignores the network"
     return "" if method.uses_target else ", ignores the class"
@@ -265,18 +265,18 @@ def _verification(each: Verification) -> tuple[Cell, ...]:
     return promise, *(Cell(f"{count:,}") for count in counts)
 
 
-def undefined(result: Facts) -> Iterator[str]:
-    """Say how many scores have no value, by reason, and whose they are unless it concerns all methods."""
+def undefined_scores_in_words(result: RunFacts) -> Iterator[str]:
+    """Say how many scores have no value, by reason, and name their methods unless all are concerned."""
     missing = result.completeness.undefined
     for reason in dict.fromkeys(each.reason for each in missing):
         alike = [each for each in missing if each.reason == reason]
-        whose = listed(f"{method_title(each.method)} {each.scores:,}" for each in alike)
+        whose = enumeration(f"{method_title(each.method)} {each.scores:,}" for each in alike)
         of = f" ({whose})" if len(alike) < len(result.methods) else ""
         count = sum(each.scores for each in alike)
         yield f"{count:,} of {result.completeness.scores:,} scores have no value: {reason}{of}."
 
 
-def _body(result: Facts, _: Pictures) -> Mapping[str, object]:
+def _body(result: RunFacts, _: Pictures) -> Mapping[str, object]:
     return {
         "identity": _identity_table(result),
         "certificates": _certificates_table(result),
@@ -285,15 +285,15 @@ def _body(result: Facts, _: Pictures) -> Mapping[str, object]:
         "failures": _failures_table(result),
         "verifications": _verifications_table(result),
         "repetitions": _repetitions_table(result),
-        "undefined": list(undefined(result)),
+        "undefined": list(undefined_scores_in_words(result)),
     }
 
 
-AUDITED = Section(
+IDENTITY = Section(
     id="audited",
     title="What was audited",
     heading="What was audited",
-    template="audited",
+    template="identity_tables",
     body=_body,
     numbers=_numbers,
 )

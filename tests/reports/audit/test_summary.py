@@ -8,7 +8,7 @@ from attacks.registry import PERTURBATIONS
 from reports.audit import scale
 from reports.audit import summary as findings
 from reports.audit.facts import Completeness, StageProgress
-from reports.audit.searches import NOT_FOUND, Searched
+from reports.audit.searches import NOT_FOUND, SearchQuality
 from reports.audit.sections import AuditResult
 from reports.result import Estimate
 
@@ -68,14 +68,14 @@ def test_an_attack_without_noise_of_its_size(made: Made) -> None:
 
 
 def test_methods_attacked_at_different_strengths_are_all_spoken_of(made: Made) -> None:
-    entries = {
+    correlations = {
         "manipulate:srd@8/255": ON_SRD | {"srd": 0.5},
         "manipulate:srd@16/255": ON_SRD,
         "manipulate:saliency@8/255": ON_SALIENCY,
         "random_sign@8/255": NOISE,
         "random_sign@16/255": NOISE | {"srd": 0.7},
     }
-    _, srd, srd_control, saliency, saliency_control = summary(made(entries))
+    _, srd, srd_control, saliency, saliency_control = summary(made(correlations))
     assert "16/255 and not changing the predicted class, moves the maps of SRD: their" in srd
     assert "is 0.200 (0.150 to 0.250, n = 9), and 0.700 (0.650 to 0.750, n = 9) under a random change" in srd
     assert srd_control.startswith("Against SRD, manipulation at 16/255 moves")
@@ -95,12 +95,12 @@ def test_an_attack_on_another_method_that_does_more_is_named(made: Made) -> None
 
 
 def test_only_the_strongest_attack_on_a_method_is_compared_with_those_on_others(made: Made) -> None:
-    entries = AT_8 | {
+    correlations = AT_8 | {
         "manipulate:saliency@8/255": ON_SALIENCY | {"srd": 0.0},
         "manipulate:srd@16/255": ON_SRD,
         "random_sign@16/255": NOISE,
     }
-    assert not any("Aimed at another" in sentence for sentence in summary(made(entries)))
+    assert not any("Aimed at another" in sentence for sentence in summary(made(correlations)))
 
 
 def test_an_attack_of_which_nothing_is_measured_is_not_spoken_of(made: Made) -> None:
@@ -124,9 +124,10 @@ def test_of_a_flip_only_the_maps_of_flipped_images_are_spoken_of(made: Made, fli
     left = Estimate.model_construct(
         value=value, low=None, high=None, n=flipped, unit="", reason=reason, excluded={NOT_FOUND: 9 - flipped}
     )
-    entry = "flip_and_keep:srd@8/255"
-    searches = (Searched.model_construct(condition=entry, values={"full": left}),)
-    _, stayed, *_ = summary(renamed(made({entry: {"srd": 1.0}}, methods=("srd",), searches=searches), "flip_and_keep"))
+    condition = "flip_and_keep:srd@8/255"
+    searches = (SearchQuality.model_construct(condition=condition, values={"full": left}),)
+    result = renamed(made({condition: {"srd": 1.0}}, methods=("srd",), searches=searches), "flip_and_keep")
+    _, stayed, *_ = summary(result)
     assert stayed.endswith(f"in place, where it succeeds: {told}.")
 
 
@@ -136,8 +137,8 @@ def test_one_displacement_for_all_images_is_not_said_to_spare_predictions(made: 
 
 
 def test_many_attacks_without_doubts(made: Made) -> None:
-    entries = {f"manipulate:srd@{strength}/255": ON_SRD for strength in (4, 8, 16)}
-    result = made(entries)
+    correlations = {f"manipulate:srd@{strength}/255": ON_SRD for strength in (4, 8, 16)}
+    result = made(correlations)
     strengths = {table.strength_text: table for table in result.transfer}
     others = dict(zip(strengths, ("manipulate", "top_k", "hide"), strict=True))
     tables = tuple(table.model_copy(update={"attack": others[text]}) for text, table in strengths.items())

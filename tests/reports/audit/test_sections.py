@@ -12,8 +12,8 @@ from reports.audit import page
 from reports.audit.section import Section
 from reports.audit.sections import SECTIONS, AuditResult
 from reports.cells import Cell, Table
-from reports.marks import Picture
 from reports.page import Exhibit
+from reports.plot_primitives import Picture
 from srd.registry import METRICS
 
 TABLE = Table("What was counted.", ("what", "number"), ((Cell("pixels"), Cell("0.25")),))
@@ -29,7 +29,7 @@ ADDED: Section[AuditResult] = Section(
     },
     frames=lambda result: {"counts": pd.DataFrame({"pixels": [0.25]})},
     figures=lambda result: [PICTURE],
-    headlines=lambda result: [TABLE],
+    summary_tables=lambda result: [TABLE],
 )
 
 

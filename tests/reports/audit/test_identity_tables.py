@@ -11,24 +11,24 @@ from pipeline.spec.audit import load_spec, parse_table, read_table
 from pipeline.spec.comparison import load_audits
 from pipeline.spec.manipulation import load_manipulated_model_spec
 from reports import formatting
-from reports.audit import audited, threats
+from reports.audit import identity_tables, threats
 from reports.audit.readings import Readings
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_certificates_repeat_what_the_run_found(dataset: xr.Dataset) -> None:
     given = dataset.attrs["certificates"]
     failed = {**given, "accuracy": 0.5, "holds": {**given["holds"], "accuracy": False}}
     for attributes in (given, failed):
-        told = audited.certificates(Readings(dataset.assign_attrs(certificates=attributes)))
+        told = identity_tables.certificates(Readings(dataset.assign_attrs(certificates=attributes)))
         assert {each.name: (each.rate, each.passed, each.n) for each in told} == {
             name: (attributes[name], attributes["holds"][name], given["n"]) for name in given["holds"]
         }
 
 
 def test_other_networks_have_no_certificates(dataset: xr.Dataset) -> None:
-    assert audited.certificates(Readings(dataset.assign_attrs(certificates=None))) == ()
+    assert identity_tables.certificates(Readings(dataset.assign_attrs(certificates=None))) == ()
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "specs").glob("*.toml")), ids=lambda path: path.stem)

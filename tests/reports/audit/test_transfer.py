@@ -1,6 +1,6 @@
 """Which attacks on other methods outdo the attack on the method itself."""
 
-from reports.audit.verdicts import Cell, Role, Transfer, TransferRow, outdone
+from reports.audit.verdicts import TransferCell, TransferRole, TransferRow, TransferTable, stronger_transfers
 from reports.result import Estimate
 
 
@@ -9,9 +9,9 @@ def estimate(low: float, high: float) -> Estimate:
     return Estimate(value=value, low=low, high=high, n=9, unit="", interval="BCa bootstrap", excluded={})
 
 
-def row(attacked: str, role: Role = "attacked method", **similarity: tuple[float, float]) -> TransferRow:
+def row(attacked: str, role: TransferRole = "attacked method", **similarity: tuple[float, float]) -> TransferRow:
     cells = tuple(
-        Cell(
+        TransferCell(
             evaluating=method,
             similarity=estimate(*interval),
             white_box=method == attacked,
@@ -24,8 +24,8 @@ def row(attacked: str, role: Role = "attacked method", **similarity: tuple[float
     return TransferRow(role=role, condition=f"manipulate:{attacked}", attacked=attacked, title=attacked, cells=cells)
 
 
-def table(*rows: TransferRow) -> Transfer:
-    return Transfer(
+def table(*rows: TransferRow) -> TransferTable:
+    return TransferTable(
         attack="manipulate",
         title="",
         strength=0.1,
@@ -37,7 +37,7 @@ def table(*rows: TransferRow) -> Transfer:
 
 
 def found(*rows: TransferRow) -> list[tuple[str, str]]:
-    return [(row.attacked, cell.evaluating) for row, cell in outdone(table(*rows))]
+    return [(row.attacked, cell.evaluating) for row, cell in stronger_transfers(table(*rows))]
 
 
 def test_an_attack_on_another_method_outdoes_only_with_its_whole_interval() -> None:

@@ -1,4 +1,4 @@
-"""What is known of a run beside its results: how far it came, what failed, and what was found when it was verified."""
+"""The record of a run beside its results: its progress, its failures and its verifications."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,16 +11,16 @@ from pipeline.verification.findings import Verification, read_verifications
 
 
 @dataclass(frozen=True)
-class Record:
-    """Of one audit."""
+class RunRecord:
+    """The record of one audit."""
 
     progress: Mapping[str, tuple[int, int]]
-    """Tasks done and planned, per stage."""
+    """Stage -> numbers of tasks done and planned."""
     failures: Mapping[str, Failure] = field(default_factory=dict)
-    """Why tasks failed whenever they were tried, by key."""
+    """Key of a task -> its failure, for tasks that failed each time they were tried."""
     verifications: tuple[Verification, ...] = ()
 
 
-def record_of(folder: Path, store: Location) -> Record:
+def record_of(folder: Path, store: Location) -> RunRecord:
     """Return the record of the audit with this folder and store."""
-    return Record(progress(store), failures(store), read_verifications(folder, attributes(store).fingerprint))
+    return RunRecord(progress(store), failures(store), read_verifications(folder, attributes(store).fingerprint))

@@ -153,7 +153,7 @@ def test_localisation_and_sparseness(audit: dict[str, Any], slow_scores: xr.Data
             check_mean(row["estimate"], scores, stored, audit["statistics"])
 
 
-def test_transfer_cells_are_the_stability_of_the_same_entry(audit: dict[str, Any]) -> None:
+def test_transfer_cells_are_the_stability_under_the_same_condition(audit: dict[str, Any]) -> None:
     keys = ("condition", "method", "similarity", "images")
     means = {tuple(row[key] for key in keys): row["estimate"] for row in audit["stability"]}
     assert audit["transfer"]

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from reports.audit import audited, limits
-from reports.audit.facts import Completeness, Identity, Undefined
+from reports.audit import identity_tables, limits
+from reports.audit.facts import Completeness, Identity, UndefinedScores
 from reports.audit.sections import AuditResult
 
 Made = Callable[..., AuditResult]
@@ -14,7 +14,7 @@ NO_MASKS = "Localisation: the data set has no masks"
 
 
 def text(result: AuditResult) -> str:
-    return " ".join(limits.not_measured(result))
+    return " ".join(limits.unmeasured_aspects(result))
 
 
 def test_without_attack_on_explanations(made: Made) -> None:
@@ -43,12 +43,12 @@ def test_without_masks(made: Made) -> None:
 
 def test_scores_without_value_are_counted_and_their_methods_named_unless_all(made: Made) -> None:
     missing = (
-        *(Undefined(method=name, reason="the mask is empty", scores=400) for name in VALUES),
-        Undefined(method="srd", reason="the map is not finite", scores=2),
-        Undefined(method="saliency", reason="the map is not finite", scores=1),
+        *(UndefinedScores(method=name, reason="the mask is empty", scores=400) for name in VALUES),
+        UndefinedScores(method="srd", reason="the map is not finite", scores=2),
+        UndefinedScores(method="saliency", reason="the map is not finite", scores=1),
     )
     result = made({}, completeness=Completeness(stages=(), scores=5000, undefined=missing))
-    assert list(audited.undefined(result)) == [
+    assert list(identity_tables.undefined_scores_in_words(result)) == [
         "1,200 of 5,000 scores have no value: the mask is empty.",
         "3 of 5,000 scores have no value: the map is not finite (SRD 2 and Saliency 1).",
     ]

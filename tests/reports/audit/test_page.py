@@ -18,8 +18,8 @@ from small_audits import path_of, store_in
 from reports.audit import maps, page
 from reports.audit.page import pictures
 from reports.audit.readings import NOT_COMPUTED, Readings
-from reports.audit.record import Record
 from reports.audit.report import write_report
+from reports.audit.run_record import RunRecord
 from reports.audit.sections import AuditResult
 from reports.audit.summarise import summarise
 from srd.errors import StoreError
@@ -54,7 +54,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def rendered(dataset: xr.Dataset, progress: dict[str, tuple[int, int]] | None = None) -> tuple[AuditResult, str]:
     """Result and page of a dataset, everything drawn on the way."""
     readings = Readings(dataset)
-    result = summarise(readings, Record(progress or PROGRESS))
+    result = summarise(readings, RunRecord(progress or PROGRESS))
     drawn = tuple(pictures(result))
     panels = dict(maps.drawings(readings, result.cases, result.overview))
     assert all(panels.values())
@@ -68,11 +68,11 @@ def small(dataset: xr.Dataset) -> xr.Dataset:
     return part(dataset, METHODS, ("clean", NOISE, "pgd@8/255", "manipulate:srd@8/255", "manipulate:saliency@8/255"))
 
 
-def part(dataset: xr.Dataset, methods: Sequence[str], entries: Sequence[str]) -> xr.Dataset:
+def part(dataset: xr.Dataset, methods: Sequence[str], conditions: Sequence[str]) -> xr.Dataset:
     """As if the spec had named these alone."""
-    chosen = dataset.sel({"method": list(methods), "perturbation": list(entries)})
+    chosen = dataset.sel({"method": list(methods), "perturbation": list(conditions)})
     made = dataset.attrs["fingerprinted"]
-    names = {entry.split("@")[0].split(":")[0] for entry in entries}
+    names = {condition.split("@")[0].split(":")[0] for condition in conditions}
     return asked(chosen, [table for table in made["spec"]["perturbation"] if table["name"] in names])
 
 
@@ -198,7 +198,7 @@ def test_without_perturbations(small: xr.Dataset) -> None:
 
 
 def test_without_the_control_of_equal_size(small: xr.Dataset) -> None:
-    result = summarise(Readings(part(small, METHODS, ["clean", "manipulate:srd@8/255"])), Record(PROGRESS))
+    result = summarise(Readings(part(small, METHODS, ["clean", "manipulate:srd@8/255"])), RunRecord(PROGRESS))
     verdicts = {cell.verdict for t in result.transfer for row in t.rows for cell in row.cells if cell.white_box}
     assert verdicts == {"attack unchecked"}
 
@@ -269,7 +269,7 @@ def test_with_a_map_that_is_not_finite(small: xr.Dataset) -> None:
 
 
 def test_with_holes(small: xr.Dataset) -> None:
-    """One method was never attributed, one tile never perturbed under one entry."""
+    """One method was never attributed, one tile never perturbed under one condition."""
     holed = small.copy(deep=True)
     for name in ("score", "reference_similarity", "attribution", "scale"):
         holed[name].loc[{"method": "saliency"}] = np.nan
@@ -298,7 +298,7 @@ def test_an_attack_no_better_than_noise_is_called_unreliable(small: xr.Dataset) 
     scored = small.score.copy()
     noise = {"perturbation": NOISE, "method": "srd", "metric": SIMILARITIES}
     scored.loc[noise | {"perturbation": "manipulate:srd@8/255"}] = scored.loc[noise].values
-    result = summarise(Readings(small.assign(score=scored)), Record(PROGRESS))
+    result = summarise(Readings(small.assign(score=scored)), RunRecord(PROGRESS))
     cells = [cell for t in result.transfer for row in t.rows for cell in row.cells if cell.white_box]
     assert {cell.verdict for cell in cells if cell.evaluating == "srd"} == {"attack unreliable"}
 
@@ -306,7 +306,7 @@ def test_an_attack_no_better_than_noise_is_called_unreliable(small: xr.Dataset) 
 def test_a_map_that_ignores_the_class_is_called_out(small: xr.Dataset) -> None:
     alike = small.reference_similarity.copy()
     alike.loc[{"method": "saliency", "reference": "other_class"}] = 0.97
-    result = summarise(Readings(small.assign(reference_similarity=alike)), Record(PROGRESS))
+    result = summarise(Readings(small.assign(reference_similarity=alike)), RunRecord(PROGRESS))
     assert "depends little on the class" in result.notes["saliency"]
     assert "depends little on the class" in page.html(result, (), [])
     assert any("Saliency" in sentence and "another class" in sentence for sentence in result.summary)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from reports.audit.page import pictures
 from reports.audit.sections import AuditResult
-from reports.marks import Picture, grid, label_methods, name_families, row_ends
+from reports.plot_primitives import Picture, grid, label_methods, name_families, row_ends
 from reports.style import colour
 from srd.registry import ATTRIBUTORS
 
@@ -28,14 +28,14 @@ def test_the_scale_of_a_run_without_attack_has_nothing_coloured(made: Made) -> N
 
 
 def test_the_scale_tells_every_strength_at_which_methods_were_attacked(made: Made) -> None:
-    entries = {
+    correlations = {
         "manipulate:srd@8/255": VALUES | {"srd": 0.55},
         "manipulate:srd@16/255": VALUES | {"srd": 0.21},
         "manipulate:saliency@8/255": VALUES | {"saliency": 0.42},
         "random_sign@8/255": VALUES,
         "random_sign@16/255": VALUES | {"srd": 0.74},
     }
-    scale = drawn(made(entries, **CLEAN))["references"]
+    scale = drawn(made(correlations, **CLEAN))["references"]
     assert scale.caption.endswith("coloured, against the map of the same image after perturbation.")
     assert " after manipulation at 16/255, of this method: SRD 0.21." in scale.alt
     assert " after manipulation at 8/255, of this method: Saliency 0.42." in scale.alt
@@ -43,12 +43,12 @@ def test_the_scale_tells_every_strength_at_which_methods_were_attacked(made: Mad
 
 
 def test_stability_tells_each_method_at_the_largest_strength_it_met(made: Made) -> None:
-    entries = {
+    correlations = {
         "manipulate:srd@8/255": VALUES | {"srd": 0.55},
         "manipulate:srd@16/255": VALUES | {"srd": 0.21},
         "manipulate:saliency@8/255": VALUES | {"saliency": 0.42},
     }
-    picture = drawn(made(entries, **CLEAN))["stability-pearson-all"]
+    picture = drawn(made(correlations, **CLEAN))["stability-pearson-all"]
     assert "of growing strength from top to bottom" in picture.caption
     assert picture.alt.endswith("Manipulation at 16/255: SRD 0.21; Manipulation at 8/255: Saliency 0.42.")
 

@@ -11,7 +11,7 @@ from small_audits import plain_attributes
 from pipeline.execution.executors import Outcome, Work
 from pipeline.plan.tasks import Task
 from pipeline.store.attributes import RunAttributes
-from reports.cli.progress import Display, Pace, Several
+from reports.cli.progress import Display, Observers, Pace
 
 
 class Clock:
@@ -40,29 +40,29 @@ def shown() -> tuple[Display, Clock, Callable[[], list[str]]]:
 
 def test_rate_and_time_left_are_those_of_this_stage() -> None:
     pace = Pace("score", done=40, total=100, began=1000.0)
-    assert (pace.rate, pace.left(1005.0), pace.words(1005.0)) == (None, None, "")
+    assert (pace.rate, pace.remaining_seconds(1005.0), pace.in_words(1005.0)) == (None, None, "")
     for number in range(10):
-        pace.task(done(number), 1002.0 + 2 * number)  # the last at 1020
+        pace.record(done(number), 1002.0 + 2 * number)  # the last at 1020
     assert pace.rate == pytest.approx(0.5)
-    assert pace.left(1020.0) == pytest.approx(100)
-    assert pace.left(1030.0) == pytest.approx(90), "it goes on while a task runs"
-    assert pace.left(9999.0) == 0
-    assert pace.words(1020.0) == "0.5 tasks/s, 0:01:40 left"
+    assert pace.remaining_seconds(1020.0) == pytest.approx(100)
+    assert pace.remaining_seconds(1030.0) == pytest.approx(90), "it goes on while a task runs"
+    assert pace.remaining_seconds(9999.0) == 0
+    assert pace.in_words(1020.0) == "0.5 tasks/s, 0:01:40 left"
 
 
 def test_the_start_of_a_cluster_does_not_count() -> None:
     pace = Pace("score", done=0, total=10, began=1000.0)
-    pace.task(done(0, seconds=2.0), 1060.0)
-    pace.task(done(1, seconds=2.0), 1062.0)
+    pace.record(done(0, seconds=2.0), 1060.0)
+    pace.record(done(1, seconds=2.0), 1062.0)
     assert pace.rate == pytest.approx(2 / 4)
 
 
 def test_a_task_that_is_done_after_all_has_not_failed() -> None:
     pace = Pace("score", done=0, total=3, began=0.0)
     for outcome in (failed(0), failed(0), failed(1), done(0)):
-        pace.task(outcome, 8.0)
+        pace.record(outcome, 8.0)
     assert (pace.done, pace.failed) == (1, {Task("score", 1, 0).key})
-    assert pace.words(8.0) == "0.125 tasks/s, 0:00:16 left, 1 failed"
+    assert pace.in_words(8.0) == "0.125 tasks/s, 0:00:16 left, 1 failed"
 
 
 def test_lines_come_with_each_twentieth_of_a_stage(shown: tuple[Display, Clock, Callable[[], list[str]]]) -> None:
@@ -130,7 +130,7 @@ def test_several_observers_are_told_alike() -> None:
             told.append(("task", outcome))
 
     attributes = plain_attributes({})
-    both = Several(Listening(), Listening())
+    both = Observers(Listening(), Listening())
     both.on_store(attributes)
     both.on_stage("score", 1, 2)
     both.on_wait("score", 1)
