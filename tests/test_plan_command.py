@@ -10,7 +10,7 @@ import pytest
 from command_line import Command
 from small_audits import TASKS, edit, tree, write_audit
 
-from pipeline.store import capacity
+from pipeline.machine import memory
 from reports.cli import planning
 
 
@@ -77,7 +77,7 @@ def test_a_store_that_does_not_fit_ends_with_exit_code_5(
 def test_processes_that_do_not_fit_end_with_exit_code_5(
     command: Command, spec: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(capacity, "free_memory", lambda: 2**20)
+    monkeypatch.setattr(memory, "free_memory", lambda: 2**20)
     code, _, err = command("plan", spec, "--workers", 2)
     assert code == 5
     assert err.startswith("error processes: 2, with tiles of 4 images, need about ")
