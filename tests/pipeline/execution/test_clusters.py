@@ -95,7 +95,7 @@ def test_an_interrupt_while_processes_start_waits_and_closes_them(
         def close(self) -> None:
             began.append("closed")
 
-    monkeypatch.setattr("distributed.LocalCluster", Interrupted)
+    monkeypatch.setattr("pipeline.execution.on_dask.local.LocalCluster", Interrupted)
     with pytest.raises(KeyboardInterrupt), start_cluster(LocalSpec(workers=1), str):
         pass
     assert began == ["whole", "closed"]

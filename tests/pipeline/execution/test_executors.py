@@ -143,7 +143,7 @@ def test_no_cluster_starts_without_a_task(monkeypatch: pytest.MonkeyPatch) -> No
     def refused(**_: Any) -> None:
         raise AssertionError("a cluster was started")
 
-    monkeypatch.setattr("distributed.LocalCluster", refused)
+    monkeypatch.setattr("pipeline.execution.on_dask.local.LocalCluster", refused)
     with dask_executor(LocalSpec(workers=2)) as executor:
         assert list(executor([], leave_nothing)) == []
         with pytest.raises(AssertionError, match="a cluster was started"):

@@ -104,9 +104,9 @@ ELSEWHERE = """\
 import sys
 from pathlib import Path
 from small_audits import job_of
-from pipeline.verification.findings import keep
+from pipeline.verification.findings import write_verification
 from pipeline.verification.verifying import verify
-keep(Path(sys.argv[2]), verify(job_of(Path(sys.argv[1]), Path(sys.argv[2])), 100, 0))
+write_verification(Path(sys.argv[2]), verify(job_of(Path(sys.argv[1]), Path(sys.argv[2])), 100, 0))
 """
 
 
