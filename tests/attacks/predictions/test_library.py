@@ -68,22 +68,43 @@ def test_fgsm_equals_foolbox(name: str) -> None:
     torch.testing.assert_close(attacked("fgsm", model, samples), theirs, atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("steps", [1, 2, 5])
-@pytest.mark.parametrize(
+signed_steps = pytest.mark.parametrize(
     ("name", "options", "theirs"),
     [
         ("bim", {}, LinfBasicIterativeAttack),
         ("pgd", {"random_start": False}, LinfProjectedGradientDescentAttack),
     ],
 )
-def test_signed_steps_equal_foolbox_step_by_step(
+
+
+def share_apart_from_foolbox(
+    name: str, attack: FixedEpsilonAttack, model: Model, samples: Samples, steps: int, **options: Any
+) -> float:
+    """Share of the values that are not those of foolbox."""
+    ours = attacked(name, model, samples, steps=steps, relative_step=0.3, **options)
+    return float(((ours - by_foolbox(attack, model, samples, epsilon=STRENGTH)).abs() > 1e-6).double().mean())
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+@signed_steps
+def test_first_signed_steps_on_a_deep_network_equal_foolbox(
     name: str, options: dict[str, Any], theirs: Callable[..., FixedEpsilonAttack], steps: int
 ) -> None:
-    model, samples = demo_model("resnet"), demo_samples(6)
-    ours = attacked(name, model, samples, steps=steps, relative_step=0.3, **options)
+    """The first alone: where a gradient is 0 but for rounding its sign is chance, and later steps start from there."""
     attack = theirs(abs_stepsize=0.3 * STRENGTH, steps=steps, random_start=False)
-    differ = float(((ours - by_foolbox(attack, model, samples, epsilon=STRENGTH)).abs() > 1e-6).double().mean())
+    differ = share_apart_from_foolbox(name, attack, demo_model("resnet"), demo_samples(6), steps, **options)
     assert differ < 1e-3, "more than isolated signs of gradients at rounding error differ"
+
+
+@pytest.mark.parametrize("steps", [1, 5, 20])
+@signed_steps
+def test_signed_steps_on_a_linear_network_equal_foolbox_step_by_step(
+    name: str, options: dict[str, Any], theirs: Callable[..., FixedEpsilonAttack], steps: int
+) -> None:
+    """Its gradients are far from 0, so that rounding decides nothing."""
+    model, samples = toy(6)
+    attack = theirs(abs_stepsize=0.3 * STRENGTH, steps=steps, random_start=False)
+    assert share_apart_from_foolbox(name, attack, model, samples, steps, **options) < 1e-3
 
 
 @pytest.mark.parametrize("steps", [1, 2, 10])
