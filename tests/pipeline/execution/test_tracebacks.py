@@ -131,7 +131,7 @@ def logged(run: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run / "logs" / "tasks.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_task_that_fails_in_the_users_code_names_its_line_last_and_ends_with_4(
     command: Command, failing: Path, tmp_path: Path, workers: int
 ) -> None:

@@ -61,6 +61,7 @@ def test_it_waits_for_what_it_reads_and_costs_nothing_else(registered: None, spe
     assert [outcome.task.key for outcome in watch.outcomes].count("total-00000-01") == 1
 
 
+@pytest.mark.slow
 def test_workers_of_dask_write_the_same_bytes(totalled: Finished, spec: Path, tmp_path: Path) -> None:
     with (
         dask.config.set({"distributed.worker.preload": ["toy_stage"]}),

@@ -36,6 +36,8 @@ from reports.result import Estimate
 from srd.errors import InputError, StoreError
 from srd.registry import ATTRIBUTORS, METRICS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def runs(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:

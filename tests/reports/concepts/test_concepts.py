@@ -21,6 +21,8 @@ from reports.concepts.page import html
 from reports.concepts.result import ConceptsResult, Request, summarise
 from reports.statistics import wilson_interval
 
+pytestmark = pytest.mark.slow
+
 FIELDS = [np.random.default_rng(seed).standard_t(1.5, (13, 21)).astype(np.float32) for seed in range(20)]
 
 
