@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from attacks.types import Model
 from pipeline.demo import networks
-from pipeline.inputs.factories import open_factory
+from pipeline.inputs.model_loading import open_factory
 from pipeline.machine import devices
 from pipeline.spec.audit import ModelSpec
 from pipeline.spec.values import closest

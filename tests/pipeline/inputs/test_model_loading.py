@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from torch import nn
 
-from pipeline.inputs.factories import _import_from, open_factory
+from pipeline.inputs.model_loading import _import_from, open_factory
 from srd.errors import ModelError
 
 
