@@ -20,8 +20,9 @@ class Dependencies:
         return (other for read in STAGES[task.stage].reads for other in self._writers(task, read))
 
     def _writers(self, task: Task, read: ReadRule) -> Iterator[Task]:
-        columns = {"same": [task.column], "all": self.plan.columns(read.stage), "clean": [0]}[read.columns]
-        existing = [column for column in columns if column in self.plan.columns(read.stage)]
+        planned = self.plan.columns(read.stage)
+        columns = {"same": [task.column], "all": planned, "clean": [0]}[read.columns]
+        existing = [column for column in columns if column in planned]
         return (Task(read.stage, tile, column) for tile in self._tiles(task, read) for column in existing)
 
     def _tiles(self, task: Task, read: ReadRule) -> Iterable[int]:
