@@ -6,6 +6,7 @@ AuditError                    1
 │   ├── DataError                 images, masks, labels
 │   ├── ModelError                network, weights, output
 │   └── StoreError                a store of another spec, without a run, or of no known kind
+│       └── DamagedStore      3   a store is not what was written
 ├── UnsupportedOperation      2   (NotImplementedError) a method has no rule for an operation of the network
 ├── PerturbationError         1   (RuntimeError) an attack left its ball or [0, 1], or is not finite
 ├── StageError                1   (RuntimeError) a task failed; says where its cause was raised, and in whose code
@@ -47,6 +48,12 @@ class ModelError(InputError):
 
 class StoreError(InputError):
     """A store belongs to another spec, holds no run, or lies where no store can be."""
+
+
+class DamagedStore(StoreError):
+    """What lies in a store is not what was written there."""
+
+    exit_code = 3
 
 
 class UnsupportedOperation(AuditError, NotImplementedError):

@@ -24,14 +24,15 @@ from pipeline.execution.job import Job
 from pipeline.execution.logs import LOGS
 from pipeline.execution.subjects import Subject, context_of, load_subject
 from pipeline.plan.dependencies import Dependencies
-from pipeline.plan.schema import PREPARED, REASONS
+from pipeline.plan.schema import REASONS
 from pipeline.plan.selection import ALL, Selection
 from pipeline.plan.stages import VARIABLES
 from pipeline.plan.tasks import Plan, Task
 from pipeline.spec.audit import AuditSpec, load_spec, parse_spec
 from pipeline.stages.context import Context
+from pipeline.store.arrays import COORDINATES
 from pipeline.store.attributes import FingerprintedFacts, RunAttributes
-from pipeline.store.creation import digests_of
+from pipeline.store.creation import NewStore, create
 from pipeline.store.location import Location
 from pipeline.store.receipts import LITTER, METADATA, RECEIPTS
 from pipeline.store.store import NAME, Arrays, Store
@@ -179,14 +180,13 @@ def plain_attributes(versions: dict[str, str]) -> RunAttributes:
         {"model": {"spec": "demo:vgg"}, "data": {"path": "demo:shapes"}, "explain": {"methods": ["srd"]}}, ""
     )
     plan = Plan({"image": 1, "perturbation": 1, "method": 1, "class": 2}, 1, has_masks=False)
-    prepared = dict.fromkeys(PREPARED, np.zeros(1, np.int64))
-    attributes = attributes_of(spec, plan, prepared)
+    attributes = attributes_of(spec, plan)
     made = attributes.fingerprinted.model_copy(update={"versions": versions})
     return attributes.model_copy(update={"fingerprinted": made})
 
 
-def attributes_of(spec: AuditSpec, plan: Plan, prepared: Arrays) -> RunAttributes:
-    """Return the attributes of a store that holds what is prepared, and of which nothing else matters."""
+def attributes_of(spec: AuditSpec, plan: Plan) -> RunAttributes:
+    """Return the attributes of a store of a plan, of which nothing else matters."""
     made = FingerprintedFacts(spec=spec, data="", weights="", network="", sources="", versions={}, hardware="")
     return RunAttributes(
         fingerprint=made.fingerprint,
@@ -201,13 +201,19 @@ def attributes_of(spec: AuditSpec, plan: Plan, prepared: Arrays) -> RunAttribute
         references={},
         evidence={},
         threats={},
-        prepared=digests_of(prepared),
     )
 
 
-def attributes_like(store: Store, plan: Plan, prepared: Arrays) -> RunAttributes:
-    """Return the attributes of a store, with another plan."""
-    return store.attributes.model_copy(update={"plan": plan, "prepared": digests_of(prepared)})
+def blank_coordinates(plan: Plan) -> dict[str, list[str | float]]:
+    """Return coordinates of the right length that say nothing."""
+    blank: dict[str, str | float] = {**dict.fromkeys(COORDINATES, ""), "perturbation_strength": 0.0}
+    return {name: [value] * plan.sizes[COORDINATES[name]] for name, value in blank.items()}
+
+
+def create_like(location: Location, store: Store, plan: Plan, prepared: Arrays) -> None:
+    """Create a store with the attributes of another, except for the plan and what is prepared."""
+    attributes = store.attributes.model_copy(update={"plan": plan})
+    create(location, NewStore(blank_coordinates(plan), prepared, attributes))
 
 
 def finish(spec: Path, folder: Path, executor: Executor = serial_executor) -> Finished:

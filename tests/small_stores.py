@@ -4,14 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from small_audits import attributes_of
+from small_audits import attributes_of, blank_coordinates
 
-from pipeline.plan.conditions import conditions
 from pipeline.plan.schema import PREPARED
 from pipeline.plan.stages import VARIABLES
 from pipeline.plan.tasks import Plan, Task
 from pipeline.spec.audit import parse_spec
-from pipeline.store.creation import create
+from pipeline.store.creation import NewStore, create
 from pipeline.store.location import Location
 from pipeline.store.store import (
     Arrays,
@@ -38,7 +37,13 @@ SPEC = parse_spec(
 )
 
 
-COORDINATES = {"image": [f"a/{n}.png" for n in range(5)], "method": ["srd", "random"]}
+def coordinates(plan: Plan = PLAN) -> dict[str, list[str | float]]:
+    images: list[str | float] = [f"a/{n}.png" for n in range(plan.sizes["image"])]
+    return {**blank_coordinates(plan), "image": images, "method": ["srd", "random"]}
+
+
+def new_store(plan: Plan = PLAN) -> NewStore:
+    return NewStore(coordinates(plan), prepared(), attributes_of(SPEC, plan))
 
 
 def prepared() -> Arrays:
@@ -46,8 +51,7 @@ def prepared() -> Arrays:
 
 
 def make(path: Path, plan: Plan = PLAN) -> Store:
-    facts = attributes_of(SPEC, plan, prepared())
-    create(at(path), conditions(SPEC), COORDINATES, prepared(), facts)
+    create(at(path), new_store(plan))
     return Store(at(path))
 
 

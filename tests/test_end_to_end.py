@@ -111,6 +111,7 @@ def test_stages_one_after_the_other_end_as_all_at_once(srd_audit: Command, spec:
     assert tree(tmp_path / "steps") == tree(tmp_path / "once")
 
 
+@pytest.mark.slow
 def test_a_failing_task_ends_with_exit_code_4_and_the_next_run_completes(
     srd_audit: Command, spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

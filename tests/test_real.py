@@ -10,7 +10,7 @@ from small_audits import finish, job_of
 from pipeline.execution.preparation import prepare_store
 from pipeline.execution.subjects import load_subject
 from pipeline.plan.schema import REASONS
-from pipeline.store.store import open_results
+from pipeline.store.results import open_results
 from srd.registry import METRICS
 
 VARIABLE = "SRD_AUDIT_REAL"

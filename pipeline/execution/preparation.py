@@ -17,13 +17,13 @@ from pipeline.inputs.data import Data
 from pipeline.inputs.models import logits_of, refuse_unless_logits
 from pipeline.machine import environment, seeds
 from pipeline.plan.conditions import Condition, conditions, threat
-from pipeline.plan.schema import REASONS, REFERENCES
+from pipeline.plan.schema import CONDITION_FACTS, REASONS, REFERENCES
 from pipeline.plan.tasks import Plan
 from pipeline.spec.audit import AuditSpec
 from pipeline.stages.context import own_attributor
 from pipeline.store import store
 from pipeline.store.attributes import DemoCertificates, FingerprintedFacts, RunAttributes
-from pipeline.store.creation import create, digests_of
+from pipeline.store.creation import NewStore, create, find_damaged_objects, mend
 from pipeline.store.store import Arrays
 from srd.errors import DataError, ModelError, SpecError, UnsupportedOperation
 from srd.metrics.similarity import WINDOW
@@ -33,12 +33,12 @@ CERTIFIED_SCENES = 300
 
 
 def prepare_store(job: Job, subject: Subject) -> RunAttributes:
-    """Create the store of a job, or open the existing one and mend its prepared arrays; return its attributes.
+    """Create the store of a job, or open the existing one and mend what was written before the tasks.
 
     Raises
     ------
     StoreError
-        If the existing store has another fingerprint.
+        If the existing store has another fingerprint, or its root is damaged.
     ModelError, DataError
         If model and data do not fit.
     """
@@ -47,18 +47,17 @@ def prepare_store(job: Job, subject: Subject) -> RunAttributes:
         _create(job, subject, ours)
     attributes = store.attributes(job.store)
     refuse_other(job.store, differences(attributes.fingerprinted, ours))
-    _mend_prepared_arrays(job, subject)
+    _mend(job, subject, attributes)
     return attributes
 
 
-def _mend_prepared_arrays(job: Job, subject: Subject) -> None:
-    """Write damaged prepared arrays again: no task has written them, so none could be done again."""
-    opened = store.Store(job.store)
-    damaged = opened.damaged_prepared_arrays()
+def _mend(job: Job, subject: Subject, attributes: RunAttributes) -> None:
+    """Write damaged objects again that no task has written, so that none could be done again."""
+    damaged = find_damaged_objects(job.store)
     if damaged:
         with environment.reproducible():
             prepared = _prepared_arrays(job.spec, subject.data, _clean_logits(job.spec, subject))
-        opened.mend({name: prepared[name] for name in damaged})
+        mend(job.store, _new_store(job, subject, prepared, attributes), damaged)
 
 
 def _create(job: Job, subject: Subject, ours: FingerprintedFacts) -> None:
@@ -83,9 +82,12 @@ def _create(job: Job, subject: Subject, ours: FingerprintedFacts) -> None:
         references={name: reference.meaning for name, reference in REFERENCES.items()},
         evidence=dict(EVIDENCE),
         threats={condition.id: threat(condition) for condition in columns[1:]},
-        prepared=digests_of(prepared),
     )
-    create(job.store, columns, _coordinates(job.spec, subject.data), prepared, attributes)
+    create(job.store, _new_store(job, subject, prepared, attributes))
+
+
+def _new_store(job: Job, subject: Subject, prepared: Arrays, attributes: RunAttributes) -> NewStore:
+    return NewStore(_coordinates(job.spec, subject.data), prepared, attributes)
 
 
 def refuse_small_images(data: Data) -> None:
@@ -206,8 +208,11 @@ def _plan(spec: AuditSpec, data: Data, columns: tuple[Condition, ...]) -> Plan:
     return Plan(sizes, spec.run.tile, data.has_masks, attacks, universal)
 
 
-def _coordinates(spec: AuditSpec, data: Data) -> dict[str, tuple[str, ...]]:
+def _coordinates(spec: AuditSpec, data: Data) -> dict[str, tuple[str | float, ...]]:
+    columns = conditions(spec)
     return {
+        "perturbation": tuple(condition.id for condition in columns),
+        **{name: tuple(getattr(c, name.removeprefix("perturbation_")) for c in columns) for name in CONDITION_FACTS},
         "image": data.ids,
         "class": data.classes,
         "method": spec.explain.methods,

@@ -10,7 +10,6 @@ from pipeline.inputs.data import Data, load_data, open_data
 from pipeline.inputs.models import LoadedModel, load_model
 from pipeline.plan.conditions import conditions
 from pipeline.stages.context import Context
-from pipeline.store.integrity import check_preparation
 from pipeline.store.store import Store, attributes
 from srd.errors import ForeignWorker
 
@@ -48,10 +47,9 @@ def make_context(job: Job, subject: Subject) -> Context:
 
     Raises
     ------
-    StoreError
-        If a prepared array is damaged.
+    DamagedStore
+        If anything is damaged that was written before the tasks.
     """
-    check_preparation(job.store)
     store = Store(job.store)
     plan = store.attributes.plan
     return Context(job.spec, conditions(job.spec), plan, store, subject.data, subject.model.model)

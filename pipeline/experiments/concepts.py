@@ -90,7 +90,10 @@ class Exploration:
 
     def _inputs(self, row: int) -> Inputs:
         """Return an image under each condition, as the network reads it."""
-        return self.context.inputs(torch.from_numpy(self.context.store.read("input", row)))
+        plan, store = self.context.plan, self.context.store
+        writers = plan.of_tile("perturb", row // plan.tile)
+        images = np.concatenate([store.read_image(writer, "input", row) for writer in writers])
+        return self.context.inputs(torch.from_numpy(images))
 
     def _vectors(self, inputs: Inputs) -> Float[Tensor, "p *positions c"]:
         model = self.context.spec.model

@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.plan.schema import TILE, Group, Variable
 from pipeline.plan.stages import STAGES
 
@@ -91,6 +94,15 @@ class Plan:
             slice(rows.start, rows.stop) if dim == TILE else slice(None) if dim in variable.whole else column
             for dim in variable.dims
         )
+
+    def writers(self, variable: Variable, selected: Mapping[str, NDArray[np.int64]]) -> Iterator[Task]:
+        """Yield the tasks that write a variable at selected positions, which are given along each dimension."""
+        stage = next(row for row in STAGES.values() if variable in row.writes)
+        tiles = np.unique(selected[TILE] // self.tile).tolist() if stage.per_tile else [0]
+        columns = [column for column in self.columns(stage.name) if self._is_written(variable, column)]
+        if stage.axis in variable.dims and stage.axis not in variable.whole:
+            columns = sorted(set(columns) & set(selected[stage.axis].tolist()))
+        return (Task(stage.name, tile, column) for tile in tiles for column in columns)
 
     def _is_written(self, variable: Variable, column: int) -> bool:
         return not variable.group or column in self._group(variable.group)

@@ -130,14 +130,15 @@ def _other_class_maps(context: Context, task: Task) -> Maps:
 def _target_image_maps(context: Context, task: Task) -> Maps:
     """Return the clean maps of the target images, which lie in any tile."""
     rows = context.target_images[context.rows(task)].tolist()
-    values, scale = ([_read_row(context, task, name, row) for row in rows] for name in ("attribution", "scale"))
+    values, scale = ([_read_clean(context, task, name, row) for row in rows] for name in ("attribution", "scale"))
     return _unpack_maps(np.stack(values), np.stack(scale))
 
 
-def _read_row(context: Context, task: Task, name: str, row: int) -> NDArray[Any]:
+def _read_clean(context: Context, task: Task, name: str, row: int) -> NDArray[Any]:
     """Return what the same method's attribute task of another image wrote of its clean image."""
     writer = Task("attribute", row // context.plan.tile, task.column)
-    return context.store.read_part(writer, name, row, 0, task.column)
+    clean: NDArray[Any] = context.store.read_image(writer, name, row)[0, 0]
+    return clean
 
 
 def _edges(context: Context, task: Task) -> Maps:

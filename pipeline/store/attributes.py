@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pipeline.plan.conditions import Threat
 from pipeline.plan.tasks import Plan
 from pipeline.spec.audit import AuditSpec
-from srd.errors import StoreError
+from srd.errors import DamagedStore, StoreError
 
-FORMAT = 2
+FORMAT = 3
 """Whoever changes what a store holds raises this number. Stores without a number are older."""
 
 
@@ -42,7 +42,7 @@ class FingerprintedFacts(_Frozen):
     @property
     def fingerprint(self) -> str:
         """Return the SHA-256 of the table."""
-        return sha256(json.dumps(self.table(), sort_keys=True).encode()).hexdigest()
+        return _fingerprint_of(self.table())
 
 
 class DemoCertificates(_Frozen):
@@ -85,17 +85,15 @@ class RunAttributes(_Frozen):
     """Descriptions of what an attack on an explanation reports of its search."""
     threats: dict[str, Threat]
     """The threat models of all conditions except the clean one, by id."""
-    prepared: dict[str, str]
-    """The digest of each array that was written before any task."""
 
 
-def read_attributes(attributes: Mapping[str, Any], place: object) -> RunAttributes:
-    """Validate the root attributes of the store at `place`, and return them.
+def refuse_other_format(attributes: Mapping[str, Any], place: object) -> None:
+    """Refuse the root attributes of another program or format.
 
     Raises
     ------
     StoreError
-        With `place`, for attributes of another program or format, and for damaged ones.
+        With `place`, for these.
     """
     if "fingerprint" not in attributes:
         raise StoreError(f"{place}: is not the store of an audit; choose another place, or remove this one")
@@ -105,10 +103,27 @@ def read_attributes(attributes: Mapping[str, Any], place: object) -> RunAttribut
             f"{place}: is written in format {written!r}, this version reads format {FORMAT}; "
             "run the spec again into another place, or use the version that wrote it"
         )
+
+
+def read_attributes(attributes: Mapping[str, Any], place: object) -> RunAttributes:
+    """Validate the root attributes of the store at `place`, and return them.
+
+    Raises
+    ------
+    DamagedStore
+        With `place`, for damaged ones.
+    """
+    way_out = "restore its zarr.json, or remove the store"
     try:
-        return RunAttributes.model_validate(attributes)
+        read = RunAttributes.model_validate(attributes)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        way_out = "restore its zarr.json, or remove the store"
-        raise StoreError(f"{place}: attribute {where} is damaged: {first['msg']}; {way_out}") from None
+        raise DamagedStore(f"{place}: attribute {where} is damaged: {first['msg']}; {way_out}") from None
+    if read.fingerprint != _fingerprint_of(attributes["fingerprinted"]):
+        raise DamagedStore(f"{place}: attribute fingerprint is damaged: it is of other facts; {way_out}")
+    return read
+
+
+def _fingerprint_of(table: Mapping[str, Any]) -> str:
+    return sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()

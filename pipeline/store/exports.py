@@ -13,9 +13,10 @@ import xarray as xr
 
 from pipeline.plan.schema import TILE
 from pipeline.store.attributes import read_attributes
-from pipeline.store.integrity import check_preparation, check_tasks
+from pipeline.store.integrity import check_tasks
 from pipeline.store.location import Location
-from pipeline.store.store import attributes, open_results
+from pipeline.store.results import open_results
+from pipeline.store.store import attributes
 from srd.errors import InputError
 
 WriteFormat = Callable[[xr.Dataset, str], None]
@@ -37,7 +38,6 @@ def export(location: Location, destination: str, form: str | None = None) -> Non
     form = form or SUFFIXES.get(Path(destination).suffix, "of this suffix")
     if form not in WRITERS:
         raise InputError(f"{destination}: no format {form}; choose from {', '.join(WRITERS)}")
-    check_preparation(location)
     check_tasks(location)
     dataset = open_results(location)
     tiles = dataset.chunk({TILE: attributes(location).plan.tile})  # so that no variable is held whole

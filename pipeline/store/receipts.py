@@ -1,23 +1,41 @@
 """The receipts of the tasks that are done, and the errors of the tasks that failed."""
 
-import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
+from typing import Annotated
 
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 from zarr.abc.store import Store
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 from zarr.storage import LocalStore
 
 from pipeline.plan.tasks import Task
-from srd.errors import DamagedTask
+from srd.errors import DamagedStore, DamagedTask
 
 RECEIPTS = "_ledger"
 FAILURES = "_failures"
+PREPARATION = "_preparation"
+GROUPS = (RECEIPTS, FAILURES, PREPARATION)
+"""The groups of a store that hold no arrays."""
 METADATA = "zarr.json"
 LITTER = "*.partial"  # what a killed process leaves of an object it was writing
+
+
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+"""A SHA-256."""
+Digests = Mapping[str, tuple[Digest, ...]]
+"""The digests of the chunks of every array that a task wrote, by its name."""
+
+
+class Receipt(BaseModel):
+    """The receipt of a task: what it wrote."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sha256: Digests
 
 
 @dataclass(frozen=True)
@@ -44,8 +62,8 @@ class Receipts:
         """Return the keys of all tasks that have a receipt."""
         return self._keys(RECEIPTS)
 
-    def digests(self, task: Task) -> dict[str, str]:
-        """Return the SHA-256 of every array that the task wrote.
+    def digests(self, task: Task) -> Digests:
+        """Return the digests of every array that the task wrote.
 
         Raises
         ------
@@ -54,10 +72,9 @@ class Receipts:
         """
         text = self._get(f"{RECEIPTS}/{task.key}")
         try:
-            digests: dict[str, str] = json.loads(text)["sha256"]
-        except (ValueError, KeyError, TypeError) as error:
+            return Receipt.model_validate_json(text).sha256
+        except ValidationError as error:
             raise DamagedTask(task.key, "its receipt cannot be read" if text else "it has no receipt") from error
-        return digests
 
     def withdraw(self, keys: Iterable[str]) -> None:
         """Delete the receipts of tasks, which then count as missing and will be done again."""
@@ -70,18 +87,24 @@ class Receipts:
         for key in known & self.task_keys() if known else ():  # as in `failures`
             sync(self._store.delete(f"{FAILURES}/{key}"))
         for key, failure in failures.items():
-            self._set(f"{FAILURES}/{key}", asdict(failure))
+            self._set(f"{FAILURES}/{key}", _FAILURE.dump_json(failure))
 
     def failures(self) -> dict[str, Failure]:
-        """Return why tasks failed, by key, except those that have been done since."""
+        """Return why tasks failed, by key, except those that have been done since.
+
+        Raises
+        ------
+        DamagedStore
+            If one of them cannot be read.
+        """
         failed = self._keys(FAILURES)
         left = sorted(failed - self.task_keys()) if failed else ()  # to list all receipts takes most of `status`
         found = ((key, self._get(f"{FAILURES}/{key}")) for key in left)
-        return {key: Failure(**json.loads(text)) for key, text in found if text}  # another driver may have mended one
+        return {key: _failure(key, text) for key, text in found if text}  # another driver may have mended one
 
-    def write(self, task: Task, digests: Mapping[str, str]) -> None:
+    def write(self, task: Task, digests: Digests) -> None:
         """Write the receipt of a task whose arrays are all written."""
-        self._set(f"{RECEIPTS}/{task.key}", {"sha256": dict(digests)})
+        self._set(f"{RECEIPTS}/{task.key}", Receipt(sha256=dict(sorted(digests.items()))).model_dump_json().encode())
 
     def _keys(self, folder: str) -> frozenset[str]:
         return frozenset(name for name in self._names(folder) if not fnmatch(name, LITTER)) - {METADATA}
@@ -104,6 +127,15 @@ class Receipts:
         content = sync(self._store.get(key, default_buffer_prototype()))
         return content.to_bytes() if content else b""
 
-    def _set(self, key: str, content: Mapping[str, object]) -> None:
-        text = json.dumps(content, sort_keys=True).encode()
-        sync(self._store.set(key, default_buffer_prototype().buffer.from_bytes(text)))
+    def _set(self, key: str, content: bytes) -> None:
+        sync(self._store.set(key, default_buffer_prototype().buffer.from_bytes(content)))
+
+
+_FAILURE = TypeAdapter(Failure)
+
+
+def _failure(key: str, text: bytes) -> Failure:
+    try:
+        return _FAILURE.validate_json(text)
+    except ValidationError as error:
+        raise DamagedStore(f"{FAILURES}/{key}: cannot be read; remove it, and run the same spec") from error

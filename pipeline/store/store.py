@@ -4,23 +4,21 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 from zarr.core.sync import sync
 
-from pipeline.plan.schema import CONDITION_FACTS
 from pipeline.plan.stages import VARIABLES
 from pipeline.plan.tasks import Task
-from pipeline.store.attributes import RunAttributes, read_attributes
+from pipeline.store.arrays import array_of, check_arrays, prepared_keys
+from pipeline.store.attributes import RunAttributes, read_attributes, refuse_other_format
 from pipeline.store.location import Location
+from pipeline.store.manifest import check_preparation, check_root
 from pipeline.store.receipts import LITTER, METADATA, Failure, Receipts
-from srd.errors import DamagedTask, StoreError
-
-if TYPE_CHECKING:
-    import xarray as xr
+from srd.errors import DamagedStore, DamagedTask, StoreError
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -40,15 +38,15 @@ class Store:
         For whatever the place of the store is to blame for.
     """
 
-    def __init__(self, location: Location) -> None:
-        self._group, self.attributes = _open_group(location, read_only=False)
+    def __init__(self, location: Location, read_only: bool = False) -> None:
+        self._group, self.attributes = _open_whole(location, read_only)
         self._plan = self.attributes.plan
         self.receipts = Receipts(self._group.store)
         """The receipts of tasks that are done, and the failures of others."""
         self._array = cache(partial(array_of, self._group))
 
     def read(self, name: str, *region: slice | int) -> NDArray[Any]:
-        """Return the values of a variable in a region, unchecked: for prepared arrays and finished runs."""
+        """Return the values of a variable in a region, unchecked: for prepared arrays, which were checked before."""
         return np.asarray(self._array(name)[region])
 
     def read_output(self, task: Task, names: Iterable[str]) -> dict[str, NDArray[Any]]:
@@ -60,23 +58,29 @@ class Store:
             If it is not what the receipt says.
         """
         digests = self.receipts.digests(task)
-        return {name: self._read_array(task, name, digests.get(name)) for name in names}
+        return {name: self._read_shard(task, name, digests.get(name, ())) for name in names}
 
-    def read_part(self, task: Task, name: str, *region: slice | int) -> NDArray[Any]:
-        """Return a small part of what the task wrote of a variable, without the cost of reading the whole.
+    def read_image(self, task: Task, name: str, image: int) -> NDArray[Any]:
+        """Return what the task wrote of a variable for one image, which costs one chunk.
 
-        A missing shard reads as NaN, so if anything is NaN the digest of the whole decides.
+        Parameters
+        ----------
+        image
+            The position of the image in the store.
 
         Raises
         ------
         DamagedTask
-            If the shard is damaged or missing.
+            If it is not what the receipt says.
         """
-        with _blame(task, name):
-            values = self.read(name, *region)
-        if np.isnan(values).any():
-            self.read_output(task, [name])
-        return values
+        position = image - self._plan.rows(task).start
+        if not VARIABLES[name].is_large:
+            values: NDArray[Any] = self.read_output(task, [name])[name][position]
+            return values
+        expected = self.receipts.digests(task).get(name, ())[position : position + 1]
+        region = (slice(image, image + 1), *self._plan.region(task, VARIABLES[name])[1:])
+        chunk: NDArray[Any] = self._read_chunks(task, name, region, expected, position)[0]
+        return chunk
 
     def find_damage(self, tasks: Iterable[Task], names: Container[str] = VARIABLES) -> Iterator[DamagedTask]:
         """Read what the tasks wrote of these variables, and yield an error for each damaged task."""
@@ -85,37 +89,27 @@ class Store:
                 digests = self.receipts.digests(task)
                 for variable in self._plan.variables(task):
                     if variable.name in names:  # one after the other: memory is that of the largest
-                        self._read_array(task, variable.name, digests.get(variable.name))
+                        self._read_shard(task, variable.name, digests.get(variable.name, ()))
             except DamagedTask as error:
                 yield error
 
     def write(self, task: Task, arrays: Arrays) -> None:
-        """Write the whole shards of a task, then its receipt, which holds the digest of each array."""
+        """Write the whole shards of a task, then its receipt, which holds the digests of all chunks."""
         for variable in self._plan.variables(task):
             _write(self._array(variable.name), self._plan.region(task, variable), arrays[variable.name])
-        self.receipts.write(task, {name: digest_of(values) for name, values in arrays.items()})
+        self.receipts.write(task, {name: digests_of(task, name, values) for name, values in arrays.items()})
 
-    def damaged_prepared_arrays(self) -> frozenset[str]:
-        """Return the names of prepared arrays that have changed; a missing array would read as zeros."""
-        return frozenset(name for name, digest in self.attributes.prepared.items() if self._digest_of(name) != digest)
+    def _read_shard(self, task: Task, name: str, expected: tuple[str, ...]) -> NDArray[Any]:
+        return self._read_chunks(task, name, self._plan.region(task, VARIABLES[name]), expected, 0)
 
-    def mend(self, prepared: Arrays) -> None:
-        """Write prepared arrays again, over whatever lies there."""
-        for name, values in prepared.items():
-            _write(self._array(name), (slice(None),), values)
-
-    def _digest_of(self, name: str) -> str | None:
-        """Return the digest of an array; None if it cannot be read."""
-        try:
-            return digest_of(self.read(name))
-        except DAMAGE:
-            return None
-
-    def _read_array(self, task: Task, name: str, expected: str | None) -> NDArray[Any]:
-        array, region = self._array(name), self._plan.region(task, VARIABLES[name])
+    def _read_chunks(
+        self, task: Task, name: str, region: tuple[slice, ...], expected: tuple[str, ...], first: int
+    ) -> NDArray[Any]:
+        """Return the chunks of a shard in a region; `first` is the position of the first one in its shard."""
+        array = self._array(name)
         with _blame(task, name):
-            values = self.read(name, *region)
-        if digest_of(values) != expected:
+            values = np.asarray(array[region])
+        if digests_of(task, name, values, first) != expected:
             raise DamagedTask(task.key, f"{name} is not what the receipt says")
         if _reads_as_missing(array, values) and not sync(array.store.exists(_shard_key(array, region))):
             raise DamagedTask(task.key, f"{name} is missing")
@@ -133,14 +127,16 @@ def attributes(location: Location) -> RunAttributes:
     Raises
     ------
     StoreError
-        If there is no store, or if its attributes are damaged.
+        If there is no store, or one of another format.
+    DamagedStore
+        If the attributes are not what was written.
     """
-    return _open_group(location)[1]
+    return _open_root(location)[1]
 
 
 def progress(location: Location) -> dict[str, tuple[int, int]]:
     """Return the number of tasks done and the number of tasks planned, for each stage."""
-    group, attributes = _open_group(location)
+    group, attributes = _open_root(location)
     done = Receipts(group.store).task_keys()
     counts: dict[str, tuple[int, int]] = {}
     for task in attributes.plan.all_tasks():
@@ -151,20 +147,7 @@ def progress(location: Location) -> dict[str, tuple[int, int]]:
 
 def failures(location: Location) -> dict[str, Failure]:
     """Return why tasks failed when they were last tried, by key, except those that have been done since."""
-    return Receipts(_open_group(location)[0].store).failures()
-
-
-def open_results(location: Location) -> "xr.Dataset":
-    """Open the store as a Dataset with named dimensions and coordinates.
-
-    Nothing is loaded before it is used.
-    """
-    import xarray as xr  # a second, which only reports need to pay
-
-    dataset = xr.open_zarr(_open_group(location)[0].store, consolidated=False, chunks=None)
-    texts = [name for name in dataset.variables if dataset[name].dtype.kind == "T"]
-    labelled: xr.Dataset = dataset.assign_coords({name: _text(dataset[name]) for name in texts})
-    return labelled.set_coords(CONDITION_FACTS)
+    return Receipts(_open_root(location)[0].store).failures()
 
 
 def remove_litter(location: Location) -> None:
@@ -176,10 +159,11 @@ def remove_litter(location: Location) -> None:
         file.unlink(missing_ok=True)
 
 
-def _open_group(location: Location, read_only: bool = True) -> tuple[zarr.Group, RunAttributes]:
+def _open_root(location: Location, read_only: bool = True) -> tuple[zarr.Group, RunAttributes]:
+    """Open a store of which only the root is checked."""
     store = location.open(read_only)
     try:
-        group = zarr.open_group(store, mode="r" if read_only else "r+")
+        group = zarr.open_group(store, mode="r" if read_only else "r+", zarr_format=3)
     except FileNotFoundError:
         Receipts(store).task_keys()  # a bucket that is not there is an OSError
         raise StoreError(f"{location}: no run here; start one with `srd-audit run SPEC`") from None
@@ -187,20 +171,18 @@ def _open_group(location: Location, read_only: bool = True) -> tuple[zarr.Group,
         raise
     except Exception as error:  # damaged metadata may raise anything
         text = f"{type(error).__name__}: {error}"
-        raise StoreError(f"{location}: cannot be read ({text}); restore its zarr.json, or remove it") from error
+        raise DamagedStore(f"{location}: cannot be read ({text}); restore its zarr.json, or remove it") from error
+    refuse_other_format(dict(group.attrs), location)
+    check_root(store, location)
     return group, read_attributes(dict(group.attrs), location)
 
 
-def _text(array: "xr.DataArray") -> tuple[str, list[str]]:
-    return str(array.dims[0]), array.values.tolist()
-
-
-def array_of(group: zarr.Group, name: str) -> zarr.Array[Any]:
-    """Return an array that also writes shards of nothing but its fill value, which are results as well."""
-    array = group[name]
-    if not isinstance(array, zarr.Array):
-        raise StoreError(f"{name} is not an array")
-    return array.with_config({"write_empty_chunks": True})
+def _open_whole(location: Location, read_only: bool) -> tuple[zarr.Group, RunAttributes]:
+    """Open a store of which everything is checked that was written before any task."""
+    group, attributes = _open_root(location, read_only)
+    check_preparation(group.store, prepared_keys(attributes.plan), location)
+    check_arrays(group, attributes.plan, location)
+    return group, attributes
 
 
 @contextmanager
@@ -242,8 +224,21 @@ def _reads_as_missing(array: zarr.Array[Any], values: NDArray[Any]) -> bool:
     return bool(np.isnan(values).all() if np.isnan(fill) else (values == fill).all())
 
 
-def digest_of(values: NDArray[Any]) -> str:
-    """Return the digest of type, shape and values of an array."""
-    digest = sha256(f"{values.dtype.str} {values.shape} ".encode())
+def digests_of(task: Task, name: str, values: NDArray[Any], first: int = 0) -> tuple[str, ...]:
+    """Return the digests of the chunks of what a task wrote of a variable.
+
+    Each is of the place of the chunk, its type, its shape and its values, so that no two can be exchanged.
+
+    Parameters
+    ----------
+    first
+        The position of the first of these chunks in its shard.
+    """
+    chunks = values if VARIABLES[name].is_large else values[None]
+    return tuple(_digest(f"{task.key} {name} {first + n}", chunk) for n, chunk in enumerate(chunks))
+
+
+def _digest(place: str, values: NDArray[Any]) -> str:
+    digest = sha256(f"{place} {values.dtype.str} {values.shape} ".encode())
     digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()

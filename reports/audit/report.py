@@ -5,9 +5,8 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from pipeline.store.integrity import blame_damage, check_results
 from pipeline.store.location import Location
-from pipeline.store.store import open_results
+from pipeline.store.results import open_results
 from reports.audit import maps
 from reports.audit.page import frames, html, markdown, pictures
 from reports.audit.readings import Readings
@@ -34,10 +33,7 @@ def write_report(folder: Path) -> Path:
     StoreError
         If there is no store, or it is damaged.
     """
-    store = location_of(folder)
-    check_results(store)
-    with blame_damage(store):
-        return _write_all(folder, store)
+    return _write_all(folder, location_of(folder))
 
 
 def _write_all(folder: Path, store: Location) -> Path:

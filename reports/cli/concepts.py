@@ -14,7 +14,8 @@ from pipeline.experiments.concepts import Exploration, open_exploration, refuse_
 from pipeline.plan.selection import Selection
 from pipeline.spec.audit import load_spec
 from pipeline.spec.deployment import ClusterSpec
-from pipeline.store.store import NAME, open_results
+from pipeline.store.results import open_results
+from pipeline.store.store import NAME
 from reports.audit.readings import Readings
 from reports.audit.report import write_report
 from reports.cli.running import run_audit

@@ -16,7 +16,7 @@ from pipeline.execution.executors import Outcome, serial_executor
 from pipeline.execution.job import Job
 from pipeline.spec.audit import parse_spec
 from pipeline.store.attributes import RunAttributes
-from pipeline.store.store import open_results
+from pipeline.store.results import open_results
 from reports.audit.facts import (
     Completeness,
     ConditionFacts,

@@ -34,6 +34,7 @@ def applied(displacement: Images, norm: Norm, strength: float, **how: bool) -> d
     return dict(found.evidence)
 
 
+@pytest.mark.slow
 @every_ball
 def test_it_moves_the_maps_it_was_fitted_to_further_than_random_displacements(norm: Norm, ball: Ball) -> None:
     model, samples = demo_model("resnet"), demo_samples(N)
@@ -50,6 +51,7 @@ def test_it_moves_the_maps_it_was_fitted_to_further_than_random_displacements(no
     assert float(kept.float().mean()) > 0.5
 
 
+@pytest.mark.slow
 def test_more_steps_and_restarts_serve_the_images_better() -> None:
     entry = PERTURBATIONS["universal"]
 

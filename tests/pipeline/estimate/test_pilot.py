@@ -133,6 +133,7 @@ def test_another_process_measures_the_same_plan(finished: Finished, measured: Pi
     assert there.memory[0][1] < measured.memory[0][1], "this process holds the tests as well"
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own_has_its_variables_and_raises_its_errors() -> None:
     assert call_in_new_process({"PILOT": "yes"}, os.getenv, "PILOT") == "yes"
     assert "PILOT" not in os.environ

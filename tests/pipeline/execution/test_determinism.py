@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from s3_server import Bucket, objects
-from small_audits import Finished, Watch, attributes_like, finish, job_of, run, same, store_in, tree
+from small_audits import Finished, Watch, create_like, finish, job_of, run, same, store_in, tree
 from torch import Tensor
 
 from pipeline.execution.executors import serial_executor
@@ -19,7 +19,6 @@ from pipeline.plan.tasks import Task
 from pipeline.spec.deployment import LocalSpec
 from pipeline.stages.compute import compute
 from pipeline.stages.context import Context
-from pipeline.store.creation import create
 from pipeline.store.store import NAME, Arrays, Store
 
 
@@ -91,7 +90,7 @@ def audit_of(context: Context, rows: Sequence[int], folder: Path, tile: int) -> 
     plan = replace(context.plan, sizes={**context.plan.sizes, "image": len(rows)}, tile=tile)
     prepared = {name: context.store.read(name)[rows] for name in PREPARED}
     prepared["target_image"] = np.array([rows.index(row) for row in prepared["target_image"].tolist()])
-    create(store_in(folder), (), {}, prepared, attributes_like(context.store, plan, prepared))
+    create_like(store_in(folder), context.store, plan, prepared)
     return replace(context, plan=plan, store=Store(store_in(folder)), data=Subset(context.data, rows))
 
 

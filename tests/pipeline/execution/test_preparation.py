@@ -17,7 +17,7 @@ from pipeline.execution.subjects import load_subject
 from pipeline.machine import environment, seeds, sources
 from pipeline.plan.schema import REASONS, REFERENCES
 from pipeline.store.attributes import RunAttributes
-from pipeline.store.store import open_results
+from pipeline.store.results import open_results
 from srd.errors import DataError, ModelError, SpecError, StoreError, UnsupportedOperation
 
 N = len(COLOURS) * PER_CLASS

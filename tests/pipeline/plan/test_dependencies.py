@@ -20,7 +20,7 @@ def test_what_each_task_reads_is_what_it_depends_on(finished: Finished, monkeypa
     context = finished.context
     dependencies = Dependencies(context.plan, context.target_images.tolist())
     read: set[Task] = set()
-    for name in ("read_output", "read_part"):
+    for name in ("read_output", "read_image"):
         original = getattr(Store, name)
 
         def watching(store: Store, writer: Task, *arguments: object, original: object = original) -> object:

@@ -23,7 +23,8 @@ from pipeline.stages import fit as fitting
 from pipeline.stages.context import Context
 from pipeline.stages.fit import fit
 from pipeline.stages.perturb import perturb
-from pipeline.store.store import exists, open_results, progress
+from pipeline.store.results import open_results
+from pipeline.store.store import exists, progress
 from srd.errors import DataError
 
 ATTACKS = """[[perturbation]]

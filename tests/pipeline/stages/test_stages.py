@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_audits import attributes_like, needs_mask, same, store_in
+from small_audits import create_like, needs_mask, same, store_in
 from torch import Tensor
 
 from attacks.types import Model
@@ -20,7 +20,6 @@ from pipeline.stages.compute import compute
 from pipeline.stages.context import BACKGROUND, Context
 from pipeline.stages.perturb import perturb
 from pipeline.stages.score import score
-from pipeline.store.creation import create
 from pipeline.store.store import Arrays, Store
 from srd.registry import METRICS
 
@@ -29,7 +28,7 @@ def alone_in_tiles(context: Context, folder: Path) -> Context:
     """The same stored inputs and maps, in a store with a tile for each image."""
     plan, store = replace(context.plan, tile=1), store_in(folder)
     prepared = {name: context.store.read(name) for name in PREPARED}
-    create(store, (), {}, prepared, attributes_like(context.store, plan, prepared))
+    create_like(store, context.store, plan, prepared)
     alone = replace(context, plan=plan, store=Store(store))
     for task in (task for stage in ("perturb", "attribute") for task in plan.tasks(stage)):
         regions = {variable.name: plan.region(task, variable) for variable in plan.variables(task)}

@@ -18,7 +18,8 @@ from pipeline.plan import stages as stage_table
 from pipeline.plan.selection import Selection
 from pipeline.spec.audit import load_spec
 from pipeline.spec.deployment import LocalSpec
-from pipeline.store.store import Store, open_results, progress
+from pipeline.store.results import open_results
+from pipeline.store.store import Store, progress
 
 N_TASKS = TASKS["attribute"]
 

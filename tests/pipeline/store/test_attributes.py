@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -10,14 +11,15 @@ from small_stores import PLAN, at
 
 from pipeline.store.attributes import FORMAT
 from pipeline.store.location import Location
+from pipeline.store.manifest import MANIFEST
 from pipeline.store.receipts import METADATA
+from pipeline.store.results import open_results
 from pipeline.store.store import (
     Store,
     attributes,
-    open_results,
     progress,
 )
-from srd.errors import StoreError
+from srd.errors import DamagedStore, StoreError
 
 
 def test_the_plan_survives_the_store(path: Path, made: Store) -> None:
@@ -45,11 +47,13 @@ def test_another_zarr_group_is_no_audit(tmp_path: Path) -> None:
 
 
 def rewrite(path: Path, **changes: object) -> None:
-    """Exchanges root attributes."""
-    file = path / METADATA
-    root = json.loads(file.read_text())
+    """Exchange root attributes, and forge the manifest accordingly."""
+    file, manifest = path / METADATA, path / MANIFEST
+    root, digests = json.loads(file.read_text()), json.loads(manifest.read_text())
     root["attributes"] |= changes
     file.write_text(json.dumps(root))
+    digests["sha256"][METADATA] = sha256(file.read_bytes()).hexdigest()
+    manifest.write_text(json.dumps(digests))
 
 
 @pytest.mark.parametrize("read", [attributes, progress, open_results, Store])
@@ -72,11 +76,12 @@ def test_a_store_in_another_format_is_refused_with_the_way_out(
         ("correct", {"correct": "all"}),
         ("resolutions.srd", {"resolutions": {"srd": [8]}}),
         ("more", {"more": 1}),
+        ("fingerprint", {"fingerprint": "0" * 64}),
     ],
 )
 def test_damaged_attributes_are_refused_by_name(
     path: Path, made: Store, read: Callable[[Location], object], where: str, changes: dict[str, object]
 ) -> None:
     rewrite(path, **changes)
-    with pytest.raises(StoreError, match=rf"attribute {where}.* is damaged: .* restore its zarr\.json"):
+    with pytest.raises(DamagedStore, match=rf"attribute {where}.* is damaged: .* restore its zarr\.json"):
         read(at(path))

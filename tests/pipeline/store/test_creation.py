@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
-from small_audits import attributes_of, tree
-from small_stores import COORDINATES, PLAN, SIZES, SPEC, arrays, at, make, prepared
+from small_audits import tree
+from small_stores import PLAN, SIZES, arrays, at, make, new_store
 from zarr.core.buffer import Buffer
 from zarr.storage import LocalStore
 
-from pipeline.plan.conditions import conditions
 from pipeline.plan.schema import PREPARED
 from pipeline.plan.stages import VARIABLES
 from pipeline.plan.tasks import Task
@@ -47,7 +46,7 @@ def test_there_is_no_mask_where_the_data_have_none(path: Path) -> None:
 
 def test_a_store_that_could_not_be_made_does_not_appear(path: Path) -> None:
     with pytest.raises(KeyError, match="label"):
-        create(at(path), conditions(SPEC), COORDINATES, {}, attributes_of(SPEC, PLAN, prepared()))
+        create(at(path), replace(new_store(), prepared={}))
     assert not path.exists()
 
 

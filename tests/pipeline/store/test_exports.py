@@ -10,7 +10,7 @@ from command_line import Command
 from small_audits import Finished
 
 from pipeline.store.exports import export
-from pipeline.store.store import open_results
+from pipeline.store.results import open_results
 from srd.errors import InputError
 
 

@@ -21,7 +21,8 @@ from pipeline.execution.subjects import context_of, load_subject
 from pipeline.plan.selection import Selection
 from pipeline.plan.tasks import Task
 from pipeline.stages.perturb import perturb
-from pipeline.store.store import NAME, exists, open_results, progress
+from pipeline.store.results import open_results
+from pipeline.store.store import NAME, exists, progress
 from srd.errors import DamagedTask, StoreError
 
 READS_WHAT_IT_WRITES = zarr.__version__.startswith("3.1.")

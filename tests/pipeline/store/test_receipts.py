@@ -12,6 +12,7 @@ import pytest
 from small_audits import Finished, path_of, tree
 from small_stores import PLAN, arrays, shard_file
 
+from pipeline.plan.stages import VARIABLES
 from pipeline.plan.tasks import Task
 from pipeline.store import store as store_module
 from pipeline.store.receipts import Failure
@@ -30,7 +31,11 @@ def test_the_receipt_holds_the_digest_and_nothing_of_time_or_place(path: Path, m
     first = receipt()
     assert list(json.loads(first)) == ["sha256"]
     assert list(json.loads(first)["sha256"]) == sorted(arrays(task))
-    assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in json.loads(first)["sha256"].values())
+    digests = json.loads(first)["sha256"]
+    assert all(re.fullmatch("[0-9a-f]{64}", digest) for chunks in digests.values() for digest in chunks)
+    assert {name: len(chunks) for name, chunks in digests.items()} == {
+        name: 2 if VARIABLES[name].is_large else 1 for name in arrays(task)
+    }
     assert task.key in made.receipts.task_keys()
     assert Task("attribute", 1, 0).key not in made.receipts.task_keys()
     assert receipt() == first != receipt(seed=1)
@@ -90,8 +95,13 @@ def test_every_digest_is_of_the_values_in_the_store(finished: Finished) -> None:
         expected = {}
         for variable in context.plan.variables(task):
             values = np.ascontiguousarray(context.store.read(variable.name, *context.plan.region(task, variable)))
-            digest = sha256(f"{values.dtype.str} {values.shape} ".encode() + values.tobytes())
-            expected[variable.name] = digest.hexdigest()
+            chunks = list(values) if variable.is_large else [values]
+            expected[variable.name] = [
+                sha256(
+                    f"{task.key} {variable.name} {n} {chunk.dtype.str} {chunk.shape} ".encode() + chunk.tobytes()
+                ).hexdigest()
+                for n, chunk in enumerate(chunks)
+            ]
         stored = json.loads((path_of(finished.job.store) / "_ledger" / task.key).read_text())
         assert stored == {"sha256": expected}
 

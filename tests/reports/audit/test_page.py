@@ -242,6 +242,7 @@ def test_with_methods_attacked_at_different_strengths(small: xr.Dataset) -> None
     assert first < second < text.index("The other similarities and strengths")
 
 
+@pytest.mark.slow
 def test_the_order_of_the_spec_changes_nothing(small: xr.Dataset) -> None:
     turned = small.isel(method=[2, 1, 0], perturbation=[0, 1, 2, 4, 3])
     assert turned.perturbation.values.tolist() != small.perturbation.values.tolist()

@@ -112,6 +112,7 @@ def test_maps_that_ignore_the_network_are_the_same_and_the_attacked_method_is_ma
     assert roles["saliency"] == roles["smooth_grad"] == "transfer"
 
 
+@pytest.mark.slow
 def test_the_same_spec_gives_the_same_bytes(command: Command, spec: Path) -> None:
     command("manipulate-model", spec)
     command("manipulate-model", spec, "--out", "elsewhere")

@@ -18,7 +18,8 @@ from pipeline.execution import worker
 from pipeline.plan.tasks import Task
 from pipeline.stages.compute import compute
 from pipeline.stages.context import Context
-from pipeline.store.store import Arrays, open_results
+from pipeline.store.results import open_results
+from pipeline.store.store import Arrays
 from reports.audit.facts import Identity
 from reports.audit.report import write_report
 from reports.comparison import findings

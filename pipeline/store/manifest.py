@@ -1,0 +1,112 @@
+"""The manifest of a store: the digest of every object that was written before any task.
+
+It is the receipt of the preparation. Who can write a store can write its manifest as well: digests find what was
+changed in part or by mistake; they prove no authorship.
+"""
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
+from hashlib import sha256
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from zarr.abc.store import Store
+from zarr.core.buffer import Buffer, default_buffer_prototype
+from zarr.core.sync import sync
+
+from pipeline.store.receipts import METADATA, PREPARATION, Digest
+from srd.errors import DamagedStore
+
+MANIFEST = f"{PREPARATION}/manifest"
+TOGETHER = 16
+"""The number of objects that are read at the same time."""
+
+
+class Manifest(BaseModel):
+    """The digests of objects, by key. The objects of one array begin with its name, so stages can be told apart."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sha256: Mapping[str, Digest]
+
+
+def manifest_of(objects: Mapping[str, Buffer]) -> Buffer:
+    """Return the manifest of objects, which are given by key."""
+    manifest = Manifest(sha256={key: _digest(content) for key, content in sorted(objects.items())})
+    return default_buffer_prototype().buffer.from_bytes(manifest.model_dump_json(indent=1).encode())
+
+
+def check_root(store: Store, place: object) -> None:
+    """Check that the root of a store, which holds its attributes, is as it was written.
+
+    Raises
+    ------
+    DamagedStore
+        If it is not, or if the manifest is missing or damaged.
+    """
+    if _changed_keys(store, {METADATA: _read_manifest(store, place).sha256.get(METADATA)}):
+        raise DamagedStore(f"{place}: {METADATA} is not what was written; restore it, or remove the store")
+
+
+def damaged_objects(store: Store, place: object) -> list[str]:
+    """Return the keys of the objects that are not as they were written before any task.
+
+    Raises
+    ------
+    DamagedStore
+        If the manifest is missing or damaged.
+    """
+    return _changed_keys(store, _read_manifest(store, place).sha256)
+
+
+def check_preparation(store: Store, keys: Collection[str], place: object) -> None:
+    """Check that every object that was written before any task is as it was written.
+
+    Parameters
+    ----------
+    keys
+        The keys of these objects.
+
+    Raises
+    ------
+    DamagedStore
+        If an object is not, or if the manifest is missing or damaged, or is that of other objects.
+    """
+    digests = _read_manifest(store, place).sha256
+    unequal = digests.keys() ^ set(keys)
+    if unequal:
+        raise DamagedStore(f"{place}: {MANIFEST} is wrong about {min(unequal)}; restore it, or remove the store")
+    damaged = _changed_keys(store, digests)
+    if damaged:
+        raise DamagedStore(f"{place}: {min(damaged)} is not what was prepared; run the same spec, which mends it")
+
+
+def _read_manifest(store: Store, place: object) -> Manifest:
+    content = sync(store.get(MANIFEST, default_buffer_prototype()))
+    if content is None:
+        raise DamagedStore(f"{place}: {MANIFEST} is missing; restore it, or remove the store")
+    try:
+        return Manifest.model_validate_json(content.to_bytes())
+    except ValidationError as error:
+        raise DamagedStore(f"{place}: {MANIFEST} cannot be read; restore it, or remove the store") from error
+
+
+def _changed_keys(store: Store, digests: Mapping[str, str | None]) -> list[str]:
+    """Return the keys whose objects have other digests, or are missing."""
+    found = sync(_digests(store, digests))
+    return [key for key, digest in digests.items() if found[key] != digest]
+
+
+async def _digests(store: Store, keys: Iterable[str]) -> dict[str, str | None]:
+    free = asyncio.Semaphore(TOGETHER)
+
+    async def digest(key: str) -> str | None:
+        async with free:
+            content = await store.get(key, default_buffer_prototype())
+            return None if content is None else _digest(content)
+
+    keys = list(keys)
+    return dict(zip(keys, await asyncio.gather(*map(digest, keys)), strict=True))
+
+
+def _digest(content: Buffer) -> str:
+    return sha256(content.to_bytes()).hexdigest()
