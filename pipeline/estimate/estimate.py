@@ -8,6 +8,7 @@ from math import ceil
 from pipeline.machine.memory import Memory
 from pipeline.plan.stages import STAGES, Axis
 from pipeline.plan.tasks import Plan, Task
+from pipeline.store.receipts import receipt_size
 
 TaskColumn = tuple[str, int]
 """A stage, and an index on its perturbation axis or method axis."""
@@ -68,7 +69,6 @@ class Pilot:
     """The seconds in which one process predicts the clean images and tries every method."""
     arrays: Mapping[str, StoredFiles]
     metadata: StoredFiles
-    receipts: StoredFiles
     memory: Sequence[Point]
     """The most bytes that a process used for itself, by the images of its tile."""
     shared: int
@@ -136,7 +136,7 @@ def estimate_cost(pilot: Pilot, images: int, tile: int, workers: int) -> CostEst
     plan = replace(pilot.plan, sizes={**pilot.plan.sizes, "image": images}, tile=tile)
     timed = _task_times(pilot, plan)
     arrays = {name: _scale(stored, pilot.plan, plan) for name, stored in pilot.arrays.items()}
-    receipts = _receipts(pilot.receipts, sum(map(len, timed.values())))
+    receipts = _receipts(plan)
     return CostEstimate(
         machine=pilot.machine,
         images=images,
@@ -202,8 +202,9 @@ def _scale(stored: StoredFiles, few: Plan, plan: Plan) -> StoredFiles:
     return StoredFiles(n_bytes, ceil(stored.files / few.n_tiles * plan.n_tiles), by_image=True)
 
 
-def _receipts(measured: StoredFiles, n_tasks: int) -> StoredFiles:
-    return StoredFiles(ceil(measured.bytes / measured.files * n_tasks), n_tasks, by_image=True)
+def _receipts(plan: Plan) -> StoredFiles:
+    sizes = [receipt_size(plan, task) for task in plan.all_tasks()]
+    return StoredFiles(sum(sizes), len(sizes), by_image=True)
 
 
 def _on_disk(stored: StoredFiles) -> int:

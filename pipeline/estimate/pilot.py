@@ -173,7 +173,6 @@ def _pilot(trials: Sequence[Trial], began: float) -> Pilot:
         loading=_line_through(last.images, last.loading, _reading_seconds(last.job) / last.images),
         preparing=_line_through(last.images, last.preparing, fit_line(tasks["perturb", 0]).each),
         arrays={name: stored for name, stored in files.items() if name in VARIABLES},
-        receipts=files[RECEIPTS],
         metadata=files[OTHERS],
         memory=[(trial.tile, trial.memory.private) for trial in trials],
         shared=last.memory.shared,
@@ -193,17 +192,17 @@ def _reading_seconds(job: Job) -> float:
 
 
 def _stored_files(path: Path) -> dict[str, StoredFiles]:
-    """Return the files in a store: those of each array, those of the receipts, and all others."""
+    """Return the files in a store except receipts: those of each array, and all others."""
     sizes: dict[str, list[int]] = defaultdict(list)
     for file in path.rglob("*"):
-        if file.is_file():
+        if file.is_file() and (file.parent.name != RECEIPTS or file.name == METADATA):
             sizes[_kind(file.relative_to(path))].append(file.stat().st_size)
     return {kind: StoredFiles(sum(each), len(each), _grows(kind)) for kind, each in sizes.items()}
 
 
 def _kind(file: Path) -> str:
     home = file.parts[0]
-    return home if file.name != METADATA and (home in VARIABLES or home == RECEIPTS) else OTHERS
+    return home if file.name != METADATA and home in VARIABLES else OTHERS
 
 
 def _grows(kind: str) -> bool:

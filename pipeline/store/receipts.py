@@ -12,7 +12,7 @@ from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 from zarr.storage import LocalStore
 
-from pipeline.plan.tasks import Task
+from pipeline.plan.tasks import Plan, Task
 from srd.errors import DamagedStore, DamagedTask
 
 RECEIPTS = "_ledger"
@@ -24,8 +24,9 @@ METADATA = "zarr.json"
 LITTER = "*.partial"  # what a killed process leaves of an object it was writing
 
 
-Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-"""A SHA-256."""
+DIGEST = 64
+"""The characters of a SHA-256."""
+Digest = Annotated[str, Field(pattern=f"^[0-9a-f]{{{DIGEST}}}$")]
 Digests = Mapping[str, tuple[Digest, ...]]
 """The digests of the chunks of every array that a task wrote, by its name."""
 
@@ -129,6 +130,13 @@ class Receipts:
 
     def _set(self, key: str, content: bytes) -> None:
         sync(self._store.set(key, default_buffer_prototype().buffer.from_bytes(content)))
+
+
+def receipt_size(plan: Plan, task: Task) -> int:
+    """Return the bytes of the receipt of a task."""
+    chunks = {variable.name: len(plan.rows(task)) if variable.is_large else 1 for variable in plan.variables(task)}
+    of_names = sum(len(f'"{name}":[],') for name in chunks)
+    return len('{"sha256":{}}') - 1 + of_names + sum(chunks.values()) * (DIGEST + len('"",')) - len(chunks)
 
 
 _FAILURE = TypeAdapter(Failure)

@@ -36,9 +36,15 @@ def open_results(location: Location) -> xr.Dataset:
     store = Store(location, read_only=True)
     plan = store.attributes.plan
     coordinates = {name: (dim, _without_string_type(store.read(name))) for name, dim in COORDINATES.items()}
-    prepared = {name: (variable.dims, store.read(name)) for name, variable in PREPARED.items()}
+    prepared = {
+        name: (variable.dims, store.read(name), {"meaning": variable.meaning}) for name, variable in PREPARED.items()
+    }
     written = {
-        name: (variable.dims, indexing.LazilyIndexedArray(_CheckedArray(store, variable, location)))
+        name: (
+            variable.dims,
+            indexing.LazilyIndexedArray(_CheckedArray(store, variable, location)),
+            {"meaning": variable.meaning},
+        )
         for name, variable in VARIABLES.items()
         if name not in PREPARED and plan.holds(variable)
     }

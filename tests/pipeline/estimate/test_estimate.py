@@ -28,7 +28,6 @@ PILOT = Pilot(
     preparing=CostLine(2.0, 0.2),
     arrays={"input": StoredFiles(4000, 2, by_image=True), "displacement": StoredFiles(70, 1, by_image=False)},
     metadata=StoredFiles(300, 3, by_image=False),
-    receipts=StoredFiles(800, 8, by_image=True),
     memory=[(2, 1000), (4, 1500)],
     shared=100,
     seconds=9.0,
@@ -98,8 +97,7 @@ def test_fit_takes_what_it_takes_however_many_images_there_are() -> None:
 def test_bytes_grow_with_the_images_and_blocks_with_the_files() -> None:
     found = estimate_cost(PILOT, 10, 4, 1)
     assert found.arrays == {"input": 10000, "displacement": 70}
-    assert found.receipts == 24 * 100
-    assert found.store == 10000 + 70 + 2400 + 300
+    assert found.store == 10000 + 70 + found.receipts + 300
     files = 6  # of input: 3 tiles, 2 conditions, each less than a block
     assert found.disk == (files + 1 + 24 + 3) * BLOCK
 

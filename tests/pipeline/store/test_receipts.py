@@ -15,7 +15,7 @@ from small_stores import PLAN, arrays, shard_file
 from pipeline.plan.stages import VARIABLES
 from pipeline.plan.tasks import Task
 from pipeline.store import store as store_module
-from pipeline.store.receipts import Failure
+from pipeline.store.receipts import Failure, receipt_size
 from pipeline.store.store import (
     Store,
 )
@@ -39,6 +39,12 @@ def test_the_receipt_holds_the_digest_and_nothing_of_time_or_place(path: Path, m
     assert task.key in made.receipts.task_keys()
     assert Task("attribute", 1, 0).key not in made.receipts.task_keys()
     assert receipt() == first != receipt(seed=1)
+
+
+def test_the_size_of_every_receipt_is_known_before(path: Path, made: Store) -> None:
+    for task in PLAN.all_tasks():
+        made.write(task, arrays(task))
+        assert receipt_size(PLAN, task) == (path / "_ledger" / task.key).stat().st_size
 
 
 def test_the_receipt_comes_last(made: Store, monkeypatch: pytest.MonkeyPatch) -> None:
