@@ -146,7 +146,11 @@ LAW: dict[str, tuple[Damage, str, str]] = {
         "explain.methods: is missing",
         "add it as in the spec that `srd-audit init` writes",
     ),
-    "weights that are missing": (removed("weights.pt"), "model.weights = ", "weights.pt: no such file; relative paths"),
+    "weights that are missing": (
+        removed("weights.pt"),
+        "model.weights = ",
+        "weights.pt: No such file or directory; relative paths",
+    ),
     "weights that do not fit": (
         weights(lambda state: state | {"fc.bias": torch.zeros(7)}),
         "weights.pt: do not fit model.spec",
@@ -216,7 +220,11 @@ LAW: dict[str, tuple[Damage, str, str]] = {
         "the output is a dict",
         "audits need a tensor of logits",
     ),
-    "network file that is missing": (removed("network.py"), "network.py: no such file", "relative paths start at"),
+    "network file that is missing": (
+        removed("network.py"),
+        "network.py: No such file or directory",
+        "relative paths start at",
+    ),
     "network file that fails": (
         written("network.py", "import no_such_module"),
         "network.py: cannot be imported: ModuleNotFoundError: No module named 'no_such_module'",
@@ -284,8 +292,8 @@ LAW: dict[str, tuple[Damage, str, str]] = {
     ),
     "damaged image header": (
         bomb,
-        "images/red/0.bmp: cannot be read as an image (Image size",
-        "remove or replace it",
+        "images/red/0.bmp: has more than 64000000 pixels (Image size",
+        "store it smaller, or remove it",
     ),
 }
 

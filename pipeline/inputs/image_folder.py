@@ -2,21 +2,26 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from hashlib import sha256
 from itertools import chain, zip_longest
 from pathlib import Path
+from textwrap import shorten
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from pipeline.inputs.image_files import read_content, read_image, resize_and_crop
+from pipeline.machine.files import LONG, OF_THE_PATH, TEXT, UnreadableFile, read_file, refuse_what_a_parser_raises
 from pipeline.spec.values import closest
 from srd.errors import DataError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+RELATIVE = "relative paths start at the folder of the spec"
 
 
 class ImageFolder:
@@ -59,11 +64,13 @@ class ImageFolder:
         return torch.stack([self._mask(row) for row in rows])
 
     def _pixels(self, row: int) -> Tensor:
-        image = _resize_and_crop(_open_image(self._files[row]).convert("RGB"), self._resize, Image.Resampling.BILINEAR)
+        file = self._files[row]
+        image = resize_and_crop(file, read_image(file, "RGB"), self._resize, Image.Resampling.BILINEAR)
         return torch.from_numpy(np.asarray(image, np.float32) / 255).permute(2, 0, 1)
 
     def _mask(self, row: int) -> Tensor:
-        mask = _resize_and_crop(_open_image(self._masks[row]).convert("L"), self._resize, Image.Resampling.NEAREST)
+        file = self._masks[row]
+        mask = resize_and_crop(file, read_image(file, "L"), self._resize, Image.Resampling.NEAREST)
         return torch.from_numpy(np.asarray(mask) > 0)
 
     def check(self) -> None:
@@ -82,7 +89,7 @@ class ImageFolder:
     def digest(self) -> str:
         digest = sha256(repr((self.ids, self.labels, self.classes, self._resize)).encode())
         for file in chain(self._files, self._masks):
-            digest.update(sha256(file.read_bytes()).digest())
+            digest.update(sha256(read_content(file)).digest())
         return digest.hexdigest()
 
 
@@ -92,13 +99,15 @@ def class_folders(root: Path) -> list[Path]:
     Raises
     ------
     DataError
-        If there are none.
+        If there are none, or if one cannot be the name of a class.
     """
-    if not root.is_dir():
-        raise DataError(f"data.path = {root}: no such folder; relative paths start at the folder of the spec")
-    folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    with _refuse_bad_path(f"data.path = {root}: no such folder"):
+        folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not folders:
         raise DataError(f"data.path = {root}: holds no folders; put the images of each class into one")
+    for folder in folders:
+        if not folder.name.isprintable():
+            raise DataError(f"data.path: {folder.name!r}: the name is not plain UTF-8 text; rename the folder")
     return folders
 
 
@@ -119,7 +128,21 @@ def select_files(root: Path, folders: list[Path], n: int | None) -> list[Path]:
 
 
 def _image_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    with _refuse_bad_path(f"data.path: {folder}"):
+        return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+
+
+@contextmanager
+def _refuse_bad_path(place: str) -> Iterator[None]:
+    """Refuse a path that cannot be one, and one that cannot be listed, but not a disk that fails."""
+    try:
+        yield
+    except ValueError as error:
+        raise DataError(f"{place} ({error}); {RELATIVE}") from None
+    except OSError as error:
+        if error.errno not in OF_THE_PATH:
+            raise
+        raise DataError(f"{place} ({error.strerror}); {RELATIVE}") from None
 
 
 def _image_id(file: Path) -> str:
@@ -138,21 +161,30 @@ def _interleave(folders: list[list[Path]], n: int | None) -> list[Path]:
 
 def _class_order(file: Path) -> list[tuple[str, str]]:
     """Return (folder, title) of each class, in the order of the network's outputs."""
-    try:
-        text = file.read_text()
-        rows = json.loads(text) if file.suffix == ".json" else [line for line in text.splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataError(f"model.classes = {file}: {error}") from error
+    place = f"model.classes = {file}"
+    rows = _class_rows(file, place)
     if not isinstance(rows, list) or not all(isinstance(row, str) or _is_pair(row) for row in rows):
-        raise DataError(f"model.classes = {file}: expected a list of names or of [folder, title]")
+        raise DataError(f"{place}: expected a list of names or of [folder, title]")
     pairs = [(row, row) if isinstance(row, str) else row for row in rows]
     order = [(folder.strip(), title.strip()) for folder, title in pairs]
+    for name in chain.from_iterable(order):
+        if not name or not name.isprintable():
+            raise DataError(f"{place}: {shorten(repr(name), LONG)} is empty or cannot be printed; rename it")
     for folder, n in Counter(folder for folder, _ in order).items():
         if n > 1:
-            raise DataError(
-                f"model.classes = {file}: folder {folder!r} stands {n} times; each class has one of its own"
-            )
+            raise DataError(f"{place}: folder {folder!r} stands {n} times; each class has one of its own")
     return order
+
+
+def _class_rows(file: Path, place: str) -> object:
+    """Return what a class list holds: the value of a JSON file, or the lines of another."""
+    try:
+        content = read_file(file, TEXT)
+    except UnreadableFile as error:
+        raise DataError(f"{place}: {error}; {RELATIVE}") from None
+    with refuse_what_a_parser_raises(DataError, place, "write a list of names or of [folder, title], as UTF-8"):
+        text = content.decode("utf-8-sig")
+        return json.loads(text) if file.suffix == ".json" else [line for line in text.splitlines() if line.strip()]
 
 
 def _is_pair(row: object) -> bool:
@@ -168,30 +200,8 @@ def _refuse_unknown_folders(root: Path, folders: list[Path], known: dict[str, in
 
 def _mask_file(masks: Path, name: str) -> Path:
     file = (masks / name).with_suffix(".png")
-    if not file.is_file():
+    with _refuse_bad_path(f"data.masks: {file}"):
+        is_there = file.exists()
+    if not is_there:
         raise DataError(f"data.masks: {file} is missing; every image needs one, or leave data.masks out")
     return file
-
-
-def _open_image(file: Path) -> Image.Image:
-    try:
-        image = Image.open(file)
-        image.load()
-    except Exception as error:  # a damaged file may raise anything
-        raise DataError(f"{file}: cannot be read as an image ({error}); remove or replace it") from error
-    if image.mode.startswith(("I", "F")):
-        raise DataError(f"{file}: has pixels of mode {image.mode}, not 8 bits a channel; convert it first")
-    return image
-
-
-def _resize_and_crop(
-    image: Image.Image, resize: int | tuple[int, int] | None, resampling: Image.Resampling
-) -> Image.Image:
-    """Resize the shorter side to `resize[0]`, then cut out the central square of `resize[1]`."""
-    if resize is None:
-        return image
-    side, crop = (resize, resize) if isinstance(resize, int) else resize
-    scale = side / min(image.size)
-    image = image.resize((round(image.width * scale), round(image.height * scale)), resampling)
-    left, top = (image.width - crop) // 2, (image.height - crop) // 2
-    return image.crop((left, top, left + crop, top + crop))

@@ -14,6 +14,7 @@ from typing import Any
 
 from torch import nn
 
+from pipeline.machine.files import TEXT, UnreadableFile, open_file
 from pipeline.machine.sources import INSTALLED, OURS, STDLIB, files_digest
 from pipeline.spec.values import closest
 from srd.errors import ModelError
@@ -40,7 +41,7 @@ class Factory:
         """
         try:
             network = self.call()
-        except Exception as error:  # the user's code may raise anything
+        except (Exception, SystemExit) as error:  # the user's code may raise anything
             raise ModelError(
                 f"model.spec = {self.spec!r}: the call without arguments failed: {type(error).__name__}: {error}; "
                 "name a callable that needs none"
@@ -79,7 +80,7 @@ def open_factory(spec: str, base: Path) -> Iterator[Factory]:
         module = _import(place)
         yield Factory(spec, _callable(module, spec), *_package(module))
         return
-    file = (base / place).resolve()
+    file = _source_file(base / place)
     with _import_from(file.parent) as sources:
         sources.add(file)
         yield Factory(spec, _callable(_run_file(file), spec), file.parent, sources)
@@ -110,24 +111,30 @@ def _package(module: ModuleType) -> tuple[Path, set[Path]]:
 def _import(name: str) -> ModuleType:
     try:
         return import_module(name)
-    except Exception as error:  # the user's code may raise anything
+    except (Exception, SystemExit) as error:  # the user's code may raise anything
         raise ModelError(
             f"model.spec: cannot import {name!r}: {type(error).__name__}: {error}; "
             "put its folder into PYTHONPATH, or name the file, path/to/file.py:callable"
         ) from error
 
 
+def _source_file(path: Path) -> Path:
+    try:
+        with open_file(path, TEXT):
+            return path.resolve()
+    except UnreadableFile as error:
+        raise ModelError(f"model.spec: {path}: {error}; relative paths start at the folder of the spec") from None
+
+
 def _run_file(file: Path) -> ModuleType:
     """Return the module in a file, which is run anew, under a name that no other module has."""
-    if not file.is_file():
-        raise ModelError(f"model.spec: {file}: no such file; relative paths start at the folder of the spec")
     name = f"audited_{sha256(str(file).encode()).hexdigest()[:16]}"
     loader = SourceFileLoader(name, str(file))
     module = module_from_spec(ModuleSpec(name, loader, origin=str(file)))
     sys.modules[name] = module  # before it runs: its dataclasses look themselves up there
     try:
         loader.exec_module(module)
-    except Exception as error:  # the user's code may raise anything
+    except (Exception, SystemExit) as error:  # the user's code may raise anything
         del sys.modules[name]
         raise ModelError(
             f"model.spec: {file}: cannot be imported: {type(error).__name__}: {error}; "

@@ -3,22 +3,18 @@
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from pickle import UnpicklingError
-from textwrap import shorten
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from attacks.types import Model
 from pipeline.demo import networks
 from pipeline.inputs.model_loading import open_factory
+from pipeline.inputs.weights import load_weights, refuse_meta, state_digest, weights_digest
 from pipeline.machine import devices
 from pipeline.spec.audit import ModelSpec
 from pipeline.spec.values import closest
 from srd.errors import ModelError
-
-LONG = 400  # characters of a library's message; torch lists every parameter
 
 
 @dataclass(frozen=True)
@@ -42,13 +38,15 @@ def load_model(spec: ModelSpec, base: Path) -> LoadedModel:
     scheme, _, name = spec.spec.partition(":")
     if scheme == "demo":
         return _load_demo(spec, name)
+    place = f"model.spec = {spec.spec!r}"
     with open_factory(spec.spec, base) as factory:
         network = factory.build()
+        refuse_meta(network, place)
         weights = base / spec.weights if spec.weights else None
         if weights:
-            _load_weights(network, weights)
-        elif _state_digest(network) != _state_digest(factory.build()):
-            raise ModelError(f"model.spec = {spec.spec!r}: two calls gave two networks; set model.weights")
+            load_weights(network, weights)
+        elif state_digest(network, place) != state_digest(factory.build(), place):
+            raise ModelError(f"{place}: two calls gave two networks; set model.weights")
     return _loaded_model(network, spec, weights, factory.digest)
 
 
@@ -106,49 +104,5 @@ def _loaded_model(network: nn.Module, spec: ModelSpec, weights: Path | None, sou
     mean = spec.mean or (networks.MEAN if demo else (0.0,))
     std = spec.std or (networks.STD if demo else (1.0,))
     model = Model(network.float(), mean, std).eval().requires_grad_(False)
-    digest = sha256(weights.read_bytes()).hexdigest() if weights else _state_digest(network)
+    digest = weights_digest(weights) if weights else state_digest(network, f"model.spec = {spec.spec!r}")
     return LoadedModel(model.to(devices.device()), digest, source_digest, sum(p.numel() for p in network.parameters()))
-
-
-def _state_digest(network: nn.Module) -> str:
-    digest = sha256()
-    for name, tensor in network.state_dict().items():
-        digest.update(name.encode() + tensor.cpu().numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _load_weights(network: nn.Module, weights: Path) -> None:
-    """Load a state dict, cast to the network's own types.
-
-    Names and shapes must be those of the network.
-    """
-    if not weights.is_file():
-        raise ModelError(f"model.weights = {weights}: no such file; relative paths start at the folder of the spec")
-    state = _read_state_dict(weights)
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        raise ModelError(
-            f"model.weights = {weights}: do not fit model.spec: {shorten(str(error), LONG)}; "
-            "they need the names and shapes of the network's own state_dict()"
-        ) from error
-
-
-def _read_state_dict(weights: Path) -> dict[str, Tensor]:
-    try:
-        if weights.suffix == ".safetensors":
-            return load_file(weights)
-        state = torch.load(weights, map_location="cpu", weights_only=True)
-    except UnpicklingError as error:
-        if "GLOBAL" not in str(error):
-            raise ModelError(f"model.weights = {weights}: is no state dict; save network.state_dict()") from error
-        raise ModelError(
-            f"model.weights = {weights}: would run code when loaded (needs pickle globals); refused. Save the state "
-            "dict alone: torch.save(network.state_dict(), file)"
-        ) from error
-    except Exception as error:  # a damaged file may raise anything
-        text = shorten(f"{type(error).__name__}: {error}", LONG)
-        raise ModelError(f"model.weights = {weights}: cannot be read, is it damaged? {text}") from error
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ModelError(f"model.weights = {weights}: holds no state dict; save network.state_dict()")
-    return state

@@ -4,6 +4,7 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from stat import S_ISREG
 from textwrap import shorten
@@ -30,6 +31,21 @@ def read_file(path: Path, most: int) -> bytes:
     Raises
     ------
     UnreadableFile
+        As `open_file` does.
+    OSError
+        If the disk fails.
+    """
+    with open_file(path, most) as file:
+        return file.read(most)
+
+
+@contextmanager
+def open_file(path: Path, most: int) -> Iterator[BufferedReader]:
+    """Open a regular file until the context ends, and never wait for one that has no end.
+
+    Raises
+    ------
+    UnreadableFile
         If there is no such file, if it may not be read, if it is a pipe, a device or a folder, or if it holds more
         than `most` bytes.
     OSError
@@ -46,7 +62,7 @@ def read_file(path: Path, most: int) -> bytes:
     try:
         _refuse_unbounded(descriptor, most)
         with open(descriptor, "rb", closefd=False) as file:
-            return file.read(most)
+            yield file
     finally:
         os.close(descriptor)
 

@@ -14,6 +14,7 @@ from small_audits import write_picture, write_png
 from pipeline.demo import shapes
 from pipeline.inputs.data import DEMO_IMAGES, load_data, n_images
 from pipeline.inputs.image_folder import ImageFolder
+from pipeline.machine.files import TEXT
 from pipeline.spec.audit import DataSpec, ModelSpec
 from srd.errors import DataError
 
@@ -33,6 +34,15 @@ def folder(root: Path, n: int | None = None, classes: Path | None = None, **opti
     data = ImageFolder(root, n, classes, **{"resize": None, "masks": None} | options)
     data.check()
     return data
+
+
+def refused_classes(root: Path, file: Path, content: bytes) -> str:
+    file.write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        folder(root, classes=file)
+    message = str(caught.value)
+    assert message.startswith(f"model.classes = {file}: ")
+    return message
 
 
 def test_images_stand_in_the_order_of_their_names(root: Path) -> None:
@@ -98,9 +108,120 @@ def test_a_class_file_gives_the_order(
 
 @pytest.mark.parametrize("text", ["{}", "[1]", "[[]]", '[["ant"]]', "not json", '["ant", "ant", "bee", "cat"]', "null"])
 def test_a_class_file_that_gives_no_order_is_refused(root: Path, tmp_path: Path, text: str) -> None:
-    (tmp_path / "classes.json").write_text(text)
-    with pytest.raises(DataError, match=r"model.classes = .*classes.json"):
-        folder(root, classes=tmp_path / "classes.json")
+    assert refused_classes(root, tmp_path / "classes.json", text.encode())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[" * 100_000, "RecursionError"),
+        (b'[{"a":' * 50_000, "RecursionError"),
+        (b"[" + b"1" * 5000 + b"]", "ValueError"),
+        (b'["\xff"]', "UnicodeDecodeError"),
+        ('["ant"]'.encode("utf-16"), "as UTF-8"),
+        (b"", "JSONDecodeError"),
+        (b"[NaN, Infinity]", "expected a list of names"),
+        (b'["ant", "bee", "cat", ""]', "'' is empty or cannot be printed"),
+        (b'["ant", "bee", "cat", "a\\u0000b"]', "'a\\x00b' is empty or cannot be printed"),
+        (b'["ant", "bee", "cat", "\\ud800"]', "'\\ud800' is empty or cannot be printed"),
+        (b'[["ant", "\\u001b[31m"], ["bee", "b"], ["cat", "c"]]', "cannot be printed; rename it"),
+        (b'[["ant", "two\\nlines"], ["bee", "b"], ["cat", "c"]]', "cannot be printed; rename it"),
+    ],
+    ids="deep deeper digits latin utf-16 empty nan no-name zero surrogate escape lines".split(),
+)
+def test_a_class_file_that_breaks_a_parser_or_a_page_is_refused(
+    root: Path, tmp_path: Path, content: bytes, message: str
+) -> None:
+    refusal = refused_classes(root, tmp_path / "classes.json", content)
+    assert message in refusal
+    assert len(refusal) < 1000
+
+
+def test_a_text_of_classes_that_cannot_be_printed_is_refused(root: Path, tmp_path: Path) -> None:
+    for content in (b"ant\nbee\ncat\n\0\0", b"ant\nbee\ncat\n\x1b[2J", b"ant\nbee\ncat\n" + b"\0" * 10**6):
+        refusal = refused_classes(root, tmp_path / "classes.txt", content)
+        assert "cannot be printed; rename it" in refusal
+        assert len(refusal) < 1000
+
+
+@pytest.mark.parametrize("name", ["classes.json", "classes.txt"])
+def test_a_byte_order_mark_is_no_part_of_a_class(root: Path, tmp_path: Path, name: str) -> None:
+    text = '["cat", "bee", "ant"]' if name.endswith("json") else "cat\r\nbee\r\nant\r\n"
+    (tmp_path / name).write_bytes(text.encode("utf-8-sig"))
+    assert folder(root, classes=tmp_path / name).classes == ("cat", "bee", "ant")
+
+
+@pytest.mark.parametrize("place", ["pipe", "/dev/zero", "images", "missing", "pipe/below", "x" * 300, "a\0b", "large"])
+def test_a_class_list_is_a_file_of_bounded_size(root: Path, tmp_path: Path, place: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with (tmp_path / "large").open("wb") as sparse:
+        sparse.truncate(TEXT + 1)
+    with pytest.raises(DataError, match=r"(?s)^model\.classes = .*; relative paths start at"):
+        folder(root, classes=tmp_path / place)
+
+
+@pytest.mark.parametrize("place", ["missing", "pipe", "bee.txt", "x" * 300, "a\0b", "loop"])
+def test_a_folder_that_cannot_be_listed_is_refused(tmp_path: Path, place: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "bee.txt").write_text("bee")
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(DataError, match=r"(?s)^data\.path = .*: no such folder \(.*\); relative paths start at"):
+        folder(tmp_path / place)
+
+
+@pytest.mark.parametrize("name", [b"\xff", b"two\nlines", b"\x1b[31m"])
+def test_a_folder_that_is_no_name_of_a_class_is_refused(root: Path, name: bytes) -> None:
+    (root / os.fsdecode(name)).mkdir()
+    with pytest.raises(DataError, match="is not plain UTF-8 text; rename the folder"):
+        folder(root, 1)
+
+
+def blocked(file: Path, kind: str) -> None:
+    """Puts something without an end, or without content, in the place of an image."""
+    file.unlink()
+    if kind == "pipe":
+        os.mkfifo(file)
+    elif kind == "device":
+        file.symlink_to("/dev/zero")
+    else:
+        file.mkdir()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+@pytest.mark.parametrize("place", ["images", "masks"])
+def test_what_never_ends_is_refused_when_it_is_read_and_when_it_is_digested(
+    root: Path, tmp_path: Path, kind: str, place: str
+) -> None:
+    data = folder(root, masks=tmp_path / "masks")
+    blocked(tmp_path / place / "bee/0.png", kind)
+    again = ImageFolder(root, None, None, None, tmp_path / "masks")
+    for read in (again.check, lambda: again.digest, lambda: data.digest):
+        with pytest.raises(DataError, match=rf"{place}/bee/0.png: cannot be read as an image: is a folder, a pipe or"):
+            read()
+
+
+@pytest.mark.parametrize("masks", ["x" * 300, "a\0b", "nowhere"])
+def test_masks_that_cannot_be_found_are_refused(root: Path, tmp_path: Path, masks: str) -> None:
+    with pytest.raises(DataError, match=r"(?s)^data\.masks: .*; "):
+        folder(root, masks=tmp_path / masks)
+
+
+@pytest.mark.parametrize("mode", ["LAB", "I", "F", "I;16"])
+@pytest.mark.parametrize("place", ["images", "masks"])
+def test_modes_that_are_not_of_eight_bits_are_refused_by_name(
+    root: Path, tmp_path: Path, mode: str, place: str
+) -> None:
+    Image.new(mode, (16, 16)).save(tmp_path / place / "bee/0.png", "TIFF")
+    with pytest.raises(DataError, match=rf"{place}/bee/0.png: has pixels of mode {mode}, .*; convert it to RGB first"):
+        folder(root, masks=tmp_path / "masks")
+
+
+def test_an_image_that_grows_without_bound_is_refused_with_its_name(root: Path) -> None:
+    Image.new("L", (100_000, 1)).save(root / "bee/0.png")
+    with pytest.raises(
+        DataError, match=r"bee/0.png: is 100000x1, resized by model.resize = 224 22400000x224, more than"
+    ):
+        folder(root, resize=224)
 
 
 def test_pixels_are_those_of_the_file_in_0_to_1(root: Path) -> None:

@@ -1,5 +1,6 @@
 """Laws of finding what builds a network: its own modules are found and fingerprinted, and leave no trace."""
 
+import os
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -103,3 +104,33 @@ def test_a_package_without_a_file_cannot_be_fingerprinted(tmp_path: Path, monkey
         open_factory("spread.models:Layer", tmp_path),
     ):
         pass
+
+
+@pytest.mark.parametrize("place", ["pipe.py", "folder.py", "loop.py", "missing.py", "x" * 300 + ".py", "a\0b.py"])
+def test_a_source_that_is_no_file_is_refused_at_once(tmp_path: Path, place: str) -> None:
+    os.mkfifo(tmp_path / "pipe.py")
+    (tmp_path / "folder.py").mkdir()
+    (tmp_path / "loop.py").symlink_to("loop.py")
+    with (
+        pytest.raises(ModelError, match=r"(?s)^model\.spec: .*; relative paths start at the folder of the spec"),
+        open_factory(f"{place}:build", tmp_path),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("raise SystemExit(0)", "cannot be imported: SystemExit: 0"),
+        ("import sys\n\n\ndef build():\n    sys.exit('done')\n", "the call without arguments failed: SystemExit: done"),
+    ],
+)
+def test_a_source_that_ends_the_program_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        digest(write(tmp_path, {"network.py": text}))
+
+
+def test_a_module_that_ends_the_program_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModelError, match=r"cannot import 'ending\.models': SystemExit"):
+        digest(write(tmp_path, {"ending/models.py": "raise SystemExit"}), "ending.models:build")

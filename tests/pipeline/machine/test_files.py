@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.machine.files import UnreadableFile, read_file, refuse_what_a_parser_raises
+from pipeline.machine.files import UnreadableFile, open_file, read_file, refuse_what_a_parser_raises
 from srd.errors import DataError, SpecError
 
 
@@ -13,6 +13,13 @@ def test_a_regular_file_is_read_whole(tmp_path: Path) -> None:
     assert read_file(file, 10) == b"ten bytes."
     (tmp_path / "link").symlink_to(file)
     assert read_file(tmp_path / "link", 10) == b"ten bytes."
+
+
+def test_a_file_stays_open_until_the_context_ends(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"ten bytes.")
+    with open_file(tmp_path / "file", 10) as file:
+        assert [file.read(4), file.read(), file.seek(0), file.read(3)] == [b"ten ", b"bytes.", 0, b"ten"]
+    assert file.closed
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:

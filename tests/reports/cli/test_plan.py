@@ -103,4 +103,4 @@ def test_what_the_audit_would_refuse_is_refused(command: Command, spec: Path) ->
     edit(spec, 'weights = "weights.pt"', 'weights = "none.pt"')
     code, out, err = command("plan", spec)
     assert (code, out) == (2, "")
-    assert "none.pt: no such file" in err
+    assert "none.pt: No such file" in err

@@ -1,0 +1,100 @@
+"""The door for image files: a few formats of 8 bits a channel, within stated numbers of bytes and pixels."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from warnings import catch_warnings
+
+from PIL import Image, UnidentifiedImageError
+
+from pipeline.machine.files import MIB, UnreadableFile, read_file, refuse_what_a_parser_raises
+from srd.errors import DataError
+
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "PPM")
+"""What is decoded, whatever the name of the file: Pillow has others, some of which start programs."""
+MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr", "HSV"})
+"""Pillow's modes of at most 8 bits a channel that it converts to colour and to grey."""
+MOST_BYTES = 512 * MIB
+"""The most bytes of an image file; `MOST_PIXELS` take half of it without compression."""
+MOST_PIXELS = 64_000_000
+"""The most pixels of an image, as it is stored and when it is resized."""
+SMALLER = "store it smaller, or remove it"
+
+
+def read_content(file: Path) -> bytes:
+    """Return the bytes of an image file.
+
+    Raises
+    ------
+    DataError
+        If it is no regular file of at most `MOST_BYTES`.
+    """
+    try:
+        return read_file(file, MOST_BYTES)
+    except UnreadableFile as error:
+        raise DataError(f"{file}: cannot be read as an image: {error}; remove or replace it") from None
+
+
+def read_image(file: Path, mode: str) -> Image.Image:
+    """Return the image of a file, converted to a mode of Pillow.
+
+    Raises
+    ------
+    DataError
+        If it is of no format of `FORMATS` or mode of `MODES`, damaged, or of more than `MOST_PIXELS`.
+    """
+    with _open_image(file) as image:
+        _refuse_pixels(file, image.size)
+        if image.mode not in MODES:
+            raise DataError(f"{file}: has pixels of mode {image.mode}, not 8 bits a channel; convert it to RGB first")
+        return image.convert(mode)
+
+
+def resize_and_crop(
+    file: Path, image: Image.Image, resize: int | tuple[int, int] | None, resampling: Image.Resampling
+) -> Image.Image:
+    """Resize the shorter side to `resize[0]`, then cut out the central square of `resize[1]`.
+
+    To resize only what is cut out would be cheaper, but Pillow rounds such a box to single precision: pixels change.
+
+    Raises
+    ------
+    DataError
+        If the resized image, before the cut, has more than `MOST_PIXELS`.
+    """
+    if resize is None:
+        return image
+    side, crop = (resize, resize) if isinstance(resize, int) else resize
+    scale = side / min(image.size)
+    width, height = round(image.width * scale), round(image.height * scale)
+    if width * height > MOST_PIXELS:
+        raise DataError(
+            f"{file}: is {image.width}x{image.height}, resized by model.resize = {resize} {width}x{height}, "
+            f"more than {MOST_PIXELS} pixels; cut or remove it, or lower model.resize"
+        )
+    image = image.resize((width, height), resampling)
+    left, top = (width - crop) // 2, (height - crop) // 2
+    return image.crop((left, top, left + crop, top + crop))
+
+
+@contextmanager
+def _open_image(file: Path) -> Iterator[Image.Image]:
+    """Open an image whose pixels are decoded within the context; Pillow's warnings are no news to the user."""
+    content = BytesIO(read_content(file))
+    place, way_out = f"{file}: cannot be read as an image", "remove or replace it"
+    with catch_warnings(action="ignore"), refuse_what_a_parser_raises(DataError, place, way_out):
+        try:
+            image = Image.open(content, formats=FORMATS)
+        except UnidentifiedImageError:
+            raise DataError(f"{place}: its content is none of {', '.join(FORMATS)}; {way_out}") from None
+        except Image.DecompressionBombError as error:
+            raise DataError(f"{file}: has more than {MOST_PIXELS} pixels ({error}); {SMALLER}") from None
+        with image:
+            yield image
+
+
+def _refuse_pixels(file: Path, size: tuple[int, int]) -> None:
+    width, height = size
+    if not 0 < width * height <= MOST_PIXELS:
+        raise DataError(f"{file}: is {width}x{height}, not of 1 to {MOST_PIXELS} pixels; {SMALLER}")
