@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -30,9 +29,14 @@ def make_certificate(folder: Path, encryption: serialization.KeySerializationEnc
     now = datetime.now(UTC)
     builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
     builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
-    host = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    authority = x509.BasicConstraints(ca=True, path_length=None)
-    signed = builder.add_extension(host, False).add_extension(authority, True).sign(key, hashes.SHA256())
+    for extension in (
+        x509.BasicConstraints(ca=True, path_length=None),
+        x509.KeyUsage(True, False, False, False, False, True, False, False, False),
+        x509.SubjectKeyIdentifier.from_public_key(key.public_key()),
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()),
+    ):
+        builder = builder.add_extension(extension, isinstance(extension, x509.BasicConstraints | x509.KeyUsage))
+    signed = builder.sign(key, hashes.SHA256())
     (folder / "certificate.pem").write_bytes(signed.public_bytes(PEM))
     (folder / "key.pem").write_bytes(key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, encryption))
     certificate = str(folder / "certificate.pem")
