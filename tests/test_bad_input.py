@@ -140,7 +140,27 @@ LAW: dict[str, tuple[Damage, str, str]] = {
     ),
     "tile beyond reason": (replaced("tile = 4", "tile = 1000000000000"), "run.tile", "less than or equal to 4096"),
     "entry that stands twice": (replaced("[0.1]", "[0.1, 0.1]"), "gaussian_noise@0.1 stands twice", "remove one"),
-    "syntax": (replaced("tile = 4", "tile = "), "small.toml: is no TOML: Invalid value (at line", "compare it with"),
+    "syntax": (
+        replaced("tile = 4", "tile = "),
+        "small.toml: is no TOML: TOMLDecodeError: Invalid value (at line",
+        "compare it with",
+    ),
+    "strength that takes all memory": (
+        replaced("[0.1]", '["1e99999999"]'),
+        "strengths.0: '1e99999999' is not a number",
+        'write 0.03 or "8/255"',
+    ),
+    "name with a zero byte": (replaced('"network.py:build"', r'"\u0000"'), "model.spec: '\\x00'", "remove them"),
+    "secret of a store": (
+        replaced("[run]", "[store]\nurl = 's3://bucket/a'\noptions.SAS_KEY = 'x'\n[run]"),
+        "[store]: options.SAS_KEY: looks like a secret",
+        "set it in the environment",
+    ),
+    "secret of a worker": (
+        replaced("[run]", "[cluster]\nkind = 'kubernetes'\nworkers = 1\nimage = 'a'\nenv.API_KEY = 'x'\n[run]"),
+        "[cluster]: env.API_KEY: looks like a secret",
+        "set it in the environment",
+    ),
     "method that is missing": (
         replaced('methods = ["srd", "saliency", "random"]', ""),
         "explain.methods: is missing",
@@ -350,7 +370,7 @@ def assert_one_message(message: str) -> None:
 def test_a_spec_that_is_missing_is_refused(tmp_path: Path, srd_audit: Callable[..., tuple[int, str]]) -> None:
     code, message = srd_audit("run", tmp_path / "no.toml", "--out", tmp_path / "run")
     assert code == 2
-    assert "no.toml: no such file; `srd-audit init` writes a spec to start from" in message
+    assert "no.toml: No such file or directory; `srd-audit init` writes a spec to start from" in message
     assert_one_message(message)
     assert list(tmp_path.iterdir()) == []
 

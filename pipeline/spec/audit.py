@@ -1,14 +1,14 @@
 """The spec of an audit: TOML that is read once, refused with place, value and way out, and frozen."""
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from attacks.entries import PerturbationEntry
 from attacks.registry import PERTURBATIONS
+from pipeline.spec.toml import parse_table, read_table
 from pipeline.spec.values import (
     NO_STRENGTH,
     Floats,
@@ -18,37 +18,38 @@ from pipeline.spec.values import (
     SpecTable,
     Strength,
     Strengths,
+    Text,
     as_tuple,
     check_bits,
     check_options,
     check_strengths,
     closest,
+    shorten_value,
 )
 from srd.entries import DeclaredRule
 from srd.errors import SpecError
 from srd.registry import ATTRIBUTORS
 
-T = TypeVar("T", bound=SpecTable)
-
-DEPLOYMENT = frozenset({"cluster", "store"})
-"""The tables that say where an audit runs. `pipeline.spec.deployment` reads them; no spec holds them."""
+Images = Annotated[int, Field(ge=1, le=2_000_000)]
+"""A number of images; the largest folder that is audited, ImageNet's, holds 1.3 million."""
+MOST_CONDITIONS = 10_000
 
 
 class ModelSpec(SpecTable):
     """The network: where it comes from, and what it reads."""
 
-    spec: str
+    spec: Text
     """`demo:vgg`, `demo:resnet`, `path/to/file.py:callable` or `package.module:callable`."""
-    weights: str | None = None
+    weights: Text | None = None
     """A state dict: a safetensors file, or a file that torch loads with `weights_only`."""
     mean: Floats | None = None
     std: Floats | None = None
     resize: Resize | None = None
     """The length to which the shorter side is resized, before the central square is cut out; [256, 224] cuts out a
     smaller square."""
-    classes: str | None = None
+    classes: Text | None = None
     """A file with the class order: a JSON list of names or of [folder, name], or text with one folder a line."""
-    encoder: str | None = None
+    encoder: Text | None = None
     """The module whose output is the end of the encoder; SRD finds it if it is not given."""
     operations: dict[str, DeclaredRule] = Field(default_factory=dict)
     """The meanings of torch functions without a rule, by the names under which SRD refuses them."""
@@ -59,19 +60,21 @@ class ModelSpec(SpecTable):
             raise ValueError("mean and std belong together; give both, or neither")
         for name, values in (("mean", self.mean), ("std", self.std)):
             if values is not None and len(values) not in {1, 3}:
-                raise ValueError(f"{name} needs one number, or one for each of 3 channels, got {list(values)}")
+                raise ValueError(
+                    f"{name} needs one number, or one for each of 3 channels, got {shorten_value(list(values))}"
+                )
         if self.std is not None and min(self.std) <= 0:
-            raise ValueError(f"std must be positive, got {list(self.std)}")
+            raise ValueError(f"std must be positive, got {shorten_value(list(self.std))}")
         return self
 
 
 class DataSpec(SpecTable):
     """The images: `demo:shapes`, or a folder that has one folder for each class."""
 
-    path: str
-    n: Annotated[int, Field(ge=1)] | None = None
+    path: Text
+    n: Images | None = None
     """The number of images, taken from the classes in turn; all images by default."""
-    masks: str | None = None
+    masks: Text | None = None
     """A folder with one PNG for each image, at the same relative path; pixels that are not 0 are the object."""
 
 
@@ -93,7 +96,7 @@ class ExplainSpec(SpecTable):
 class PerturbationSpec(SpecTable):
     """One perturbation at several strengths; each strength is a condition."""
 
-    name: str
+    name: Text
     strengths: Strengths = ()
     """Empty for a perturbation that has no strength to choose."""
     against: Names | None = None
@@ -106,7 +109,7 @@ class RunSpec(SpecTable):
 
     tile: Annotated[int, Field(ge=1, le=4096)] = 8
     """Images of a task; an attack on a batch sees all of them at once."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
 
 
 class ProtocolSpec(SpecTable):
@@ -121,6 +124,7 @@ class ProtocolSpec(SpecTable):
         _check_methods(self.explain)
         for number, perturbation in enumerate(self.perturbation, 1):
             _check_perturbation(f"[[perturbation]] number {number}", perturbation, self.explain.methods)
+        _refuse_many(self.perturbation, self.explain.methods)
         _refuse_repetitions(self.perturbation, self.explain.methods)
         return self
 
@@ -148,45 +152,6 @@ def load_spec(path: Path) -> AuditSpec:
 def parse_spec(table: Mapping[str, Any], place: str) -> AuditSpec:
     """Return the spec in a parsed TOML table; `place` begins the message of a refusal."""
     return parse_table(AuditSpec, table, place)
-
-
-def read_table(path: Path) -> dict[str, Any]:
-    """Return the tables of a TOML file except those of the deployment.
-
-    Raises
-    ------
-    SpecError
-        As `read_toml` does.
-    """
-    return {name: value for name, value in read_toml(path).items() if name not in DEPLOYMENT}
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """Return the content of a TOML file.
-
-    Raises
-    ------
-    SpecError
-        With the file and the way out.
-    """
-    try:
-        return tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        raise SpecError(f"{path}: no such file; `srd-audit init` writes a spec to start from") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path}: is no TOML: {error}; compare it with what `srd-audit init` writes") from error
-    except OSError as error:
-        raise SpecError(f"{path}: cannot be read: {error.strerror}; name a file that can") from error
-
-
-def parse_table(kind: type[T], table: Mapping[str, Any], place: str) -> T:
-    """Return a parsed TOML table as a spec of class `kind`; `place` begins the message of a refusal."""
-    try:
-        return kind.model_validate(table)
-    except ValidationError as error:
-        errors = error.errors()
-        unknown = [e for e in errors if e["type"] == "extra_forbidden"]  # a misspelt key is a missing one as well
-        raise SpecError("\n".join(f"{place}: {_message(e, kind)}" for e in unknown or errors)) from None
 
 
 def attacked_methods(perturbation: PerturbationSpec, methods: tuple[str, ...]) -> tuple[str, ...]:
@@ -217,9 +182,11 @@ def _check_methods(explain: ExplainSpec) -> None:
         raise ValueError("explain.methods is empty; name at least one: " + ", ".join(ATTRIBUTORS))
     for name in explain.methods:
         if name not in ATTRIBUTORS:
-            raise ValueError(f"explain.methods: no method is called {name!r}; {closest(name, ATTRIBUTORS)}")
+            raise ValueError(
+                f"explain.methods: no method is called {shorten_value(name)}; {closest(name, ATTRIBUTORS)}"
+            )
         if explain.methods.count(name) > 1:
-            raise ValueError(f"explain.methods: {name!r} stands twice")
+            raise ValueError(f"explain.methods: {shorten_value(name)} stands twice")
     for name, options in explain.options.items():
         if name not in explain.methods:
             raise ValueError(f"explain.options.{name}: not among explain.methods; {closest(name, explain.methods)}")
@@ -229,13 +196,21 @@ def _check_methods(explain: ExplainSpec) -> None:
 def _check_perturbation(place: str, perturbation: PerturbationSpec, methods: tuple[str, ...]) -> None:
     if perturbation.name not in PERTURBATIONS:
         way_out = closest(perturbation.name, PERTURBATIONS)
-        raise ValueError(f"{place}: no perturbation is called {perturbation.name!r}; {way_out}")
+        raise ValueError(f"{place}: no perturbation is called {shorten_value(perturbation.name)}; {way_out}")
     entry = PERTURBATIONS[perturbation.name]
     place = f"{place} ({entry.name})"
     check_options(f"{place} options", entry, perturbation.options)
     check_strengths(place, entry, perturbation.strengths)
     check_bits(place, entry, perturbation.options, perturbation.strengths)
     _check_against(place, perturbation, methods)
+
+
+def _refuse_many(perturbations: tuple[PerturbationSpec, ...], methods: tuple[str, ...]) -> None:
+    many = sum(len(attacked_methods(each, methods)) * max(1, len(each.strengths)) for each in perturbations)
+    if many > MOST_CONDITIONS:
+        raise ValueError(
+            f"perturbation: {many} conditions, more than {MOST_CONDITIONS}; name fewer strengths or methods"
+        )
 
 
 def _refuse_repetitions(perturbations: tuple[PerturbationSpec, ...], methods: tuple[str, ...]) -> None:
@@ -258,42 +233,14 @@ def _check_against(place: str, perturbation: PerturbationSpec, methods: tuple[st
         raise ValueError(f"{place}: there is no method to attack; name one that has a gradient, such as 'srd'")
     for name in perturbation.against or ():
         if name not in methods:
-            raise ValueError(f"{place}: against {name!r}, which is not among explain.methods; {closest(name, methods)}")
+            raise ValueError(
+                f"{place}: against {shorten_value(name)}, which is not among explain.methods; {closest(name, methods)}"
+            )
         if not _is_attackable(name, PERTURBATIONS[perturbation.name]):
             what = "no gradient to attack" if ATTRIBUTORS[name].uses_network else "nothing of the network to attack"
-            raise ValueError(f"{place}: against {name!r}, which has {what}; remove it")
+            raise ValueError(f"{place}: against {shorten_value(name)}, which has {what}; remove it")
 
 
 def _is_attackable(method: str, attack: PerturbationEntry) -> bool:
     entry = ATTRIBUTORS[method]
     return entry.differentiable if attack.needs_gradient else entry.uses_network
-
-
-def _message(error: Mapping[str, Any], spec: type[SpecTable]) -> str:
-    place = _place(error["loc"])
-    text = str(error["msg"]).removeprefix("Value error, ")
-    if error["type"] == "extra_forbidden":
-        return f"{place}: unknown key; {closest(str(error['loc'][-1]), _keys(spec, error['loc'][:-1]))}"
-    if error["type"] in {"model_type", "dict_type"}:
-        return f"{place}: expected a table, got {error['input']!r}"
-    if error["type"] == "missing":
-        return f"{place}: is missing; add it as in the spec that `srd-audit init` writes"
-    if error["type"] == "value_error":
-        return f"{place}: {text}" if place else text
-    return f"{place}: {text}, got {error['input']!r}"
-
-
-def _place(loc: tuple[Any, ...]) -> str:
-    """Return the place of a value in the file, counted as a reader counts."""
-    if loc[:1] == ("perturbation",) and len(loc) > 1:
-        return " ".join([f"[[perturbation]] number {loc[1] + 1}", ".".join(map(str, loc[2:]))]).rstrip()
-    return ".".join(map(str, loc))
-
-
-def _keys(spec: type[SpecTable], loc: tuple[Any, ...]) -> list[str]:
-    """Return the keys that the table at `loc` may have."""
-    if loc[:1] == ("subject",):
-        return _keys(SubjectSpec, loc[2:])
-    table = spec.model_fields[str(loc[0])].annotation if loc else spec
-    of_many: Any = next(iter(get_args(table)), table)
-    return list(of_many.model_fields)

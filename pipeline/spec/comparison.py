@@ -6,9 +6,12 @@ from typing import Any
 
 from pydantic import model_validator
 
-from pipeline.spec.audit import AuditSpec, ProtocolSpec, SubjectSpec, parse_table, read_table
+from pipeline.spec.audit import AuditSpec, ProtocolSpec, SubjectSpec
+from pipeline.spec.toml import parse_table, read_table
+from pipeline.spec.values import shorten_value
 
-NAME = re.compile(r"[\w-]+", re.ASCII)
+LONGEST = 100  # characters of a folder's name, of which Linux takes 255
+NAME = re.compile(rf"[\w-]{{1,{LONGEST}}}", re.ASCII)
 
 
 class ComparisonSpec(ProtocolSpec):
@@ -31,7 +34,9 @@ class ComparisonSpec(ProtocolSpec):
             raise ValueError("subject: names no network; add [subject.NAME.model] and [subject.NAME.data]")
         for name in self.subject:
             if not NAME.fullmatch(name):
-                raise ValueError(f"subject.{name!r}: names a folder; use letters, digits, - and _")
+                raise ValueError(
+                    f"subject.{shorten_value(name)}: names a folder; use letters, digits, - and _, at most {LONGEST}"
+                )
         return self
 
     def audits(self) -> dict[str, AuditSpec]:

@@ -1,23 +1,27 @@
 """The tables `[cluster]` and `[store]`: they say where an audit runs, and change no bit of it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from pipeline.spec.audit import parse_table, read_toml
-from pipeline.spec.values import Names, SpecTable, closest
+from pipeline.spec.toml import parse_table, read_toml
+from pipeline.spec.values import Names, SpecTable, Text, closest, shorten_value
 from srd.errors import SpecError
 
 HOUR = 3600.0
-Count = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-WALLTIME = re.compile(r"(?:(\d+)-)?(\d{1,2}):([0-5]\d):([0-5]\d)")
+Count = Annotated[int, Field(ge=1, le=100_000)]
+Seconds = Annotated[float, Field(gt=0, le=1e8, allow_inf_nan=False)]
+"""At most three years: the clocks of workers end somewhere."""
+WALLTIME = re.compile(r"(?:([0-9]{1,4})-)?([0-9]{1,2}):([0-5][0-9]):([0-5][0-9])")
 Walltime = Annotated[str, Field(pattern=f"^{WALLTIME.pattern}$")]
+
+TLS = ("tls_ca", "tls_certificate", "tls_key")
+"""The keys of the files of TLS."""
 
 
 class ClusterSpec(SpecTable):
@@ -30,6 +34,32 @@ class ClusterSpec(SpecTable):
     """The process of a task is ended after this number of seconds."""
     worker_timeout: Seconds = 300.0
     """The run stops after this number of seconds without any worker, and can be continued."""
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Yield what logs say of the fields: of a table only the names, of lines of shell only how many."""
+        for name, value in super().__repr_args__():
+            yield name, _in_words(value)
+
+
+class EncryptedSpec(ClusterSpec):
+    """Processes on several machines, whose connections TLS can encrypt: files of PEM, all three or none."""
+
+    tls_ca: Text | None = None
+    """The certificate of the authority that has signed those of scheduler, workers and this command."""
+    tls_certificate: Text | None = None
+    tls_key: Text | None = None
+    """The private key of the certificate, without a passphrase."""
+
+    @model_validator(mode="after")
+    def _check_files(self) -> "EncryptedSpec":
+        files = {name: getattr(self, name) for name in TLS}
+        missing = [name for name, file in files.items() if file is None]
+        if missing and len(missing) < len(files):
+            raise ValueError(f"{missing[0]}: is missing; give all of {', '.join(TLS)}, or none")
+        for name, file in files.items():
+            if file is not None and not Path(file).is_absolute():
+                raise ValueError(f"{name}: {shorten_value(file)} is a relative path; write an absolute one")
+        return self
 
 
 class LocalSpec(ClusterSpec):
@@ -49,38 +79,47 @@ class GpuSpec(ClusterSpec):
     """The number of GPUs; all visible ones by default."""
 
 
-class SchedulerSpec(ClusterSpec):
+class SchedulerSpec(EncryptedSpec):
     """Workers of a Dask scheduler that somebody else has started."""
 
     start: ClassVar[str] = "pipeline.execution.on_dask.remote:remote_scheduler"
     kind: Literal["scheduler"] = "scheduler"
     address: Annotated[str, Field(pattern=r"^[a-z]+://.+")]
-    """For example `tcp://10.0.0.1:8786`."""
+    """For example `tcp://10.0.0.1:8786`, or with TLS `tls://10.0.0.1:8786`."""
+
+    @model_validator(mode="after")
+    def _check_protocol(self) -> "SchedulerSpec":
+        address, is_encrypted = shorten_value(self.address), self.address.startswith(("tls://", "wss://"))
+        if self.tls_ca is not None and not is_encrypted:
+            raise ValueError(f"address: {address} is not encrypted; write tls://, or remove the keys {', '.join(TLS)}")
+        if self.tls_ca is None and is_encrypted:
+            raise ValueError(f"address: {address} is encrypted; add {', '.join(TLS)} to [cluster]")
+        return self
 
 
-class SlurmSpec(ClusterSpec):
+class SlurmSpec(EncryptedSpec):
     """One SLURM job for each worker; a job that ends is submitted again."""
 
     start: ClassVar[str] = "pipeline.execution.on_dask.slurm:slurm_cluster"
     kind: Literal["slurm"] = "slurm"
     worker_timeout: Seconds = 24 * HOUR
     workers: Count
-    memory: str
+    memory: Text
     """The memory of a job, such as `16GB`."""
     walltime: Walltime = "01:00:00"
-    queue: str | None = None
-    account: str | None = None
+    queue: Text | None = None
+    account: Text | None = None
     gpu: bool = False
     """Whether each job asks for a GPU."""
-    python: str | None = None
+    python: Text | None = None
     """The interpreter on the nodes; by default the one that runs this process."""
-    interface: str | None = None
+    interface: Text | None = None
     """The network interface that the nodes reach, such as `ib0`."""
     prologue: Names = ()
     """Lines of shell that run before the worker starts."""
     directives: Names = ()
     """More options of `#SBATCH`."""
-    logs: str | None = None
+    logs: Text | None = None
     """The folder of the jobs' output; by default the folder in which the command runs."""
 
 
@@ -91,22 +130,25 @@ class KubernetesSpec(ClusterSpec):
     kind: Literal["kubernetes"] = "kubernetes"
     worker_timeout: Seconds = HOUR
     workers: Count
-    image: str
+    image: Text
     """A container image that holds this project, in the versions that run here."""
-    namespace: str = "default"
-    name: str = "srd-audit"
+    namespace: Text = "default"
+    name: Text = "srd-audit"
     """The name of the cluster."""
-    memory: str = "8Gi"
+    memory: Text = "8Gi"
     """The memory of a pod."""
     gpu: bool = False
     """Whether each worker asks for a GPU."""
     env: dict[str, str] = Field(default_factory=dict)
+    """Variables of the pods, none of them secret."""
+    env_from: Names = ()
+    """Names of Kubernetes secrets, each entry of which becomes a variable of the pods."""
 
 
 class StoreSpec(SpecTable):
     """The place of the store."""
 
-    url: str
+    url: Text
     """For example `s3://bucket/audits/first`."""
     options: dict[str, str] = Field(default_factory=dict)
     """Options of the library that opens the URL, such as `region`."""
@@ -116,7 +158,7 @@ class StoreSpec(SpecTable):
     def _check_absolute(cls, url: str) -> str:
         """Refuse a relative place: it would depend on where a command or a worker is started."""
         if url.startswith("file:") or not ("://" in url or Path(url).is_absolute()):
-            raise ValueError(f"{url!r}: write scheme://..., or an absolute path")
+            raise ValueError(f"{shorten_value(url)}: write scheme://..., or an absolute path")
         return url
 
 
@@ -160,10 +202,11 @@ def parse_cluster(table: Any, place: str) -> ClusterSpec:
         If the table is not the spec of any kind of cluster.
     """
     if not isinstance(table, dict):
-        raise SpecError(f"{place}: expected a table, got {table!r}")
+        raise SpecError(f"{place}: expected a table, got {shorten_value(table)}")
     kind = table.get("kind")
     if not isinstance(kind, str) or kind not in CLUSTERS:
-        raise SpecError(f"{place}: kind: no cluster is called {kind!r}; {closest(str(kind), CLUSTERS)}")
+        way_out = closest(kind if isinstance(kind, str) else "", CLUSTERS)
+        raise SpecError(f"{place}: kind: no cluster is called {shorten_value(kind)}; {way_out}")
     return parse_table(CLUSTERS[kind], table, place)
 
 
@@ -174,3 +217,12 @@ def walltime_seconds(walltime: str) -> int:
         raise ValueError(f"{walltime!r} is no time; write hours:minutes:seconds")
     days, hours, minutes, rest = (int(part or 0) for part in matched.groups())
     return ((days * 24 + hours) * 60 + minutes) * 60 + rest
+
+
+def _in_words(value: Any) -> Any:
+    match value:
+        case Mapping():
+            return list(value)
+        case tuple():
+            return f"{len(value)} lines"
+    return value

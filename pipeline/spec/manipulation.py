@@ -5,8 +5,9 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from pipeline.spec.audit import AuditSpec, parse_table, read_table
-from pipeline.spec.values import SpecTable, closest
+from pipeline.spec.audit import AuditSpec, Images
+from pipeline.spec.toml import parse_table, read_table
+from pipeline.spec.values import SpecTable, Text, closest, shorten_value
 from srd.errors import SpecError
 from srd.registry import ATTRIBUTORS
 
@@ -16,18 +17,18 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 class ManipulationSpec(SpecTable):
     """The goal and the settings by which a copy of the network is fine-tuned."""
 
-    against: str
+    against: Text
     """The method whose maps are to move, one of `explain.methods`."""
-    goal: str
+    goal: Text
     """The place to which the maps are to move: `location_frame`, `location_corner`, `top_k` or `mass_centre`."""
     weight: Positive = 5.0
     """The weight of maps that have not reached the goal, relative to the cross-entropy."""
-    steps: Annotated[int, Field(ge=1)] = 200
-    batch: Annotated[int, Field(ge=1)] = 32
+    steps: Annotated[int, Field(ge=1, le=1_000_000)] = 200
+    batch: Annotated[int, Field(ge=1, le=4096)] = 32
     """Images of a step."""
     rate: Positive = 1e-3
     """The learning rate of Adam."""
-    images: Annotated[int, Field(ge=1)] | None = None
+    images: Images | None = None
     """Number of images to fine-tune on: by default half of a folder's; for the demo as many as are audited."""
 
 
@@ -39,13 +40,12 @@ class ManipulatedModelSpec(AuditSpec):
     @model_validator(mode="after")
     def _check_method(self) -> "ManipulatedModelSpec":
         method, methods = self.manipulation.against, self.explain.methods
+        place = f"manipulation.against = {shorten_value(method)}"
         if method not in methods:
-            raise ValueError(
-                f"manipulation.against = {method!r}: not among explain.methods; {closest(method, methods)}"
-            )
+            raise ValueError(f"{place}: not among explain.methods; {closest(method, methods)}")
         if not ATTRIBUTORS[method].differentiable:
             able = [name for name in methods if ATTRIBUTORS[name].differentiable]
-            raise ValueError(f"manipulation.against = {method!r}: its maps have no gradient; name one of {able}")
+            raise ValueError(f"{place}: its maps have no gradient; name one of {shorten_value(able)}")
         if self.perturbation:
             raise ValueError("perturbation: the images stay as they are here; remove the tables")
         return self

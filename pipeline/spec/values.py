@@ -1,12 +1,14 @@
 """The values that a spec may hold: tables with known keys, strengths, sizes, options."""
 
 import math
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from fractions import Fraction
+from reprlib import Repr
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, model_serializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_serializer
 
 from attacks.entries import PerturbationEntry
 from srd.entries import Entry
@@ -29,7 +31,27 @@ class Strength(SpecTable):
         return self.text
 
 
+class _ShortRepr(Repr):
+    """The representation of a value of a refusal: short, even for what Python refuses to write in digits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = 80
+        self.maxlist = self.maxtuple = self.maxdict = self.maxlevel = 4
+
+    def repr_int(self, x: int, level: int) -> str:
+        return repr(x) if abs(x).bit_length() <= 64 else f"an integer of {abs(x).bit_length()} bits"
+
+
+shorten_value = _ShortRepr().repr
+"""Return a value as text of a refusal, shortened."""
+
 MANY = 20  # names worth listing: a data set may have a thousand classes
+LONG = 100  # characters of a name: the search for a near one takes time that grows with its square
+LARGEST = 4096  # pixels of a side
+MOST = 1000  # values of a list
+NUMBER = re.compile(r"[+-]?(\d+(/\d+)?|(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?)", re.ASCII | re.IGNORECASE)
+LONGEST_NUMBER = 40  # characters
 
 NO_STRENGTH = Strength(value=0.0, text="")
 """The strength of a perturbation that has none to choose."""
@@ -38,35 +60,50 @@ NO_STRENGTH = Strength(value=0.0, text="")
 def _parse_strength(given: Any) -> Any:
     if isinstance(given, Strength):
         return given
+    text = str(given) if isinstance(given, (str, int, float)) else ""
     try:
-        return Strength(value=float(Fraction(str(given))), text=str(given))
+        if len(text) > LONGEST_NUMBER or not NUMBER.fullmatch(text):
+            raise ValueError
+        return Strength(value=float(Fraction(text)), text=text)
     except (ValueError, ZeroDivisionError, OverflowError):
-        raise ValueError(f'{given!r} is not a number; write 0.03 or "8/255"') from None
+        raise ValueError(f'{shorten_value(given)} is not a number; write 0.03 or "8/255"') from None
 
 
 def as_tuple(given: Any) -> Any:
     if not isinstance(given, (list, tuple)):
-        raise ValueError(f"expected a list, got {given!r}")
+        raise ValueError(f"expected a list, got {shorten_value(given)}")
+    if len(given) > MOST:
+        raise ValueError(f"{len(given)} values, more than the {MOST} that a list may have; write fewer")
     return tuple(given)
 
 
 def _parse_size(given: Any) -> Any:
     sizes = given if isinstance(given, (list, tuple)) else [given, given]
     if len(sizes) != 2 or any(type(size) is not int for size in sizes) or not 0 < sizes[1] <= sizes[0]:
-        raise ValueError(f"{given!r} is no size; write 224, or [256, 224] to cut 224 out of 256")
+        raise ValueError(f"{shorten_value(given)} is no size; write 224, or [256, 224] to cut 224 out of 256")
+    if sizes[0] > LARGEST:
+        raise ValueError(f"{shorten_value(given)} is more than {LARGEST} pixels a side; write a smaller size")
     return given if isinstance(given, int) else tuple(given)
 
 
 def _check_option(given: Any) -> Any:
     if not isinstance(given, (bool, int, float, str)):
-        raise ValueError(f"{given!r} is not a number, a text or a boolean")
+        raise ValueError(f"{shorten_value(given)} is not a number, a text or a boolean")
     return given
+
+
+def _refuse_empty(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is empty; write a name or a path, or remove the key")
+    return text
 
 
 OptionValue = Annotated[bool | int | float | str, BeforeValidator(_check_option)]
 Options = dict[str, OptionValue]
-Floats = Annotated[tuple[float, ...], BeforeValidator(as_tuple)]
-Names = Annotated[tuple[str, ...], BeforeValidator(as_tuple)]
+Text = Annotated[str, AfterValidator(_refuse_empty)]
+"""A name or a path, which is not empty."""
+Floats = Annotated[tuple[Annotated[float, Field(allow_inf_nan=False)], ...], BeforeValidator(as_tuple)]
+Names = Annotated[tuple[Text, ...], BeforeValidator(as_tuple)]
 Resize = Annotated[tuple[int, int] | int, BeforeValidator(_parse_size)]
 Strengths = Annotated[tuple[Annotated[Strength, BeforeValidator(_parse_strength)], ...], BeforeValidator(as_tuple)]
 
@@ -74,7 +111,7 @@ Strengths = Annotated[tuple[Annotated[Strength, BeforeValidator(_parse_strength)
 def closest(name: str, known: Iterable[str]) -> str:
     """Return the way out for a misspelt name: the closest known name, or the known names."""
     known = list(known)
-    near = get_close_matches(name, known, 1)
+    near = get_close_matches(name[:LONG], known, 1)
     shown = [*known[:MANY], *["..."] * (len(known) > MANY)]
     return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(shown)}"
 
@@ -125,12 +162,12 @@ def check_options(place: str, entry: Entry, options: Options) -> None:
     """
     for name, value in options.items():
         if name not in entry.options:
-            raise ValueError(f"{place}: no option is called {name!r}; {closest(name, entry.options)}")
+            raise ValueError(f"{place}: no option is called {shorten_value(name)}; {closest(name, entry.options)}")
         kind = type(entry.options[name])
         if type(value) is not kind and not (kind is float and type(value) is int):
-            raise ValueError(f"{place}.{name}: expected {kind.__name__}, got {value!r}")
+            raise ValueError(f"{place}.{name}: expected {kind.__name__}, got {shorten_value(value)}")
         if value not in entry.choices.get(name, (value,)):
-            raise ValueError(f"{place}.{name}: {value!r} is none of {', '.join(entry.choices[name])}")
+            raise ValueError(f"{place}.{name}: {shorten_value(value)} is none of {', '.join(entry.choices[name])}")
         least = 1 if kind is int else 0
         if isinstance(value, (int, float)) and not least <= value < math.inf:
-            raise ValueError(f"{place}.{name}: must be finite and at least {least}, got {value!r}")
+            raise ValueError(f"{place}.{name}: must be finite and at least {least}, got {shorten_value(value)}")

@@ -1,6 +1,5 @@
 """The location of a store: a folder, a bucket of an object store, or any other place that fsspec knows."""
 
-import re
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from zarr.abc.store import ByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import FsspecStore, LocalStore, ObjectStore, WrapperStore
 
+from pipeline.spec.secrets import WAY_OUT, is_secret_name, is_secret_value
 from srd.errors import StoreError
 
 OBJECT_STORES = frozenset("s3 s3a gs az azure adl abfs abfss http https".split())
@@ -26,7 +26,6 @@ CLIENT_OPTIONS = frozenset(
 """The options of obstore's connections, for any scheme. Its other options belong to the scheme."""
 RETRIES = "max_retries"
 """The option that says how often obstore sends a request again."""
-SECRET = re.compile(r"secret|token|password|(access|account|master|sas|service_account)_key|credential")
 REFUSALS = frozenset(("PermissionError", "PermissionDeniedError", "UnauthenticatedError"))
 """The names that Python and obstore have for a refused access."""
 
@@ -48,10 +47,8 @@ class Location:
     options: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
+        _refuse_secrets(self.url, self.options)
         parts = urlsplit(self.url)
-        secret = next((name for name in self.options if SECRET.search(name)), None)
-        if secret or parts.password:
-            raise StoreError(f"{secret or 'password'} of a store: set it in the environment, not in a file or URL")
         if "://" not in self.url or parts.scheme == "file":
             path = url2pathname(parts.path) if parts.scheme == "file" else self.url
             object.__setattr__(self, "url", str(Path(path).resolve()))
@@ -88,6 +85,12 @@ class Location:
         if urlsplit(self.url).scheme in OBJECT_STORES:
             return ObjectStore(_object_store(self.url, self.options), read_only=read_only)
         return FsspecStore.from_url(self.url, storage_options=dict(self.options), read_only=read_only)
+
+
+def _refuse_secrets(url: str, options: Mapping[str, str]) -> None:
+    secrets = [name for name, value in options.items() if is_secret_name(name) or is_secret_value(value)]
+    for name in ["url"] * is_secret_value(url) + secrets:
+        raise StoreError(f"{name} of a store: {WAY_OUT}")
 
 
 def _object_store(url: str, options: Mapping[str, str]) -> Any:

@@ -7,6 +7,7 @@ from time import monotonic, sleep
 from typing import Any
 
 from pipeline.execution.on_dask.loggers import silence_logger
+from pipeline.execution.on_dask.security import security_of
 from pipeline.execution.on_dask.settings import configuration
 from pipeline.spec.deployment import ClusterSpec
 from srd.errors import ClusterError
@@ -28,13 +29,15 @@ def start_cluster(spec: ClusterSpec, tell: Tell) -> Iterator[Any]:
     ClusterError
         If no scheduler answers, if no worker comes within `worker_timeout` seconds, or if a worker has more than one
         thread.
+    SpecError
+        If the files of TLS cannot be used.
     """
     import dask  # its import costs a second that other commands need not pay
     from distributed import Client  # before the configuration: that of its import is to stay
 
     with dask.config.set(configuration()), silence_logger(ADAPTIVE), _open_cluster(spec) as cluster:
         try:
-            client = Client(cluster, timeout=ANSWERS)
+            client = Client(cluster, timeout=ANSWERS, security=security_of(spec))
         except (OSError, ValueError) as error:
             way_out = "start `dask scheduler` there, or name another address"
             raise ClusterError(f"{cluster}: no scheduler answers ({error}); {way_out}") from error

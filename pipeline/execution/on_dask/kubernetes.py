@@ -49,7 +49,9 @@ def manifest(spec: KubernetesSpec) -> dict[str, Any]:
         worker_command=WORKER,
         **common,
     )
-    made["spec"]["scheduler"]["spec"]["containers"][0]["args"] = SCHEDULER
+    scheduler, worker = (made["spec"][part]["spec"]["containers"][0] for part in ("scheduler", "worker"))
+    scheduler["args"] = SCHEDULER
+    scheduler["envFrom"] = worker["envFrom"] = [{"secretRef": {"name": name}} for name in spec.env_from]
     return made
 
 

@@ -14,16 +14,15 @@ from distributed import LocalCluster, Nanny, Scheduler, SpecCluster
 
 from pipeline.execution.on_dask.fixed_size import keep_workers
 from pipeline.execution.on_dask.loggers import silence_logger
+from pipeline.execution.on_dask.settings import ANY_PORT, LOOPBACK
 from pipeline.spec.deployment import GpuSpec, LocalSpec
 from srd.errors import ClusterError
-
-ANY_PORT = "127.0.0.1:0"  # of the dashboard; None would take 8787, and warn where another audit has it
 
 
 def local_cluster(spec: LocalSpec) -> AbstractContextManager[Any]:
     """Start processes of one thread each on this machine."""
-    start = partial(LocalCluster, n_workers=spec.workers, threads_per_worker=1, dashboard_address=ANY_PORT)
-    return _open_local_cluster(start, spec.workers)
+    size = {"n_workers": spec.workers, "threads_per_worker": 1}
+    return _open_local_cluster(partial(LocalCluster, host=LOOPBACK, dashboard_address=ANY_PORT, **size), spec.workers)
 
 
 def gpu_cluster(spec: GpuSpec) -> AbstractContextManager[Any]:
@@ -31,9 +30,10 @@ def gpu_cluster(spec: GpuSpec) -> AbstractContextManager[Any]:
 
     This process does not use CUDA: all processes that it starts would share what it used.
     """
-    scheduler = {"cls": Scheduler, "options": {"dashboard_address": ANY_PORT, "host": "127.0.0.1"}}
+    scheduler = {"cls": Scheduler, "options": {"dashboard_address": ANY_PORT, "host": LOOPBACK}}
+    options = {"nthreads": 1, "host": LOOPBACK}
     workers = {
-        f"gpu{gpu}": {"cls": Nanny, "options": {"nthreads": 1, "env": {"CUDA_VISIBLE_DEVICES": gpu}}}
+        f"gpu{gpu}": {"cls": Nanny, "options": {**options, "env": {"CUDA_VISIBLE_DEVICES": gpu}}}
         for gpu in gpu_ids(spec.gpus)
     }
     return _open_local_cluster(partial(SpecCluster, scheduler=scheduler, workers=workers), len(workers))

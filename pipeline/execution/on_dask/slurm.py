@@ -9,11 +9,15 @@ from tempfile import NamedTemporaryFile
 from typing import Any
 
 from pipeline.execution.on_dask.fixed_size import keep_workers
-from pipeline.execution.on_dask.settings import environment
+from pipeline.execution.on_dask.security import security_of
+from pipeline.execution.on_dask.settings import ANY_PORT, LOOPBACK, environment
 from pipeline.spec.deployment import SlurmSpec, walltime_seconds
 from srd.errors import ClusterError
 
 SBATCH = "sbatch"
+LINK = {
+    "distributed.dashboard.link": f"{{scheme}}://{LOOPBACK}:{{port}}/status"
+}  # Dask would name the workers' network
 LIFETIME = 0.9  # of the walltime: a worker that leaves by itself takes no task with it
 
 
@@ -26,7 +30,9 @@ def slurm_cluster(spec: SlurmSpec) -> Iterator[Any]:
     ClusterError
         If dask-jobqueue is not installed, or if SLURM refuses the job.
     """
-    with open_slurm(spec) as cluster:
+    import dask
+
+    with dask.config.set(LINK), open_slurm(spec) as cluster:
         refuse_without_slurm(cluster)
         keep_workers(cluster, spec.workers)
         yield cluster
@@ -39,6 +45,8 @@ def open_slurm(spec: SlurmSpec) -> Any:
     ------
     ClusterError
         If dask-jobqueue is not installed.
+    SpecError
+        As `security_of` does.
     """
     try:
         from dask_jobqueue.slurm import SLURMCluster
@@ -59,7 +67,8 @@ def open_slurm(spec: SlurmSpec) -> Any:
         job_script_prologue=[*exports, *spec.prologue],
         job_extra_directives=[*["--gres=gpu:1"] * spec.gpu, *spec.directives],
         worker_extra_args=["--lifetime", f"{LIFETIME * walltime_seconds(spec.walltime):.0f}s"],
-        scheduler_options={"dashboard_address": ":0"},
+        scheduler_options={"dashboard_address": ANY_PORT},
+        security=security_of(spec),
     )
 
 

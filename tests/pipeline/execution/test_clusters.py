@@ -225,7 +225,9 @@ def test_a_slurm_job_exports_what_workers_are_told() -> None:
 
 
 def test_a_kubernetes_manifest_has_a_pod_of_one_thread_for_each_worker() -> None:
-    spec = KubernetesSpec(workers=5, image="lab/audit:1", memory="12Gi", gpu=True, env={"AWS_REGION": "eu"}, name="a1")
+    spec = KubernetesSpec(
+        workers=5, image="lab/audit:1", memory="12Gi", gpu=True, env={"AWS_REGION": "eu"}, env_from=("aws",), name="a1"
+    )
     made = manifest(spec)
     assert (made["kind"], made["metadata"]) == ("DaskCluster", {"name": "a1"})
     (worker,) = made["spec"]["worker"]["spec"]["containers"]
@@ -239,6 +241,7 @@ def test_a_kubernetes_manifest_has_a_pod_of_one_thread_for_each_worker() -> None
         assert container["image"] == "lab/audit:1"
         told = {variable["name"]: variable["value"] for variable in container["env"]}
         assert told == environment() | {"AWS_REGION": "eu"}
+        assert container["envFrom"] == [{"secretRef": {"name": "aws"}}]
 
 
 def test_a_kubernetes_that_does_not_answer_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.spec.audit import DEPLOYMENT, load_spec
+from pipeline.spec.audit import load_spec
 from pipeline.spec.deployment import (
     Deployment,
     GpuSpec,
@@ -16,6 +16,7 @@ from pipeline.spec.deployment import (
     load_deployment,
     walltime_seconds,
 )
+from pipeline.spec.toml import DEPLOYMENT
 from reports.cli.cluster_options import cluster_of
 from srd.errors import InputError, SpecError
 

@@ -43,9 +43,14 @@ def test_it_travels_to_workers_and_stands_in_sets() -> None:
 @pytest.mark.parametrize(
     ("url", "options", "said"),
     [
-        ("s3://b/a", {"aws_secret_access_key": "x"}, "aws_secret_access_key of a store: set it in the environment"),
-        ("az://b/a", {"sas_token": "x"}, "sas_token of a store"),
-        ("sftp://me:hidden@host/a", {}, "password of a store"),
+        ("s3://b/a", {"aws_secret_access_key": "hidden"}, "^aws_secret_access_key of a store: looks like a secret"),
+        ("s3://b/a", {"AWS_SECRET_ACCESS_KEY": "hidden"}, "^AWS_SECRET_ACCESS_KEY of a store: .* in the environment$"),
+        ("az://b/a", {"SAS_KEY": "hidden"}, "^SAS_KEY of a store"),
+        ("az://b/a", {"connection_string": "hidden"}, "^connection_string of a store"),
+        ("az://b/a", {"endpoint": "AccountName=a;AccountKey=hidden;"}, "^endpoint of a store"),
+        ("s3://b/a", {"proxy_url": "http://me:hidden@proxy"}, "^proxy_url of a store"),
+        ("sftp://me:hidden@host/a", {}, "^url of a store"),
+        ("https://host/a?X-Amz-Signature=hidden", {}, "^url of a store"),
     ],
 )
 def test_secrets_are_refused_and_not_repeated(url: str, options: dict[str, str], said: str) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import xarray as xr
 
-from pipeline.spec.audit import load_spec, parse_table, read_table
+from pipeline.spec.audit import load_spec
 from pipeline.spec.comparison import load_audits
 from pipeline.spec.manipulation import load_manipulated_model_spec
+from pipeline.spec.toml import parse_table, read_table
 from reports import formatting
 from reports.audit import identity_tables, threats
 from reports.audit.readings import Readings
