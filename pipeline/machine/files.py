@@ -60,7 +60,7 @@ def open_file(path: Path, most: int) -> Iterator[BufferedReader]:
             raise
         raise UnreadableFile(str(error.strerror)) from None
     try:
-        _refuse_unbounded(descriptor, most)
+        _refuse_what_has_no_end(descriptor, most)
         with open(descriptor, "rb", closefd=False) as file:
             yield file
     finally:
@@ -96,7 +96,7 @@ def refuse_what_a_parser_raises(kind: type[InputError], place: str, way_out: str
         raise kind(f"{place}: {text}; {way_out}") from error
 
 
-def _refuse_unbounded(descriptor: int, most: int) -> None:
+def _refuse_what_has_no_end(descriptor: int, most: int) -> None:
     status = os.fstat(descriptor)
     if not S_ISREG(status.st_mode):
         raise UnreadableFile("is a folder, a pipe or a device, not a file")
