@@ -51,7 +51,7 @@ class StoreError(InputError):
 
 
 class DamagedStore(StoreError):
-    """What lies in a store is not what was written there."""
+    """A store differs from what was written into it."""
 
     exit_code = 3
 
