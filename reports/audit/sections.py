@@ -16,6 +16,8 @@ class AuditResult(LimitFields, MapFields, SummaryFields):
     """Everything that the page shows beside its figures."""
 
     # Fields stand in the order of these classes from the last to the first.
+    sha256: str = ""
+    """The digest of the file up to this key, see `reports.audit.result_file`."""
 
 
 REPRODUCE: Section[AuditResult] = Section(id="again", title="Reproduce", heading="How to reproduce", template="again")
