@@ -28,7 +28,7 @@ def test_any_change_is_damage(tmp_path: Path, old: bytes, new: bytes) -> None:
     content = add_digest(TABLE)
     assert old in content
     (tmp_path / RESULT).write_bytes(content.replace(old, new))
-    with pytest.raises(DamagedStore, match="is not what a report wrote; `srd-audit report .*` writes it again"):
+    with pytest.raises(DamagedStore, match=r"is not what a report wrote; `srd-audit report .*` writes it again"):
         check_result_file(tmp_path)
 
 
