@@ -2,16 +2,15 @@
 
 import json
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
 import zarr
+from forgery import forge_manifest
 from small_stores import PLAN, at
 
 from pipeline.store.attributes import FORMAT
 from pipeline.store.location import Location
-from pipeline.store.manifest import MANIFEST
 from pipeline.store.receipts import METADATA
 from pipeline.store.results import open_results
 from pipeline.store.store import (
@@ -48,12 +47,11 @@ def test_another_zarr_group_is_no_audit(tmp_path: Path) -> None:
 
 def rewrite(path: Path, **changes: object) -> None:
     """Exchange root attributes, and forge the manifest accordingly."""
-    file, manifest = path / METADATA, path / MANIFEST
-    root, digests = json.loads(file.read_text()), json.loads(manifest.read_text())
+    file = path / METADATA
+    root = json.loads(file.read_text())
     root["attributes"] |= changes
     file.write_text(json.dumps(root))
-    digests["sha256"][METADATA] = sha256(file.read_bytes()).hexdigest()
-    manifest.write_text(json.dumps(digests))
+    forge_manifest(path)
 
 
 @pytest.mark.parametrize("read", [attributes, progress, open_results, Store])

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import zarr
+from forgery import forge_manifest
 from small_audits import tree
 from small_stores import PLAN, at, new_store
 from zarr.codecs import GzipCodec
@@ -34,14 +34,6 @@ def exchange(path: Path, one: str, other: str) -> None:
     content = first.read_bytes()
     first.write_bytes(second.read_bytes())
     second.write_bytes(content)
-
-
-def forge(path: Path) -> None:
-    """Make the manifest true of what lies there."""
-    manifest = path / MANIFEST
-    keys = json.loads(manifest.read_text())["sha256"]
-    digests = {key: sha256((path / key).read_bytes()).hexdigest() for key in keys if (path / key).exists()}
-    manifest.write_text(json.dumps({"sha256": digests}))
 
 
 def test_the_manifest_is_of_all_that_is_written_before_the_tasks(path: Path, made: Store) -> None:
@@ -142,7 +134,7 @@ def test_arrays_of_another_plan_are_refused_whatever_the_manifest_says(
     path: Path, made: Store, change: Callable[[zarr.Group], None]
 ) -> None:
     change(zarr.open_group(path))
-    forge(path)
+    forge_manifest(path)
     for read in WHOLE:
         with pytest.raises(DamagedStore, match="array label is not that of the plan"):
             read(at(path))
@@ -152,7 +144,7 @@ def test_a_group_in_place_of_an_array_is_refused(path: Path, made: Store) -> Non
     group = zarr.open_group(path)
     del group["score"]
     group.create_group("score")
-    forge(path)
+    forge_manifest(path)
     with pytest.raises(DamagedStore, match="array score is not that of the plan"):
         Store(at(path))
 
