@@ -8,10 +8,14 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipeline.plan.conditions import Threat
+from pipeline.plan.schema import TILE
+from pipeline.plan.stages import VARIABLES
 from pipeline.plan.tasks import Plan
 from pipeline.spec.audit import AuditSpec
 from srd.errors import DamagedStore, StoreError
 
+MOST_IMAGES, MOST_OTHERS = 10**7, 10**5
+"""The largest sizes of dimensions."""
 FORMAT = 3
 """Whoever changes what a store holds raises this number. Stores without a number are older."""
 
@@ -122,7 +126,21 @@ def read_attributes(attributes: Mapping[str, Any], place: object) -> RunAttribut
         raise DamagedStore(f"{place}: attribute {where} is damaged: {first['msg']}; {way_out}") from None
     if read.fingerprint != _fingerprint_of(attributes["fingerprinted"]):
         raise DamagedStore(f"{place}: attribute fingerprint is damaged: it is of other facts; {way_out}")
+    if not _is_possible(read.plan):
+        raise DamagedStore(f"{place}: attribute plan is damaged: no audit has such a plan; {way_out}")
     return read
+
+
+def _is_possible(plan: Plan) -> bool:
+    """Return whether all dimensions are there, within bounds that keep whoever reads the store from working for ever."""
+    dims = {dim for variable in VARIABLES.values() for dim in variable.dims}
+    columns, most = plan.sizes.get("perturbation", 0), {TILE: MOST_IMAGES}
+    return (
+        plan.sizes.keys() >= dims
+        and all(0 < size <= most.get(dim, MOST_OTHERS) for dim, size in plan.sizes.items())
+        and 0 < plan.tile <= MOST_OTHERS
+        and set(plan.universal) <= set(plan.attacks) <= set(range(columns))
+    )
 
 
 def _fingerprint_of(table: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import MappingProxyType, ModuleType
 from typing import Any
 from urllib.parse import urlsplit
@@ -51,12 +52,13 @@ def _to_netcdf(dataset: xr.Dataset, destination: str) -> None:
     """
     _library("h5netcdf", "netcdf")
     path = _free(destination)
-    draft = path.with_name(f"{path.name}.partial")
     halves = [name for name, values in dataset.data_vars.items() if values.dtype == np.float16]
     single = dataset.assign({name: dataset[name].astype(np.float32) for name in halves})
     described = single.assign_attrs({name: _attribute(value) for name, value in dataset.attrs.items()})
-    described.to_netcdf(draft, engine="h5netcdf", format="NETCDF4")
-    draft.replace(path)
+    with TemporaryDirectory(prefix=".export-", dir=path.parent) as folder:
+        draft = Path(folder) / path.name
+        described.to_netcdf(draft, engine="h5netcdf", format="NETCDF4")
+        draft.replace(path)
 
 
 def _to_icechunk(dataset: xr.Dataset, destination: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import zarr
 from forgery import forge_manifest
-from small_stores import PLAN, at
+from small_stores import PLAN, SIZES, at
 
 from pipeline.store.attributes import FORMAT
 from pipeline.store.location import Location
@@ -45,6 +45,10 @@ def test_another_zarr_group_is_no_audit(tmp_path: Path) -> None:
             read(at(tmp_path / "group"))
 
 
+def changed_plan(**changes: object) -> dict[str, object]:
+    return {"sizes": SIZES, "tile": 2, "has_masks": True, "attacks": [1], "universal": [1], **changes}
+
+
 def rewrite(path: Path, **changes: object) -> None:
     """Exchange root attributes, and forge the manifest accordingly."""
     file = path / METADATA
@@ -69,6 +73,15 @@ def test_a_store_in_another_format_is_refused_with_the_way_out(
     ("where", "changes"),
     [
         ("plan", {"plan": None}),
+        ("plan", {"plan": changed_plan(tile=0)}),
+        ("plan", {"plan": changed_plan(tile=10**9)}),
+        ("plan", {"plan": changed_plan(sizes={**SIZES, "image": 10**12})}),
+        ("plan", {"plan": changed_plan(sizes={**SIZES, "method": 10**9})}),
+        ("plan", {"plan": changed_plan(sizes={**SIZES, "method": 0})}),
+        ("plan", {"plan": changed_plan(sizes={**SIZES, "method": -2})}),
+        ("plan", {"plan": changed_plan(sizes={"image": 5})}),
+        ("plan", {"plan": changed_plan(attacks=[7])}),
+        ("plan", {"plan": changed_plan(attacks=[], universal=[1])}),
         ("plan.tile", {"plan": {"sizes": {}, "tile": "many", "has_masks": True}}),
         ("fingerprinted", {"fingerprinted": {}}),
         ("correct", {"correct": "all"}),
