@@ -132,7 +132,7 @@ def read_attributes(attributes: Mapping[str, Any], place: object) -> RunAttribut
 
 
 def _is_possible(plan: Plan) -> bool:
-    """Return whether all dimensions are there, within bounds that keep whoever reads the store from working for ever."""
+    """Return whether all dimensions are there, within bounds that keep readers from working for ever."""
     dims = {dim for variable in VARIABLES.values() for dim in variable.dims}
     columns, most = plan.sizes.get("perturbation", 0), {TILE: MOST_IMAGES}
     return (
