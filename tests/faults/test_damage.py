@@ -81,8 +81,8 @@ def test_damage_of_a_shard_is_repaired_within_the_run_that_reads_it(
 def test_what_was_prepared_is_mended_before_any_task(trial: FaultTrial, command: Command) -> None:
     for name in PREPARED:
         for damage in DAMAGES.values():
-            damage(path_of(trial.store) / name / "c" / "0")
             Store(trial.store).receipts.withdraw(receipts(trial.store))
+            damage(path_of(trial.store) / name / "c" / "0")
             trial.settle("what was prepared is damaged", run(trial, command), 0, run(trial, command))
 
 
