@@ -196,6 +196,7 @@ def attributes_of(spec: AuditSpec, plan: Plan) -> RunAttributes:
         data="",
         parameters=0,
         certificates=None,
+        self_checks=(),
         resolutions={},
         reasons=REASONS,
         references={},

@@ -12,9 +12,10 @@ from attacks.registry import PERTURBATIONS
 from pipeline.demo import certificates, shapes
 from pipeline.execution.fingerprints import differences, fingerprinted_facts, refuse_other
 from pipeline.execution.job import Job
+from pipeline.execution.self_checks import check_subject
 from pipeline.execution.subjects import Subject
 from pipeline.inputs.data import Data
-from pipeline.inputs.models import logits_of, refuse_unless_logits
+from pipeline.inputs.models import logits_of, refuse_constant, refuse_unless_logits
 from pipeline.machine import environment, seeds
 from pipeline.plan.conditions import Condition, conditions, threat
 from pipeline.plan.schema import CONDITION_FACTS, REASONS, REFERENCES
@@ -65,6 +66,7 @@ def _create(job: Job, subject: Subject, ours: FingerprintedFacts) -> None:
     _refuse_without_masks(job.spec, subject.data)
     with environment.reproducible():
         logits = _clean_logits(job.spec, subject)
+        checked = check_subject(job.spec, subject)
         prepared = _prepared_arrays(job.spec, subject.data, logits)
         resolutions = try_methods(job.spec, subject, prepared["target"])
         certified = _certificates(job.spec, subject)
@@ -77,6 +79,7 @@ def _create(job: Job, subject: Subject, ours: FingerprintedFacts) -> None:
         data=subject.data.description,
         parameters=subject.model.n_parameters,
         certificates=certified,
+        self_checks=checked,
         resolutions=resolutions,
         reasons=REASONS,
         references={name: reference.meaning for name, reference in REFERENCES.items()},
@@ -151,7 +154,8 @@ def _clean_logits(spec: AuditSpec, subject: Subject) -> Tensor:
     with torch.no_grad():
         tiles = [logits_of(subject.model.model, data.images(rows[i : i + tile]), place) for i in rows[::tile]]
     logits = torch.cat(tiles).cpu()
-    refuse_unless_logits(logits, len(data.classes), place)
+    refuse_unless_logits(logits, len(data.classes), spec.model)
+    refuse_constant(logits, spec.model)
     return logits
 
 

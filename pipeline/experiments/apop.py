@@ -118,7 +118,7 @@ class ApopExperiment:
         place = f"model.spec = {self.spec.model.spec!r}"
         with torch.no_grad():
             logits = logits_of(self.loaded.model, images, place)
-        refuse_unless_logits(logits, len(self.data.classes), place)
+        refuse_unless_logits(logits, len(self.data.classes), self.spec.model)
         return logits
 
     def _other(self, row: int) -> int:

@@ -179,7 +179,7 @@ class ManipulationExperiment:
         if name != "original" and not bool(torch.isfinite(logits).all()):
             rate = f"manipulation.rate = {self.spec.manipulation.rate:g}"
             raise ModelError(f"{rate}: the outputs of the {name} network are not finite after fine-tuning; lower it")
-        refuse_unless_logits(logits, len(self.held_out.classes), place)
+        refuse_unless_logits(logits, len(self.held_out.classes), self.spec.model)
         return logits
 
     def _stream(self, *key: str) -> torch.Generator:

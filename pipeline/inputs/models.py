@@ -71,14 +71,15 @@ def logits_of(model: Model, images: Tensor, place: str) -> Tensor:
     return logits
 
 
-def refuse_unless_logits(logits: Tensor, n_classes: int, place: str) -> None:
+def refuse_unless_logits(logits: Tensor, n_classes: int, spec: ModelSpec) -> None:
     """Refuse a model whose outputs are not finite logits, one for each class.
 
     Raises
     ------
     ModelError
-        If they are of another shape, not finite, or probabilities.
+        If they are of another shape, not finite, probabilities or their logarithms.
     """
+    place = f"model.spec = {spec.spec!r}"
     if logits.dim() != 2 or logits.shape[1] != n_classes:
         raise ModelError(
             f"{place}: the output has shape {tuple(logits.shape)}, the data {n_classes} classes; "
@@ -86,8 +87,40 @@ def refuse_unless_logits(logits: Tensor, n_classes: int, place: str) -> None:
         )
     if not bool(torch.isfinite(logits).all()):
         raise ModelError(f"{place}: the output is not finite on clean images; check weights, mean and std")
-    if bool((logits >= 0).all()) and torch.allclose(logits.sum(1), logits.new_ones(len(logits)), atol=1e-4):
-        raise ModelError(f"{place}: the outputs are probabilities (each row sums to 1); audits need the logits")
+    kind = _kind_of_probability(logits, spec.outputs_are_logits)
+    if kind:
+        way_out = "audits need the logits; wrap the network so that it returns what goes into its last step"
+        raise ModelError(f"{place}: the outputs are {kind}: {way_out}")
+
+
+def refuse_constant(logits: Tensor, spec: ModelSpec) -> None:
+    """Refuse a model that gives the same answer to all images of an audit.
+
+    Raises
+    ------
+    ModelError
+        If it does.
+    """
+    if len(logits) > 1 and bool((logits == logits[0]).all()):
+        raise ModelError(
+            f"model.spec = {spec.spec!r}: the answer is the same for all {len(logits)} images; "
+            "check weights, mean and std"
+        )
+
+
+def _kind_of_probability(logits: Tensor, are_logits: bool) -> str:
+    """Return what the outputs are if they are no logits, else an empty text."""
+    if bool((logits >= 0).all()) and _are_near(logits.sum(1), 1):
+        return "probabilities (each row sums to 1)"
+    if bool((logits <= 0).all()) and _are_near(logits.logsumexp(1), 0):
+        return "logarithms of probabilities (log-softmax)"
+    if not are_logits and bool(((logits >= 0) & (logits <= 1)).all()):
+        return "all between 0 and 1, as those of a sigmoid are; if they are logits, set model.outputs_are_logits = true"
+    return ""
+
+
+def _are_near(values: Tensor, value: float) -> bool:
+    return torch.allclose(values, torch.full_like(values, value), atol=1e-4)
 
 
 def _load_demo(spec: ModelSpec, name: str) -> LoadedModel:

@@ -49,6 +49,8 @@ class ModelSpec(SpecTable):
     smaller square."""
     classes: Text | None = None
     """A file with the class order: a JSON list of names or of [folder, name], or text with one folder a line."""
+    outputs_are_logits: bool = False
+    """Whether outputs that all lie between 0 and 1 are logits nevertheless."""
     encoder: Text | None = None
     """The module whose output is the end of the encoder; SRD finds it if it is not given."""
     operations: dict[str, DeclaredRule] = Field(default_factory=dict)

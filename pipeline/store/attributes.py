@@ -16,7 +16,7 @@ from srd.errors import DamagedStore, StoreError
 
 MOST_IMAGES, MOST_OTHERS = 10**7, 10**5
 """The largest sizes of dimensions."""
-FORMAT = 3
+FORMAT = 4
 """Whoever changes what a store holds raises this number. Stores without a number are older."""
 
 
@@ -64,6 +64,13 @@ class DemoCertificates(_Frozen):
     holds: dict[str, bool]
 
 
+class CheckResult(_Frozen):
+    """What a self-check has found."""
+
+    name: str
+    found: str
+
+
 class RunAttributes(_Frozen):
     """The root attributes of a store."""
 
@@ -79,6 +86,8 @@ class RunAttributes(_Frozen):
     """The number of parameters of the network."""
     certificates: DemoCertificates | None
     """The certificates of a demo network; None for other networks."""
+    self_checks: tuple[CheckResult, ...]
+    """What was asked of network and data before any task, and found."""
     resolutions: dict[str, tuple[int, int]]
     """The rows and columns of every method's own maps."""
     reasons: tuple[str, ...]

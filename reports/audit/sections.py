@@ -7,12 +7,13 @@ from reports.audit.maps import MAPS, MapFields
 from reports.audit.predictions import PREDICTIONS
 from reports.audit.scale import STABILITY
 from reports.audit.section import Section
+from reports.audit.self_checks import SELF_CHECKS, SelfCheckFields
 from reports.audit.summary import SUMMARY, SummaryFields
 from reports.audit.threats import THREATS
 from reports.audit.transfer import TRANSFER
 
 
-class AuditResult(LimitFields, MapFields, SummaryFields):
+class AuditResult(LimitFields, MapFields, SelfCheckFields, SummaryFields):
     """Everything that the page shows beside its figures."""
 
     # Fields stand in the order of these classes from the last to the first.
@@ -25,6 +26,7 @@ REPRODUCE: Section[AuditResult] = Section(id="again", title="Reproduce", heading
 SECTIONS: tuple[Section[AuditResult], ...] = (
     SUMMARY,
     IDENTITY,
+    SELF_CHECKS,
     THREATS,
     PREDICTIONS,
     STABILITY,

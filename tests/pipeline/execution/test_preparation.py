@@ -13,11 +13,13 @@ from small_audits import PER_CLASS, SIZE, Finished, edit, job_of, path_of, tree,
 from pipeline.execution import preparation
 from pipeline.execution.job import Job
 from pipeline.execution.preparation import prepare_store
+from pipeline.execution.self_checks import SELF_CHECKS
 from pipeline.execution.subjects import load_subject
 from pipeline.machine import environment, seeds, sources
 from pipeline.plan.schema import REASONS, REFERENCES
 from pipeline.store.attributes import RunAttributes
 from pipeline.store.results import open_results
+from pipeline.store.store import attributes
 from srd.errors import DataError, ModelError, SpecError, StoreError, UnsupportedOperation
 
 N = len(COLOURS) * PER_CLASS
@@ -165,8 +167,30 @@ def network(spec: Path, forward: str) -> None:
 
 
 def test_one_predicted_class_is_refused(spec: Path, tmp_path: Path) -> None:
-    network(spec, "return self.fc(hidden.mean((2, 3))) * 0 + torch.tensor([2.0, 0.0, 0.5])")
+    network(spec, "return self.fc(hidden.mean((2, 3))) * 0.01 + torch.tensor([20.0, 0.0, 0.5])")
     assert "every image is predicted as the same class" in attempt(spec, tmp_path / "run", DataError)
+
+
+@pytest.mark.parametrize(
+    ("forward", "said"),
+    [
+        ("return self.fc(hidden.mean((2, 3))) * 0 + torch.tensor([2.0, 0.0, 0.5])", "is the same for all 6 images"),
+        ("return self.fc(torch.nn.functional.dropout(hidden, 0.3).mean((2, 3)))", "two passes over the same images"),
+        ("hidden = hidden.mean((2, 3)); return self.fc(hidden - hidden.mean(0))", "other images of its batch"),
+        ("self.fc.bias.data.add_(0.1); return self.fc(hidden.mean((2, 3)))", "two passes over the same images"),
+        ("return self.fc(hidden.mean((2, 3))).log_softmax(1)", "logarithms of probabilities"),
+        ("return self.fc(hidden.mean((2, 3))).sigmoid()", "all between 0 and 1"),
+    ],
+)
+def test_a_network_that_no_audit_is_true_of_is_refused_before_any_work(
+    spec: Path, tmp_path: Path, forward: str, said: str
+) -> None:
+    network(spec, forward)
+    assert said in attempt(spec, tmp_path / "run", ModelError)
+
+
+def test_what_was_asked_of_the_network_is_stored(finished: Finished) -> None:
+    assert [check.name for check in attributes(finished.job.store).self_checks] == list(SELF_CHECKS)
 
 
 def test_an_operation_without_a_rule_is_refused_by_method_and_name(spec: Path, tmp_path: Path) -> None:

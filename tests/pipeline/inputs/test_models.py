@@ -10,7 +10,7 @@ from small_audits import edit
 from torch import Tensor, nn
 
 from pipeline.demo import networks
-from pipeline.inputs.models import LoadedModel, load_model, logits_of, refuse_unless_logits
+from pipeline.inputs.models import LoadedModel, load_model, logits_of, refuse_constant, refuse_unless_logits
 from pipeline.spec.audit import ModelSpec
 from srd.errors import ModelError
 
@@ -176,16 +176,36 @@ def test_weights_that_run_code_are_refused_without_running_it(spec: Path) -> Non
 
 
 def test_outputs_are_one_finite_logit_a_class() -> None:
-    logits = torch.tensor([[2.0, -1.0, 0.5], [0.1, 0.2, 0.3]])
-    refuse_unless_logits(logits, 3, "place")
+    logits, spec = torch.tensor([[2.0, -1.0, 0.5], [0.1, 0.2, 0.3]]), ModelSpec(spec="place")
+    refuse_unless_logits(logits, 3, spec)
     for outputs, message in (
         (logits[:, :2], "3 classes"),
         (logits[..., None], "3 classes"),
         (logits / 0, "not finite"),
-        (logits.softmax(1), "probabilities"),
+        (logits.softmax(1), r"probabilities \(each row sums to 1\): .* what goes into its last step"),
+        (logits.log_softmax(1), r"logarithms of probabilities \(log-softmax\): .* what goes into its last step"),
+        (logits.softmax(1).log() - 1e-6, "logarithms of probabilities"),
+        (logits.sigmoid(), r"all between 0 and 1, .*set model\.outputs_are_logits = true"),
+        (logits.clamp(0, 1), "all between 0 and 1"),
     ):
         with pytest.raises(ModelError, match=message):
-            refuse_unless_logits(outputs, 3, "place")
+            refuse_unless_logits(outputs, 3, spec)
+
+
+def test_small_logits_are_taken_if_the_spec_says_that_they_are_some() -> None:
+    outputs, spec = torch.tensor([[0.9, 0.1, 0.5], [0.1, 0.2, 0.3]]), ModelSpec(spec="place", outputs_are_logits=True)
+    refuse_unless_logits(outputs, 3, spec)
+    for certain in (outputs.softmax(1), outputs.log_softmax(1)):
+        with pytest.raises(ModelError, match="probabilities"):
+            refuse_unless_logits(certain, 3, spec)
+
+
+def test_an_answer_to_everything_is_refused() -> None:
+    spec, one = ModelSpec(spec="place"), torch.tensor([[2.0, -1.0, 0.5]])
+    refuse_constant(one, spec)
+    refuse_constant(torch.cat([one, one + 1e-3]), spec)
+    with pytest.raises(ModelError, match="the answer is the same for all 3 images; check weights, mean and std"):
+        refuse_constant(one.expand(3, 3), spec)
 
 
 class Other(nn.Module):

@@ -1,0 +1,133 @@
+"""The self-checks: what is asked of the network before any task, since a wrong answer makes all numbers false."""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from attacks.types import Images, Model
+from pipeline.execution.subjects import Subject
+from pipeline.inputs.models import logits_of
+from pipeline.spec.audit import AuditSpec
+from pipeline.store.attributes import CheckResult
+from srd.errors import ModelError
+
+IMAGES = 4
+"""The number of images that are asked about."""
+BATCH_TOLERANCE = 1e-3
+"""The largest change of a logit by other images of the batch, as a share of the largest logit. Sums in another order
+change float32 logits of deep networks by about 1e-5."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A model and the first images of an audit."""
+
+    model: Model
+    images: Images
+    place: str
+    """The beginning of a refusal."""
+
+    def ask(self, images: Images) -> Tensor:
+        """Return the logits of images."""
+        with torch.no_grad():
+            return logits_of(self.model, images, self.place)
+
+
+SelfCheck = Callable[[Question], str]
+"""A function that refuses a model, or says what was found."""
+
+
+def check_subject(spec: AuditSpec, subject: Subject) -> tuple[CheckResult, ...]:
+    """Check that the model's answer is a function of the image, and return what was found.
+
+    Raises
+    ------
+    ModelError
+        If it is not.
+    """
+    rows = range(min(IMAGES, len(subject.data.ids)))
+    question = Question(subject.model.model, subject.data.images(rows), f"model.spec = {spec.model.spec!r}")
+    return tuple(CheckResult(name=name, found=check(question)) for name, check in SELF_CHECKS.items())
+
+
+def check_two_passes(question: Question) -> str:
+    """Refuse a model that answers two times differently."""
+    first, second = question.ask(question.images), question.ask(question.images)
+    if not torch.equal(first, second):
+        raise ModelError(
+            f"{question.place}: two passes over the same images gave different answers, which differ by up to "
+            f"{_largest(first - second):.2g}: something in forward is random also in evaluation mode; "
+            "make dropout, noise and sampling depend on self.training"
+        )
+    return f"two passes over {len(question.images)} images gave the same bits"
+
+
+def check_batch(question: Question) -> str:
+    """Refuse a model whose answer for an image depends on the other images of the batch."""
+    if len(question.images) == 1:
+        return "not asked: there is one image"
+    together = question.ask(question.images)
+    alone = torch.cat([question.ask(image[None]) for image in question.images])
+    change = _largest(together - alone) / max(_largest(together), torch.finfo(together.dtype).tiny)
+    if not change <= BATCH_TOLERANCE:
+        raise ModelError(
+            f"{question.place}: the answer for an image depends on the other images of its batch: logits change by up "
+            f"to {change:.2g} of the largest; use no statistics of the batch in evaluation mode"
+        )
+    return f"alone and in a batch of {len(together)}, logits differ by at most {change:.1g} of the largest"
+
+
+def check_state(question: Question) -> str:
+    """Refuse a model whose forward pass changes the model or a global random generator."""
+    before = dict(_state(question.model))
+    question.ask(question.images)
+    changed = [name for name, value in _state(question.model) if not _is_same(before.get(name), value)]
+    if changed:
+        raise ModelError(
+            f"{question.place}: a forward pass in evaluation mode changes {changed[0]}; "
+            "let forward leave the network and the global generators as it finds them"
+        )
+    return "parameters, buffers, modes and the global random generators stayed as they were"
+
+
+def check_input(question: Question) -> str:
+    """Say whether the network writes into its input: it is then given copies."""
+    inputs = question.model.normalise(question.images.to(question.model.device))
+    before = inputs.clone()
+    with torch.no_grad():
+        question.model.network(inputs)
+    return "the input stayed as it was" if torch.equal(before, inputs) else "the network writes into its input"
+
+
+SELF_CHECKS: dict[str, SelfCheck] = {
+    "the same answer twice": check_two_passes,
+    "an answer for each image alone": check_batch,
+    "a network that stays as it is": check_state,
+    "an input that stays as it is": check_input,
+}
+"""The self-checks by what they ask for, in the order in which they are made."""
+
+
+def _largest(values: Tensor) -> float:
+    return float(values.abs().max())
+
+
+def _state(model: Model) -> Iterator[tuple[str, object]]:
+    """Yield all that a forward pass must leave as it is, by name."""
+    for name, tensor in (*model.network.named_parameters(), *model.network.named_buffers()):
+        yield name, tensor.detach().clone()
+    for name, module in model.network.named_modules():
+        yield f"the mode of {name or 'the network'}", module.training
+    yield "torch's global generator", torch.get_rng_state()
+    yield "NumPy's global generator", str(np.random.get_state())
+    yield "Python's global generator", random.getstate()
+
+
+def _is_same(before: object, after: object) -> bool:
+    if isinstance(before, Tensor) and isinstance(after, Tensor):
+        return before.shape == after.shape and before.dtype == after.dtype and torch.equal(before, after)
+    return before == after

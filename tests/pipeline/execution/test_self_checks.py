@@ -1,0 +1,187 @@
+"""A model is asked before any task: is its answer a function of the image?"""
+
+import random
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import batch_norm, dropout
+
+from attacks.types import Model
+from pipeline.execution.self_checks import (
+    SELF_CHECKS,
+    Question,
+    check_batch,
+    check_input,
+    check_state,
+    check_two_passes,
+)
+from srd.errors import ModelError
+
+IMAGES = torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+class Network(nn.Module):
+    """A network whose features pass through another function."""
+
+    def __init__(self, between: Callable[[Tensor], Tensor] = lambda features: features) -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.features = nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), nn.Flatten())
+            self.classify = nn.Linear(6 * 36, 5)
+        self.between = between
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        answer: Tensor = self.classify(self.between(self.features(inputs)))
+        return answer
+
+
+def question(network: nn.Module, images: Tensor = IMAGES) -> Question:
+    return Question(Model(network, (0.0,), (1.0,)).eval(), images, "model.spec = 'x'")
+
+
+def test_an_honest_network_passes_every_check() -> None:
+    found = {name: check(question(Network())) for name, check in SELF_CHECKS.items()}
+    assert found["the same answer twice"] == "two passes over 4 images gave the same bits"
+    assert found["an answer for each image alone"].startswith("alone and in a batch of 4")
+    assert found["an input that stays as it is"] == "the input stayed as it was"
+
+
+def test_the_checks_leave_network_and_generators_as_they_found_them() -> None:
+    asked, network = question(Network()), torch.get_rng_state()
+    before = {name: tensor.clone() for name, tensor in asked.model.state_dict().items()}
+    for check in SELF_CHECKS.values():
+        check(asked)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in asked.model.state_dict().items())
+    assert torch.equal(network, torch.get_rng_state())
+    assert not asked.model.training
+
+
+def drop_path(features: Tensor) -> Tensor:
+    return features * (torch.rand(len(features), 1) < 0.7)
+
+
+RANDOM: Sequence[Callable[[Tensor], Tensor]] = (
+    lambda features: dropout(features, 0.3),
+    lambda features: features + 0.01 * torch.randn_like(features),
+    lambda features: features * (1 + float(np.random.normal()) / 100),
+    lambda features: features * random.uniform(0.9, 1.1),
+    drop_path,
+)
+
+
+@pytest.mark.parametrize("between", RANDOM, ids=["dropout", "noise", "numpy", "python", "drop path"])
+def test_a_random_answer_is_refused(between: Callable[[Tensor], Tensor]) -> None:
+    with pytest.raises(ModelError, match=r"two passes over the same images gave different answers.*self\.training"):
+        check_two_passes(question(Network(between)))
+
+
+def over_the_batch(features: Tensor) -> Tensor:
+    return batch_norm(features, None, None, training=True)
+
+
+COUPLED: Sequence[Callable[[Tensor], Tensor]] = (
+    over_the_batch,
+    lambda features: features - features.mean(0),
+    lambda features: features.softmax(0),
+    lambda features: features / features.abs().max(),
+    lambda features: features + features.roll(1, 0),
+)
+
+
+@pytest.mark.parametrize("between", COUPLED, ids=["batch norm", "mean", "softmax", "largest", "neighbours"])
+def test_an_answer_that_depends_on_other_images_is_refused(between: Callable[[Tensor], Tensor]) -> None:
+    couples = question(Network(between), IMAGES * torch.tensor([1.0, 0.5, 0.2, 0.8])[:, None, None, None])
+    if between is over_the_batch:
+        with pytest.raises(ModelError):  # torch refuses statistics of one image
+            check_batch(couples)
+        return
+    with pytest.raises(ModelError, match="depends on the other images of its batch: logits change by up to"):
+        check_batch(couples)
+
+
+def test_of_one_image_nothing_is_asked_about_others() -> None:
+    assert check_batch(question(Network(), IMAGES[:1])) == "not asked: there is one image"
+
+
+class Counts(Network):
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.seen += 1
+        return super().forward(inputs)
+
+
+class Trains(Network):
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.classify.train()
+        return super().forward(inputs)
+
+
+class Decays(Network):
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.classify.weight.data.mul_(0.999)
+        return super().forward(inputs)
+
+
+class Replaces(Network):
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.register_buffer("last", inputs.detach().clone())
+        return super().forward(inputs)
+
+
+def seeds(features: Tensor) -> Tensor:
+    torch.manual_seed(0)
+    return features
+
+
+def draws(features: Tensor) -> Tensor:
+    torch.rand(1)
+    return features
+
+
+def draws_by_numpy(features: Tensor) -> Tensor:
+    np.random.normal()
+    return features
+
+
+@pytest.mark.parametrize(
+    ("network", "changed"),
+    [
+        (Counts(), "seen"),
+        (Trains(), "the mode of classify"),
+        (Decays(), "classify.weight"),
+        (Replaces(), "last"),
+        (Network(seeds), "torch's global generator"),
+        (Network(draws), "torch's global generator"),
+        (Network(draws_by_numpy), "NumPy's global generator"),
+        (Network(lambda features: features + 0 * random.random()), "Python's global generator"),
+    ],
+    ids=["counter", "mode", "weights", "new buffer", "seed", "draw", "numpy", "python"],
+)
+def test_a_forward_pass_that_changes_something_is_refused(network: nn.Module, changed: str) -> None:
+    with torch.random.fork_rng(), pytest.raises(ModelError, match=f"changes {changed}; let forward leave"):
+        check_state(question(network))
+
+
+class Writes(Network):
+    def forward(self, inputs: Tensor) -> Tensor:
+        return super().forward(inputs.sub_(0.5))
+
+
+class WritesChannel(Network):
+    def forward(self, inputs: Tensor) -> Tensor:
+        inputs[:, 0] = 0
+        return super().forward(inputs)
+
+
+class Clips(Network):
+    def forward(self, inputs: Tensor) -> Tensor:
+        return super().forward(inputs.clamp_(0, 0.5))
+
+
+@pytest.mark.parametrize("network", [Writes(), WritesChannel(), Clips()], ids=["subtracts", "assigns", "clips"])
+def test_a_network_that_writes_into_its_input_is_told(network: nn.Module) -> None:
+    assert check_input(question(network)) == "the network writes into its input"
