@@ -3,20 +3,15 @@
 The same functions run it.
 """
 
-import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context, parent_process
 from pathlib import Path
 from statistics import mean
 from tempfile import TemporaryDirectory
-from threading import Thread
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 
@@ -70,14 +65,6 @@ class Trial:
         return self.tile if STAGES[column[0]].per_tile else self.images
 
 
-def call_in_new_process(variables: Mapping[str, str], function: Callable[..., T], *arguments: Any) -> T:
-    """Call a function in a new process with these environment variables; return its result, or raise its error."""
-    with ProcessPoolExecutor(1, get_context("spawn"), initializer=_end_with_parent) as process:
-        with _environment(variables):
-            future = process.submit(function, *arguments)
-        return future.result()
-
-
 def measure(spec: AuditSpec, base: Path) -> Pilot:
     """Audit 2 images, then twice as many or as many as a tile has; leave nothing behind.
 
@@ -94,30 +81,6 @@ def measure(spec: AuditSpec, base: Path) -> Pilot:
         more = min(2 * trials[0].images, spec.run.tile, n)
         trials += [run_trial(more)] if more > trials[0].images else []
         return _pilot(trials, began)
-
-
-def _end_with_parent() -> None:
-    """Make this process end with its parent, so that a killed command leaves nothing running."""
-
-    def watch() -> None:
-        parent = parent_process()
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    Thread(target=watch, daemon=True).start()
-
-
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set variables for processes that start within the context; this process's libraries have read theirs."""
-    before = dict(os.environ)
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def _shorten(spec: AuditSpec, images: int) -> AuditSpec:

@@ -27,6 +27,7 @@ TLS = ("tls_ca", "tls_certificate", "tls_key")
 class ClusterSpec(SpecTable):
     """Processes that run tasks, with one thread each."""
 
+    is_on_this_machine: ClassVar[bool] = False
     start: ClassVar[str]
     """`module:function`; the function takes the spec and returns a context manager of a Dask cluster or its address."""
 
@@ -65,6 +66,7 @@ class EncryptedSpec(ClusterSpec):
 class LocalSpec(ClusterSpec):
     """Worker processes on this machine."""
 
+    is_on_this_machine: ClassVar[bool] = True
     start: ClassVar[str] = "pipeline.execution.on_dask.local:local_cluster"
     kind: Literal["local"] = "local"
     workers: Count
@@ -73,6 +75,7 @@ class LocalSpec(ClusterSpec):
 class GpuSpec(ClusterSpec):
     """One worker process for each GPU of this machine."""
 
+    is_on_this_machine: ClassVar[bool] = True
     start: ClassVar[str] = "pipeline.execution.on_dask.local:gpu_cluster"
     kind: Literal["gpu"] = "gpu"
     gpus: Count | None = None

@@ -9,7 +9,8 @@ from typing import Any
 from rich.console import Console
 
 from pipeline.estimate.estimate import CostEstimate, estimate_cost
-from pipeline.estimate.pilot import call_in_new_process, measure
+from pipeline.estimate.pilot import measure
+from pipeline.execution.new_process import call_in_new_process
 from pipeline.execution.on_dask.executor import dask_executor
 from pipeline.execution.on_dask.local import gpu_ids
 from pipeline.execution.on_dask.settings import ALLOCATOR
@@ -20,8 +21,6 @@ from pipeline.spec.comparison import load_audits
 from pipeline.spec.deployment import ClusterSpec, GpuSpec, LocalSpec
 from pipeline.store.capacity import refuse_store
 from pipeline.store.location import Location
-
-ON_THIS_MACHINE = (LocalSpec, GpuSpec)
 
 
 def plan_audit(spec: Path, cluster: ClusterSpec | None, console: Console) -> dict[str, CostEstimate]:
@@ -40,7 +39,7 @@ def plan_audit(spec: Path, cluster: ClusterSpec | None, console: Console) -> dic
 def refuse_unfit(estimates: Mapping[str, CostEstimate], home: Location, cluster: ClusterSpec | None) -> None:
     """Raise CapacityError unless stores fit on the disk of `home`, and processes into this machine's memory."""
     refuse_store(sum(each.disk for each in estimates.values()), home)
-    if cluster is None or isinstance(cluster, ON_THIS_MACHINE):
+    if cluster is None or cluster.is_on_this_machine:
         for each in estimates.values():
             refuse_memory(each.memory, each.workers, min(each.tile, each.images))
 

@@ -14,11 +14,10 @@ from rich.text import Text
 from pipeline.execution.executors import Outcome
 from pipeline.execution.run import Observer
 from pipeline.store.attributes import RunAttributes
+from reports.cli.heartbeat import PERIOD, Heartbeat
 
 SHARE = 0.05
 """Share of a stage after which a line is due."""
-PERIOD = 30.0
-"""Seconds after which a line is due."""
 
 
 @dataclass
@@ -73,6 +72,8 @@ class Bars:
         self._progress = Progress(*columns, console=console)
         self._bar: TaskID | None = None
 
+    def start(self) -> None: ...
+
     def begin(self, pace: Pace) -> None:
         self._progress.start()
         self._bar = self._progress.add_task(pace.name, completed=pace.done, total=pace.total, pace=pace)
@@ -96,25 +97,37 @@ class _Words(ProgressColumn):
 
 
 class Lines:
-    """Progress as a line after each SHARE of a stage, or each PERIOD, for logs, which show no bars."""
+    """Progress as a line after each SHARE of a stage, and at least each PERIOD, for logs, which show no bars."""
 
     def __init__(self, console: Console, clock: Callable[[], float]) -> None:
         self._console = console
         self._clock = clock
         self._told = (0, 0.0)
+        self._pace: Pace | None = None
+        self._heartbeat = Heartbeat(self._tell)
+
+    def start(self) -> None:
+        self._heartbeat.start()
 
     def begin(self, pace: Pace) -> None:
-        self._told = (pace.done, pace.began)
+        self._told, self._pace = (pace.done, pace.began), pace
 
     def task(self, pace: Pace) -> None:
         done, time = self._told
         now = self._clock()
         if pace.done - done >= SHARE * pace.total or now - time >= PERIOD or pace.done == pace.total:
             self._told = (pace.done, now)
-            line = f"{pace.name} {pace.done}/{pace.total} {pace.in_words(now)}"
-            self._console.print(line, markup=False)
+            self._heartbeat.restart()
+            self._tell()
 
-    def end(self) -> None: ...
+    def end(self) -> None:
+        self._heartbeat.stop()
+
+    def _tell(self) -> None:
+        pace = self._pace
+        if pace is not None:
+            line = f"{pace.name} {pace.done}/{pace.total} {pace.in_words(self._clock())}"
+            self._console.print(line.rstrip(), markup=False)
 
 
 class Display:
@@ -127,6 +140,7 @@ class Display:
         self._pace = Pace("", 0, 0, 0.0)
 
     def __enter__(self) -> Self:
+        self._shown.start()
         return self
 
     def __exit__(

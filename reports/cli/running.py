@@ -20,9 +20,12 @@ from pipeline.spec.comparison import load_audits
 from pipeline.spec.deployment import ClusterSpec
 from pipeline.store.location import Location
 from pipeline.store.store import NAME, Store, exists
+from reports.cli.heartbeat import tell_phase
 from reports.cli.progress import Display, Observers
 from reports.runs import PAGE, SPEC_COPY, home_of, location_of
 from srd.errors import FailedTasks, IncompleteRun, InputError, SpecError, StoreError
+
+PREPARING = "preparing: loading the network, reading the images, trying every method"
 
 
 def run_audit(spec: Path, folder: Path, cluster: ClusterSpec | None, selection: Selection, console: Console) -> None:
@@ -31,7 +34,8 @@ def run_audit(spec: Path, folder: Path, cluster: ClusterSpec | None, selection: 
     job = Job(load_spec(spec), spec.parent.resolve(), home / NAME)
     _refuse_elsewhere(folder, home)
     with _executor(cluster, console) as executor:
-        prepared = prepare_run(job, executor)
+        with tell_phase(console, PREPARING):
+            prepared = prepare_run(job, executor)
         _copy_spec(spec, folder)
         _PreparedAudit(prepared, Log(folder, spec, _in_words(cluster))).run(executor, selection, console)
     _refuse_waiting([prepared], selection)
@@ -56,7 +60,10 @@ def run_comparison(
     _refuse_elsewhere(folder, home)
     _refuse_taken_folder(folder, home, jobs)
     with _executor(cluster, console) as executor:
-        prepared = {name: prepare_run(job, executor) for name, job in jobs.items()}
+        prepared = {}
+        for name, job in jobs.items():
+            with tell_phase(console, f"{name}: {PREPARING}"):
+                prepared[name] = prepare_run(job, executor)
         _copy_spec(spec, folder)
         words = _in_words(cluster)
         running = {name: _PreparedAudit(each, Log(folder / name, spec, words)) for name, each in prepared.items()}

@@ -10,7 +10,9 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from pipeline.execution.executors import Executor, Outcome, Perform, Work
+from pipeline.execution.new_process import call_in_new_process
 from pipeline.execution.on_dask.clusters import Tell, start_cluster
+from pipeline.execution.on_dask.settings import ALLOCATOR
 from pipeline.execution.on_dask.submissions import Submissions
 from pipeline.plan.tasks import Task
 from pipeline.spec.deployment import ClusterSpec
@@ -54,6 +56,12 @@ class DaskExecutor:
         return self._run_in_window({task.key: task for task in tasks}, perform) if tasks else iter(())
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call a function on a worker; on this machine in a process of its own, so that no cluster starts for it."""
+        if self._spec.is_on_this_machine:
+            return call_in_new_process(ALLOCATOR, function, *arguments)
+        return self._call_on_worker(function, *arguments)
+
+    def _call_on_worker(self, function: Callable[..., T], *arguments: Any) -> T:
         from dask.utils import funcname
 
         unlimited = self._spec.model_copy(update={"task_limit": None})

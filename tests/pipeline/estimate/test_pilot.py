@@ -1,24 +1,19 @@
 """Laws of the pilot: what it measures is what the run does, and nothing of it stays."""
 
-import os
 import random
-import sys
 import tempfile
 from pathlib import Path
-from subprocess import DEVNULL, Popen
 
 import numpy as np
-import psutil
 import pytest
 import torch
-from audit_processes import wait_until, workers_of
-from dask_processes import IMPORTS
 from small_audits import Finished, edit, finish, path_of, tree, write_audit, write_picture
 
 from pipeline.estimate import pilot as measuring
 from pipeline.estimate.estimate import CostEstimate, Pilot, estimate_cost
-from pipeline.estimate.pilot import call_in_new_process, measure
+from pipeline.estimate.pilot import measure
 from pipeline.execution.job import Job
+from pipeline.execution.new_process import call_in_new_process
 from pipeline.execution.subjects import Subject, load_subject
 from pipeline.inputs.data import n_images
 from pipeline.plan.conditions import conditions
@@ -131,32 +126,3 @@ def test_another_process_measures_the_same_plan(finished: Finished, measured: Pi
     there = call_in_new_process({}, measure, job.spec, job.base)
     assert (there.plan, there.arrays) == (measured.plan, measured.arrays)
     assert there.memory[0][1] < measured.memory[0][1], "this process holds the tests as well"
-
-
-@pytest.mark.slow
-def test_a_process_of_its_own_has_its_variables_and_raises_its_errors() -> None:
-    assert call_in_new_process({"PILOT": "yes"}, os.getenv, "PILOT") == "yes"
-    assert "PILOT" not in os.environ
-    with pytest.raises(ValueError, match="no number"):
-        call_in_new_process({}, int, "no number")
-
-
-WAITING = """
-from time import sleep
-from pipeline.estimate.pilot import call_in_new_process
-
-if __name__ == "__main__":
-    call_in_new_process({}, sleep, 600)
-"""
-
-
-@pytest.mark.slow
-def test_a_command_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
-    script = tmp_path / "waiting.py"
-    script.write_text(WAITING)
-    command = Popen([sys.executable, script], env=os.environ | IMPORTS, stderr=DEVNULL, text=True)
-    wait_until(lambda: bool(workers_of(command)), command)
-    processes = workers_of(command)
-    command.kill()
-    command.wait()
-    assert not psutil.wait_procs(processes, 30)[1]

@@ -26,6 +26,8 @@ IMAGES = torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 class Network(nn.Module):
     """A network whose features pass through another function."""
 
+    seen: Tensor
+
     def __init__(self, between: Callable[[Tensor], Tensor] = lambda features: features) -> None:
         super().__init__()
         with torch.random.fork_rng():
