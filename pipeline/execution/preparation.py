@@ -1,5 +1,6 @@
 """The preparation of a run: model and data must fit, and the explained classes and the fingerprint are found."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 
 import numpy as np
@@ -30,6 +31,8 @@ from srd.metrics.similarity import WINDOW
 from srd.registry import ATTRIBUTORS, METRICS, SIMILARITIES
 
 CERTIFIED_SCENES = 300
+NEAR_CHANCE = 0.1
+"""The accuracy above chance, up to twice as much, that is near chance."""
 
 
 def prepare_store(job: Job, subject: Subject) -> RunAttributes:
@@ -69,12 +72,14 @@ def _create(job: Job, subject: Subject, ours: FingerprintedFacts) -> None:
         resolutions = try_methods(job.spec, subject, prepared["target"])
         certified = _certificates(job.spec, subject)
     columns = conditions(job.spec)
+    correct = int((logits.argmax(1).numpy() == prepared["label"]).sum())
     attributes = RunAttributes(
         fingerprint=ours.fingerprint,
         fingerprinted=ours,
         plan=_plan(job.spec, subject.data, columns),
-        correct=int((logits.argmax(1).numpy() == prepared["label"]).sum()),
+        correct=correct,
         data=subject.data.description,
+        notes=(*subject.model.notes, *subject.data.notes, *_low_accuracy_in_words(job.spec, subject.data, correct)),
         parameters=subject.model.n_parameters,
         certificates=certified,
         resolutions=resolutions,
@@ -84,6 +89,15 @@ def _create(job: Job, subject: Subject, ours: FingerprintedFacts) -> None:
         threats={condition.id: threat(condition) for condition in columns[1:]},
     )
     create(job.store, _new_store(job, subject, prepared, attributes))
+
+
+def _low_accuracy_in_words(spec: AuditSpec, data: Data, correct: int) -> Iterator[str]:
+    """Yield a warning if the accuracy on the clean images is near chance, which most often is a mistake of the spec."""
+    accuracy, chance = correct / len(data.ids), 1 / len(data.classes)
+    if accuracy < min(2 * chance, chance + NEAR_CHANCE):
+        is_bare = spec.model.mean is None and not spec.model.spec.startswith("demo:")
+        normalisation = "model.mean and model.std are not set" if is_bare else "model.mean and model.std"
+        yield f"accuracy of {accuracy:.1%} is near chance ({chance:.1%}): check model.classes; {normalisation}"
 
 
 def _new_store(job: Job, subject: Subject, prepared: Arrays, attributes: RunAttributes) -> NewStore:

@@ -16,7 +16,7 @@ from srd.errors import DamagedStore, StoreError
 
 MOST_IMAGES, MOST_OTHERS = 10**7, 10**5
 """The largest sizes of dimensions."""
-FORMAT = 3
+FORMAT = 4
 """Whoever changes what a store holds raises this number. Stores without a number are older."""
 
 
@@ -75,6 +75,8 @@ class RunAttributes(_Frozen):
     """The number of clean images that are classified as labelled."""
     data: str
     """A description of the images."""
+    notes: tuple[str, ...]
+    """Sentences on the input: what was left out or unwrapped, and an accuracy near chance."""
     parameters: int
     """The number of parameters of the network."""
     certificates: DemoCertificates | None

@@ -51,6 +51,7 @@ def identity(readings: Readings) -> Identity:
         network=made.network,
         data=spec.data.path,
         description=attributes.data,
+        notes=attributes.notes,
         data_digest=made.data,
         sources=made.sources,
         versions=made.versions,
@@ -158,6 +159,7 @@ def _identity_table(result: RunFacts) -> Table:
         "Network source, SHA-256": made.network,
         "Data": f"{made.data}: {made.description}",
         "Data, SHA-256": made.data_digest,
+        **({"Notes on the input": "; ".join(made.notes)} if made.notes else {}),
         "Images": f"{sizes['image']:,}, each {sizes['channel']} x {sizes['y']} x {sizes['x']}; "
         f"{made.classes_present:,} of {sizes['class']:,} classes; {'with' if made.has_masks else 'no'} object masks",
         "Explained class": f"the {made.target} class of the clean image, kept under perturbation",

@@ -121,7 +121,7 @@ def test_no_two_entries_of_the_axis_share_an_id(perturbations: Any) -> None:
         ({"strengths": []}, "strengths is empty"),
         ({"strengths": 0.1}, "expected a list, got 0.1"),
         ({"name": "imagenet_c_fog", "strengths": [2.5]}, "severity = 2.5 is no whole number; write 3"),
-        ({"name": "imagenet_c_fog", "strengths": [6]}, r"severity = 6 is not in \(0, 5\]$"),
+        ({"name": "imagenet_c_fog", "strengths": [6]}, r"severity = 6 is not in \(0, 5\]; write one that is, such as 3$"),
         ({"name": "manipulate", "options": {"eight_bits": 1}}, "expected bool, got 1"),
         ({"name": "manipulate", "options": {"aim": "top-k"}}, "no option is called 'aim'"),
     ],
