@@ -8,10 +8,10 @@ from pipeline.execution import preparation
 from pipeline.execution.executors import Work
 from pipeline.execution.job import FATAL, Job
 from pipeline.execution.subjects import context_of, load_subject
-from pipeline.machine.tracebacks import locate
 from pipeline.machine import devices
 from pipeline.machine.environment import reproducible
 from pipeline.machine.outputs import divert_stdout
+from pipeline.machine.tracebacks import locate
 from pipeline.plan.tasks import Task
 from pipeline.stages.compute import compute
 from pipeline.store.attributes import RunAttributes

@@ -64,7 +64,8 @@ class Shapes:
         self.ids = tuple(f"shapes-{seed}-{index:06d}" for index in range(n))
         self.labels = tuple(index % len(shapes.CLASSES) for index in range(n))
         self.classes = shapes.CLASSES
-        self.has_masks, self.notes = True, ()
+        self.has_masks = True
+        self.notes: tuple[str, ...] = ()
         source = Path(shapes.__file__).read_bytes()
         self.digest = sha256(source + f"{seed}:{n}".encode()).hexdigest()
         self.description = f"procedural shapes, seed {seed}, {shapes.SIZE}x{shapes.SIZE}"

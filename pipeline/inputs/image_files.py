@@ -73,7 +73,7 @@ def read_picture(file: Path) -> Picture:
                 "save it as RGB or grey of 8 bits, scaled from the range that its values have"
             )
         pixels = image.convert("RGB")
-        turn = UPRIGHT.get(_orientation(image))
+        turn = _turn(image)
         return Picture(pixels if turn is None else pixels.transpose(turn), _is_invisible(image))
 
 
@@ -120,10 +120,10 @@ def _open_image(file: Path) -> Iterator[Image.Image]:
             yield image
 
 
-def _orientation(image: Image.Image) -> object:
-    """Return the EXIF orientation; metadata that cannot be read have none."""
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """Return what turns an image upright, by its EXIF orientation; metadata that cannot be read have none."""
     with suppress(Exception):  # damaged metadata may make Pillow raise anything
-        return image.getexif().get(ExifTags.Base.Orientation)
+        return UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation))
     return None
 
 

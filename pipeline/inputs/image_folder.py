@@ -21,7 +21,6 @@ from pipeline.spec.values import closest
 from srd.errors import DataError
 
 
-
 class ImageFolder:
     """A folder with one folder for each class; the class order is that of a file, or alphabetical.
 
@@ -149,9 +148,7 @@ def _is_pair(row: object) -> bool:
     return isinstance(row, list) and len(row) == 2 and all(isinstance(text, str) for text in row)
 
 
-def _refuse_unknown_folders(
-    root: Path, folders: tuple[str, ...], known: dict[str, int], classes: Path | None
-) -> None:
+def _refuse_unknown_folders(root: Path, folders: tuple[str, ...], known: dict[str, int], classes: Path | None) -> None:
     for name in folders:
         if name not in known:
             raise DataError(f"data.path = {root}: folder {name!r} is no class of {classes}; {closest(name, known)}")

@@ -21,7 +21,6 @@ from pipeline.machine.sources import INSTALLED, OURS, STDLIB, files_digest
 from pipeline.spec.values import closest
 from srd.errors import ModelError
 
-
 OWN_NAME = "audited_"
 """The beginning of the name of the module of a file; it stays, as classes look for the module that they are from."""
 

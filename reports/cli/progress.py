@@ -118,7 +118,7 @@ class Lines:
 
 
 class Display:
-    """An observer that shows a run on the terminal. Before the first stage it shows the accuracy and notes on the input."""
+    """An observer that shows a run on the terminal. It begins with the accuracy and the notes on the input."""
 
     def __init__(self, console: Console, clock: Callable[[], float] = monotonic) -> None:
         self._console = console

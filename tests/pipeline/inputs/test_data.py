@@ -215,7 +215,9 @@ def test_modes_that_are_not_of_eight_bits_are_refused_by_name(
     root: Path, tmp_path: Path, mode: str, place: str
 ) -> None:
     Image.new(mode, (16, 16)).save(tmp_path / place / "bee/0.png", "TIFF")
-    with pytest.raises(DataError, match=rf"{place}/bee/0.png: has pixels of mode {mode}, .*; save it as RGB or grey of 8 bits"):
+    with pytest.raises(
+        DataError, match=rf"{place}/bee/0.png: has pixels of mode {mode}, .*; save it as RGB or grey of 8 bits"
+    ):
         folder(root, masks=tmp_path / "masks")
 
 

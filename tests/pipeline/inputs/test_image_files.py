@@ -297,7 +297,12 @@ def table_rows(heading: str) -> list[list[str]]:
 
 def test_the_tables_of_the_documentation_are_those_of_the_code() -> None:
     rows = table_rows("| the file holds |")
-    modes = {is_refused: set(re.findall(r"`([\w;]+)`", " ".join(row[1] for row in rows if ("refused" in row[2]) is is_refused))) for is_refused in (False, True)}
+    modes = {
+        is_refused: set(
+            re.findall(r"`([\w;]+)`", " ".join(row[1] for row in rows if ("refused" in row[2]) is is_refused))
+        )
+        for is_refused in (False, True)
+    }
     assert modes[False] == MODES
     assert not modes[True] & MODES
     (suffixes, formats), _, _, (system, _), _ = table_rows("| file |")

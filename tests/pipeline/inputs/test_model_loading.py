@@ -126,12 +126,24 @@ def test_a_source_that_is_no_file_is_refused_at_once(tmp_path: Path, place: str)
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("raise SystemExit(0)", r"cannot be imported: SystemExit: 0, which .* \(network\.py, line 1, in <module>\); rem"),
-        ("import sys\n\n\ndef build():\n    sys.exit('done')\n", r"failed: SystemExit: done, .* \(network\.py, line 5, in "),
-        (f"{PARSER}parser.add_argument('--data', required=True)\nparser.parse_args()\n", r"2, .* \(network\.py, line 5"),
+        (
+            "raise SystemExit(0)",
+            r"cannot be imported: SystemExit: 0, which .* \(network\.py, line 1, in <module>\); rem",
+        ),
+        (
+            "import sys\n\n\ndef build():\n    sys.exit('done')\n",
+            r"failed: SystemExit: done, .* \(network\.py, line 5, in ",
+        ),
+        (
+            f"{PARSER}parser.add_argument('--data', required=True)\nparser.parse_args()\n",
+            r"2, .* \(network\.py, line 5",
+        ),
         (f"{PARSER}parser.parse_args(['--unknown'])\n", r"SystemExit: 2, which would end .*line 4"),
         ("from layers import Layer", r"SystemExit: None, .* \(layers\.py, line 2, in <module>\)"),
-        ("\n\n1 / 0", r"ZeroDivisionError: division by zero \(network\.py, line 3, in <module>\); it must import as `cd"),
+        (
+            "\n\n1 / 0",
+            r"ZeroDivisionError: division by zero \(network\.py, line 3, in <module>\); it must import as `cd",
+        ),
         ("def build(:", r"SyntaxError: .*\(network\.py, line 1\); it must import as"),
     ],
 )
@@ -144,7 +156,7 @@ def test_a_source_that_fails_or_ends_the_program_is_refused_with_its_line(
 
 SCRIPTS = {
     "own file": "from pathlib import Path\n\nWIDTH = int((Path(__file__).parent / 'width.txt').read_text())\n",
-    "working folder": "WIDTH = int(open('width.txt').read())\n",
+    "working folder": "from pathlib import Path\n\nWIDTH = int(Path('width.txt').read_text())\n",
     "arguments": f"{PARSER}parser.add_argument('--width', default=3)\nWIDTH = parser.parse_args().width\n",
     "future": "from __future__ import annotations\n\nWIDTH: Unknown = 3\n",
     "dataclass": (
@@ -152,8 +164,7 @@ SCRIPTS = {
         "class Options:\n    width: int = field(default=3)\n\n\nWIDTH = Options().width\n"
     ),
     "pickle": (
-        "import pickle\n\n\nclass Options:\n    width = 3\n\n\n"
-        "WIDTH = pickle.loads(pickle.dumps(Options())).width\n"
+        "import pickle\n\n\nclass Options:\n    width = 3\n\n\nWIDTH = pickle.loads(pickle.dumps(Options())).width\n"
     ),
     "type hints": (
         "from typing import get_type_hints\n\n\nclass Options:\n    width: 'Width'\n\n\nclass Width:\n    n = 3\n\n\n"
@@ -174,7 +185,8 @@ def test_a_file_is_imported_with_what_a_script_has(tmp_path: Path, case: str) ->
 
 
 def test_the_call_reads_from_the_folder_as_well(tmp_path: Path) -> None:
-    build = "from torch import nn\n\n\ndef build():\n    return nn.Linear(int(open('width.txt').read()), 1)\n"
+    head = "from pathlib import Path\n\nfrom torch import nn\n\n\n"
+    build = f"{head}def build():\n    return nn.Linear(int(Path('width.txt').read_text()), 1)\n"
     with open_factory("network.py:build", write(tmp_path, {"network.py": build, "width.txt": "3"})) as factory:
         assert factory.build().in_features == 3
 
@@ -186,7 +198,9 @@ def test_a_network_can_be_pickled_after_it_is_loaded(tmp_path: Path) -> None:
     assert type(pickle.loads(pickle.dumps(network))) is type(network)
 
 
-@pytest.mark.parametrize("text", ["print('loud')", "import os\nos.system('echo loud')", "import os\nos.write(1, b'loud\\n')"])
+@pytest.mark.parametrize(
+    "text", ["print('loud')", "import os\nos.system('echo loud')", "import os\nos.write(1, b'loud\\n')"]
+)
 def test_what_an_import_prints_goes_to_stderr(tmp_path: Path, text: str, capfd: pytest.CaptureFixture[str]) -> None:
     write(tmp_path, {"network.py": f"{NETWORK}\n\n{text}\n", "layers.py": LAYER})
     assert digest(tmp_path)

@@ -157,7 +157,7 @@ def under(*keys: str) -> Callable[[dict[str, Tensor]], Any]:
     "keys", [("state_dict",), ("model",), ("net",), ("ema",), ("model_state_dict",), ("a", "b")], ids=".".join
 )
 def test_the_only_state_dict_of_a_checkpoint_is_found(tmp_path: Path, keys: tuple[str, ...]) -> None:
-    target = nn.Sequential(*(module for module in network()))
+    target = network()
     content = state(lambda tensor: tensor + 1)
     notes = load_weights(target, saved(tmp_path, under(*keys)(content)))
     assert torch.equal(target.state_dict()["3.weight"], content["3.weight"])
@@ -192,7 +192,8 @@ def test_prefixes_of_wrappers_are_removed(tmp_path: Path, prefix: str, removed: 
 
 
 def test_the_wrapped_networks_of_torch_are_read(tmp_path: Path) -> None:
-    for wrapped in (nn.DataParallel(network()), torch.compile(network())):
+    wrappers: tuple[Any, ...] = (nn.DataParallel, torch.compile)
+    for wrapped in (wrap(network()) for wrap in wrappers):
         assert load_weights(network(), saved(tmp_path, wrapped.state_dict()))
 
 

@@ -1,6 +1,7 @@
 """Laws of standard output: nothing that others print reaches it, whoever ends first."""
 
 import os
+import sys
 from contextlib import ExitStack
 
 import pytest
@@ -8,13 +9,18 @@ import pytest
 from pipeline.machine.outputs import divert_stdout
 
 
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
 def test_what_is_printed_goes_to_stderr_until_the_context_ends(capfd: pytest.CaptureFixture[str]) -> None:
-    print("before", flush=True)
+    say("before")
     with divert_stdout():
-        print("printed", flush=True)
+        say("printed")
         os.write(1, b"written\n")
         os.system("echo by a child")
-    print("after", flush=True)
+    say("after")
     assert capfd.readouterr() == ("before\nafter\n", "printed\nwritten\nby a child\n")
 
 
@@ -23,9 +29,9 @@ def test_contexts_may_overlap_in_any_order(capfd: pytest.CaptureFixture[str]) ->
     one.enter_context(divert_stdout())
     other.enter_context(divert_stdout())
     one.close()
-    print("within", flush=True)
+    say("within")
     other.close()
-    print("after", flush=True)
+    say("after")
     os.write(1, b"written\n")
     assert capfd.readouterr() == ("after\nwritten\n", "within\n")
 
@@ -33,5 +39,5 @@ def test_contexts_may_overlap_in_any_order(capfd: pytest.CaptureFixture[str]) ->
 def test_an_error_ends_the_context(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(KeyError), divert_stdout():
         raise KeyError
-    print("after", flush=True)
+    say("after")
     assert capfd.readouterr().out == "after\n"
