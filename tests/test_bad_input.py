@@ -207,6 +207,13 @@ LAW: dict[str, tuple[Damage, str, str]] = {
         "the network fails on images of 3x16x16: SystemExit: None, which would end the program (network.py, line ",
         "remove what ends it",
     ),
+    "forward that ends the program where it is explained": (
+        forward(
+            "if inputs.requires_grad:\n            raise SystemExit(3)\n        return self.fc(hidden.mean((2, 3)))"
+        ),
+        "fails on the first image: SystemExit: 3, which would end the program (network.py, line ",
+        "remove what ends it",
+    ),
     "argument that the callable has not": (
         replaced("[model]", "[model]\nkwargs = { widht = 3 }"),
         "model.kwargs: 'network.py:build' has no argument 'widht'",

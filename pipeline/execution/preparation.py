@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from pipeline.execution.job import Job
 from pipeline.execution.subjects import Subject
 from pipeline.inputs.data import Data
 from pipeline.inputs.models import logits_of, refuse_unless_logits
+from pipeline.inputs.user_code import refusal
 from pipeline.machine import environment, seeds
 from pipeline.plan.conditions import Condition, conditions, threat
 from pipeline.plan.schema import CONDITION_FACTS, REASONS, REFERENCES
@@ -151,8 +153,9 @@ def try_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) ->
             raise ModelError(f"model.encoder: {error}") from error
         except ValueError as error:
             raise SpecError(f"explain.options.{name}: {error}") from error
-        except RuntimeError as error:
-            raise ModelError(f"method {name!r} fails on the first image: {type(error).__name__}: {error}") from error
+        except (RuntimeError, SystemExit) as error:
+            way_out = "mend the network, or leave the method out of explain.methods"
+            raise refusal(f"method {name!r} fails on the first image", error, Path(), way_out) from error
         resolutions[name] = rows, columns
     return resolutions
 

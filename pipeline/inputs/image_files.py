@@ -123,7 +123,7 @@ def _open_image(file: Path) -> Iterator[Image.Image]:
 def _turn(image: Image.Image) -> Image.Transpose | None:
     """Return what turns an image upright, by its EXIF orientation; metadata that cannot be read have none."""
     with suppress(Exception):  # damaged metadata may make Pillow raise anything
-        return UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation))
+        return UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     return None
 
 
