@@ -5,6 +5,7 @@ AuditError                    1
 │   ├── SpecError                 the TOML spec
 │   ├── DataError                 images, masks, labels
 │   ├── ModelError                network, weights, output
+│   │   └── EndlessThread         its code leaves a thread running, which would keep the process
 │   └── StoreError                a store of another spec, without a run, or of no known kind
 │       └── DamagedStore      3   a store is not what was written
 ├── UnsupportedOperation      2   (NotImplementedError) a method has no rule for an operation of the network
@@ -44,6 +45,10 @@ class DataError(InputError):
 
 class ModelError(InputError):
     """A network or weights file cannot be loaded or audited."""
+
+
+class EndlessThread(ModelError):
+    """The code of a network leaves a thread running, for which Python might wait for ever."""
 
 
 class StoreError(InputError):

@@ -194,6 +194,7 @@ def attributes_of(spec: AuditSpec, plan: Plan) -> RunAttributes:
         plan=plan,
         correct=0,
         data="",
+        notes=(),
         parameters=0,
         certificates=None,
         self_checks=(),

@@ -183,9 +183,46 @@ LAW: dict[str, tuple[Damage, str, str]] = {
         "torch.save(network.state_dict(), file)",
     ),
     "weights that are a checkpoint": (
-        weights(lambda state: {"state_dict": state, "epoch": 3}),
+        weights(lambda state: {"state_dict": state, "ema": state, "epoch": 3}),
+        "weights.pt: holds 2 state dicts, 'state_dict', 'ema'",
+        "save the one to audit alone",
+    ),
+    "weights that are no state dict": (
+        weights(lambda state: {"epoch": 3}),
         "weights.pt: holds no state dict",
         "save network.state_dict()",
+    ),
+    "strength of nothing": (
+        replaced("[0.1]", "[0]"),
+        "sigma = 0 is not in (0, 1]",
+        "write one that is, such as 0.1",
+    ),
+    "network file that ends the program": (
+        written("network.py", "import sys\n\nsys.exit(0)\n"),
+        "network.py: cannot be imported: SystemExit: 0, which would end the program (network.py, line 3, in <module>)",
+        "remove what ends it",
+    ),
+    "forward that ends the program": (
+        forward("raise SystemExit"),
+        "the network fails on images of 3x16x16: SystemExit: None, which would end the program (network.py, line ",
+        "remove what ends it",
+    ),
+    "forward that ends the program where it is explained": (
+        forward(
+            "if inputs.requires_grad:\n            raise SystemExit(3)\n        return self.fc(hidden.mean((2, 3)))"
+        ),
+        "fails on the first image: SystemExit: 3, which would end the program (network.py, line ",
+        "remove what ends it",
+    ),
+    "argument that the callable has not": (
+        replaced("[model]", "[model]\nkwargs = { widht = 3 }"),
+        "model.kwargs: 'network.py:build' has no argument 'widht'",
+        "there is none to name; remove it",
+    ),
+    "callable of a module below": (
+        replaced("network.py:build", "torchvision:resnet18"),
+        "torchvision has no callable 'resnet18'",
+        "did you mean 'torchvision.models:resnet18'? its arguments go into model.kwargs",
     ),
     "damaged weights": (written("weights.pt", "<html>404</html>"), "weights.pt: is no state dict", "save network"),
     "class count that does not fit": (
@@ -367,6 +404,18 @@ def assert_one_message(message: str) -> None:
     assert last.startswith("error ")
     assert "Traceback" not in last
     assert len(last) < 800
+
+
+def test_a_thread_of_the_network_does_not_keep_the_command(spec: Path, tmp_path: Path) -> None:
+    network = spec.parent / "network.py"
+    network.write_text(
+        f"{network.read_text()}\n\nfrom threading import Event, Thread\n\nThread(target=Event().wait).start()\n"
+    )
+    command = [sys.executable, "-c", "from reports.cli import main; main()", "run", str(spec), "--out", str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert "cannot be imported: starts the thread 'Thread-1 (wait)', which still runs" in ended.stderr
 
 
 def test_a_spec_that_is_missing_is_refused(tmp_path: Path, srd_audit: Callable[..., tuple[int, str]]) -> None:

@@ -1,6 +1,8 @@
 """The preparation of a run: model and data must fit, and the explained classes and the fingerprint are found."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,6 +18,7 @@ from pipeline.execution.self_checks import check_subject
 from pipeline.execution.subjects import Subject
 from pipeline.inputs.data import Data
 from pipeline.inputs.models import logits_of, refuse_constant, refuse_unless_logits
+from pipeline.inputs.user_code import refusal
 from pipeline.machine import environment, seeds
 from pipeline.plan.conditions import Condition, conditions, threat
 from pipeline.plan.schema import CONDITION_FACTS, REASONS, REFERENCES
@@ -31,6 +34,8 @@ from srd.metrics.similarity import WINDOW
 from srd.registry import ATTRIBUTORS, METRICS, SIMILARITIES
 
 CERTIFIED_SCENES = 300
+NEAR_CHANCE = 0.1
+"""The accuracy above chance, up to twice as much, that is near chance."""
 
 
 def prepare_store(job: Job, subject: Subject) -> RunAttributes:
@@ -71,12 +76,14 @@ def _create(job: Job, subject: Subject, ours: FingerprintedFacts) -> None:
         resolutions = try_methods(job.spec, subject, prepared["target"])
         certified = _certificates(job.spec, subject)
     columns = conditions(job.spec)
+    correct = int((logits.argmax(1).numpy() == prepared["label"]).sum())
     attributes = RunAttributes(
         fingerprint=ours.fingerprint,
         fingerprinted=ours,
         plan=_plan(job.spec, subject.data, columns),
-        correct=int((logits.argmax(1).numpy() == prepared["label"]).sum()),
+        correct=correct,
         data=subject.data.description,
+        notes=(*subject.model.notes, *subject.data.notes, *_low_accuracy_in_words(job.spec, subject.data, correct)),
         parameters=subject.model.n_parameters,
         certificates=certified,
         self_checks=checked,
@@ -87,6 +94,15 @@ def _create(job: Job, subject: Subject, ours: FingerprintedFacts) -> None:
         threats={condition.id: threat(condition) for condition in columns[1:]},
     )
     create(job.store, _new_store(job, subject, prepared, attributes))
+
+
+def _low_accuracy_in_words(spec: AuditSpec, data: Data, correct: int) -> Iterator[str]:
+    """Yield a warning if the accuracy on the clean images is near chance, which most often is a mistake of the spec."""
+    accuracy, chance = correct / len(data.ids), 1 / len(data.classes)
+    if accuracy < min(2 * chance, chance + NEAR_CHANCE):
+        is_bare = spec.model.mean is None and not spec.model.spec.startswith("demo:")
+        normalisation = "model.mean and model.std are not set" if is_bare else "model.mean and model.std"
+        yield f"accuracy of {accuracy:.1%} is near chance ({chance:.1%}): check model.classes; {normalisation}"
 
 
 def _new_store(job: Job, subject: Subject, prepared: Arrays, attributes: RunAttributes) -> NewStore:
@@ -140,8 +156,9 @@ def try_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) ->
             raise ModelError(f"model.encoder: {error}") from error
         except ValueError as error:
             raise SpecError(f"explain.options.{name}: {error}") from error
-        except RuntimeError as error:
-            raise ModelError(f"method {name!r} fails on the first image: {type(error).__name__}: {error}") from error
+        except (RuntimeError, SystemExit) as error:
+            way_out = "mend the network, or leave the method out of explain.methods"
+            raise refusal(f"method {name!r} fails on the first image", error, Path(), way_out) from error
         resolutions[name] = rows, columns
     return resolutions
 

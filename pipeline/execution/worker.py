@@ -8,9 +8,10 @@ from pipeline.execution import preparation
 from pipeline.execution.executors import Work
 from pipeline.execution.job import FATAL, Job
 from pipeline.execution.subjects import context_of, load_subject
-from pipeline.execution.tracebacks import locate
 from pipeline.machine import devices
 from pipeline.machine.environment import reproducible
+from pipeline.machine.outputs import divert_stdout
+from pipeline.machine.tracebacks import locate
 from pipeline.plan.tasks import Task
 from pipeline.stages.compute import compute
 from pipeline.store.attributes import RunAttributes
@@ -22,7 +23,8 @@ def prepare(job: Job) -> RunAttributes:
 
     Errors are those of `load_subject` and `preparation.prepare_store`.
     """
-    return preparation.prepare_store(job, load_subject(job))
+    with divert_stdout():
+        return preparation.prepare_store(job, load_subject(job))
 
 
 def perform(job: Job, task: Task) -> Work:
@@ -39,12 +41,12 @@ def perform(job: Job, task: Task) -> Work:
     """
     started = perf_counter()
     try:
-        with reproducible():
+        with divert_stdout(), reproducible():
             context = context_of(job)
             context.store.write(task, compute(context, task))
     except (*FATAL, DamagedTask):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         origin = locate(error, job.base)
         cause = f"{task.key} failed: {type(error).__name__}: {error}"
         raise StageError(cause, origin.place, origin.traceback, origin.is_own) from error

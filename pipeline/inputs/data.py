@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from pipeline.demo import shapes
-from pipeline.inputs.image_folder import ImageFolder, class_folders, select_files
+from pipeline.inputs.image_folder import ImageFolder
+from pipeline.inputs.image_listing import list_images
 from pipeline.spec.audit import DataSpec, ModelSpec
 from pipeline.spec.values import closest
 from srd.errors import DataError
@@ -28,6 +29,8 @@ class Data(Protocol):
     classes: tuple[str, ...]
     has_masks: bool
     description: str
+    notes: tuple[str, ...]
+    """Sentences on what was left out or is odd; `check` adds to them."""
 
     @property
     def digest(self) -> str:
@@ -62,6 +65,7 @@ class Shapes:
         self.labels = tuple(index % len(shapes.CLASSES) for index in range(n))
         self.classes = shapes.CLASSES
         self.has_masks = True
+        self.notes: tuple[str, ...] = ()
         source = Path(shapes.__file__).read_bytes()
         self.digest = sha256(source + f"{seed}:{n}".encode()).hexdigest()
         self.description = f"procedural shapes, seed {seed}, {shapes.SIZE}x{shapes.SIZE}"
@@ -88,7 +92,7 @@ class Subset:
         self.ids = tuple(data.ids[row] for row in self._rows)
         self.labels = tuple(data.labels[row] for row in self._rows)
         self.classes = data.classes
-        self.has_masks = data.has_masks
+        self.has_masks, self.notes = data.has_masks, data.notes
         self.digest = sha256(repr((data.digest, self._rows)).encode()).hexdigest()
         self.description = f"{len(self._rows)} of {data.description}"
 
@@ -137,8 +141,7 @@ def n_images(data: DataSpec, base: Path) -> int:
     """
     if data.path.startswith("demo:"):
         return data.n or DEMO_IMAGES
-    root = base / data.path
-    return len(select_files(root, class_folders(root), data.n))
+    return len(list_images(base / data.path, data.n).files)
 
 
 def _refuse_demo_keys(data: DataSpec, model: ModelSpec) -> None:

@@ -1,12 +1,13 @@
 """The door for image files: a few formats of 8 bits a channel, within stated numbers of bytes and pixels."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from warnings import catch_warnings
 
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from pipeline.machine.files import MIB, UnreadableFile, read_file, refuse_what_a_parser_raises
 from srd.errors import DataError
@@ -20,6 +21,26 @@ MOST_BYTES = 512 * MIB
 MOST_PIXELS = 64_000_000
 """The most pixels of an image, as it is stored and when it is resized."""
 SMALLER = "store it smaller, or remove it"
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns an image of an EXIF orientation upright; 1 is upright."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The content of an image file."""
+
+    pixels: Image.Image
+    """The upright image in RGB; an alpha channel is dropped, as torchvision's loader does."""
+    is_invisible: bool
+    """Whether the dropped alpha channel is 0 everywhere."""
 
 
 def read_content(file: Path) -> bytes:
@@ -36,8 +57,8 @@ def read_content(file: Path) -> bytes:
         raise DataError(f"{file}: cannot be read as an image: {error}; remove or replace it") from None
 
 
-def read_image(file: Path, mode: str) -> Image.Image:
-    """Return the image of a file, converted to a mode of Pillow.
+def read_picture(file: Path) -> Picture:
+    """Return the image of a file.
 
     Raises
     ------
@@ -47,8 +68,13 @@ def read_image(file: Path, mode: str) -> Image.Image:
     with _open_image(file) as image:
         _refuse_pixels(file, image.size)
         if image.mode not in MODES:
-            raise DataError(f"{file}: has pixels of mode {image.mode}, not 8 bits a channel; convert it to RGB first")
-        return image.convert(mode)
+            raise DataError(
+                f"{file}: has pixels of mode {image.mode}, not 8 bits a channel; "
+                "save it as RGB or grey of 8 bits, scaled from the range that its values have"
+            )
+        pixels = image.convert("RGB")
+        turn = _turn(image)
+        return Picture(pixels if turn is None else pixels.transpose(turn), _is_invisible(image))
 
 
 def resize_and_crop(
@@ -92,6 +118,17 @@ def _open_image(file: Path) -> Iterator[Image.Image]:
             raise DataError(f"{file}: has more than {MOST_PIXELS} pixels ({error}); {SMALLER}") from None
         with image:
             yield image
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """Return what turns an image upright, by its EXIF orientation; metadata that cannot be read have none."""
+    with suppress(Exception):  # damaged metadata may make Pillow raise anything
+        return UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return None
+
+
+def _is_invisible(image: Image.Image) -> bool:
+    return image.has_transparency_data and not image.convert("RGBA").getchannel("A").getbbox()
 
 
 def _refuse_pixels(file: Path, size: tuple[int, int]) -> None:

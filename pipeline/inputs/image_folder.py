@@ -3,10 +3,9 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from functools import cached_property
 from hashlib import sha256
-from itertools import chain, zip_longest
+from itertools import chain
 from pathlib import Path
 from textwrap import shorten
 
@@ -15,13 +14,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from pipeline.inputs.image_files import read_content, read_image, resize_and_crop
-from pipeline.machine.files import LONG, OF_THE_PATH, TEXT, UnreadableFile, read_file, refuse_what_a_parser_raises
+from pipeline.inputs.image_files import Picture, read_content, read_picture, resize_and_crop
+from pipeline.inputs.image_listing import RELATIVE, list_images, refuse_bad_path
+from pipeline.machine.files import LONG, TEXT, UnreadableFile, read_file, refuse_what_a_parser_raises
 from pipeline.spec.values import closest
 from srd.errors import DataError
-
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
-RELATIVE = "relative paths start at the folder of the spec"
 
 
 class ImageFolder:
@@ -44,46 +41,64 @@ class ImageFolder:
         resize: int | tuple[int, int] | None,
         masks: Path | None,
     ) -> None:
-        folders = class_folders(root)
+        listing = list_images(root, n)
         self._resize = resize
-        order = _class_order(classes) if classes else [(folder.name, folder.name) for folder in folders]
+        order = _class_order(classes) if classes else [(name, name) for name in listing.folders]
         position = {name: index for index, (name, _) in enumerate(order)}
-        _refuse_unknown_folders(root, folders, position, classes)
-        self._files = select_files(root, folders, n)
+        _refuse_unknown_folders(root, listing.folders, position, classes)
+        self._files = listing.files
         self.ids = tuple(_image_id(file.relative_to(root)) for file in self._files)
-        self.labels = tuple(position[file.parent.name] for file in self._files)
+        self.labels = tuple(position[Path(name).parts[0]] for name in self.ids)
         self.classes = tuple(title for _, title in order)
         self.has_masks = masks is not None
         self._masks = [_mask_file(masks, name) for name in self.ids] if masks else []
-        self.description = f"{len(self._files)} images of {len(folders)} folders"
+        self._listing = listing
+        self.notes = listing.notes
+        left_out = f", {listing.n_left_out:,} files left out" * bool(listing.n_left_out)
+        self.description = f"{len(self._files)} images of {len(listing.folders)} folders{left_out}"
 
     def images(self, rows: Sequence[int]) -> Tensor:
-        return torch.stack([self._pixels(row) for row in rows])
+        return torch.stack([self._pixels(row, read_picture(self._files[row])) for row in rows])
 
     def masks(self, rows: Sequence[int]) -> Tensor:
-        return torch.stack([self._mask(row) for row in rows])
-
-    def _pixels(self, row: int) -> Tensor:
-        file = self._files[row]
-        image = resize_and_crop(file, read_image(file, "RGB"), self._resize, Image.Resampling.BILINEAR)
-        return torch.from_numpy(np.asarray(image, np.float32) / 255).permute(2, 0, 1)
-
-    def _mask(self, row: int) -> Tensor:
-        file = self._masks[row]
-        mask = resize_and_crop(file, read_image(file, "L"), self._resize, Image.Resampling.NEAREST)
-        return torch.from_numpy(np.asarray(mask) > 0)
+        return torch.stack([self._mask(row, read_picture(self._masks[row])) for row in rows])
 
     def check(self) -> None:
-        first = self._pixels(0).shape
+        """Read every image and mask once, and note the images of which nothing is visible."""
+        invisible: list[str] = []
+        first: torch.Size | None = None
         for row, file in enumerate(self._files):
-            shape = self._pixels(row).shape
+            picture = read_picture(file)
+            shape = self._pixels(row, picture).shape
+            first = first or shape
             if shape != first:
                 raise DataError(
                     f"{file} is {shape[2]}x{shape[1]}, {self._files[0]} is {first[2]}x{first[1]}: "
                     "set model.resize, such as resize = [256, 224]"
                 )
-            if self._masks and self._mask(row).shape != shape[1:]:
-                raise DataError(f"{self._masks[row]}: a mask must have the size of its image {file}")
+            if self._masks:
+                self._refuse_other_size(row, picture)
+            invisible += [self.ids[row]] * picture.is_invisible
+        self.notes = (*self._listing.notes, *_invisible_images_in_words(invisible))
+
+    def _pixels(self, row: int, picture: Picture) -> Tensor:
+        image = resize_and_crop(self._files[row], picture.pixels, self._resize, Image.Resampling.BILINEAR)
+        return torch.from_numpy(np.asarray(image, np.float32) / 255).permute(2, 0, 1)
+
+    def _mask(self, row: int, picture: Picture) -> Tensor:
+        mask = resize_and_crop(self._masks[row], picture.pixels, self._resize, Image.Resampling.NEAREST)
+        return torch.from_numpy(np.asarray(mask).any(2))
+
+    def _refuse_other_size(self, row: int, picture: Picture) -> None:
+        """Refuse a mask that does not have the size of its image, both upright and not yet resized."""
+        mask = read_picture(self._masks[row])
+        theirs, own = picture.pixels.size, mask.pixels.size
+        if theirs != own:
+            raise DataError(
+                f"{self._masks[row]}: a mask must have the size of its image; it is {own[0]}x{own[1]}, "
+                f"{self._files[row]} is {theirs[0]}x{theirs[1]} when upright; draw it on the upright image"
+            )
+        self._mask(row, mask)
 
     @cached_property
     def digest(self) -> str:
@@ -93,70 +108,12 @@ class ImageFolder:
         return digest.hexdigest()
 
 
-def class_folders(root: Path) -> list[Path]:
-    """Return the folders of the classes.
-
-    Raises
-    ------
-    DataError
-        If there are none, or if one cannot be the name of a class.
-    """
-    with _refuse_bad_path(f"data.path = {root}: no such folder"):
-        folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-    if not folders:
-        raise DataError(f"data.path = {root}: holds no folders; put the images of each class into one")
-    for folder in folders:
-        if not folder.name.isprintable():
-            raise DataError(f"data.path: {folder.name!r}: the name is not plain UTF-8 text; rename the folder")
-    return folders
-
-
-def select_files(root: Path, folders: list[Path], n: int | None) -> list[Path]:
-    """Return the files of all images of the data set, or of `n` of them.
-
-    Raises
-    ------
-    DataError
-        If there are no images, or fewer than `n`.
-    """
-    files = _interleave([_image_files(folder) for folder in folders], n)
-    if not files:
-        raise DataError(f"data.path = {root}: its folders hold no image ({', '.join(sorted(SUFFIXES))})")
-    if n is not None and len(files) < n:
-        raise DataError(f"data.n = {n}: {root} holds only {len(files)} images; ask for fewer, or leave n out")
-    return files
-
-
-def _image_files(folder: Path) -> list[Path]:
-    with _refuse_bad_path(f"data.path: {folder}"):
-        return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-
-
-@contextmanager
-def _refuse_bad_path(place: str) -> Iterator[None]:
-    """Refuse a path that cannot be one, and one that cannot be listed, but not a disk that fails."""
-    try:
-        yield
-    except ValueError as error:
-        raise DataError(f"{place} ({error}); {RELATIVE}") from None
-    except OSError as error:
-        if error.errno not in OF_THE_PATH:
-            raise
-        raise DataError(f"{place} ({error.strerror}); {RELATIVE}") from None
-
-
 def _image_id(file: Path) -> str:
     """Return the path of an image in its folder, which names its random streams and its row in the store."""
     name = str(file)
     if not name.isprintable():
         raise DataError(f"data.path: {name!r}: the name is not plain UTF-8 text; rename the file")
     return name
-
-
-def _interleave(folders: list[list[Path]], n: int | None) -> list[Path]:
-    """Return at most `n` images, taken from the classes in turn, in the order of the folders."""
-    turns = [path for turn in zip_longest(*folders) for path in turn if path is not None]
-    return sorted(turns[:n])
 
 
 def _class_order(file: Path) -> list[tuple[str, str]]:
@@ -191,17 +148,22 @@ def _is_pair(row: object) -> bool:
     return isinstance(row, list) and len(row) == 2 and all(isinstance(text, str) for text in row)
 
 
-def _refuse_unknown_folders(root: Path, folders: list[Path], known: dict[str, int], classes: Path | None) -> None:
-    for folder in folders:
-        if folder.name not in known:
-            way_out = closest(folder.name, known)
-            raise DataError(f"data.path = {root}: folder {folder.name!r} is no class of {classes}; {way_out}")
+def _refuse_unknown_folders(root: Path, folders: tuple[str, ...], known: dict[str, int], classes: Path | None) -> None:
+    for name in folders:
+        if name not in known:
+            raise DataError(f"data.path = {root}: folder {name!r} is no class of {classes}; {closest(name, known)}")
 
 
 def _mask_file(masks: Path, name: str) -> Path:
     file = (masks / name).with_suffix(".png")
-    with _refuse_bad_path(f"data.masks: {file}"):
+    with refuse_bad_path(f"data.masks: {file}"):
         is_there = file.exists()
     if not is_there:
         raise DataError(f"data.masks: {file} is missing; every image needs one, or leave data.masks out")
     return file
+
+
+def _invisible_images_in_words(names: Sequence[str]) -> Iterator[str]:
+    if names:
+        more = f" and {len(names) - 1:,} more" * (len(names) > 1)
+        yield f"{names[0]}{more}: alpha is 0 everywhere; the network sees the colours without it"

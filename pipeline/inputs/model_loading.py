@@ -1,35 +1,43 @@
 """The factory of a network: the callable that a spec names, and the source files that it is made from."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib import import_module
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import module_from_spec
+from inspect import Parameter, signature
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from torch import nn
 
+from pipeline.inputs.user_code import Script
 from pipeline.machine.files import TEXT, UnreadableFile, open_file
 from pipeline.machine.sources import INSTALLED, OURS, STDLIB, files_digest
 from pipeline.spec.values import closest
 from srd.errors import ModelError
 
+OWN_NAME = "audited_"
+"""The beginning of the name of the module of a file; it stays, as classes look for the module that they are from."""
+
 
 @dataclass(frozen=True)
 class Factory:
-    """A callable without arguments that returns a network."""
+    """A callable that returns a network."""
 
     spec: str
-    call: Callable[[], Any]
+    call: Callable[..., Any]
+    script: Script
     folder: Path
     sources: set[Path]
     """For a module of a package, all files of its top package below `folder`. For a file, the file and the modules
     that it imported from `folder`; this set is complete once the factory is closed."""
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    """The arguments of the call."""
 
     def build(self) -> nn.Module:
         """Return a new network.
@@ -37,21 +45,33 @@ class Factory:
         Raises
         ------
         ModelError
-            If the call fails, or returns something else.
+            If an argument has no name that the callable knows, or if the call fails or returns something else.
         """
-        try:
-            network = self.call()
-        except (Exception, SystemExit) as error:  # the user's code may raise anything
-            raise ModelError(
-                f"model.spec = {self.spec!r}: the call without arguments failed: {type(error).__name__}: {error}; "
-                "name a callable that needs none"
-            ) from error
+        self._refuse_unknown_arguments()
+        given = ", ".join(self.kwargs)
+        call = f"the call with model.kwargs ({given})" if given else "the call without arguments"
+        way_out = "mend it, or change model.kwargs" if given else "name a callable that needs none, or set model.kwargs"
+        with self.script.run(f"model.spec = {self.spec!r}: {call} failed", way_out):
+            network = self.call(**self.kwargs)
         if not isinstance(network, nn.Module):
             raise ModelError(
                 f"model.spec = {self.spec!r}: returned {type(network).__name__}; "
                 "name a callable that returns a torch.nn.Module"
             )
         return network
+
+    def _refuse_unknown_arguments(self) -> None:
+        try:
+            parameters = signature(self.call).parameters
+        except (TypeError, ValueError):  # what is written in C may have no signature
+            return
+        if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values()):
+            return
+        by_name = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+        known = [name for name, parameter in parameters.items() if parameter.kind in by_name]
+        for name in self.kwargs:
+            if name not in known:
+                raise ModelError(f"model.kwargs: {self.spec!r} has no argument {name!r}; {closest(name, known)}")
 
     @property
     def digest(self) -> str:
@@ -60,8 +80,8 @@ class Factory:
 
 
 @contextmanager
-def open_factory(spec: str, base: Path) -> Iterator[Factory]:
-    """Open the factory that `path/to/file.py:callable` or `package.module:callable` names.
+def open_factory(spec: str, base: Path, kwargs: Mapping[str, Any] = MappingProxyType({})) -> Iterator[Factory]:
+    """Open the factory that `path/to/file.py:callable` or `package.module:callable` names, called with `kwargs`.
 
     Until the context ends, modules beside the file can be imported by name, as if the file were run as a script.
 
@@ -77,21 +97,32 @@ def open_factory(spec: str, base: Path) -> Iterator[Factory]:
             "package.module:callable"
         )
     if not place.endswith(".py"):
-        module = _import(place)
-        yield Factory(spec, _callable(module, spec), *_package(module))
+        script = Script(place, base, is_file=False)
+        module = _import(place, script)
+        yield Factory(spec, _callable(module, spec), script, *_package(module), kwargs)
         return
     file = _source_file(base / place)
+    script = Script(str(file), file.parent, is_file=True)
     with _import_from(file.parent) as sources:
         sources.add(file)
-        yield Factory(spec, _callable(_run_file(file), spec), file.parent, sources)
+        yield Factory(spec, _callable(_run_file(file, script), spec), script, file.parent, sources, kwargs)
 
 
-def _callable(module: ModuleType, spec: str) -> Callable[[], Any]:
+def _callable(module: ModuleType, spec: str) -> Callable[..., Any]:
     place, _, name = spec.rpartition(":")
     if not callable(getattr(module, name, None)):
         functions = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
-        raise ModelError(f"model.spec = {spec!r}: {place} has no callable {name!r}; {closest(name, functions)}")
+        way_out = _place_below(place, name) or closest(name, functions)
+        raise ModelError(f"model.spec = {spec!r}: {place} has no callable {name!r}; {way_out}")
     return getattr(module, name)  # type: ignore[no-any-return]
+
+
+def _place_below(place: str, name: str) -> str:
+    """Return the hint at a callable of a module below, as `torchvision.models` is below `torchvision`, or ""."""
+    below = [other for other in sys.modules if other.startswith(f"{place}.")]
+    found = [other for other in below if callable(getattr(sys.modules[other], "__dict__", {}).get(name))]
+    there = min(found, key=lambda other: (len(other), other), default="")
+    return f"did you mean '{there}:{name}'? its arguments go into model.kwargs" if there else ""
 
 
 def _package(module: ModuleType) -> tuple[Path, set[Path]]:
@@ -108,14 +139,10 @@ def _package(module: ModuleType) -> tuple[Path, set[Path]]:
     return file.parent, set(file.parent.rglob("*.py")) if hasattr(top, "__path__") else {file}
 
 
-def _import(name: str) -> ModuleType:
-    try:
+def _import(name: str, script: Script) -> ModuleType:
+    way_out = "put its folder into PYTHONPATH, or name the file, path/to/file.py:callable"
+    with script.run(f"model.spec: cannot import {name!r}", way_out):
         return import_module(name)
-    except (Exception, SystemExit) as error:  # the user's code may raise anything
-        raise ModelError(
-            f"model.spec: cannot import {name!r}: {type(error).__name__}: {error}; "
-            "put its folder into PYTHONPATH, or name the file, path/to/file.py:callable"
-        ) from error
 
 
 def _source_file(path: Path) -> Path:
@@ -126,20 +153,20 @@ def _source_file(path: Path) -> Path:
         raise ModelError(f"model.spec: {path}: {error}; relative paths start at the folder of the spec") from None
 
 
-def _run_file(file: Path) -> ModuleType:
+def _run_file(file: Path, script: Script) -> ModuleType:
     """Return the module in a file, which is run anew, under a name that no other module has."""
-    name = f"audited_{sha256(str(file).encode()).hexdigest()[:16]}"
+    name = f"{OWN_NAME}{sha256(str(file).encode()).hexdigest()[:16]}"
     loader = SourceFileLoader(name, str(file))
     module = module_from_spec(ModuleSpec(name, loader, origin=str(file)))
+    module.__file__ = str(file)
     sys.modules[name] = module  # before it runs: its dataclasses look themselves up there
+    way_out = f"it must import as `cd {file.parent} && python {file.name}` does"
     try:
-        loader.exec_module(module)
-    except (Exception, SystemExit) as error:  # the user's code may raise anything
+        with script.run(f"model.spec: {file}: cannot be imported", way_out):
+            loader.exec_module(module)
+    except ModelError:
         del sys.modules[name]
-        raise ModelError(
-            f"model.spec: {file}: cannot be imported: {type(error).__name__}: {error}; "
-            f"it must import as `cd {file.parent} && python {file.name}` does"
-        ) from error
+        raise
     return module
 
 
@@ -157,7 +184,8 @@ def _import_from(folder: Path) -> Iterator[set[Path]]:
         sys.path.remove(str(folder))
         for name in set(sys.modules) - before:
             file = Path(getattr(sys.modules[name], "__file__", None) or "/")
-            if file.is_relative_to(folder) and not _is_installed(name, file):
+            is_own = name.startswith(OWN_NAME)
+            if file.is_relative_to(folder) and not is_own and not _is_installed(name, file):
                 sources.add(file)
                 del sys.modules[name]
 

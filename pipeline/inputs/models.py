@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from attacks.types import Model
 from pipeline.demo import networks
 from pipeline.inputs.model_loading import open_factory
+from pipeline.inputs.user_code import refusal
 from pipeline.inputs.weights import load_weights, refuse_meta, state_digest, weights_digest
 from pipeline.machine import devices
+from pipeline.machine.outputs import divert_stdout
 from pipeline.spec.audit import ModelSpec
 from pipeline.spec.values import closest
 from srd.errors import ModelError
@@ -25,6 +27,8 @@ class LoadedModel:
     weights_digest: str
     source_digest: str
     n_parameters: int
+    notes: tuple[str, ...]
+    """Sentences on what was unwrapped to read the weights."""
 
 
 def load_model(spec: ModelSpec, base: Path) -> LoadedModel:
@@ -39,15 +43,15 @@ def load_model(spec: ModelSpec, base: Path) -> LoadedModel:
     if scheme == "demo":
         return _load_demo(spec, name)
     place = f"model.spec = {spec.spec!r}"
-    with open_factory(spec.spec, base) as factory:
+    weights, notes = base / spec.weights if spec.weights else None, tuple[str, ...]()
+    with open_factory(spec.spec, base, spec.kwargs) as factory:
         network = factory.build()
         refuse_meta(network, place)
-        weights = base / spec.weights if spec.weights else None
         if weights:
-            load_weights(network, weights)
+            notes = load_weights(network, weights)
         elif state_digest(network, place) != state_digest(factory.build(), place):
             raise ModelError(f"{place}: two calls gave two networks; set model.weights")
-    return _loaded_model(network, spec, weights, factory.digest)
+    return _loaded_model(network, spec, weights, factory.digest, notes)
 
 
 def logits_of(model: Model, images: Tensor, place: str) -> Tensor:
@@ -59,13 +63,12 @@ def logits_of(model: Model, images: Tensor, place: str) -> Tensor:
         If the model cannot read them, or does not answer with a tensor.
     """
     try:
-        logits = model(images.to(model.device))
-    except Exception as error:
+        with divert_stdout():
+            logits = model(images.to(model.device))
+    except (Exception, SystemExit) as error:  # the user's code may raise anything
         shape = "x".join(map(str, images.shape[1:]))
-        raise ModelError(
-            f"{place}: the network fails on images of {shape}: {type(error).__name__}: {error}; "
-            "set model.resize to the size that it reads"
-        ) from error
+        way_out = "set model.resize to the size that it reads"
+        raise refusal(f"{place}: the network fails on images of {shape}", error, Path(), way_out) from error
     if not isinstance(logits, Tensor):
         raise ModelError(f"{place}: the output is a {type(logits).__name__}, audits need a tensor of logits")
     return logits
@@ -126,16 +129,21 @@ def _are_near(values: Tensor, value: float) -> bool:
 def _load_demo(spec: ModelSpec, name: str) -> LoadedModel:
     if spec.weights:
         raise ModelError(f"model.weights = {spec.weights!r}: a demo network has its own weights; remove the key")
+    if spec.kwargs:
+        raise ModelError(f"model.kwargs = {spec.kwargs}: a demo network takes no arguments; remove the key")
     if name not in networks.NETWORKS:
         raise ModelError(f"model.spec = {spec.spec!r}: no demo network; {closest(name, networks.NETWORKS)}")
     source_digest = sha256(Path(networks.__file__).read_bytes()).hexdigest()
-    return _loaded_model(networks.load(name), spec, networks.weights_file(name), source_digest)
+    return _loaded_model(networks.load(name), spec, networks.weights_file(name), source_digest, ())
 
 
-def _loaded_model(network: nn.Module, spec: ModelSpec, weights: Path | None, source_digest: str) -> LoadedModel:
+def _loaded_model(
+    network: nn.Module, spec: ModelSpec, weights: Path | None, source_digest: str, notes: tuple[str, ...]
+) -> LoadedModel:
     demo = spec.spec.startswith("demo:")
     mean = spec.mean or (networks.MEAN if demo else (0.0,))
     std = spec.std or (networks.STD if demo else (1.0,))
     model = Model(network.float(), mean, std).eval().requires_grad_(False)
     digest = weights_digest(weights) if weights else state_digest(network, f"model.spec = {spec.spec!r}")
-    return LoadedModel(model.to(devices.device()), digest, source_digest, sum(p.numel() for p in network.parameters()))
+    n_parameters = sum(parameter.numel() for parameter in network.parameters())
+    return LoadedModel(model.to(devices.device()), digest, source_digest, n_parameters, notes)

@@ -7,14 +7,16 @@ from io import BufferedReader
 from itertools import chain
 from pathlib import Path
 from pickle import UnpicklingError
+from textwrap import shorten
 from typing import Any
 from warnings import catch_warnings
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
-from pipeline.machine.files import MIB, UnreadableFile, open_file, refuse_what_a_parser_raises
+from pipeline.machine.files import LONG, MIB, UnreadableFile, open_file, refuse_what_a_parser_raises
 from srd.errors import ModelError
 
 MOST_BYTES = 64 * 1024 * MIB
@@ -28,21 +30,33 @@ UNFIT: tuple[tuple[Callable[[Tensor], bool], str, str], ...] = (
 """Tensors that no network here can hold: which, what they are, and the way out."""
 PLAIN = (bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device)
 """Values whose `repr` says all."""
+AMBIGUOUS = frozenset({"model."})
+"""Prefixes that a network may have of its own: they are removed only if all names fit then."""
+WRAPPERS = ("module.", "_orig_mod.", "model.")
+"""Prefixes of DataParallel, torch.compile and training frameworks."""
+DEEPEST = 2
+"""The most keys above a state dict, and the most wrappers of one kind."""
 
 
-def load_weights(network: nn.Module, weights: Path) -> None:
-    """Load a state dict, cast to the network's own types.
+def load_weights(network: nn.Module, weights: Path) -> tuple[str, ...]:
+    """Load a state dict, cast to the network's own types; return sentences on what was unwrapped to find it.
 
     Raises
     ------
     ModelError
-        If the file is none of a state dict, or if names, shapes or kinds of number are not those of the network.
+        If the file holds no state dict, or several, or if names, shapes or kinds of number are not those of the
+        network.
     """
-    state = _read_state_dict(weights)
+    key, state = _read_state_dict(weights)
     place = f"model.weights = {weights}: do not fit model.spec"
     with refuse_what_a_parser_raises(ModelError, place, "they need the names and shapes of network.state_dict()"):
-        _refuse_whole_numbers(state, network.state_dict(), place)
+        own = network.state_dict()
+        prefixes = _remove_prefixes(state, own)
+        _refuse_whole_numbers(state, own, place)
         network.load_state_dict(state)
+    under = f"model.weights: the state dict is the one under {key!r}"
+    without = f"model.weights: {' and '.join(map(repr, prefixes))} was removed from the names of the tensors"
+    return (*[under] * bool(key), *[without] * bool(prefixes))
 
 
 def weights_digest(weights: Path) -> str:
@@ -111,16 +125,48 @@ def _tensor_bytes(tensor: Tensor) -> bytes:
     return flat.view(torch.uint8).numpy().tobytes()
 
 
-def _read_state_dict(weights: Path) -> dict[str, Tensor]:
+def _read_state_dict(weights: Path) -> tuple[str, dict[str, Tensor]]:
+    """Return the only state dict of a file, and the key under which it stands, or ""."""
     place = f"model.weights = {weights}"
     way_out = "save network.state_dict() again"
     with _open_weights(weights) as file, refuse_what_a_parser_raises(ModelError, f"{place}: is damaged", way_out):
-        state = _parse(file, weights)
-        if not isinstance(state, dict) or not all(map(_is_weight, state.items())):
+        found = list(_state_dicts(_parse(file, weights), ()))
+        if not found:
             raise ModelError(f"{place}: holds no state dict; save network.state_dict()")
+        if len(found) > 1:
+            keys = shorten(", ".join(repr(key) for key, _ in found), LONG)
+            raise ModelError(f"{place}: holds {len(found)} state dicts, {keys}; save the one to audit alone")
+        ((key, state),) = found
         for name, tensor in state.items():
             _refuse_unfit(place, name, tensor)
-        return state
+        return key, state
+
+
+def _state_dicts(content: object, keys: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    """Yield the state dicts of a checkpoint, each with the keys that lead to it.
+
+    A table within the checkpoint that is empty, or has keys other than texts, such as an optimizer's, is none.
+    """
+    if not isinstance(content, dict):
+        return
+    if all(map(_is_weight, content.items())) and (content or not keys):
+        yield ".".join(keys), content
+    elif len(keys) < DEEPEST:
+        for name, value in content.items():
+            if isinstance(name, str) and name.isprintable():
+                yield from _state_dicts(value, (*keys, name))
+
+
+def _remove_prefixes(state: dict[str, Tensor], own: Mapping[str, Any]) -> list[str]:
+    """Remove what wrappers of a network put before the names of its state dict, where that makes them fit."""
+    removed: list[str] = []
+    for prefix in chain.from_iterable([WRAPPERS] * DEEPEST):
+        if state and state.keys() != own.keys() and all(name.startswith(prefix) for name in state):
+            rest = {name.removeprefix(prefix) for name in state}
+            if rest == own.keys() or (prefix not in AMBIGUOUS and not any(name.startswith(prefix) for name in own)):
+                consume_prefix_in_state_dict_if_present(state, prefix)
+                removed.append(prefix)
+    return removed
 
 
 def _is_weight(item: tuple[object, object]) -> bool:

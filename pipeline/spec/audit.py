@@ -11,6 +11,7 @@ from attacks.registry import PERTURBATIONS
 from pipeline.spec.toml import parse_table, read_table
 from pipeline.spec.values import (
     NO_STRENGTH,
+    Arguments,
     Floats,
     Names,
     Options,
@@ -42,6 +43,8 @@ class ModelSpec(SpecTable):
     """`demo:vgg`, `demo:resnet`, `path/to/file.py:callable` or `package.module:callable`."""
     weights: Text | None = None
     """A state dict: a safetensors file, or a file that torch loads with `weights_only`."""
+    kwargs: Arguments = Field(default_factory=dict)
+    """The keyword arguments of the callable."""
     mean: Floats | None = None
     std: Floats | None = None
     resize: Resize | None = None
@@ -71,13 +74,14 @@ class ModelSpec(SpecTable):
 
 
 class DataSpec(SpecTable):
-    """The images: `demo:shapes`, or a folder that has one folder for each class."""
+    """The images: `demo:shapes`, or a folder that has one folder for each class, with images at any depth."""
 
     path: Text
     n: Images | None = None
     """The number of images, taken from the classes in turn; all images by default."""
     masks: Text | None = None
-    """A folder with one PNG for each image, at the same relative path; pixels that are not 0 are the object."""
+    """A folder with one PNG for each image, at the same relative path and of the size of the upright image; pixels
+    that are not black are the object."""
 
 
 class SubjectSpec(SpecTable):

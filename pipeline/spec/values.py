@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_serializer
 
-from attacks.entries import PerturbationEntry
+from attacks.entries import PerturbationEntry, Scale
 from srd.entries import Entry
 
 
@@ -92,6 +92,14 @@ def _check_option(given: Any) -> Any:
     return given
 
 
+def _check_argument(given: Any) -> Any:
+    if isinstance(given, list):
+        return [_check_argument(value) for value in given]
+    if not isinstance(given, (bool, int, float, str)) or (isinstance(given, float) and not math.isfinite(given)):
+        raise ValueError(f"{shorten_value(given)} is no argument; write a finite number, a text, a boolean or a list")
+    return given
+
+
 def _refuse_empty(text: str) -> str:
     if not text.strip():
         raise ValueError("is empty; write a name or a path, or remove the key")
@@ -100,6 +108,8 @@ def _refuse_empty(text: str) -> str:
 
 OptionValue = Annotated[bool | int | float | str, BeforeValidator(_check_option)]
 Options = dict[str, OptionValue]
+Arguments = dict[str, Annotated[Any, BeforeValidator(_check_argument)]]
+"""Keyword arguments of a callable: plain values, and lists of these."""
 Text = Annotated[str, AfterValidator(_refuse_empty)]
 """A name or a path, which is not empty."""
 Floats = Annotated[tuple[Annotated[float, Field(allow_inf_nan=False)], ...], BeforeValidator(as_tuple)]
@@ -111,6 +121,8 @@ Strengths = Annotated[tuple[Annotated[Strength, BeforeValidator(_parse_strength)
 def closest(name: str, known: Iterable[str]) -> str:
     """Return the way out for a misspelt name: the closest known name, or the known names."""
     known = list(known)
+    if not known:
+        return "there is none to name; remove it"
     near = get_close_matches(name[:LONG], known, 1)
     shown = [*known[:MANY], *["..."] * (len(known) > MANY)]
     return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(shown)}"
@@ -133,10 +145,18 @@ def check_strengths(place: str, entry: PerturbationEntry, strengths: tuple[Stren
         raise ValueError(f"{place}: strengths is empty; name at least one {scale.name}, such as {scale.example}")
     for strength in strengths:
         if not 0 < strength.value <= scale.most:
-            way_out = f'; write "{strength.text}/255" if you count in 0 to 255' if scale.most == 1 else ""
-            raise ValueError(f"{place}: {scale.name} = {strength.text} is not in (0, {scale.most:g}]{way_out}")
+            way_out = _strength_in_range(scale, strength.value)
+            raise ValueError(f"{place}: {scale.name} = {strength.text} is not in (0, {scale.most:g}]; write {way_out}")
         if scale.whole and not strength.value.is_integer():
             raise ValueError(f"{place}: {scale.name} = {strength.text} is no whole number; write {scale.example}")
+
+
+def _strength_in_range(scale: Scale, value: float) -> str:
+    """Return what to write in place of a strength that is out of range."""
+    if scale.most == 1 and 1 < value <= 255:
+        text = f"{value:g}/255" if value.is_integer() else f"{value / 255:.4g}"
+        return f'"{text}" if you count in 0 to 255'
+    return f"one that is, such as {scale.example}"
 
 
 def check_bits(place: str, entry: PerturbationEntry, options: Options, strengths: tuple[Strength, ...]) -> None:

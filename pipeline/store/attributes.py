@@ -82,6 +82,8 @@ class RunAttributes(_Frozen):
     """The number of clean images that are classified as labelled."""
     data: str
     """A description of the images."""
+    notes: tuple[str, ...]
+    """Sentences on the input: what was left out or unwrapped, and an accuracy near chance."""
     parameters: int
     """The number of parameters of the network."""
     certificates: DemoCertificates | None

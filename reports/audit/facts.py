@@ -26,6 +26,8 @@ class Identity(ResultModel):
     """SHA-256 of the source of the network."""
     data: str
     description: str
+    notes: tuple[str, ...]
+    """Sentences on the input: what was left out or unwrapped, and an accuracy near chance."""
     data_digest: str
     """SHA-256 of all that images, labels and masks are made from."""
     sources: str

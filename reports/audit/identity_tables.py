@@ -51,6 +51,7 @@ def identity(readings: Readings) -> Identity:
         network=made.network,
         data=spec.data.path,
         description=attributes.data,
+        notes=attributes.notes,
         data_digest=made.data,
         sources=made.sources,
         versions=made.versions,
@@ -158,6 +159,7 @@ def _identity_table(result: RunFacts) -> Table:
         "Network source, SHA-256": made.network,
         "Data": f"{made.data}: {made.description}",
         "Data, SHA-256": made.data_digest,
+        "Notes on the input": "; ".join(made.notes) or "none",
         "Images": f"{sizes['image']:,}, each {sizes['channel']} x {sizes['y']} x {sizes['x']}; "
         f"{made.classes_present:,} of {sizes['class']:,} classes; {'with' if made.has_masks else 'no'} object masks",
         "Explained class": f"the {made.target} class of the clean image, kept under perturbation",
@@ -168,7 +170,8 @@ def _identity_table(result: RunFacts) -> Table:
         "Tile and seed": f"{made.tile} images per task, seed {made.seed}",
         "Summarised with": ", ".join(f"{name} {version}" for name, version in result.statistics.versions.items()),
     }
-    return Table("Model, data, code and machine.", ("what", "value"), _pairs(facts))
+    rows = tuple((Cell(name), Cell(fact)) for name, fact in facts.items())
+    return Table("Model, data, code and machine.", ("what", "value"), rows)
 
 
 def _completeness_table(result: RunFacts) -> Table:
@@ -243,10 +246,6 @@ def _ignored_inputs(method: MethodFacts) -> str:
     if not method.uses_network:
         return ", ignores the network"
     return "" if method.uses_target else ", ignores the class"
-
-
-def _pairs(facts: dict[str, str]) -> tuple[tuple[Cell, ...], ...]:
-    return tuple((Cell(name), Cell(fact)) for name, fact in facts.items())
 
 
 def _certificate(each: Certificate) -> tuple[Cell, ...]:

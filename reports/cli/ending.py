@@ -13,7 +13,7 @@ from rich.text import Text
 from typer.exceptions import TyperException
 
 from reports.cli.consoles import escape, messages, output_failure
-from srd.errors import AuditError, CapacityError, InputError
+from srd.errors import AuditError, CapacityError, EndlessThread, InputError
 
 DONE, FAILED, INTERRUPTED = 0, AuditError.exit_code, 130
 NO_ROOM = CapacityError.exit_code
@@ -27,6 +27,8 @@ class End(NamedTuple):
 
     code: int
     message: str = ""
+    leaves_thread: bool = False
+    """Whether a thread still runs, for which Python would wait."""
 
 
 def run_to_exit(command: Callable[[], Any]) -> NoReturn:
@@ -41,7 +43,10 @@ def run_to_exit(command: Callable[[], Any]) -> NoReturn:
     if lost and end.code == DONE:
         end = End(NO_ROOM, str(output_failure("standard output", lost)))
     is_told = _tell(end)
-    sys.exit(end.code if is_told or end.code == INTERRUPTED else NO_ROOM)
+    code = end.code if is_told or end.code == INTERRUPTED else NO_ROOM
+    if end.leaves_thread:
+        os._exit(code)
+    sys.exit(code)
 
 
 @contextmanager
@@ -83,7 +88,7 @@ def _end_by_error(error: Exception) -> End:
     if cause is not None:
         return End(NO_ROOM, f"{type(cause).__name__}: {cause}; give the command more files, threads or memory")
     if isinstance(error, AuditError):
-        return End(error.exit_code, str(error))
+        return End(error.exit_code, str(error), isinstance(error, EndlessThread))
     if isinstance(error, OSError):
         return End(NO_ROOM, str(error))  # a full disk, a folder that may not be written to
     return End(FAILED, "".join(format_exception(error)).rstrip())

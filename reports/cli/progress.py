@@ -131,7 +131,7 @@ class Lines:
 
 
 class Display:
-    """An observer that shows a run on the terminal. Before the first stage it shows only the accuracy."""
+    """An observer that shows a run on the terminal. It begins with the accuracy and the notes on the input."""
 
     def __init__(self, console: Console, clock: Callable[[], float] = monotonic) -> None:
         self._console = console
@@ -151,9 +151,9 @@ class Display:
     def on_store(self, attributes: RunAttributes) -> None:
         correct, n = attributes.correct, attributes.plan.sizes["image"]
         share = f"{correct / n:.1%} of {n} clean images are classified as labelled"
-        chance = 1 / attributes.plan.sizes["class"]
-        warning = "; near chance: check class order, mean and std" if correct / n < 2 * chance else ""
-        self._console.print(share + warning)
+        self._console.print(share)
+        for note in attributes.notes:
+            self._console.print(note, markup=False)
 
     def on_stage(self, name: str, done: int, total: int) -> None:
         if done == total:

@@ -62,7 +62,7 @@ class Subset:
         self._data, self._rows = data, rows
         self.ids, self.labels = tuple(data.ids[row] for row in rows), tuple(data.labels[row] for row in rows)
         self.classes, self.has_masks = data.classes, data.has_masks
-        self.digest, self.description = data.digest, data.description
+        self.digest, self.description, self.notes = data.digest, data.description, data.notes
 
     def check(self) -> None:
         self._data.check()

@@ -15,6 +15,7 @@ from pipeline.execution.job import Job
 from pipeline.execution.preparation import prepare_store
 from pipeline.execution.self_checks import SELF_CHECKS
 from pipeline.execution.subjects import load_subject
+from pipeline.inputs.data import Shapes
 from pipeline.machine import environment, seeds, sources
 from pipeline.plan.schema import REASONS, REFERENCES
 from pipeline.store.attributes import RunAttributes
@@ -58,6 +59,40 @@ def test_accuracy_on_the_clean_images_is_stored(finished: Finished, spec: Path, 
     attributes = prepared(spec, tmp_path / "run")
     assert attributes.plan.sizes["image"] == N + 1
     assert attributes.correct == N
+
+
+def test_notes_on_model_and_data_are_stored(finished: Finished, spec: Path, tmp_path: Path) -> None:
+    assert finished.attributes.notes == ()
+    (spec.parent / "images/blue/9.tga").write_bytes(b"")
+    state = torch.load(spec.parent / "weights.pt")
+    torch.save({"state_dict": state}, spec.parent / "weights.pt")
+    model, data = prepared(spec, tmp_path / "run").notes
+    assert model == "model.weights: the state dict is the one under 'state_dict'"
+    assert data == "1 file in blue/: .tga is not read"
+    assert str(tmp_path) not in model + data
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [("", "model.mean and model.std are not set"), ("mean = [0.5]\nstd = [1.0]\n", "model.mean and model.std")],
+)
+def test_accuracy_near_chance_is_noted(spec: Path, tmp_path: Path, keys: str, told: str) -> None:
+    (spec.parent / "classes.json").write_text('["green", "blue", "red"]')
+    edit(spec, "[model]\n", f"[model]\n{keys}")
+    (note,) = prepared(spec, tmp_path / "run").notes
+    assert note == f"accuracy of 0.0% is near chance (33.3%): check model.classes; {told}"
+
+
+@pytest.mark.parametrize(
+    ("correct", "n_images", "n_classes", "is_noted"),
+    [(59, 100, 2, True), (61, 100, 2, False), (99, 100, 2, False), (19, 100, 10, True), (21, 100, 10, False)],
+)
+def test_near_chance_is_less_than_a_tenth_above_it(
+    finished: Finished, correct: int, n_images: int, n_classes: int, is_noted: bool
+) -> None:
+    data = Shapes(n_images)
+    data.classes = data.classes[:1] * n_classes
+    assert bool(list(preparation._low_accuracy_in_words(finished.job.spec, data, correct))) is is_noted
 
 
 def test_classes_are_those_of_the_clean_images(finished: Finished) -> None:

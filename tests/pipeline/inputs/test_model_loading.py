@@ -1,7 +1,9 @@
 """Laws of finding what builds a network: its own modules are found and fingerprinted, and leave no trace."""
 
 import os
+import pickle
 import sys
+import threading
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 from torch import nn
 
 from pipeline.inputs.model_loading import _import_from, open_factory
-from srd.errors import ModelError
+from srd.errors import EndlessThread, ModelError
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +22,9 @@ def modules() -> Iterator[None]:
     yield
     for name in set(sys.modules) - before:
         del sys.modules[name]
+
+
+PARSER = "import argparse\n\nparser = argparse.ArgumentParser()\n"
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:
@@ -121,13 +126,155 @@ def test_a_source_that_is_no_file_is_refused_at_once(tmp_path: Path, place: str)
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("raise SystemExit(0)", "cannot be imported: SystemExit: 0"),
-        ("import sys\n\n\ndef build():\n    sys.exit('done')\n", "the call without arguments failed: SystemExit: done"),
+        (
+            "raise SystemExit(0)",
+            r"cannot be imported: SystemExit: 0, which .* \(network\.py, line 1, in <module>\); rem",
+        ),
+        (
+            "import sys\n\n\ndef build():\n    sys.exit('done')\n",
+            r"failed: SystemExit: done, .* \(network\.py, line 5, in ",
+        ),
+        (
+            f"{PARSER}parser.add_argument('--data', required=True)\nparser.parse_args()\n",
+            r"2, .* \(network\.py, line 5",
+        ),
+        (f"{PARSER}parser.parse_args(['--unknown'])\n", r"SystemExit: 2, which would end .*line 4"),
+        ("from layers import Layer", r"SystemExit: None, .* \(layers\.py, line 2, in <module>\)"),
+        (
+            "\n\n1 / 0",
+            r"ZeroDivisionError: division by zero \(network\.py, line 3, in <module>\); it must import as `cd",
+        ),
+        ("def build(:", r"SyntaxError: .*\(network\.py, line 1\); it must import as"),
     ],
 )
-def test_a_source_that_ends_the_program_is_refused(tmp_path: Path, text: str, message: str) -> None:
+def test_a_source_that_fails_or_ends_the_program_is_refused_with_its_line(
+    tmp_path: Path, text: str, message: str
+) -> None:
     with pytest.raises(ModelError, match=message):
-        digest(write(tmp_path, {"network.py": text}))
+        digest(write(tmp_path, {"network.py": text, "layers.py": "import sys\nsys.exit()"}))
+
+
+SCRIPTS = {
+    "own file": "from pathlib import Path\n\nWIDTH = int((Path(__file__).parent / 'width.txt').read_text())\n",
+    "working folder": "from pathlib import Path\n\nWIDTH = int(Path('width.txt').read_text())\n",
+    "arguments": f"{PARSER}parser.add_argument('--width', default=3)\nWIDTH = parser.parse_args().width\n",
+    "future": "from __future__ import annotations\n\nWIDTH: Unknown = 3\n",
+    "dataclass": (
+        "from __future__ import annotations\nfrom dataclasses import dataclass, field\n\n\n@dataclass\n"
+        "class Options:\n    width: int = field(default=3)\n\n\nWIDTH = Options().width\n"
+    ),
+    "pickle": (
+        "import pickle\n\n\nclass Options:\n    width = 3\n\n\nWIDTH = pickle.loads(pickle.dumps(Options())).width\n"
+    ),
+    "type hints": (
+        "from typing import get_type_hints\n\n\nclass Options:\n    width: 'Width'\n\n\nclass Width:\n    n = 3\n\n\n"
+        "WIDTH = get_type_hints(Options)['width'].n\n"
+    ),
+    "main": "WIDTH = 3\nif __name__ == '__main__':\n    raise ValueError\n",
+}
+
+
+@pytest.mark.parametrize("case", SCRIPTS)
+def test_a_file_is_imported_with_what_a_script_has(tmp_path: Path, case: str) -> None:
+    build = "from torch import nn\n\n\ndef build():\n    return nn.Linear(WIDTH, 1)\n"
+    here, arguments = Path.cwd(), list(sys.argv)
+    write(tmp_path, {"network.py": SCRIPTS[case] + build, "width.txt": "3"})
+    with open_factory("network.py:build", tmp_path) as factory:
+        assert factory.build().in_features == 3
+    assert (Path.cwd(), sys.argv) == (here, arguments)
+
+
+def test_the_call_reads_from_the_folder_as_well(tmp_path: Path) -> None:
+    head = "from pathlib import Path\n\nfrom torch import nn\n\n\n"
+    build = f"{head}def build():\n    return nn.Linear(int(Path('width.txt').read_text()), 1)\n"
+    with open_factory("network.py:build", write(tmp_path, {"network.py": build, "width.txt": "3"})) as factory:
+        assert factory.build().in_features == 3
+
+
+def test_a_network_can_be_pickled_after_it_is_loaded(tmp_path: Path) -> None:
+    own = "from torch import nn\n\n\nclass Own(nn.Linear):\n    pass\n\n\ndef build():\n    return Own(3, 1)\n"
+    with open_factory("network.py:build", write(tmp_path, {"network.py": own})) as factory:
+        network = factory.build()
+    assert type(pickle.loads(pickle.dumps(network))) is type(network)
+
+
+@pytest.mark.parametrize(
+    "text", ["print('loud')", "import os\nos.system('echo loud')", "import os\nos.write(1, b'loud\\n')"]
+)
+def test_what_an_import_prints_goes_to_stderr(tmp_path: Path, text: str, capfd: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, {"network.py": f"{NETWORK}\n\n{text}\n", "layers.py": LAYER})
+    assert digest(tmp_path)
+    assert capfd.readouterr() == ("", "loud\n")
+
+
+THREAD = """
+from threading import Event, Thread, Timer
+
+ended = Event()
+
+
+def wait():
+    ended.wait(30)
+
+
+class Waiting(Thread):
+    def run(self):
+        while not ended.wait(0.01):
+            pass
+
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("start", "line"),
+    [
+        ("Thread(target=wait).start()", "line 8, in wait"),
+        ("Thread(target=wait, daemon=True).start()", "line 8, in wait"),
+        ("Waiting().start()", "line 1[34], in run"),
+        ("Timer(30, wait).start()", ""),
+    ],
+)
+@pytest.mark.parametrize("place", ["at import", "in the call", "before an error"])
+def test_a_thread_that_is_left_running_is_refused_with_its_line(
+    tmp_path: Path, start: str, line: str, place: str
+) -> None:
+    text = {
+        "at import": f"{THREAD}{start}\n\n\ndef build():\n    pass\n",
+        "in the call": f"{THREAD}def build():\n    {start}\n",
+        "before an error": f"{THREAD}{start}\n1 / 0\n",
+    }[place]
+    before = set(threading.enumerate())
+    try:
+        with pytest.raises(EndlessThread, match=rf"starts the thread '.*', which still runs.*{line}.*; end it before"):
+            digest(write(tmp_path, {"network.py": text}))
+    finally:
+        for thread in set(threading.enumerate()) - before:
+            end(thread)
+
+
+def end(thread: threading.Thread) -> None:
+    if isinstance(thread, threading.Timer):
+        thread.cancel()
+    frame = sys._current_frames()[thread.ident or 0]
+    while frame.f_back:
+        if "ended" in frame.f_globals:
+            frame.f_globals["ended"].set()
+        frame = frame.f_back
+    thread.join(5)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from threading import Thread\n\nThread(target=int).start()\n",
+        "from threading import Thread\nfrom time import sleep\n\nThread(target=sleep, args=(0.2,)).start()\n",
+        "from concurrent.futures import ThreadPoolExecutor\n\npool = ThreadPoolExecutor()\npool.submit(int).result()\n",
+    ],
+    ids=["ended", "ends soon", "pool"],
+)
+def test_a_thread_that_ends_by_itself_is_let_be(tmp_path: Path, text: str) -> None:
+    assert digest(write(tmp_path, {"network.py": text + NETWORK, "layers.py": LAYER}))
 
 
 def test_a_module_that_ends_the_program_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

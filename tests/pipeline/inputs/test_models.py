@@ -155,9 +155,91 @@ def test_a_damaged_weights_file_is_refused(spec: Path, content: bytes, suffix: s
     assert len(message) < 1000
 
 
-def test_a_checkpoint_that_is_no_state_dict_is_refused(spec: Path) -> None:
-    weights(spec, {"state_dict": colour_network.build().state_dict(), "epoch": 3})
-    assert "holds no state dict; save network.state_dict()" in refused(spec)
+def test_what_was_unwrapped_is_noted(spec: Path) -> None:
+    assert loaded(spec).notes == ()
+    state = {f"module.{name}": value for name, value in colour_network.build().state_dict().items()}
+    weights(spec, {"state_dict": state, "epoch": 3})
+    under, without = loaded(spec).notes
+    assert "'state_dict'" in under
+    assert "'module.'" in without
+
+
+ARGUMENTS = """
+class Sized(nn.Module):
+    def __init__(self, width, depth=1, *, sizes=(1,), name="a"):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layers = nn.Sequential(*(nn.Linear(width, width) for _ in range(depth + sum(sizes))))
+
+
+def loose(**options):
+    return Sized(**options)
+"""
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "n_parameters"),
+    [({"width": 2}, 12), ({"width": 2, "depth": 2}, 18), ({"width": 1, "sizes": [2, 3], "name": "b"}, 12)],
+)
+@pytest.mark.parametrize("name", ["Sized", "loose"])
+def test_arguments_go_to_the_callable(spec: Path, name: str, kwargs: dict[str, object], n_parameters: int) -> None:
+    code(spec, ARGUMENTS)
+    assert loaded(spec, f"network.py:{name}", weights=None, kwargs=kwargs).n_parameters == n_parameters
+
+
+@pytest.mark.parametrize(
+    ("name", "kwargs", "message"),
+    [
+        ("Sized", {"widht": 2}, "model.kwargs: 'network.py:Sized' has no argument 'widht'; did you mean 'width'?"),
+        ("Sized", {"width": 2, "zzz": 1}, "has no argument 'zzz'; known: width, depth, sizes, name"),
+        ("build", {"depth": 2}, "has no argument 'depth'; there is none to name; remove it"),
+        ("loose", {"width": 2, "wide": 1}, "the call with model.kwargs (width, wide) failed: TypeError: "),
+        ("loose", {"width": "two"}, "mend it, or change model.kwargs"),
+        ("Sized", {}, "missing 1 required positional argument: 'width'; name a callable that needs none, or set"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused_by_name(
+    spec: Path, name: str, kwargs: dict[str, object], message: str
+) -> None:
+    code(spec, ARGUMENTS)
+    assert message in refused(spec, f"network.py:{name}", weights=None, kwargs=kwargs)
+
+
+def test_a_demo_network_takes_no_arguments() -> None:
+    with pytest.raises(ModelError, match="a demo network takes no arguments; remove the key"):
+        load_model(ModelSpec(spec="demo:vgg", kwargs={"depth": 2}), Path())
+
+
+@pytest.mark.parametrize(("name", "there"), [("resnet18", "models"), ("ToTensor", "transforms"), ("nms", "ops")])
+def test_a_callable_of_a_module_below_is_pointed_at(spec: Path, name: str, there: str) -> None:
+    message = refused(spec, f"torchvision:{name}", weights=None)
+    assert f"did you mean 'torchvision.{there}:{name}'? its arguments go into model.kwargs" in message
+
+
+ENDS = {
+    "exit": "import sys\n        sys.exit(0)",
+    "raise": "raise SystemExit",
+    "parser": "import argparse\n        argparse.ArgumentParser().parse_args(['--unknown'])",
+}
+
+
+@pytest.mark.parametrize("case", ENDS)
+def test_a_network_that_ends_the_program_is_refused_with_its_line(spec: Path, case: str) -> None:
+    code(spec, f"class Ending(ColourNetwork):\n    def forward(self, inputs):\n        {ENDS[case]}\n")
+    code(spec, "def end():\n    torch.manual_seed(0)\n    return Ending()\n")
+    line = (spec.parent / "network.py").read_text().splitlines().index("    def forward(self, inputs):") + 1
+    model = loaded(spec, "network.py:end").model
+    with pytest.raises(ModelError, match=r"which would end the program \(network\.py, line \d+, in forward") as caught:
+        logits_of(model, torch.zeros(1, 3, 16, 16), "place")
+    assert any(f"line {line + more}," in str(caught.value) for more in (1, 2))
+
+
+def test_what_a_network_prints_goes_to_stderr(spec: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    code(spec, "class Loud(ColourNetwork):\n    def forward(self, inputs):\n        print('seen')\n")
+    code(spec, "def loud():\n    torch.manual_seed(0)\n    return Loud()\n")
+    with pytest.raises(ModelError, match="the output is a NoneType"):
+        logits_of(loaded(spec, "network.py:loud").model, torch.zeros(1, 3, 16, 16), "place")
+    assert capfd.readouterr() == ("", "seen\n")
 
 
 def test_weights_that_do_not_fit_are_refused_by_name(spec: Path) -> None:

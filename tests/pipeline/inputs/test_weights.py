@@ -144,6 +144,82 @@ def test_a_table_whose_method_is_replaced_is_refused(tmp_path: Path) -> None:
     assert "'int' object is not callable" in refused(file)
 
 
+def under(*keys: str) -> Callable[[dict[str, Tensor]], Any]:
+    def nest(content: Any) -> Any:
+        for key in reversed(keys):
+            content = {key: content, "epoch": 3, "optimizer": {"state": {0: {"step": torch.ones(1)}}}, "empty": {}}
+        return content
+
+    return nest
+
+
+@pytest.mark.parametrize(
+    "keys", [("state_dict",), ("model",), ("net",), ("ema",), ("model_state_dict",), ("a", "b")], ids=".".join
+)
+def test_the_only_state_dict_of_a_checkpoint_is_found(tmp_path: Path, keys: tuple[str, ...]) -> None:
+    target = network()
+    content = state(lambda tensor: tensor + 1)
+    notes = load_weights(target, saved(tmp_path, under(*keys)(content)))
+    assert torch.equal(target.state_dict()["3.weight"], content["3.weight"])
+    assert notes == (f"model.weights: the state dict is the one under {'.'.join(keys)!r}",)
+
+
+@pytest.mark.parametrize("names", [("state_dict", "ema"), ("model", "teacher", "student"), ("a.b", "c")])
+def test_a_checkpoint_of_several_state_dicts_is_refused_by_name(tmp_path: Path, names: tuple[str, ...]) -> None:
+    message = refused(saved(tmp_path, {name: state() for name in names}))
+    assert f"holds {len(names)} state dicts, {', '.join(map(repr, names))}; save the one to audit alone" in message
+
+
+@pytest.mark.parametrize(
+    ("prefix", "removed"),
+    [
+        ("module.", "'module.'"),
+        ("_orig_mod.", "'_orig_mod.'"),
+        ("model.", "'model.'"),
+        ("_orig_mod.module.", "'_orig_mod.' and 'module.'"),
+        ("module._orig_mod.", "'module.' and '_orig_mod.'"),
+        ("module.model.", "'module.' and 'model.'"),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+def test_prefixes_of_wrappers_are_removed(tmp_path: Path, prefix: str, removed: str, suffix: str) -> None:
+    file, target = tmp_path / f"weights.{suffix}", network()
+    content = state(lambda tensor: tensor + 1)
+    (save_file if suffix == "safetensors" else torch.save)({prefix + name: t for name, t in content.items()}, file)
+    notes = load_weights(target, file)
+    assert torch.equal(target.state_dict()["3.weight"], content["3.weight"])
+    assert notes == (f"model.weights: {removed} was removed from the names of the tensors",)
+
+
+def test_the_wrapped_networks_of_torch_are_read(tmp_path: Path) -> None:
+    wrappers: tuple[Any, ...] = (nn.DataParallel, torch.compile)
+    for wrapped in (wrap(network()) for wrap in wrappers):
+        assert load_weights(network(), saved(tmp_path, wrapped.state_dict()))
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "model."])
+def test_prefixes_that_the_network_has_stay(tmp_path: Path, prefix: str) -> None:
+    name = prefix.removesuffix(".")
+    target = nn.ModuleDict({name: nn.Linear(2, 2)})
+    assert load_weights(target, saved(tmp_path, target.state_dict())) == ()
+    file = saved(tmp_path, {f"{prefix}weight": torch.ones(2, 2)})
+    assert f"{prefix}bias" in refused(file, target)
+
+
+def test_what_is_missing_beside_a_prefix_is_named_without_it(tmp_path: Path) -> None:
+    content = {f"module.{name}": tensor for name, tensor in state().items() if name != "3.bias"}
+    message = refused(saved(tmp_path, content))
+    assert "3.bias" in message
+    assert "module" not in message
+
+
+@pytest.mark.parametrize("metadata", [[1], 3, {"module": 3}, {"module.1": {"version": "x"}}])
+def test_odd_metadata_beside_a_prefix_are_refused(tmp_path: Path, metadata: Any) -> None:
+    content = OrderedDict({f"module.{name}": tensor for name, tensor in state().items()})
+    content._metadata = metadata  # type: ignore[attr-defined]
+    assert "do not fit model.spec: " in refused(saved(tmp_path, content))
+
+
 def safetensors(header: bytes, data: bytes = b"", length: int | None = None) -> bytes:
     return (len(header) if length is None else length).to_bytes(8, "little") + header + data
 

@@ -1,5 +1,7 @@
 """Laws of the spec: what is accepted, kept as written, and never changed."""
 
+import re
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,15 @@ import pytest
 from pydantic import ValidationError
 from small_audits import SPEC
 
-from pipeline.spec.audit import AuditSpec, attacked_methods, condition_id, condition_pairs, load_spec, parse_spec
+from pipeline.spec.audit import (
+    AuditSpec,
+    ModelSpec,
+    attacked_methods,
+    condition_id,
+    condition_pairs,
+    load_spec,
+    parse_spec,
+)
 from pipeline.spec.comparison import load_audits
 from srd.errors import SpecError
 
@@ -28,6 +38,54 @@ def test_a_strength_is_a_fraction_or_a_number_and_keeps_its_text(written: str | 
     (strength,) = perturbed(strengths=[written]).perturbation[0].strengths
     assert strength.value == value
     assert strength.text == str(written)
+
+
+ADVICE = re.compile(r'write (?:one that is, such as )?"?([^" ]+)"?')
+
+
+@pytest.mark.parametrize("name", ["pgd", "gaussian_noise", "rotation", "imagenet_c_fog", "zoom"])
+@pytest.mark.parametrize("written", [0, "0", -1, -0.5, "512/2", 256, 1000, "1e3"])
+def test_what_is_advised_in_place_of_a_strength_is_taken(name: str, written: Any) -> None:
+    with pytest.raises(SpecError, match=r"is not in \(0, ") as caught:
+        perturbed(name=name, strengths=[written], options={})
+    advised = ADVICE.search(str(caught.value))
+    assert advised, str(caught.value)
+    assert perturbed(name=name, strengths=[advised[1]], options={})
+
+
+@pytest.mark.parametrize("written", [8, 8.0, 7.5, 254, "16/2", 1.5])
+@pytest.mark.parametrize("name", ["pgd", "gaussian_noise", "zoom"])
+def test_a_strength_in_0_to_255_is_advised_as_a_share(name: str, written: Any) -> None:
+    with pytest.raises(SpecError, match="if you count in 0 to 255") as caught:
+        perturbed(name=name, strengths=[written], options={})
+    advised = ADVICE.search(str(caught.value))
+    assert advised
+    (strength,) = perturbed(name=name, strengths=[advised[1]], options={}).perturbation[0].strengths
+    assert strength.value == pytest.approx(float(Fraction(str(written))) / 255, rel=1e-3)
+
+
+def test_only_what_can_be_meant_in_0_to_255_is_advised_so() -> None:
+    for written, advice in (
+        (0, 'such as "8/255"'),
+        (8, 'write "8/255" if'),
+        ("16/2", 'write "8/255" if'),
+        (-8, "such as"),
+    ):
+        with pytest.raises(SpecError, match=advice):
+            perturbed(name="pgd", strengths=[written])
+
+
+@pytest.mark.parametrize("value", [3, 0.5, "text", True, [3, 4, 6, 3], [[1, 2], [3]], ["a", True], []], ids=repr)
+def test_arguments_are_plain_values_and_survive_the_store(value: Any) -> None:
+    model = ModelSpec.model_validate({"spec": "a.py:b", "kwargs": {"x": value}})
+    assert ModelSpec.model_validate(model.model_dump(mode="json")) == model
+    assert model.kwargs == {"x": value}
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, [{"a": 1}], float("nan"), [float("inf")], None], ids=repr)
+def test_other_arguments_are_refused(value: Any) -> None:
+    with pytest.raises(ValidationError, match="is no argument; write a finite number, a text, a boolean or a list"):
+        ModelSpec.model_validate({"spec": "a.py:b", "kwargs": {"x": value}})
 
 
 @pytest.mark.parametrize("written", ["abc", "", "1/0", "8/", True, [1], float("nan"), float("inf"), 0, -0.1, "256/255"])
@@ -121,7 +179,10 @@ def test_no_two_entries_of_the_axis_share_an_id(perturbations: Any) -> None:
         ({"strengths": []}, "strengths is empty"),
         ({"strengths": 0.1}, "expected a list, got 0.1"),
         ({"name": "imagenet_c_fog", "strengths": [2.5]}, "severity = 2.5 is no whole number; write 3"),
-        ({"name": "imagenet_c_fog", "strengths": [6]}, r"severity = 6 is not in \(0, 5\]$"),
+        (
+            {"name": "imagenet_c_fog", "strengths": [6]},
+            r"severity = 6 is not in \(0, 5\]; write one that is, such as 3$",
+        ),
         ({"name": "manipulate", "options": {"eight_bits": 1}}, "expected bool, got 1"),
         ({"name": "manipulate", "options": {"aim": "top-k"}}, "no option is called 'aim'"),
     ],

@@ -28,6 +28,13 @@ def spec_file(folder: Path, content: str | bytes) -> Path:
     return path
 
 
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_byte_order_mark_and_ends_of_lines_do_not_matter(tmp_path: Path, mark: bytes, end: str) -> None:
+    content = mark + SPEC.replace("\n", end).encode()
+    assert load_spec(spec_file(tmp_path, content)) == load_spec(spec_file(tmp_path, SPEC))
+
+
 def refusal(read: Callable[..., object], *arguments: Any) -> str:
     with pytest.raises(SpecError) as refused:
         read(*arguments)

@@ -67,6 +67,7 @@ class Backwards:
         self._data = data
         self.ids, self.labels, self.classes = data.ids[::-1], data.labels[::-1], data.classes
         self.has_masks, self.digest, self.description = data.has_masks, data.digest, data.description
+        self.notes = data.notes
 
     def check(self) -> None:
         self._data.check()

@@ -11,8 +11,9 @@ from pipeline.spec.audit import load_spec
 from pipeline.spec.comparison import load_audits
 from pipeline.spec.manipulation import load_manipulated_model_spec
 from pipeline.spec.toml import parse_table, read_table
-from reports import formatting
+from reports import formatting, statistics
 from reports.audit import identity_tables, threats
+from reports.audit.facts import RunFacts
 from reports.audit.readings import Readings
 
 ROOT = Path(__file__).parents[3]
@@ -46,3 +47,12 @@ def test_options_tell_who_set_them(dataset: xr.Dataset) -> None:
     origins = {option.name: (option.value, option.origin) for option in facts["pgd"].options}
     assert budget["steps"] == (4, "spec")
     assert origins["relative_step"][1] == "default"
+
+
+@pytest.mark.parametrize("notes", [(), ("4 files in b/: .tga is not read", "another")])
+def test_notes_on_the_input_stand_in_the_table(dataset: xr.Dataset, notes: tuple[str, ...]) -> None:
+    made = identity_tables.identity(Readings(dataset.assign_attrs(notes=list(notes))))
+    assert made.notes == notes
+    result = RunFacts.model_construct(identity=made, statistics=statistics.policy())
+    rows = {row[0].text: row[1].text for row in identity_tables._identity_table(result).rows}
+    assert rows["Notes on the input"] == ("; ".join(notes) or "none")

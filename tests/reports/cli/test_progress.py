@@ -38,6 +38,13 @@ def shown() -> tuple[Display, Clock, Callable[[], list[str]]]:
     return display, clock, lambda: written.getvalue().splitlines()
 
 
+def test_notes_on_the_input_are_told_before_any_stage(shown: tuple[Display, Clock, Callable[[], list[str]]]) -> None:
+    display, _, lines = shown
+    notes = ("4 files in b/: .tga is not read", "[bold]a[/bold]/: no image is there")
+    display.on_store(plain_attributes({}).model_copy(update={"notes": notes}))
+    assert lines()[1:] == list(notes)
+
+
 def test_rate_and_time_left_are_those_of_this_stage() -> None:
     pace = Pace("score", done=40, total=100, began=1000.0)
     assert (pace.rate, pace.remaining_seconds(1005.0), pace.in_words(1005.0)) == (None, None, "")

@@ -15,7 +15,7 @@ from command_line import Command
 from small_audits import edit, store_in, write_audit
 
 from attacks.corruptions.geometry import rotation_back
-from pipeline.execution.tracebacks import Origin, locate
+from pipeline.machine.tracebacks import Origin, locate
 from pipeline.plan.stages import VARIABLES
 from pipeline.spec.audit import parse_spec
 from pipeline.stages import score as scoring

@@ -1,6 +1,6 @@
 """The origin of an error, as text that travels between processes, into logs and into the store."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from traceback import FrameSummary, TracebackException, extract_tb
@@ -26,11 +26,17 @@ class Origin:
 
 def locate(error: BaseException, base: Path) -> Origin:
     """Find where an error was raised; paths of the user's code are shortened to begin at `base`."""
-    blamed = _blamed_frame(_cause(error))
+    frames = extract_tb(_cause(error).__traceback__)
+    blamed = _blamed_frame(frames)
     is_ours = blamed is not None and _is_ours(Path(blamed.filename))
     is_refusal = isinstance(error, (AuditError, MemoryError))
-    place = "" if blamed is None or is_ours else _in_words(blamed, base)
-    return Origin(_text(error, base), place, is_ours and not is_refusal)
+    return Origin(_text(error, base), locate_frame(frames, base), is_ours and not is_refusal)
+
+
+def locate_frame(frames: Sequence[FrameSummary], base: Path) -> str:
+    """Return file, line and function of the user's code in a stack, as `Origin.place` names them, or ""."""
+    blamed = _blamed_frame(frames)
+    return "" if blamed is None or _is_ours(Path(blamed.filename)) else _in_words(blamed, base)
 
 
 def _cause(error: BaseException) -> BaseException:
@@ -38,10 +44,9 @@ def _cause(error: BaseException) -> BaseException:
     return error if error.__cause__ is None else _cause(error.__cause__)
 
 
-def _blamed_frame(error: BaseException) -> FrameSummary | None:
+def _blamed_frame(frames: Sequence[FrameSummary]) -> FrameSummary | None:
     """Return the innermost frame outside of the standard library and the called libraries."""
-    frames = reversed(extract_tb(error.__traceback__))
-    return next((frame for frame in frames if not _is_called(Path(frame.filename))), None)
+    return next((frame for frame in reversed(frames) if not _is_called(Path(frame.filename))), None)
 
 
 def _is_called(file: Path) -> bool:
