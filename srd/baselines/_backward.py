@@ -1,11 +1,12 @@
 """Common parts of methods with a backward pass of their own: rules in place of SRD's, under the same interception."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from srd.affine import Affine
+from srd.entries import DeclaredRule
 from srd.functions import AffineRule
 from srd.interception import Interception
 from srd.passes import scores_of
@@ -42,12 +43,20 @@ def backward(
     target: Target,
     rules: OwnRules,
     start: Callable[[Scores], Tensor],
+    operations: Mapping[str, DeclaredRule],
     *,
     create_graph: bool,
 ) -> Tensor:
-    """Propagate `start` of the target's logits by the rules to the inputs, which require grad."""
-    with Interception(inputs, rules):
-        logits = network(inputs)
+    """Propagate `start` of the target's logits by the rules to the inputs, which require grad.
+
+    Raises
+    ------
+    UnsupportedOperation
+        An activation may be hidden in an operation that has no rule and is not declared by `operations`.
+    """
+    trace = Interception(inputs, rules, operations)
+    logits = trace.logits_of(network)
+    trace.refuse_hidden_activations(logits)
     return backward_from_scores(scores_of(logits, target), inputs, rules, start, create_graph=create_graph)
 
 

@@ -128,8 +128,7 @@ def relevance_map(
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
         trace = Interception(inputs, rules, operations)
-        with trace:
-            logits = network(inputs)
+        logits = trace.logits_of(network)
         trace.refuse_unknown_anywhere(logits)
         by_value = backward_from_scores(
             scores_of(logits, target), inputs, rules, _one_by_value, create_graph=create_graph

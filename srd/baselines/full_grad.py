@@ -76,7 +76,7 @@ def full_grad(
     Raises
     ------
     UnsupportedOperation
-        Positions lie in windows.
+        Positions lie in windows, or a part of the network cannot be seen.
 
     References
     ----------
@@ -85,8 +85,10 @@ def full_grad(
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
         rules = Biases(by_weights=create_graph)
-        with Interception(inputs, rules):
-            scores = scores_of(network(inputs), target)
+        trace = Interception(inputs, rules)
+        logits = trace.logits_of(network)
+        trace.refuse_unseen(logits)
+        scores = scores_of(logits, target)
         read = [inputs, *(layer.outputs for layer in rules.found)]
         at_inputs, *at_outputs = torch.autograd.grad(
             scores.sum(), read, create_graph=create_graph, allow_unused=True, materialize_grads=True

@@ -16,6 +16,7 @@ ENTRY = AttributorEntry(
     source="srd.baselines.lrp_epsilon_plus:lrp_epsilon_plus",
     family="decomposition",
     signed=True,
+    law="conservation",
     cost="3 forward, 2 backward",
     needs=("operations",),
     reference="Kohlbrenner, Bauer, Nakajima, Binder, Samek, Lapuschkin, IJCNN 2020",

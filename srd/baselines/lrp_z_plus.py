@@ -15,6 +15,7 @@ ENTRY = AttributorEntry(
     source="srd.baselines.lrp_z_plus:lrp_z_plus",
     family="decomposition",
     signed=True,
+    law="conservation",
     cost="3 forward, 2 backward",
     needs=("operations",),
     reference="Montavon, Lapuschkin, Binder, Samek, Mueller, Pattern Recognition 2017",
