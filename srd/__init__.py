@@ -33,4 +33,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """Return all names, also those that are still to be imported."""
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from srd.affine import Affine
-from srd.decomposition import decompose_by_rules
+from srd.decomposition import Decomposition, account_by_rules, decompose_by_rules
 from srd.functions import Elementwise
 from srd.keywords import takes
 from srd.options import AblationOptions, CoarseOptions
@@ -84,6 +84,12 @@ def scalar(
 
 
 @takes(AblationOptions)
+def account_scalar(options: AblationOptions, network: nn.Module, inputs: Inputs, target: AnyTarget) -> Decomposition:
+    """Return the maps of `scalar` with the relevance that went in and the relevance that was lost."""
+    return account_by_rules(options, lambda lost: ScalarRatio(options.bias, lost), network, inputs, target)
+
+
+@takes(AblationOptions)
 def post_activation(
     options: AblationOptions,
     network: nn.Module,
@@ -98,6 +104,14 @@ def post_activation(
     rules = PostActivationRatio(options.bias, by_weights=options.create_graph)
     maps, _ = decompose_by_rules(options, rules, network, inputs, target)
     return maps
+
+
+@takes(AblationOptions)
+def account_post_activation(
+    options: AblationOptions, network: nn.Module, inputs: Inputs, target: AnyTarget
+) -> Decomposition:
+    """Return the maps of `post_activation` with the relevance that went in and the relevance that was lost."""
+    return account_by_rules(options, lambda lost: PostActivationRatio(options.bias, lost), network, inputs, target)
 
 
 @takes(CoarseOptions)

@@ -1,5 +1,6 @@
 """Sharing Ratio Decomposition (Han, Kim, Kwak, ICLR 2024) in one modified backward pass."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -59,9 +60,21 @@ def account(options: RelevanceOptions, network: nn.Module, inputs: Inputs, targe
 
     The arguments are those of `decompose`.
     """
+    return account_by_rules(
+        options, lambda lost: SharingRatio(options.bias, lost, by_weights=options.create_graph), network, inputs, target
+    )
+
+
+def account_by_rules(
+    options: SrdOptions,
+    rules_that_count: Callable[[LostRelevance], SharingRatio],
+    network: nn.Module,
+    inputs: Inputs,
+    target: AnyTarget,
+) -> Decomposition:
+    """Return the maps by rules, and their balance with the relevance that these rules count as lost."""
     losses = LostRelevance()
-    rules = SharingRatio(options.bias, losses, by_weights=options.create_graph)
-    maps, initial = decompose_by_rules(options, rules, network, inputs, target)
+    maps, initial = decompose_by_rules(options, rules_that_count(losses), network, inputs, target)
     lost = torch.zeros(len(maps)).to(maps) + losses.total(len(maps))
     return Decomposition(maps, initial, lost.detach())
 

@@ -90,6 +90,8 @@ class AttributorEntry(Entry):
     """Networks that the method can explain. In transformers, every layer has all tokens attend to all tokens."""
     law: Law = ""
     """The law that `srd.laws` checks."""
+    balance: str = ""
+    """`module:function` that returns a `Decomposition` by the same options, if the law is conservation."""
     cost: str
     """Cost in passes of the network."""
     layers: str = ""
@@ -114,6 +116,10 @@ class AttributorEntry(Entry):
     def native(self) -> Callable[..., Any]:
         """Return the method with maps at its own resolution."""
         return super().load()
+
+    def load_balance(self) -> Callable[..., Any]:
+        """Import and return the function that `balance` names."""
+        return Entry(name=self.name, title=self.title, source=self.balance, fixed=self.fixed).load()
 
     def _import(self) -> Callable[..., Any]:
         loaded: Callable[..., Any] = import_module("srd.targets").accept_any_target(super()._import())
@@ -150,7 +156,7 @@ class Registry(Mapping[str, E]):
 
     def __getitem__(self, name: str) -> E:
         if name not in self._entries:
-            close = get_close_matches(str(name), self._entries, n=1)
+            close = get_close_matches(str(name).lower(), self._entries, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(self._entries)}"
             raise KeyError(f"no entry is called {name!r}; {hint}")
         return self._entries[name]

@@ -113,16 +113,6 @@ class Interception(TorchFunctionMode):
         """
         return self._landmarks.encoder_end(self._order_of(logits), logits, scores, layer, create_graph=create_graph)
 
-    def refuse_unseen(self, logits: Tensor) -> None:
-        """Refuse `logits` that no operation made which can be seen.
-
-        Raises
-        ------
-        UnsupportedOperation
-            A scripted or foreign part made them.
-        """
-        self._order_of(logits)
-
     def refuse_unknown_below(self, vectors: Vectors) -> None:
         """Refuse operations without a rule through which relevance would flow below the vectors.
 
@@ -144,7 +134,7 @@ class Interception(TorchFunctionMode):
         self._landmarks.refuse_unknown_below(self._order_of(logits))
 
     def refuse_hidden_activations(self, logits: Tensor) -> None:
-        """Refuse what may be an activation that has no rule, wherever a gradient flows to the `logits`.
+        """Refuse what may be an activation, or another layer, that has no rule, wherever the `logits` come from.
 
         Raises
         ------

@@ -19,8 +19,8 @@ Keywords = dict[str, Any]
 
 ACTIVATIONS = frozenset(
     "relu relu6 hardtanh leaky_relu prelu rrelu elu celu selu silu gelu hardswish mish softplus tanh sigmoid "
-    "hardsigmoid clamp clamp_min clamp_max clip threshold logsigmoid softsign softshrink hardshrink tanhshrink "
-    "maximum minimum".split()
+    "hardsigmoid clamp clamp_min clamp_max clip threshold _threshold logsigmoid softsign softshrink hardshrink "
+    "tanhshrink maximum minimum".split()
 )
 """Elementwise functions after which a pointwise feature vector is read."""
 
@@ -143,6 +143,8 @@ def _namesake(function: Function) -> Function:
     name = function.__name__.removesuffix("_")
     homes = (Tensor,) if inspect.ismethoddescriptor(function) else (functional, torch)
     for home in homes:
-        if hasattr(home, name):
+        if callable(getattr(home, name, None)):
             return getattr(home, name)  # type: ignore[no-any-return]
-    raise UnsupportedOperation(f"{full_name(function)} writes in place and nothing does the same out of place")
+    raise UnsupportedOperation(
+        f"{full_name(function)} writes in place and nothing does the same out of place; leave it out"
+    )

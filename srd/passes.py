@@ -87,9 +87,10 @@ def scores_of(logits: Logits, target: Target) -> Scores:
         The network has no such class.
     """
     n_classes = logits.shape[1]
-    if ((target < 0) | (target >= n_classes)).any():
+    absent = target[(target < 0) | (target >= n_classes)]
+    if len(absent):
         raise InputError(
-            f"target {target.tolist()}: the network has {n_classes} classes; give numbers from 0 to {n_classes - 1}"
+            f"target {int(absent[0])}: the network has {n_classes} classes; give numbers from 0 to {n_classes - 1}"
         )
     index = target[:, None].clone()  # the graph cannot keep a tensor made in inference mode
     return logits.gather(1, index)[:, 0]

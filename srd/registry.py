@@ -14,6 +14,7 @@ SRD = AttributorEntry(
     family="decomposition",
     signed=True,
     law="conservation",
+    balance="srd.decomposition:account",
     cost="1 forward, 1 backward",
     needs=("encoder", "operations"),
     reference="Han, Kim, Kwak, ICLR 2024",
@@ -29,9 +30,17 @@ ABLATIONS = (
         title="SRD (scalar ratio)",
         layers="",
         source="srd.ablations:scalar",
+        balance="srd.ablations:account_scalar",
         differentiable=False,  # phi(X) / X is singular at 0 for the softplus that an attack puts in a ReLU's place
     ),
-    replace(SRD, name="srd_post", title="SRD (post-activation)", layers="", source="srd.ablations:post_activation"),
+    replace(
+        SRD,
+        name="srd_post",
+        title="SRD (post-activation)",
+        layers="",
+        source="srd.ablations:post_activation",
+        balance="srd.ablations:account_post_activation",
+    ),
     replace(
         SRD,
         name="srd_coarse",

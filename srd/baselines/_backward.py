@@ -9,6 +9,7 @@ from srd.affine import Affine
 from srd.entries import DeclaredRule
 from srd.functions import AffineRule
 from srd.interception import Interception
+from srd.lost_relevance import LostRelevance
 from srd.passes import scores_of
 from srd.provenance import Source
 from srd.rules import NO_BIAS, SharingRatio
@@ -18,8 +19,8 @@ from srd.types import Inputs, Scores, Target
 class OwnRules(SharingRatio):
     """Rules of a method with its own activations and convolutions; biases have no share."""
 
-    def __init__(self, *, by_weights: bool) -> None:
-        super().__init__("drop", by_weights=by_weights)
+    def __init__(self, lost: LostRelevance | None = None, *, by_weights: bool) -> None:
+        super().__init__("drop", lost, by_weights=by_weights)
 
     def pointwise(self, bias: Tensor, axis: int, inputs: Tensor, outputs: Tensor) -> Tensor:
         """Return the outputs: biases have no rule."""
