@@ -29,3 +29,8 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'srd' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Return all names, also those that are still to be imported."""
+    return sorted(__all__)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from srd.affine import Affine
-from srd.decomposition import decompose_by_rules
+from srd.decomposition import Decomposition, account_by_rules, decompose_by_rules
 from srd.functions import Elementwise
 from srd.keywords import takes
 from srd.options import AblationOptions, CoarseOptions
@@ -14,7 +14,8 @@ from srd.passes import evaluating, leaf
 from srd.propagation import Propagation
 from srd.provenance import Source
 from srd.rules import SharingRatio
-from srd.types import Generators, Inputs, Maps, Target
+from srd.targets import target_of_each_row
+from srd.types import AnyTarget, Generators, Inputs, Maps
 from srd.vectors import inner, on_grid, safe_ratio
 
 
@@ -67,7 +68,11 @@ class PostActivationRatio(SharingRatio):
 
 @takes(AblationOptions)
 def scalar(
-    options: AblationOptions, network: nn.Module, inputs: Inputs, target: Target, generators: Generators | None = None
+    options: AblationOptions,
+    network: nn.Module,
+    inputs: Inputs,
+    target: AnyTarget,
+    generators: Generators | None = None,
 ) -> Maps:
     """Return the maps of SRD with one ratio per neuron, phi(X_k) / X_k. For a ReLU this is the gradient itself.
 
@@ -79,8 +84,18 @@ def scalar(
 
 
 @takes(AblationOptions)
+def account_scalar(options: AblationOptions, network: nn.Module, inputs: Inputs, target: AnyTarget) -> Decomposition:
+    """Return the maps of `scalar` with the relevance that went in and the relevance that was lost."""
+    return account_by_rules(options, lambda lost: ScalarRatio(options.bias, lost), network, inputs, target)
+
+
+@takes(AblationOptions)
 def post_activation(
-    options: AblationOptions, network: nn.Module, inputs: Inputs, target: Target, generators: Generators | None = None
+    options: AblationOptions,
+    network: nn.Module,
+    inputs: Inputs,
+    target: AnyTarget,
+    generators: Generators | None = None,
 ) -> Maps:
     """Return the maps of SRD with the vector after the activation in place of the vector before it.
 
@@ -91,9 +106,17 @@ def post_activation(
     return maps
 
 
+@takes(AblationOptions)
+def account_post_activation(
+    options: AblationOptions, network: nn.Module, inputs: Inputs, target: AnyTarget
+) -> Decomposition:
+    """Return the maps of `post_activation` with the relevance that went in and the relevance that was lost."""
+    return account_by_rules(options, lambda lost: PostActivationRatio(options.bias, lost), network, inputs, target)
+
+
 @takes(CoarseOptions)
 def coarse(
-    options: CoarseOptions, network: nn.Module, inputs: Inputs, target: Target, generators: Generators | None = None
+    options: CoarseOptions, network: nn.Module, inputs: Inputs, target: AnyTarget, generators: Generators | None = None
 ) -> Maps:
     """Return the relevance with which SRD starts, at the resolution of the encoder."""
     with evaluating(network):
@@ -101,6 +124,6 @@ def coarse(
         rules = SharingRatio("drop", by_weights=options.create_graph)
         layers = [options.encoder] if options.encoder else []
         run = Propagation(network, inputs, rules, layers=layers, operations=options.operations)
-        end, initial, _ = run.starting_point(target, options)
+        end, initial, _ = run.starting_point(target_of_each_row(target, inputs), options)
         maps = on_grid(initial.squeeze(end.channels), *inputs.shape[2:])
     return maps if options.create_graph else maps.detach()

@@ -89,7 +89,8 @@ class AffineCalls:
             return CallResult(
                 function(input, weight, bias), [input], unknown="torch.nn.functional.linear over positions"
             )
-        return self._pointwise(bias, -1, input, self._rules.linear(function, input, weight, bias))
+        outputs = self._rules.linear(function, input, weight, bias)
+        return CallResult(outputs, [input], channels=(outputs.dim() - 1,), is_affine=True)
 
     def _layer_norm(
         self,

@@ -63,6 +63,8 @@ class CallResult(NamedTuple):
     """How an activation can be computed again; None for other operations."""
     unknown: str | None = None
     """Name of an operation that has no rule."""
+    may_be_activation: bool = False
+    """Whether the operation without a rule may be an activation."""
     is_weight: bool = False
     is_affine: bool = False
     convolved: ConvolutionRecord | None = None

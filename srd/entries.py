@@ -6,6 +6,7 @@ Facts are read from the text of the sources where an import would import torch.
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
+from difflib import get_close_matches
 from functools import cached_property, partial
 from importlib import import_module
 from importlib.util import find_spec
@@ -32,9 +33,13 @@ class Entry:
 
     def load(self) -> Callable[..., Any]:
         """Import and return the callable itself."""
+        loaded = self._import()
+        return partial(loaded, **self.fixed) if self.fixed else loaded
+
+    def _import(self) -> Callable[..., Any]:
         module, function = self.source.split(":")
         loaded: Callable[..., Any] = getattr(import_module(module), function)
-        return partial(loaded, **self.fixed) if self.fixed else loaded
+        return loaded
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         return self.load()(*args, **options)
@@ -59,6 +64,13 @@ Upsampling = Literal["bilinear", "nearest-exact"]
 Family = Literal["decomposition", "gradient", "class activation", "attention", "occlusion", "control"]
 """Families of attributors, in the order of reports."""
 
+Law = Literal["conservation", "completeness", ""]
+"""What a method claims of the sum of a map.
+
+Conservation: with what is counted as lost, it is the relevance that went in. Completeness: it is the difference of the
+logit from that of a baseline. "": nothing.
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class AttributorEntry(Entry):
@@ -76,6 +88,10 @@ class AttributorEntry(Entry):
     """Whether the method explains one class; else the map is the same for all classes."""
     networks: Literal["any", "transformers"] = "any"
     """Networks that the method can explain. In transformers, every layer has all tokens attend to all tokens."""
+    law: Law = ""
+    """The law that `srd.laws` checks."""
+    balance: str = ""
+    """`module:function` that returns a `Decomposition` by the same options, if the law is conservation."""
     cost: str
     """Cost in passes of the network."""
     layers: str = ""
@@ -101,6 +117,14 @@ class AttributorEntry(Entry):
         """Return the method with maps at its own resolution."""
         return super().load()
 
+    def load_balance(self) -> Callable[..., Any]:
+        """Import and return the function that `balance` names."""
+        return Entry(name=self.name, title=self.title, source=self.balance, fixed=self.fixed).load()
+
+    def _import(self) -> Callable[..., Any]:
+        loaded: Callable[..., Any] = import_module("srd.targets").accept_any_target(super()._import())
+        return loaded
+
     @property
     def _not_options(self) -> frozenset[str]:
         return frozenset({"create_graph", *self.needs, *self.fixed})
@@ -121,27 +145,46 @@ class MetricEntry(Entry):
 E = TypeVar("E", bound=Entry)
 
 
-def entries_by_name(*entries: E) -> Mapping[str, E]:
-    """Return a read-only mapping from name to entry, in the order given. This is the order of reports."""
-    return MappingProxyType({entry.name: entry for entry in entries})
+class Registry(Mapping[str, E]):
+    """Entries by name, read-only, in the order given. This is the order of reports.
+
+    A name that is not there is answered by a KeyError with the names that are close to it.
+    """
+
+    def __init__(self, *entries: E) -> None:
+        self._entries = {entry.name: entry for entry in entries}
+
+    def __getitem__(self, name: str) -> E:
+        if name not in self._entries:
+            close = get_close_matches(str(name).lower(), self._entries, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(self._entries)}"
+            raise KeyError(f"no entry is called {name!r}; {hint}")
+        return self._entries[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(self._entries)})"
 
 
-class Attributors(Mapping[str, AttributorEntry]):
+class Attributors(Registry[AttributorEntry]):
     """The given entries by name, and `method@layer` for the relevance that an entry's `layers` finds at any layer.
 
     An iteration yields the given entries alone, in the order of reports.
     """
 
-    def __init__(self, *entries: AttributorEntry) -> None:
-        self._entries = {entry.name: entry for entry in entries}
-
     def __getitem__(self, name: str) -> AttributorEntry:
-        method, at, layer = name.partition("@")
-        entry = self._entries[method]
+        method, at, layer = str(name).partition("@")
+        entry = super().__getitem__(method)
         if not at:
             return entry
         if not entry.layers or not layer:
-            raise KeyError(name)
+            able = ", ".join(f"{each.name}@LAYER" for each in self._entries.values() if each.layers)
+            raise KeyError(f"no entry is called {name!r}; relevance at a layer has {able}, LAYER a module's name")
         return replace(
             entry,
             name=name,
@@ -149,13 +192,8 @@ class Attributors(Mapping[str, AttributorEntry]):
             source=entry.layers,
             fixed={**entry.fixed, "layer": layer},
             upsampling="nearest-exact",
+            law="",
         )
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._entries)
-
-    def __len__(self) -> int:
-        return len(self._entries)
 
 
 def _read_defaults(module: str, function: str) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor, nn
+from torch.autograd.graph import disable_saved_tensors_hooks
 from torch.overrides import TorchFunctionMode
 
 from srd import operations
@@ -22,10 +23,13 @@ from srd.flow import Flow
 from srd.functions import Alias
 from srd.operation_rules import OperationRules
 from srd.operations import Arguments, Function, Keywords
-from srd.provenance import Provenance, Record, tensors
+from srd.passes import refuse_changes
+from srd.provenance import WAY_TO_BE_SEEN, Provenance, Record, tensors
 from srd.rules import SharingRatio
+from srd.types import Logits
 
 NOTHING_DECLARED: Mapping[str, DeclaredRule] = MappingProxyType({})
+HOOKS = "the network hooks the tensors that autograd saves, to compute or load them again; switch its checkpointing off"
 
 
 class Interception(TorchFunctionMode):
@@ -41,6 +45,9 @@ class Interception(TorchFunctionMode):
         super().__init__()
         self._order = 0
         self._flow = Flow()
+        self._reads = Flow()
+        self._opaque: dict[int, str] = {}
+        self._inputs = inputs
         self._landmarks = Landmarks(self._flow)
         self._provenance = Provenance(inputs)
         self._operation_rules = OperationRules(rules, self._provenance, declared)
@@ -60,15 +67,39 @@ class Interception(TorchFunctionMode):
         carried = self._provenance.carriers(tensors(args[:1]) if name in operations.LIKE else read)
         if not carried or name in operations.SHAPED:
             return self._constant(func(*args, **kwargs))
+        if kwargs.get("out") is not None:
+            raise UnsupportedOperation(f"{operations.full_name(func)} with an out argument; let it return its result")
         if name in COMPOSITES:
             with self:
                 return COMPOSITES[name](*args, **kwargs)
         plain, args, kwargs, mutated = operations.out_of_place(func, args, kwargs)
         if name == "__setitem__" or self._is_part(mutated):
-            raise UnsupportedOperation(f"{operations.full_name(func)} writes into a part of a tensor in place")
+            raise UnsupportedOperation(
+                f"{operations.full_name(func)} writes into a part of a tensor in place; join the parts with torch.cat"
+            )
         self._order += 1
         call = Call(self._order, name, plain, args, kwargs, carried)
         return self._record(call) if mutated is None else self._record_in_place(call, mutated)
+
+    def logits_of(self, network: nn.Module) -> Logits:
+        """Return the output of the network for a copy of the inputs, of which every operation is seen.
+
+        Raises
+        ------
+        UnsupportedOperation
+            The network writes into its inputs unseen, or replaces tensors that autograd saves.
+        """
+        copy = self._inputs.clone()
+        self._provenance[copy] = self._provenance[self._inputs]
+        try:
+            with disable_saved_tensors_hooks(HOOKS), self:
+                logits: Logits = network(copy)
+        except RuntimeError as error:
+            if HOOKS not in str(error):
+                raise
+            raise UnsupportedOperation(HOOKS) from error
+        refuse_changes(copy, self._inputs)
+        return logits
 
     def encoder_end(
         self, logits: Tensor, scores: Tensor, layer: Layer | None = None, *, create_graph: bool = False
@@ -102,6 +133,22 @@ class Interception(TorchFunctionMode):
         """
         self._landmarks.refuse_unknown_below(self._order_of(logits))
 
+    def refuse_hidden_activations(self, logits: Tensor) -> None:
+        """Refuse what may be an activation, or another layer, that has no rule, wherever the `logits` come from.
+
+        Raises
+        ------
+        UnsupportedOperation
+            There is such an operation, or one that cannot be seen.
+        """
+        below = self._reads.ancestors(self._order_of(logits))
+        names = ", ".join(dict.fromkeys(name for order, name in self._opaque.items() if order in below))
+        if names:
+            raise UnsupportedOperation(
+                f"there is no rule for {names}, where an activation may be hidden; call the activation by its own name "
+                "(torch.relu for torch.where(x > 0, x, 0)) or declare 'linear', 'gate' or 'activation' in operations"
+            )
+
     @contextmanager
     def watching(self, network: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Layer]]:
         """Yield a mapping, and fill it with the outputs of the named modules, of each module the last one.
@@ -133,7 +180,9 @@ class Interception(TorchFunctionMode):
     def _order_of(self, logits: Tensor) -> int:
         record = self._provenance.get(logits)
         if record is None:
-            raise UnsupportedOperation("the logits come from an operation that cannot be seen (compiled or scripted?)")
+            raise UnsupportedOperation(
+                f"the logits come from an operation that cannot be seen (scripted?); {WAY_TO_BE_SEEN}"
+            )
         return record.order
 
     def _layer(self, name: str, output: Any, since: int) -> Layer:
@@ -176,6 +225,7 @@ class Interception(TorchFunctionMode):
         outputs = tensors(made.result)
         if outputs:
             self._flow.add(call.order, frozenset([self._provenance[source].order for source in made.sources]))
+            self._reads.add(call.order, frozenset([self._provenance[source].order for source in call.carried]))
             self._note_landmark(call, made)
         for tensor in outputs:
             known = self._provenance.get(tensor)
@@ -192,6 +242,8 @@ class Interception(TorchFunctionMode):
     def _note_landmark(self, call: Call, made: CallResult) -> None:
         if made.unknown:
             self._landmarks.add_unknown(call.order, made.unknown)
+            if made.may_be_activation:
+                self._opaque[call.order] = made.unknown
         if made.channels is not None and isinstance(made.result, Tensor):
             self._landmarks.add_vectors(Vectors.of(call.order, made.result, made.activated, made.channels))
         if made.is_affine:

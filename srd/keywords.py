@@ -7,7 +7,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, over
 
 from torch import nn
 
-from srd.types import Generators, Inputs, Maps, Target
+from srd.types import AnyTarget, Generators, Inputs, Maps, Target
 
 Keywords = ParamSpec("Keywords")
 Options = TypeVar("Options")
@@ -26,7 +26,7 @@ class Explains(Protocol[Keywords]):
         self,
         network: nn.Module,
         inputs: Inputs,
-        target: Target,
+        target: AnyTarget,
         generators: Generators | None = None,
         *args: Keywords.args,
         **options: Keywords.kwargs,

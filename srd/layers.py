@@ -13,7 +13,8 @@ from srd.options import FieldOptions, LayerOptions, RelevanceOptions, SharingOpt
 from srd.passes import evaluating, leaf
 from srd.propagation import Propagation
 from srd.rules import SharingRatio
-from srd.types import Generators, Inputs, Maps, Target
+from srd.targets import target_of_each_row
+from srd.types import AnyTarget, Generators, Inputs, Maps
 from srd.vectors import inner, on_grid
 
 Positions = Int64[Tensor, "p d"] | Int64[Tensor, "n p d"]
@@ -22,11 +23,12 @@ Positions = Int64[Tensor, "p d"] | Int64[Tensor, "n p d"]
 
 @takes(RelevanceOptions)
 def relevance(
-    options: RelevanceOptions, network: nn.Module, inputs: Inputs, target: Target, layers: Sequence[str]
+    options: RelevanceOptions, network: nn.Module, inputs: Inputs, target: AnyTarget, layers: str | Sequence[str]
 ) -> dict[str, Float[Tensor, "n *positions"]]:
     """Return the relevance of `target` at each position of the output of each named module, in one backward pass.
 
-    For a module that runs more than once, this is its last output. `srd.options` explains the options.
+    For a module that runs more than once, this is its last output. `layers` holds names of modules, or is one name.
+    `target` and the options are those of `srd.decompose`.
 
     Raises
     ------
@@ -38,9 +40,9 @@ def relevance(
 
 @takes(LayerOptions)
 def relevance_map(
-    options: LayerOptions, network: nn.Module, inputs: Inputs, target: Target, generators: Generators | None = None
+    options: LayerOptions, network: nn.Module, inputs: Inputs, target: AnyTarget, generators: Generators | None = None
 ) -> Maps:
-    """Return the relevance of one `layer` as a map of its own resolution.
+    """Return the relevance of one `layer` as a map of its own resolution. `target` is that of `srd.decompose`.
 
     Raises
     ------
@@ -109,14 +111,15 @@ def _propagation(options: SharingOptions, network: nn.Module, inputs: Inputs, la
 
 
 def _relevance_at(
-    options: RelevanceOptions, network: nn.Module, inputs: Inputs, target: Target, layers: Sequence[str]
+    options: RelevanceOptions, network: nn.Module, inputs: Inputs, target: AnyTarget, layers: str | Sequence[str]
 ) -> dict[str, Float[Tensor, "n *positions"]]:
     create_graph, rules = options.create_graph, SharingRatio(options.bias, by_weights=options.create_graph)
+    layers = [layers] if isinstance(layers, str) else layers
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
         names = [*layers, *([options.encoder] if options.encoder else [])]
         run = Propagation(network, inputs, rules, layers=names, operations=options.operations)
-        end, initial, signal = run.starting_point(target, options)
+        end, initial, signal = run.starting_point(target_of_each_row(target, inputs), options)
         found = {name: run.layers[name].vectors for name in layers}
         below = {name: vectors for name, vectors in found.items() if vectors is not end}
         at = dict.fromkeys(found, initial.squeeze(end.channels))

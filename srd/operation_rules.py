@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,26 +32,45 @@ class OperationRules:
         if not torch.is_grad_enabled():
             return self._unknown(call, f"{call.full_name} where gradients are off")
         declared = self._declared.get(call.full_name) if self._declared else None
-        if declared == "activation" or call.name in operations.ACTIVATIONS:
+        return self._known(call) if declared is None else self._by_declaration(call, declared)
+
+    def _known(self, call: Call) -> CallResult:
+        if call.name in operations.ACTIVATIONS:
             return self._activation(call)
-        if declared == "linear" or self._is_linear(call):
+        if self._is_linear(call):
             return self._linear(call)
         if call.name in operations.BILINEAR:
             return self._bilinear(call)
-        return self._affine.run(call) or self._unknown(
-            call, call.full_name, is_weight=declared == "gate" or call.name in operations.WEIGHTS
-        )
+        is_weight = call.name in operations.WEIGHTS
+        return self._affine.run(call) or self._unknown(call, call.full_name, is_weight=is_weight)
+
+    def _by_declaration(self, call: Call, rule: DeclaredRule) -> CallResult:
+        """Run a call by a rule that may be another than the one that is known here."""
+        if rule == "activation":
+            return self._activation(call)
+        if rule == "linear":
+            return self._linear(call) if self._is_linear(call) else self._declared_linear(call)
+        return self._unknown(call, call.full_name, is_weight=True)._replace(may_be_activation=False)
 
     def _unknown(self, call: Call, name: str, *, is_weight: bool = False) -> CallResult:
         result = call()
         channels = self._channels(call, result) if isinstance(result, Tensor) else None
-        return CallResult(result, call.carried, channels=channels, unknown=name, is_weight=is_weight)
+        return CallResult(
+            result,
+            call.carried,
+            channels=channels,
+            unknown=name,
+            may_be_activation=call.name not in operations.MIXTURES or not torch.is_grad_enabled(),
+            is_weight=is_weight,
+        )
 
     def _activation(self, call: Call) -> CallResult:
-        before = call.operands[0]
-        record = self._provenance.get(before)
-        if record is None or len(call.carried) > 1:
+        if len(call.carried) > 1 or (
+            call.name not in operations.COMMUTATIVE and call.carried[0] is not call.operands[0]
+        ):
             return self._unknown(call, call.full_name)
+        before = call.carried[0]
+        record = self._provenance[before]
         is_weight = call.name in operations.WEIGHTS
         if record.channels is None:
             return self._unknown(call, f"{call.full_name} on axes that were moved", is_weight=is_weight)
@@ -77,6 +97,16 @@ class OperationRules:
         result = self._max_pool(*call.args, **call.kwargs) if call.name == "max_pool2d" else call()
         if isinstance(result, Tensor) and self._adds_constant(call):
             result = self._rules.constant(result, partial(self._constant_part, call))
+        return self._of_linear(call, result)
+
+    def _declared_linear(self, call: Call) -> CallResult:
+        """Run a call that may have a bias, of which nothing is known."""
+        result = call()
+        if isinstance(result, Tensor):
+            result = self._rules.constant(result, partial(self._constant_part, call))
+        return self._of_linear(call, result)
+
+    def _of_linear(self, call: Call, result: Any) -> CallResult:
         return CallResult(
             result,
             call.carried,

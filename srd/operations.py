@@ -19,9 +19,13 @@ Keywords = dict[str, Any]
 
 ACTIVATIONS = frozenset(
     "relu relu6 hardtanh leaky_relu prelu rrelu elu celu selu silu gelu hardswish mish softplus tanh sigmoid "
-    "hardsigmoid clamp clamp_min".split()
+    "hardsigmoid clamp clamp_min clamp_max clip threshold _threshold logsigmoid softsign softshrink hardshrink "
+    "tanhshrink maximum minimum".split()
 )
 """Elementwise functions after which a pointwise feature vector is read."""
+
+COMMUTATIVE = frozenset("maximum minimum".split())
+"""Activations that may read the constant, such as 0, first."""
 
 WEIGHTS = frozenset("sigmoid hardsigmoid softmax".split())
 """Functions whose results gates and attention multiply with features. There these results are held constant."""
@@ -52,6 +56,12 @@ DIVISIONS = frozenset("div true_divide __truediv__".split())
 
 PRODUCTS = frozenset("mul __mul__ __rmul__".split())
 """Elementwise products of BILINEAR."""
+
+MIXTURES = MATRIX_PRODUCTS | frozenset(
+    "softmax log_softmax normalize rms_norm local_response_norm conv1d conv3d conv_transpose1d conv_transpose2d "
+    "conv_transpose3d interpolate upsample grid_sample unfold fold lp_pool2d amax amin logsumexp norm var std".split()
+)
+"""Operations without a rule that mix positions or channels, so that none of them is an activation."""
 
 IDENTITY_IN_EVALUATION = frozenset("dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout".split())
 
@@ -133,6 +143,8 @@ def _namesake(function: Function) -> Function:
     name = function.__name__.removesuffix("_")
     homes = (Tensor,) if inspect.ismethoddescriptor(function) else (functional, torch)
     for home in homes:
-        if hasattr(home, name):
+        if callable(getattr(home, name, None)):
             return getattr(home, name)  # type: ignore[no-any-return]
-    raise UnsupportedOperation(f"{full_name(function)} writes in place and nothing does the same out of place")
+    raise UnsupportedOperation(
+        f"{full_name(function)} writes in place and nothing does the same out of place; leave it out"
+    )

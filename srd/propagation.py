@@ -41,8 +41,8 @@ class Propagation:
         self.inputs = inputs
         self.rules = rules
         self._trace = Interception(inputs, rules, operations)
-        with self._trace.watching(network, layers) as seen, self._trace:
-            self._logits = network(inputs)
+        with self._trace.watching(network, layers) as seen:
+            self._logits = self._trace.logits_of(network)
         self.layers: Mapping[str, Layer] = seen
 
     def starting_point(self, target: Target, options: SrdOptions) -> tuple[Vectors, Tensor, Signal]:

@@ -12,6 +12,7 @@ from srd.functions import Elementwise
 from srd.vectors import Channels
 
 T = TypeVar("T")
+WAY_TO_BE_SEEN = "build the network of torch functions that Python calls, neither scripted nor foreign"
 
 
 class Source(NamedTuple):
@@ -141,7 +142,9 @@ class Provenance:
             record = self._records.get(tensor)
             if record is None:
                 if tensor.grad_fn is not None and not self._constants.get(tensor):
-                    raise UnsupportedOperation(f"{tensor.grad_fn.name()} was made by an operation that cannot be seen")
+                    raise UnsupportedOperation(
+                        f"{tensor.grad_fn.name()} was made by an operation that cannot be seen; {WAY_TO_BE_SEEN}"
+                    )
             elif self._rewritten and record.order < self._rewritten.get(_address(tensor), 0):
                 raise UnsupportedOperation("a tensor that was written in place is read through another view of it")
 

@@ -1,11 +1,10 @@
 """The attributors and metrics that a spec may name, with plain facts about each. Nothing here imports torch."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from srd.entries import AttributorEntry, Attributors, Family, MetricEntry, entries_by_name, read_entries
+from srd.entries import AttributorEntry, Attributors, Family, MetricEntry, Registry, read_entries
 
 SRD = AttributorEntry(
     name="srd",
@@ -14,6 +13,8 @@ SRD = AttributorEntry(
     layers="srd.layers:relevance_map",
     family="decomposition",
     signed=True,
+    law="conservation",
+    balance="srd.decomposition:account",
     cost="1 forward, 1 backward",
     needs=("encoder", "operations"),
     reference="Han, Kim, Kwak, ICLR 2024",
@@ -29,11 +30,25 @@ ABLATIONS = (
         title="SRD (scalar ratio)",
         layers="",
         source="srd.ablations:scalar",
+        balance="srd.ablations:account_scalar",
         differentiable=False,  # phi(X) / X is singular at 0 for the softplus that an attack puts in a ReLU's place
     ),
-    replace(SRD, name="srd_post", title="SRD (post-activation)", layers="", source="srd.ablations:post_activation"),
     replace(
-        SRD, name="srd_coarse", title="SRD (coarse)", layers="", source="srd.ablations:coarse", upsampling="bilinear"
+        SRD,
+        name="srd_post",
+        title="SRD (post-activation)",
+        layers="",
+        source="srd.ablations:post_activation",
+        balance="srd.ablations:account_post_activation",
+    ),
+    replace(
+        SRD,
+        name="srd_coarse",
+        title="SRD (coarse)",
+        layers="",
+        law="",  # upsampled, the starting relevance has another sum
+        source="srd.ablations:coarse",
+        upsampling="bilinear",
     ),
 )
 """Variants of SRD. Each differs from SRD in one choice."""
@@ -41,9 +56,9 @@ BASELINES = sorted(
     read_entries(Path(__file__).parent / "baselines"), key=lambda entry: get_args(Family).index(entry.family)
 )
 
-ATTRIBUTORS: Mapping[str, AttributorEntry] = Attributors(SRD, *ABLATIONS, *BASELINES)
+ATTRIBUTORS = Attributors(SRD, *ABLATIONS, *BASELINES)
 
-METRICS: Mapping[str, MetricEntry] = entries_by_name(
+METRICS = Registry(
     MetricEntry(
         name="pearson",
         title="Pearson correlation",

@@ -131,9 +131,10 @@ class SharingRatio:
     def linear(self, function: Callable[..., Tensor], inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Return the outputs of a linear layer, which the `function` computes from the other arguments."""
         if self.products == Products() or self.differentiates(weight, bias):
-            return in_type(function, self.products.network)(inputs, weight, bias)
-        outputs: Tensor = Linear.apply(self.products, function, inputs, weight, bias)
-        return outputs
+            outputs: Tensor = in_type(function, self.products.network)(inputs, weight, bias)
+        else:
+            outputs = Linear.apply(self.products, function, inputs, weight, bias)
+        return outputs if bias is None else self.pointwise(bias, outputs.dim() - 1, inputs, outputs)
 
     def pointwise(self, bias: Tensor, axis: int, inputs: Tensor, outputs: Tensor) -> Tensor:
         """Return `outputs` = W `inputs` + bias at each position, with channels on `axis`.

@@ -13,6 +13,9 @@ Inputs = Float[Tensor, "n c h w"]
 Target = Int64[Tensor, " n"]
 """The explained class, one per row."""
 
+AnyTarget = int | Sequence[int] | Int64[Tensor, ""] | Target
+"""The explained class: the number of one logit for all rows, or one number for each row."""
+
 Logits = Float[Tensor, "n classes"]
 Maps = Float[Tensor, "n h w"]
 Masks = Bool[Tensor, "n h w"]
@@ -24,6 +27,8 @@ Generators = Sequence[torch.Generator]
 class Attributor(Protocol):
     """Explains `target` at `inputs`: one map per row, at the resolution of the inputs, signed if the method is.
 
+    `target` is the explained class of each row, the index of its logit. The entries of the registry, and SRD itself,
+    take an `AnyTarget` in its place: an int, or a list, explains the same class in all rows, or one class in each.
     Deterministic methods ignore `generators`. The network, its mode, its hooks and the global random state are left as
     they were found. Maps are detached unless `create_graph` asks for a graph back to `inputs` and to the parameters
     that require grad.

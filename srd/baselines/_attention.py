@@ -11,7 +11,7 @@ from srd import operations
 from srd.attention import COMPOSITES
 from srd.errors import UnsupportedOperation
 from srd.operations import Arguments, Function, Keywords
-from srd.passes import scores_of
+from srd.passes import logits_of, scores_of
 from srd.provenance import tensors
 from srd.types import Inputs, Maps, Scores, Target
 from srd.vectors import on_grid
@@ -53,7 +53,7 @@ def attention(network: nn.Module, inputs: Inputs, target: Target) -> tuple[list[
         A softmax over several axes makes weights with which not all tokens read all tokens.
     """
     with _Softmaxes() as seen:
-        logits = network(inputs)
+        logits = logits_of(network, inputs)
     layers = list(seen.made.values())
     _refuse_unless_global(layers, seen.multiplied, len(inputs))
     return layers, scores_of(logits, target)

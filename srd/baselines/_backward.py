@@ -1,13 +1,15 @@
 """Common parts of methods with a backward pass of their own: rules in place of SRD's, under the same interception."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from srd.affine import Affine
+from srd.entries import DeclaredRule
 from srd.functions import AffineRule
 from srd.interception import Interception
+from srd.lost_relevance import LostRelevance
 from srd.passes import scores_of
 from srd.provenance import Source
 from srd.rules import NO_BIAS, SharingRatio
@@ -17,8 +19,8 @@ from srd.types import Inputs, Scores, Target
 class OwnRules(SharingRatio):
     """Rules of a method with its own activations and convolutions; biases have no share."""
 
-    def __init__(self, *, by_weights: bool) -> None:
-        super().__init__("drop", by_weights=by_weights)
+    def __init__(self, lost: LostRelevance | None = None, *, by_weights: bool) -> None:
+        super().__init__("drop", lost, by_weights=by_weights)
 
     def pointwise(self, bias: Tensor, axis: int, inputs: Tensor, outputs: Tensor) -> Tensor:
         """Return the outputs: biases have no rule."""
@@ -42,12 +44,20 @@ def backward(
     target: Target,
     rules: OwnRules,
     start: Callable[[Scores], Tensor],
+    operations: Mapping[str, DeclaredRule],
     *,
     create_graph: bool,
 ) -> Tensor:
-    """Propagate `start` of the target's logits by the rules to the inputs, which require grad."""
-    with Interception(inputs, rules):
-        logits = network(inputs)
+    """Propagate `start` of the target's logits by the rules to the inputs, which require grad.
+
+    Raises
+    ------
+    UnsupportedOperation
+        An activation may be hidden in an operation that has no rule and is not declared by `operations`.
+    """
+    trace = Interception(inputs, rules, operations)
+    logits = trace.logits_of(network)
+    trace.refuse_hidden_activations(logits)
     return backward_from_scores(scores_of(logits, target), inputs, rules, start, create_graph=create_graph)
 
 

@@ -1,11 +1,12 @@
 """Common parts of class activation maps: the encoder's last feature vectors, their gradients and their grid."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from srd.entries import DeclaredRule
 from srd.interception import Interception
 from srd.passes import evaluating, leaf, scores_of
 from srd.rules import SharingRatio
@@ -46,7 +47,13 @@ class Features(NamedTuple):
 
 
 def features_of(
-    network: nn.Module, inputs: Inputs, target: Target, encoder: str | None, *, create_graph: bool = False
+    network: nn.Module,
+    inputs: Inputs,
+    target: Target,
+    encoder: str | None,
+    operations: Mapping[str, DeclaredRule],
+    *,
+    create_graph: bool = False,
 ) -> Features:
     """Return the vectors that the encoder hands to the head, and the target's gradient there.
 
@@ -56,23 +63,32 @@ def features_of(
         Inputs that require grad.
     encoder
         Names the layer, as for SRD. By default it is the last activation with more than one position.
+    operations
+        Those of `srd.decompose`: what is declared an activation may end the encoder.
     """
-    trace = Interception(inputs, SharingRatio("drop", by_weights=create_graph))
+    trace = Interception(inputs, SharingRatio("drop", by_weights=create_graph), operations)
     names = [] if encoder is None else [encoder]
-    with trace.watching(network, names) as layers, trace:
-        logits = network(inputs)
+    with trace.watching(network, names) as layers:
+        logits = trace.logits_of(network)
     scores = scores_of(logits, target)
     end, gradient = trace.encoder_end(logits, scores, *layers.values(), create_graph=create_graph)
     return Features(end.order, end.after, end.channels, gradient, scores)
 
 
 def class_activation_map(
-    network: nn.Module, inputs: Inputs, target: Target, combine: Combination, *, encoder: str | None, create_graph: bool
+    network: nn.Module,
+    inputs: Inputs,
+    target: Target,
+    combine: Combination,
+    *,
+    encoder: str | None,
+    operations: Mapping[str, DeclaredRule],
+    create_graph: bool,
 ) -> Maps:
     """Return the result of `combine` at each position of the encoder's output, on the grid of these positions."""
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
-        features = features_of(network, inputs, target, encoder, create_graph=create_graph)
+        features = features_of(network, inputs, target, encoder, operations, create_graph=create_graph)
         coarse = combine(features.vectors, features.gradient, features.channels).squeeze(features.channels)
         maps = on_grid(coarse, *inputs.shape[2:])
     return maps if create_graph else maps.detach()

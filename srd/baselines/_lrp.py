@@ -12,12 +12,15 @@ from torch.nn import functional
 
 from srd.affine import Affine
 from srd.baselines._backward import OwnRules, backward_from_scores
+from srd.decomposition import Decomposition
 from srd.entries import DeclaredRule
 from srd.functions import Elementwise, pull_back
 from srd.interception import Interception
+from srd.lost_relevance import LostRelevance
 from srd.passes import evaluating, leaf, scores_of
 from srd.provenance import Source
-from srd.types import Inputs, Maps, Scores, Target
+from srd.targets import target_of_each_row
+from srd.types import AnyTarget, Inputs, Maps, Scores, Target
 
 
 class LinearMap(NamedTuple):
@@ -28,12 +31,16 @@ class LinearMap(NamedTuple):
     """(inputs, weight) -> outputs."""
     apply_transpose: Callable[[Tensor, Tensor, Tensor], Tensor]
     """(signal at the outputs, inputs, weight) -> signal at the inputs."""
+    lose: Callable[[Tensor, Tensor], None]
+    """(relevance of each output, its positive contributions): count it as lost where there are none."""
 
     def share_positively(self, by_value: Tensor, outputs: Tensor, inputs: Tensor) -> Tensor:
         """Return the relevance by value at the inputs, from that at the outputs, by the rule z+."""
         positive, negative = self.weight.clamp(min=0), self.weight.clamp(max=0)
         contributions = self.forward(inputs.clamp(min=0), positive) + self.forward(inputs.clamp(max=0), negative)
-        share = by_value * outputs / contributions.masked_fill(contributions <= 0, torch.inf)
+        relevance = by_value * outputs
+        self.lose(relevance, contributions)
+        share = relevance / contributions.masked_fill(contributions <= 0, torch.inf)
         of_both = self.apply_transpose(share, inputs, positive), self.apply_transpose(share, inputs, negative)
         return torch.where(inputs > 0, *of_both)
 
@@ -77,12 +84,13 @@ class PositiveContributions(OwnRules):
             weight,
             lambda x, w: functional.conv2d(x, w, None, *geometry),
             lambda g, x, w: replace(affine, weight=w, scale=None).apply_transpose(g, x),
+            self._lose,
         )
         return self._apply_linear(linear, outputs, inputs, affine.parameters)
 
     def linear(self, function: Callable[..., Tensor], inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Return the outputs of a linear layer, with the rule z+."""
-        linear = LinearMap(weight, functional.linear, lambda g, _, w: g @ w)
+        linear = LinearMap(weight, functional.linear, lambda g, _, w: g @ w, self._lose)
         return self._apply_linear(linear, partial(function, inputs, weight, bias), inputs, (weight, bias))
 
     def _apply_linear(
@@ -106,7 +114,22 @@ class PositiveContributions(OwnRules):
     ) -> Tensor:
         kept = phi(before) / torch.where(before == 0, torch.nan, before)
         lessens = (kept >= 0) & (kept <= 1)
-        return torch.where(lessens, g * torch.where(lessens, kept, 0), pull_back(phi, before, g))
+        pulled = pull_back(phi, before, g)
+        self._lose((phi(before) * g - before * pulled).masked_fill(lessens, 0))
+        return torch.where(lessens, g * torch.where(lessens, kept, 0), pulled)
+
+    def pointwise(self, bias: Tensor, axis: int, inputs: Tensor, outputs: Tensor) -> Tensor:
+        """Return the outputs of a normalisation, whose bias keeps its share of the relevance."""
+        if self._lost is None:
+            return outputs
+        shift = bias.detach().reshape(-1, *[1] * (outputs.dim() - 1 - axis))
+
+        def rule(by_value: Tensor) -> tuple[Tensor]:
+            if self._is_propagating:
+                self._lose(by_value * shift)
+            return (by_value,)
+
+        return self._with_backward(rule, outputs)
 
 
 def relevance_map(
@@ -125,17 +148,42 @@ def relevance_map(
     UnsupportedOperation
         An operation has no rule and is not declared by `operations`.
     """
+    maps, _ = _propagate(network, inputs, target, rules, operations, create_graph=create_graph)
+    return maps if create_graph else maps.detach()
+
+
+def balance(
+    network: nn.Module,
+    inputs: Inputs,
+    target: AnyTarget,
+    rules_that_count: Callable[[LostRelevance], OwnRules],
+    operations: Mapping[str, DeclaredRule],
+) -> Decomposition:
+    """Return the maps of `relevance_map` with the relevance of the logit and the relevance that was lost."""
+    losses = LostRelevance()
+    rows = target_of_each_row(target, inputs)
+    maps, scores = _propagate(network, inputs, rows, rules_that_count(losses), operations, create_graph=False)
+    lost = torch.zeros(len(maps)).to(maps) + losses.total(len(maps))
+    return Decomposition(maps.detach(), (scores * _one_by_value(scores)).detach(), lost.detach())
+
+
+def _propagate(
+    network: nn.Module,
+    inputs: Inputs,
+    target: Target,
+    rules: OwnRules,
+    operations: Mapping[str, DeclaredRule],
+    *,
+    create_graph: bool,
+) -> tuple[Maps, Scores]:
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
         trace = Interception(inputs, rules, operations)
-        with trace:
-            logits = network(inputs)
+        logits = trace.logits_of(network)
         trace.refuse_unknown_anywhere(logits)
-        by_value = backward_from_scores(
-            scores_of(logits, target), inputs, rules, _one_by_value, create_graph=create_graph
-        )
-        maps = (inputs * by_value).sum(1)
-    return maps if create_graph else maps.detach()
+        scores = scores_of(logits, target)
+        by_value = backward_from_scores(scores, inputs, rules, _one_by_value, create_graph=create_graph)
+        return (inputs * by_value).sum(1), scores
 
 
 def _one_by_value(scores: Scores) -> Tensor:

@@ -37,8 +37,7 @@ def logits_with(network: nn.Module, inputs: Inputs, features: Features, substitu
         The head cannot take more rows than the network was given.
     """
     try:
-        with Substitution(inputs, features.order, substitutes):
-            logits: Logits = network(inputs)
+        logits = Substitution(inputs, features.order, substitutes).logits_of(network)
     except RuntimeError as error:
         rows = f"{len(substitutes)} rows of features of one image"
         raise UnsupportedOperation(f"a head that cannot take {rows}; set the option batch to 1 ({error})") from error

@@ -1,12 +1,15 @@
 """Ablation-CAM: the encoder's last feature maps, each weighted by the loss of the logit without it."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import nn
 
 from srd.baselines._chunks import chunks
 from srd.baselines._features import Features, features_of, weighted_relu_map
 from srd.baselines._substitution import logits_with
-from srd.entries import AttributorEntry
+from srd.entries import AttributorEntry, DeclaredRule
+from srd.interception import NOTHING_DECLARED
 from srd.passes import evaluating, leaf, scores_of
 from srd.types import Generators, Inputs, Maps, Scores, Target
 
@@ -19,7 +22,7 @@ ENTRY = AttributorEntry(
     upsampling="bilinear",
     differentiable=False,
     cost="1 forward, 1 backward, channels x 1 forward of the head",
-    needs=("encoder",),
+    needs=("encoder", "operations"),
     reference="Desai, Ramaswamy, WACV 2020",
 )
 
@@ -32,6 +35,7 @@ def ablation_cam(
     *,
     batch: int = 256,
     encoder: str | None = None,
+    operations: Mapping[str, DeclaredRule] = NOTHING_DECLARED,
     create_graph: bool = False,
 ) -> Maps:
     """Return the ReLU of the encoder's features, each weighted by the share of the logit that is lost without it.
@@ -57,7 +61,7 @@ def ablation_cam(
     """
     with evaluating(network):
         inputs = leaf(inputs, create_graph=False)
-        features = features_of(network, inputs, target, encoder)
+        features = features_of(network, inputs, target, encoder, operations)
         with torch.no_grad():
             scores = features.scores[:, None]
             lost = scores - _ablated_scores(network, inputs, target, features, batch)

@@ -1,14 +1,17 @@
 """DeepLIFT: the difference of the logit from that of a baseline, divided by the differences of every activation."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from srd.affine import pair
 from srd.baselines._backward import OwnActivations, backward
-from srd.entries import AttributorEntry
+from srd.entries import AttributorEntry, DeclaredRule
 from srd.errors import UnsupportedOperation
 from srd.functions import Elementwise, Windows, pull_back
+from srd.interception import NOTHING_DECLARED
 from srd.passes import evaluating, leaf
 from srd.types import Generators, Inputs, Maps, Scores, Target
 
@@ -18,8 +21,9 @@ ENTRY = AttributorEntry(
     source="srd.baselines.deep_lift:deep_lift",
     family="gradient",
     signed=True,
+    law="completeness",
     cost="2 forward, 2 backward",
-    needs=("baseline",),
+    needs=("baseline", "operations"),
     reference="Shrikumar, Greenside, Kundaje, ICML 2017",
 )
 
@@ -70,6 +74,7 @@ def deep_lift(
     generators: Generators | None = None,
     *,
     baseline: Tensor | None = None,
+    operations: Mapping[str, DeclaredRule] = NOTHING_DECLARED,
     create_graph: bool = False,
 ) -> Maps:
     """Return the contribution of each pixel's difference from `baseline` to the difference of the logit.
@@ -82,11 +87,13 @@ def deep_lift(
     ----------
     baseline
         Broadcasts to `inputs`; 0 by default, as for Integrated Gradients.
+    operations
+        Those of `srd.decompose`.
 
     Raises
     ------
     UnsupportedOperation
-        The first axis of a layer does not hold the rows.
+        The first axis of a layer does not hold the rows, or an operation may hide an activation.
 
     References
     ----------
@@ -102,6 +109,7 @@ def deep_lift(
             target.repeat(2),
             Rescale(by_weights=create_graph),
             _one_for_each_row,
+            operations,
             create_graph=create_graph,
         )
         maps = ((inputs - start) * multipliers[: len(inputs)]).sum(1)

@@ -14,6 +14,7 @@ ENTRY = AttributorEntry(
     source="srd.baselines.expected_gradients:expected_gradients",
     family="gradient",
     signed=True,
+    law="completeness",
     stochastic=True,
     cost="samples x (1 forward, 1 backward)",
     needs=("background",),

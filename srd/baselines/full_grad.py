@@ -1,6 +1,6 @@
 """FullGrad: gradients times the inputs and the biases of every layer, which add up to the logit of a ReLU network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from srd.affine import Affine
 from srd.baselines._backward import OwnRules
 from srd.baselines._features import stretch
-from srd.entries import AttributorEntry
+from srd.entries import AttributorEntry, DeclaredRule
 from srd.errors import UnsupportedOperation
-from srd.interception import Interception
+from srd.interception import NOTHING_DECLARED, Interception
 from srd.passes import evaluating, leaf, scores_of
 from srd.provenance import Source
 from srd.types import Generators, Inputs, Maps, Target
@@ -25,6 +25,7 @@ ENTRY = AttributorEntry(
     family="gradient",
     signed=False,
     cost="1 forward, 1 backward",
+    needs=("operations",),
     reference="Srinivas, Fleuret, NeurIPS 2019",
 )
 
@@ -65,18 +66,19 @@ def full_grad(
     target: Target,
     generators: Generators | None = None,
     *,
+    operations: Mapping[str, DeclaredRule] = NOTHING_DECLARED,
     create_graph: bool = False,
 ) -> Maps:
     """Return the sum over channels of psi(inputs x gradient), and over all layers' channels of psi(bias x gradient).
 
     psi takes the magnitude, stretches it to [0, 1] for each channel and upsamples it bilinearly. A convolution and the
     batch norm after it have one common bias. Biases of single positions, as in a classifier's head, have no place in a
-    map. Maps are non-negative.
+    map. Maps are non-negative. `operations` are those of `srd.decompose`.
 
     Raises
     ------
     UnsupportedOperation
-        Positions lie in windows.
+        Positions lie in windows, or an operation may hide an activation or a layer.
 
     References
     ----------
@@ -85,8 +87,10 @@ def full_grad(
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
         rules = Biases(by_weights=create_graph)
-        with Interception(inputs, rules):
-            scores = scores_of(network(inputs), target)
+        trace = Interception(inputs, rules, operations)
+        logits = trace.logits_of(network)
+        trace.refuse_hidden_activations(logits)
+        scores = scores_of(logits, target)
         read = [inputs, *(layer.outputs for layer in rules.found)]
         at_inputs, *at_outputs = torch.autograd.grad(
             scores.sum(), read, create_graph=create_graph, allow_unused=True, materialize_grads=True

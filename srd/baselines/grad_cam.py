@@ -1,9 +1,12 @@
 """Grad-CAM: the encoder's last feature maps, weighted by their mean gradients."""
 
+from collections.abc import Mapping
+
 from torch import Tensor, nn
 
 from srd.baselines._features import class_activation_map
-from srd.entries import AttributorEntry
+from srd.entries import AttributorEntry, DeclaredRule
+from srd.interception import NOTHING_DECLARED
 from srd.types import Generators, Inputs, Maps, Target
 from srd.vectors import by_mean_gradient
 
@@ -15,7 +18,7 @@ ENTRY = AttributorEntry(
     signed=False,
     upsampling="bilinear",
     cost="1 forward, 1 backward",
-    needs=("encoder",),
+    needs=("encoder", "operations"),
     reference="Selvaraju et al., ICCV 2017",
 )
 
@@ -27,6 +30,7 @@ def grad_cam(
     generators: Generators | None = None,
     *,
     encoder: str | None = None,
+    operations: Mapping[str, DeclaredRule] = NOTHING_DECLARED,
     create_graph: bool = False,
 ) -> Maps:
     """Return the ReLU of the encoder's features, weighted by their mean gradients.
@@ -38,7 +42,9 @@ def grad_cam(
     ----------
     Selvaraju et al. 2017.
     """
-    return class_activation_map(network, inputs, target, _combine, encoder=encoder, create_graph=create_graph)
+    return class_activation_map(
+        network, inputs, target, _combine, encoder=encoder, operations=operations, create_graph=create_graph
+    )
 
 
 def _combine(vectors: Tensor, gradient: Tensor, channels: tuple[int, ...]) -> Tensor:

@@ -1,9 +1,12 @@
 """Grad-CAM++: Grad-CAM that counts every occurrence of an object."""
 
+from collections.abc import Mapping
+
 from torch import Tensor, nn
 
 from srd.baselines._features import class_activation_map
-from srd.entries import AttributorEntry
+from srd.entries import AttributorEntry, DeclaredRule
+from srd.interception import NOTHING_DECLARED
 from srd.types import Generators, Inputs, Maps, Target
 from srd.vectors import inner, position_axes
 
@@ -15,7 +18,7 @@ ENTRY = AttributorEntry(
     signed=False,
     upsampling="bilinear",
     cost="1 forward, 1 backward",
-    needs=("encoder",),
+    needs=("encoder", "operations"),
     reference="Chattopadhay et al., WACV 2018",
 )
 
@@ -27,6 +30,7 @@ def grad_cam_plus_plus(
     generators: Generators | None = None,
     *,
     encoder: str | None = None,
+    operations: Mapping[str, DeclaredRule] = NOTHING_DECLARED,
     create_graph: bool = False,
 ) -> Maps:
     """Return the ReLU of the encoder's features, weighted by sums of positive gradients.
@@ -39,7 +43,9 @@ def grad_cam_plus_plus(
     ----------
     Chattopadhay et al. 2018.
     """
-    return class_activation_map(network, inputs, target, _combine, encoder=encoder, create_graph=create_graph)
+    return class_activation_map(
+        network, inputs, target, _combine, encoder=encoder, operations=operations, create_graph=create_graph
+    )
 
 
 def _combine(vectors: Tensor, gradient: Tensor, channels: tuple[int, ...]) -> Tensor:

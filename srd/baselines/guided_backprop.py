@@ -1,11 +1,14 @@
 """The gradient at the inputs, where each activation passes on positive values only."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
 from srd.baselines._backward import OwnActivations, backward
-from srd.entries import AttributorEntry
+from srd.entries import AttributorEntry, DeclaredRule
 from srd.functions import Elementwise, pull_back
+from srd.interception import NOTHING_DECLARED
 from srd.passes import evaluating, leaf
 from srd.types import Generators, Inputs, Maps, Target
 
@@ -16,6 +19,7 @@ ENTRY = AttributorEntry(
     family="gradient",
     signed=True,
     cost="1 forward, 1 backward",
+    needs=("operations",),
     reference="Springenberg, Dosovitskiy, Brox, Riedmiller, ICLR workshop 2015",
 )
 
@@ -35,11 +39,18 @@ def guided_backprop(
     target: Target,
     generators: Generators | None = None,
     *,
+    operations: Mapping[str, DeclaredRule] = NOTHING_DECLARED,
     create_graph: bool = False,
 ) -> Maps:
     """Return the sum over channels of the gradient of which each activation has passed on the positive part.
 
     For activations other than ReLU, this part is multiplied by their own derivative. Maps are signed.
+    `operations` are those of `srd.decompose`.
+
+    Raises
+    ------
+    UnsupportedOperation
+        An operation may hide an activation.
 
     References
     ----------
@@ -48,5 +59,6 @@ def guided_backprop(
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
         rules = PositiveGradient(by_weights=create_graph)
-        maps = backward(network, inputs, target, rules, torch.ones_like, create_graph=create_graph).sum(1)
+        at_inputs = backward(network, inputs, target, rules, torch.ones_like, operations, create_graph=create_graph)
+        maps = at_inputs.sum(1)
     return maps if create_graph else maps.detach()

@@ -1,9 +1,12 @@
 """HiResCAM: the encoder's last features, each weighted by its own gradient."""
 
+from collections.abc import Mapping
+
 from torch import Tensor, nn
 
 from srd.baselines._features import class_activation_map
-from srd.entries import AttributorEntry
+from srd.entries import AttributorEntry, DeclaredRule
+from srd.interception import NOTHING_DECLARED
 from srd.types import Generators, Inputs, Maps, Target
 from srd.vectors import inner
 
@@ -15,7 +18,7 @@ ENTRY = AttributorEntry(
     signed=True,
     upsampling="bilinear",
     cost="1 forward, 1 backward",
-    needs=("encoder",),
+    needs=("encoder", "operations"),
     reference="Draelos, Carin, 2020",
 )
 
@@ -27,6 +30,7 @@ def hires_cam(
     generators: Generators | None = None,
     *,
     encoder: str | None = None,
+    operations: Mapping[str, DeclaredRule] = NOTHING_DECLARED,
     create_graph: bool = False,
 ) -> Maps:
     """Return each feature of the encoder times its own gradient, summed over channels.
@@ -38,7 +42,9 @@ def hires_cam(
     ----------
     Draelos, Carin 2020, eq. 5.
     """
-    return class_activation_map(network, inputs, target, _combine, encoder=encoder, create_graph=create_graph)
+    return class_activation_map(
+        network, inputs, target, _combine, encoder=encoder, operations=operations, create_graph=create_graph
+    )
 
 
 def _combine(vectors: Tensor, gradient: Tensor, channels: tuple[int, ...]) -> Tensor:

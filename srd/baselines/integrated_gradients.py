@@ -14,6 +14,7 @@ ENTRY = AttributorEntry(
     source="srd.baselines.integrated_gradients:integrated_gradients",
     family="gradient",
     signed=True,
+    law="completeness",
     cost="points x (1 forward, 1 backward)",
     needs=("baseline",),
     reference="Sundararajan, Taly, Yan, ICML 2017",

@@ -1,9 +1,12 @@
 """Layer-CAM: the encoder's last features, each weighted by its own gradient where that is positive."""
 
+from collections.abc import Mapping
+
 from torch import Tensor, nn
 
 from srd.baselines._features import class_activation_map
-from srd.entries import AttributorEntry
+from srd.entries import AttributorEntry, DeclaredRule
+from srd.interception import NOTHING_DECLARED
 from srd.types import Generators, Inputs, Maps, Target
 from srd.vectors import inner
 
@@ -15,7 +18,7 @@ ENTRY = AttributorEntry(
     signed=False,
     upsampling="bilinear",
     cost="1 forward, 1 backward",
-    needs=("encoder",),
+    needs=("encoder", "operations"),
     reference="Jiang et al., IEEE TIP 2021",
 )
 
@@ -27,6 +30,7 @@ def layer_cam(
     generators: Generators | None = None,
     *,
     encoder: str | None = None,
+    operations: Mapping[str, DeclaredRule] = NOTHING_DECLARED,
     create_graph: bool = False,
 ) -> Maps:
     """Return the ReLU of the encoder's features, weighted by the positive part of their own gradients.
@@ -38,7 +42,9 @@ def layer_cam(
     ----------
     Jiang et al. 2021, eq. 5.
     """
-    return class_activation_map(network, inputs, target, _combine, encoder=encoder, create_graph=create_graph)
+    return class_activation_map(
+        network, inputs, target, _combine, encoder=encoder, operations=operations, create_graph=create_graph
+    )
 
 
 def _combine(vectors: Tensor, gradient: Tensor, channels: tuple[int, ...]) -> Tensor:

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from srd.baselines._lrp import PositiveContributions, relevance_map
+from srd.baselines._lrp import PositiveContributions, balance, relevance_map
+from srd.decomposition import Decomposition
 from srd.entries import AttributorEntry, DeclaredRule
 from srd.interception import NOTHING_DECLARED
-from srd.types import Generators, Inputs, Maps, Target
+from srd.types import AnyTarget, Generators, Inputs, Maps, Target
 
 ENTRY = AttributorEntry(
     name="lrp_z_plus",
@@ -15,6 +16,8 @@ ENTRY = AttributorEntry(
     source="srd.baselines.lrp_z_plus:lrp_z_plus",
     family="decomposition",
     signed=True,
+    law="conservation",
+    balance="srd.baselines.lrp_z_plus:account",
     cost="3 forward, 2 backward",
     needs=("operations",),
     reference="Montavon, Lapuschkin, Binder, Samek, Mueller, Pattern Recognition 2017",
@@ -49,3 +52,18 @@ def lrp_z_plus(
     """
     rules = PositiveContributions(by_weights=create_graph)
     return relevance_map(network, inputs, target, rules, operations, create_graph=create_graph)
+
+
+def account(
+    network: nn.Module,
+    inputs: Inputs,
+    target: AnyTarget,
+    *,
+    operations: Mapping[str, DeclaredRule] = NOTHING_DECLARED,
+) -> Decomposition:
+    """Return the maps of `lrp_z_plus` with the relevance that went in and the relevance that was lost.
+
+    Lost is the relevance of outputs to which nothing contributes positively, of added constants and biases of norms,
+    and of activations that enlarge or turn their input.
+    """
+    return balance(network, inputs, target, lambda lost: PositiveContributions(lost, by_weights=False), operations)

@@ -1,11 +1,14 @@
 """Score-CAM: the encoder's last feature maps, weighted by the logit of the pixels that each of them leaves visible."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
 from srd.baselines._chunks import chunks
 from srd.baselines._features import features_of, stretch, weighted_relu_map
-from srd.entries import AttributorEntry
+from srd.entries import AttributorEntry, DeclaredRule
+from srd.interception import NOTHING_DECLARED
 from srd.passes import evaluating, leaf, scores_of
 from srd.types import Generators, Inputs, Maps, Scores, Target
 from srd.upsampling import upsample
@@ -20,7 +23,7 @@ ENTRY = AttributorEntry(
     upsampling="bilinear",
     differentiable=False,
     cost="1 forward, 1 backward, channels x 1 forward",
-    needs=("encoder",),
+    needs=("encoder", "operations"),
     reference="Wang, Wang, Du, Yang, Zhang, Ding, Mardziel, Hu, CVPR workshop 2020",
 )
 
@@ -33,6 +36,7 @@ def score_cam(
     *,
     batch: int = 32,
     encoder: str | None = None,
+    operations: Mapping[str, DeclaredRule] = NOTHING_DECLARED,
     create_graph: bool = False,
 ) -> Maps:
     """Return the ReLU of the encoder's features, weighted by the softmax of logits over channels.
@@ -47,7 +51,7 @@ def score_cam(
     """
     with evaluating(network):
         inputs = leaf(inputs, create_graph=False)
-        features = features_of(network, inputs, target, encoder)
+        features = features_of(network, inputs, target, encoder, operations)
         with torch.no_grad():
             maps = features.channels_first
             grids = on_grid(maps.flatten(0, 1), *inputs.shape[2:]).unflatten(0, maps.shape[:2])

@@ -1,10 +1,13 @@
 """XGrad-CAM: Grad-CAM with weights that conserve the score better."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
 from srd.baselines._features import class_activation_map
-from srd.entries import AttributorEntry
+from srd.entries import AttributorEntry, DeclaredRule
+from srd.interception import NOTHING_DECLARED
 from srd.types import Generators, Inputs, Maps, Target
 from srd.vectors import inner, position_axes
 
@@ -16,7 +19,7 @@ ENTRY = AttributorEntry(
     signed=False,
     upsampling="bilinear",
     cost="1 forward, 1 backward",
-    needs=("encoder",),
+    needs=("encoder", "operations"),
     reference="Fu et al., BMVC 2020",
 )
 
@@ -28,6 +31,7 @@ def xgrad_cam(
     generators: Generators | None = None,
     *,
     encoder: str | None = None,
+    operations: Mapping[str, DeclaredRule] = NOTHING_DECLARED,
     create_graph: bool = False,
 ) -> Maps:
     """Return the ReLU of the encoder's features, weighted by gradients averaged in proportion to the features.
@@ -39,7 +43,9 @@ def xgrad_cam(
     ----------
     Fu et al. 2020.
     """
-    return class_activation_map(network, inputs, target, _combine, encoder=encoder, create_graph=create_graph)
+    return class_activation_map(
+        network, inputs, target, _combine, encoder=encoder, operations=operations, create_graph=create_graph
+    )
 
 
 def _combine(vectors: Tensor, gradient: Tensor, channels: tuple[int, ...]) -> Tensor:

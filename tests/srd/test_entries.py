@@ -2,11 +2,14 @@
 
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from srd.entries import AttributorEntry, read_entries
-from srd.registry import ABLATIONS, ATTRIBUTORS, BASELINES, SRD
+import srd
+from attacks.registry import PERTURBATIONS
+from srd.entries import AttributorEntry, Registry, read_entries
+from srd.registry import ABLATIONS, ATTRIBUTORS, BASELINES, METRICS, SRD
 
 FILE = """
 import a_module_that_does_not_exist
@@ -60,3 +63,41 @@ def test_a_method_may_be_asked_for_at_a_layer() -> None:
 @pytest.mark.parametrize("name", ["srd@", "saliency@layer2", "nobody@layer2", "nobody"])
 def test_no_other_method_is_known(name: str) -> None:
     assert name not in ATTRIBUTORS
+
+
+@pytest.mark.parametrize(
+    ("registry", "name", "meant"),
+    [
+        (ATTRIBUTORS, "gradcam", "grad_cam"),
+        (ATTRIBUTORS, "SRD", "srd"),
+        (ATTRIBUTORS, "deeplift@layer2", "deep_lift"),
+        (METRICS, "pearsons", "pearson"),
+        (PERTURBATIONS, "gausian_noise", "gaussian_noise"),
+    ],
+)
+def test_a_name_that_is_not_there_is_answered_by_one_that_is_close(
+    registry: Registry[Any], name: str, meant: str
+) -> None:
+    assert meant in registry
+    with pytest.raises(KeyError, match=f"did you mean '{meant}'"):
+        registry[name]
+    assert registry.get(name) is None
+
+
+@pytest.mark.parametrize("registry", [ATTRIBUTORS, METRICS, PERTURBATIONS])
+def test_a_name_that_is_close_to_none_is_answered_by_all(registry: Registry[Any]) -> None:
+    for name in ("zzzzzzzzzz", "", 7):
+        with pytest.raises(KeyError, match=f"there are {', '.join(registry)}"):
+            registry[name]  # type: ignore[index]
+    assert ", ".join(registry) in repr(registry)
+
+
+def test_a_layer_of_a_method_without_layers_is_answered_by_those_that_have_them() -> None:
+    with pytest.raises(KeyError, match="relevance at a layer has srd@LAYER"):
+        ATTRIBUTORS["saliency@layer2"]
+
+
+def test_the_package_lists_what_it_has() -> None:
+    assert set(dir(srd)) == set(srd.__all__)
+    for name in srd.__all__:
+        assert getattr(srd, name).__doc__

@@ -15,7 +15,9 @@ from srd.decomposition import Decomposition, account, decompose
 from srd.entries import DeclaredRule
 from srd.errors import ModelError, UnsupportedOperation
 from srd.interception import Interception
+from srd.laws import check_law
 from srd.passes import scores_of
+from srd.registry import ATTRIBUTORS
 from srd.rules import SharingRatio
 
 Middle = Callable[[Tensor], Any]
@@ -445,6 +447,29 @@ def test_constants_are_counted_as_lost(with_constant: Middle) -> None:
     scale = float(result.initial.abs().sum((1, 2)).min())
     assert float(missing.abs().max()) <= 1e-12 * scale
     assert float(result.lost.abs().min()) > 1e-3 * scale
+
+
+DECLARED: dict[str, Middle] = {
+    "torch.nn.functional.conv_transpose2d": lambda x: functional.conv_transpose2d(
+        x, normal(4, 4, 3, 3, seed=3), CHANNELS[:, 0, 0], padding=1
+    ),
+    "torch.nn.functional.conv1d": lambda x: functional.conv1d(
+        x.flatten(2), torch.eye(4, dtype=x.dtype)[..., None], CHANNELS[:, 0, 0]
+    ).view_as(x),
+    "torch.addcmul": lambda x: torch.addcmul(CHANNELS, x, 1 + CHANNELS),
+    "torch.lerp": lambda x: torch.lerp(CHANNELS, x, 0.3),
+    "torch.Tensor.where": lambda x: x.where(CHANNELS > 0.5, CHANNELS),
+}
+"""Affine maps that are declared linear."""
+
+
+@pytest.mark.parametrize("name", DECLARED)
+@pytest.mark.parametrize("method", ["srd", "srd_no_contrast", "srd_scalar", "srd_bias_ratio", "lrp_z_plus"])
+def test_the_constant_of_what_is_declared_linear_is_counted_as_lost(method: str, name: str) -> None:
+    network = between(lambda x: DECLARED[name](functional.relu(x)))
+    balance = check_law(ATTRIBUTORS[method], network, X, TARGET, operations={name: "linear"})
+    assert float(balance.gap.max()) <= 1e-12
+    assert float((balance.lost / balance.size).abs().min()) > 1e-4
 
 
 def test_zeros_that_are_padded_or_joined_lose_nothing() -> None:

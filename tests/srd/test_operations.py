@@ -37,13 +37,23 @@ LINEAR_IN_USE: dict[str, Map] = {
     "adaptive_avg_pool2d": lambda x: functional.adaptive_avg_pool2d(x, 4),
 }
 
+OF_NUMBERS: dict[str, Map] = {
+    "clamp": lambda x: torch.clamp(x, -0.5, 0.5),
+    "clip": lambda x: torch.clip(x, -0.5, 0.5),
+    "clamp_min": lambda x: torch.clamp_min(x, 0.1),
+    "clamp_max": lambda x: torch.clamp_max(x, 0.1),
+    "maximum": lambda x: torch.maximum(x, torch.tensor(0.1)),
+    "minimum": lambda x: torch.minimum(torch.tensor(0.1), x),
+    "rrelu": lambda x: functional.rrelu(x, training=False),
+    "threshold": lambda x: torch.threshold(x, 0.1, 0.0),
+    "_threshold": lambda x: functional.threshold(x, 0.1, 0.0),
+}
+
 ELEMENTWISE: dict[str, Map] = {
     name: getattr(functional, name, getattr(torch, name, None))  # type: ignore[misc]
-    for name in sorted(operations.ACTIVATIONS - {"prelu", "clamp", "clamp_min", "rrelu"})
+    for name in sorted(operations.ACTIVATIONS - OF_NUMBERS.keys() - {"prelu"})
 }
-ELEMENTWISE["clamp"] = lambda x: torch.clamp(x, -0.5, 0.5)
-ELEMENTWISE["clamp_min"] = lambda x: torch.clamp_min(x, 0.1)
-ELEMENTWISE["rrelu"] = lambda x: functional.rrelu(x, training=False)
+ELEMENTWISE |= OF_NUMBERS
 
 
 @pytest.mark.parametrize("name", LINEAR_IN_USE)
@@ -129,3 +139,32 @@ def test_what_is_out_of_place_stays_as_it_is(function: Callable[..., Tensor]) ->
 def test_an_in_place_operation_without_a_counterpart_is_refused() -> None:
     with pytest.raises(UnsupportedOperation, match=r"torch.Tensor.copy_ writes in place"):
         operations.out_of_place(Tensor.copy_, (X.clone(), Y), {})
+
+
+MIXED: dict[str, Map] = {
+    "softmax": lambda x: x.softmax(1),
+    "log_softmax": lambda x: functional.log_softmax(x, 3),
+    "normalize": functional.normalize,
+    "conv_transpose2d": lambda x: functional.conv_transpose2d(x, torch.ones(4, 2, 3, 3, dtype=x.dtype)),
+    "interpolate": lambda x: functional.interpolate(x, scale_factor=0.5),
+    "amax": lambda x: x.amax(1),
+    "norm": lambda x: x.norm(dim=1),
+    "var": lambda x: x.var(1),
+}
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_what_mixes_positions_or_channels_is_elementwise_in_none(name: str) -> None:
+    assert name in operations.MIXTURES
+    assert not operations.MIXTURES & operations.ACTIVATIONS
+    one = X.clone()
+    one[0, 0, 0, 0] += 1
+    results = MIXED[name](X), MIXED[name](one)
+    same_place = results[0].shape == X.shape and int((results[0] != results[1]).sum()) == 1
+    assert not same_place
+
+
+def test_what_has_no_call_out_of_place_is_refused() -> None:
+    for function in (Tensor.requires_grad_, Tensor.set_):
+        with pytest.raises(UnsupportedOperation, match="nothing does the same out of place; leave it out"):
+            operations.out_of_place(function, (X,), {})

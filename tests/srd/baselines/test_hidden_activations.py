@@ -1,0 +1,171 @@
+"""A method with its own rule for activations refuses an activation that it cannot see, wherever it is."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from toys import classes, normal, relative_error, shaken, tiny_transformer
+
+from srd.errors import UnsupportedOperation
+from srd.registry import ATTRIBUTORS
+
+Activation = Callable[[Tensor], Tensor]
+X, TARGET = normal(2, 3, 8, 7), classes(2)
+ZERO = torch.zeros((), dtype=torch.float64)
+own_activations = pytest.mark.parametrize("method", ["guided_backprop", "deep_lift", "full_grad", "lrp_z_plus", "srd"])
+
+
+class Acting(nn.Module):
+    """Two convolutions with an activation, the second one gated by a small branch with an activation of its own."""
+
+    def __init__(self, activation: Activation, in_the_gate: Activation = functional.relu) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 5, 3)
+        self.squeeze, self.excite, self.head = nn.Linear(5, 5), nn.Linear(5, 5), nn.Linear(5, 4)
+        self.activation, self.in_the_gate = activation, in_the_gate
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        features = self.second(self.activation(self.first(inputs)))
+        gate = self.excite(self.in_the_gate(self.squeeze(features.mean((2, 3))))).sigmoid()
+        logits: Tensor = self.head(self.activation(features * gate[:, :, None, None]).mean((2, 3)))
+        return logits
+
+
+def acting(activation: Activation, in_the_gate: Activation = functional.relu) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return shaken(Acting(activation, in_the_gate)).double()
+
+
+class Swish(torch.autograd.Function):
+    """One that keeps its input alone."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x * x.sigmoid()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        result: Tensor = gradients[0] * (x.sigmoid() + x * x.sigmoid() * (1 - x.sigmoid()))
+        return result
+
+
+HIDDEN: dict[str, tuple[Activation, str]] = {
+    "where": (lambda x: torch.where(x > 0, x, 0.0), "torch.where"),
+    "mask": (lambda x: x * (x > 0), "mul"),
+    "mask of numbers": (lambda x: x * (x > 0).to(x.dtype), "mul"),
+    "masked fill": (lambda x: x.masked_fill(x < 0, 0.0), "masked_fill"),
+    "custom function": (Swish.apply, "sigmoid where gradients are off"),
+    "absolute value": (lambda x: (x + x.abs()) / 2, "abs"),
+    "largest of two": (lambda x: torch.stack([x, 0 * x]).amax(0) + torch.max(x, 0 * x), "max"),
+    "own formula": (lambda x: x / (1 + torch.exp(-x)), "exp"),
+    "zeros of its size": (lambda x: torch.maximum(x, torch.zeros_like(x)), "maximum"),
+    "moved axes": (lambda x: functional.relu(x.flatten(1)).view_as(x), "moved"),
+}
+
+
+@own_activations
+@pytest.mark.parametrize("kind", HIDDEN)
+def test_a_hidden_activation_is_refused_by_name(method: str, kind: str) -> None:
+    activation, named = HIDDEN[kind]
+    with pytest.raises(UnsupportedOperation, match=named):
+        ATTRIBUTORS[method](acting(activation), X, TARGET)
+
+
+@pytest.mark.parametrize("method", ["guided_backprop", "deep_lift", "full_grad"])
+@pytest.mark.parametrize("kind", [kind for kind in HIDDEN if kind != "moved axes"])
+def test_so_is_one_in_a_gate_through_which_the_gradient_flows(method: str, kind: str) -> None:
+    activation, named = HIDDEN[kind]
+    with pytest.raises(UnsupportedOperation, match=named):
+        ATTRIBUTORS[method](acting(functional.relu, activation), X, TARGET)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning", "ignore:.*torch.jit.*:FutureWarning")
+@pytest.mark.parametrize("method", ["guided_backprop", "deep_lift", "lrp_z_plus", "srd", "full_grad", "grad_cam"])
+@pytest.mark.parametrize("part", ["all", "first", "head"])
+def test_a_traced_network_or_part_is_refused(method: str, part: str) -> None:
+    network = acting(functional.relu)
+    shapes = {"first": (2, 3, 8, 7), "head": (2, 5)}
+    if part == "all":
+        network = torch.jit.trace(network, X)
+    else:
+        setattr(network, part, torch.jit.trace(getattr(network, part), normal(*shapes[part])))
+    with pytest.raises(UnsupportedOperation, match=r"cannot be seen.*build the network of torch functions"):
+        ATTRIBUTORS[method](network, X, TARGET)
+
+
+SEEN: dict[str, tuple[Activation, Activation]] = {
+    "clamp": (lambda x: x.clamp(min=0), functional.relu),
+    "clamp_min": (lambda x: torch.clamp_min(x, 0), functional.relu),
+    "clip": (lambda x: torch.clip(x, 0), functional.relu),
+    "threshold": (lambda x: functional.threshold(x, 0.0, 0.0), functional.relu),
+    "threshold in place": (lambda x: functional.threshold(x, 0.0, 0.0, inplace=True), functional.relu),
+    "maximum": (lambda x: torch.maximum(x, ZERO), functional.relu),
+    "maximum, zero first": (lambda x: torch.maximum(ZERO, x), functional.relu),
+    "minimum": (lambda x: torch.minimum(functional.relu(x), ZERO + 6), lambda x: functional.relu(x).clamp_max(6)),
+}
+
+
+@own_activations
+@pytest.mark.parametrize("kind", SEEN)
+def test_a_relu_by_another_name_is_a_relu(method: str, kind: str) -> None:
+    written, meant = SEEN[kind]
+    maps, expected = (ATTRIBUTORS[method](acting(activation), X, TARGET) for activation in (written, meant))
+    assert relative_error(maps, expected) <= 1e-12
+
+
+def test_attention_hides_no_activation() -> None:
+    for method in ("guided_backprop", "deep_lift"):
+        assert bool(ATTRIBUTORS[method](tiny_transformer(), normal(1, 3, 8, 8), 0).isfinite().all())
+
+
+# What is declared.
+
+
+def test_a_declared_activation_is_one_to_guided_backprop_and_deep_lift() -> None:
+    network, silu = acting(torch.erf), acting(functional.silu)
+    declared = {"torch.erf": "activation"}
+    for method in ("guided_backprop", "deep_lift"):
+        with pytest.raises(UnsupportedOperation, match=r"torch.erf.*'activation'"):
+            ATTRIBUTORS[method](network, X, TARGET)
+        maps = ATTRIBUTORS[method](network, X, TARGET, operations=declared)
+        assert relative_error(maps, ATTRIBUTORS[method](silu, X, TARGET)) > 1e-3
+    plain = X.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(network(plain).gather(1, TARGET[:, None]).sum(), plain)
+    guided = ATTRIBUTORS["guided_backprop"](network, X, TARGET, operations=declared)
+    assert relative_error(guided, gradient.sum(1)) > 1e-3
+    as_linear = ATTRIBUTORS["guided_backprop"](network, X, TARGET, operations={"torch.erf": "linear"})
+    assert not torch.equal(as_linear, guided)
+
+
+def test_of_an_error_function_deep_lift_is_complete_once_it_is_declared() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), Erf(), nn.Flatten(), nn.Linear(4 * 6 * 5, 4)).double()
+    maps = ATTRIBUTORS["deep_lift"](network, X, TARGET, operations={"torch.erf": "activation"})
+    difference = (network(X) - network(0 * X)).gather(1, TARGET[:, None])[:, 0]
+    torch.testing.assert_close(maps.sum((1, 2)), difference.detach())
+
+
+class Erf(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.erf(x)
+
+
+@pytest.mark.parametrize(
+    "method",
+    ["grad_cam", "grad_cam_plus_plus", "hires_cam", "layer_cam", "xgrad_cam", "score_cam", "ablation_cam"],
+)
+def test_class_activation_maps_end_the_encoder_where_srd_does(method: str) -> None:
+    """A declared activation, under linear operations, ends it."""
+    layers = [nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 5, 3), Erf(), nn.AvgPool2d(2, 1)]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = shaken(nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 4))).double()
+    found = ATTRIBUTORS[method].native()(network, X, TARGET, operations={"torch.erf": "activation"})
+    assert found.shape == (2, 4, 3)
+    assert torch.equal(found, ATTRIBUTORS[method].native()(network, X, TARGET, encoder="3"))
+    assert ATTRIBUTORS[method].native()(network, X, TARGET).shape == (2, 3, 2)
