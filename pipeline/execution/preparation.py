@@ -14,6 +14,7 @@ from attacks.registry import PERTURBATIONS
 from pipeline.demo import certificates, shapes
 from pipeline.execution.fingerprints import differences, fingerprinted_facts, refuse_other
 from pipeline.execution.job import Job
+from pipeline.execution.law_checks import check_laws
 from pipeline.execution.self_checks import check_subject
 from pipeline.execution.subjects import Subject
 from pipeline.inputs.data import Data
@@ -74,6 +75,7 @@ def _create(job: Job, subject: Subject, ours: FingerprintedFacts) -> None:
         checked = check_subject(job.spec, subject)
         prepared = _prepared_arrays(job.spec, subject.data, logits)
         resolutions = try_methods(job.spec, subject, prepared["target"])
+        laws = check_laws(job.spec, subject, prepared["target"])
         certified = _certificates(job.spec, subject)
     columns = conditions(job.spec)
     correct = int((logits.argmax(1).numpy() == prepared["label"]).sum())
@@ -86,7 +88,7 @@ def _create(job: Job, subject: Subject, ours: FingerprintedFacts) -> None:
         notes=(*subject.model.notes, *subject.data.notes, *_low_accuracy_in_words(job.spec, subject.data, correct)),
         parameters=subject.model.n_parameters,
         certificates=certified,
-        self_checks=checked,
+        self_checks=(*checked, *laws),
         resolutions=resolutions,
         reasons=REASONS,
         references={name: reference.meaning for name, reference in REFERENCES.items()},

@@ -67,15 +67,16 @@ class Context:
 
 def attributor(spec: AuditSpec, model: Model, data: Data, name: str) -> Attributor:
     """Return the method with the spec's options and the facts that it needs of model and data."""
-    return partial(ATTRIBUTORS[name].load(), **_arguments(spec, model, data, name))
+    return partial(ATTRIBUTORS[name].load(), **arguments(spec, model, data, name))
 
 
 def own_attributor(spec: AuditSpec, model: Model, data: Data, name: str) -> Attributor:
     """Return the same method, but with maps of its own resolution."""
-    return partial(ATTRIBUTORS[name].native(), **_arguments(spec, model, data, name))
+    return partial(ATTRIBUTORS[name].native(), **arguments(spec, model, data, name))
 
 
-def _arguments(spec: AuditSpec, model: Model, data: Data, name: str) -> dict[str, Any]:
+def arguments(spec: AuditSpec, model: Model, data: Data, name: str) -> dict[str, Any]:
+    """Return the keyword arguments of a method: the spec's options and the facts that it needs."""
     needed = {fact: _FACTS[fact](spec, model, data) for fact in sorted(ATTRIBUTORS[name].needs)}
     return needed | spec.explain.options.get(name, {})
 

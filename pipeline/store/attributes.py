@@ -69,6 +69,10 @@ class CheckResult(_Frozen):
 
     name: str
     found: str
+    method: str = ""
+    """The method that was asked; an empty text if it was the network."""
+    is_marked: bool = False
+    """Whether every number of the method is to be read with what was found."""
 
 
 class RunAttributes(_Frozen):

@@ -1,4 +1,4 @@
-"""The section on self-checks: what was asked of the network before any task, and found."""
+"""The section on self-checks: what was asked of network and methods before any task, and found."""
 
 from reports.audit.facts import RunFacts
 from reports.audit.readings import Readings
@@ -8,16 +8,20 @@ from reports.page import Exhibit
 from reports.result import ResultModel
 
 INTRODUCTION = (
-    "Before any task the network was asked whether its answer is a function of the image alone. A network that fails "
-    "such a question is refused, so all that stand here have passed."
+    "Before any task the network was asked whether its answer is a function of the image alone, and each method that "
+    "states a law of its maps whether it holds on this network. A network or a method that fails is refused, so what "
+    "stands here has passed; a method whose maps are not complete is marked, and its numbers are to be read so."
 )
 
 
 class SelfCheck(ResultModel):
-    """A question put to the network before any task."""
+    """A question put to network or method before any task."""
 
     name: str
     found: str
+    method: str
+    """The method that was asked; an empty text if it was the network."""
+    is_marked: bool
 
 
 class SelfCheckFields(RunFacts):
@@ -28,18 +32,20 @@ class SelfCheckFields(RunFacts):
 
 def _numbers(readings: Readings, _: RunFacts) -> Fields:
     checks = readings.attributes.self_checks
-    return {"self_checks": tuple(SelfCheck(name=check.name, found=check.found) for check in checks)}
+    return {"self_checks": tuple(SelfCheck(**check.model_dump()) for check in checks)}
 
 
 def _table(result: SelfCheckFields) -> Table:
-    rows = tuple((Cell(check.name), Cell(check.found)) for check in result.self_checks)
-    return Table("Self-checks of the network", ("asked for", "found"), rows)
+    rows = tuple(
+        (Cell(check.name), Cell(check.found, mark="failed" if check.is_marked else "")) for check in result.self_checks
+    )
+    return Table("Self-checks of network and methods", ("asked for", "found"), rows)
 
 
 SELF_CHECKS: Section[SelfCheckFields] = Section(
     id="checks",
     title="Self-checks",
-    heading="Self-checks of the network",
+    heading="Self-checks",
     body=lambda result, _: {
         "paragraphs": (INTRODUCTION,),
         "exhibits": (Exhibit(None, (_table(result),)),),

@@ -225,7 +225,9 @@ def test_a_network_that_no_audit_is_true_of_is_refused_before_any_work(
 
 
 def test_what_was_asked_of_the_network_is_stored(finished: Finished) -> None:
-    assert [check.name for check in attributes(finished.job.store).self_checks] == list(SELF_CHECKS)
+    checks = attributes(finished.job.store).self_checks
+    assert [check.name for check in checks] == [*SELF_CHECKS, "SRD: conservation"]
+    assert not any(check.is_marked for check in checks)
 
 
 def test_an_operation_without_a_rule_is_refused_by_method_and_name(spec: Path, tmp_path: Path) -> None:
