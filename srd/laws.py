@@ -117,9 +117,8 @@ def completeness(
 
 def _tolerance(entry: AttributorEntry, sums: Tensor, size: Scores) -> Scores:
     if entry.stochastic:
-        spread = sums.std(0) / len(sums) ** 0.5
-        logit: Scores = scores_of(network(inputs.detach().clone()), target)
-    return logit
+        spread: Scores = sums.std(0) / len(sums) ** 0.5
+        return ROUNDING + DEVIATIONS * spread / torch.where(size == 0, 1, size)
     return torch.full_like(size, INTEGRATION if "points" in entry.options else ROUNDING)
 
 
