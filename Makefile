@@ -17,7 +17,7 @@ TESTS := OMP_NUM_THREADS=1 PYTHONPATH=$(CURDIR) $(BIN)/python -P -m pytest
 BENCHMARK := MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_MMAP_THRESHOLD_=1073741824 $(BIN)/python -P -W ignore -m
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev audit perturb attribute score report status plan verify models bench docs docs-figures docs-faults test test-all test-slow test-numeric test-faults check format clean
+.PHONY: help install install-dev audit perturb attribute score report status plan verify models bench docs docs-figures docs-messages docs-faults test test-all test-slow test-numeric test-faults check format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,8 +80,11 @@ bench: install-dev ## what SRD, the baselines, attacks, corruptions and the engi
 
 docs: docs-figures docs-faults ## measure all that docs/ says of this machine, and write it (half an hour)
 
-docs-figures: install-dev ## ... docs/families.md and docs/baselines.md
+docs-figures: install-dev ## ... docs/families.md and docs/baselines.md, with docs/messages.md
 	@OMP_NUM_THREADS=1 PYTHONPATH=$(CURDIR):tests:tests/srd:tests/srd/baselines $(BIN)/python -P -W ignore -m write_docs
+
+docs-messages: install-dev ## ... docs/messages.md, which is read from the sources
+	@PYTHONPATH=$(CURDIR):tests:tests/srd:tests/srd/baselines $(BIN)/python -P -W ignore -m write_docs messages
 
 docs-faults: install-dev ## ... docs/faults.md
 	@$(TESTS) -m faults --timeout 590 --write-docs

@@ -1,14 +1,19 @@
-"""Measures what the pages of figures in docs say, and writes them; that of the faults is written by their own tests."""
+"""Writes the pages of docs that are measured or read from the sources; that of the faults is written by its tests."""
+
+import sys
 
 import baselines_page
 import families_page
+import messages_page
 from measured_table import DOCS
 
+PAGES = {"families": families_page.page, "baselines": baselines_page.page, "messages": messages_page.page}
 
-def main() -> None:
-    for name, page in {"families": families_page.page, "baselines": baselines_page.page}.items():
-        (DOCS / f"{name}.md").write_text(page())
+
+def main(names: list[str]) -> None:
+    for name in names or PAGES:
+        (DOCS / f"{name}.md").write_text(PAGES[name]())
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
