@@ -101,7 +101,7 @@ def efficiency(workers: int, tasks_each: int, seconds: float) -> float:
         ) as cluster,
         Client(cluster) as client,
     ):
-        executor = DaskExecutor(lambda: client, LocalSpec(workers=workers))
+        executor = DaskExecutor(lambda: client, LocalSpec(workers=workers), str)
         _time_sleep(executor, workers, 0.0)
         return tasks_each * seconds / _time_sleep(executor, workers * tasks_each, seconds)
 

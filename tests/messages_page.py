@@ -52,7 +52,7 @@ def page() -> str:
 def _messages_of(path: Path) -> Iterator[Message]:
     name, tree = str(path.relative_to(ROOT)), ast.parse(path.read_text())
     for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
-        texts = _texts(tree) | _texts(function)
+        texts = {**_texts(tree), **_texts(function)}
         for node in ast.walk(function):
             kind = _kind(node, name)
             if kind is not None and isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:

@@ -65,7 +65,7 @@ class DemoCertificates(_Frozen):
 
 
 class CheckResult(_Frozen):
-    """What a self-check has found."""
+    """The finding of a self-check."""
 
     name: str
     found: str

@@ -35,15 +35,16 @@ def dask_executor(spec: ClusterSpec, tell: Tell = str) -> Iterator[Executor]:
     """
     with ExitStack() as stack:
         client = cache(lambda: stack.enter_context(start_cluster(spec, tell)))
-        yield DaskExecutor(client, spec)
+        yield DaskExecutor(client, spec, tell)
 
 
 class DaskExecutor:
     """An executor on the workers of a client, which is made when there is something to do."""
 
-    def __init__(self, client: Callable[[], Any], spec: ClusterSpec) -> None:
+    def __init__(self, client: Callable[[], Any], spec: ClusterSpec, tell: Tell) -> None:
         self._client = client
         self._spec = spec
+        self._tell = tell
 
     def __call__(self, tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
         """Yield outcomes as they come; a task that ends its worker again and again ends with WorkerLost.
@@ -65,7 +66,7 @@ class DaskExecutor:
         from dask.utils import funcname
 
         unlimited = self._spec.model_copy(update={"task_limit": None})
-        with Submissions(self._client(), unlimited) as submissions:
+        with Submissions(self._client(), unlimited, self._tell) as submissions:
             submissions.submit(function, {funcname(function): arguments})
             while (ended := submissions.next()) is None:
                 pass
@@ -81,7 +82,7 @@ class DaskExecutor:
         remaining = iter(tasks)
         limited = dumps(partial(_run_within_limit, self._spec.task_limit, perform))  # once: a spec is dear to pickle
         call = partial(_unpickle_and_run, limited)
-        with Submissions(self._client(), self._spec) as submissions:
+        with Submissions(self._client(), self._spec, self._tell) as submissions:
             while True:
                 room = WINDOW * submissions.threads - len(submissions)
                 if room >= len(submissions) and (keys := list(islice(remaining, room))):

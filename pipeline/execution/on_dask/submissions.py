@@ -38,11 +38,12 @@ class Submissions:
     for a queue, which an interrupt ends without a message of Dask's.
     """
 
-    def __init__(self, client: Any, spec: ClusterSpec) -> None:
+    def __init__(self, client: Any, spec: ClusterSpec, tell: Callable[[str], object]) -> None:
         self.threads = 1
         """Of all workers: at least one, so that something is submitted that may start others."""
         self._client = client
         self._spec = spec
+        self._tell = tell
         self._group = uuid4().hex  # another audit on the same scheduler has tasks of the same names
         self._futures: dict[str, Any] = {}
         self._results: dict[str, bytes] = {}
@@ -114,15 +115,21 @@ class Submissions:
         died = f"{workers} workers died while they ran it; their logs may say why ({causes})"
         return SubmissionEnd(ended.name, error=WorkerLost(f"{ended.name}: {died}"))
 
+    def _tell_lost_workers(self, lost: frozenset[str], left: int) -> None:
+        if lost:
+            self._tell(f"{len(lost)} workers were lost, {left} are there; what they worked on is done again")
+
     async def _watch_workers(self) -> None:
         """Tell the queue how many threads there are, again and again, in the client's thread."""
         patience = self._spec.worker_timeout
-        seen = monotonic()
+        seen, known = monotonic(), frozenset[str]()
         while monotonic() - seen < patience:
             try:
-                threads = sum((await self._client.nthreads(asynchronous=True)).values())
+                workers = await self._client.nthreads(asynchronous=True)
             except OSError as error:
                 raise IncompleteRun(LOST) from error
+            self._tell_lost_workers(known - workers.keys(), len(workers))
+            known, threads = frozenset(workers), sum(workers.values())
             seen = monotonic() if threads else seen
             self._events.put(threads)
             await asyncio.sleep(ASKED_AGAIN)

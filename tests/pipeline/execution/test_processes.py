@@ -62,9 +62,11 @@ def test_a_task_that_never_returns_is_ended_and_the_rest_finish() -> None:
 
 
 def test_a_task_that_kills_every_worker_is_set_aside_and_the_rest_finish() -> None:
-    with dask_executor(LocalSpec(workers=2)) as executor:
+    told: list[str] = []
+    with dask_executor(LocalSpec(workers=2), told.append) as executor:
         lost = only_failure(list(executor(TASKS, kills)))
     assert "limit" not in str(lost)
+    assert any("workers were lost, " in line and "is done again" in line for line in told)
 
 
 def test_workers_that_somebody_started_make_the_same_bytes(finished: Finished, spec: Path, tmp_path: Path) -> None:
