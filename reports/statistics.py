@@ -1,9 +1,9 @@
 """Means and rates over images, with their 95 % intervals or the reason why there is none."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +25,8 @@ Values = NDArray[np.float64]
 Bounds = tuple[float, float]
 
 
-class Statistic(Protocol):
-    """A statistic of samples that are paired by image; images lie along `axis`."""
-
-    def __call__(self, *samples: Values, axis: int) -> Any: ...
+Statistic = Callable[..., Any]
+"""A statistic of samples that are paired by image, called with them and with `axis`, along which images lie."""
 
 
 class NoInterval(ValueError):

@@ -66,8 +66,8 @@ def test_every_table_quotes_the_verdict(made: Made, verdict: str) -> None:
     for table in tables:
         doubted = [cell for row in table.rows for cell in row if verdict in f"{cell.text} {cell.detail}"]
         assert [cell.mark for cell in doubted] == ["unreliable"], table.caption
-    doubted = stability.frame(result).query("verdict != ''")
-    assert doubted[["condition", "method", "verdict"]].to_numpy().tolist() == [[ATTACKS[1], "saliency", verdict]]
+    frame = stability.frame(result).query("verdict != ''")
+    assert frame[["condition", "method", "verdict"]].to_numpy().tolist() == [[ATTACKS[1], "saliency", verdict]]
 
 
 def test_the_maps_under_an_attack_in_doubt_stand_under_its_verdict(made: Made) -> None:
