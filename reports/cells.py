@@ -2,11 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil
 from typing import Literal
 
 from reports.families import family_of, is_control
 from reports.formatting import interval, method_title, size, value
 from reports.result import Estimate
+
+COLUMNS = 6
+"""The most columns, beside the headings of the rows, that fit on a sheet of A4 in portrait."""
 
 Mark = Literal["", "control", "unreliable", "white-box", "failed", "passed"]
 
@@ -29,6 +34,20 @@ class Table:
     caption: str
     header: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+
+    def parts(self) -> tuple["Table", ...]:
+        """Return the table in parts that fit on a sheet of paper: the headings of the rows and some columns each."""
+        columns = len(self.header) - 1
+        count = max(1, ceil(columns / COLUMNS))
+        ends = [1 + columns * number // count for number in range(count + 1)]
+        return tuple(
+            Table(
+                f"{self.caption} (Part {number} of {count}.)" if count > 1 else self.caption,
+                (self.header[0], *self.header[start:end]),
+                tuple((row[0], *row[start:end]) for row in self.rows),
+            )
+            for number, (start, end) in enumerate(pairwise(ends), 1)
+        )
 
 
 def estimate_cell(estimate: Estimate, mark: Mark = "", verdict: str = "", strength: str = "") -> Cell:

@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from reports import pixels
 from reports.cells import Cell, Table
-from reports.formatting import method_title
+from reports.formatting import method_title, plural
 from reports.plot_primitives import Picture
 from srd.registry import METRICS
 
@@ -43,6 +43,7 @@ def template_environment() -> Environment:
     )
     templates.filters["markdown_cell"] = _markdown_cell
     templates.filters["method"] = method_title
+    templates.filters["plural"] = plural
     templates.filters["short"] = lambda name: name.rpartition("/")[2]
     templates.filters["metric"] = lambda name: METRICS[name].title
     templates.globals["usual_rule"] = pixels.USUAL_RULE

@@ -8,6 +8,9 @@ ImageSet = Literal["all", "prediction kept"]
 """The images that a mean is over: all, or those whose predicted class equals that of the clean image."""
 IMAGE_SETS: tuple[ImageSet, ...] = get_args(ImageSet)
 
+Verdict = Literal["", "attack unreliable", "attack unchecked"]
+"""The verdict on an attack; empty if it is reliable."""
+
 MEASURE = "pearson"
 """The similarity that summaries, headlines and verdicts use."""
 

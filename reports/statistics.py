@@ -1,8 +1,9 @@
 """Means and rates over images, with their 95 % intervals or the reason why there is none."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,10 @@ Values = NDArray[np.float64]
 Bounds = tuple[float, float]
 
 
+Statistic = Callable[..., Any]
+"""A statistic of samples that are paired by image, called with them and with `axis`, along which images lie."""
+
+
 class NoInterval(ValueError):
     """Values have no interval. The message is the reason."""
 
@@ -33,7 +38,9 @@ class Policy(ResultModel):
 
     BCa: `scipy.stats.bootstrap((values,), numpy.mean, n_resamples=resamples, confidence_level=confidence,
     method="BCa", rng=numpy.random.default_rng(seed))`, values in the order of the store's images, without NaN. Each
-    interval has a new generator. Wilson: the score interval without continuity correction.
+    interval has a new generator. Calibrated stabilities, and their differences, are statistics of several such samples:
+    `paired=True`, so that each resample draws images with all their values. Wilson: the score interval without
+    continuity correction.
     """
 
     confidence: float
@@ -77,19 +84,17 @@ def mean(values: Values, unit: str, excluded: Mapping[str, int]) -> Estimate:
     """
     if not len(values):
         return _nothing(unit, excluded)
-    try:
-        low, high = bootstrap_interval(values)
-    except NoInterval as why:
-        return _without_interval(float(values.mean()), len(values), unit, str(why), excluded)
-    return Estimate(
-        value=float(values.mean()),
-        low=low,
-        high=high,
-        n=len(values),
-        unit=unit,
-        interval="BCa bootstrap",
-        excluded=dict(excluded),
-    )
+    return _estimate(np.mean, (values,), unit, excluded)
+
+
+def paired(statistic: Statistic, samples: Sequence[Values], unit: str, excluded: Mapping[str, int]) -> Estimate:
+    """Return a statistic of samples that are paired by image, with its bootstrap interval.
+
+    Each resample draws images, with all their values. `excluded` is as in `mean`.
+    """
+    if not len(samples[0]):
+        return _nothing(unit, excluded)
+    return _estimate(statistic, samples, unit, excluded)
 
 
 def rate(hits: NDArray[np.bool_], unit: str, excluded: Mapping[str, int]) -> Estimate:
@@ -120,18 +125,24 @@ def bootstrap_interval(values: Values) -> Bounds:
     ----------
     Efron 1987.
     """
-    if len(values) < LEAST_N:
+    return _interval(np.mean, (values,))
+
+
+def _interval(statistic: Statistic, samples: Sequence[Values]) -> Bounds:
+    if len(samples[0]) < LEAST_N:
         raise NoInterval(f"no interval: fewer than {LEAST_N} images")
-    if np.ptp(values) == 0:
+    if all(np.ptp(values) == 0 for values in samples):
         raise NoInterval("no interval: all values are equal")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a degenerate bootstrap warns and returns NaN, which is refused below
         interval = bootstrap(
-            (values,),
-            np.mean,
+            samples,
+            statistic,
             n_resamples=RESAMPLES,
             confidence_level=CONFIDENCE,
             method="BCa",
+            paired=len(samples) > 1,
+            vectorized=True,
             rng=np.random.default_rng(SEED),
         ).confidence_interval
     if not np.isfinite([interval.low, interval.high]).all():
@@ -143,6 +154,15 @@ def wilson_interval(hits: int, n: int) -> Bounds:
     """Return the score interval of a rate, without continuity correction (Wilson 1927)."""
     interval = binomtest(hits, n).proportion_ci(CONFIDENCE, method="wilson")
     return float(interval.low), float(interval.high)
+
+
+def _estimate(statistic: Statistic, samples: Sequence[Values], unit: str, excluded: Mapping[str, int]) -> Estimate:
+    value, n = float(statistic(*samples, axis=-1)), len(samples[0])
+    try:
+        low, high = _interval(statistic, samples)
+    except NoInterval as why:
+        return _without_interval(value, n, unit, str(why), excluded)
+    return Estimate(value=value, low=low, high=high, n=n, unit=unit, interval="BCa bootstrap", excluded=dict(excluded))
 
 
 def _nothing(unit: str, excluded: Mapping[str, int]) -> Estimate:

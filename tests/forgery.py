@@ -1,8 +1,10 @@
 """Stores whose digests are made true of what lies there: who can write a store can write them as well."""
 
 import json
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from pipeline.store.manifest import MANIFEST
 from pipeline.store.receipts import METADATA
@@ -17,6 +19,9 @@ def forge_manifest(store: Path) -> None:
 
 def forge_fingerprint(store: Path) -> None:
     root = json.loads((store / METADATA).read_text())
-    facts = json.dumps(root["attributes"]["fingerprinted"], sort_keys=True)
-    root["attributes"]["fingerprint"] = sha256(facts.encode()).hexdigest()
+    root["attributes"]["fingerprint"] = fingerprint_of(root["attributes"]["fingerprinted"])
     (store / METADATA).write_text(json.dumps(root))
+
+
+def fingerprint_of(facts: Mapping[str, Any]) -> str:
+    return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

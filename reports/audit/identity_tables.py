@@ -1,6 +1,6 @@
 """The section on identity: tables of model, data, methods, tasks and verifications."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -24,9 +24,10 @@ from reports.audit.options import all_options, in_words
 from reports.audit.readings import Readings
 from reports.audit.run_record import RunRecord
 from reports.audit.section import Fields, Pictures, Section
+from reports.audit.undefined_scores import asked_scores, undefined_scores
 from reports.cells import Cell, Table, method_heading
 from reports.families import is_control
-from reports.formatting import enumeration, method_title, toml
+from reports.formatting import toml
 from srd.registry import ATTRIBUTORS
 
 
@@ -264,17 +265,6 @@ def _verification(each: Verification) -> tuple[Cell, ...]:
     return promise, *(Cell(f"{count:,}") for count in counts)
 
 
-def undefined_scores_in_words(result: RunFacts) -> Iterator[str]:
-    """Say how many scores have no value, by reason, and name their methods unless all are concerned."""
-    missing = result.completeness.undefined
-    for reason in dict.fromkeys(each.reason for each in missing):
-        alike = [each for each in missing if each.reason == reason]
-        whose = enumeration(f"{method_title(each.method)} {each.scores:,}" for each in alike)
-        of = f" ({whose})" if len(alike) < len(result.methods) else ""
-        count = sum(each.scores for each in alike)
-        yield f"{count:,} of {result.completeness.scores:,} scores have no value: {reason}{of}."
-
-
 def _body(result: RunFacts, _: Pictures) -> Mapping[str, object]:
     return {
         "identity": _identity_table(result),
@@ -284,7 +274,8 @@ def _body(result: RunFacts, _: Pictures) -> Mapping[str, object]:
         "failures": _failures_table(result),
         "verifications": _verifications_table(result),
         "repetitions": _repetitions_table(result),
-        "undefined": list(undefined_scores_in_words(result)),
+        "without_value": sum(each.scores for each in undefined_scores(result)),
+        "asked": asked_scores(result),
     }
 
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 from attacks.registry import PERTURBATIONS
 from reports.audit.facts import EXPLANATION, PerturbationFacts, RunFacts
-from reports.audit.identity_tables import undefined_scores_in_words
 from reports.audit.localisation import metrics_of_masks
+from reports.audit.reliability import CONTROLS
 from reports.audit.section import Section
-from reports.audit.verdicts import CONTROLS
-from reports.formatting import enumeration, plural
+from reports.audit.undefined_scores import undefined_scores_in_words
+from reports.formatting import enumeration
 
 SMALL_N = 30
 UNCORRECTED = (
@@ -35,11 +35,7 @@ def unmeasured_aspects(result: RunFacts) -> tuple[str, ...]:
 def limits(result: RunFacts) -> tuple[str, ...]:
     """Return sentences on how far the numbers carry."""
     n = result.identity.sizes["image"]
-    small = (
-        f"{plural(n, 'image')} are few: below about {SMALL_N} images bootstrap intervals tend to be too narrow."
-        if n < SMALL_N
-        else ""
-    )
+    small = f"Few images ({n}): below about {SMALL_N} bootstrap intervals tend to be too narrow." if n < SMALL_N else ""
     sentences = (
         _unchanged_images(result),
         *_limits_by_kind(result),
@@ -83,7 +79,7 @@ def _unchanged_images(result: RunFacts) -> str:
 
 def _unmeasured_aspects(result: RunFacts) -> Iterator[str]:
     if not result.identity.has_masks:
-        yield f"Localisation: the data set has no masks, so {metrics_of_masks()} are undefined."
+        yield f"Localisation: the data set has no masks, so {metrics_of_masks()} were not measured."
     yield from undefined_scores_in_words(result)
     fixed = [method.title for method in result.methods if not method.attackable]
     if fixed:

@@ -1,6 +1,6 @@
 """The section on localisation: where the clean maps lie, and how concentrated they are."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from pipeline.plan.conditions import CLEAN
 from pipeline.plan.schema import REASONS, Reason
 from reports import statistics
-from reports.audit.estimates import estimate, estimate_frame
+from reports.audit.estimates import difference, estimate, estimate_frame
 from reports.audit.facts import RunFacts
 from reports.audit.readings import NOT_COMPUTED, Readings
 from reports.audit.section import Fields, Pictures, Section
@@ -21,7 +21,10 @@ from reports.plot_primitives import Picture, distinct_texts, draw_points, label_
 from reports.result import Estimate, ResultModel
 from reports.statistics import unit
 from reports.style import GREY, look, svg
-from srd.registry import METRICS
+from srd.registry import ATTRIBUTORS, METRICS
+
+LOCALISED = "attribution_localisation"
+"""The metric by which the summary compares where methods look."""
 
 
 class Quality(ResultModel):
@@ -32,21 +35,50 @@ class Quality(ResultModel):
     estimate: Estimate
 
 
+class LocalisationLead(ResultModel):
+    """The lead of the method that localises best over another, controls left out."""
+
+    method: str
+    over: str
+    difference: Estimate
+    """Attribution localisation of the clean maps, paired by image."""
+
+
 class LocalisationFields(RunFacts):
     """Fields that this section adds to the result."""
 
     quality: tuple[Quality, ...]
     """Metrics of the clean maps."""
+    localisation_leads: tuple[LocalisationLead, ...]
     mask_share: Estimate | None
     """Mean share of the image that the mask covers: the score of a map without knowledge, by chance."""
 
 
 def _numbers(readings: Readings, _: RunFacts) -> Fields:
-    return {"quality": _quality(readings), "mask_share": _mask_share(readings)}
+    quality = _quality(readings)
+    return {
+        "quality": quality,
+        "localisation_leads": tuple(_leads(readings, quality)),
+        "mask_share": _mask_share(readings),
+    }
+
+
+def localised(quality: Iterable[Quality]) -> list[Quality]:
+    """Return the attribution localisation of each method that looks at the network, the largest first."""
+    found = [each for each in quality if each.metric == LOCALISED and each.estimate.value is not None]
+    real = (each for each in found if ATTRIBUTORS[each.method].uses_network)
+    return sorted(real, key=lambda each: each.estimate.value or 0.0, reverse=True)
+
+
+def _leads(readings: Readings, quality: Iterable[Quality]) -> Iterator[LocalisationLead]:
+    ranked = [each.method for each in localised(quality)]
+    for other in ranked[1:]:
+        lead = difference(readings, (CLEAN, ranked[0]), (CLEAN, other), LOCALISED, "all")
+        yield LocalisationLead(method=ranked[0], over=other, difference=lead)
 
 
 def _quality(readings: Readings) -> tuple[Quality, ...]:
-    """Return the metrics that are computed from a clean map alone, per method."""
+    """Return the metrics of a clean map alone, or of it and its mask, per method."""
     return tuple(
         Quality(method=method, metric=metric, estimate=estimate(readings, CLEAN, method, metric, "all"))
         for method in readings.methods
@@ -68,7 +100,7 @@ def _mask_share(readings: Readings) -> Estimate | None:
 
 def table(result: LocalisationFields) -> Table:
     """Return the table of localisation and sparseness of the clean maps."""
-    metrics = list(dict.fromkeys(each.metric for each in result.quality))
+    metrics = _measured_metrics(result)
     found = {(each.method, each.metric): each.estimate for each in result.quality}
     rows = (
         (
@@ -78,7 +110,17 @@ def table(result: LocalisationFields) -> Table:
         for each in result.methods
     )
     header = ("method", *(METRICS[metric].title for metric in metrics))
-    return Table("Clean maps: localisation and sparseness (95 % intervals).", header, tuple(rows))
+    return Table(f"Clean maps: {_what(result)} (95 % intervals).", header, tuple(rows))
+
+
+def _measured_metrics(result: LocalisationFields) -> list[str]:
+    """Return the metrics that were asked for: without masks, those that need none."""
+    names = dict.fromkeys(each.metric for each in result.quality)
+    return [name for name in names if result.identity.has_masks or METRICS[name].of != "map and mask"]
+
+
+def _what(result: LocalisationFields) -> str:
+    return "localisation and sparseness" if result.identity.has_masks else "sparseness"
 
 
 def _figures(result: LocalisationFields) -> Iterator[Picture]:
@@ -86,7 +128,7 @@ def _figures(result: LocalisationFields) -> Iterator[Picture]:
     frame = frame[frame.groupby("metric")["value"].transform("count") > 0]
     if frame.empty:
         return
-    caption = "Clean maps against the object masks, and how concentrated they are (95 % intervals)."
+    caption = f"Clean maps: {_what(result)} (95 % intervals)."
     if result.mask_share is not None:
         caption += " Dashed: mean share of the image that the mask covers."
     parts = frame.groupby("metric", sort=False)

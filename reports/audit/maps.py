@@ -1,6 +1,6 @@
 """The section on maps: pictures of images that are chosen by rule, drawn from the store."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from pipeline.plan.conditions import CLEAN
 from pipeline.plan.schema import REASONS, Reason
 from reports.audit.facts import EXPLANATION, ConditionFacts, RunFacts, strongest_conditions
 from reports.audit.readings import NOT_COMPUTED, Readings
+from reports.audit.reliability import ReliabilityFields
 from reports.audit.section import Fields, Pictures, Section
 from reports.families import by_family
 from reports.formatting import method_title, plural, slug
@@ -72,7 +73,7 @@ class Overview(ResultModel):
     maps: tuple[MapPanel, ...]
 
 
-class MapFields(RunFacts):
+class MapFields(ReliabilityFields):
     """Fields that this section adds to the result."""
 
     cases: tuple[Case, ...]
@@ -274,13 +275,16 @@ def _numbers(readings: Readings, result: RunFacts) -> Fields:
 def _body(result: MapFields, _: Pictures) -> Mapping[str, object]:
     return {
         "overview": [(row, by_family(row.maps, lambda panel: panel.method)) for row in result.overview],
-        "cases": _by_attack(result.cases),
+        "cases": _by_attack(result),
     }
 
 
-def _by_attack(cases: Sequence[Case]) -> list[tuple[str, list[Case]]]:
-    titles = dict.fromkeys(case.title for case in cases)
-    return [(title, [case for case in cases if case.title == title]) for title in titles]
+def _by_attack(result: MapFields) -> list[tuple[str, list[Case]]]:
+    """Return the title of each attack, with the verdict where it is in doubt, and its cases."""
+    doubts = {each.condition: f" ({each.verdict})" for each in result.verdicts if each.verdict}
+    titles = {case.condition: f"{case.title}{doubts.get(case.condition, '')}" for case in result.cases}
+    return [(title, [case for case in result.cases if case.condition == condition])
+            for condition, title in titles.items()]  # fmt: skip
 
 
 MAPS = Section(id="maps", title="Maps", heading="Maps", template="maps", body=_body, numbers=_numbers)

@@ -76,7 +76,7 @@ def table(result: PredictionFields) -> Table:
     """Return the table of right and of kept predictions."""
     rows = ((Cell(each.condition), estimate_cell(each.accuracy), estimate_cell(each.kept)) for each in result.accuracy)
     caption = "Predictions: share of images with the right class, and with the class of the clean image (95 % Wilson)."
-    return Table(caption, ("entry", "right class", "class of the clean image"), tuple(rows))
+    return Table(caption, ("condition", "right class", "class of the clean image"), tuple(rows))
 
 
 def _frame(result: PredictionFields) -> pd.DataFrame:

@@ -16,6 +16,12 @@ from reports.families import registry_position
 from reports.result import ImageSet
 
 NOT_COMPUTED = "not computed: its task is missing"
+OTHER_MAPS = {
+    "other_class": "the map of the other class",
+    "other_image": "the map of the other image",
+    "edges": "the edge map of the image",
+}
+"""Reference -> its map in the reasons why it could not be compared."""
 MISSING = -1  # predicted class of an image that was not computed
 
 
@@ -83,14 +89,18 @@ class Readings:
 
     def reference_similarities(self, method: str, reference: str, similarity: str) -> DefinedScores:
         """Return the similarities of the clean maps to those of a reference."""
-        values = self._reference[:, self.methods.index(method), self.references.index(reference)]
-        values = values[:, self.similarities.index(similarity)]
+        values = self.reference_scores(method, reference, similarity)
         own = self._reason[self._index(CLEAN, method, similarity)]
         reasons = [self._reason_text(code) for code in own]
         blameless = np.isnan(values) & ~np.isnan(self.scores(CLEAN, method, similarity))
         for row in np.flatnonzero(blameless):
             reasons[row] = self._comparison_failure(int(row), method, reference)
         return _defined_scores(values, reasons)
+
+    def reference_scores(self, method: str, reference: str, similarity: str) -> NDArray[np.float64]:
+        """Return the similarities of the clean maps of all images to those of a reference, NaN where undefined."""
+        values = self._reference[:, self.methods.index(method), self.references.index(reference)]
+        return np.asarray(values[:, self.similarities.index(similarity)])
 
     def is_attributed(self, method: str) -> NDArray[np.bool_]:
         """Return a mask of the images whose clean map was computed. Only such a map has a scale."""
@@ -134,7 +144,7 @@ class Readings:
         """Return why a sound clean map could not be compared with the map of a reference."""
         is_finite = np.isfinite(self._reference_pixels(row, method, reference)).all()
         reason = self._reason_text(Reason.NO_CONTRAST if is_finite else Reason.NOT_FINITE)
-        return f"{reference.replace('_', ' ')}: {reason}"
+        return f"{OTHER_MAPS[reference]}{reason.removeprefix('the map')}"
 
     def _reference_pixels(self, row: int, method: str, reference: str) -> NDArray[np.floating[Any]]:
         """Return the data of a reference: an unscaled map, or the image."""

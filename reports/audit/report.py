@@ -16,7 +16,7 @@ from reports.audit.sections import AuditResult
 from reports.audit.summarise import summarise
 from reports.page import STYLE, style_sheet
 from reports.plot_primitives import Picture
-from reports.runs import CONCEPTS, PAGE, REPORT, location_of
+from reports.runs import CONCEPTS, PAGE, REPORT, SPEC_COPY, location_of
 
 SUMMARY = "summary.md"
 SCHEMA = "data/audit.schema.json"
@@ -57,9 +57,12 @@ def _parts(readings: Readings, result: AuditResult, drawn: Sequence[Picture]) ->
 
 
 def _texts(result: AuditResult, drawn: tuple[Picture, ...], layers: Sequence[str]) -> Iterator[File]:
+    """Yield the page and the texts beside it. The page links copies, so that its folder can be sent alone."""
     names = [name for name, _ in _data(result)]
-    yield RESULT, add_digest(result.model_dump_json(indent=1))
-    yield SUMMARY, markdown(result).encode()
+    numbers, summary = add_digest(result.model_dump_json(indent=1)), markdown(result).encode()
+    yield from ((RESULT, numbers), (f"{REPORT}/{RESULT}", numbers))
+    yield from ((SUMMARY, summary), (f"{REPORT}/{SUMMARY}", summary))
+    yield f"{REPORT}/{SPEC_COPY}", result.identity.spec.encode()
     yield PAGE, html(result, drawn, names, layers).encode()
 
 

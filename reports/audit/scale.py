@@ -8,15 +8,18 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from attacks.registry import PERTURBATIONS
+from pipeline.plan.schema import REASONS, Reason
 from reports import statistics
 from reports.audit import stability, verdicts
+from reports.audit.calibration import FLOOR
 from reports.audit.estimates import estimate_frame
 from reports.audit.facts import RunFacts, strongest_conditions
 from reports.audit.localisation import LocalisationFields, Quality
 from reports.audit.readings import Readings
+from reports.audit.reliability import verdicts_of
 from reports.audit.section import Fields, Pictures, Section
 from reports.audit.stability import PerturbationColumn, Stability, StabilityFields, cell_under, column_of, means_of
-from reports.audit.verdicts import Headline, TransferFields, headlines, judging_tables
+from reports.audit.verdicts import Headline, TransferFields, headlines
 from reports.cells import Table, estimate_cell, method_heading
 from reports.formatting import enumeration, method_title
 from reports.plot_primitives import Picture, distinct_texts, draw_points, label_methods, name_families, values_in_words
@@ -90,7 +93,7 @@ def table(result: ScaleFields) -> Table:
     """Return the table of stability at the largest strengths, beside the reference similarities of each method."""
     columns, references = _columns(result), list(result.reference_meanings)
     header = (*(column.heading for column in columns), *(f"clean map, {name.replace('_', ' ')}" for name in references))
-    means, verdicts = means_of(result, MEASURE, "all"), _verdicts(result)
+    means, verdicts = means_of(result, MEASURE, "all"), verdicts_of(result)
     scales = {(each.reference, each.method): each.estimate for each in result.references if each.similarity == MEASURE}
     rows = (
         (
@@ -114,10 +117,26 @@ def _columns(result: ScaleFields) -> list[PerturbationColumn]:
     return [column_of([facts for facts in hardest if facts.name == name], methods) for name in names]
 
 
-def _verdicts(result: TransferFields) -> dict[tuple[str, str], str]:
-    """Return (condition, method) -> verdict on an attack on explanations, by correlation over all images."""
-    rows = (row for table in judging_tables(result) for row in table.rows)
-    return {(row.condition, cell.evaluating): cell.verdict for row in rows for cell in row.cells}
+def calibrated_table(result: ScaleFields) -> Table:
+    """Return the table of calibrated stabilities at the largest strengths, with the floor of each method."""
+    columns, verdicts = _columns(result), verdicts_of(result)
+    values = {(each.condition, each.method): each.estimate for each in result.calibrated}
+    floors = {each.method: each.estimate for each in result.references
+              if (each.reference, each.similarity) == (FLOOR, MEASURE)}  # fmt: skip
+    rows = (
+        (
+            method_heading(each.name),
+            *(cell_under(column, each.name, values, verdicts) for column in columns),
+            estimate_cell(floors[each.name]),
+        )
+        for each in result.methods
+    )
+    caption = (
+        "Calibrated stability, at the largest strength of each perturbation (any other is named in its cell), all "
+        "images: (correlation of clean and perturbed map - floor) / (1 - floor). 1 = unmoved, 0 = as unlike as the "
+        "map of another image. Intervals resample images, with both correlations of each."
+    )
+    return Table(caption, ("method", *(column.heading for column in columns), "floor"), tuple(rows))
 
 
 def notes(result: ReferenceFields) -> dict[str, str]:
@@ -128,7 +147,7 @@ def notes(result: ReferenceFields) -> dict[str, str]:
 
 def _note(result: ReferenceFields, method: str) -> str:
     if not ATTRIBUTORS[method].uses_network:
-        return "Control: does not look at the network, so it explains nothing, however stable it is."
+        return "Does not look at the network, so it explains nothing, however stable it is."
     other = other_class(result, method)
     if other is None or other.value is None or other.value < CLASS_BLIND:
         return ""
@@ -160,7 +179,8 @@ def exclusion_notes(result: ScaleFields) -> Iterable[str]:
         *result.quality,
         *result.references,
     )
-    reasons = sorted({why for row in rows for why in row.estimate.excluded})
+    unasked = REASONS[Reason.NO_MASKS]
+    reasons = sorted({why for row in rows for why in row.estimate.excluded} - {unasked})
     return [f"Images left out of a mean are counted beside it. Why: {'; '.join(reasons)}."] if reasons else []
 
 
@@ -181,6 +201,8 @@ def _references_picture(result: ScaleFields) -> Iterator[Picture]:
     perturbed = list({label: (label, part, style) for label, part, style in several if len(part)}.values())
     caption = "The scale of similarity, method by method: grey, the clean map against other maps"
     caption += "; coloured, against the map of the same image after perturbation." if perturbed else "."
+    if any(each.verdict for each in result.verdicts):
+        caption += " Attacks in doubt are left out."
     parts = frame.groupby("method", sort=False)
     values = "; ".join(
         f"{method_title(str(name))}: {values_in_words(part, 'reference', _without_underscores)}" for name, part in parts
@@ -227,7 +249,11 @@ def _perturbed_series(result: ScaleFields, headline: Headline, number: int) -> S
     frame = verdicts.frame(result).rename(columns={"evaluating": "method"})
     of_table = pd.Series({name: getattr(table, name) for name in ("attack", "strength_text", "similarity", "images")})
     chosen = frame[(frame[of_table.index] == of_table).all(axis=1)]
-    itself = chosen["white_box"] & chosen["method"].isin([cell.evaluating for cell in headline.cells])
+    itself = (
+        chosen["white_box"]
+        & (chosen["verdict"] == "")
+        & chosen["method"].isin([cell.evaluating for cell in headline.cells])
+    )
     return [
         (f"after a random change of {table.strength_text} ({norm})", chosen[chosen["role"] == "control"], NOISE | fill),
         (f"after {headline.attack}, of this method", chosen[itself], ATTACKED | fill),
@@ -240,6 +266,7 @@ def _without_underscores(name: str) -> str:
 
 def _body(result: ScaleFields, drawn: Pictures) -> Mapping[str, object]:
     return {
+        "calibrated": calibrated_table(result),
         "scale": table(result),
         "notes": grouped_notes(result),
         "references": drawn.get("references"),
@@ -256,7 +283,11 @@ STABILITY = Section(
     body=_body,
     numbers=_numbers,
     sentences=lambda result: {"notes": notes(result)},
-    frames=lambda result: {"stability": stability.frame(result), "references": estimate_frame(result.references)},
+    frames=lambda result: {
+        "stability": stability.frame(result),
+        "references": estimate_frame(result.references),
+        "calibrated": estimate_frame(result.calibrated),
+    },
     figures=_figures,
-    summary_tables=lambda result: (table(result),),
+    summary_tables=lambda result: (calibrated_table(result), table(result)) if result.conditions else (),
 )

@@ -9,8 +9,7 @@ from attacks.registry import PERTURBATIONS
 from reports import statistics
 from reports.audit.facts import ConditionFacts
 from reports.audit.readings import Readings
-from reports.cells import Cell, Table
-from reports.formatting import interval, number, value
+from reports.formatting import signed_interval, signed_value
 from reports.result import Estimate, ResultModel
 from reports.statistics import Values
 
@@ -58,32 +57,21 @@ def searches(readings: Readings, conditions: Iterable[ConditionFacts]) -> tuple[
     )
 
 
-def table(searched: Sequence[SearchQuality], evidence: Iterable[str]) -> Table:
-    """Return the table of the searches: their checks, and their values beside those of controls."""
-    names = list(evidence)
-    rows = (
-        (
-            Cell(each.condition),
-            _verdict_cell(each),
-            *(Cell(value(each.values[name]), interval(each.values[name])) for name in names if name in each.values),
-        )
-        for each in searched
-    )
-    shown = [name for name in names if searched and name in searched[0].values]
-    caption = (
-        "How the attacks searched: means over images of what each attack increases, with 95 % intervals, at the clean "
-        "image, after parts of the search, and at changes of equal size that did not search; and what speaks against "
-        "the search."
-    )
-    return Table(caption, ("entry", "checks", *(name.replace("_", " ") for name in shown)), tuple(rows))
+def interval_check(name: str, what: str, gain: Estimate, passes: Callable[[float, float], bool]) -> Check:
+    """Check the interval of a mean gain, or the mean where all gains are equal. A few images decide nothing.
 
-
-def _verdict_cell(search: SearchQuality) -> Cell:
-    failed = [check.name for check in search.checks if check.passed is False]
-    told = sum(check.passed is not None for check in search.checks)
-    if failed:
-        return Cell("attack unreliable", f"not: {'; '.join(failed)}", "unreliable")
-    return Cell(f"{told} of {told} passed", "", "passed")
+    Parameters
+    ----------
+    what
+        The gain in words.
+    """
+    if gain.value is None:
+        return Check(name=name, passed=None, detail=gain.reason)
+    detail = f"{what} {signed_value(gain)} {signed_interval(gain)}, n = {gain.n}"
+    if gain.n < statistics.LEAST_N:
+        return Check(name=name, passed=None, detail=detail)
+    low, high = (gain.value if end is None else end for end in (gain.low, gain.high))
+    return Check(name=name, passed=passes(low, high), detail=detail)
 
 
 def _checks(facts: ConditionFacts, attacks: Sequence[ConditionFacts], found: Mapping[str, Evidence]) -> Iterator[Check]:
@@ -109,7 +97,8 @@ def _strength_checks(
     smaller = max(alike, key=lambda f: f.strength, default=None)
     if smaller is not None:
         gained = _gains(found[smaller.id]["full"], found[facts.id]["full"])
-        yield _interval_check(f"at least as strong as at {smaller.strength_text}", gained, lambda low, high: high >= 0)
+        name = f"at least as strong as at {smaller.strength_text}"
+        yield interval_check(name, "mean gain", _mean(gained), lambda low, high: high >= 0)
 
 
 def _gains(before: Values, after: Values) -> Values:
@@ -134,7 +123,7 @@ def _loss_check(gained: Values) -> Check:
 
 
 def _gain_check(name: str, gained: Values) -> Check:
-    return _interval_check(name, gained, lambda low, high: low > 0)
+    return interval_check(name, "mean gain", _mean(gained), lambda low, high: low > 0)
 
 
 def _success_check(full: Values) -> Check:
@@ -144,18 +133,6 @@ def _success_check(full: Values) -> Check:
         return Check(name=name, passed=None, detail=_mean(full).reason)
     succeeded = int(np.isfinite(told).sum())
     return Check(name=name, passed=succeeded > 0, detail=f"on {succeeded} of {len(told)} images")
-
-
-def _interval_check(name: str, gained: Values, passes: Callable[[float, float], bool]) -> Check:
-    """Check the interval of a mean gain, or the mean where all gains are equal. A few images decide nothing."""
-    gain = _mean(gained)
-    if gain.value is None:
-        return Check(name=name, passed=None, detail=gain.reason)
-    detail = f"mean gain {number(gain.value)} {interval(gain)}, n = {gain.n}"
-    if gain.n < statistics.LEAST_N:
-        return Check(name=name, passed=None, detail=detail)
-    low, high = (gain.value if end is None else end for end in (gain.low, gain.high))
-    return Check(name=name, passed=passes(low, high), detail=detail)
 
 
 def _gradient_check(errors: Values, needs_gradient: bool) -> Check:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from attacks.registry import PERTURBATIONS
 from reports.audit.estimates import COLUMNS, estimate, estimate_frame
-from reports.audit.facts import EXPLANATION, ConditionFacts, RunFacts
+from reports.audit.facts import EXPLANATION, ConditionFacts
 from reports.audit.readings import Readings
+from reports.audit.reliability import ReliabilityFields, verdicts_of
 from reports.cells import Cell, Table, estimate_cell, method_heading
 from reports.formatting import NONE, images_in_words, method_title, slug
 from reports.page import Exhibit
@@ -50,7 +51,7 @@ class Stability(ResultModel):
     estimate: Estimate
 
 
-class StabilityFields(RunFacts):
+class StabilityFields(ReliabilityFields):
     """Fields that this part adds to the result."""
 
     stability: tuple[Stability, ...]
@@ -91,8 +92,10 @@ def table(result: StabilityFields, similarity: str, images: ImageSet) -> Table:
         column_of([facts for facts in result.conditions if (facts.name, facts.strength) == size], names)
         for size in sizes
     ]
-    means = means_of(result, similarity, images)
-    rows = ((method_heading(name), *(cell_under(column, name, means, {}) for column in columns)) for name in names)
+    means, verdicts = means_of(result, similarity, images), verdicts_of(result)
+    rows = (
+        (method_heading(name), *(cell_under(column, name, means, verdicts) for column in columns)) for name in names
+    )
     caption = f"{METRICS[similarity].title} of clean and perturbed maps, {images_in_words(images)} (95 % intervals)."
     return Table(caption, ("method", *(column.heading for column in columns)), tuple(rows))
 
@@ -131,6 +134,8 @@ def frame(result: StabilityFields) -> pd.DataFrame:
     rows = estimate_frame(result.stability, ("condition", "method", "similarity", "images", *COLUMNS))
     for name in ("name", "title", "family", "against", "strength", "strength_text"):
         rows.insert(1, name, [getattr(facts[condition], name) for condition in rows["condition"]])
+    verdicts = verdicts_of(result)
+    rows["verdict"] = [verdicts.get(key, "") for key in zip(rows["condition"], rows["method"], strict=True)]
     return rows
 
 
@@ -170,6 +175,8 @@ def _picture(frame: pd.DataFrame, similarity: str, images: ImageSet) -> Picture:
         caption += " The marks of a method are of growing strength from top to bottom."
     if (frame["against"] != "").any():
         caption += " Under an attack on explanations each method is attacked itself (white box)."
+    if (frame["verdict"] != "").any():
+        caption += " Hollow: the attack is in doubt."
     name, alt = _name(similarity, images), f"{caption} {_strongest_in_words(frame)}."
     return Picture(name, svg(_figure(frame, similarity)), caption, alt)
 
@@ -200,9 +207,10 @@ def _panel(axes: Axes, frame: pd.DataFrame, methods: list[str]) -> None:
     for row, method in enumerate(methods):
         part = frame[frame["method"] == method]
         y = row + part["strength_text"].map(offsets).to_numpy(float)
-        axes.errorbar(
-            part["value"], y, xerr=error_lengths(part), **look(method), markersize=5, linewidth=0.9, elinewidth=1.3
-        )
+        style = look(method)
+        axes.errorbar(part["value"], y, xerr=error_lengths(part), **style, markersize=5, linewidth=0.9, elinewidth=1.3)
+        doubted = (part["verdict"] != "").to_numpy()
+        axes.plot(part["value"][doubted], y[doubted], **style, linestyle="none", markersize=5, markerfacecolor="white")
     label_methods(axes, methods)
     axes.set_title("\n".join(_heading(frame)), fontsize=9)
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from attacks.registry import PERTURBATIONS
-from reports.audit.localisation import Quality
+from reports.audit import ranking_words as words
+from reports.audit.localisation import LOCALISED, localised
 from reports.audit.predictions import Accuracy, PredictionFields
 from reports.audit.scale import CLASS_BLIND, ScaleFields, other_class
 from reports.audit.searches import NOT_FOUND
@@ -24,6 +25,7 @@ def summary(result: SummaryFields) -> tuple[str, ...]:
     sentences = (
         _missing_tasks(result),
         _predictions(result),
+        _unaimed(result),
         *_attacks(result),
         _class_blind_methods(result),
         _localisation(result),
@@ -48,11 +50,12 @@ def _predictions(result: SummaryFields) -> str:
     measured = [row for row in others if row.accuracy.value is not None]
     if not measured:
         return f"{sentence}."
-    worst = min(measured, key=_accuracy)
-    if _accuracy(worst) >= _accuracy(clean):
+    least = min(_accuracy(row) for row in measured)
+    if least >= _accuracy(clean):
         return f"{sentence}; no perturbation of this run lowers that."
-    share = estimate_in_words(worst.accuracy)
-    return f"{sentence}, and on {share} under the perturbation that hurts it most, {worst.condition}."
+    lowest = [row for row in measured if _accuracy(row) == least]
+    share = estimate_in_words(lowest[0].accuracy)
+    return f"{sentence}, and on {share} under {enumeration(row.condition for row in lowest)}, the lowest share here."
 
 
 def _attacks(result: SummaryFields) -> Iterator[str]:
@@ -62,9 +65,9 @@ def _attacks(result: SummaryFields) -> Iterator[str]:
         if PERTURBATIONS[headline.table.attack].keeps_map:
             yield _flips(result, headline)
             continue
-        yield _movement(headline)
+        yield _movement(result, headline)
         if len(told) <= FEW:
-            yield _control(headline)
+            yield _reliability(headline)
             yield _transfers_beyond(headline)
     if len(told) > FEW:
         yield _doubts(told)
@@ -108,23 +111,26 @@ def _doubts(told: Sequence[Headline]) -> str:
     )
 
 
-def _movement(headline: Headline) -> str:
-    """Say how far the attack moves the maps of the methods that it attacks."""
-    cells = [cell for cell in headline.cells if cell.similarity.value is not None]
-    if not cells:
+def _unaimed(result: SummaryFields) -> str:
+    """Say what moves maps the furthest where nothing attacks."""
+    return next((words.unaimed_in_words(result, each) for each in result.rankings if not each.attack), "")
+
+
+def _movement(result: SummaryFields, headline: Headline) -> str:
+    """Say how far the attack moves the maps of the methods that it attacks, on their own scale."""
+    if all(cell.similarity.value is None for cell in headline.cells):
         return ""
-    least, most = max(cells, key=_similarity), min(cells, key=_similarity)
-    furthest = " the furthest" if len(cells) > 1 else ""
-    sentence = (
+    size = headline.table.attack, headline.table.strength_text
+    ranking = next(each for each in result.rankings if (each.attack, each.strength_text) == size)
+    return (
         f"{headline.table.title} aimed at the method itself, {_size_in_words(headline)}"
-        f"{_kept_class_in_words(headline)}, moves the maps of {method_title(most.evaluating)}{furthest}: "
-        f"their correlation with the clean maps is {estimate_in_words(most.similarity)}{_doubt(most)}"
-        f"{_control_in_words(headline, most)}"
+        f"{_kept_class_in_words(headline)}, {words.attack_in_words(result, ranking, _control_of(headline))}"
     )
-    if least is most:
-        return f"{sentence}."
-    correlation = f"{estimate_in_words(least.similarity)}{_doubt(least)}"
-    return f"{sentence}; those of {method_title(least.evaluating)} the least: {correlation}."
+
+
+def _control_of(headline: Headline) -> str:
+    """Return the condition of the random change of equal size, or nothing."""
+    return next((row.condition for row in headline.table.rows if row.role == "control"), "")
 
 
 def _size_in_words(headline: Headline) -> str:
@@ -139,35 +145,27 @@ def _kept_class_in_words(headline: Headline) -> str:
     return "" if PERTURBATIONS[headline.table.attack].is_universal else " and not changing the predicted class"
 
 
-def _control_in_words(headline: Headline, attacked: TransferCell) -> str:
-    """Return the similarity of the same method under the control of equal size, in words."""
-    controls = (cell for row in headline.table.rows if row.role == "control" for cell in row.cells)
-    noise = next((cell.similarity for cell in controls if cell.evaluating == attacked.evaluating), None)
-    if noise is None or noise.value is None:
-        return ""
-    return f", and {estimate_in_words(noise)} under a random change of the same size"
-
-
 def _doubt(cell: TransferCell) -> str:
     return f" ({cell.verdict})" if cell.verdict else ""
 
 
-def _control(headline: Headline) -> str:
-    """Say whether the attack moves maps further than noise of the same size."""
-    if all(cell.beyond_control is None for cell in headline.cells):
-        attack = headline.attack
-        return f"The run has no random change of the same size, so whether {attack} does more than noise is not known."
-    judged = [cell for cell in headline.cells if cell.verdict != "attack unchecked"]
-    beaten = [method_title(cell.evaluating) for cell in judged if not cell.verdict]
-    doubtful = [method_title(cell.evaluating) for cell in judged if cell.verdict]
-    if not judged:
-        return ""
-    against = f"{enumeration(beaten)}, {headline.attack} moves" if beaten else f"no method does {headline.attack} move"
-    sentence = f"Against {against} the maps further than a random change of the same size does"
+def _reliability(headline: Headline) -> str:
+    """Quote the verdicts on the attack."""
+    if all(cell.verdict == "attack unchecked" for cell in headline.cells):
+        return f"Whether {headline.attack} does more than noise is not known: {headline.cells[0].reason}."
+    reliable = [method_title(cell.evaluating) for cell in headline.cells if not cell.verdict]
+    doubtful = [f"{method_title(cell.evaluating)} ({cell.verdict})" for cell in headline.cells if cell.verdict]
+    against = f"Against {enumeration(reliable)}" if reliable else "Against no method"
+    verb, subject = ("", f"{headline.attack} passes") if reliable else ("does ", f"{headline.attack} pass")
+    sentence = (
+        f"{against} {verb}{subject} its checks, of which one is that it moves the maps further than a random change "
+        "of the same size does"
+    )
     if not doubtful:
         return f"{sentence}."
-    others = enumeration(doubtful)
-    return f"{sentence}; against {others} that is not shown, so how far their maps can be moved is not known."
+    return (
+        f"{sentence}; against {enumeration(doubtful)} it is in doubt, so how far these maps can be moved is not known."
+    )
 
 
 def _transfers_beyond(headline: Headline) -> str:
@@ -201,20 +199,23 @@ def _class_blind_methods(result: SummaryFields) -> str:
 
 
 def _localisation(result: SummaryFields) -> str:
-    rows = {row.method: row for row in result.quality if row.metric == "attribution_localisation"}
-    measured = {name: row for name, row in rows.items() if row.estimate.value is not None}
-    real = [name for name in _methods_with_network(result) if name in measured]
-    if not real:
+    ranked = localised(result.quality)
+    if not ranked:
         return ""
-    best = max(real, key=lambda name: _value(measured[name]))
+    undecided = [method_title(lead.over) for lead in result.localisation_leads if (lead.difference.low or 0) <= 0]
+    share = "the largest share" if result.localisation_leads and not undecided else "a share"
+    apart = f", from which {words.that_of(undecided)} cannot be told apart" if undecided else ""
+    names = {each.method for each in ranked}
     controls = [
-        f"{method_title(name)} {estimate_in_words(row.estimate)}" for name, row in measured.items() if name not in real
+        f"{method_title(row.method)} {estimate_in_words(row.estimate)}"
+        for row in result.quality
+        if row.metric == LOCALISED and row.method not in names and row.estimate.value is not None
     ]
-    sentence = (
-        f"On clean images {method_title(best)} puts the largest share of its positive attribution inside the object "
-        f"mask: {estimate_in_words(measured[best].estimate)}"
+    beside = f"; for comparison, {enumeration(controls)}" if controls else ""
+    return (
+        f"On clean images {method_title(ranked[0].method)} puts {share} of its positive attribution inside the object "
+        f"mask: {estimate_in_words(ranked[0].estimate)}{apart}{beside}."
     )
-    return f"{sentence}; for comparison, {enumeration(controls)}." if controls else f"{sentence}."
 
 
 def _methods_with_network(result: SummaryFields) -> list[str]:
@@ -223,14 +224,6 @@ def _methods_with_network(result: SummaryFields) -> list[str]:
 
 def _accuracy(row: Accuracy) -> float:
     return row.accuracy.value or 0.0
-
-
-def _similarity(cell: TransferCell) -> float:
-    return cell.similarity.value or 0.0
-
-
-def _value(row: Quality) -> float:
-    return row.estimate.value or 0.0
 
 
 SUMMARY: Section[SummaryFields] = Section(

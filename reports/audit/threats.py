@@ -109,8 +109,15 @@ def _threats_table(result: RunFacts) -> Table:
 def _changes_table(result: RunFacts) -> Table:
     """Return the table of how far each condition really moved the images."""
     rows = ((Cell(each.id), *_change(each)) for each in result.conditions)
-    header = ("entry", "strength", "largest change of a pixel", "largest L2 distance", "images left as they were", "n")
-    return Table("Measured size of each entry of the perturbation axis, over all its images.", header, tuple(rows))
+    header = (
+        "condition",
+        "strength",
+        "largest change of a pixel",
+        "largest L2 distance",
+        "images left as they were",
+        "n",
+    )
+    return Table("Measured size of each condition, over all its images.", header, tuple(rows))
 
 
 def _change(each: ConditionFacts) -> tuple[Cell, ...]:

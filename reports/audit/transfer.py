@@ -1,6 +1,7 @@
 """The section on transfer: attacked method x evaluating method, beside a random change of the same size."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from textwrap import fill
 
 import numpy as np
@@ -10,14 +11,16 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from reports.audit import searches
+from reports.audit import calibration
 from reports.audit.readings import Readings
+from reports.audit.reliability import AttackVerdict, judge_attacks
+from reports.audit.searches import searches
 from reports.audit.section import Fields, Pictures, Section
 from reports.audit.stability import StabilityFields
 from reports.audit.verdicts import TransferCell, TransferFields, TransferTable, frame, headlines, transfers
-from reports.cells import Table, estimate_cell, method_heading
+from reports.cells import Cell, Table, estimate_cell, method_heading
 from reports.families import family_of
-from reports.formatting import images_in_words, method_title, slug
+from reports.formatting import images_in_words, interval, method_title, slug, value
 from reports.page import Exhibit
 from reports.plot_primitives import Picture, name_families, part_groups, short_number
 from reports.style import INK, svg
@@ -27,11 +30,18 @@ LEVEL = 0.8  # width in inches of a column in which a name fits
 
 
 def _numbers(readings: Readings, result: StabilityFields) -> Fields:
-    searched = searches.searches(readings, result.conditions)
+    conditions, methods = result.conditions, result.methods
+    searched = searches(readings, conditions)
+    verdicts = judge_attacks(readings, conditions, searched)
+    calibrated = calibration.calibrated_stabilities(readings, conditions, methods)
+    contrast = partial(calibration.difference, readings)
     return {
-        "transfer": transfers(readings, result, searched),
+        "transfer": transfers(readings, result, verdicts),
         "searches": searched,
         "evidence": readings.attributes.evidence,
+        "verdicts": verdicts,
+        "calibrated": calibrated,
+        "rankings": calibration.rankings(conditions, methods, calibrated, verdicts, contrast),
     }
 
 
@@ -50,6 +60,32 @@ def table(transfer: TransferTable) -> Table:
         for cells in zip(*(row.cells for row in transfer.rows), strict=True)
     )
     return Table(caption, ("evaluating method", *kinds), tuple(rows))
+
+
+def searches_table(result: TransferFields) -> Table:
+    """Return the table of the searches: the verdicts on the attacks, and the values of their searches."""
+    verdicts = {each.condition: each for each in result.verdicts}
+    shown = [name for name in result.evidence if result.searches and name in result.searches[0].values]
+    rows = (
+        (
+            Cell(each.condition),
+            _verdict_cell(verdicts[each.condition]),
+            *(Cell(value(each.values[name]), interval(each.values[name])) for name in shown),
+        )
+        for each in result.searches
+    )
+    caption = (
+        "How the attacks searched: the verdict on each attack, and means over images of what it increases, with 95 % "
+        "intervals: at the clean image, after parts of the search, and at changes of equal size that did not search."
+    )
+    return Table(caption, ("condition", "verdict", *(name.replace("_", " ") for name in shown)), tuple(rows))
+
+
+def _verdict_cell(judged: AttackVerdict) -> Cell:
+    failed = [f"not: {check.name}" for check in judged.checks if check.passed is False]
+    if judged.verdict:
+        return Cell(judged.verdict, "\n".join((judged.counts_in_words, *failed)), "unreliable")
+    return Cell("reliable", judged.counts_in_words, "passed")
 
 
 def _doubts(table: TransferTable) -> Iterator[str]:
@@ -153,7 +189,7 @@ def _body(result: TransferFields, drawn: Pictures) -> Mapping[str, object]:
     return {
         "headlines": [_exhibit(result, transfer, drawn) for transfer in headline],
         "others": [_exhibit(result, transfer, drawn) for transfer in others],
-        "searches": searches.table(result.searches, result.evidence),
+        "searches": searches_table(result),
     }
 
 

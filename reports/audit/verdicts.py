@@ -1,26 +1,23 @@
-"""The transfer tables, the verdicts on attacks on explanations, and the attacks that the summary describes."""
+"""The transfer tables, which quote the verdicts on attacks, and the attacks that the summary describes."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 
 from attacks.registry import PERTURBATIONS
-from reports.audit.estimates import COLUMNS, difference, fields_of, frame_of
+from reports.audit.calibration import CalibrationFields
+from reports.audit.estimates import COLUMNS, fields_of, frame_of
 from reports.audit.facts import EXPLANATION, PREDICTION, ConditionFacts, strongest_conditions
 from reports.audit.readings import Readings
-from reports.audit.searches import Check, SearchQuality
+from reports.audit.reliability import AttackVerdict, is_control, is_of_equal_size, lead_over_control
+from reports.audit.searches import SearchQuality
 from reports.audit.stability import StabilityFields
 from reports.formatting import method_title
-from reports.result import IMAGE_SETS, MEASURE, Estimate, ImageSet, ResultModel
+from reports.result import IMAGE_SETS, MEASURE, Estimate, ImageSet, ResultModel, Verdict
 
 TransferRole = Literal["attacked method", "control", "attack on the prediction"]
-Verdict = Literal["", "attack unreliable", "attack unchecked"]
-
-CONTROLS = {"L-inf": "random_sign", "L2": "random_direction"}
-"""Norm -> perturbation without aim, the control of equal size."""
 
 Means = Mapping[tuple[str, str, str, ImageSet], Estimate]
 
@@ -38,6 +35,7 @@ class TransferCell(ResultModel):
     It is None for attacks that aim to keep the map.
     """
     verdict: Verdict
+    """White box only: the verdict on the attack, the same in every table."""
     reason: str
 
 
@@ -64,7 +62,7 @@ class TransferTable(ResultModel):
     rows: tuple[TransferRow, ...]
 
 
-class TransferFields(StabilityFields):
+class TransferFields(CalibrationFields, StabilityFields):
     """Fields that the section adds to the result."""
 
     transfer: tuple[TransferTable, ...]
@@ -97,33 +95,30 @@ class TableSetting:
     means: Means
     similarity: str
     images: ImageSet
-    control: str | None
-    """Condition of the control of equal size, if it is in the run."""
-    checks: Mapping[str, tuple[Check, ...]]
-    """Condition of each attack on explanations -> checks of its search."""
+    conditions: tuple[ConditionFacts, ...]
+    verdicts: Mapping[str, AttackVerdict]
+    """Condition of each attack on explanations -> the verdict on it."""
 
 
 def transfers(
-    readings: Readings, result: StabilityFields, searches: Iterable[SearchQuality]
+    readings: Readings, result: StabilityFields, verdicts: Iterable[AttackVerdict]
 ) -> tuple[TransferTable, ...]:
     """Return a table for each attack on explanations, strength, similarity and set of images."""
     conditions = result.conditions
     means = {(row.condition, row.method, row.similarity, row.images): row.estimate for row in result.stability}
-    checks = {search.condition: search.checks for search in searches}
+    by_condition = {each.condition: each for each in verdicts}
     attacks = [facts for facts in conditions if facts.family == EXPLANATION]
     first_of_each = {(facts.name, facts.strength): facts for facts in reversed(attacks)}
     return tuple(
-        _table(
-            first, conditions, TableSetting(readings, means, similarity, images, _control(first, conditions), checks)
-        )
+        _table(first, TableSetting(readings, means, similarity, images, conditions, by_condition))
         for first in reversed(first_of_each.values())
         for similarity in readings.similarities
         for images in IMAGE_SETS
     )
 
 
-def judging_tables(result: TransferFields) -> tuple[TransferTable, ...]:
-    """Return the transfer tables by which attacks are judged: those by correlation, over all images."""
+def _tables_of_verdicts(result: TransferFields) -> tuple[TransferTable, ...]:
+    """Return the transfer tables by the measure of the verdicts: correlation, over all images."""
     return tuple(table for table in result.transfer if table.similarity == MEASURE and table.images == "all")
 
 
@@ -133,7 +128,7 @@ def headlines(result: TransferFields) -> tuple[Headline, ...]:
     For each kind of attack, every attacked method is in one of them.
     """
     hardest = {facts.id for facts in strongest_conditions(result.conditions)}
-    found = (Headline(table, _white_box_cells(table, hardest)) for table in judging_tables(result))
+    found = (Headline(table, _white_box_cells(table, hardest)) for table in _tables_of_verdicts(result))
     return tuple(sorted((each for each in found if each.cells), key=lambda each: -each.table.strength))
 
 
@@ -178,28 +173,10 @@ def _lies_below(a: Estimate, b: Estimate) -> bool:
     return a.high is not None and b.low is not None and a.high < b.low
 
 
-def _norm(facts: ConditionFacts) -> str:
-    return PERTURBATIONS[facts.name].norm or ""
-
-
-def _is_of_equal_size(first: ConditionFacts, facts: ConditionFacts) -> bool:
-    """Return whether both conditions have the same radius in the same norm, however it is written."""
-    return _norm(first) == _norm(facts) and bool(np.isclose(first.strength, facts.strength, rtol=1e-6, atol=0))
-
-
-def _control(first: ConditionFacts, conditions: Iterable[ConditionFacts]) -> str | None:
-    same = (facts.id for facts in conditions if _is_control(facts) and _is_of_equal_size(first, facts))
-    return next(same, None)
-
-
-def _is_control(facts: ConditionFacts) -> bool:
-    return facts.name in CONTROLS.values()
-
-
-def _table(first: ConditionFacts, conditions: tuple[ConditionFacts, ...], setting: TableSetting) -> TransferTable:
-    same_size = [facts for facts in conditions if _is_of_equal_size(first, facts)]
+def _table(first: ConditionFacts, setting: TableSetting) -> TransferTable:
+    same_size = [facts for facts in setting.conditions if is_of_equal_size(first, facts)]
     attacked = [facts for facts in same_size if facts.name == first.name]
-    beside = [facts for facts in same_size if _is_control(facts) or facts.family == PREDICTION]
+    beside = [facts for facts in same_size if is_control(facts) or facts.family == PREDICTION]
     return TransferTable(
         attack=first.name,
         title=first.title,
@@ -224,52 +201,23 @@ def _row(facts: ConditionFacts, setting: TableSetting) -> TransferRow:
 def _role(facts: ConditionFacts) -> TransferRole:
     if facts.against:
         return "attacked method"
-    return "control" if _is_control(facts) else "attack on the prediction"
+    return "control" if is_control(facts) else "attack on the prediction"
 
 
 def _cell(facts: ConditionFacts, method: str, setting: TableSetting) -> TransferCell:
     is_white_box = facts.against == method
-    aims_to_move = is_white_box and not PERTURBATIONS[facts.name].keeps_map
-    beyond = _beyond_control(facts.id, method, setting) if aims_to_move else None
-    verdict, reason = _verdict_on_attack(facts, beyond, setting) if is_white_box else ("", "")
+    judged = setting.verdicts[facts.id] if is_white_box else None
     return TransferCell(
         evaluating=method,
         similarity=setting.means[facts.id, method, setting.similarity, setting.images],
         white_box=is_white_box,
-        beyond_control=beyond,
-        verdict=verdict,
-        reason=reason,
+        beyond_control=_beyond_control(facts, setting) if is_white_box else None,
+        verdict=judged.verdict if judged else "",
+        reason=judged.reason if judged else "",
     )
 
 
-def _beyond_control(condition: str, method: str, setting: TableSetting) -> Estimate | None:
-    """Return how much further the attack moves a map than the control, paired by image, if there is a control."""
-    if setting.control is None:
+def _beyond_control(facts: ConditionFacts, setting: TableSetting) -> Estimate | None:
+    if PERTURBATIONS[facts.name].keeps_map:
         return None
-    control, attacked = (setting.control, method), (condition, method)
-    return difference(setting.readings, control, attacked, setting.similarity, setting.images)
-
-
-def _verdict_on_attack(facts: ConditionFacts, beyond: Estimate | None, setting: TableSetting) -> tuple[Verdict, str]:
-    """Judge an attack. If its search fails a check, it is unreliable, whatever it moved."""
-    failed = [f"{check.name}: no, {check.detail}" for check in setting.checks[facts.id] if check.passed is False]
-    if failed:
-        return "attack unreliable", "; ".join(failed)
-    return ("", "") if PERTURBATIONS[facts.name].keeps_map else _verdict_on_lead(beyond)
-
-
-def _verdict_on_lead(beyond: Estimate | None) -> tuple[Verdict, str]:
-    """Judge an attack by its lead over the random change: the whole interval must be above 0."""
-    if beyond is None:
-        return "attack unchecked", "no random change of this size in the run to compare with"
-    if beyond.value is None:
-        return "attack unchecked", beyond.reason
-    if beyond.low is None:
-        lead = f"lead over the random change {beyond.value:+.3f} at n = {beyond.n}"
-        return "attack unreliable", f"{lead}, {beyond.reason}"
-    if beyond.low > 0:
-        return "", ""
-    return "attack unreliable", (
-        f"does not move the map more than a random change of the same size: lead {beyond.value:+.3f} "
-        f"[{beyond.low:+.3f}, {beyond.high:+.3f}], n = {beyond.n}"
-    )
+    return lead_over_control(setting.readings, facts, setting.conditions, setting.similarity, setting.images)

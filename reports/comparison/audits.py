@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from reports.audit.calibration import CalibratedStability
 from reports.audit.facts import ConditionFacts
 from reports.audit.readings import Readings
 from reports.audit.sections import AuditResult
-from reports.audit.verdicts import Verdict
 from reports.comparison.result import ComparisonColumn
-from reports.result import ImageSet
+from reports.result import Verdict
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,14 @@ class Audit:
         }
 
     @cached_property
-    def verdicts(self) -> Mapping[tuple[str, str, str, ImageSet], Verdict]:
-        """Return (condition, method, similarity, images) -> verdict on the attack."""
-        cells = ((table, row, cell) for table in self.result.transfer for row in table.rows for cell in row.cells)
-        return {(row.condition, cell.evaluating, table.similarity, table.images): cell.verdict
-                for table, row, cell in cells}  # fmt: skip
+    def calibrated(self) -> Mapping[tuple[str, str], CalibratedStability]:
+        """Return (condition, method) -> calibrated stability."""
+        return {(each.condition, each.method): each for each in self.result.calibrated}
+
+    @cached_property
+    def verdicts(self) -> Mapping[str, Verdict]:
+        """Return condition -> verdict on the attack on an explanation."""
+        return {each.condition: each.verdict for each in self.result.verdicts}
 
 
 def columns_of(results: Sequence[AuditResult]) -> tuple[ComparisonColumn, ...]:

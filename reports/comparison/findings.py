@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from reports.audit.calibration import AT_FLOOR
 from reports.audit.limits import NOT_CORRECTNESS, SMALL_N, UNCORRECTED
 from reports.audit.scale import CLASS_BLIND
 from reports.comparison.result import ComparisonResult, ComparisonRow, KeptPredictions
@@ -82,24 +83,30 @@ def _comparison_with(result: ComparisonResult, baselines: Sequence[str], hardest
         counts.append(f"{len(doubted)} not counted because an attack is in doubt")
     names = enumeration(method_title(name) for name in baselines)
     return (
-        f"{SRD.title} minus {names}, correlations paired by image, at the largest strength of each perturbation: "
-        f"of {plural(len(rows), 'difference')} {enumeration(counts)}."
+        f"{SRD.title} minus {names}, calibrated stabilities paired by image, at the largest strength of each "
+        f"perturbation: of {plural(len(rows), 'difference')} {enumeration(counts)}."
     )
 
 
 def _least_stable_cases(result: ComparisonResult, hardest: Cases) -> Iterator[str]:
-    """Name the least stable case of each family, controls included."""
-    measured = [row for row in result.similarities if row.is_headline and _case(row) in hardest]
-    measured = [row for row in measured if row.estimate.value is not None]
+    """Name the lowest calibrated stability of each family, and what is not on its scale. Attacks in doubt are left out.
+
+    The images of two networks may differ, so that no interval tells whether a case is lower than all others.
+    """
+    rows = [row for row in result.calibrated if _case(row) in hardest and not row.doubt]
+    measured = [row for row in rows if row.estimate.value is not None]
     families = by_family(sorted(measured, key=lambda row: registry_position(row.method)), lambda row: row.method)
-    least = [(family, min(rows, key=_value)) for family, rows in families]
-    cases = [
-        f"{family}: {method_title(row.method)} {_doubtful_estimate_in_words(row)} on {row.network} "
-        f"under {_title(result, row.column)}"
-        for family, row in least
-    ]
+    least = [(family, min(found, key=_value)) for family, found in families]
+    cases = [f"{family}: {_place(result, row)} {estimate_in_words(row.estimate)}" for family, row in least]
     if cases:
-        yield f"Least stable case of each family, by the correlation of clean and perturbed maps: {'; '.join(cases)}."
+        yield f"Lowest calibrated stability seen in each family: {'; '.join(cases)}."
+    lost = [_place(result, row) for row in rows if row.estimate.reason.startswith(AT_FLOOR)]
+    if lost:
+        yield f"Perturbed and clean maps are {AT_FLOOR}: {enumeration(lost)}."
+
+
+def _place(result: ComparisonResult, row: ComparisonRow) -> str:
+    return f"{method_title(row.method)} on {row.network} under {_title(result, row.column)}"
 
 
 def _lost_predictions(result: ComparisonResult, hardest: Cases) -> Iterator[str]:
@@ -121,7 +128,7 @@ def _class_blind_methods(result: ComparisonResult) -> Iterator[str]:
     rows = [row for row in result.similarities if row.column == "other_class" and row.is_headline]
     blind = [row for row in rows if _uses_network(row) and _value(row) >= CLASS_BLIND]
     if blind:
-        cases = (f"{method_title(row.method)} on {row.network} {_doubtful_estimate_in_words(row)}" for row in blind)
+        cases = (f"{method_title(row.method)} on {row.network} {estimate_in_words(row.estimate)}" for row in blind)
         yield (
             f"Maps that change little when another class is explained on the same image (correlation of the two at "
             f"least {CLASS_BLIND}): {enumeration(cases)}. Their stability must not be taken for reliability."
@@ -148,16 +155,11 @@ def _high(row: ComparisonRow) -> float:
     return row.estimate.high or 0.0
 
 
-def _doubtful_estimate_in_words(row: ComparisonRow) -> str:
-    return estimate_in_words(row.estimate) + (f" ({row.doubt})" if row.doubt else "")
-
-
 def _furthest_in_words(result: ComparisonResult, row: ComparisonRow | None) -> str:
     if row is None:
         return ""
     ends = signed_interval(row.estimate).strip("[]").replace(f",{TIGHT}", " to ")
-    where = f"{method_title(row.method)} on {row.network} under {_title(result, row.column)}"
-    return f" (furthest {where}: {signed_value(row.estimate)}, {ends}, {size(row.estimate)})"
+    return f" (furthest {_place(result, row)}: {signed_value(row.estimate)}, {ends}, {size(row.estimate)})"
 
 
 def _title(result: ComparisonResult, column: str) -> str:

@@ -50,7 +50,9 @@ def write_comparison(audits: Sequence[Path], folder: Path) -> Path:
 def _files(result: ComparisonResult, drawn: Sequence[Picture]) -> Iterator[File]:
     yield from ((f"{REPORT}/{picture.file}", picture.svg) for picture in drawn)
     yield f"{REPORT}/{STYLE}", style_sheet().encode()
-    yield RESULT, (result.model_dump_json(indent=1) + "\n").encode()
+    numbers = (result.model_dump_json(indent=1) + "\n").encode()
+    yield RESULT, numbers
+    yield f"{REPORT}/{RESULT}", numbers
     yield PAGE, html(result, drawn).encode()
 
 
@@ -70,6 +72,7 @@ def html(result: ComparisonResult, drawn: Sequence[Picture]) -> str:
         result=result,
         srd=SRD.title,
         methods=sorted({row.method for row in result.similarities}, key=registry_position),
+        calibrated=stability.calibrated_table(result),
         stability=Exhibit(by_name.get("stability"), (stability.table(result, *HEADLINE),)),
         difference=Exhibit(by_name.get("difference"), (difference.table(result, *HEADLINE),)),
         others=[part.table(result, *each) for each in others for part in (stability, difference)],

@@ -61,8 +61,16 @@ class Similarity(ComparisonRow):
     """Mean similarity of the method's clean maps to others."""
 
 
+class Calibrated(ComparisonRow):
+    """Calibrated stability of the method's maps: correlation, all images."""
+
+
 class Difference(ComparisonRow):
-    """Mean, over images, of the similarity of SRD's maps minus that of the method's maps."""
+    """SRD's stability minus that of the method, paired by image.
+
+    By correlation over all images it is the difference of their calibrated stabilities, for each method is read on its
+    own scale; else it is the mean difference of the similarities themselves.
+    """
 
 
 class ComparisonResult(ResultModel):
@@ -77,6 +85,8 @@ class ComparisonResult(ResultModel):
     kept: tuple[KeptPredictions, ...]
     """Shares of kept predictions, without attacks on explanations, which keep every prediction."""
     similarities: tuple[Similarity, ...]
+    calibrated: tuple[Calibrated, ...]
+    """Without clean maps, which are the scale."""
     differences: tuple[Difference, ...]
     reference_meanings: dict[str, str]
     unlike: tuple[str, ...]

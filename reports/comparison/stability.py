@@ -6,7 +6,7 @@ from reports.cells import Table, estimate_cell
 from reports.comparison import matrix
 from reports.comparison.audits import Audit
 from reports.comparison.matrix import NUMBERS, hollow_note, row_key
-from reports.comparison.result import ComparisonResult, Similarity
+from reports.comparison.result import Calibrated, ComparisonResult, Similarity
 from reports.formatting import images_in_words
 from reports.plot_primitives import Picture
 from reports.result import MEASURE, ImageSet
@@ -19,6 +19,30 @@ def similarities(audit: Audit) -> Iterator[Similarity]:
     """Return the means of one audit. An attack on explanations counts only for the method that it attacks."""
     yield from _perturbed_similarities(audit)
     yield from _reference_similarities(audit)
+
+
+def calibrated_stabilities(audit: Audit) -> Iterator[Calibrated]:
+    """Return the calibrated stabilities of one audit. Each method is read under the attack on itself."""
+    for (column, method), condition in audit.conditions.items():
+        yield Calibrated(
+            network=audit.name,
+            column=column,
+            method=method,
+            similarity=MEASURE,
+            images="all",
+            estimate=audit.calibrated[condition, method].estimate,
+            doubt=audit.verdicts.get(condition, ""),
+        )
+
+
+def calibrated_table(result: ComparisonResult) -> Table:
+    """Return the table of networks and methods against perturbations, by calibrated stability."""
+    caption = (
+        "Calibrated stability, all images: (correlation of clean and perturbed map - floor) / (1 - floor), the floor "
+        "being the correlation of the clean maps of two images (95 % intervals)."
+    )
+    cells = {row_key(row): estimate_cell(row.estimate, verdict=row.doubt) for row in result.calibrated}
+    return matrix.table(result, caption, "method", cells)
 
 
 def table(result: ComparisonResult, similarity: str, images: ImageSet) -> Table:
@@ -57,7 +81,7 @@ def _perturbed_similarities(audit: Audit) -> Iterator[Similarity]:
                 similarity=row.similarity,
                 images=row.images,
                 estimate=row.estimate,
-                doubt=audit.verdicts.get((row.condition, row.method, row.similarity, row.images), ""),
+                doubt=audit.verdicts.get(row.condition, ""),
             )
 
 

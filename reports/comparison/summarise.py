@@ -14,7 +14,7 @@ from reports.comparison.audits import Audit, columns_of
 from reports.comparison.difference import differences
 from reports.comparison.networks import differing_settings, kept_predictions, network_facts
 from reports.comparison.result import ComparisonResult
-from reports.comparison.stability import similarities
+from reports.comparison.stability import calibrated_stabilities, similarities
 from reports.runs import location_of
 from srd.errors import InputError
 
@@ -35,6 +35,7 @@ def summarise(folders: Sequence[Path], home: Path) -> ComparisonResult:
         columns=columns_of([audit.result for audit in audits]),
         kept=tuple(row for audit in audits for row in kept_predictions(audit)),
         similarities=tuple(row for audit in audits for row in similarities(audit)),
+        calibrated=tuple(row for audit in audits for row in calibrated_stabilities(audit)),
         differences=tuple(row for audit in audits for row in differences(audit)),
         reference_meanings={name: text for audit in audits for name, text in audit.result.reference_meanings.items()},
         unlike=tuple(differing_settings(audits)),

@@ -17,6 +17,7 @@ from pipeline.execution.job import Job
 from pipeline.spec.audit import parse_spec
 from pipeline.store.attributes import RunAttributes
 from pipeline.store.results import open_results
+from reports.audit.calibration import AT_FLOOR, UNIT, CalibratedStability, rankings
 from reports.audit.facts import (
     Completeness,
     ConditionFacts,
@@ -25,14 +26,15 @@ from reports.audit.facts import (
     PerturbationFacts,
     StageProgress,
 )
-from reports.audit.localisation import Quality
+from reports.audit.localisation import LocalisationLead, Quality
 from reports.audit.predictions import Accuracy
+from reports.audit.reliability import AttackVerdict
 from reports.audit.report import write_report
 from reports.audit.scale import ReferenceSimilarity
 from reports.audit.sections import AuditResult
 from reports.audit.stability import Stability
-from reports.audit.verdicts import TransferCell, TransferRow, TransferTable, Verdict
-from reports.result import Estimate
+from reports.audit.verdicts import TransferCell, TransferRow, TransferTable
+from reports.result import Estimate, Verdict
 from srd.registry import ATTRIBUTORS
 
 ROOT = Path(__file__).parents[2]
@@ -91,23 +93,39 @@ def _made(
     verdicts: Mapping[str, Verdict] | None = None,
     **fields: Any,
 ) -> AuditResult:
-    """Conditions are those of `manipulate` and `random_sign`; `verdicts` are on attacks, by condition."""
+    """Conditions are those of attacks on explanations and of `random_sign`; `verdicts` are on attacks, by condition."""
     conditions = tuple(_condition(name) for name in correlations)
     rows = [(name, method, value) for name, values in correlations.items() for method, value in values.items()]
+    facts = tuple(_method(name) for name in methods)
+    judged = tuple(_verdict(each, (verdicts or {}).get(each.id, "")) for each in conditions if each.against)
+    calibrated = tuple(
+        _calibrated(name, method, value)
+        for (name, method, value), against in (
+            (row, next(c.against for c in conditions if c.id == row[0])) for row in rows
+        )
+        if against in {"", method}
+    )
     given: dict[str, Any] = {
         "identity": Identity.model_construct(sizes={"image": 9}, has_masks=True),
         "completeness": Completeness(
             stages=(StageProgress(stage="perturb", done=4, planned=4),), scores=9, undefined=()
         ),
-        "methods": tuple(_method(name) for name in methods),
+        "methods": facts,
         "perturbations": tuple(_perturbation(name, conditions) for name in dict.fromkeys(c.name for c in conditions)),
         "conditions": conditions,
         "accuracy": tuple(_accuracy(*row) for row in (accuracy or {"clean": 0.9}).items()),
         "stability": tuple(_stability(*row) for row in rows),
-        "references": tuple(_reference(*row) for row in (other_class or {}).items()),
+        "references": (
+            *(_reference(name, "other_class", value) for name, value in (other_class or {}).items()),
+            *(_reference(each.name, "other_image", 0.0) for each in facts),
+        ),
         "reference_meanings": {"other_class": ""} if other_class else {},
+        "verdicts": judged,
+        "calibrated": calibrated,
+        "rankings": rankings(conditions, facts, calibrated, judged, _contrast),
         "transfer": tuple(_transfers(correlations, conditions, verdicts or {})),
         "quality": tuple(_quality(*row) for row in (localisation or {}).items()),
+        "localisation_leads": _leads(localisation or {}),
         "mask_share": None,
         "notes": {},
     }
@@ -164,22 +182,48 @@ def _stability(condition: str, method: str, value: float | None) -> Stability:
     return Stability(condition=condition, method=method, similarity="pearson", images="all", estimate=_estimate(value))
 
 
-def _reference(method: str, value: float | None) -> ReferenceSimilarity:
-    return ReferenceSimilarity(method=method, reference="other_class", similarity="pearson", estimate=_estimate(value))
+def _reference(method: str, reference: str, value: float | None) -> ReferenceSimilarity:
+    return ReferenceSimilarity(method=method, reference=reference, similarity="pearson", estimate=_estimate(value))
+
+
+def _verdict(facts: ConditionFacts, verdict: Verdict) -> AttackVerdict:
+    return AttackVerdict(condition=facts.id, verdict=verdict, reason=f"why {verdict}" if verdict else "", checks=())
+
+
+def _calibrated(condition: str, method: str, value: float | None) -> CalibratedStability:
+    """On a scale whose floor is 0."""
+    given = _estimate(value, UNIT)
+    if value is not None and value <= 0:
+        given = given.model_copy(update={"value": None, "low": None, "high": None, "reason": AT_FLOOR})
+    return CalibratedStability(condition=condition, method=method, similarity=value, floor=0.0, estimate=given)
+
+
+def _contrast(first: CalibratedStability, second: CalibratedStability) -> Estimate:
+    return _estimate((first.estimate.value or 0) - (second.estimate.value or 0), f"difference of {UNIT}")
 
 
 def _quality(method: str, value: float) -> Quality:
     return Quality(method=method, metric="attribution_localisation", estimate=_estimate(value))
 
 
+def _leads(localisation: Mapping[str, float]) -> tuple[LocalisationLead, ...]:
+    best, *others = sorted((name for name in localisation if name != "random"), key=localisation.__getitem__)[::-1] or [
+        ""
+    ]
+    return tuple(
+        LocalisationLead(method=best, over=name, difference=_estimate(localisation[best] - localisation[name]))
+        for name in others
+    )
+
+
 def _transfers(
     correlations: Correlations, conditions: tuple[ConditionFacts, ...], verdicts: Mapping[str, Verdict]
 ) -> Iterable[TransferTable]:
-    for strength in dict.fromkeys(each.strength_text for each in conditions if each.against):
-        rows = [each for each in conditions if each.strength_text == strength]
+    for attack, strength in dict.fromkeys((each.name, each.strength_text) for each in conditions if each.against):
+        rows = [each for each in conditions if each.strength_text == strength and each.name in {attack, "random_sign"}]
         yield TransferTable(
-            attack="manipulate",
-            title="Manipulation",
+            attack=attack,
+            title=PERTURBATIONS[attack].title,
             strength=rows[0].strength,
             strength_text=strength,
             similarity="pearson",
@@ -206,5 +250,5 @@ def _cell(method: str, value: float | None, white_box: bool, verdict: Verdict) -
         white_box=white_box,
         beyond_control=_estimate(0.3) if is_compared else None,
         verdict=verdict if white_box else "",
-        reason="",
+        reason=f"why {verdict}" if white_box and verdict else "",
     )

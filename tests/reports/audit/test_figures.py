@@ -24,7 +24,7 @@ def drawn(result: AuditResult) -> dict[str, Picture]:
 def test_the_scale_of_a_run_without_attack_has_nothing_coloured(made: Made) -> None:
     scale = drawn(made({"random_sign@8/255": VALUES}, **CLEAN))["references"]
     assert scale.caption.endswith("grey, the clean map against other maps.")
-    assert scale.alt.endswith("Random (control): other class 0.13.")
+    assert scale.alt.endswith("Random (control): other class 0.13, other image 0.00.")
 
 
 def test_the_scale_tells_every_strength_at_which_methods_were_attacked(made: Made) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from reports.audit import identity_tables, limits
+from reports.audit import limits, undefined_scores
 from reports.audit.facts import Completeness, Identity, UndefinedScores
 from reports.audit.sections import AuditResult
 
@@ -48,7 +48,7 @@ def test_scores_without_value_are_counted_and_their_methods_named_unless_all(mad
         UndefinedScores(method="saliency", reason="the map is not finite", scores=1),
     )
     result = made({}, completeness=Completeness(stages=(), scores=5000, undefined=missing))
-    assert list(identity_tables.undefined_scores_in_words(result)) == [
+    assert list(undefined_scores.undefined_scores_in_words(result)) == [
         "1,200 of 5,000 scores have no value: the mask is empty.",
         "3 of 5,000 scores have no value: the map is not finite (SRD 2 and Saliency 1).",
     ]
@@ -57,4 +57,4 @@ def test_scores_without_value_are_counted_and_their_methods_named_unless_all(mad
 def test_few_images_are_a_limit(made: Made) -> None:
     for n, is_few in ((1, True), (29, True), (30, False)):
         result = made({}, identity=Identity.model_construct(sizes={"image": n}, has_masks=True))
-        assert any("are few" in sentence for sentence in limits.limits(result)) == is_few
+        assert any("Few images" in sentence for sentence in limits.limits(result)) == is_few

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 
-from attacks.registry import PERTURBATIONS
 from reports.audit import scale
 from reports.audit import summary as findings
 from reports.audit.facts import Completeness, StageProgress
@@ -24,47 +23,82 @@ def summary(result: AuditResult) -> list[str]:
     return [sentence.replace("\N{NO-BREAK SPACE}", " ") for sentence in findings.summary(result)]
 
 
+FROM_NOISE = (
+    "Without any attack, Random signs 8/255 moves the maps of Saliency the furthest, to a calibrated stability of "
+    "0.800 (0.750 to 0.850, n = 9)."
+)
+CHECKS = "passes its checks, of which one is that it moves the maps further than a random change of the same size does"
+
+
+def test_what_no_attack_does_is_told_before_what_attacks_do(made: Made) -> None:
+    assert summary(made(AT_8))[1] == FROM_NOISE
+    accuracy = {"clean": 0.9, "random_sign@8/255": 0.9}
+    alone = summary(made({"random_sign@8/255": NOISE}, accuracy=accuracy))
+    assert alone == [f"{ACCURATE}; no perturbation of this run lowers that.", FROM_NOISE]
+
+
 def test_an_attack_that_beats_noise(made: Made) -> None:
     assert summary(made(AT_8)) == [
         f"{ACCURATE}.",
+        FROM_NOISE,
         "Manipulation aimed at the method itself, changing no pixel by more than 8/255 and not changing the predicted "
-        "class, moves the maps of SRD the furthest: their correlation with the clean maps is 0.200 (0.150 to 0.250, "
-        "n = 9), and 0.900 (0.850 to 0.950, n = 9) under a random change of the same size; those of Saliency the "
-        "least: 0.400 (0.350 to 0.450, n = 9).",
-        "Against SRD and Saliency, manipulation at 8/255 moves the maps further than a random change of the same size "
-        "does.",
+        "class, moves the maps of SRD the furthest, to a calibrated stability of 0.200 (0.150 to 0.250, n = 9) (under "
+        "a random change of the same size: 0.900 (0.850 to 0.950, n = 9)); those of Saliency the least, to a "
+        "calibrated stability of 0.400 (0.350 to 0.450, n = 9).",
+        f"Against SRD and Saliency manipulation at 8/255 {CHECKS}.",
     ]
 
 
-def test_an_attack_that_beats_noise_on_one_method_only(made: Made) -> None:
-    _, moved, compared = summary(made(AT_8, verdicts={"manipulate:saliency@8/255": "attack unreliable"}))
-    assert moved.endswith("the least: 0.400 (0.350 to 0.450, n = 9) (attack unreliable).")
+def test_methods_that_cannot_be_told_apart_get_no_superlative(made: Made) -> None:
+    close = {"srd": 0.37, "saliency": 0.4, "random": 0.0}
+    attacked = {name: close for name in AT_8 if name.startswith("manipulate")}
+    noise = {"random_sign@8/255": {"srd": 0.81, "saliency": 0.8, "random": 0.0}}
+    _, unaimed, moved, _ = summary(made(attacked | noise))
+    assert "0.400" not in moved
+    assert moved.endswith("n = 9)), from which that of Saliency cannot be told apart.")
+    assert unaimed.endswith("n = 9), from which that of SRD under Random signs 8/255 cannot be told apart.")
+    assert not any(word in moved + unaimed for word in ("furthest", "least"))
+
+
+def test_maps_that_left_their_scale_are_named_and_no_other_is_called_furthest(made: Made) -> None:
+    lost = AT_8 | {"manipulate:srd@8/255": ON_SRD | {"srd": -0.1}, "random_sign@8/255": NOISE | {"srd": -0.2}}
+    result = made(lost)
+    cells = [cell for cell in result.calibrated if cell.is_at_floor and cell.method == "srd"]
+    assert len(cells) == 2
+    _, unaimed, moved, _ = summary(result)
+    assert unaimed.startswith(
+        "Without any attack, Random signs 8/255 leaves the maps of SRD (-0.200 against 0.000, n = 9) no more like the "
+        "clean maps than those of another image are; Random signs 8/255 moves the maps of Saliency to"
+    )
+    assert "class, leaves the maps of SRD (-0.100 against 0.000, n = 9) no more like" in moved
+    assert "furthest" not in moved + unaimed
+
+
+@pytest.mark.parametrize("verdict", ["attack unreliable", "attack unchecked"])
+def test_an_attack_in_doubt_is_not_ranked(made: Made, verdict: str) -> None:
+    _, _, moved, compared = summary(made(AT_8, verdicts={"manipulate:saliency@8/255": verdict}))
+    assert moved.endswith(f"; not ranked: Saliency ({verdict}).")
+    assert "furthest" not in moved
+    assert "least" not in moved
     assert compared == (
-        "Against SRD, manipulation at 8/255 moves the maps further than a random change of the same size does; against "
-        "Saliency that is not shown, so how far their maps can be moved is not known."
+        f"Against SRD manipulation at 8/255 {CHECKS}; against Saliency ({verdict}) it is in doubt, so how far these "
+        "maps can be moved is not known."
     )
 
 
-def test_an_attack_that_beats_noise_on_no_method(made: Made) -> None:
+def test_an_attack_that_is_reliable_against_no_method(made: Made) -> None:
     attacks = [name for name in AT_8 if name.startswith("manipulate")]
-    *_, compared = summary(made(AT_8, verdicts=dict.fromkeys(attacks, "attack unreliable")))
-    assert compared == (
-        "Against no method does manipulation at 8/255 move the maps further than a random change of the same size "
-        "does; against SRD and Saliency that is not shown, so how far their maps can be moved is not known."
-    )
+    *_, moved, compared = summary(made(AT_8, verdicts=dict.fromkeys(attacks, "attack unreliable")))
+    assert moved.endswith("class, moves no maps that can be ranked; not ranked: SRD and Saliency (attack unreliable).")
+    assert compared.startswith("Against no method does manipulation at 8/255 pass its checks")
 
 
 def test_an_attack_without_noise_of_its_size(made: Made) -> None:
-    alone = made({"manipulate:srd@8/255": ON_SRD}, verdicts={"manipulate:srd@8/255": "attack unchecked"})
-    _, moved, compared = summary(alone)
-    assert (
-        "moves the maps of SRD: their correlation with the clean maps is 0.200 (0.150 to 0.250, n = 9) (attack" in moved
+    *_, moved, compared = summary(
+        made({"manipulate:srd@8/255": ON_SRD}, verdicts={"manipulate:srd@8/255": "attack unchecked"})
     )
-    assert "random change" not in moved
-    assert compared == (
-        "The run has no random change of the same size, so whether manipulation at 8/255 does more than noise is not "
-        "known."
-    )
+    assert moved.endswith("not ranked: SRD (attack unchecked).")
+    assert compared == "Whether manipulation at 8/255 does more than noise is not known: why attack unchecked."
 
 
 def test_methods_attacked_at_different_strengths_are_all_spoken_of(made: Made) -> None:
@@ -75,13 +109,15 @@ def test_methods_attacked_at_different_strengths_are_all_spoken_of(made: Made) -
         "random_sign@8/255": NOISE,
         "random_sign@16/255": NOISE | {"srd": 0.7},
     }
-    _, srd, srd_control, saliency, saliency_control = summary(made(correlations))
-    assert "16/255 and not changing the predicted class, moves the maps of SRD: their" in srd
-    assert "is 0.200 (0.150 to 0.250, n = 9), and 0.700 (0.650 to 0.750, n = 9) under a random change" in srd
-    assert srd_control.startswith("Against SRD, manipulation at 16/255 moves")
-    assert "8/255 and not changing the predicted class, moves the maps of Saliency: their correlation" in saliency
-    assert "is 0.400 (0.350 to 0.450, n = 9), and 0.800 (0.750 to 0.850, n = 9) under a random change" in saliency
-    assert saliency_control.startswith("Against Saliency, manipulation at 8/255 moves")
+    _, _, srd, srd_control, saliency, saliency_control = summary(made(correlations))
+    assert "16/255 and not changing the predicted class, moves the maps of SRD to" in srd
+    assert (
+        "0.200 (0.150 to 0.250, n = 9) (under a random change of the same size: 0.700 (0.650 to 0.750, n = 9))" in srd
+    )
+    assert srd_control.startswith("Against SRD manipulation at 16/255 passes")
+    assert "8/255 and not changing the predicted class, moves the maps of Saliency to" in saliency
+    assert "0.400 (0.350 to 0.450, n = 9) (under a random change of the same size: 0.800" in saliency
+    assert saliency_control.startswith("Against Saliency manipulation at 8/255 passes")
 
 
 def test_an_attack_on_another_method_that_does_more_is_named(made: Made) -> None:
@@ -109,12 +145,6 @@ def test_an_attack_of_which_nothing_is_measured_is_not_spoken_of(made: Made) -> 
     assert not any("moves the maps" in sentence for sentence in summary(result))
 
 
-def renamed(result: AuditResult, attack: str) -> AuditResult:
-    """The same tables of another attack."""
-    names = {"attack": attack, "title": PERTURBATIONS[attack].title}
-    return result.model_copy(update={"transfer": tuple(table.model_copy(update=names) for table in result.transfer)})
-
-
 @pytest.mark.parametrize(
     ("flipped", "told"),
     [(3, "SRD 3 of 9 images, correlation 0.400 (fewer than 5 images, n = 3, 6 left out)"), (0, "SRD 0 of 9 images")],
@@ -126,41 +156,28 @@ def test_of_a_flip_only_the_maps_of_flipped_images_are_spoken_of(made: Made, fli
     )
     condition = "flip_and_keep:srd@8/255"
     searches = (SearchQuality.model_construct(condition=condition, values={"full": left}),)
-    result = renamed(made({condition: {"srd": 1.0}}, methods=("srd",), searches=searches), "flip_and_keep")
-    _, stayed, *_ = summary(result)
+    result = made({condition: {"srd": 1.0}}, methods=("srd",), searches=searches)
+    (stayed,) = (sentence for sentence in summary(result) if "in place" in sentence)
     assert stayed.endswith(f"in place, where it succeeds: {told}.")
 
 
 def test_one_displacement_for_all_images_is_not_said_to_spare_predictions(made: Made) -> None:
-    _, moved, *_ = summary(renamed(made({"universal:srd@8/255": ON_SRD}), "universal"))
-    assert "changing no pixel by more than 8/255, moves the maps of SRD: their" in moved
+    _, moved, *_ = summary(made({"universal:srd@8/255": ON_SRD}))
+    assert "changing no pixel by more than 8/255, moves the maps of SRD to" in moved
 
 
 def test_many_attacks_without_doubts(made: Made) -> None:
-    correlations = {f"manipulate:srd@{strength}/255": ON_SRD for strength in (4, 8, 16)}
-    result = made(correlations)
-    strengths = {table.strength_text: table for table in result.transfer}
-    others = dict(zip(strengths, ("manipulate", "top_k", "hide"), strict=True))
-    tables = tuple(table.model_copy(update={"attack": others[text]}) for text, table in strengths.items())
-    conditions = tuple(facts.model_copy(update={"name": others[facts.strength_text]}) for facts in result.conditions)
-    *_, last = summary(result.model_copy(update={"transfer": tables, "conditions": conditions}))
+    *_, last = summary(made({f"{attack}:srd@8/255": ON_SRD for attack in ("manipulate", "top_k", "hide")}))
     assert last == (
         "All 3 attacks pass their checks, and those that aim to move maps move them further than random changes of the "
         "same size do."
     )
 
 
-def test_a_run_without_attack(made: Made) -> None:
-    accuracy = {"clean": 0.9, "random_sign@8/255": 0.9}
-    assert summary(made({"random_sign@8/255": NOISE}, accuracy=accuracy)) == [
-        f"{ACCURATE}; no perturbation of this run lowers that."
-    ]
-
-
-def test_the_perturbation_that_hurts_most_is_named(made: Made) -> None:
-    accuracy = {"clean": 0.9, "pgd@4/255": 0.5, "pgd@8/255": 0.25}
+def test_the_perturbations_with_the_lowest_share_are_all_named(made: Made) -> None:
+    accuracy = {"clean": 0.9, "fgsm@8/255": 0.25, "pgd@4/255": 0.5, "pgd@8/255": 0.25}
     assert summary(made({}, accuracy=accuracy)) == [
-        f"{ACCURATE}, and on 25.0 % (20.0 to 30.0, n = 9) under the perturbation that hurts it most, pgd@8/255."
+        f"{ACCURATE}, and on 25.0 % (20.0 to 30.0, n = 9) under fgsm@8/255 and pgd@8/255, the lowest share here."
     ]
 
 
@@ -184,7 +201,7 @@ def test_maps_that_do_not_depend_on_the_class_are_called_out_from_the_bound_on(m
     notes = scale.notes(result)
     assert list(notes) == ["srd", "random"]
     assert notes["srd"].startswith("Maps of two classes of one image correlate by 0.8 or more: ")
-    assert notes["random"].startswith("Control: does not look at the network")
+    assert notes["random"].startswith("Does not look at the network")
 
 
 def test_the_best_localisation_is_named_beside_the_controls(made: Made) -> None:
@@ -192,4 +209,12 @@ def test_the_best_localisation_is_named_beside_the_controls(made: Made) -> None:
     assert located == (
         "On clean images Saliency puts the largest share of its positive attribution inside the object mask: 0.600 "
         "(0.550 to 0.650, n = 9); for comparison, Random (control) 0.300 (0.250 to 0.350, n = 9)."
+    )
+
+
+def test_two_methods_that_localise_alike_get_no_superlative(made: Made) -> None:
+    *_, located = summary(made({}, localisation={"srd": 0.57, "saliency": 0.6}))
+    assert located == (
+        "On clean images Saliency puts a share of its positive attribution inside the object mask: 0.600 (0.550 to "
+        "0.650, n = 9), from which that of SRD cannot be told apart."
     )

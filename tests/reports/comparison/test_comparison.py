@@ -25,6 +25,7 @@ from reports.audit.report import write_report
 from reports.comparison import findings
 from reports.comparison.page import write_comparison
 from reports.comparison.result import (
+    Calibrated,
     ComparisonColumn,
     ComparisonResult,
     ComparisonRow,
@@ -149,6 +150,7 @@ def test_differences_are_means_over_images_of_what_the_stores_hold(
     for name, run in by_network(result, runs):
         scores = open_results(store_in(run))["score"]
         rows = [row for row in result.differences if row.network == name and row.images == "all"]
+        rows = [row for row in rows if row.similarity != "pearson"]
         assert rows
         for row in rows:
             first, second = (
@@ -164,6 +166,26 @@ def test_differences_are_means_over_images_of_what_the_stores_hold(
             assert row.estimate.value == pytest.approx(differences.mean())
             assert row.estimate.low == pytest.approx(low)
             assert row.estimate.high == pytest.approx(high)
+
+
+def test_the_headline_is_the_difference_of_the_calibrated_stabilities_of_the_audits(
+    result: ComparisonResult, runs: tuple[Path, Path]
+) -> None:
+    for name, run in by_network(result, runs):
+        calibrated = {(row["condition"], row["method"]): row["estimate"]["value"]
+                      for row in json.loads((run / "audit.json").read_text())["calibrated"]}  # fmt: skip
+        for row in result.calibrated:
+            if row.network == name:
+                assert row.estimate.value == calibrated[condition_of(row.column, row.method), row.method]
+        for difference in result.differences:
+            if difference.network == name and difference.is_headline:
+                own, other = (
+                    calibrated[condition_of(difference.column, method), method] for method in ("srd", difference.method)
+                )
+                if own is None or other is None:
+                    assert difference.estimate.value is None
+                else:
+                    assert difference.estimate.value == pytest.approx(own - other)
 
 
 def test_a_difference_over_kept_predictions_is_over_images_kept_under_both_conditions(
@@ -235,15 +257,17 @@ class Page(HTMLParser):
         return [str(attributes.get(attribute)) for name, attributes in self.elements if name == tag]
 
     def cells(self, *caption: str) -> dict[tuple[str, str, str], str]:
-        """(network, method, column) -> text, in the only table whose caption has these parts."""
-        (table,) = (table for table in self.tables if all(part in table[0][0] for part in caption))
+        """(network, method, column) -> text, in the table, of one part or more, whose caption has these parts."""
+        tables = [table for table in self.tables if all(part in table[0][0] for part in caption)]
+        assert len({re.sub(r" \(Part \d of \d\.\)", "", table[0][0]) for table in tables}) == 1
         found: dict[tuple[str, str, str], str] = {}
-        for method, *cells in table[2:]:
-            if cells == [""]:
-                network, _, family = method.rpartition(": ")
-            else:
-                assert {entry.family for entry in ATTRIBUTORS.values() if entry.title == method} == {family}
-                found |= {(network, method, title): cell for title, cell in zip(table[1][1:], cells, strict=True)}
+        for table in tables:
+            for method, *cells in table[2:]:
+                if cells == [""]:
+                    network, _, family = method.rpartition(": ")
+                else:
+                    assert {entry.family for entry in ATTRIBUTORS.values() if entry.title == method} == {family}
+                    found |= {(network, method, title): cell for title, cell in zip(table[1][1:], cells, strict=True)}
         return found
 
 
@@ -273,12 +297,14 @@ def test_the_tables_show_every_number_with_interval_and_n(
     parsed: Page, result: ComparisonResult, similarity: str, images: str
 ) -> None:
     titles = {column.name: column.title for column in result.columns}
+    title = METRICS[similarity].title
+    what = "Calibrated stability" if (similarity, images) == ("pearson", "all") else title
     kinds: tuple[tuple[str, str, tuple[ComparisonRow, ...]], ...] = (
-        (" of clean and perturbed maps, ", "", result.similarities),
-        (": SRD minus each baseline", "+", result.differences),
+        (f"{title} of clean and perturbed maps, ", "", result.similarities),
+        (f"{what}: SRD minus each baseline", "+", result.differences),
     )
     for kind, sign, rows in kinds:
-        cells = parsed.cells(METRICS[similarity].title + kind, SETS[images])
+        cells = parsed.cells(kind, SETS[images])
         for row in rows:
             if (row.similarity, row.images) == (similarity, images):
                 text = cells.pop((row.network, ATTRIBUTORS[row.method].title, titles[row.column]))
@@ -374,8 +400,18 @@ def similarity(network: str, column: str, method: str, value: float | None, doub
     )  # fmt: skip
 
 
+def calibrated(network: str, column: str, method: str, value: float | None, doubt: str = "") -> Calibrated:
+    return Calibrated(
+        network=network, column=column, method=method, similarity="pearson", images="all",
+        estimate=estimate(value), doubt=doubt,
+    )  # fmt: skip
+
+
 def made(
-    similarities: list[Similarity], differences: list[Difference], kept: tuple[KeptPredictions, ...] = ()
+    similarities: list[Similarity],
+    differences: list[Difference],
+    kept: tuple[KeptPredictions, ...] = (),
+    calibrated: tuple[Calibrated, ...] = (),
 ) -> ComparisonResult:
     columns = (
         ("pgd@0.1", "pgd", 0.1),
@@ -390,6 +426,7 @@ def made(
         kept=kept,
         columns=tuple(ComparisonColumn(name=n, title=n, perturbation=p, strength=s) for n, p, s in columns),
         similarities=tuple(similarities),
+        calibrated=calibrated,
         differences=tuple(differences),
     )
 
@@ -407,7 +444,7 @@ def test_intervals_are_counted_by_the_side_of_0_on_which_they_lie_whole() -> Non
     ]
     first, *_ = findings.summary(made(met(*((row.network, row.column) for row in rows)), rows))
     assert first == (
-        "SRD minus Saliency, correlations paired by image, at the largest strength of each perturbation: of "
+        "SRD minus Saliency, calibrated stabilities paired by image, at the largest strength of each perturbation: of "
         f"4 differences 2 lie above 0 (furthest Saliency on a under pgd@0.2: +0.300, +0.250 to +0.350, {N}), "
         f"1 below 0 (furthest Saliency on b under manipulate@0.1: -0.200, -0.250 to -0.150, {N}) and 1 across 0."
     )
@@ -444,20 +481,28 @@ def test_baselines_of_one_family_share_a_sentence() -> None:
     assert "of 2 differences 2 lie above 0 (furthest Saliency on a under pgd@0.2: +0.400" in found[1]
 
 
-def test_the_least_stable_case_of_each_family_is_told_with_the_doubt() -> None:
-    rows = [
-        similarity("a", "pgd@0.2", "integrated_gradients", 0.9),
-        similarity("a", "pgd@0.2", "srd", 0.9),
-        similarity("b", "pgd@0.1", "srd", 0.7),
-        similarity("b", "pgd@0.2", "srd", None),
-        similarity("a", "manipulate@0.1", "saliency", 0.8, "attack unreliable"),
-        similarity("a", "other_class", "srd", 0.1),
-    ]
-    (text,) = findings.summary(made(rows, []))
-    assert text.endswith(
-        f": decomposition: SRD 0.900 (0.850 to 0.950, {N}) on a under pgd@0.2; "
-        f"gradient: Saliency 0.800 (0.750 to 0.850, {N}) (attack unreliable) on a under manipulate@0.1."
+def test_the_lowest_calibrated_stability_of_each_family_is_told_without_attacks_in_doubt() -> None:
+    rows = (
+        calibrated("a", "pgd@0.2", "integrated_gradients", 0.9),
+        calibrated("a", "pgd@0.2", "srd", 0.9),
+        calibrated("b", "pgd@0.1", "srd", 0.7),
+        calibrated("b", "pgd@0.2", "srd", None),
+        calibrated("a", "manipulate@0.1", "saliency", 0.8, "attack unreliable"),
     )
+    met_by = met(*((row.network, row.column) for row in rows))
+    (text,) = findings.summary(made(met_by, [], calibrated=rows))
+    assert text == (
+        f"Lowest calibrated stability seen in each family: decomposition: SRD on a under pgd@0.2 0.900 (0.850 to "
+        f"0.950, {N}); gradient: Integrated Gradients on a under pgd@0.2 0.900 (0.850 to 0.950, {N})."
+    )
+
+
+def test_maps_that_left_their_scale_are_named() -> None:
+    lost = calibrated("a", "pgd@0.2", "grad_cam", None)
+    reason = {"reason": "no more alike than the clean maps of two images: 0.450 against 0.460"}
+    rows = (lost.model_copy(update={"estimate": lost.estimate.model_copy(update=reason)}),)
+    (text,) = findings.summary(made(met(("a", "pgd@0.2")), [], calibrated=rows))
+    assert text.endswith("no more alike than the clean maps of two images: Grad-CAM on a under pgd@0.2.")
 
 
 def test_cases_in_which_most_predictions_have_changed_are_named() -> None:
@@ -465,7 +510,7 @@ def test_cases_in_which_most_predictions_have_changed_are_named() -> None:
     kept = tuple(
         KeptPredictions(network=a, column=column, estimate=estimate(share)) for (a, column), share in shares.items()
     )
-    _, text = findings.summary(made(met(*shares), [], kept))
+    (text,) = findings.summary(made(met(*shares), [], kept))
     assert text.startswith(
         f"On less than half of the images the predicted class is kept: 0.400 (0.350 to 0.450, {N}) on a under pgd@0.2. "
     )

@@ -1,0 +1,32 @@
+"""The scores without a value, of those that a run asked for."""
+
+from collections.abc import Iterator
+
+from pipeline.plan.schema import REASONS, Reason
+from reports.audit.facts import RunFacts, UndefinedScores
+from reports.formatting import enumeration, method_title, plural
+
+
+def undefined_scores_in_words(result: RunFacts) -> Iterator[str]:
+    """Say how many scores have no value, by reason, and name their methods unless all are concerned.
+
+    What was not asked for is left out: without masks, the scores that need one.
+    """
+    missing, asked = undefined_scores(result), asked_scores(result)
+    for reason in dict.fromkeys(each.reason for each in missing):
+        alike = [each for each in missing if each.reason == reason]
+        whose = enumeration(f"{method_title(each.method)} {each.scores:,}" for each in alike)
+        of = f" ({whose})" if len(alike) < len(result.methods) else ""
+        count = sum(each.scores for each in alike)
+        yield f"{count:,} of {plural(asked, 'score')} {'has' if count == 1 else 'have'} no value: {reason}{of}."
+
+
+def asked_scores(result: RunFacts) -> int:
+    """Return the number of scores that the run asked for: without masks, those that need none."""
+    unasked = sum(each.scores for each in result.completeness.undefined if each.reason == REASONS[Reason.NO_MASKS])
+    return result.completeness.scores - unasked
+
+
+def undefined_scores(result: RunFacts) -> list[UndefinedScores]:
+    """Return how many scores that were asked for have no value, by method and reason."""
+    return [each for each in result.completeness.undefined if each.reason != REASONS[Reason.NO_MASKS]]
