@@ -121,6 +121,9 @@ PIECEWISE_LINEAR: Mapping[str, Callable[..., Pieces]] = MappingProxyType(
 )
 """Activations that have a pattern: name -> function from the arguments of a call to the pieces."""
 
+SELECTIONS = frozenset("where gt lt ge le eq ne sign heaviside abs masked_fill".split())
+"""Operations that choose by the values of features, of which an activation without a name may be made."""
+
 
 class _OnPieces(TorchFunctionMode):
     """Replaces every activation by the pieces that `pattern_of` names, however the activation is called."""
@@ -135,6 +138,8 @@ class _OnPieces(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         self._refuse_unseen(_tensors((args, kwargs)))
+        if operations.name_of(func) in SELECTIONS:
+            self._refuse_selection(func, _tensors((args, kwargs)))
         result = self._activation(func, args, kwargs) if _is_activation(func, args, kwargs) else func(*args, **kwargs)
         self._seen.update(dict.fromkeys(_tensors(result), True))
         return result
@@ -150,6 +155,13 @@ class _OnPieces(TorchFunctionMode):
         before, pieces = _operand(args, kwargs), pieces_of(*args, **kwargs)
         after = pieces.values(before, self._pattern_of(pieces, before))
         return after if mutated is None else mutated.copy_(after)
+
+    def _refuse_selection(self, func: Function, read: list[Tensor]) -> None:
+        if any(tensor.requires_grad and tensor.is_floating_point() and tensor.numel() > 1 for tensor in read):
+            raise UnsupportedOperation(
+                f"{operations.full_name(func)} chooses by the values of features, where an activation may be hidden; "
+                "call the activation by its own name (torch.relu for torch.where(x > 0, x, 0))"
+            )
 
     def _refuse_unseen(self, tensors: list[Tensor]) -> None:
         """Refuse tensors that a scripted part of the network has made.

@@ -104,6 +104,9 @@ def completeness(
 ) -> Balance:
     """Return the difference of the logit from that of the baseline, and the sum of the map.
 
+    DeepLIFT claims this of affine maps, activations and max pooling alone: gates, norms and attention, of which it
+    takes the derivative, leave a gap.
+
     The baseline of a method that draws its baselines is the mean over its background. Such a method runs several times:
     the spread of the sums says how far their mean may be from what is expected.
     """
@@ -146,5 +149,5 @@ def _logit_without(
         return _logit(network, start, target)
     with evaluating(network), torch.no_grad():
         parts = [network(background[k.start : k.stop].to(inputs)) for k in chunks(len(background), len(inputs))]
-    of_classes: Scores = torch.cat(parts).mean(0)
-    return of_classes[target]
+    mean: Scores = torch.cat(parts).mean(0)[target]
+    return mean

@@ -313,3 +313,20 @@ def test_a_part_that_cannot_be_seen_is_refused() -> None:
     network = nn.Sequential(nn.ReLU(), Function(hidden), nn.Flatten()).requires_grad_(False)
     with pytest.raises(UnsupportedOperation, match="cannot be seen"):
         activation_patterns(network, X)
+
+
+@pytest.mark.parametrize(
+    ("name", "hidden"),
+    [
+        ("where", lambda x: torch.where(x.isnan(), x, 0.0)),
+        ("gt", lambda x: x * (x > 0)),
+        ("lt", lambda x: x.masked_fill(x < 0, 0.0)),
+        ("sign", lambda x: x * (1 + x.sign()) / 2),
+        ("abs", lambda x: (x + x.abs()) / 2),
+        ("maximum", lambda x: torch.maximum(x, 0 * x)),
+    ],
+)
+def test_an_activation_without_a_name_is_refused(name: str, hidden: Middle) -> None:
+    network = nn.Sequential(nn.ReLU(), Function(hidden), nn.Flatten())
+    with pytest.raises(UnsupportedOperation, match=rf"\.{name}"):
+        activation_patterns(network, X)
