@@ -87,7 +87,9 @@ def mean(values: Values, unit: str, excluded: Mapping[str, int]) -> Estimate:
     return _estimate(np.mean, (values,), unit, excluded)
 
 
-def paired(statistic: Statistic, samples: Sequence[Values], unit: str, excluded: Mapping[str, int]) -> Estimate:
+def estimate_of_pairs(
+    statistic: Statistic, samples: Sequence[Values], unit: str, excluded: Mapping[str, int]
+) -> Estimate:
     """Return a statistic of samples that are paired by image, with its bootstrap interval.
 
     Each resample draws images, with all their values. `excluded` is as in `mean`.

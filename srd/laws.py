@@ -1,4 +1,4 @@
-"""What a method's own law says of its maps: a network that breaks it holds something that the method does not see.
+"""The laws that methods state of their maps: a network that breaks one holds something that the method does not see.
 
 Conservation (SRD, LRP): the relevance that went in is the sum of the map and what is counted as lost. Completeness
 (DeepLIFT, Integrated and Expected Gradients): the sum of the map is the difference of the target's logit from that of
@@ -37,7 +37,7 @@ By Student's distribution, 5 are exceeded by one row in 600.
 
 @dataclass(frozen=True)
 class Balance:
-    """What a law demands of the sum of each map, and what it finds: one number for each row."""
+    """The sum of each map that a law demands, and the one that it finds: one number for each row."""
 
     law: Law
     expected: Scores

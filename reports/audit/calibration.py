@@ -111,10 +111,10 @@ def difference(readings: Readings, first: CalibratedStability, second: Calibrate
     """
     for cell in (first, second):
         if cell.estimate.value is None:
-            return _undefined(cell.estimate.n, f"{method_title(cell.method)}: {cell.estimate.reason}")
+            return _undefined_estimate(cell.estimate.n, f"{method_title(cell.method)}: {cell.estimate.reason}")
     samples = [values for cell in (first, second)
                for values in _similarity_and_floor(readings, cell.condition, cell.method)]  # fmt: skip
-    return _paired(_difference, samples, f"difference of {UNIT}")
+    return _paired_estimate(_difference, samples, f"difference of {UNIT}")
 
 
 def rankings(
@@ -155,7 +155,7 @@ def _ranking(
 ) -> Ranking:
     reasons = [(cell, verdicts.get(cell.condition) or _reason_of(cell.estimate)) for cell in cells]
     ranked = sorted((cell for cell, reason in reasons if not reason), key=_value, reverse=True)
-    unranked = (_unranked(cell, why) for cell, why in reasons if why)
+    unranked = (_unranked_cell(cell, why) for cell, why in reasons if why)
     first, last = ranked[:1], ranked[-1:]
     return Ranking(
         attack=name[0],
@@ -167,7 +167,7 @@ def _ranking(
     )
 
 
-def _unranked(cell: CalibratedStability, reason: str) -> Unranked:
+def _unranked_cell(cell: CalibratedStability, reason: str) -> Unranked:
     is_at_floor = cell.is_at_floor and reason == cell.estimate.reason != UNREPEATED
     return Unranked(condition=cell.condition, method=cell.method, reason=reason, is_at_floor=is_at_floor)
 
@@ -194,7 +194,9 @@ def _calibrated_stability(readings: Readings, condition: str, method: MethodFact
         method=method.name,
         similarity=similarity,
         floor=floor,
-        estimate=_undefined(int(defined.sum()), reason) if reason else _paired(_calibrate, samples, UNIT),
+        estimate=_undefined_estimate(int(defined.sum()), reason)
+        if reason
+        else _paired_estimate(_calibrate, samples, UNIT),
     )
 
 
@@ -208,7 +210,7 @@ def _reason_without_scale(similarity: float | None, floor: float | None) -> str:
     return ""
 
 
-def _undefined(n: int, reason: str) -> Estimate:
+def _undefined_estimate(n: int, reason: str) -> Estimate:
     return Estimate(value=None, low=None, high=None, n=n, unit=UNIT, interval="none", reason=reason, excluded={})
 
 
@@ -216,11 +218,13 @@ def _similarity_and_floor(readings: Readings, condition: str, method: str) -> tu
     return readings.scores(condition, method, MEASURE), readings.reference_scores(method, FLOOR, MEASURE)
 
 
-def _paired(statistic: statistics.Statistic, samples: Sequence[Values], unit: str) -> Estimate:
+def _paired_estimate(statistic: statistics.Statistic, samples: Sequence[Values], unit: str) -> Estimate:
     """Return a statistic over the images of which all samples have a value."""
     defined = ~np.isnan(samples).any(0)
     absent = int((~defined).sum())
-    return statistics.paired(statistic, [v[defined] for v in samples], unit, {LEFT_OUT: absent} if absent else {})
+    return statistics.estimate_of_pairs(
+        statistic, [v[defined] for v in samples], unit, {LEFT_OUT: absent} if absent else {}
+    )
 
 
 def _calibrate(*samples: Values, axis: int) -> Any:

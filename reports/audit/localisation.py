@@ -63,7 +63,7 @@ def _numbers(readings: Readings, _: RunFacts) -> Fields:
     }
 
 
-def localised(quality: Iterable[Quality]) -> list[Quality]:
+def methods_by_localisation(quality: Iterable[Quality]) -> list[Quality]:
     """Return the attribution localisation of each method that looks at the network, the largest first."""
     found = [each for each in quality if each.metric == LOCALISED and each.estimate.value is not None]
     real = (each for each in found if ATTRIBUTORS[each.method].uses_network)
@@ -71,7 +71,7 @@ def localised(quality: Iterable[Quality]) -> list[Quality]:
 
 
 def _leads(readings: Readings, quality: Iterable[Quality]) -> Iterator[LocalisationLead]:
-    ranked = [each.method for each in localised(quality)]
+    ranked = [each.method for each in methods_by_localisation(quality)]
     for other in ranked[1:]:
         lead = difference(readings, (CLEAN, ranked[0]), (CLEAN, other), LOCALISED, "all")
         yield LocalisationLead(method=ranked[0], over=other, difference=lead)

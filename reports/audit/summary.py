@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from attacks.registry import PERTURBATIONS
 from reports.audit import ranking_words as words
-from reports.audit.localisation import LOCALISED, localised
+from reports.audit.localisation import LOCALISED, methods_by_localisation
 from reports.audit.predictions import Accuracy, PredictionFields
 from reports.audit.scale import CLASS_BLIND, ScaleFields, other_class
 from reports.audit.searches import NOT_FOUND
@@ -25,7 +25,7 @@ def summary(result: SummaryFields) -> tuple[str, ...]:
     sentences = (
         _missing_tasks(result),
         _predictions(result),
-        _unaimed(result),
+        _unaimed_conditions(result),
         *_attacks(result),
         _class_blind_methods(result),
         _localisation(result),
@@ -111,7 +111,7 @@ def _doubts(told: Sequence[Headline]) -> str:
     )
 
 
-def _unaimed(result: SummaryFields) -> str:
+def _unaimed_conditions(result: SummaryFields) -> str:
     """Say what moves maps the furthest where nothing attacks."""
     return next((words.unaimed_in_words(result, each) for each in result.rankings if not each.attack), "")
 
@@ -199,7 +199,7 @@ def _class_blind_methods(result: SummaryFields) -> str:
 
 
 def _localisation(result: SummaryFields) -> str:
-    ranked = localised(result.quality)
+    ranked = methods_by_localisation(result.quality)
     if not ranked:
         return ""
     undecided = [method_title(lead.over) for lead in result.localisation_leads if (lead.difference.low or 0) <= 0]
