@@ -1,4 +1,4 @@
-"""What a method's own law says of its maps: a network that breaks it holds something that the method does not see.
+"""Checks of the laws of methods on given inputs: a network that breaks one holds something unseen.
 
 Conservation (SRD, LRP): the relevance that went in is the sum of the map and what is counted as lost. Completeness
 (DeepLIFT, Integrated and Expected Gradients): the sum of the map is the difference of the target's logit from that of
@@ -37,7 +37,7 @@ By Student's distribution, 5 are exceeded by one row in 600.
 
 @dataclass(frozen=True)
 class Balance:
-    """What a law demands of the sum of each map, and what it finds: one number for each row."""
+    """The two sides of a law, as demanded and as found: one number for each row."""
 
     law: Law
     expected: Scores
@@ -104,8 +104,8 @@ def completeness(
 ) -> Balance:
     """Return the difference of the logit from that of the baseline, and the sum of the map.
 
-    DeepLIFT claims this of affine maps, activations and max pooling alone: gates, norms and attention, of which it takes
-    the derivative, leave a gap.
+    DeepLIFT claims this of affine maps, activations and max pooling alone: gates, norms and attention, of which it
+    takes the derivative, leave a gap.
 
     The baseline of a method that draws its baselines is the mean over its background. Such a method runs several times:
     the spread of the sums says how far their mean may be from what is expected.
@@ -120,7 +120,7 @@ def completeness(
 
 def _tolerance(entry: AttributorEntry, sums: Tensor, size: Scores) -> Scores:
     if entry.stochastic:
-        spread = sums.std(0) / len(sums) ** 0.5
+        spread: Tensor = sums.std(0) / len(sums) ** 0.5
         return ROUNDING + DEVIATIONS * spread / torch.where(size == 0, 1, size)
     return torch.full_like(size, INTEGRATION if "points" in entry.options else ROUNDING)
 
@@ -148,6 +148,7 @@ def _logit_without(
         start = torch.zeros_like(inputs) if baseline is None else baseline.to(inputs).expand_as(inputs)
         return _logit(network, start, target)
     with evaluating(network), torch.no_grad():
-        parts = [network(background[k.start : k.stop].to(inputs)) for k in chunks(len(background), len(inputs))]
-    of_classes: Scores = torch.cat(parts).mean(0)
-    return of_classes[target]
+        parts: list[Tensor] = [
+            network(background[k.start : k.stop].to(inputs)) for k in chunks(len(background), len(inputs))
+        ]
+        return scores_of(torch.cat(parts).mean(0, keepdim=True).expand(len(target), -1), target)

@@ -32,9 +32,9 @@ class OperationRules:
         if not torch.is_grad_enabled():
             return self._unknown(call, f"{call.full_name} where gradients are off")
         declared = self._declared.get(call.full_name) if self._declared else None
-        return self._known(call) if declared is None else self._by_declaration(call, declared)
+        return self._run_by_name(call) if declared is None else self._by_declaration(call, declared)
 
-    def _known(self, call: Call) -> CallResult:
+    def _run_by_name(self, call: Call) -> CallResult:
         if call.name in operations.ACTIVATIONS:
             return self._activation(call)
         if self._is_linear(call):
