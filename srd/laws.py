@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""The laws that methods state of their maps: a network that breaks one holds something that the method does not see.
-=======
 """Checks of the laws of methods on given inputs: a network that breaks one holds something unseen.
->>>>>>> 8d705aa11f807aa9e6b41484deb41049751de894
 
 Conservation (SRD, LRP): the relevance that went in is the sum of the map and what is counted as lost. Completeness
 (DeepLIFT, Integrated and Expected Gradients): the sum of the map is the difference of the target's logit from that of
@@ -41,11 +37,7 @@ By Student's distribution, 5 are exceeded by one row in 600.
 
 @dataclass(frozen=True)
 class Balance:
-<<<<<<< HEAD
-    """The sum of each map that a law demands, and the one that it finds: one number for each row."""
-=======
     """The two sides of a law, as demanded and as found: one number for each row."""
->>>>>>> 8d705aa11f807aa9e6b41484deb41049751de894
 
     law: Law
     expected: Scores
@@ -128,11 +120,7 @@ def completeness(
 
 def _tolerance(entry: AttributorEntry, sums: Tensor, size: Scores) -> Scores:
     if entry.stochastic:
-<<<<<<< HEAD
-        spread: Scores = sums.std(0) / len(sums) ** 0.5
-=======
         spread: Tensor = sums.std(0) / len(sums) ** 0.5
->>>>>>> 8d705aa11f807aa9e6b41484deb41049751de894
         return ROUNDING + DEVIATIONS * spread / torch.where(size == 0, 1, size)
     return torch.full_like(size, INTEGRATION if "points" in entry.options else ROUNDING)
 
@@ -160,13 +148,7 @@ def _logit_without(
         start = torch.zeros_like(inputs) if baseline is None else baseline.to(inputs).expand_as(inputs)
         return _logit(network, start, target)
     with evaluating(network), torch.no_grad():
-<<<<<<< HEAD
-        parts = [network(background[k.start : k.stop].to(inputs)) for k in chunks(len(background), len(inputs))]
-    mean: Scores = torch.cat(parts).mean(0)[target]
-    return mean
-=======
         parts: list[Tensor] = [
             network(background[k.start : k.stop].to(inputs)) for k in chunks(len(background), len(inputs))
         ]
         return scores_of(torch.cat(parts).mean(0, keepdim=True).expand(len(target), -1), target)
->>>>>>> 8d705aa11f807aa9e6b41484deb41049751de894

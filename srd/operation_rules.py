@@ -32,15 +32,9 @@ class OperationRules:
         if not torch.is_grad_enabled():
             return self._unknown(call, f"{call.full_name} where gradients are off")
         declared = self._declared.get(call.full_name) if self._declared else None
-<<<<<<< HEAD
-        return self._by_rule(call) if declared is None else self._by_declaration(call, declared)
-
-    def _by_rule(self, call: Call) -> CallResult:
-=======
         return self._run_by_name(call) if declared is None else self._by_declaration(call, declared)
 
     def _run_by_name(self, call: Call) -> CallResult:
->>>>>>> 8d705aa11f807aa9e6b41484deb41049751de894
         if call.name in operations.ACTIVATIONS:
             return self._activation(call)
         if self._is_linear(call):
