@@ -65,7 +65,7 @@ status: install ## what is done and what is missing in SPEC's run
 plan: install ## what SPEC would take: tasks, time, disk, memory
 	@$(AUDIT) plan $(SPEC) $(RUN_OPTIONS)
 
-verify: install ## check SPEC's run against its receipts, do some tasks again
+verify: install ## check SPEC's run against its receipts, do some tasks again with SPEC's network
 	@$(AUDIT) verify $(SPEC)
 
 models: install ## train the demo networks again (minutes)

@@ -1,6 +1,8 @@
 """The text forms of numbers, names and specs, the same on every page and in every sentence."""
 
+import re
 from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from typing import Any
 
 import tomli_w
@@ -10,6 +12,16 @@ from srd.registry import ATTRIBUTORS
 
 NONE = "\N{EN DASH}"
 TIGHT = "\N{NO-BREAK SPACE}"
+
+SLUG = 80
+"""The most characters of a text that a file's name repeats."""
+_WORD, _NUMBER = r"[A-Za-z_][\w.]*", r"\d+(?:\.\d+)?(?:e-\d+)?"
+NAME = re.compile(rf"\w[\w.]*|{_WORD}@{_WORD}", re.ASCII)
+"""A method, an attack or a layer, or a method at a layer."""
+CONDITION = re.compile(
+    rf"(?:{_WORD}(?::{_WORD}(?:@{_WORD})?)?@)?{_NUMBER}(?:/{_NUMBER})?|{_WORD}:{_WORD}(?:@{_WORD})?", re.ASCII
+)
+"""The id of a condition, or a strength. No two give one slug: words begin with a letter, and hold no hyphen."""
 
 
 def number(value: float | None) -> str:
@@ -91,8 +103,17 @@ def plural(count: int, noun: str) -> str:
 
 
 def slug(text: str) -> str:
-    """Return a text as part of a file's name."""
-    return "".join(letter if letter.isalnum() or letter in "_." else "-" for letter in text)
+    """Return a text as part of a file's name: of no other text, and safe whoever wrote it.
+
+    Names of methods and layers stay as they are, those of conditions are `pgd-8-255`. A digest ends all others, which
+    are cut off, and of which only letters, digits, `_` and `.` of ASCII are left.
+    """
+    if len(text) <= SLUG and NAME.fullmatch(text):
+        return text
+    safe = re.sub(r"[^\w.]", "-", text[:SLUG], flags=re.ASCII)
+    if len(text) <= SLUG and CONDITION.fullmatch(text):
+        return safe
+    return f"{safe}~{sha256(text.encode(errors='surrogatepass')).hexdigest()[:16]}"
 
 
 def toml(spec: Mapping[str, Any]) -> str:

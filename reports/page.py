@@ -1,5 +1,6 @@
 """The environment of the templates of all pages, and the style sheet."""
 
+import re
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -12,9 +13,8 @@ from reports.plot_primitives import Picture
 from srd.registry import METRICS
 
 STYLE = "style.css"
-
-File = tuple[str, bytes]
-"""A file of a page: its path, relative to the folder of the page, and its content."""
+ACTIVE = re.compile(r"[\\<|]|(?<=\])[(:\[]")
+"""The characters of Markdown that begin HTML, a cell of a table, or, behind a bracket, the target of a link."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,15 @@ def template_environment() -> Environment:
     return templates
 
 
+def markdown_environment() -> Environment:
+    """Return the environment of Markdown. No text that is filled in becomes HTML, a link, or a part of a table."""
+    return template_environment().overlay(finalize=_escape_markdown)
+
+
+def _escape_markdown(value: object) -> object:
+    return ACTIVE.sub(r"\\\g<0>", " ".join(value.splitlines())) if isinstance(value, str) else value
+
+
 def _markdown_cell(cell: Cell) -> str:
     """Return the text of a cell in a Markdown table."""
-    text = f"{cell.text} {cell.detail}".strip().replace("\n", ", ")
-    return text.replace("|", "\\|")
+    return f"{cell.text} {cell.detail}".strip().replace("\n", ", ")

@@ -9,6 +9,8 @@ from srd.errors import IncompleteRun, StoreError
 RUNS = Path("runs")
 SPEC_COPY = "audit.toml"
 PAGE = "report/index.html"
+REPORT = Path(PAGE).parent.name
+"""The folder of the page and its files."""
 CONCEPTS = "concepts"
 """The folder of the pages of layers, beside the report's page."""
 

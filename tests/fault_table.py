@@ -29,7 +29,7 @@ FAULTS: Mapping[str, str] = {
     "a shard is truncated": "the second half of a shard of each array cut off",
     "a shard is empty": "a shard of each array of length zero",
     "a shard is missing": "a shard of each array deleted",
-    "damage after a run": "a bit flipped in a shard of each array, then `srd-audit verify --repair`",
+    "damage after a run": "a bit flipped in a shard of each array, then `srd-audit verify FOLDER --repair`",
     "what was prepared is damaged": "each array written before the tasks: a bit flipped, cut off, empty, deleted",
     "two commands at once": "the same command started twice",
     "Ctrl-C": "SIGINT to the process group",

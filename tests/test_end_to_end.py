@@ -142,9 +142,10 @@ def test_a_failing_task_ends_with_exit_code_4_and_the_next_run_completes(
 def test_parts_of_a_run_write_no_report_and_the_last_command_does_the_rest(
     srd_audit: Command, spec: Path, tmp_path: Path
 ) -> None:
-    for part in ("2/2", "1/2"):
+    for part, code in (("2/2", 4), ("1/2", 0), ("2/2", 0)):
         ended = srd_audit("run", spec, "--out", "run", "--part", part)
-        assert (ended.code, ended.out) == (0, "")
+        assert (ended.code, ended.out) == (code, "")
+        assert ("tasks wait for the output of other parts, the first: score-" in ended.err) == (code == 4)
     assert "attribute 6 6 0" in srd_audit("status", "run").words
     assert srd_audit("run", spec, "--out", "run").code == 0
     assert srd_audit("run", spec, "--out", "once").code == 0

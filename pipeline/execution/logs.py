@@ -1,7 +1,6 @@
 """The logs of a run, which lie beside its store as lines of JSON; the store itself knows neither host nor clock."""
 
 import json
-import os
 import platform
 from collections import Counter
 from collections.abc import Mapping
@@ -11,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.execution.executors import Outcome, Work
+from pipeline.machine.writing import append_line
 from pipeline.store.attributes import RunAttributes
 from pipeline.store.receipts import Failure, failure_of
-from srd.errors import StoreError
 
 LOGS = "logs"
 RUNS = "runs.jsonl"
@@ -27,12 +26,12 @@ class Log:
     """
 
     def __init__(self, folder: Path, spec: Path, executor: str) -> None:
-        self._folder = folder / LOGS
+        self._folder = folder
         self._run = {"host": platform.node(), "spec": str(spec.resolve()), "executor": executor}
         self._failures: Counter[str] = Counter()
 
     def on_store(self, attributes: RunAttributes) -> None:
-        _append(self._folder / RUNS, {**self._run, "versions": attributes.fingerprinted.versions})
+        self._append(RUNS, {**self._run, "versions": attributes.fingerprinted.versions})
 
     def on_stage(self, name: str, done: int, total: int) -> None: ...
 
@@ -44,31 +43,10 @@ class Log:
         work = asdict(outcome.work) if outcome.work else dict.fromkeys(field.name for field in fields(Work))
         failure = asdict(failure_of(error)) if error else dict.fromkeys(field.name for field in fields(Failure))
         ended = {"attempt": self._failures[key] + 1, **failure}
-        _append(self._folder / TASKS, {"task": key, "stage": outcome.task.stage, **work, **ended})
+        self._append(TASKS, {"task": key, "stage": outcome.task.stage, **work, **ended})
         if error:
             self._failures[key] += 1
 
-
-def spec_folder(folder: Path) -> Path:
-    """Return the folder at which relative paths of a run's spec start, as its last log says.
-
-    Raises
-    ------
-    StoreError
-        If there is no log.
-    """
-    file = folder / LOGS / RUNS
-    if not file.is_file():
-        raise StoreError(f"{file}: is missing, so nothing says where the run's spec lies; run the same spec again")
-    return Path(json.loads(file.read_text().splitlines()[-1])["spec"]).parent
-
-
-def _append(file: Path, record: Mapping[str, Any]) -> None:
-    """Append one line, in one write: several processes may append at the same time."""
-    line = json.dumps({"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **record}) + "\n"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-    try:
-        os.write(descriptor, line.encode())
-    finally:
-        os.close(descriptor)
+    def _append(self, name: str, record: Mapping[str, Any]) -> None:
+        line = json.dumps({"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **record}) + "\n"
+        append_line(self._folder, f"{LOGS}/{name}", line)

@@ -1,11 +1,17 @@
 """The findings of verifications, as a run's folder holds them: one for each class of machine."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from pipeline.machine.files import TEXT, UnreadableFile, read_file, refuse_what_a_parser_raises
+from pipeline.machine.writing import remove_file, write_files
+from srd.errors import StoreError
+
 NAME = "verification.json"
+WAY_OUT = "remove it, and verify the run again"
 
 
 @dataclass(frozen=True)
@@ -56,18 +62,31 @@ def write_verification(folder: Path, verification: Verification) -> None:
     """
     found = {each.hardware: each for each in (*read_verifications(folder, verification.store), verification)}
     content = _ALL.dump_json(tuple(each for _, each in sorted(found.items())), indent=1)
-    (folder / NAME).write_bytes(content + b"\n")
+    write_files(folder, [(NAME, content + b"\n")])
 
 
 def delete_verifications(folder: Path) -> None:
     """Delete the verifications in the run's folder, which are no longer true."""
-    (folder / NAME).unlink(missing_ok=True)
+    remove_file(folder, NAME)
 
 
 def read_verifications(folder: Path, store: str) -> tuple[Verification, ...]:
-    """Return the verifications of the store with this fingerprint, one for each class of machine."""
+    """Return the verifications of the store with this fingerprint, one for each class of machine.
+
+    Raises
+    ------
+    StoreError
+        If their file cannot be read, or holds anything else.
+    """
     file = folder / NAME
-    found = _ALL.validate_json(file.read_bytes()) if file.is_file() else ()
+    if not os.path.lexists(file):
+        return ()
+    try:
+        content = read_file(file, TEXT)
+    except UnreadableFile as error:
+        raise StoreError(f"{file}: {error}; {WAY_OUT}") from None
+    with refuse_what_a_parser_raises(StoreError, str(file), WAY_OUT):
+        found = _ALL.validate_json(content)
     return tuple(each for each in found if each.store == store)
 
 

@@ -19,35 +19,48 @@ from pipeline.stages.context import Context
 from pipeline.store.attributes import FingerprintedFacts
 from pipeline.store.store import attributes as attributes_of
 from pipeline.verification.findings import Repetition, Verification
+from pipeline.verification.stored_bytes import StoredBytes, check_bytes
 
 
 def verify(job: Job, sample: int, seed: int) -> Verification:
     """Check every digest of a store, and do `sample` tasks of each stage again, drawn by `seed`; write nothing.
+
+    Of a damaged store no task is done again: the network that the job names is not even imported.
 
     Raises
     ------
     StoreError
         If spec, weights, data or code are not those of the store.
     """
-    subject, attributes = load_subject(job), attributes_of(job.store)
-    unlike = _unlike(job, subject, attributes.fingerprinted)
+    held = check_bytes(job.store)
+    if held.damaged:
+        return _findings(held, (), ())
+    subject = load_subject(job)
+    unlike = _unlike(job, subject, attributes_of(job.store).fingerprinted)
     context = make_context(job, subject)
-    planned, done = list(context.plan.all_tasks()), context.store.receipts.task_keys()
-    tasks = [task for task in planned if task.key in done]
-    damaged = {error.key: str(error) for error in context.store.find_damage(tasks)}
-    dependencies = Dependencies(context.plan, context.target_images.tolist())
-    sound = [task for task in tasks if not damaged.keys() & {task.key, *(other.key for other in dependencies.of(task))}]
+    repeatable = _tasks_with_their_input(context, held.done)
     with reproducible():
-        repeated = [each for task in _draw(sound, sample, seed) for each in _repeat(context, task)]
+        repeated = [each for task in _draw(repeatable, sample, seed) for each in _repeat(context, task)]
+    return _findings(held, unlike, tuple(_summaries(repeated)))
+
+
+def _findings(held: StoredBytes, unlike: Sequence[str], repetitions: tuple[Repetition, ...]) -> Verification:
     return Verification(
-        store=attributes.fingerprint,
+        store=held.fingerprint,
         hardware=hardware(),
         unlike=tuple(unlike),
-        planned=len(planned),
-        done=len(tasks),
-        damaged=tuple(damaged.items()),
-        repetitions=tuple(_summaries(repeated)),
+        planned=held.planned,
+        done=len(held.done),
+        damaged=held.damaged,
+        repetitions=repetitions,
     )
+
+
+def _tasks_with_their_input(context: Context, done: Sequence[Task]) -> list[Task]:
+    """Return the tasks of which all that they read is there."""
+    dependencies = Dependencies(context.plan, context.target_images.tolist())
+    there = frozenset(done)
+    return [task for task in done if there.issuperset(dependencies.of(task))]
 
 
 def _unlike(job: Job, subject: Subject, made: FingerprintedFacts) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.machine.writing import File
 from pipeline.plan.conditions import CLEAN
 from pipeline.plan.schema import REASONS, Reason
 from reports.audit.facts import EXPLANATION, ConditionFacts, RunFacts, strongest_conditions
@@ -13,7 +14,6 @@ from reports.audit.readings import NOT_COMPUTED, Readings
 from reports.audit.section import Fields, Pictures, Section
 from reports.families import by_family
 from reports.formatting import method_title, plural, slug
-from reports.page import File
 from reports.pixels import Mask, Pixels, clipped_share, colour_limit, heat_map, magnified_change, panel_side, photo
 from reports.result import ResultModel
 from srd.registry import METRICS
@@ -180,7 +180,7 @@ def _overview(readings: Readings, number: int, row: int) -> Overview:
         image_file=f"{FOLDER}/overview-{number}-image.png",
         has_outline=mask is not None,
         maps=tuple(
-            _panel_on_own_scale(readings, row, method, f"{FOLDER}/overview-{number}-{method}.png")
+            _panel_on_own_scale(readings, row, method, f"{FOLDER}/overview-{number}-{slug(method)}.png")
             for method in readings.methods
         ),
     )

@@ -8,7 +8,7 @@ from jinja2 import Environment
 from reports.audit.localisation import chance_in_words
 from reports.audit.section import Pictures, Section
 from reports.audit.sections import SECTIONS, AuditResult
-from reports.page import template_environment
+from reports.page import markdown_environment, template_environment
 from reports.plot_primitives import Picture
 from reports.style import figure_style
 
@@ -45,7 +45,7 @@ def html(result: AuditResult, pictures: Iterable[Picture], data: Sequence[str], 
 
 def markdown(result: AuditResult) -> str:
     """Return the summary as Markdown: sentences, and the tables with their numbers."""
-    return template_environment().get_template("audit/summary.md.j2").render(
+    return markdown_environment().get_template("audit/summary.md.j2").render(
         result=result,
         tables=[table for section in SECTIONS for table in section.summary_tables(result)],
         chance=chance_in_words(result),

@@ -1,10 +1,10 @@
 """The report of a run: audit.json, summary.md and a folder of pages that opens from a disk."""
 
 import json
-import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pipeline.machine.writing import File, remove_folders, write_files
 from pipeline.store.location import Location
 from pipeline.store.results import open_results
 from reports.audit import maps
@@ -13,14 +13,15 @@ from reports.audit.readings import Readings
 from reports.audit.run_record import record_of
 from reports.audit.sections import AuditResult
 from reports.audit.summarise import summarise
-from reports.page import STYLE, File, style_sheet
+from reports.page import STYLE, style_sheet
 from reports.plot_primitives import Picture
-from reports.runs import CONCEPTS, PAGE, location_of
+from reports.runs import CONCEPTS, PAGE, REPORT, location_of
 
 RESULT = "audit.json"
 SUMMARY = "summary.md"
 SCHEMA = "data/audit.schema.json"
-GENERATED = ("figures", maps.FOLDER, "data")
+GENERATED = tuple(f"{REPORT}/{name}" for name in ("figures", maps.FOLDER, "data"))
+"""The folders that a report generates as a whole."""
 
 
 def write_report(folder: Path) -> Path:
@@ -31,7 +32,7 @@ def write_report(folder: Path) -> Path:
     Raises
     ------
     StoreError
-        If there is no store, or it is damaged.
+        If there is no store, it is damaged, or a link is where a file of the report goes.
     """
     return _write_all(folder, location_of(folder))
 
@@ -40,12 +41,18 @@ def _write_all(folder: Path, store: Location) -> Path:
     readings = Readings(open_results(store))
     result = summarise(readings, record_of(folder, store))
     drawn = tuple(pictures(result))
-    home = (folder / PAGE).parent
-    _clear(home)
-    _write(home, (*_data(result), *_figures(drawn), *maps.drawings(readings, result.cases, result.overview)))
-    _write(home, [(STYLE, style_sheet().encode())])
-    _write(folder, _texts(result, drawn, _layers(home)))
+    remove_folders(folder, GENERATED)
+    write_files(folder, ((f"{REPORT}/{name}", content) for name, content in _parts(readings, result, drawn)))
+    write_files(folder, _texts(result, drawn, _layers(folder / REPORT)))
     return folder / PAGE
+
+
+def _parts(readings: Readings, result: AuditResult, drawn: Sequence[Picture]) -> Iterator[File]:
+    """Yield the files that the page shows or links."""
+    yield from _data(result)
+    yield from ((picture.file, picture.svg) for picture in drawn)
+    yield from maps.drawings(readings, result.cases, result.overview)
+    yield STYLE, style_sheet().encode()
 
 
 def _texts(result: AuditResult, drawn: tuple[Picture, ...], layers: Sequence[str]) -> Iterator[File]:
@@ -64,20 +71,3 @@ def _data(result: AuditResult) -> Iterator[File]:
 def _layers(home: Path) -> list[str]:
     """Return the names of the layers whose concepts have a page beside the report."""
     return sorted(file.parent.name for file in home.glob(f"{CONCEPTS}/*/{Path(PAGE).name}"))
-
-
-def _figures(drawn: Iterable[Picture]) -> Iterator[File]:
-    return ((picture.file, picture.svg) for picture in drawn)
-
-
-def _clear(home: Path) -> None:
-    """Remove the folders that a report generates as a whole."""
-    for name in GENERATED:
-        shutil.rmtree(home / name, ignore_errors=True)
-
-
-def _write(home: Path, contents: Iterable[File]) -> None:
-    for name, content in contents:
-        path = home / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)

@@ -156,7 +156,7 @@ def exhibits(result: StabilityFields, drawn: Mapping[str, Picture]) -> list[Exhi
 
 def _name(similarity: str, images: str) -> str:
     """Return the name of the picture of one similarity and set of images."""
-    return f"stability-{slug(similarity)}-{slug(images)}"
+    return f"stability-{slug(similarity)}-{images.replace(' ', '-')}"
 
 
 def _rows_of_own_attacks(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,5 +1,16 @@
 """The command `srd-audit`, the only part of reports that starts work."""
 
-from reports.cli.app import main
+from typing import Any, NoReturn
 
-__all__ = ["main"]
+from reports.cli.ending import run_to_exit
+
+
+def main() -> NoReturn:
+    """Start the command: every refusal is one message on stderr and the exit code of its kind."""
+    run_to_exit(_run_command)
+
+
+def _run_command() -> Any:
+    from reports.cli.app import app  # what its imports raise is a failure of the command as well
+
+    return app(standalone_mode=False, prog_name="srd-audit")

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.progress import track
 
 from pipeline.experiments.apop import load_apop_experiment
+from pipeline.machine.writing import write_files
 from pipeline.spec.audit import load_spec
 from reports.apop.result import summarise
 from reports.apop.table import table
@@ -25,6 +26,8 @@ def write_apop(spec: Path, folder: Path, results: Console, messages: Console) ->
         If the spec, the model or the data cannot be used.
     InputError
         If the folder is a file.
+    StoreError
+        If a link is where the result goes.
     """
     subject = load_apop_experiment(load_spec(spec), spec.parent.resolve())
     if folder.exists() and not folder.is_dir():
@@ -32,7 +35,6 @@ def write_apop(spec: Path, folder: Path, results: Console, messages: Console) ->
     is_dumb = not messages.is_terminal
     tiles = track(subject.predictions(), "predicting", len(subject.tiles), console=messages, disable=is_dumb)
     result = summarise(subject.findings(list(tiles)))
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / RESULT).write_text(result.model_dump_json(indent=1) + "\n")
+    write_files(folder, [(RESULT, (result.model_dump_json(indent=1) + "\n").encode())])
     results.print(table(result))
     return folder / RESULT

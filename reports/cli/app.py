@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from attacks.registry import PERTURBATIONS
 from pipeline.plan.stages import STAGES
 from reports.cli.cluster_options import Gpus, Scheduler, TaskLimit, Workers, cluster_of
-from reports.cli.ending import messages, run_to_exit, show_tracebacks
+from reports.cli.consoles import messages, results
+from reports.cli.ending import show_tracebacks
 from reports.cli.listing import list_entries
 from reports.runs import RUNS, audits_in, finished_audits, folder_of, home_of, location_of
 from srd.errors import FailedTasks, IncompleteRun, InputError
@@ -25,7 +25,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-results = Console(soft_wrap=True)
 
 SpecFile = Annotated[Path, typer.Argument(help="TOML spec of the audit.", show_default=False)]
 Run = Annotated[Path, typer.Argument(help="A run's folder, or the spec it was made from.", show_default=False)]
@@ -130,17 +129,30 @@ def report(run: Run) -> None:
 @app.command()
 def verify(
     run: Run,
+    out: Out = None,
+    source: Annotated[
+        Path | None, typer.Option(help="Folder of your own, at which paths of a FOLDER's spec start.")
+    ] = None,
     sample: Annotated[int, typer.Option(min=0, help="Tasks of each stage that are done again.")] = 2,
     seed: Annotated[int, typer.Option(min=0, help="Seed of their choice.")] = 0,
     repair: Annotated[bool, typer.Option("--repair", help="Have damaged tasks done again by the next run.")] = False,
 ) -> None:
     """Check all that is stored of a run against its receipts, and do some tasks again to compare their bytes.
 
-    Ends with exit code 3 if anything is damaged or differs. What was found goes into the report.
+    Tasks are done again with the network of your own spec, or of --source. Of a FOLDER alone, which may be somebody
+    else's, no code is run, and only bytes are checked. Ends with exit code 3 if anything is damaged or differs. What
+    was found goes into the report.
     """
-    from reports.cli.verifying import verify_run
+    _refuse_idle_options(run, out, source)
+    is_spec = run.suffix == ".toml"
+    if not is_spec and source is None:
+        from reports.cli.checking import check_run
 
-    verify_run(run, sample, seed, repair, results)
+        return check_run(folder_of(run), repair, results)
+    from reports.cli.verifying import Request, jobs_of_source, jobs_of_spec, verify_jobs
+
+    jobs = jobs_of_source(folder_of(run), source) if source else jobs_of_spec(run, out or RUNS / run.stem)
+    return verify_jobs(jobs, Request(sample, seed, repair), results)
 
 
 @app.command()
@@ -158,6 +170,7 @@ def export(
     subjects = audits_in(folder)
     if subjects:
         raise InputError(f"{folder}: holds several audits; name one: {', '.join(map(str, subjects.values()))}")
+    _refuse_existing(Path(destination))
     write(location_of(folder), destination, form)
     _print_path(Path(destination))
 
@@ -219,8 +232,7 @@ def manipulate_model(spec: SpecFile, out: Out = None) -> None:
 @app.command()
 def init(path: Annotated[Path, typer.Argument(help="File to write.")] = Path("audit.toml")) -> None:
     """Write a spec to start from, with a comment on every key."""
-    if path.exists():
-        raise InputError(f"{path}: is there already; name another file")
+    _refuse_existing(path)
     path.write_text((files("reports") / "templates" / "audit.toml").read_text())
     _print_path(path)
 
@@ -243,11 +255,6 @@ def perturbations() -> None:
 def metrics() -> None:
     """List what is measured of every map."""
     list_entries(results, METRICS, "of", "better", "bounds")
-
-
-def main() -> NoReturn:
-    """Start the command: every refusal is one message on stderr and the exit code of its kind."""
-    run_to_exit(app)
 
 
 def _report(folder: Path) -> None:
@@ -273,6 +280,20 @@ def _compare(folders: Sequence[Path], out: Path) -> Path:
     from reports.comparison.page import write_comparison
 
     return write_comparison(folders, out)
+
+
+def _refuse_existing(path: Path) -> None:
+    """Refuse a place where anything is, a link that leads nowhere included."""
+    if path.is_symlink() or path.exists():
+        raise InputError(f"{path}: is there already; name another file")
+
+
+def _refuse_idle_options(run: Path, out: Path | None, source: Path | None) -> None:
+    """Refuse an option of `verify` that the other form of RUN needs."""
+    if run.suffix == ".toml" and source:
+        raise InputError(f"--source {source}: {run} says itself where its network lies; leave it out, or name a FOLDER")
+    if run.suffix != ".toml" and out:
+        raise InputError(f"--out {out}: {run} is the run's folder already; leave it out, or name your own spec")
 
 
 def _print_path(path: Path) -> None:

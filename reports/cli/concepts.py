@@ -1,6 +1,5 @@
 """The command `concepts`. It imports torch, so only the command that needs it imports this module."""
 
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -11,6 +10,7 @@ from rich.progress import track
 from pipeline.execution.job import Job
 from pipeline.experiments.concept_results import VectorSample
 from pipeline.experiments.concepts import Exploration, open_exploration, refuse_unfit, sample
+from pipeline.machine.writing import File, remove_folders, write_files
 from pipeline.plan.selection import Selection
 from pipeline.spec.audit import load_spec
 from pipeline.spec.deployment import ClusterSpec
@@ -23,8 +23,8 @@ from reports.concepts.members import describe_member, draw_member
 from reports.concepts.page import html
 from reports.concepts.result import ConceptsResult, Member, Request, summarise
 from reports.formatting import slug
-from reports.page import STYLE, File, style_sheet
-from reports.runs import CONCEPTS, PAGE, home_of
+from reports.page import STYLE, style_sheet
+from reports.runs import CONCEPTS, PAGE, REPORT, home_of
 
 RESULT = "concepts.json"
 T = TypeVar("T")
@@ -40,24 +40,26 @@ def write_concepts(spec: Path, folder: Path, request: Request, cluster: ClusterS
     SpecError, ModelError, DataError, UnsupportedOperation
         If the spec, the model or the data cannot be used.
     StoreError, IncompleteRun
-        If the store is another run's or is damaged, or tasks are missing.
+        If the store is another run's or is damaged, tasks are missing, or a link is where a file of the page goes.
     """
     job = Job(load_spec(spec), spec.parent.resolve(), home_of(spec, folder) / NAME)
     refuse_unfit(job, request.layer, request.clusters, request.vectors)
     run_audit(spec, folder, cluster, Selection("perturb"), console)
     readings = Readings(open_results(job.store))
     result, pictures = _explore(open_exploration(job, request.layer, request.seed), readings, request, console)
-    report = folder / PAGE
-    home = report.parent / CONCEPTS / slug(request.layer)
-    shutil.rmtree(home, ignore_errors=True)
-    home.mkdir(parents=True)
-    for name, content in (*pictures, (RESULT, (result.model_dump_json(indent=1) + "\n").encode())):
-        (home / name).write_bytes(content)
-    (home / report.name).write_text(html(result, has_report=report.exists()))
-    (report.parent / STYLE).write_text(style_sheet())
-    if report.exists():
+    has_report = (folder / PAGE).exists()
+    home, page = f"{REPORT}/{CONCEPTS}/{slug(request.layer)}", Path(PAGE).name
+    files = [
+        *pictures,
+        (RESULT, (result.model_dump_json(indent=1) + "\n").encode()),
+        (page, html(result, has_report=has_report).encode()),
+    ]
+    remove_folders(folder, [home])
+    write_files(folder, [(f"{REPORT}/{STYLE}", style_sheet().encode())])
+    write_files(folder, [(f"{home}/{name}", content) for name, content in files])
+    if has_report:
         write_report(folder)  # so that it links the page
-    return home / report.name
+    return folder / home / page
 
 
 def _explore(

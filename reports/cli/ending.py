@@ -1,34 +1,47 @@
-"""The end of a command: its message on stderr and its exit code."""
+"""The end of a command: its message on stderr and its exit code. No code of others ends it as a success."""
 
+import errno
+import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from traceback import format_exception
-from typing import Any, NoReturn
+from contextlib import contextmanager, suppress
+from io import TextIOWrapper
+from traceback import extract_tb, format_exception
+from typing import Any, NamedTuple, NoReturn, TextIO
 
-from rich.console import Console
 from rich.text import Text
+from typer.exceptions import TyperException
 
-from srd.errors import AuditError, CapacityError
+from reports.cli.consoles import escape, messages, output_failure
+from srd.errors import AuditError, CapacityError, InputError
 
-INTERRUPTED = 130
+DONE, FAILED, INTERRUPTED = 0, AuditError.exit_code, 130
+NO_ROOM = CapacityError.exit_code
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
+"""The errors of a machine, or of the limits of a process, that has no files, memory or processes left."""
+NO_THREAD = "can't start new thread"
 
-messages = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
+
+class End(NamedTuple):
+    """The end of a command: its exit code, and its message if there is one."""
+
+    code: int
+    message: str = ""
 
 
 def run_to_exit(command: Callable[[], Any]) -> NoReturn:
-    """Run a command and exit. Every refusal is one message on stderr and the exit code of its kind."""
-    try:
-        command()
-    except AuditError as error:
-        _fail(str(error), error.exit_code)
-    except OSError as error:
-        _fail(str(error), CapacityError.exit_code)  # a full disk, a folder that may not be written to
-    except SystemExit as stop:
-        if stop.code == INTERRUPTED:
-            messages.print("interrupted: the same command continues the run")
-        raise
-    sys.exit(0)
+    """Run a command and exit. Every refusal is one message on stderr and the exit code of its kind.
+
+    A command that returns has done its work, unless it returns another exit code than 0. It is a failure if its
+    output cannot be written to the last byte.
+    """
+    _refuse_closed_outputs()
+    end = _end_of(command)
+    lost = _flush(sys.stdout)
+    if lost and end.code == DONE:
+        end = End(NO_ROOM, str(output_failure("standard output", lost)))
+    is_told = _tell(end)
+    sys.exit(end.code if is_told or end.code == INTERRUPTED else NO_ROOM)
 
 
 @contextmanager
@@ -42,6 +55,95 @@ def show_tracebacks(debug: bool) -> Iterator[None]:
         raise
 
 
-def _fail(message: str, exit_code: int) -> NoReturn:
-    messages.print(Text.assemble(("error", "bold red"), " ", message))
-    sys.exit(exit_code)
+def _end_of(command: Callable[[], Any]) -> End:
+    """Return the end of a command, whatever it raises."""
+    try:
+        code = command() or DONE
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except SystemExit as stop:
+        return _end_by_others(stop)
+    except TyperException as error:
+        return End(InputError.exit_code, _usage(error))
+    except Exception as error:  # noqa: BLE001  the last door
+        return _end_by_error(error)
+    return End(code, "interrupted: the same command continues the run" if code == INTERRUPTED else "")
+
+
+def _usage(error: TyperException) -> str:
+    """Return the message of a wrong command line. There is none where no command was given and help was printed."""
+    message, context = error.format_message(), getattr(error, "ctx", None)
+    return f"{message} `{context.command_path} --help` tells more." if message and context else message
+
+
+def _end_by_error(error: Exception) -> End:
+    if isinstance(error, AuditError) and not isinstance(error, InputError):
+        return End(error.exit_code, str(error))
+    cause = next((each for each in _chain(error) if _is_exhaustion(each)), None)
+    if cause is not None:
+        return End(NO_ROOM, f"{type(cause).__name__}: {cause}; give the command more files, threads or memory")
+    if isinstance(error, AuditError):
+        return End(error.exit_code, str(error))
+    if isinstance(error, OSError):
+        return End(NO_ROOM, str(error))  # a full disk, a folder that may not be written to
+    return End(FAILED, "".join(format_exception(error)).rstrip())
+
+
+def _end_by_others(stop: SystemExit) -> End:
+    """Return the end of a command that somebody else's code has ended, whatever code it chose."""
+    if isinstance(stop.__context__, BrokenPipeError):  # so ends typer's help
+        return End(NO_ROOM, str(output_failure("standard output", stop.__context__)))
+    place = extract_tb(stop.__traceback__)[-1]
+    way_out = "remove the call, or raise an error instead"
+    return End(FAILED, f"{place.filename}:{place.lineno}: ended the program by SystemExit({stop.code!r}); {way_out}")
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _is_exhaustion(error: BaseException) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in EXHAUSTED
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and NO_THREAD in str(error))
+
+
+def _refuse_closed_outputs() -> None:
+    """Exit if an output is closed: the next file that is opened would take its place, and get what is printed.
+
+    Python has no stream for an output that was closed before it began.
+    """
+    if sys.stderr is None:
+        sys.exit(NO_ROOM)
+    if sys.stdout is None:
+        _tell(End(NO_ROOM, "standard output: is closed; leave it open, or send it to a file"))
+        sys.exit(NO_ROOM)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # whatever the locale can print
+
+
+def _tell(end: End) -> bool:
+    """Print the message of an end, and return whether it could be printed."""
+    try:
+        if end.message and end.code == INTERRUPTED:
+            messages.print(Text(end.message))
+        elif end.message:
+            messages.print(Text.assemble(("error", "bold red"), " ", escape(end.message)))
+    except CapacityError:
+        _flush(sys.stderr)
+        return False
+    return _flush(sys.stderr) is None
+
+
+def _flush(stream: TextIO) -> OSError | None:
+    """Write what is left of an output. Return the error if it cannot be written; Python then tries it no more."""
+    try:
+        stream.flush()
+    except OSError as error:
+        with suppress(OSError, ValueError):  # a stream without a descriptor has nothing to try
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return error
+    return None

@@ -1,6 +1,5 @@
 """The command `manipulate-model`. It imports torch, so only the command that needs it imports this module."""
 
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -11,13 +10,14 @@ from rich.progress import track
 from attacks.types import Model
 from pipeline.experiments.manipulated_model_results import COPIES, ManipulationFindings, NetworkRole
 from pipeline.experiments.manipulated_models import ManipulationExperiment, load_manipulation_experiment, weights_of
+from pipeline.machine.writing import File, remove_folders, write_files
 from pipeline.spec.manipulation import load_manipulated_model_spec
 from reports.manipulated_model.figures import picture
 from reports.manipulated_model.gallery import draw_row, gallery_choices
 from reports.manipulated_model.page import html
 from reports.manipulated_model.result import GalleryRow, ManipulationResult
 from reports.manipulated_model.summarise import summarise, weights_file
-from reports.page import STYLE, File, style_sheet
+from reports.page import STYLE, style_sheet
 from reports.runs import PAGE
 from srd.errors import InputError
 
@@ -38,23 +38,23 @@ def write_manipulated_model(spec: Path, folder: Path, console: Console) -> Path:
         If the spec, the model or the data cannot be used.
     InputError
         If the folder is a file.
+    StoreError
+        If a link is where a file of the page goes.
     """
     subject = load_manipulation_experiment(load_manipulated_model_spec(spec), spec.parent.resolve())
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--out {folder}: is a file; name a folder")
     result, files = _make(subject, console)
-    home, drawn = folder / HOME, picture(result)
-    shutil.rmtree(home, ignore_errors=True)
+    drawn = picture(result)
     files += [
         (RESULT, (result.model_dump_json(indent=1) + "\n").encode()),
         (drawn.file, drawn.svg),
         (STYLE, style_sheet().encode()),
         (Path(PAGE).name, html(result, drawn).encode()),
     ]
-    for name, content in files:
-        (home / name).parent.mkdir(parents=True, exist_ok=True)
-        (home / name).write_bytes(content)
-    return home / Path(PAGE).name
+    remove_folders(folder, [HOME])
+    write_files(folder, [(f"{HOME}/{name}", content) for name, content in files])
+    return folder / HOME / Path(PAGE).name
 
 
 def _make(subject: ManipulationExperiment, console: Console) -> tuple[ManipulationResult, list[File]]:

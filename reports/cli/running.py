@@ -1,8 +1,6 @@
 """The command `run` on the terminal."""
 
-import os
-import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +12,17 @@ from pipeline.execution.job import Job
 from pipeline.execution.logs import Log
 from pipeline.execution.on_dask.executor import dask_executor
 from pipeline.execution.run import PreparedRun, prepare_run, run
+from pipeline.machine.files import TEXT, UnreadableFile, read_file
+from pipeline.machine.writing import write_files
 from pipeline.plan.selection import Selection
 from pipeline.spec.audit import load_spec
 from pipeline.spec.comparison import load_audits
 from pipeline.spec.deployment import ClusterSpec
 from pipeline.store.location import Location
-from pipeline.store.store import NAME, exists
+from pipeline.store.store import NAME, Store, exists
 from reports.cli.progress import Display, Observers
 from reports.runs import PAGE, SPEC_COPY, home_of, location_of
-from srd.errors import FailedTasks, InputError, SpecError, StoreError
+from srd.errors import FailedTasks, IncompleteRun, InputError, SpecError, StoreError
 
 
 def run_audit(spec: Path, folder: Path, cluster: ClusterSpec | None, selection: Selection, console: Console) -> None:
@@ -34,6 +34,7 @@ def run_audit(spec: Path, folder: Path, cluster: ClusterSpec | None, selection: 
         prepared = prepare_run(job, executor)
         _copy_spec(spec, folder)
         _PreparedAudit(prepared, Log(folder, spec, _in_words(cluster))).run(executor, selection, console)
+    _refuse_waiting([prepared], selection)
 
 
 def run_comparison(
@@ -60,6 +61,7 @@ def run_comparison(
         words = _in_words(cluster)
         running = {name: _PreparedAudit(each, Log(folder / name, spec, words)) for name, each in prepared.items()}
         _run_all(running, executor, selection, console)
+    _refuse_waiting(prepared.values(), selection)
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,25 @@ def _run_all(running: Mapping[str, _PreparedAudit], executor: Executor, selectio
         raise min(failed, key=lambda error: error.exit_code)
 
 
+def _refuse_waiting(audits: Iterable[PreparedRun], selection: Selection) -> None:
+    """Raise unless all that was selected is done. Tasks of one part wait for those of others, whose output they read.
+
+    Raises
+    ------
+    IncompleteRun
+        If tasks are missing.
+    """
+    for audit in audits:
+        done = Store(audit.job.store).receipts.task_keys()
+        selected = (task for stage in selection.stages for task in audit.attributes.plan.tasks(stage))
+        missing = [task.key for task in selected if selection.share.holds(task) and task.key not in done]
+        if missing:
+            raise IncompleteRun(
+                f"{len(missing)} tasks wait for the output of other parts, the first: {missing[0]}; "
+                "run these parts, then the same command again"
+            )
+
+
 def _refuse_elsewhere(folder: Path, home: Location) -> None:
     """Raise unless the folder can hold this run: a folder belongs to one run, whose store lies in one place."""
     if folder.exists() and not folder.is_dir():
@@ -104,13 +125,14 @@ def _refuse_taken_folder(folder: Path, home: Location, jobs: Mapping[str, Job]) 
 
 
 def _copy_spec(spec: Path, folder: Path) -> None:
-    """Copy the spec into the folder. The copy is whole at any moment, because other parts of the run read it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    content, copy = spec.read_bytes(), folder / SPEC_COPY
-    if not copy.exists() or copy.read_bytes() != content:
-        draft = copy.with_name(f".{SPEC_COPY}.{platform.node()}.{os.getpid()}")
-        draft.write_bytes(content)
-        draft.replace(copy)
+    """Copy the spec into the folder, unless it lies there. Other parts of the run read the copy."""
+    copy = folder / SPEC_COPY
+    if not copy.exists() or not copy.samefile(spec):
+        try:
+            content = read_file(spec, TEXT)
+        except UnreadableFile as error:
+            raise SpecError(f"{spec}: {error}; name a file") from None
+        write_files(folder, [(SPEC_COPY, content)])
 
 
 def _in_words(cluster: ClusterSpec | None) -> str:

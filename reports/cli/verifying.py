@@ -1,6 +1,7 @@
-"""The command `verify`. It imports torch, so only the command that needs it imports this module."""
+"""The command `verify` with the user's word for the code. It imports torch: only the command imports it."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -8,26 +9,71 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from pipeline.execution.job import Job
-from pipeline.execution.logs import spec_folder
-from pipeline.spec.audit import load_spec
+from pipeline.spec.audit import ModelSpec, load_spec
 from pipeline.spec.comparison import load_audits
-from pipeline.store.store import Store
+from pipeline.store.store import NAME, attributes
 from pipeline.verification.findings import Verification, delete_verifications, write_verification
 from pipeline.verification.verifying import verify
 from reports.audit.report import write_report
-from reports.runs import PAGE, SPEC_COPY, folder_of, location_of
-from srd.errors import IncompleteRun, VerificationError
+from reports.cli.checking import print_digests, refuse_findings, withdraw
+from reports.runs import PAGE, audits_in, home_of, location_of
+from srd.errors import InputError, StoreError, VerificationError
 
 COLUMNS = ("stage", "variable", "tasks", "same bytes", "equal values", "largest difference")
+Jobs = Mapping[Path, Job]
+"""The folder of each audit of a run, and the job that makes it again."""
 
 
-def verify_run(run: Path, sample: int, seed: int, repair: bool, console: Console) -> None:
+@dataclass(frozen=True)
+class Request:
+    """How many tasks of each stage are done again, drawn by which seed, and what becomes of damaged ones.
+
+    With `repair` their receipts are withdrawn. No report can be made before they are done again.
+    """
+
+    sample: int
+    seed: int
+    repair: bool
+
+
+def jobs_of_spec(spec: Path, folder: Path) -> Jobs:
+    """Return the jobs of the user's own spec. The copy of a spec in the folder is not read.
+
+    Raises
+    ------
+    SpecError
+        If the spec cannot be run.
+    """
+    base, home = spec.parent.resolve(), home_of(spec, folder)
+    audits = load_audits(spec)
+    if not audits:
+        return {folder: Job(load_spec(spec), base, home / NAME)}
+    return {folder / name: Job(audit, base, home / name / NAME) for name, audit in audits.items()}
+
+
+def jobs_of_source(folder: Path, source: Path) -> Jobs:
+    """Return the jobs of the specs in the stores of a run. Their relative paths start at the user's folder `source`.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder.
+    StoreError
+        If there is no store, or its network is no file below `source`.
+    """
+    if not source.is_dir():
+        raise InputError(f"--source {source}: no such folder; name the one at which paths of the spec start")
+    base, jobs = source.resolve(), {}
+    for home in tuple(audits_in(folder).values()) or (folder,):
+        store = location_of(home)
+        spec = attributes(store).fingerprinted.spec
+        _refuse_code_elsewhere(spec.model, base)
+        jobs[home] = Job(spec, base, store)
+    return jobs
+
+
+def verify_jobs(jobs: Jobs, request: Request, console: Console) -> None:
     """Verify each audit of a run, print the findings, keep them and write them into the report.
-
-    Parameters
-    ----------
-    repair
-        Withdraw the receipts of damaged tasks. No report can be made before these are done again.
 
     Raises
     ------
@@ -36,31 +82,33 @@ def verify_run(run: Path, sample: int, seed: int, repair: bool, console: Console
     IncompleteRun
         If tasks are missing, or are missing after the repair.
     """
-    found = {folder: _verify_audit(folder, job, sample, seed, repair, console) for folder, job in _jobs(run)}
+    found = {folder: _verify_audit(folder, job, request, console) for folder, job in jobs.items()}
     for folder, each in found.items():
-        if each.damaged and repair:
-            raise IncompleteRun(f"{folder}: {len(each.damaged)} tasks are to be done again; run the same spec")
-        if not each.is_kept:
+        if not each.damaged and not each.is_kept:
             raise VerificationError(f"{folder}: {_breach_in_words(each)}")
-        if each.done < each.planned:
-            raise IncompleteRun(f"{folder}: {each.planned - each.done} tasks are missing; run the same spec")
+        refuse_findings(folder, each.damaged, each.planned - each.done, request.repair)
 
 
-def _jobs(run: Path) -> Iterator[tuple[Path, Job]]:
-    """Return the folder of each audit of a run, and the job that made it."""
-    folder = folder_of(run)
-    spec = folder / SPEC_COPY
-    audits = {folder / name: audit for name, audit in load_audits(spec).items()} or {folder: load_spec(spec)}
-    for home, audit in audits.items():
-        yield home, Job(audit, spec_folder(home), location_of(home))
+def _refuse_code_elsewhere(model: ModelSpec, source: Path) -> None:
+    scheme, _, _ = model.spec.partition(":")
+    file, _, _ = model.spec.rpartition(":")
+    is_below = file.endswith(".py") and (source / file).resolve().is_relative_to(source)
+    if scheme != "demo" and not is_below:
+        raise StoreError(
+            f"model.spec = {model.spec!r} in the store is no file below --source {source}; verify your own spec"
+        )
 
 
-def _verify_audit(folder: Path, job: Job, sample: int, seed: int, repair: bool, console: Console) -> Verification:
-    found = verify(job, sample, seed)
-    _print_findings(folder, found, console)
-    if repair and found.damaged:
+def _verify_audit(folder: Path, job: Job, request: Request, console: Console) -> Verification:
+    found = verify(job, request.sample, request.seed)
+    print_digests(folder, found.done, found.damaged, console)
+    if found.damaged:
         delete_verifications(folder)
-        Store(job.store).receipts.withdraw(key for key, _ in found.damaged)
+        console.print(Text("no task was done again: the damage comes first"))
+    else:
+        _print_repetitions(found, console)
+    if found.damaged and request.repair:
+        withdraw(job.store, found.damaged)
     else:
         write_verification(folder, found)
     if not found.damaged and (folder / PAGE).exists():
@@ -68,11 +116,8 @@ def _verify_audit(folder: Path, job: Job, sample: int, seed: int, repair: bool, 
     return found
 
 
-def _print_findings(folder: Path, found: Verification, console: Console) -> None:
-    digests = f"{found.done - len(found.damaged)} of {found.done} tasks hold what their receipts say"
-    console.print(Text(f"{folder}: {digests}; done again on {found.hardware}:"))
-    for _, damage in found.damaged:
-        console.print(Text(damage))
+def _print_repetitions(found: Verification, console: Console) -> None:
+    console.print(Text(f"done again on {found.hardware}:"))
     if found.unlike:
         console.print(Text(f"the store was made elsewhere ({', '.join(found.unlike)}): equal bytes are not promised"))
     table = Table(*(Column(name, overflow="fold") for name in COLUMNS))
@@ -83,8 +128,6 @@ def _print_findings(folder: Path, found: Verification, console: Console) -> None
 
 
 def _breach_in_words(found: Verification) -> str:
-    if found.damaged:
-        return f"{len(found.damaged)} tasks are damaged; `--repair` has them done again by the next run"
     others = {each.variable for each in found.repetitions if each.same < each.tasks}
     return (
         f"tasks done again made other bytes ({', '.join(sorted(others))}), on the class of machine that promised them"

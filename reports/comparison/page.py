@@ -1,10 +1,10 @@
 """The page of a comparison, with the tables, figures and sentences of its result."""
 
-import shutil
 from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
+from pipeline.machine.writing import File, remove_folders, write_files
 from pipeline.store.store import exists
 from reports.comparison import difference, networks, stability
 from reports.comparison.result import HEADLINE, ComparisonResult
@@ -13,13 +13,13 @@ from reports.families import registry_position
 from reports.page import STYLE, Exhibit, style_sheet, template_environment
 from reports.plot_primitives import Picture
 from reports.result import IMAGE_SETS
-from reports.runs import PAGE, location_of
+from reports.runs import PAGE, REPORT, location_of
 from reports.style import figure_style
 from srd.errors import InputError, StoreError
 from srd.registry import SRD
 
 RESULT = "comparison.json"
-FIGURES = "figures"
+FIGURES = f"{REPORT}/figures"
 
 
 def write_comparison(audits: Sequence[Path], folder: Path) -> Path:
@@ -37,20 +37,21 @@ def write_comparison(audits: Sequence[Path], folder: Path) -> Path:
     InputError
         If an audit is given twice, or `folder` is a file.
     StoreError
-        If `folder` is that of an audit.
+        If `folder` is that of an audit, or a link is where a file of the comparison goes.
     """
     _refuse_taken_folder(folder)
-    home = (folder / PAGE).parent
-    result = summarise(audits, home)
+    result = summarise(audits, folder / REPORT)
     drawn = tuple(pictures(result))
-    shutil.rmtree(home / FIGURES, ignore_errors=True)
-    (home / FIGURES).mkdir(parents=True)
-    for picture in drawn:
-        (home / picture.file).write_bytes(picture.svg)
-    (home / STYLE).write_text(style_sheet())
-    (folder / RESULT).write_text(result.model_dump_json(indent=1) + "\n")
-    (folder / PAGE).write_text(html(result, drawn))
+    remove_folders(folder, [FIGURES])
+    write_files(folder, _files(result, drawn))
     return folder / PAGE
+
+
+def _files(result: ComparisonResult, drawn: Sequence[Picture]) -> Iterator[File]:
+    yield from ((f"{REPORT}/{picture.file}", picture.svg) for picture in drawn)
+    yield f"{REPORT}/{STYLE}", style_sheet().encode()
+    yield RESULT, (result.model_dump_json(indent=1) + "\n").encode()
+    yield PAGE, html(result, drawn).encode()
 
 
 def pictures(result: ComparisonResult) -> Iterator[Picture]:

@@ -3,10 +3,10 @@
 import numpy as np
 
 from pipeline.experiments.concept_results import VectorSample
+from pipeline.machine.writing import File
 from reports.audit.readings import Readings
 from reports.concepts import crops
 from reports.concepts.result import Member
-from reports.page import File
 from reports.pixels import Pixels
 
 

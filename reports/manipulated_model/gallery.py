@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.experiments.manipulated_model_results import COPIES, NETWORKS, ManipulationFindings, NetworkRole, Numbers
+from pipeline.machine.writing import File
 from reports.formatting import slug
 from reports.manipulated_model.result import GalleryRow, NetworkMap
 from reports.manipulated_model.summarise import method_role
-from reports.page import File
 from reports.pixels import Pixels, colour_limit, heat_map, photo
 from reports.result import MEASURE
 
@@ -56,7 +56,7 @@ def draw_row(
     found: ManipulationFindings, shown: GalleryChoice, image: Pixels, maps: Mapping[NetworkRole, Pixels]
 ) -> tuple[GalleryRow, list[File]]:
     """Draw an image and its maps by every network. Return their facts and the picture files."""
-    stem = f"{FOLDER}/{slug(shown.rank)}"
+    stem = f"{FOLDER}/{shown.rank.replace(' ', '-')}"
     panels = tuple(_network_map(name, f"{stem}-{slug(shown.method)}-{name}.png", each) for name, each in maps.items())
     files = [(f"{stem}-image.png", photo(image, SIDE))]
     files += [

@@ -12,7 +12,7 @@ import pytest
 from small_audits import TASKS, Watch, job_of, plain_attributes, run, tree
 
 from pipeline.execution.executors import Outcome, Work, serial_executor
-from pipeline.execution.logs import Log, spec_folder
+from pipeline.execution.logs import Log
 from pipeline.plan.tasks import Task
 from srd.errors import ModelError, StoreError
 
@@ -65,18 +65,29 @@ def test_attempts_are_counted_and_causes_kept(tmp_path: Path) -> None:
     assert (last["attempt"], last["error"], last["device"], last["seconds"]) == (2, None, "cuda:0", 1.5)
 
 
-def test_the_folder_of_the_spec_is_that_of_the_last_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(StoreError, match="nothing says where the run's spec lies"):
-        spec_folder(tmp_path)
+def test_every_start_of_a_run_names_its_spec_and_where_its_tasks_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     logged(tmp_path, tmp_path / "first" / "audit.toml", "this process")
     (tmp_path / "second").mkdir()
     monkeypatch.chdir(tmp_path / "second")
     logged(tmp_path, Path("audit.toml"), "2 processes")
-    assert spec_folder(tmp_path) == tmp_path / "second"
     first, last = lines(tmp_path / "logs" / "runs.jsonl")
     assert (first["spec"], first["executor"]) == (str(tmp_path / "first" / "audit.toml"), "this process")
-    assert (last["host"], last["executor"]) == (platform.node(), "2 processes")
+    assert (last["spec"], last["executor"]) == (str(tmp_path / "second" / "audit.toml"), "2 processes")
+    assert last["host"] == platform.node()
     assert last["versions"] == {"python": "3.11.0"}
+
+
+@pytest.mark.parametrize("link", ["logs", "logs/tasks.jsonl", "logs/runs.jsonl"])
+def test_no_line_is_written_through_a_link(tmp_path: Path, link: str) -> None:
+    folder, outside = tmp_path / "run", tmp_path / "outside"
+    (folder / link).parent.mkdir(parents=True)
+    outside.mkdir() if link == "logs" else outside.write_text("mine")
+    (folder / link).symlink_to(outside)
+    with pytest.raises(StoreError, match=f"{link}: is a link"):
+        logged(folder).on_task(Outcome(TASK, ValueError("x")))
+    assert not list(outside.iterdir()) if link == "logs" else outside.read_text() == "mine"
 
 
 def _append(folder: Path, process: int) -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from pipeline.stages.compute import compute
 from pipeline.stages.context import Context
 from pipeline.store.store import Arrays
 from pipeline.verification import verifying
-from pipeline.verification.findings import Verification, read_verifications, write_verification
+from pipeline.verification.findings import NAME, Verification, read_verifications, write_verification
 from pipeline.verification.verifying import verify
 from srd.errors import StoreError
 
@@ -64,14 +65,24 @@ def test_the_sample_is_of_each_stage_and_follows_the_seed(run: Finished, monkeyp
     assert chosen(0, 0) == []
 
 
-def test_damage_is_named_and_the_damaged_task_is_not_done_again(run: Finished) -> None:
+def test_damage_is_named_before_any_code_of_the_network_runs(run: Finished) -> None:
     shard = next(file for file in sorted((path_of(run.job.store) / "score" / "c").rglob("*")) if file.is_file())
     shard.write_bytes(b"")
+    (run.spec.parent / "network.py").write_text("raise SystemExit('imported')")
     found = verify(run.job, 100, 0)
     assert not found.is_kept
     assert [key for key, _ in found.damaged] == ["score-00000-00"]
     assert "score" in found.damaged[0][1]
-    assert sum(each.tasks for each in found.repetitions if each.variable == "score") == 5
+    assert found.repetitions == ()
+
+
+def test_a_task_whose_input_is_withdrawn_is_not_done_again(run: Finished) -> None:
+    run.context.store.receipts.withdraw(["attribute-00000-01"])
+    found = verify(run.job, 100, 0)
+    assert found.is_kept
+    assert found.planned == found.done + 1
+    done = {(each.stage, each.variable): each.tasks for each in found.repetitions}
+    assert 0 < done["score", "score"] < 6
 
 
 def test_other_bytes_on_the_same_class_of_machine_are_told_with_their_size(
@@ -135,3 +146,30 @@ def test_findings_are_kept_one_for_each_class_of_machine(tmp_path: Path) -> None
     write_verification(tmp_path, mended)
     assert not read_verifications(tmp_path, "another store")
     assert read_verifications(tmp_path, "it") == (other, mended)
+
+
+NO_FINDINGS = {
+    "no JSON": b"{",
+    "another kind": b'{"a": 1}',
+    "a field too few": b'[{"store": "it"}]',
+    "a number too long": b"[" + b"9" * 5000 + b"]",
+    "deep": b"[" * 100_000,
+    "half a character": b'["\\ud800"]',
+    "no text": b"\xff\xfe",
+}
+
+
+@pytest.mark.parametrize("content", NO_FINDINGS.values(), ids=NO_FINDINGS)
+def test_what_is_no_finding_is_refused_with_the_way_out(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / NAME).write_bytes(content)
+    with pytest.raises(StoreError, match=rf"{NAME}: .*; remove it, and verify the run again"):
+        read_verifications(tmp_path, "it")
+
+
+@pytest.mark.parametrize(
+    "made", [Path.mkdir, os.mkfifo, lambda file: file.symlink_to(file)], ids=["folder", "pipe", "loop"]
+)
+def test_findings_that_are_no_file_are_refused(tmp_path: Path, made: Callable[[Path], object]) -> None:
+    made(tmp_path / NAME)
+    with pytest.raises(StoreError, match=rf"{NAME}: .*; remove it, and verify the run again"):
+        read_verifications(tmp_path, "it")

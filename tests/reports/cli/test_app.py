@@ -74,3 +74,33 @@ def test_status_names_the_tasks_that_failed_with_their_cause(command: Command, t
     assert code == 4
     assert out.splitlines()[-1] == "score-00001-02: ValueError: [bold]x"
     assert "done since" not in out
+
+
+@pytest.mark.parametrize("command_line", [("init", "link"), ("export", "run", "link")])
+def test_no_file_is_made_through_a_link_that_leads_nowhere(
+    command: Command, tmp_path: Path, command_line: tuple[str, ...]
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    code, out, err = command(*command_line)
+    assert (code, out, err) == (2, "", "error link: is there already; name another file\n")
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("name", ["audit.toml", "logs"])
+def test_a_run_writes_through_no_link_in_its_folder(command: Command, tmp_path: Path, name: str) -> None:
+    spec, outside = write_audit(tmp_path / "audit"), tmp_path / "outside"
+    outside.mkdir() if name == "logs" else outside.write_text(spec.read_text())
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / name).symlink_to(outside)
+    before = outside.stat().st_mtime_ns
+    code, _, err = command("run", spec, "--out", "run", "--stage", "perturb")
+    assert code == 2
+    assert f"run/{name}: is a link" in err
+    assert outside.stat().st_mtime_ns == before
+
+
+def test_a_wrong_command_line_is_repeated_without_its_control_characters(command: Command) -> None:
+    code, out, err = command("\x1b[31mrun\udcff")
+    assert (code, out) == (2, "")
+    assert err == "error No such command '\\x1b[31mrun\\udcff'. `srd-audit --help` tells more.\n"
