@@ -67,7 +67,7 @@ def _make(subject: ManipulationExperiment, console: Console) -> tuple[Manipulati
     states: dict[NetworkRole, bytes] = {name: weights_of(networks[name]) for name in COPIES}
     found = subject.findings(tiles, states)
     shown = list(_exhibits(subject, networks, found))
-    files = [file for _, pictures in shown for file in pictures]
+    files = list({file: None for _, pictures in shown for file in pictures})  # methods share the picture of an image
     files += [(weights_file(name), state) for name, state in states.items()]
     return summarise(found, tuple(each for each, _ in shown)), files
 

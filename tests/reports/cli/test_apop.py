@@ -192,3 +192,13 @@ def test_a_file_is_no_folder(command: Command, spec: Path) -> None:
     ended = command("apop", spec, "--out", spec)
     assert (ended.code, ended.out) == (2, "")
     assert "is a file" in ended.err
+
+
+def test_the_result_is_not_written_through_a_link(command: Command, spec: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside").write_text("mine")
+    RESULT.parent.mkdir(parents=True)
+    RESULT.symlink_to(tmp_path / "outside")
+    code, out, err = command("apop", spec)
+    assert (code, out) == (2, "")
+    assert "apop.json: is a link" in err
+    assert (tmp_path / "outside").read_text() == "mine"

@@ -215,3 +215,14 @@ def test_an_audit_refuses_the_table_with_the_command_that_it_is_for(command: Com
     ended = command("run", spec)
     assert ended.code == 2
     assert "srd-audit manipulate-model" in ended.err
+
+
+def test_the_page_is_not_written_through_a_link(command: Command, spec: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "file").write_text("mine")
+    HOME.parent.mkdir(parents=True)
+    HOME.symlink_to(tmp_path / "outside")
+    code, out, err = command("manipulate-model", spec)
+    assert (code, out) == (2, "")
+    assert f"{HOME}: is a link" in err
+    assert [file.read_text() for file in (tmp_path / "outside").iterdir()] == ["mine"]

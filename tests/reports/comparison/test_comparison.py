@@ -609,3 +609,14 @@ def test_compare_names_a_run_that_does_not_exist(command: Command) -> None:
     assert command("compare", "nowhere") == (
         2, "", "error nowhere: no such run; start one with `srd-audit run SPEC`\n"
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("place", ["comparison.json", "report", "report/figures", "report/index.html"])
+def test_no_file_of_a_comparison_is_written_through_a_link(runs: tuple[Path, Path], tmp_path: Path, place: str) -> None:
+    outside, link = tmp_path / "outside", tmp_path / "comparison" / place
+    outside.mkdir() if place in {"report", "report/figures"} else outside.write_text("mine")
+    link.parent.mkdir(parents=True)
+    link.symlink_to(outside)
+    with pytest.raises(StoreError, match=f"{place}: is a link"):
+        write_comparison(runs, tmp_path / "comparison")
+    assert not list(outside.iterdir()) if outside.is_dir() else outside.read_text() == "mine"

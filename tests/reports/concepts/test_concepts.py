@@ -259,3 +259,15 @@ def test_vectors_that_are_all_alike_are_refused(command: Command, tmp_path: Path
 def test_rendering_needs_no_torch() -> None:
     code = "import sys, reports.concepts.page; sys.exit('torch' in sys.modules or 'sklearn' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("place", ["report", "report/concepts", "report/concepts/relu2", "report/style.css"])
+def test_the_page_of_a_layer_is_not_written_through_a_link(command: Command, tmp_path: Path, place: str) -> None:
+    spec, outside, link = write_audit(tmp_path / "audit"), tmp_path / "outside", tmp_path / "run" / place
+    outside.mkdir()
+    link.parent.mkdir(parents=True)
+    link.symlink_to(outside)
+    code, out, err = command("concepts", spec, "--out", "run", "--layer", "relu2", "--clusters", 2, "--vectors", 4)
+    assert (code, out) == (2, "")
+    assert f"run/{place}: is a link" in err
+    assert not list(outside.iterdir())
