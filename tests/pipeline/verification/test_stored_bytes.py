@@ -37,7 +37,7 @@ def test_missing_receipts_are_counted_and_lost_preparation_is_refused(run: Finis
     held = check_bytes(run.job.store)
     assert (held.planned - len(held.done), held.damaged) == (1, ())
     (path_of(run.job.store) / "label" / "c" / "0").unlink()
-    with pytest.raises(StoreError, match="label is not what was prepared"):
+    with pytest.raises(StoreError, match="label/c/0 is not what was prepared"):
         check_bytes(run.job.store)
 
 

@@ -10,7 +10,7 @@ from markupsafe import escape
 from small_audits import edit, finish, tree, write_audit
 
 from pipeline.machine.writing import write_files
-from pipeline.store.store import open_results
+from pipeline.store.results import open_results
 from reports.audit import maps, page
 from reports.audit.readings import Readings
 from reports.audit.report import write_report

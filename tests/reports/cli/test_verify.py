@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ from audit_processes import start_command, wait_for_end
 from command_line import Command
 from made_once import made_once
 from small_audits import TASKS, edit, tree, write_audit
+
+from pipeline.store.manifest import MANIFEST
+from pipeline.store.receipts import METADATA
 
 N_TASKS = sum(TASKS.values())
 PAGE = Path("run/report/index.html")
@@ -53,7 +57,7 @@ def test_a_damaged_run_is_named_and_mended_by_the_next_run(command: Command, spe
         assert f"{task}: " in out
     assert err == "error run: 3 tasks are damaged; `--repair` has them done again by the next run\n"
     code, _, err = command("report", "run")
-    assert code == 2
+    assert code == 3
     assert "score-00000-00" in err
     assert "`srd-audit verify --repair` finds all damage and has it mended by the next run" in err
     code, _, err = command("verify", spec, "--out", "run", "--repair")
@@ -82,11 +86,15 @@ def booby_trap(folder: Path) -> Path:
 
 
 def rename_network(store: Path, network: str) -> None:
-    """Have the store say that its network is another one."""
-    metadata = store / "zarr.json"
-    content = json.loads(metadata.read_text())
-    content["attributes"]["fingerprinted"]["spec"]["model"]["spec"] = network
+    """Have the store say that its network is another one, with digests that agree: whoever sends it can write all."""
+    metadata, manifest = store / METADATA, store / MANIFEST
+    content, digests = json.loads(metadata.read_text()), json.loads(manifest.read_text())
+    attributes = content["attributes"]
+    attributes["fingerprinted"]["spec"]["model"]["spec"] = network
+    attributes["fingerprint"] = sha256(json.dumps(attributes["fingerprinted"], sort_keys=True).encode()).hexdigest()
     metadata.write_text(json.dumps(content))
+    digests["sha256"][METADATA] = sha256(metadata.read_bytes()).hexdigest()
+    manifest.write_text(json.dumps(digests))
 
 
 def test_of_a_folder_alone_only_bytes_are_checked(command: Command, spec: Path) -> None:
@@ -179,8 +187,8 @@ def test_what_was_prepared_is_not_read_once_it_is_gone(command: Command, spec: P
         file.unlink()
     for arguments in (("report", "run"), ("verify", "run"), ("verify", spec, "--out", "run", "--sample", 0)):
         code, _, err = command(*arguments)
-        assert code == 2, arguments
-        assert f"{array} is not what was prepared; run the same spec, which mends it" in err
+        assert code == 3, arguments
+        assert f"{array}/c/0 is not what was prepared; run the same spec, which mends it" in err
     assert command("run", spec, "--out", "run").code == 0
     assert command("verify", spec, "--out", "run").code == 0
 
@@ -190,6 +198,6 @@ def test_no_report_is_made_of_what_was_lost(command: Command, spec: Path, array:
     next(file for file in sorted(Path(f"run/audit.zarr/{array}/c").rglob("*")) if file.is_file()).unlink()
     for arguments in (("report", "run"), ("export", "run", "results.nc")):
         code, _, err = command(*arguments)
-        assert code == 2, arguments
+        assert code == 3, arguments
         assert f"{array} is " in err
         assert "`srd-audit verify --repair`" in err
