@@ -110,7 +110,7 @@ Strengths = Annotated[tuple[Annotated[Strength, BeforeValidator(_parse_strength)
 
 def closest(name: str, known: Iterable[str]) -> str:
     """Return the way out for a misspelt name: the closest known name, or the known names."""
-    known = list(known)
+    known = [each if len(each) <= LONG else f"{each[:LONG]}..." for each in known]
     near = get_close_matches(name[:LONG], known, 1)
     shown = [*known[:MANY], *["..."] * (len(known) > MANY)]
     return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(shown)}"

@@ -1,0 +1,131 @@
+"""Copies of a small finished run, the commands that read them, and the laws of how these end."""
+
+import json
+import shutil
+import sys
+from contextlib import redirect_stderr, redirect_stdout, suppress
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import zarr
+from command_line import CommandEnd
+from file_kinds import clear
+from fuzzing import check_message
+from guard import Guard
+from small_audits import SPEC, tree, write_audit
+
+from pipeline.execution.subjects import context_of
+from reports.cli import main
+
+DONE, REFUSED, DAMAGED, INCOMPLETE = 0, 2, 3, 4
+ENDS = frozenset({DONE, REFUSED, DAMAGED, INCOMPLETE})
+"""How a command may end on an edited run: 1 is a bug, and of 5 no edit of a file is to blame."""
+SECONDS = 30
+SHORT = SPEC.partition('\n[[perturbation]]\nname = "pgd"')[0].replace('["srd", "saliency", "random"]', '["saliency"]')
+RUN = "\n[run]\ntile = 4\nseed = 1\n"
+MARK = "error "
+LARGEST = 2**20  # bytes of a file of the small run
+
+
+@dataclass(frozen=True)
+class SoundRun:
+    """A finished run, which stays as it is, and the copy that examples edit."""
+
+    whole: Path
+    copy: Path
+    beside: Path
+    spec: Path
+
+    @property
+    def store(self) -> Path:
+        return self.copy / "audit.zarr"
+
+    def restore(self) -> Path:
+        """Make the copy what the sound run is."""
+        clear(self.copy)
+        shutil.copytree(self.whole, self.copy)
+        context_of.cache_clear()
+        return self.copy
+
+    def changed(self) -> list[str]:
+        """Return the files of the store that say something else than those of the sound run."""
+        before = self.whole / "audit.zarr"
+        keys = (str(each.relative_to(before)) for each in sorted(before.rglob("*")) if each.is_file())
+        return [key for key in keys if is_changed(self.store, key, before)]
+
+
+def make_sound_run(folder: Path) -> SoundRun:
+    """Run a small audit, write its report and verify it."""
+    for name in ("home", "beside"):
+        (folder / name).mkdir()
+    spec = write_audit(folder / "audit")
+    spec.write_text(SHORT + RUN)
+    sound = SoundRun(folder / "whole", folder / "home" / "run", folder / "beside", spec)
+    for arguments in (("run", spec, "--out", sound.whole), ("verify", spec, "--out", sound.whole, "--sample", 1)):
+        end = call_command(*arguments)
+        assert end.code == DONE, end.err
+    (sound.beside / "file").write_bytes((sound.whole / "audit.zarr" / "zarr.json").read_bytes())
+    return sound
+
+
+def call_command(*arguments: object) -> CommandEnd:
+    """Call the command line in this process."""
+    out, err = StringIO(), StringIO()
+    before, sys.argv = sys.argv, ["srd-audit", *map(str, arguments)]
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            main()
+    except SystemExit as stop:
+        return CommandEnd(int(stop.code or 0), out.getvalue(), err.getvalue())
+    finally:
+        sys.argv = before
+
+
+def guarded(sound: SoundRun, *arguments: object) -> CommandEnd:
+    """Call a command under guard: it may change the copy alone. Check what it says."""
+    with Guard([sound.copy], [sound.beside, sound.spec.parent], SECONDS).watch():
+        end = call_command(*arguments)
+    assert end.code in ENDS, (arguments[0], end)
+    check_end(str(arguments[0]), end)
+    return end
+
+
+def check_end(command: str, end: CommandEnd) -> None:
+    """Check that a command which failed says so once, and one that succeeded does not."""
+    lines = end.err.splitlines()
+    told = [number for number, line in enumerate(lines) if line.startswith(MARK)]
+    is_silent = end.code == DONE or (command == "status" and end.code == INCOMPLETE)
+    assert len(told) == (not is_silent), end.err
+    check_message(end.err[-4000:] or "nothing")
+    assert "Traceback" not in end.out
+
+
+def is_changed(store: Path, key: str, before: Path) -> bool:
+    """Return whether a file of the store says something else than before: bytes, JSON or values of its array."""
+    file, sound = store / key, before / key
+    if not file.is_file() or file.stat().st_size > LARGEST:
+        return True
+    return file.read_bytes() != sound.read_bytes() and not (_same_json(file, sound) or _same_values(store, before, key))
+
+
+def _same_json(file: Path, sound: Path) -> bool:
+    with suppress(ValueError, RecursionError):
+        return bool(json.loads(file.read_bytes()) == json.loads(sound.read_bytes()))
+    return False
+
+
+def _same_values(store: Path, before: Path, key: str) -> bool:
+    name, _, chunk = key.partition("/c/")
+    with suppress(Exception):  # a damaged chunk may make zarr raise anything
+        values = [np.asarray(zarr.open_array(each / name, mode="r")[:]) for each in (store, before)]
+        return bool(chunk) and values[0].tobytes() == values[1].tobytes() and values[0].dtype.kind != "T"
+    return False
+
+
+def pages(folder: Path) -> dict[str, str]:
+    """Return the digests of what a report holds."""
+    return {
+        name: digest for name, digest in tree(folder).items() if name.startswith(("report", "audit.json", "summary"))
+    }
