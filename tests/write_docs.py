@@ -1,4 +1,4 @@
-"""Measures what the pages of figures in docs say, and writes them; those of faults and edits are written by their own tests."""
+"""Measures what the pages of figures in docs say, and writes them; other pages are written by their own tests."""
 
 import baselines_page
 import families_page
