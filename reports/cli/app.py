@@ -140,12 +140,10 @@ def verify(
     """Check all that is stored of a run against its receipts, and do some tasks again to compare their bytes.
 
     Tasks are done again with the network of your own spec, or of --source. Of a FOLDER alone, which may be somebody
-    else's, no code is run, and only bytes are checked. Ends with exit code 3 if anything is damaged or differs. What
-    was found goes into the report.
+    else's, no code is run, and only bytes are checked. Ends with exit code 3 if anything is damaged or differs.
     """
     _refuse_idle_options(run, out, source)
-    is_spec = run.suffix == ".toml"
-    if not is_spec and source is None:
+    if run.suffix != ".toml" and source is None:
         from reports.cli.checking import check_run
 
         return check_run(folder_of(run), repair, results)
