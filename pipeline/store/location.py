@@ -75,9 +75,11 @@ class Location:
         Raises
         ------
         StoreError
-            If no library knows the scheme or an option.
+            If no library knows the scheme or an option, or if a file lies there.
         """
         if self.path:
+            if self.path.exists() and not self.path.is_dir():
+                raise StoreError(f"{self}: is no folder, so it holds no store; remove it, or choose another place")
             return Folder(self.path, read_only=read_only)
         try:
             return _Remote(self._remote(read_only), self)

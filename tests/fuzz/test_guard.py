@@ -27,6 +27,11 @@ def bind(host: str) -> None:
         server.bind((host, 0))
 
 
+def pair() -> None:
+    for each in socket.socketpair():
+        each.close()
+
+
 def in_thread(act: Callable[[], object]) -> None:
     def perform() -> None:
         with suppress(Breach):
@@ -92,7 +97,7 @@ ALLOWED: Mapping[str, Act] = {
     "null": lambda _: Path("/dev/null").write_text("a"),
     "loopback": lambda _: connect("127.0.0.1"),
     "port of loopback": lambda _: bind("127.0.0.1"),
-    "pair": lambda _: [each.close() for each in socket.socketpair()],
+    "pair": lambda _: pair(),
     "thread": lambda _: in_thread(lambda: None),
     "memory": lambda _: bytearray(2**20),
 }

@@ -87,7 +87,7 @@ def replaced(pattern: re.Pattern[str], new: tuple[str, ...]) -> Callable[[Choose
         if not found:
             return text
         match = choose(found)
-        return text[: match.start()] + choose(new) + text[match.end() :]
+        return f"{text[: match.start()]}{choose(new)}{text[match.end() :]}"
 
     return edit
 

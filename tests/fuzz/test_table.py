@@ -5,8 +5,7 @@ from command_line import CommandEnd
 from edit_table import CELLS, EditOutcome, page
 from fuzzing import count
 from measured_table import DOCS, frame
-from runs import DONE, SoundRun, guarded, pages
-from small_audits import tree
+from runs import DONE, SoundRun, guarded, pages, state
 from store_edits import EDITS, FILES, OTHERS, empty
 
 pytestmark = pytest.mark.fuzz
@@ -44,7 +43,7 @@ def test_an_edited_run_is_refused_read_or_mended(sound: SoundRun, file: str, edi
         if is_changed and command == "report" and file != "receipt" and ends["report"].code == DONE:
             assert pages(sound.copy) == pages(sound.whole)
         empty(sound.beside)
-    outcomes[file, edit] = EditOutcome(ends, tree(sound.store) == tree(sound.whole / "audit.zarr"))
+    outcomes[file, edit] = EditOutcome(ends, state(sound.store) == state(sound.whole / "audit.zarr"))
 
 
 def test_the_page_in_docs_says_how_each_edit_ends(request: pytest.FixtureRequest) -> None:

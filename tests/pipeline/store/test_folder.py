@@ -32,21 +32,36 @@ def hole(file: Path, size: int) -> None:
         sparse.truncate(size)
 
 
-def link_of_folder(file: Path) -> None:
-    file.unlink()
-    file.parent.rmdir()
-    file.parent.symlink_to(file.parents[3] / "outside" / "c")
+def replaced(make: Callable[[Path], object]) -> Callable[[Path], object]:
+    """Return an edit that puts something else in place of a file."""
+
+    def edit(file: Path) -> None:
+        file.unlink()
+        make(file)
+
+    return edit
+
+
+def folder_replaced(make: Callable[[Path], object]) -> Callable[[Path], object]:
+    """Return an edit that puts something else in place of a file's folder."""
+
+    def edit(file: Path) -> None:
+        file.unlink()
+        file.parent.rmdir()
+        make(file.parent)
+
+    return edit
 
 
 Edit = Callable[[Path], object]
 NO_OBJECTS: Mapping[str, Edit] = {
     "missing": Path.unlink,
-    "link": lambda file: (file.unlink(), file.symlink_to(file.parents[3] / "outside" / "c" / "0")),
-    "link to itself": lambda file: (file.unlink(), file.symlink_to(file.name)),
-    "link of its folder": link_of_folder,
-    "pipe": lambda file: (file.unlink(), os.mkfifo(file)),
-    "folder": lambda file: (file.unlink(), file.mkdir()),
-    "file in place of its folder": lambda file: (file.unlink(), file.parent.rmdir(), file.parent.touch()),
+    "link": replaced(lambda file: file.symlink_to(file.parents[3] / "outside" / "c" / "0")),
+    "link to itself": replaced(lambda file: file.symlink_to(file.name)),
+    "link of its folder": folder_replaced(lambda folder: folder.symlink_to(folder.parents[2] / "outside" / "c")),
+    "pipe": replaced(os.mkfifo),
+    "folder": replaced(Path.mkdir),
+    "file in place of its folder": folder_replaced(Path.touch),
 }
 ON_THE_WAY = ("link of its folder", "folder", "file in place of its folder")
 
@@ -66,7 +81,8 @@ def test_what_is_no_regular_file_of_the_folder_is_missing(root: Path, edit: str)
 def test_nothing_is_written_or_deleted_elsewhere(root: Path, edit: str) -> None:
     store, outside = Folder(root), root.parent / "outside"
     NO_OBJECTS[edit](root / KEY)
-    for change in (lambda: sync(store.set(KEY, VALUE)), lambda: store.set_sync(KEY, VALUE)):
+    changes: list[Callable[[], None]] = [lambda: sync(store.set(KEY, VALUE)), lambda: store.set_sync(KEY, VALUE)]
+    for change in changes:
         if edit in ON_THE_WAY:
             with pytest.raises(DamagedStore, match="remove it, and run the same spec again"):
                 change()
@@ -101,3 +117,11 @@ def test_the_folder_of_a_run_may_be_a_link(root: Path) -> None:
     (root.parent / "link").symlink_to(root)
     store = Location(str(root.parent / "link")).open(read_only=True)
     assert sync(store.exists(KEY))
+
+
+@pytest.mark.parametrize("make", [Path.touch, os.mkfifo], ids=["file", "pipe"])
+def test_what_is_no_folder_holds_no_store(tmp_path: Path, make: Edit) -> None:
+    make(tmp_path / "audit.zarr")
+    for read_only in (True, False):
+        with pytest.raises(StoreError, match="is no folder, so it holds no store"):
+            Location(str(tmp_path / "audit.zarr")).open(read_only)

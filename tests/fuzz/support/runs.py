@@ -5,6 +5,7 @@ import shutil
 import sys
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from io import StringIO
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from command_line import CommandEnd
 from file_kinds import clear
 from fuzzing import check_message
 from guard import Guard
-from small_audits import SPEC, tree, write_audit
+from small_audits import SPEC, write_audit
 
 from pipeline.execution.subjects import context_of
 from reports.cli import main
@@ -63,7 +64,12 @@ def make_sound_run(folder: Path) -> SoundRun:
     spec = write_audit(folder / "audit")
     spec.write_text(SHORT + RUN)
     sound = SoundRun(folder / "whole", folder / "home" / "run", folder / "beside", spec)
-    for arguments in (("run", spec, "--out", sound.whole), ("verify", spec, "--out", sound.whole, "--sample", 1)):
+    commands: tuple[tuple[object, ...], ...] = (
+        ("run", spec, "--out", sound.whole),
+        ("verify", spec, "--out", sound.whole, "--sample", 1),
+        ("export", sound.whole, folder / "out.nc"),  # h5py asks for the processor in a process when it is imported
+    )
+    for arguments in commands:
         end = call_command(*arguments)
         assert end.code == DONE, end.err
     (sound.beside / "file").write_bytes((sound.whole / "audit.zarr" / "zarr.json").read_bytes())
@@ -124,8 +130,22 @@ def _same_values(store: Path, before: Path, key: str) -> bool:
     return False
 
 
-def pages(folder: Path) -> dict[str, str]:
-    """Return the digests of what a report holds."""
+def state(folder: Path) -> dict[str, str]:
+    """Return the digest of every file, the target of every link, and the size of what is too large to read."""
     return {
-        name: digest for name, digest in tree(folder).items() if name.startswith(("report", "audit.json", "summary"))
+        str(path.relative_to(folder)): _state(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_symlink() or not path.is_dir()
     }
+
+
+def pages(folder: Path) -> dict[str, str]:
+    """Return the state of what a report holds."""
+    return {name: each for name, each in state(folder).items() if name.startswith(("report/", "audit.json", "summary"))}
+
+
+def _state(path: Path) -> str:
+    if path.is_symlink():
+        return f"link to {path.readlink()}"
+    is_small = path.is_file() and path.stat().st_size <= LARGEST
+    return sha256(path.read_bytes()).hexdigest() if is_small else f"{path.lstat().st_mode} {path.lstat().st_size}"
