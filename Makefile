@@ -14,10 +14,11 @@ CPU := avx2
 OTHER_PROCESSOR_avx2 := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2
 OTHER_PROCESSOR_default := ATEN_CPU_CAPABILITY=default
 TESTS := OMP_NUM_THREADS=1 PYTHONPATH=$(CURDIR) $(BIN)/python -P -m pytest
+FUZZ_TIMEOUT := --timeout 590 --timeout-method thread
 BENCHMARK := MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_MMAP_THRESHOLD_=1073741824 $(BIN)/python -P -W ignore -m
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev audit perturb attribute score report status plan verify models bench docs docs-figures docs-messages docs-faults test test-all test-slow test-numeric test-faults check format clean
+.PHONY: help install install-dev audit perturb attribute score report status plan verify models bench docs docs-figures docs-messages docs-faults docs-edits test test-all test-slow test-numeric test-faults test-fuzz check format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,7 +79,7 @@ bench: install-dev ## what SRD, the baselines, attacks, corruptions and the engi
 	@$(BENCHMARK) benchmarks.corruptions
 	@$(BENCHMARK) benchmarks.engine
 
-docs: docs-figures docs-faults ## measure all that docs/ says of this machine, and write it (half an hour)
+docs: docs-figures docs-faults docs-edits ## measure all that docs/ says of this machine, and write it (half an hour)
 
 docs-figures: install-dev ## ... docs/families.md and docs/baselines.md, with docs/messages.md
 	@OMP_NUM_THREADS=1 PYTHONPATH=$(CURDIR):tests:tests/srd:tests/srd/baselines $(BIN)/python -P -W ignore -m write_docs
@@ -89,21 +90,27 @@ docs-messages: install-dev ## ... docs/messages.md, which is read from the sourc
 docs-faults: install-dev ## ... docs/faults.md
 	@$(TESTS) -m faults --timeout 590 --write-docs
 
+docs-edits: install-dev ## ... docs/edits.md
+	@$(TESTS) tests/fuzz/test_table.py -m fuzz $(FUZZ_TIMEOUT) --write-docs
+
 test: install-dev ## run the tests, but those that are slow and rarely fail
 	@$(TESTS) $(PARALLEL)
 
-test-all: install-dev ## ... all but those that kill processes
-	@$(TESTS) $(PARALLEL) -m "not faults"
+test-all: install-dev ## ... all but those that kill processes or try thousands of inputs
+	@$(TESTS) $(PARALLEL) -m "not faults and not fuzz"
 
 test-slow: install-dev ## ... only the slow ones
-	@$(TESTS) $(PARALLEL) -m "slow and not faults"
+	@$(TESTS) $(PARALLEL) -m "slow and not faults and not fuzz"
 
 test-numeric: install-dev ## ... those of numbers, on a processor that can do less: CPU=avx2 or CPU=default
-	@$(OTHER_PROCESSOR_$(CPU)) $(TESTS) $(PARALLEL) tests/srd -m "not faults"
+	@$(OTHER_PROCESSOR_$(CPU)) $(TESTS) $(PARALLEL) tests/srd -m "not faults and not fuzz"
 	@$(OTHER_PROCESSOR_$(CPU)) $(TESTS) $(PARALLEL) tests/attacks tests/test_contracts.py
 
 test-faults: install-dev ## the tests that kill processes, fill disks and damage stores (minutes)
 	@$(TESTS) -m faults --timeout 590
+
+test-fuzz: install-dev ## thousands of damaged inputs, each refused or read: FUZZ_SEED=1 FUZZ_SCALE=1 (minutes)
+	@$(TESTS) $(PARALLEL) tests/fuzz -m fuzz $(FUZZ_TIMEOUT)
 
 check: install-dev ## format, lint, types, layers, tests
 	@$(BIN)/ruff format --check .

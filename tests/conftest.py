@@ -13,7 +13,9 @@ from reports.cli import main
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--write-docs", action="store_true", help="write docs/faults.md from what this run sees")
+    parser.addoption(
+        "--write-docs", action="store_true", help="write docs/faults.md and docs/edits.md from what this run sees"
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,4 +1,4 @@
-"""Writes the pages of docs that are measured or read from the sources; that of the faults is written by its tests."""
+"""Writes the pages of docs that are measured or read from the sources; other pages are written by their own tests."""
 
 import sys
 

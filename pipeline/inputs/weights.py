@@ -1,5 +1,6 @@
 """The door for weights: a state dict of real numbers, read from one regular file, and digests of weights."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import file_digest, sha256
@@ -17,10 +18,13 @@ from torch import Tensor, nn
 from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
 from pipeline.machine.files import LONG, MIB, UnreadableFile, open_file, refuse_what_a_parser_raises
+from pipeline.machine.memory import free_memory
 from srd.errors import ModelError
 
 MOST_BYTES = 64 * 1024 * MIB
 """The most bytes of a weights file."""
+ROOM = 4
+"""The bytes of memory that a byte of a weights file may take while it is read."""
 UNFIT: tuple[tuple[Callable[[Tensor], bool], str, str], ...] = (
     (lambda tensor: tensor.is_meta, "holds no values (device meta)", "save it with its values"),
     (lambda tensor: tensor.is_quantized, "is quantised", "save tensor.dequantize()"),
@@ -130,7 +134,9 @@ def _read_state_dict(weights: Path) -> tuple[str, dict[str, Tensor]]:
     place = f"model.weights = {weights}"
     way_out = "save network.state_dict() again"
     with _open_weights(weights) as file, refuse_what_a_parser_raises(ModelError, f"{place}: is damaged", way_out):
-        found = list(_state_dicts(_parse(file, weights), ()))
+        with _refuse_claims(file, place):
+            content = _parse(file, weights)
+        found = list(_state_dicts(content, ()))
         if not found:
             raise ModelError(f"{place}: holds no state dict; save network.state_dict()")
         if len(found) > 1:
@@ -186,6 +192,17 @@ def _refuse_whole_numbers(state: dict[str, Tensor], own: Mapping[str, Any], plac
         theirs = own.get(name)
         if isinstance(theirs, Tensor) and theirs.is_floating_point() and not tensor.is_floating_point():
             raise ModelError(f"{place}: {name!r} holds {tensor.dtype}, not real numbers; save it as torch.float32")
+
+
+@contextmanager
+def _refuse_claims(file: BufferedReader, place: str) -> Iterator[None]:
+    """Refuse a file that claims memory beyond what it holds: torch lets a pickle ask for bytes of any number."""
+    try:
+        yield
+    except MemoryError as error:
+        if free_memory() < ROOM * os.fstat(file.fileno()).st_size:
+            raise
+        raise ModelError(f"{place}: claims more memory than it has values; save network.state_dict() again") from error
 
 
 def _parse(file: BufferedReader, weights: Path) -> object:

@@ -102,3 +102,13 @@ def _refuse_what_has_no_end(descriptor: int, most: int) -> None:
         raise UnreadableFile("is a folder, a pipe or a device, not a file")
     if status.st_size > most:
         raise UnreadableFile(f"holds {status.st_size} bytes, more than the {most} that are read")
+    if not status.st_size and _holds_something(descriptor):
+        raise UnreadableFile("is made by the kernel while it is read, not a file of a disk")
+
+
+def _holds_something(descriptor: int) -> bool:
+    """Return whether there is anything to read, be it with an error: no disk has an empty file that cannot be read."""
+    try:
+        return bool(os.pread(descriptor, 1, 0))
+    except OSError:
+        return True

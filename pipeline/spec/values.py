@@ -120,7 +120,7 @@ Strengths = Annotated[tuple[Annotated[Strength, BeforeValidator(_parse_strength)
 
 def closest(name: str, known: Iterable[str]) -> str:
     """Return the way out for a misspelt name: the closest known name, or the known names."""
-    known = list(known)
+    known = [each if len(each) <= LONG else f"{each[:LONG]}..." for each in known]
     if not known:
         return "there is none to name; remove it"
     near = get_close_matches(name[:LONG], known, 1)

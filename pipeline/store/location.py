@@ -10,9 +10,10 @@ from urllib.request import url2pathname
 
 from zarr.abc.store import ByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype
-from zarr.storage import FsspecStore, LocalStore, ObjectStore, WrapperStore
+from zarr.storage import FsspecStore, ObjectStore, WrapperStore
 
 from pipeline.spec.secrets import WAY_OUT, is_secret_name, is_secret_value
+from pipeline.store.folder import Folder
 from srd.errors import StoreError
 
 OBJECT_STORES = frozenset("s3 s3a gs az azure adl abfs abfss http https".split())
@@ -57,6 +58,8 @@ class Location:
         return self.url
 
     def __truediv__(self, name: str) -> "Location":
+        if self.path and (self.path / name).is_symlink():
+            raise StoreError(f"{self.path / name}: is a link; name its folder as url of the table [store]")
         return Location(f"{self.url.rstrip('/')}/{name}", self.options)
 
     @property
@@ -72,10 +75,12 @@ class Location:
         Raises
         ------
         StoreError
-            If no library knows the scheme or an option.
+            If no library knows the scheme or an option, or if a file lies there.
         """
         if self.path:
-            return LocalStore(self.path, read_only=read_only)
+            if self.path.exists() and not self.path.is_dir():
+                raise StoreError(f"{self}: is no folder, so it holds no store; remove it, or choose another place")
+            return Folder(self.path, read_only=read_only)
         try:
             return _Remote(self._remote(read_only), self)
         except Exception as error:

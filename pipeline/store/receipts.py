@@ -117,7 +117,8 @@ class Receipts:
         """
         if isinstance(self._store, LocalStore):
             path = self._store.root / folder
-            return os.listdir(path) if path.exists() else []  # noqa: PTH208  which makes a Path of each
+            is_own = path.is_dir() and not path.is_symlink()
+            return os.listdir(path) if is_own else []  # noqa: PTH208  which makes a Path of each
 
         async def list_names() -> list[str]:
             return [name async for name in self._store.list_dir(folder)]

@@ -1,5 +1,6 @@
 """The Zarr store of a run: tasks fill it region by region, and close each with a receipt of what they wrote."""
 
+import math
 from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, partial
@@ -11,10 +12,12 @@ import zarr
 from numpy.typing import NDArray
 from zarr.core.sync import sync
 
+from pipeline.machine.files import MIB
 from pipeline.plan.stages import VARIABLES
 from pipeline.plan.tasks import Task
 from pipeline.store.arrays import array_of, check_arrays, prepared_keys
 from pipeline.store.attributes import RunAttributes, read_attributes, refuse_other_format
+from pipeline.store.folder import Folder
 from pipeline.store.location import Location
 from pipeline.store.manifest import check_preparation, check_root
 from pipeline.store.receipts import LITTER, METADATA, Failure, Receipts
@@ -23,6 +26,8 @@ from srd.errors import DamagedStore, DamagedTask, StoreError
 Arrays = Mapping[str, NDArray[Any]]
 
 NAME = "audit.zarr"
+ROOM = 2
+"""The bytes that a byte of values may take in a shard; an index and headers are less than a megabyte."""
 DAMAGE = (ValueError, RuntimeError)
 """The errors that zarr raises for a shard that fails its checksum or is cut off."""
 
@@ -107,6 +112,7 @@ class Store:
     ) -> NDArray[Any]:
         """Return the chunks of a shard in a region; `first` is the position of the first one in its shard."""
         array = self._array(name)
+        _refuse_bulk(array, task, name, _shard_key(array, region))
         with _blame(task, name):
             values = np.asarray(array[region])
         if digests_of(task, name, values, first) != expected:
@@ -198,6 +204,14 @@ def _blame(task: Task, name: str) -> Iterator[None]:
         yield
     except DAMAGE as error:
         raise DamagedTask(task.key, f"{name} cannot be read: {error}") from error
+
+
+def _refuse_bulk(array: zarr.Array[Any], task: Task, name: str, key: str) -> None:
+    """Refuse a file that is larger than what the task can have written, before it is read."""
+    if isinstance(array.store, Folder):
+        raw = math.prod(array.shards or array.chunks) * array.dtype.itemsize
+        if (array.store.size(key) or 0) > ROOM * raw + MIB:
+            raise DamagedTask(task.key, f"{name} is larger than what the task wrote")
 
 
 def _write(array: zarr.Array[Any], region: tuple[slice, ...], values: NDArray[Any]) -> None:

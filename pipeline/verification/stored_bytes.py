@@ -24,7 +24,7 @@ def check_bytes(location: Location) -> StoredBytes:
     Raises
     ------
     StoreError
-        If there is no store, or if its attributes or a prepared array are damaged.
+        If there is no store, or if anything that was written before the tasks is damaged.
     """
     store = Store(location, read_only=True)
     planned, receipts = list(store.attributes.plan.all_tasks()), store.receipts.task_keys()

@@ -358,3 +358,29 @@ def test_a_network_without_values_is_refused_by_name() -> None:
         ):
             refuse_meta(module, "place")
     refuse_meta(network(), "place")
+
+
+class Claim:
+    """An object that a pickle makes of a number of bytes, as torch allows."""
+
+    def __init__(self, kind: type, n: int) -> None:
+        self._call = kind, (n,)
+
+    def __reduce__(self) -> Any:
+        return self._call
+
+
+@pytest.mark.parametrize("content", [Claim(bytearray, 2**60), {"3.weight": Claim(bytearray, 2**60)}])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_file_that_claims_more_memory_than_it_fills_is_refused(tmp_path: Path, content: object, zipped: bool) -> None:
+    torch.save(content, tmp_path / "weights.pt", _use_new_zipfile_serialization=zipped)
+    assert "claims more memory than it has values; save network.state_dict() again" in refused(tmp_path / "weights.pt")
+
+
+def test_a_machine_without_room_for_the_file_is_to_blame_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = saved(tmp_path, Claim(bytearray, 2**60))
+    monkeypatch.setattr("pipeline.inputs.weights.free_memory", lambda: 0)
+    with pytest.raises(MemoryError):
+        load_weights(network(), file)

@@ -42,6 +42,17 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path, path: str) -> None:
         read_file(tmp_path / path, 100)
 
 
+@pytest.mark.parametrize("path", ["/proc/self/mem", "/proc/self/environ", "/proc/cpuinfo"])
+def test_what_the_kernel_makes_up_is_no_file(path: str) -> None:
+    with pytest.raises(UnreadableFile, match="made by the kernel"):
+        read_file(Path(path), 100)
+
+
+def test_an_empty_file_is_one(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    assert read_file(tmp_path / "empty", 0) == b""
+
+
 @pytest.mark.parametrize("raised", [RecursionError("deep"), KeyError("x"), OSError("not an image"), ValueError("no")])
 def test_what_a_parser_raises_becomes_one_refusal(raised: Exception) -> None:
     with (

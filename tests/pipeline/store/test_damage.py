@@ -1,5 +1,6 @@
 """Damage is found where it is read, is laid to the task that wrote it, and is repaired without a trace."""
 
+import os
 import pickle
 from pathlib import Path
 
@@ -97,3 +98,13 @@ def test_without_a_true_receipt_nothing_is_believed(path: Path, made: Store, tex
 def test_a_damaged_task_is_known_in_every_process() -> None:
     error = pickle.loads(pickle.dumps(DamagedTask("score-00000-01", "score cannot be read")))
     assert (error.key, str(error), error.exit_code) == ("score-00000-01", "score-00000-01: score cannot be read", 4)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_shard_that_is_larger_than_what_its_task_wrote_is_not_read(path: Path, made: Store, stage: str) -> None:
+    task = next(iter(PLAN.tasks(stage)))
+    made.write(task, arrays(task))
+    for name in arrays(task):
+        os.truncate(shard_file(path, task, name), 2**40)
+    (damage,) = made.find_damage([task])
+    assert "is larger than what the task wrote" in str(damage)
