@@ -406,6 +406,7 @@ def assert_one_message(message: str) -> None:
     assert len(last) < 800
 
 
+@pytest.mark.slow
 def test_a_thread_of_the_network_does_not_keep_the_command(spec: Path, tmp_path: Path) -> None:
     network = spec.parent / "network.py"
     network.write_text(

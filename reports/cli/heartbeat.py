@@ -19,7 +19,7 @@ class Heartbeat:
     def __init__(self, tell: Callable[[], object], period: float = PERIOD) -> None:
         self._tell, self._period = tell, period
         self._told, self._ended = monotonic(), Event()
-        self._thread = Thread(target=self._watch, daemon=True)
+        self._thread = Thread(target=self._watch, name="heartbeat", daemon=True)
 
     def start(self) -> None:
         """Start to watch."""

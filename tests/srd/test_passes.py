@@ -50,6 +50,7 @@ def test_a_gradient_is_part_of_the_graph_only_if_asked() -> None:
     assert not input_gradient(small(), x, classes(1), create_graph=False).requires_grad
 
 
+@pytest.mark.slow
 def test_the_gradient_of_attention_that_torch_fuses_has_a_gradient_too() -> None:
     network, x, target = tiny_transformer(), normal(1, 3, 8, 8).requires_grad_(), classes(1)
     assert torch.autograd.gradcheck(lambda x: input_gradient(network, x, target, create_graph=True), (x,))

@@ -2,6 +2,7 @@
 
 import shlex
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,7 +50,8 @@ def open_slurm(spec: SlurmSpec) -> Any:
         As `security_of` does.
     """
     try:
-        from dask_jobqueue.slurm import SLURMCluster
+        with _keep_signals():
+            from dask_jobqueue.slurm import SLURMCluster
     except ImportError as error:
         raise ClusterError("[cluster] kind = 'slurm' needs dask-jobqueue; install the extra 'slurm'") from error
     exports = [f"export {name}={shlex.quote(value)}" for name, value in environment().items()]
@@ -70,6 +72,17 @@ def open_slurm(spec: SlurmSpec) -> Any:
         scheduler_options={"dashboard_address": ANY_PORT},
         security=security_of(spec),
     )
+
+
+@contextmanager
+def _keep_signals() -> Iterator[None]:
+    """Keep the answers to Ctrl-C and to the request to end, which dask-jobqueue replaces when it is imported."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def refuse_without_slurm(cluster: Any) -> None:

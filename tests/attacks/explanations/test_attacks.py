@@ -205,6 +205,7 @@ def guarded(attributor: Attributor) -> Attributor:
     return asked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "options"), [("rise", {"masks": 16}), ("score_cam", {}), ("saliency", {})])
 def test_a_black_box_attack_asks_for_maps_alone(method: str, options: dict[str, Any]) -> None:
     attributor = guarded(partial(ATTRIBUTORS[method].load(), **options))
@@ -218,6 +219,7 @@ def test_a_black_box_attack_asks_for_maps_alone(method: str, options: dict[str, 
     assert torch.equal(answers(result.images).argmax(1), answers(samples.images).argmax(1))
 
 
+@pytest.mark.slow
 def test_questions_find_what_random_signs_do_not_and_more_of_them_find_more() -> None:
     entry = PERTURBATIONS["black_box"]
     few, many = (found(entry, guarded(saliency), steps=6, pairs=pairs).evidence for pairs in (2, 15))

@@ -64,6 +64,7 @@ def test_its_plan_differs_from_the_runs_in_images_and_tile_alone(finished: Finis
     assert (measured.plan.has_masks, measured.plan.attacks) == (true.has_masks, true.attacks)
 
 
+@pytest.mark.slow
 def test_it_leaves_nothing_behind(spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
@@ -76,6 +77,7 @@ def test_it_leaves_nothing_behind(spec: Path, tmp_path: Path, monkeypatch: pytes
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_run_after_a_pilot_gives_the_same_bytes(finished: Finished, spec: Path, tmp_path: Path) -> None:
     measure(load_spec(spec), spec.parent)
     assert tree(finish(spec, tmp_path / "run").job.store) == tree(finished.job.store)
@@ -90,6 +92,7 @@ def test_a_failure_leaves_nothing_behind_either(spec: Path, tmp_path: Path, monk
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_few_images_of_many_are_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = write_audit(tmp_path)
     for number in range(40):

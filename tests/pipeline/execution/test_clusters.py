@@ -14,7 +14,7 @@ from pipeline.execution.on_dask.clusters import start_cluster
 from pipeline.execution.on_dask.kubernetes import kubernetes_cluster, manifest
 from pipeline.execution.on_dask.local import gpu_ids
 from pipeline.execution.on_dask.settings import environment
-from pipeline.execution.on_dask.slurm import open_slurm
+from pipeline.execution.on_dask.slurm import _keep_signals, open_slurm
 from pipeline.spec.deployment import ClusterSpec, GpuSpec, KubernetesSpec, LocalSpec, SchedulerSpec, SlurmSpec
 from srd.errors import ClusterError
 
@@ -130,6 +130,7 @@ def environment_of(client: Any, *names: str) -> set[tuple[str | None, ...]]:
     return set(client.run(asked).values())
 
 
+@pytest.mark.slow
 def test_each_gpu_has_a_process_of_one_thread_that_sees_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-8a,5")
     with start_cluster(GpuSpec(gpus=2), str) as client:
@@ -163,6 +164,7 @@ def test_hidden_gpus_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
         gpu_ids(1)
 
 
+@pytest.mark.slow
 def test_workers_here_and_elsewhere_are_told_the_same() -> None:
     def told() -> dict[str, object]:
         import os
@@ -267,3 +269,11 @@ def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, module:
     monkeypatch.setitem(__import__("sys").modules, module, None)
     with pytest.raises(ClusterError, match=f"install the {message}"):
         make()
+
+
+def test_opening_a_scheduler_for_slurm_keeps_the_answer_to_ctrl_c() -> None:
+    """dask-jobqueue replaces it when it is imported."""
+    before = signal.getsignal(signal.SIGINT)
+    with _keep_signals():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    assert signal.getsignal(signal.SIGINT) is before

@@ -64,6 +64,7 @@ def n_objects(finished: Finished) -> int:
 ANYWHERE = sorted(Random(2024).sample(range(1, 3 * N_TASKS), 4))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nth", [0, *(pytest.param(nth, marks=pytest.mark.slow) for nth in ANYWHERE)])
 def test_a_killed_run_continues_to_the_same_bytes(finished: Finished, spec: Path, tmp_path: Path, nth: int) -> None:
     job = job_of(spec, tmp_path / "run")
@@ -75,6 +76,7 @@ def test_a_killed_run_continues_to_the_same_bytes(finished: Finished, spec: Path
     assert tree(job.store) == tree(finished.job.store)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nth", [0, pytest.param(17, marks=pytest.mark.slow), -1])
 def test_a_run_killed_while_the_store_is_made_starts_over(
     finished: Finished, spec: Path, tmp_path: Path, nth: int

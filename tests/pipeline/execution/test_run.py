@@ -128,6 +128,7 @@ def test_two_runs_at_once_end_as_one(finished: Finished, spec: Path, tmp_path: P
     assert tree(job.store) == tree(finished.job.store)
 
 
+@pytest.mark.slow
 def test_a_process_that_outlives_a_store_takes_the_new_network(tmp_path: Path) -> None:
     spec = write_audit(tmp_path)
     finish(spec, tmp_path / "run")

@@ -64,6 +64,7 @@ def test_what_is_drawn_is_relevant_and_stands_where_it_says(layer: Exploration, 
         torch.testing.assert_close(vector, vectors[(0, *position)])
 
 
+@pytest.mark.slow
 def test_draws_do_not_depend_on_tiles_or_on_what_was_drawn_before(layer: Exploration, tmp_path: Path) -> None:
     other = explored(tmp_path, tile=1)
     backwards = [other.draw(row, N_VECTORS) for row in reversed(range(N_IMAGES))][::-1]

@@ -211,6 +211,7 @@ images = 3
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("made", [patterns, vectors, manipulated])
 def test_every_other_command_moves_its_tensors_there_and_back(
     made: Callable[[Path], Any], tmp_path: Path, request: pytest.FixtureRequest

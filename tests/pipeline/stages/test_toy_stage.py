@@ -79,6 +79,7 @@ def test_the_commands_know_it(registered: None, command: Command, spec: Path) ->
     assert command("run", spec, "--out", "run", "--stage", "totl").code == 2
 
 
+@pytest.mark.slow
 def test_its_cost_is_estimated(registered: None, spec: Path) -> None:
     pilot = measure(load_spec(spec), spec.parent)
     found = estimate_cost(pilot, 10, 4, 1)

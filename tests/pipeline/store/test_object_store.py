@@ -85,6 +85,7 @@ def nth_put_and_all_after(nth: int, status: str) -> Callable[[Request], str | No
     return lambda request: status if request.method == "PUT" and next(puts) >= nth else None
 
 
+@pytest.mark.slow
 def test_remains_of_another_store_are_refused(spec: Path, bucket: Bucket) -> None:
     job = in_bucket(spec, bucket)
     run(job, serial_executor, Watch(), Selection("perturb"))
@@ -96,6 +97,7 @@ def test_remains_of_another_store_are_refused(spec: Path, bucket: Bucket) -> Non
         prepare_store(other, load_subject(other))
 
 
+@pytest.mark.slow
 def test_a_damaged_object_is_laid_to_its_task(spec: Path, bucket: Bucket) -> None:
     job = in_bucket(spec, bucket)
     run(job, serial_executor, Watch(), Selection("perturb"))
@@ -170,6 +172,7 @@ def test_subjects_have_stores_of_their_own_in_the_bucket(command: Command, spec:
     assert command("compare", "runs/small/one", "runs/small/other").code == 0
 
 
+@pytest.mark.slow
 def test_a_folder_belongs_to_the_store_that_its_spec_names(command: Command, spec: Path, bucket: Bucket) -> None:
     on_bucket(spec, bucket)
     assert command("run", spec, "--stage", "perturb").code == 0
@@ -195,9 +198,10 @@ def test_a_place_that_is_not_there_is_one_message(
     for arguments in (("run", spec), ("status", "runs/small")):
         ended = command(*arguments)
         assert ended.code == 5
-        assert ended.err.startswith("error s3://")
-        assert said in ended.err
-        assert ended.err.count("\n") == 1
+        *phases, last = ended.err.splitlines()
+        assert last.startswith("error s3://")
+        assert said in last
+        assert all(phase.endswith("...") for phase in phases)
         Path("runs/small").mkdir(parents=True, exist_ok=True)
         Path("runs/small/audit.toml").write_text(spec.read_text())
 
@@ -205,5 +209,7 @@ def test_a_place_that_is_not_there_is_one_message(
 def test_wrong_credentials_are_one_message(command: Command, spec: Path, bucket: Bucket) -> None:
     bucket.server.answer = lambda request: "403 SignatureDoesNotMatch"
     ended = command("run", on_bucket(spec, bucket))
-    assert (ended.code, ended.err.count("\n")) == (5, 1)
+    phase, _ = ended.err.splitlines()
+    assert ended.code == 5
+    assert phase.endswith("...")
     assert "403 Forbidden" in ended.err  # the first request is a HEAD, whose answers have no body

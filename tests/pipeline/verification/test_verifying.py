@@ -45,6 +45,7 @@ def test_of_a_sound_run_everything_holds_and_nothing_changes(run: Finished) -> N
     assert tree(run.job.store) == before
 
 
+@pytest.mark.slow
 def test_the_sample_is_of_each_stage_and_follows_the_seed(run: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[Task] = []
 

@@ -91,6 +91,7 @@ def parsed(folder: Path) -> Page:
     return Page((folder / "report" / "index.html").read_text())
 
 
+@pytest.mark.slow
 def test_a_second_report_has_the_same_bytes(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(path_of(store_in(folder)), path_of(store_in(tmp_path)))
     (tmp_path / "report" / "maps").mkdir(parents=True)
@@ -173,6 +174,7 @@ def test_the_summary_has_numbers_with_n_and_interval(folder: Path) -> None:
     assert sum("n =" in sentence.replace("\N{NO-BREAK SPACE}", " ") for sentence in summary) >= 3
 
 
+@pytest.mark.slow
 def test_importing_reports_imports_no_torch() -> None:
     program = "import sys, reports.audit.report, reports.cli.app; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

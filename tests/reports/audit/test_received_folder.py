@@ -58,6 +58,7 @@ PLACES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 def test_no_file_of_a_report_is_written_through_a_link(run: Path, tmp_path: Path, place: str) -> None:
     outside = tmp_path / "outside"
@@ -73,6 +74,7 @@ def test_no_file_of_a_report_is_written_through_a_link(run: Path, tmp_path: Path
     assert (tree(outside) if outside.is_dir() else {"": outside.read_text()}) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["summary.md", "report/index.html"])
 def test_a_pipe_in_place_of_a_file_is_refused_and_not_waited_for(run: Path, place: str) -> None:
     (run / place).unlink()

@@ -54,6 +54,7 @@ def test_the_table_of_the_spec_names_the_workers(command: Command, spec: Path) -
     assert json.loads(command("plan", spec, "--json").out)["workers"] == 4
 
 
+@pytest.mark.slow
 def test_a_plan_of_several_subjects(command: Command, spec: Path) -> None:
     text = spec.read_text().replace("[model]", "[subject.one.model]").replace("[data]", "[subject.one.data]")
     subject = text.split("[explain]", maxsplit=1)[0].replace("subject.one", "subject.two")

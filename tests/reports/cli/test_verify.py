@@ -14,6 +14,8 @@ from small_audits import TASKS, edit, tree, write_audit
 from pipeline.store.manifest import MANIFEST
 from pipeline.store.receipts import METADATA
 
+pytestmark = pytest.mark.slow
+
 N_TASKS = sum(TASKS.values())
 PAGE = Path("run/report/index.html")
 
