@@ -19,6 +19,8 @@ OF_THE_PATH = frozenset(
     {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO}
 )
 """The errors that another path mends; all others are those of the disk."""
+OF_THE_CONTENT = frozenset({None, errno.EINVAL})
+"""The numbers of the errors of a parser that a file has sent to where it has no content, such as before its beginning."""
 
 
 class UnreadableFile(ValueError):
@@ -90,10 +92,15 @@ def refuse_what_a_parser_raises(kind: type[InputError], place: str, way_out: str
     except (InputError, MemoryError):
         raise
     except Exception as error:  # a damaged file may make a parser raise anything
-        if isinstance(error, OSError) and error.errno is not None:
+        if isinstance(error, OSError) and error.errno not in OF_THE_CONTENT:
             raise
-        text = shorten(f"{type(error).__name__}: {error}", LONG)
+        text = _printable(shorten(f"{type(error).__name__}: {error}", LONG))
         raise kind(f"{place}: {text}; {way_out}") from error
+
+
+def _printable(text: str) -> str:
+    """Return a text with its control characters as Python writes them: parsers quote what they do not know."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def _refuse_what_has_no_end(descriptor: int, most: int) -> None:

@@ -66,7 +66,7 @@ def check_run(sound: SoundRun) -> None:
         assert (sound.store / "zarr.json").is_file()
 
 
-@examples(90)
+@examples(90, is_slow=True)
 @given(data=st.data())
 def test_a_run_with_edited_bytes(sound: SoundRun, data: st.DataObject) -> None:
     run = sound.restore()
@@ -80,7 +80,7 @@ def test_a_run_with_edited_bytes(sound: SoundRun, data: st.DataObject) -> None:
         check_run(sound)
 
 
-@examples(90)
+@examples(90, is_slow=True)
 @given(data=st.data())
 def test_a_run_with_edited_json(sound: SoundRun, data: st.DataObject) -> None:
     """Receipts, manifest, metadata, records of failures, findings and logs are JSON."""
@@ -109,7 +109,7 @@ def is_json(file: Path) -> bool:
         return False
 
 
-@examples(40)
+@examples(40, is_slow=True)
 @given(data=st.data())
 def test_a_run_with_something_else_in_place_of_a_file(sound: SoundRun, data: st.DataObject) -> None:
     run = sound.restore()
@@ -134,7 +134,7 @@ FOLDERS: Mapping[str, Callable[[Path, SoundRun], object]] = {
 }
 
 
-@examples(40)
+@examples(40, is_slow=True)
 @given(data=st.data())
 def test_a_run_with_edited_folders(sound: SoundRun, data: st.DataObject) -> None:
     run = sound.restore()
@@ -147,7 +147,7 @@ def test_a_run_with_edited_folders(sound: SoundRun, data: st.DataObject) -> None
     check_run(sound)
 
 
-@examples(12)
+@examples(12, is_slow=True)
 @given(data=st.data())
 def test_the_export_of_an_edited_run(sound: SoundRun, data: st.DataObject) -> None:
     run = sound.restore()

@@ -21,13 +21,16 @@ counts: Counter[str] = Counter()
 """The number of examples by `what: kind of edit`, and by `what -> outcome`."""
 
 
-def examples(n: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Return a decorator that tries a test on `n` examples, the same ones each time."""
+def examples(n: int, is_slow: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that tries a test on `n` examples, the same ones each time.
+
+    A failing example of a slow test is shown as it was drawn: to find a smaller one takes hundreds of others.
+    """
     chosen = settings(
         max_examples=max(1, round(n * SCALE)),
         database=None,
         deadline=None,
-        phases=[Phase.explicit, Phase.generate, Phase.shrink],
+        phases=[Phase.explicit, Phase.generate, *[Phase.shrink] * (not is_slow)],
         suppress_health_check=list(HealthCheck),
     )
     return lambda test: seed(SEED)(chosen(test))

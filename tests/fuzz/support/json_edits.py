@@ -46,7 +46,7 @@ def deepened(value: Any) -> Any:
 
 
 def _replace(draw: st.DrawFn, holder: Any, key: Any) -> None:
-    holder[key] = draw(st.sampled_from(VALUES))
+    holder[key] = copy.deepcopy(draw(st.sampled_from(VALUES)))
 
 
 def _remove(draw: st.DrawFn, holder: Any, key: Any) -> None:

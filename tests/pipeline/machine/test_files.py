@@ -53,13 +53,30 @@ def test_an_empty_file_is_one(tmp_path: Path) -> None:
     assert read_file(tmp_path / "empty", 0) == b""
 
 
-@pytest.mark.parametrize("raised", [RecursionError("deep"), KeyError("x"), OSError("not an image"), ValueError("no")])
+def impossible_seek() -> OSError:
+    with pytest.raises(OSError, match="Invalid argument") as caught, Path(__file__).open("rb", buffering=0) as file:
+        file.seek(-1)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [RecursionError("deep"), KeyError("x"), OSError("not an image"), ValueError("no"), impossible_seek()],
+    ids=lambda error: type(error).__name__,
+)
 def test_what_a_parser_raises_becomes_one_refusal(raised: Exception) -> None:
     with (
         pytest.raises(DataError, match=r"^here: .*; the way out$"),
         refuse_what_a_parser_raises(DataError, "here", "the way out"),
     ):
         raise raised
+
+
+@pytest.mark.parametrize("quoted", ["\x7f", "\x1b[2J", "\u202e", "\ud800", "\x00"])
+def test_what_a_parser_quotes_is_printable(quoted: str) -> None:
+    with pytest.raises(DataError) as caught, refuse_what_a_parser_raises(DataError, "here", "the way out"):
+        raise ValueError(f"é: unknown variant {quoted}F32")
+    assert str(caught.value) == f"here: ValueError: é: unknown variant {ascii(quoted)[1:-1]}F32; the way out"
 
 
 def test_refusals_and_failing_disks_pass() -> None:
