@@ -20,7 +20,7 @@ OF_THE_PATH = frozenset(
 )
 """The errors that another path mends; all others are those of the disk."""
 OF_THE_CONTENT = frozenset({None, errno.EINVAL})
-"""The numbers of the errors of a parser that a file has sent to where it has no content, such as before its beginning."""
+"""The numbers of the errors of a parser that a file has sent to where it has no content: before its beginning."""
 
 
 class UnreadableFile(ValueError):

@@ -35,7 +35,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> SoundRun:
     """Return a finished run, of whose copy examples edit files."""
-    return make_sound_run(tmp_path_factory.mktemp("runs"))
+    return make_sound_run(tmp_path_factory.mktemp("runs").resolve())
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

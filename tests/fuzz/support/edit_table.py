@@ -20,9 +20,9 @@ spec up to its last stage. Their exit codes: [running.md](running.md#exit-codes)
 - message: the first words of what the first command that fails says; `...` stands for places, and for more words.
 - store after `run`: whether all its bytes are those of the run before the edit.
 
-A link that leads to the same bytes is read as they are; nothing is written through it. `report` reads no more than what
-its pages show, so it ends with 0 where something else is damaged, and its pages are then those of the sound run. A task
-without a receipt counts as missing.
+What is no regular file of the store counts as missing, a link to the same bytes included; nothing is written through a
+link. `report` reads no more than what its pages show, so it ends with 0 where something else is damaged, and its pages
+are then those of the sound run. A task without a receipt counts as missing.
 
 | file | edit | `verify` | `report` | `run` | message | store after `run` |
 |---|---|---|---|---|---|---|
