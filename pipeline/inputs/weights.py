@@ -1,6 +1,7 @@
 """The door for weights: a state dict of real numbers, read from one regular file, and digests of weights."""
 
 import os
+import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import file_digest, sha256
@@ -212,6 +213,8 @@ def _parse(file: BufferedReader, weights: Path) -> object:
         with catch_warnings(action="ignore"):
             if weights.suffix == ".safetensors":
                 return load_file(weights)
+            if _is_tar(file):
+                raise ModelError(f"{place}: is an archive of torch before 0.1.10; save network.state_dict() again")
             return torch.load(file, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         if "GLOBAL" not in str(error):
@@ -220,6 +223,17 @@ def _parse(file: BufferedReader, weights: Path) -> object:
             f"{place}: would run code when loaded (needs pickle globals); refused. Save the state "
             "dict alone: torch.save(network.state_dict(), file)"
         ) from error
+
+
+def _is_tar(file: BufferedReader) -> bool:
+    """Return whether torch would take a file for a tar archive: it makes a folder before it refuses that."""
+    try:
+        tarfile.open(fileobj=file, mode="r:").close()
+    except tarfile.TarError:
+        return False
+    finally:
+        file.seek(0)
+    return True
 
 
 @contextmanager

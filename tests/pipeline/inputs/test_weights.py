@@ -1,7 +1,9 @@
 """Laws of the door for weights: real numbers of any precision come in, all else is refused by name, unharmed."""
 
+import io
 import json
 import os
+import tarfile
 from collections import OrderedDict
 from collections.abc import Callable
 from hashlib import sha256
@@ -384,3 +386,20 @@ def test_a_machine_without_room_for_the_file_is_to_blame_itself(
     monkeypatch.setattr("pipeline.inputs.weights.free_memory", lambda: 0)
     with pytest.raises(MemoryError):
         load_weights(network(), file)
+
+
+def archive(member: str) -> bytes:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as tar:
+        tar.addfile(tarfile.TarInfo(member))
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("content", [archive("pickle"), archive("storages"), archive("../out"), bytes(1024)])
+@pytest.mark.parametrize("name", ["weights.pt", "weights.tar", "weights.bin"])
+def test_an_archive_is_refused_without_a_folder_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, name: str
+) -> None:
+    monkeypatch.setattr("tempfile.mkdtemp", lambda *_: pytest.fail("a folder was made"))
+    (tmp_path / name).write_bytes(content)
+    assert "is an archive of torch before 0.1.10; save network.state_dict() again" in refused(tmp_path / name)
