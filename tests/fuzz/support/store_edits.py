@@ -30,7 +30,7 @@ OTHERS: Mapping[str, str] = {
     "group": "audit.zarr/zarr.json",
     "array": "audit.zarr/reason/zarr.json",
     "coordinate": "audit.zarr/class/c/0",
-    "prepared": "audit.zarr/target/c/0",
+    "prepared": "audit.zarr/target_image/c/0",
     "inputs": "audit.zarr/input/c/1/1/0/0/0",
     "maps": "audit.zarr/attribution/c/1/0/0/0/0",
     "scores": "audit.zarr/score/c/1/0/0/0",
