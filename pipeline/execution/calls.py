@@ -1,5 +1,7 @@
 """The functions that workers call, which need no torch in the process that sends them."""
 
+from importlib import import_module
+
 from pipeline.execution.executors import Work
 from pipeline.execution.job import Job
 from pipeline.plan.tasks import Task
@@ -14,6 +16,11 @@ def prepare(job: Job) -> RunAttributes:
     from pipeline.execution import worker
 
     return worker.prepare(job)
+
+
+def import_worker() -> None:
+    """Import what tasks need, which takes a process some seconds before its first."""
+    import_module("pipeline.execution.worker")
 
 
 def perform(job: Job, task: Task) -> Work:

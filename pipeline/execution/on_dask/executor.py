@@ -9,6 +9,7 @@ from functools import cache, lru_cache, partial
 from itertools import islice
 from typing import Any, TypeVar
 
+from pipeline.execution.calls import import_worker
 from pipeline.execution.executors import Executor, Outcome, Perform, Work
 from pipeline.execution.new_process import call_in_new_process
 from pipeline.execution.on_dask.clusters import Tell, start_cluster
@@ -106,12 +107,13 @@ def _unpickle(limited: bytes) -> Perform:
 
 
 def _run_within_limit(limit: float | None, perform: Perform, task: Task) -> Work:
-    """Run a task, and end the process after `limit` seconds.
+    """Run a task, and end the process after `limit` seconds, in which no import counts.
 
     A C thread ends it, which needs no interpreter lock: the task may hold that.
     """
     if limit is None:
         return perform(task)
+    import_worker()
     faulthandler.dump_traceback_later(limit, exit=True, file=sys.stderr)
     try:
         return perform(task)
