@@ -13,6 +13,8 @@ PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 CPU := avx2
 OTHER_PROCESSOR_avx2 := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2
 OTHER_PROCESSOR_default := ATEN_CPU_CAPABILITY=default
+# whole families take a processor without vector instructions too long
+NUMERIC_default := not slow and $(EMPTY)
 TESTS := OMP_NUM_THREADS=1 PYTHONPATH=$(CURDIR) $(BIN)/python -P -m pytest
 FUZZ_TIMEOUT := --timeout 590 --timeout-method thread
 BENCHMARK := MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_MMAP_THRESHOLD_=1073741824 $(BIN)/python -P -W ignore -m
@@ -103,7 +105,7 @@ test-slow: install-dev ## ... only the slow ones
 	@$(TESTS) $(PARALLEL) -m "slow and not faults and not fuzz"
 
 test-numeric: install-dev ## ... those of numbers, on a processor that can do less: CPU=avx2 or CPU=default
-	@$(OTHER_PROCESSOR_$(CPU)) $(TESTS) $(PARALLEL) tests/srd -m "not faults and not fuzz"
+	@$(OTHER_PROCESSOR_$(CPU)) $(TESTS) $(PARALLEL) tests/srd -m "$(NUMERIC_$(CPU))not faults and not fuzz"
 	@$(OTHER_PROCESSOR_$(CPU)) $(TESTS) $(PARALLEL) tests/attacks tests/test_contracts.py
 
 test-faults: install-dev ## the tests that kill processes, fill disks and damage stores (minutes)
