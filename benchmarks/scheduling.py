@@ -24,6 +24,7 @@ from pipeline.execution.executors import Executor, Outcome, Work
 from pipeline.execution.job import Job
 from pipeline.execution.on_dask.executor import DaskExecutor, dask_executor
 from pipeline.execution.on_dask.settings import configuration
+from pipeline.machine.files import MIB
 from pipeline.plan.tasks import Task
 from pipeline.spec.audit import load_spec
 from pipeline.spec.deployment import LocalSpec
@@ -32,7 +33,6 @@ from pipeline.store.location import Location
 T = TypeVar("T")
 
 SAMPLES = 10
-MIB = 2**20
 
 
 @dataclass(frozen=True)

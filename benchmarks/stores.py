@@ -17,6 +17,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from benchmarks.blank import blank_coordinates
 from benchmarks.kernels import clock
 from benchmarks.measuring import CPU, time_in_turns
 from pipeline.execution.calls import prepare
@@ -24,7 +25,6 @@ from pipeline.execution.job import Job
 from pipeline.plan.schema import PREPARED
 from pipeline.plan.tasks import Plan, Task
 from pipeline.spec.audit import load_spec
-from pipeline.store.arrays import COORDINATES
 from pipeline.store.attributes import RunAttributes
 from pipeline.store.creation import NewStore, create
 from pipeline.store.location import Location
@@ -67,7 +67,7 @@ def create_empty(spec: Path, plan: Plan, place: Path) -> Store:
     """Create a store of the plan, which is like that of the spec."""
     zeros = _zeros(plan)
     attributes = _attributes(spec).model_copy(update={"plan": plan})
-    create(Location(str(place)), NewStore(_blank_coordinates(plan), zeros, attributes))
+    create(Location(str(place)), NewStore(blank_coordinates(plan), zeros, attributes))
     return Store(Location(str(place)))
 
 
@@ -75,11 +75,6 @@ def create_empty(spec: Path, plan: Plan, place: Path) -> Store:
 def _attributes(spec: Path) -> RunAttributes:
     with TemporaryDirectory() as folder:
         return prepare(Job(load_spec(spec), spec.parent.resolve(), Location(folder) / NAME))
-
-
-def _blank_coordinates(plan: Plan) -> dict[str, list[str | float]]:
-    blank: dict[str, str | float] = {**dict.fromkeys(COORDINATES, ""), "perturbation_strength": 0.0}
-    return {name: [value] * plan.sizes[COORDINATES[name]] for name, value in blank.items()}
 
 
 def _zeros(plan: Plan) -> dict[str, NDArray[np.int64]]:

@@ -82,9 +82,7 @@ def mean(values: Values, unit: str, excluded: Mapping[str, int]) -> Estimate:
     excluded
         Reason -> number of images of the set that are not among the values.
     """
-    if not len(values):
-        return _nothing(unit, excluded)
-    return _estimate(np.mean, (values,), unit, excluded)
+    return estimate_of_pairs(np.mean, (values,), unit, excluded)
 
 
 def estimate_of_pairs(

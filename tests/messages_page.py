@@ -54,15 +54,21 @@ def _messages_of(path: Path) -> Iterator[Message]:
     for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
         texts = {**_texts(tree), **_texts(function)}
         for node in ast.walk(function):
-            kind = _kind(node, name)
-            if kind is not None and isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
-                yield Message(name, kind.__name__, kind.exit_code, _in_words(node.exc.args[-1], texts))
+            call = _made_error(node)
+            kind = None if call is None else _kind(call, name)
+            if call is not None and kind is not None and call.args:
+                yield Message(name, kind.__name__, kind.exit_code, _in_words(call.args[-1], texts))
 
 
-def _kind(node: ast.AST, file: str) -> type[errors.AuditError] | None:
-    """Return the class of a refusal; None if the node is none."""
-    call = node.exc if isinstance(node, ast.Raise) else None
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+def _made_error(node: ast.AST) -> ast.Call | None:
+    """Return the call that makes what a statement raises, or returns for others to raise; None if there is none."""
+    made = node.exc if isinstance(node, ast.Raise) else node.value if isinstance(node, ast.Return) else None
+    return made if isinstance(made, ast.Call) else None
+
+
+def _kind(call: ast.Call, file: str) -> type[errors.AuditError] | None:
+    """Return the class of a refusal that a call makes; None if it makes none."""
+    if not isinstance(call.func, ast.Name):
         return None
     if call.func.id == "ValueError" and file.startswith(SPEC):
         return errors.SpecError

@@ -18,6 +18,7 @@ from colour_network import COLOURS
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.blank import blank_coordinates
 from pipeline.execution import run as running
 from pipeline.execution.executors import Executor, Outcome, serial_executor
 from pipeline.execution.job import Job
@@ -30,7 +31,6 @@ from pipeline.plan.stages import VARIABLES
 from pipeline.plan.tasks import Plan, Task
 from pipeline.spec.audit import AuditSpec, load_spec, parse_spec
 from pipeline.stages.context import Context
-from pipeline.store.arrays import COORDINATES
 from pipeline.store.attributes import FingerprintedFacts, RunAttributes
 from pipeline.store.creation import NewStore, create
 from pipeline.store.location import Location
@@ -204,12 +204,6 @@ def attributes_of(spec: AuditSpec, plan: Plan) -> RunAttributes:
         evidence={},
         threats={},
     )
-
-
-def blank_coordinates(plan: Plan) -> dict[str, list[str | float]]:
-    """Return coordinates of the right length that say nothing."""
-    blank: dict[str, str | float] = {**dict.fromkeys(COORDINATES, ""), "perturbation_strength": 0.0}
-    return {name: [value] * plan.sizes[COORDINATES[name]] for name, value in blank.items()}
 
 
 def create_like(location: Location, store: Store, plan: Plan, prepared: Arrays) -> None:

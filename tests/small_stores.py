@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from small_audits import attributes_of, blank_coordinates
+from small_audits import attributes_of
 
+from benchmarks.blank import blank_coordinates
 from pipeline.plan.schema import PREPARED
 from pipeline.plan.stages import VARIABLES
 from pipeline.plan.tasks import Plan, Task

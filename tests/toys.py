@@ -172,3 +172,19 @@ def rows(samples: Samples, which: Sequence[int]) -> Samples:
         samples.target_images_target[index],
         None if samples.masks is None else samples.masks[index],
     )
+
+
+class Swish(torch.autograd.Function):
+    """The memory-efficient one."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x * x.sigmoid()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        sigmoid = x.sigmoid()
+        result: Tensor = gradients[0] * sigmoid * (1 + x * (1 - sigmoid))
+        return result

@@ -60,7 +60,7 @@ class Trial:
     def tile(self) -> int:
         return self.job.spec.run.tile
 
-    def worked_on(self, column: TaskColumn) -> int:
+    def n_images(self, column: TaskColumn) -> int:
         """Return the number of images that a task works on."""
         return self.tile if STAGES[column[0]].per_tile else self.images
 
@@ -127,7 +127,7 @@ def _time(function: Callable[[], T]) -> tuple[float, T]:
 def _pilot(trials: Sequence[Trial], began: float) -> Pilot:
     last = trials[-1]
     files = _stored_files(Path(last.job.store.url))
-    tasks = {column: [(trial.worked_on(column), trial.seconds[column]) for trial in trials] for column in last.seconds}
+    tasks = {column: [(trial.n_images(column), trial.seconds[column]) for trial in trials] for column in last.seconds}
     return Pilot(
         plan=store.attributes(last.job.store).plan,
         methods=last.job.spec.explain.methods,

@@ -1,6 +1,6 @@
 """The self-checks of methods: each keeps its own law on the audited network, or is refused or marked by name."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -15,9 +15,13 @@ from srd.entries import AttributorEntry
 from srd.errors import UnsupportedOperation
 from srd.laws import Balance, check_law
 from srd.registry import ATTRIBUTORS
+from srd.types import Inputs, Target
 
 IMAGES = 2
 """The number of images on which a law is checked; one, if the method draws and so has to run several times."""
+
+Sample = tuple[str, Inputs, Target]
+"""The id of an image, the image as the network reads it, and its explained class, both as a batch of one."""
 
 
 def check_laws(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) -> tuple[CheckResult, ...]:
@@ -32,11 +36,12 @@ def check_laws(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) -> 
         If a method does not conserve relevance.
     """
     entries = [ATTRIBUTORS[name] for name in spec.explain.methods]
-    return tuple(_check(entry, spec, subject, target) for entry in entries if entry.law)
+    samples = list(_samples(subject, target))
+    return tuple(_check(entry, spec, subject, samples) for entry in entries if entry.law)
 
 
-def _check(entry: AttributorEntry, spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) -> CheckResult:
-    balances = list(_balances(entry, spec, subject, target))
+def _check(entry: AttributorEntry, spec: AuditSpec, subject: Subject, samples: Sequence[Sample]) -> CheckResult:
+    balances = list(_balances(entry, spec, subject, samples))
     gap = max(float(balance.gap.nan_to_num(0).max()) for balance in balances)
     breaks = any(bool((balance.gap > balance.tolerance).any()) for balance in balances)
     if breaks and entry.law == "conservation":
@@ -48,13 +53,18 @@ def _check(entry: AttributorEntry, spec: AuditSpec, subject: Subject, target: ND
     return CheckResult(name=f"{entry.title}: {entry.law}", found=found, method=entry.name, is_marked=breaks)
 
 
-def _balances(
-    entry: AttributorEntry, spec: AuditSpec, subject: Subject, target: NDArray[np.int64]
-) -> Iterator[Balance]:
+def _samples(subject: Subject, target: NDArray[np.int64]) -> Iterator[Sample]:
     model, data = subject.model.model, subject.data
-    options = arguments(spec, model, data, entry.name)
-    for row in range(min(1 if entry.stochastic else IMAGES, len(data.ids))):
+    for row in range(min(IMAGES, len(data.ids))):
         inputs = model.normalise(data.images([row]).to(model.device))
-        explained = torch.from_numpy(target[row : row + 1]).to(model.device)
-        streams = [seeds.generator(spec.run.seed, "law", data.ids[row], entry.name)]
+        yield data.ids[row], inputs, torch.from_numpy(target[row : row + 1]).to(model.device)
+
+
+def _balances(
+    entry: AttributorEntry, spec: AuditSpec, subject: Subject, samples: Sequence[Sample]
+) -> Iterator[Balance]:
+    model = subject.model.model
+    options = arguments(spec, model, subject.data, entry.name)
+    for name, inputs, explained in samples[: 1 if entry.stochastic else IMAGES]:
+        streams = [seeds.generator(spec.run.seed, "law", name, entry.name)]
         yield check_law(entry, model.network, inputs, explained, streams, **options)

@@ -58,8 +58,8 @@ def prepare_run(job: Job, executor: Executor) -> PreparedRun:
     return PreparedRun(replace(job, fingerprint=attributes.fingerprint), attributes)
 
 
-def run(prepared: PreparedRun, executor: Executor, observer: Observer, selection: Selection = ALL) -> None:
-    """Run the missing tasks of a selection.
+def run(prepared: PreparedRun, executor: Executor, observer: Observer, selection: Selection = ALL) -> list[str]:
+    """Run the missing tasks of a selection; return the keys of those that wait for the output of other parts.
 
     A task that fails is tried once more, alone if its worker was lost with it. After that only the tasks that need it
     are left out. Damage that is found on the way is repaired: the task that wrote it is done again.
@@ -87,9 +87,10 @@ def run(prepared: PreparedRun, executor: Executor, observer: Observer, selection
         filled.receipts.withdraw(damaged)
         repaired |= damaged
     done = filled.receipts.task_keys()
-    underway.close(failed, done)
+    waiting = underway.close(failed, done)
     if all(task.key in done for task in plan.all_tasks()):
         store.remove_litter(job.store)
+    return waiting
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,8 @@ class _RunInProgress:
             observer.on_wait(stage, len(missing) - len(ready))
         return self.failures(ready)
 
-    def close(self, failed: Sequence[Outcome], done: frozenset[str]) -> None:
-        """Record what failed.
+    def close(self, failed: Sequence[Outcome], done: frozenset[str]) -> list[str]:
+        """Record what failed; return the keys of the selected tasks that are not done.
 
         Raises
         ------
@@ -131,6 +132,7 @@ class _RunInProgress:
         ]
         _refuse_failures(failed, len(missing) - len(failed) if self.selection.share == WHOLE else 0)
         _refuse_missing_receipts(self._ready_tasks(missing, done))
+        return [task.key for task in missing]
 
     def _planned_tasks(self, stage: str) -> list[Task]:
         return [task for task in self.plan.tasks(stage) if self.selection.share.holds(task)]

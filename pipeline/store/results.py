@@ -15,8 +15,8 @@ from pipeline.plan.stages import VARIABLES
 from pipeline.plan.tasks import Task
 from pipeline.store.arrays import COORDINATES
 from pipeline.store.location import Location
-from pipeline.store.store import Store
-from srd.errors import DamagedStore, DamagedTask
+from pipeline.store.store import Store, refusal_of
+from srd.errors import DamagedTask
 
 Selected = tuple[NDArray[np.int64], ...]
 """The selected positions along each dimension."""
@@ -81,8 +81,8 @@ class _CheckedArray(BackendArray):
                 block = self._store.read_output(task, [name])[name]
                 values[np.ix_(*inside)] = block[np.ix_(*_relative(selected, inside, starts))]
                 return
-            for row in inside[0]:
-                block = self._store.read_image(task, name, int(selected[0][row]))
+            images = selected[0][inside[0]].tolist()
+            for row, block in zip(inside[0], self._store.read_chunks(task, name, images), strict=True):
                 values[np.ix_([row], *inside[1:])] = block[np.ix_(*_relative(selected[1:], inside[1:], starts[1:]))]
 
     @contextmanager
@@ -90,8 +90,7 @@ class _CheckedArray(BackendArray):
         try:
             yield
         except DamagedTask as damage:
-            way_out = "`srd-audit verify --repair` finds all damage and has it mended by the next run"
-            raise DamagedStore(f"{self._location}: {damage}; {way_out}") from damage
+            raise refusal_of(self._location, damage) from damage
 
 
 def _overlap(selected: Selected, region: tuple[slice, ...]) -> tuple[list[int], Selected]:

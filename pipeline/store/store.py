@@ -1,7 +1,7 @@
 """The Zarr store of a run: tasks fill it region by region, and close each with a receipt of what they wrote."""
 
 import math
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, partial
 from hashlib import sha256
@@ -78,23 +78,32 @@ class Store:
         DamagedTask
             If it is not what the receipt says.
         """
-        position = image - self._plan.rows(task).start
-        if not VARIABLES[name].is_large:
-            values: NDArray[Any] = self.read_output(task, [name])[name][position]
-            return values
-        expected = self.receipts.digests(task).get(name, ())[position : position + 1]
-        region = (slice(image, image + 1), *self._plan.region(task, VARIABLES[name])[1:])
-        chunk: NDArray[Any] = self._read_chunks(task, name, region, expected, position)[0]
-        return chunk
+        if VARIABLES[name].is_large:
+            return next(self.read_chunks(task, name, [image]))
+        values: NDArray[Any] = self.read_output(task, [name])[name][image - self._plan.rows(task).start]
+        return values
 
-    def find_damage(self, tasks: Iterable[Task], names: Container[str] = VARIABLES) -> Iterator[DamagedTask]:
-        """Read what the tasks wrote of these variables, and yield an error for each damaged task."""
+    def read_chunks(self, task: Task, name: str, images: Iterable[int]) -> Iterator[NDArray[Any]]:
+        """Yield what the task wrote of a large variable for each of these images, as `read_image` returns it."""
+        digests, start = self.receipts.digests(task).get(name, ()), self._plan.rows(task).start
+        rest = self._plan.region(task, VARIABLES[name])[1:]
+        for image in images:
+            position = image - start
+            region = (slice(image, image + 1), *rest)
+            yield self._read_chunks(task, name, region, digests[position : position + 1], position)[0]
+
+    def finished_tasks(self) -> Iterator[Task]:
+        """Return the planned tasks that have a receipt."""
+        done = self.receipts.task_keys()
+        return (task for task in self._plan.all_tasks() if task.key in done)
+
+    def find_damage(self, tasks: Iterable[Task]) -> Iterator[DamagedTask]:
+        """Read what the tasks wrote, and yield an error for each damaged task."""
         for task in tasks:
             try:
                 digests = self.receipts.digests(task)
-                for variable in self._plan.variables(task):
-                    if variable.name in names:  # one after the other: memory is that of the largest
-                        self._read_shard(task, variable.name, digests.get(variable.name, ()))
+                for variable in self._plan.variables(task):  # one after the other: memory is that of the largest
+                    self._read_shard(task, variable.name, digests.get(variable.name, ()))
             except DamagedTask as error:
                 yield error
 
@@ -120,6 +129,12 @@ class Store:
         if _reads_as_missing(array, values) and not sync(array.store.exists(_shard_key(array, region))):
             raise DamagedTask(task.key, f"{name} is missing")
         return values
+
+
+def refusal_of(location: Location, damage: DamagedTask) -> DamagedStore:
+    """Return the refusal of a store, part of which its readers have found damaged."""
+    way_out = "`srd-audit verify --repair` finds all damage and has it mended by the next run"
+    return DamagedStore(f"{location}: {damage}; {way_out}")
 
 
 def exists(location: Location) -> bool:

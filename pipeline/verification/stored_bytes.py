@@ -27,7 +27,7 @@ def check_bytes(location: Location) -> StoredBytes:
         If there is no store, or if anything that was written before the tasks is damaged.
     """
     store = Store(location, read_only=True)
-    planned, receipts = list(store.attributes.plan.all_tasks()), store.receipts.task_keys()
-    done = tuple(task for task in planned if task.key in receipts)
+    done = tuple(store.finished_tasks())
     damaged = tuple((error.key, str(error)) for error in store.find_damage(done))
-    return StoredBytes(store.attributes.fingerprint, len(planned), done, damaged)
+    planned = sum(1 for _ in store.attributes.plan.all_tasks())
+    return StoredBytes(store.attributes.fingerprint, planned, done, damaged)

@@ -13,12 +13,11 @@ from pipeline.estimate.pilot import measure
 from pipeline.execution.new_process import call_in_new_process
 from pipeline.execution.on_dask.executor import dask_executor
 from pipeline.execution.on_dask.local import gpu_ids
-from pipeline.execution.on_dask.settings import ALLOCATOR
 from pipeline.inputs.data import n_images
 from pipeline.machine.memory import refuse_memory
 from pipeline.spec.audit import load_spec
 from pipeline.spec.comparison import load_audits
-from pipeline.spec.deployment import ClusterSpec, GpuSpec, LocalSpec
+from pipeline.spec.deployment import ClusterSpec, GpuSpec
 from pipeline.store.capacity import refuse_store
 from pipeline.store.location import Location
 
@@ -57,8 +56,6 @@ def _process_like_workers(cluster: ClusterSpec | None, console: Console) -> Iter
     """Yield a caller of functions in a process like those that will run the tasks."""
     if cluster is None:
         yield partial(call_in_new_process, {})
-    elif isinstance(cluster, LocalSpec):
-        yield partial(call_in_new_process, ALLOCATOR)
     else:
         with dask_executor(_single(cluster), console.print) as executor:
             yield executor.call

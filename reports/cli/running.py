@@ -1,6 +1,6 @@
 """The command `run` on the terminal."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from pipeline.spec.audit import load_spec
 from pipeline.spec.comparison import load_audits
 from pipeline.spec.deployment import ClusterSpec
 from pipeline.store.location import Location
-from pipeline.store.store import NAME, Store, exists
+from pipeline.store.store import NAME, exists
 from reports.cli.heartbeat import tell_phase
 from reports.cli.progress import Display, Observers
 from reports.runs import PAGE, SPEC_COPY, home_of, location_of
@@ -37,8 +37,8 @@ def run_audit(spec: Path, folder: Path, cluster: ClusterSpec | None, selection: 
         with tell_phase(console, PREPARING):
             prepared = prepare_run(job, executor)
         _copy_spec(spec, folder)
-        _PreparedAudit(prepared, Log(folder, spec, _in_words(cluster))).run(executor, selection, console)
-    _refuse_waiting([prepared], selection)
+        waiting = _PreparedAudit(prepared, Log(folder, spec, _in_words(cluster))).run(executor, selection, console)
+    _refuse_waiting(waiting)
 
 
 def run_comparison(
@@ -67,8 +67,9 @@ def run_comparison(
         _copy_spec(spec, folder)
         words = _in_words(cluster)
         running = {name: _PreparedAudit(each, Log(folder / name, spec, words)) for name, each in prepared.items()}
-        _run_all(running, executor, selection, console)
-    _refuse_waiting(prepared.values(), selection)
+        waiting = _run_all(running, executor, selection, console)
+    for keys in waiting:
+        _refuse_waiting(keys)
 
 
 @dataclass(frozen=True)
@@ -78,24 +79,29 @@ class _PreparedAudit:
     prepared: PreparedRun
     log: Log
 
-    def run(self, executor: Executor, selection: Selection, console: Console) -> None:
+    def run(self, executor: Executor, selection: Selection, console: Console) -> list[str]:
+        """Run the audit, and return the keys of the tasks that wait for other parts."""
         with Display(console) as display:
-            run(self.prepared, executor, Observers(display, self.log), selection)
+            return run(self.prepared, executor, Observers(display, self.log), selection)
 
 
-def _run_all(running: Mapping[str, _PreparedAudit], executor: Executor, selection: Selection, console: Console) -> None:
+def _run_all(
+    running: Mapping[str, _PreparedAudit], executor: Executor, selection: Selection, console: Console
+) -> list[list[str]]:
     failed: list[FailedTasks] = []
+    waiting = []
     for name, audit in running.items():
         console.print(name, style="bold")
         try:
-            audit.run(executor, selection, console)
+            waiting.append(audit.run(executor, selection, console))
         except FailedTasks as error:
             failed.append(error)
     if failed:
         raise min(failed, key=lambda error: error.exit_code)
+    return waiting
 
 
-def _refuse_waiting(audits: Iterable[PreparedRun], selection: Selection) -> None:
+def _refuse_waiting(keys: Sequence[str]) -> None:
     """Raise unless all that was selected is done. Tasks of one part wait for those of others, whose output they read.
 
     Raises
@@ -103,15 +109,11 @@ def _refuse_waiting(audits: Iterable[PreparedRun], selection: Selection) -> None
     IncompleteRun
         If tasks are missing.
     """
-    for audit in audits:
-        done = Store(audit.job.store).receipts.task_keys()
-        selected = (task for stage in selection.stages for task in audit.attributes.plan.tasks(stage))
-        missing = [task.key for task in selected if selection.share.holds(task) and task.key not in done]
-        if missing:
-            raise IncompleteRun(
-                f"{len(missing)} tasks wait for the output of other parts, the first: {missing[0]}; "
-                "run these parts, then the same command again"
-            )
+    if keys:
+        raise IncompleteRun(
+            f"{len(keys)} tasks wait for the output of other parts, the first: {keys[0]}; "
+            "run these parts, then the same command again"
+        )
 
 
 def _refuse_elsewhere(folder: Path, home: Location) -> None:

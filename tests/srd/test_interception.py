@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models import resnet50
-from toys import classes, demo_inputs, demo_network, normal, relative_error, shaken
+from toys import Swish, classes, demo_inputs, demo_network, normal, relative_error, shaken
 
 from srd.decomposition import Decomposition, account, decompose
 from srd.entries import DeclaredRule
@@ -522,22 +522,6 @@ class Outside(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         return gradients[0]
-
-
-class Swish(torch.autograd.Function):
-    """The memory-efficient one."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
-        return x * x.sigmoid()
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        sigmoid = x.sigmoid()
-        result: Tensor = gradients[0] * sigmoid * (1 + x * (1 - sigmoid))
-        return result
 
 
 def without_gradient(x: Tensor) -> Tensor:

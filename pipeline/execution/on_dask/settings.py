@@ -1,8 +1,9 @@
 """The settings of Dask and its workers, as configuration here and as environment variables elsewhere."""
 
+from pipeline.machine.files import MIB
+
 LOOPBACK = "127.0.0.1"  # whoever reaches the port of a scheduler or worker can run code there
 ANY_PORT = f"{LOOPBACK}:0"  # of the dashboard; None would take 8787, and warn where another audit has it
-MIB = 2**20
 CLUSTER = {
     "distributed.deploy.lost-worker-timeout": "60s",  # a loaded machine may need more than Dask's 15 to start one
 }

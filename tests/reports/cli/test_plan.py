@@ -10,6 +10,7 @@ import pytest
 from command_line import Command
 from small_audits import TASKS, edit, tree, write_audit
 
+from pipeline.execution.on_dask import executor as on_dask
 from pipeline.machine import memory
 from reports.cli import planning
 
@@ -22,6 +23,7 @@ def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return function(*arguments)
 
     monkeypatch.setattr(planning, "call_in_new_process", here)
+    monkeypatch.setattr(on_dask, "call_in_new_process", here)
     return write_audit(tmp_path / "audit")
 
 

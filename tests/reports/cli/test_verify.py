@@ -2,16 +2,15 @@
 
 import json
 import shutil
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from audit_processes import start_command, wait_for_end
 from command_line import Command
+from forgery import forge_fingerprint, forge_manifest
 from made_once import made_once
 from small_audits import TASKS, edit, tree, write_audit
 
-from pipeline.store.manifest import MANIFEST
 from pipeline.store.receipts import METADATA
 
 pytestmark = pytest.mark.slow
@@ -89,14 +88,12 @@ def booby_trap(folder: Path) -> Path:
 
 def rename_network(store: Path, network: str) -> None:
     """Have the store say that its network is another one, with digests that agree: whoever sends it can write all."""
-    metadata, manifest = store / METADATA, store / MANIFEST
-    content, digests = json.loads(metadata.read_text()), json.loads(manifest.read_text())
-    attributes = content["attributes"]
-    attributes["fingerprinted"]["spec"]["model"]["spec"] = network
-    attributes["fingerprint"] = sha256(json.dumps(attributes["fingerprinted"], sort_keys=True).encode()).hexdigest()
+    metadata = store / METADATA
+    content = json.loads(metadata.read_text())
+    content["attributes"]["fingerprinted"]["spec"]["model"]["spec"] = network
     metadata.write_text(json.dumps(content))
-    digests["sha256"][METADATA] = sha256(metadata.read_bytes()).hexdigest()
-    manifest.write_text(json.dumps(digests))
+    forge_fingerprint(store)
+    forge_manifest(store)
 
 
 def test_of_a_folder_alone_only_bytes_are_checked(command: Command, spec: Path) -> None:

@@ -1,13 +1,12 @@
 """A method with its own rule for activations refuses an activation that it cannot see, wherever it is."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from toys import classes, normal, relative_error, shaken, tiny_transformer
+from toys import Swish, classes, normal, relative_error, shaken, tiny_transformer
 
 from srd.errors import UnsupportedOperation
 from srd.registry import ATTRIBUTORS
@@ -38,21 +37,6 @@ def acting(activation: Activation, in_the_gate: Activation = functional.relu) ->
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return shaken(Acting(activation, in_the_gate)).double()
-
-
-class Swish(torch.autograd.Function):
-    """One that keeps its input alone."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
-        return x * x.sigmoid()
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        result: Tensor = gradients[0] * (x.sigmoid() + x * x.sigmoid() * (1 - x.sigmoid()))
-        return result
 
 
 HIDDEN: dict[str, tuple[Activation, str]] = {
