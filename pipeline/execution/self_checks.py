@@ -15,11 +15,17 @@ from pipeline.spec.audit import AuditSpec
 from pipeline.store.attributes import CheckResult
 from srd.errors import ModelError
 
+State = Iterator[tuple[str, object]]
+
 IMAGES = 4
 """The number of images that are asked about."""
 BATCH_TOLERANCE = 1e-3
 """The largest change of a logit by other images of the batch, as a share of the largest logit. Sums in another order
 change float32 logits of deep networks by about 1e-5."""
+
+PASSES = 5
+"""The number of passes that must all change a global generator before the network is blamed: other threads of a
+worker, such as those that look for a lost scheduler, draw from Python's global generator now and then."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +89,7 @@ def check_batch(question: Question) -> str:
 
 def check_state(question: Question) -> str:
     """Refuse a model whose forward pass changes the model or a global random generator."""
-    before = dict(_state(question.model))
-    question.ask(question.images)
-    changed = [name for name, value in _state(question.model) if not _is_same(before.get(name), value)]
+    changed = [*_find_changes(question, _module_state), *_find_changes_of_generators(question)]
     if changed:
         raise ModelError(
             f"{question.place}: a forward pass in evaluation mode changes {changed[0]}; "
@@ -116,15 +120,48 @@ def _largest(values: Tensor) -> float:
     return float(values.abs().max())
 
 
-def _state(model: Model) -> Iterator[tuple[str, object]]:
-    """Yield all that a forward pass must leave as it is, by name."""
+def _find_changes(question: Question, state: Callable[[Model], State]) -> list[str]:
+    """Return the names of what is not as it was after a forward pass."""
+    before = dict(state(question.model))
+    question.ask(question.images)
+    return [name for name, value in state(question.model) if not _is_same(before.get(name), value)]
+
+
+def _find_changes_of_generators(question: Question) -> list[str]:
+    """Return the names of the global generators that every one of several passes changes, and leave them as found."""
+    found = torch.get_rng_state(), np.random.get_state(), random.getstate()
+    changed = ["torch", "NumPy", "Python"]
+    try:
+        for _ in range(PASSES):
+            _draw_from_generators()  # else a fixed seed that forward sets changes nothing from the second pass on
+            changed = [name for name in _find_changes(question, _generator_state) if name in changed]
+            if not changed:
+                break
+    finally:
+        torch.set_rng_state(found[0])
+        np.random.set_state(found[1])
+        random.setstate(found[2])
+    return [f"{name}'s global generator" for name in changed]
+
+
+def _draw_from_generators() -> None:
+    torch.rand(1)
+    np.random.random()
+    random.random()
+
+
+def _module_state(model: Model) -> State:
+    """Yield all of the network that a forward pass must leave as it is, by name."""
     for name, tensor in (*model.network.named_parameters(), *model.network.named_buffers()):
         yield name, tensor.detach().clone()
     for name, module in model.network.named_modules():
         yield f"the mode of {name or 'the network'}", module.training
-    yield "torch's global generator", torch.get_rng_state()
-    yield "NumPy's global generator", str(np.random.get_state())
-    yield "Python's global generator", random.getstate()
+
+
+def _generator_state(_: Model) -> State:
+    yield "torch", torch.get_rng_state()
+    yield "NumPy", str(np.random.get_state())
+    yield "Python", random.getstate()
 
 
 def _is_same(before: object, after: object) -> bool:

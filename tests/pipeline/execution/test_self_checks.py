@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -166,6 +167,29 @@ def draws_by_numpy(features: Tensor) -> Tensor:
 def test_a_forward_pass_that_changes_something_is_refused(network: nn.Module, changed: str) -> None:
     with torch.random.fork_rng(), pytest.raises(ModelError, match=f"changes {changed}; let forward leave"):
         check_state(question(network))
+
+
+class Once(Network):
+    """A network during whose first pass another thread draws from a global generator."""
+
+    def __init__(self, draw: Callable[[], object]) -> None:
+        super().__init__()
+        self.draw: list[Callable[[], object]] = [draw]
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        if self.draw:
+            thread = Thread(target=self.draw.pop())
+            thread.start()
+            thread.join()
+        return super().forward(inputs)
+
+
+@pytest.mark.parametrize(
+    "draw", [random.random, np.random.normal, lambda: torch.rand(1)], ids=["python", "numpy", "torch"]
+)
+def test_another_thread_that_draws_is_not_the_network(draw: Callable[[], object]) -> None:
+    with torch.random.fork_rng():
+        assert check_state(question(Once(draw))).endswith("stayed as they were")
 
 
 class Writes(Network):
