@@ -1,4 +1,4 @@
-"""What names a run on the command line: its spec or its folder, and the options that say where the folder lies."""
+"""How a command line names a run: by its spec or its folder, and by the options that say where the folder lies."""
 
 from collections.abc import Sequence
 from pathlib import Path

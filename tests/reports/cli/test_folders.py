@@ -45,7 +45,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
     def stop(*arguments: Any) -> None:
         place = arguments[1]
-        folders.append(place.path if isinstance(place, Location) else place)
+        folders.append(Path(place.url) if isinstance(place, Location) else place)
         raise Stop
 
     for function, _ in WORKING.values():
