@@ -22,8 +22,8 @@ from pipeline.store.location import Location
 from pipeline.store.store import NAME, exists
 from reports.cli.heartbeat import tell_phase
 from reports.cli.progress import Display, Observers
-from reports.runs import PAGE, SPEC_COPY, home_of, location_of
-from srd.errors import FailedTasks, IncompleteRun, InputError, SpecError, StoreError
+from reports.runs import PAGE, SPEC_COPY, home_of, location_of, refuse_among_images
+from srd.errors import FailedTasks, IncompleteRun, SpecError, StoreError
 
 PREPARING = "preparing: loading the network, reading the images, trying every method"
 
@@ -32,6 +32,7 @@ def run_audit(spec: Path, folder: Path, cluster: ClusterSpec | None, selection: 
     """Run what is missing of a selection of an audit. The folder gets a copy of the spec, and logs."""
     home = home_of(spec, folder)
     job = Job(load_spec(spec), spec.parent.resolve(), home / NAME)
+    refuse_among_images(folder, job.spec.data, job.base)
     _refuse_elsewhere(folder, home)
     with _executor(cluster, console) as executor:
         with tell_phase(console, PREPARING):
@@ -57,6 +58,8 @@ def run_comparison(
     """
     home = home_of(spec, folder)
     jobs = {name: Job(audit, spec.parent.resolve(), home / name / NAME) for name, audit in load_audits(spec).items()}
+    for job in jobs.values():
+        refuse_among_images(folder, job.spec.data, job.base)
     _refuse_elsewhere(folder, home)
     _refuse_taken_folder(folder, home, jobs)
     with _executor(cluster, console) as executor:
@@ -118,8 +121,6 @@ def _refuse_waiting(keys: Sequence[str]) -> None:
 
 def _refuse_elsewhere(folder: Path, home: Location) -> None:
     """Raise unless the folder can hold this run: a folder belongs to one run, whose store lies in one place."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"--out {folder}: is a file; name a folder")
     there = location_of(folder)
     if (folder / SPEC_COPY).exists() and there.url != (home / NAME).url:
         raise StoreError(f"{folder}: holds a run that is stored in {there}; choose another folder with --out")
