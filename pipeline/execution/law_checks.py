@@ -49,7 +49,7 @@ def _check(entry: AttributorEntry, spec: AuditSpec, subject: Subject, samples: S
             f"method {entry.name!r} does not conserve relevance on this network: {gap:.2%} of it are neither in the "
             "map nor counted as lost, so it overlooks an operation; leave the method out of explain.methods"
         )
-    found = f"not complete on this network: the gap is {gap:.2%}" if breaks else f"holds, the gap is {gap:.2g}"
+    found = f"not complete on this network: {100 * gap:.1f} %" if breaks else f"holds, the gap is {gap:.2g}"
     return CheckResult(name=f"{entry.title}: {entry.law}", found=found, method=entry.name, is_marked=breaks)
 
 

@@ -1,6 +1,5 @@
 """The preparation of a run: model and data must fit, and the explained classes and the fingerprint are found."""
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,13 +11,12 @@ from torch import Tensor
 from attacks.entries import EVIDENCE
 from attacks.registry import PERTURBATIONS
 from pipeline.demo import certificates, shapes
+from pipeline.execution.admission import admit, clean_logits
 from pipeline.execution.fingerprints import differences, fingerprinted_facts, refuse_other
 from pipeline.execution.job import Job
 from pipeline.execution.law_checks import check_laws
-from pipeline.execution.self_checks import check_subject
 from pipeline.execution.subjects import Subject
 from pipeline.inputs.data import Data
-from pipeline.inputs.models import logits_of, refuse_constant, refuse_unless_logits
 from pipeline.inputs.user_code import refusal
 from pipeline.machine import environment, seeds
 from pipeline.plan.conditions import Condition, conditions, threat
@@ -35,8 +33,6 @@ from srd.metrics.similarity import WINDOW
 from srd.registry import ATTRIBUTORS, METRICS, SIMILARITIES
 
 CERTIFIED_SCENES = 300
-NEAR_CHANCE = 0.1
-"""The accuracy above chance, up to twice as much, that is near chance."""
 
 
 def prepare_store(job: Job, subject: Subject) -> RunAttributes:
@@ -63,7 +59,7 @@ def _mend(job: Job, subject: Subject, attributes: RunAttributes) -> None:
     damaged = find_damaged_objects(job.store)
     if damaged:
         with environment.reproducible():
-            prepared = _prepared_arrays(job.spec, subject.data, _clean_logits(job.spec, subject))
+            prepared = _prepared_arrays(job.spec, subject.data, clean_logits(job.spec, subject))
         mend(job.store, _new_store(job, subject, prepared, attributes), damaged)
 
 
@@ -71,24 +67,22 @@ def _create(job: Job, subject: Subject, ours: FingerprintedFacts) -> None:
     refuse_small_images(subject.data)
     _refuse_without_masks(job.spec, subject.data)
     with environment.reproducible():
-        logits = _clean_logits(job.spec, subject)
-        checked = check_subject(job.spec, subject)
-        prepared = _prepared_arrays(job.spec, subject.data, logits)
+        admitted = admit(job.spec, subject)
+        prepared = _prepared_arrays(job.spec, subject.data, admitted.logits)
         resolutions = try_methods(job.spec, subject, prepared["target"])
         laws = check_laws(job.spec, subject, prepared["target"])
         certified = _certificates(job.spec, subject)
     columns = conditions(job.spec)
-    correct = int((logits.argmax(1).numpy() == prepared["label"]).sum())
     attributes = RunAttributes(
         fingerprint=ours.fingerprint,
         fingerprinted=ours,
         plan=_plan(job.spec, subject.data, columns),
-        correct=correct,
+        correct=admitted.correct,
         data=subject.data.description,
-        notes=(*subject.model.notes, *subject.data.notes, *_low_accuracy_in_words(job.spec, subject.data, correct)),
+        notes=admitted.notes,
         parameters=subject.model.n_parameters,
         certificates=certified,
-        self_checks=(*checked, *laws),
+        self_checks=(*admitted.checks, *laws),
         resolutions=resolutions,
         reasons=REASONS,
         references={name: reference.meaning for name, reference in REFERENCES.items()},
@@ -96,15 +90,6 @@ def _create(job: Job, subject: Subject, ours: FingerprintedFacts) -> None:
         threats={condition.id: threat(condition) for condition in columns[1:]},
     )
     create(job.store, _new_store(job, subject, prepared, attributes))
-
-
-def _low_accuracy_in_words(spec: AuditSpec, data: Data, correct: int) -> Iterator[str]:
-    """Yield a warning if the accuracy on the clean images is near chance, which most often is a mistake of the spec."""
-    accuracy, chance = correct / len(data.ids), 1 / len(data.classes)
-    if accuracy < min(2 * chance, chance + NEAR_CHANCE):
-        is_bare = spec.model.mean is None and not spec.model.spec.startswith("demo:")
-        normalisation = "model.mean and model.std are not set" if is_bare else "model.mean and model.std"
-        yield f"accuracy of {accuracy:.1%} is near chance ({chance:.1%}): check model.classes; {normalisation}"
 
 
 def _new_store(job: Job, subject: Subject, prepared: Arrays, attributes: RunAttributes) -> NewStore:
@@ -163,19 +148,6 @@ def try_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) ->
             raise refusal(f"method {name!r} fails on the first image", error, Path(), way_out) from error
         resolutions[name] = rows, columns
     return resolutions
-
-
-def _clean_logits(spec: AuditSpec, subject: Subject) -> Tensor:
-    """Return the logits of all clean images, computed a tile at a time as the perturb stage does."""
-    data, tile = subject.data, spec.run.tile
-    rows = range(len(data.ids))
-    place = f"model.spec = {spec.model.spec!r}"
-    with torch.no_grad():
-        tiles = [logits_of(subject.model.model, data.images(rows[i : i + tile]), place) for i in rows[::tile]]
-    logits = torch.cat(tiles).cpu()
-    refuse_unless_logits(logits, len(data.classes), spec.model)
-    refuse_constant(logits, spec.model)
-    return logits
 
 
 def _prepared_arrays(spec: AuditSpec, data: Data, logits: Tensor) -> Arrays:

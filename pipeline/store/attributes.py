@@ -1,7 +1,7 @@
 """The attributes of a store: preparation writes them once, and whoever opens a store validates them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -72,7 +72,12 @@ class CheckResult(_Frozen):
     method: str = ""
     """The method that was asked; an empty text if it was the network."""
     is_marked: bool = False
-    """Whether every number of the method is to be read with what was found."""
+    """Whether `found` is a caveat that must stand beside every number of the method."""
+
+
+def caveats_of(checks: Iterable[CheckResult]) -> dict[str, str]:
+    """Return method -> the finding that must stand beside every number of the method, for those that have one."""
+    return {check.method: check.found for check in checks if check.is_marked}
 
 
 class RunAttributes(_Frozen):

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from pipeline.verification.findings import Verification
+from reports.formatting import Caveats, title_with_caveat
 from reports.result import ResultModel
 from reports.statistics import Policy
 
@@ -126,6 +127,8 @@ class MethodFacts(ResultModel):
     cost: str
     reference: str
     options: tuple[OptionValue, ...]
+    caveat: str = ""
+    """The finding of a self-check that stands beside every number of the method; empty if there is none."""
 
 
 class PerturbationFacts(ResultModel):
@@ -185,6 +188,15 @@ class RunFacts(ResultModel):
     methods: tuple[MethodFacts, ...]
     perturbations: tuple[PerturbationFacts, ...]
     conditions: tuple[ConditionFacts, ...]
+
+    @property
+    def caveats(self) -> Caveats:
+        """Return method -> caveat, for the methods that have one."""
+        return {method.name: method.caveat for method in self.methods if method.caveat}
+
+    def title_of(self, method: str) -> str:
+        """Return the title of a method where a sentence tells its numbers: with its caveat, if it has one."""
+        return title_with_caveat(method, self.caveats)
 
 
 def strongest_conditions(conditions: Iterable[ConditionFacts]) -> tuple[ConditionFacts, ...]:

@@ -15,9 +15,17 @@ from reports.audit.facts import RunFacts
 from reports.audit.readings import NOT_COMPUTED, Readings
 from reports.audit.section import Fields, Pictures, Section
 from reports.cells import Table, estimate_cell, method_heading
-from reports.formatting import enumeration, method_title, percent
+from reports.formatting import enumeration, percent
 from reports.page import Exhibit
-from reports.plot_primitives import Picture, distinct_texts, draw_points, label_methods, name_families, values_in_words
+from reports.plot_primitives import (
+    Picture,
+    caveat_note,
+    distinct_texts,
+    draw_points,
+    label_methods,
+    name_families,
+    values_in_words,
+)
 from reports.result import Estimate, ResultModel
 from reports.statistics import unit
 from reports.style import GREY, look, svg
@@ -104,7 +112,7 @@ def table(result: LocalisationFields) -> Table:
     found = {(each.method, each.metric): each.estimate for each in result.quality}
     rows = (
         (
-            method_heading(each.name),
+            method_heading(each.name, result.caveats),
             *(estimate_cell(found[each.name, metric]) for metric in metrics),
         )
         for each in result.methods
@@ -131,9 +139,10 @@ def _figures(result: LocalisationFields) -> Iterator[Picture]:
     caption = f"Clean maps: {_what(result)} (95 % intervals)."
     if result.mask_share is not None:
         caption += " Dashed: mean share of the image that the mask covers."
+    caption += caveat_note(frame["method"], result.caveats)
     parts = frame.groupby("metric", sort=False)
     values = "; ".join(
-        f"{METRICS[str(name)].title}: {values_in_words(part, 'method', method_title)}" for name, part in parts
+        f"{METRICS[str(name)].title}: {values_in_words(part, 'method', result.title_of)}" for name, part in parts
     )
     yield Picture("localisation", svg(_figure(frame, result)), caption, f"{values}.")
 
@@ -146,7 +155,7 @@ def _figure(frame: pd.DataFrame, result: LocalisationFields) -> Figure:
         for method in methods:
             part = frame[(frame["metric"] == metric) & (frame["method"] == method)]
             draw_points(axes, part, methods, "method", 0.0, look(method))
-        label_methods(axes, methods)
+        label_methods(axes, methods, result.caveats)
         axes.set(xlim=(-0.04, 1.04), xlabel=unit(metric))
         axes.set_xticks((0, 0.25, 0.5, 0.75, 1), ("0", "", "0.5", "", "1"))
         _mark_chance(axes, result, metric)

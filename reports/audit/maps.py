@@ -280,9 +280,13 @@ def _body(result: MapFields, _: Pictures) -> Mapping[str, object]:
 
 
 def _by_attack(result: MapFields) -> list[tuple[str, list[Case]]]:
-    """Return the title of each attack, with the verdict where it is in doubt, and its cases."""
-    doubts = {each.condition: f" ({each.verdict})" for each in result.verdicts if each.verdict}
-    titles = {case.condition: f"{case.title}{doubts.get(case.condition, '')}" for case in result.cases}
+    """Return the title of each attack, with the verdict where it is in doubt and the method's caveat, and its cases."""
+    doubts = {each.condition: each.verdict for each in result.verdicts}
+    caveats = {facts.id: result.caveats.get(facts.against) for facts in result.conditions}
+    titles = {case.condition: case.title for case in result.cases}
+    for condition in titles:
+        remarks = filter(None, (doubts.get(condition), caveats.get(condition)))
+        titles[condition] += "".join(f" ({remark})" for remark in remarks)
     return [(title, [case for case in result.cases if case.condition == condition])
             for condition, title in titles.items()]  # fmt: skip
 

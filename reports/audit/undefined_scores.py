@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pipeline.plan.schema import REASONS, Reason
 from reports.audit.facts import RunFacts, UndefinedScores
-from reports.formatting import enumeration, method_title, plural
+from reports.formatting import enumeration, plural
 
 
 def undefined_scores_in_words(result: RunFacts) -> Iterator[str]:
@@ -15,7 +15,7 @@ def undefined_scores_in_words(result: RunFacts) -> Iterator[str]:
     missing, asked = undefined_scores(result), asked_scores(result)
     for reason in dict.fromkeys(each.reason for each in missing):
         alike = [each for each in missing if each.reason == reason]
-        whose = enumeration(f"{method_title(each.method)} {each.scores:,}" for each in alike)
+        whose = enumeration(f"{result.title_of(each.method)} {each.scores:,}" for each in alike)
         of = f" ({whose})" if len(alike) < len(result.methods) else ""
         count = sum(each.scores for each in alike)
         yield f"{count:,} of {plural(asked, 'score')} {'has' if count == 1 else 'have'} no value: {reason}{of}."

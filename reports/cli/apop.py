@@ -10,6 +10,7 @@ from pipeline.machine.writing import write_files
 from pipeline.spec.audit import load_spec
 from reports.apop.result import summarise
 from reports.apop.table import table
+from reports.cli.notes import print_notes
 from reports.runs import refuse_among_images
 
 RESULT = "apop.json"
@@ -32,6 +33,7 @@ def write_apop(spec: Path, folder: Path, results: Console, messages: Console) ->
     asked, base = load_spec(spec), spec.parent.resolve()
     refuse_among_images(folder, asked.data, base)
     subject = load_apop_experiment(asked, base)
+    print_notes(messages, subject.notes)
     is_dumb = not messages.is_terminal
     tiles = track(subject.predictions(), "predicting", len(subject.tiles), console=messages, disable=is_dumb)
     result = summarise(subject.findings(list(tiles)))

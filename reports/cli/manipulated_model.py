@@ -12,6 +12,7 @@ from pipeline.experiments.manipulated_model_results import COPIES, ManipulationF
 from pipeline.experiments.manipulated_models import ManipulationExperiment, load_manipulation_experiment, weights_of
 from pipeline.machine.writing import File, remove_folders, write_files
 from pipeline.spec.manipulation import load_manipulated_model_spec
+from reports.cli.notes import print_notes
 from reports.manipulated_model.figures import picture
 from reports.manipulated_model.gallery import draw_row, gallery_choices
 from reports.manipulated_model.page import html
@@ -43,6 +44,7 @@ def write_manipulated_model(spec: Path, folder: Path, console: Console) -> Path:
     asked, base = load_manipulated_model_spec(spec), spec.parent.resolve()
     refuse_among_images(folder, asked.data, base)
     subject = load_manipulation_experiment(asked, base)
+    print_notes(console, subject.notes, subject.checks)
     result, files = _make(subject, console)
     drawn = picture(result)
     files += [

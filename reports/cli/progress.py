@@ -15,6 +15,7 @@ from pipeline.execution.executors import Outcome
 from pipeline.execution.run import Observer
 from pipeline.store.attributes import RunAttributes
 from reports.cli.heartbeat import PERIOD, Heartbeat
+from reports.cli.notes import print_notes
 
 SHARE = 0.05
 """Share of a stage after which a line is due."""
@@ -152,8 +153,7 @@ class Display:
         correct, n = attributes.correct, attributes.plan.sizes["image"]
         share = f"{correct / n:.1%} of {n} clean images are classified as labelled"
         self._console.print(share)
-        for note in attributes.notes:
-            self._console.print(note, markup=False)
+        print_notes(self._console, attributes.notes, attributes.self_checks)
 
     def on_stage(self, name: str, done: int, total: int) -> None:
         if done == total:

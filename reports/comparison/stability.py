@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from reports.cells import Table, estimate_cell
 from reports.comparison import matrix
 from reports.comparison.audits import Audit
-from reports.comparison.matrix import NUMBERS, hollow_note, row_key
+from reports.comparison.matrix import NUMBERS, caveat_notes, hollow_note, row_key
 from reports.comparison.result import Calibrated, ComparisonResult, Similarity
 from reports.formatting import images_in_words
 from reports.plot_primitives import Picture
@@ -62,7 +62,7 @@ def picture(result: ComparisonResult) -> Iterator[Picture]:
     caption = (
         f"{METRICS[MEASURE].title} of clean and perturbed maps, all images (95 % intervals). On grey: of clean maps "
         f"and other maps, the scale on which the rest is read. "
-        f"Methods of one family share a hue.{hollow_note(frame)}"
+        f"Methods of one family share a hue.{hollow_note(frame)}{caveat_notes(frame, result)}"
     )
     figure = matrix.figure(frame, result, unit(MEASURE))
     least = float(frame[["value", "low"]].astype(float).min().min())
