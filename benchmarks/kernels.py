@@ -77,6 +77,10 @@ class Timing:
     executor: Executor
     tasks: list[Timed] = field(default_factory=list)
 
+    @property
+    def workers(self) -> int:
+        return self.executor.workers
+
     def __call__(self, tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
         for outcome in self.executor(tasks, partial(time_task, perform)):
             if isinstance(outcome.work, Timed):

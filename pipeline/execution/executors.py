@@ -36,6 +36,11 @@ class Outcome:
 class Executor(Protocol):
     """A callable that runs tasks in any order, and yields each outcome as it comes."""
 
+    @property
+    def workers(self) -> int:
+        """Return how many processes run tasks, as far as is known now."""
+        ...
+
     def __call__(self, tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]: ...
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
@@ -45,6 +50,8 @@ class Executor(Protocol):
 
 class SerialExecutor:
     """One task after the other in this process: the definition of what every executor does."""
+
+    workers = 1
 
     def __call__(self, tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
         for task in tasks:

@@ -28,8 +28,8 @@ class Observer(Protocol):
         """Receive the attributes of the store, once the store is there."""
         ...
 
-    def on_stage(self, name: str, done: int, total: int) -> None:
-        """Receive the start of a stage; of its `total` tasks, `done` were finished before."""
+    def on_stage(self, name: str, tasks: Sequence[Task], done: int, total: int) -> None:
+        """Receive the start of a stage, which runs these tasks; of its `total` tasks, `done` were finished before."""
         ...
 
     def on_wait(self, name: str, n: int) -> None:
@@ -111,7 +111,7 @@ class _RunInProgress:
             return []
         missing = [task for task in planned if task.key not in done]
         ready = self._ready_tasks(missing, done)
-        observer.on_stage(stage, len(planned) - len(missing), len(planned))
+        observer.on_stage(stage, ready, len(planned) - len(missing), len(planned))
         if len(ready) < len(missing):
             observer.on_wait(stage, len(missing) - len(ready))
         return self.failures(ready)

@@ -39,10 +39,10 @@ def perform(job: Job, task: Task) -> Work:
     OSError, ForeignWorker
         As they are.
     """
-    started = perf_counter()
     try:
         with divert_stdout(), reproducible():
-            context = context_of(job)
+            context = context_of(job)  # which a process loads once: no part of what its first task takes
+            started = perf_counter()
             context.store.write(task, compute(context, task))
     except (*FATAL, DamagedTask):
         raise

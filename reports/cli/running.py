@@ -81,7 +81,7 @@ class _PreparedAudit:
 
     def run(self, executor: Executor, selection: Selection, console: Console) -> list[str]:
         """Run the audit, and return the keys of the tasks that wait for other parts."""
-        with Display(console) as display:
+        with Display(console, selection, lambda: executor.workers) as display:
             return run(self.prepared, executor, Observers(display, self.log), selection)
 
 

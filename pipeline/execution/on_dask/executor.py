@@ -46,6 +46,12 @@ class DaskExecutor:
         self._client = client
         self._spec = spec
         self._tell = tell
+        self._workers = 1
+
+    @property
+    def workers(self) -> int:
+        """Return the threads of all workers, which have one each; 1 while none is known."""
+        return self._workers
 
     def __call__(self, tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
         """Yield outcomes as they come; a task that ends its worker again and again ends with WorkerLost.
@@ -91,6 +97,7 @@ class DaskExecutor:
                 if not len(submissions):
                     return
                 ended = submissions.next()
+                self._workers = submissions.threads
                 if ended is not None:
                     yield Outcome(tasks[ended.name], ended.error, ended.result)
 

@@ -7,7 +7,7 @@ from time import sleep
 from rich.console import Console
 
 from reports.cli.heartbeat import Heartbeat, tell_phase
-from reports.cli.progress import Lines, Pace
+from reports.cli.progress import Lines, StageProgress
 
 
 def test_it_tells_again_and_again_until_it_is_stopped() -> None:
@@ -52,7 +52,7 @@ def test_a_stage_in_which_no_task_ends_is_told() -> None:
     lines = Lines(Console(file=written), lambda: 0.0)
     lines._heartbeat._period = 0.02
     lines.start()
-    lines.begin(Pace("perturb", 3, 40, 0.0))
+    lines.begin(StageProgress("perturb", 3, 40))
     while "perturb 3/40" not in written.getvalue():
         sleep(0.01)
     lines.end()
