@@ -16,6 +16,7 @@ from pipeline.execution.on_dask.executor import dask_executor
 from pipeline.execution.run import PreparedRun, prepare_run, run
 from pipeline.execution.subjects import context_of
 from pipeline.machine import devices
+from pipeline.machine.phases import Tell
 from pipeline.plan.tasks import Task
 from pipeline.spec.audit import load_spec
 from pipeline.spec.deployment import LocalSpec
@@ -87,8 +88,8 @@ class Timing:
                 self.tasks.append(outcome.work)
             yield outcome
 
-    def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        return self.executor.call(function, *arguments)
+    def call(self, function: Callable[..., T], *arguments: Any, tell: Tell | None = None) -> T:
+        return self.executor.call(function, *arguments, tell=tell)
 
 
 def run_audit(spec: Path, home: Path, workers: int) -> Audit:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from pipeline.machine.phases import Tell
 from pipeline.plan.tasks import Task
 
 T = TypeVar("T")
@@ -43,8 +44,11 @@ class Executor(Protocol):
 
     def __call__(self, tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]: ...
 
-    def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Call a function on the class of machine that runs tasks; return its result, or raise its error."""
+    def call(self, function: Callable[..., T], *arguments: Any, tell: Tell | None = None) -> T:
+        """Call a function on the class of machine that runs tasks; return its result, or raise its error.
+
+        If there is `tell`, the function gets one as its last argument; what is told there is told here.
+        """
         ...
 
 
@@ -57,8 +61,8 @@ class SerialExecutor:
         for task in tasks:
             yield _outcome(task, perform)
 
-    def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        return function(*arguments)
+    def call(self, function: Callable[..., T], *arguments: Any, tell: Tell | None = None) -> T:
+        return function(*arguments, *([] if tell is None else [tell]))
 
 
 serial_executor = SerialExecutor()

@@ -21,6 +21,7 @@ from pipeline.inputs.data import Data
 from pipeline.inputs.models import logits_of, refuse_constant, refuse_unless_logits
 from pipeline.inputs.user_code import refusal
 from pipeline.machine import environment, seeds
+from pipeline.machine.phases import Phase, Tell, count_aloud, name_aloud, tell_nobody
 from pipeline.plan.conditions import Condition, conditions, threat
 from pipeline.plan.schema import CONDITION_FACTS, REASONS, REFERENCES
 from pipeline.plan.tasks import Plan
@@ -39,7 +40,7 @@ NEAR_CHANCE = 0.1
 """The accuracy above chance, up to twice as much, that is near chance."""
 
 
-def prepare_store(job: Job, subject: Subject) -> RunAttributes:
+def prepare_store(job: Job, subject: Subject, tell: Tell = tell_nobody) -> RunAttributes:
     """Create the store of a job, or open the existing one and mend what was written before the tasks.
 
     Raises
@@ -49,33 +50,37 @@ def prepare_store(job: Job, subject: Subject) -> RunAttributes:
     ModelError, DataError
         If model and data do not fit.
     """
+    tell(Phase("reading digests of sources, weights and images"))
     ours = fingerprinted_facts(job.spec, subject.model, subject.data)
     if not store.exists(job.store):
-        _create(job, subject, ours)
+        _create(job, subject, ours, tell)
     attributes = store.attributes(job.store)
     refuse_other(job.store, differences(attributes.fingerprinted, ours))
-    _mend(job, subject, attributes)
+    _mend(job, subject, attributes, tell)
     return attributes
 
 
-def _mend(job: Job, subject: Subject, attributes: RunAttributes) -> None:
+def _mend(job: Job, subject: Subject, attributes: RunAttributes, tell: Tell) -> None:
     """Write damaged objects again that no task has written, so that none could be done again."""
+    tell(Phase("checking the store"))
     damaged = find_damaged_objects(job.store)
     if damaged:
         with environment.reproducible():
-            prepared = _prepared_arrays(job.spec, subject.data, _clean_logits(job.spec, subject))
+            prepared = _prepared_arrays(job.spec, subject.data, _clean_logits(job.spec, subject, tell))
         mend(job.store, _new_store(job, subject, prepared, attributes), damaged)
 
 
-def _create(job: Job, subject: Subject, ours: FingerprintedFacts) -> None:
+def _create(job: Job, subject: Subject, ours: FingerprintedFacts, tell: Tell) -> None:
     refuse_small_images(subject.data)
     _refuse_without_masks(job.spec, subject.data)
     with environment.reproducible():
-        logits = _clean_logits(job.spec, subject)
+        logits = _clean_logits(job.spec, subject, tell)
+        tell(Phase("checking the network"))
         checked = check_subject(job.spec, subject)
         prepared = _prepared_arrays(job.spec, subject.data, logits)
-        resolutions = try_methods(job.spec, subject, prepared["target"])
-        laws = check_laws(job.spec, subject, prepared["target"])
+        resolutions = try_methods(job.spec, subject, prepared["target"], tell)
+        laws = check_laws(job.spec, subject, prepared["target"], tell)
+        tell(Phase("preparing the store"))
         certified = _certificates(job.spec, subject)
     columns = conditions(job.spec)
     correct = int((logits.argmax(1).numpy() == prepared["label"]).sum())
@@ -132,7 +137,9 @@ def _refuse_without_masks(spec: AuditSpec, data: Data) -> None:
         raise DataError(f"{needy[0]} works by the objects' masks; set data.masks, or attack by 'top_k' instead")
 
 
-def try_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) -> dict[str, tuple[int, int]]:
+def try_methods(
+    spec: AuditSpec, subject: Subject, target: NDArray[np.int64], tell: Tell = tell_nobody
+) -> dict[str, tuple[int, int]]:
     """Return rows and columns of every method's own map of the first image.
 
     What cannot work is refused here, before any task.
@@ -147,7 +154,7 @@ def try_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) ->
     of_first = torch.from_numpy(target[:1]).to(model.device)
     streams = [seeds.generator(spec.run.seed, "trial")]
     resolutions: dict[str, tuple[int, int]] = {}
-    for name in spec.explain.methods:
+    for name in name_aloud(spec.explain.methods, "trying method", tell):
         try:
             explain = own_attributor(spec, model, subject.data, name)
             _, rows, columns = explain(model.network, inputs, of_first, streams).shape
@@ -165,13 +172,14 @@ def try_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) ->
     return resolutions
 
 
-def _clean_logits(spec: AuditSpec, subject: Subject) -> Tensor:
+def _clean_logits(spec: AuditSpec, subject: Subject, tell: Tell) -> Tensor:
     """Return the logits of all clean images, computed a tile at a time as the perturb stage does."""
     data, tile = subject.data, spec.run.tile
     rows = range(len(data.ids))
     place = f"model.spec = {spec.model.spec!r}"
+    starts = count_aloud(rows[::tile], "classifying the clean images, tile", tell)
     with torch.no_grad():
-        tiles = [logits_of(subject.model.model, data.images(rows[i : i + tile]), place) for i in rows[::tile]]
+        tiles = [logits_of(subject.model.model, data.images(rows[i : i + tile]), place) for i in starts]
     logits = torch.cat(tiles).cpu()
     refuse_unless_logits(logits, len(data.classes), spec.model)
     refuse_constant(logits, spec.model)

@@ -11,6 +11,7 @@ from typing import Protocol
 from pipeline.execution import calls
 from pipeline.execution.executors import Executor, Outcome, Perform
 from pipeline.execution.job import FATAL, Job
+from pipeline.machine.phases import Tell, tell_nobody
 from pipeline.plan.dependencies import Dependencies
 from pipeline.plan.selection import ALL, WHOLE, Selection
 from pipeline.plan.tasks import Plan, Task
@@ -49,12 +50,12 @@ class PreparedRun:
     attributes: RunAttributes
 
 
-def prepare_run(job: Job, executor: Executor) -> PreparedRun:
+def prepare_run(job: Job, executor: Executor, tell: Tell = tell_nobody) -> PreparedRun:
     """Load model and data where tasks run, and create the store or open it.
 
     Errors are those of `worker.prepare`.
     """
-    attributes = executor.call(calls.prepare, job)
+    attributes = executor.call(calls.prepare, job, tell=tell)
     return PreparedRun(replace(job, fingerprint=attributes.fingerprint), attributes)
 
 

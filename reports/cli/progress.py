@@ -17,13 +17,11 @@ from pipeline.plan.conditions import conditions
 from pipeline.plan.selection import ALL, Selection
 from pipeline.plan.tasks import Task
 from pipeline.store.attributes import RunAttributes
-from reports.cli.heartbeat import PERIOD, Heartbeat
+from reports.cli.heartbeat import PERIOD, REFRESHES, Heartbeat
 from reports.cli.time_left import Remaining, TimeLeft, same_cost
 
 SHARE = 0.05
 """Share of a stage after which a line is due."""
-REFRESHES = 4
-"""The times a second at which bars are drawn again."""
 
 
 @dataclass
