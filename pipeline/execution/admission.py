@@ -10,6 +10,7 @@ from pipeline.execution.self_checks import check_subject
 from pipeline.execution.subjects import Subject
 from pipeline.inputs.data import Data
 from pipeline.inputs.models import logits_of, refuse_constant, refuse_unless_logits
+from pipeline.machine.phases import Phase, Tell, count_aloud, tell_nobody
 from pipeline.spec.audit import AuditSpec
 from pipeline.store.attributes import CheckResult
 
@@ -31,7 +32,7 @@ class Admission:
     """What was asked of the network, and found."""
 
 
-def admit(spec: AuditSpec, subject: Subject) -> Admission:
+def admit(spec: AuditSpec, subject: Subject, tell: Tell = tell_nobody) -> Admission:
     """Refuse a network whose answers to the images are no logits, or no function of the image; return what was found.
 
     Raises
@@ -39,14 +40,15 @@ def admit(spec: AuditSpec, subject: Subject) -> Admission:
     ModelError
         If the network is refused.
     """
-    logits = clean_logits(spec, subject)
+    logits = clean_logits(spec, subject, tell)
+    tell(Phase("checking the network"))
     checks = check_subject(spec, subject)
     correct = int((logits.argmax(1) == torch.tensor(subject.data.labels)).sum())
     notes = (*subject.model.notes, *subject.data.notes, *_low_accuracy_in_words(spec, subject.data, correct))
     return Admission(logits, correct, notes, checks)
 
 
-def clean_logits(spec: AuditSpec, subject: Subject) -> Tensor:
+def clean_logits(spec: AuditSpec, subject: Subject, tell: Tell = tell_nobody) -> Tensor:
     """Return the logits of all clean images, computed a tile at a time as the perturb stage does.
 
     Raises
@@ -57,8 +59,9 @@ def clean_logits(spec: AuditSpec, subject: Subject) -> Tensor:
     data, tile = subject.data, spec.run.tile
     rows = range(len(data.ids))
     place = f"model.spec = {spec.model.spec!r}"
+    starts = count_aloud(rows[::tile], "classifying the clean images, tile", tell)
     with torch.no_grad():
-        tiles = [logits_of(subject.model.model, data.images(rows[i : i + tile]), place) for i in rows[::tile]]
+        tiles = [logits_of(subject.model.model, data.images(rows[i : i + tile]), place) for i in starts]
     logits = torch.cat(tiles).cpu()
     refuse_unless_logits(logits, len(data.classes), spec.model)
     refuse_constant(logits, spec.model)

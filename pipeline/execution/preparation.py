@@ -19,6 +19,7 @@ from pipeline.execution.subjects import Subject
 from pipeline.inputs.data import Data
 from pipeline.inputs.user_code import refusal
 from pipeline.machine import environment, seeds
+from pipeline.machine.phases import Phase, Tell, name_aloud, tell_nobody
 from pipeline.plan.conditions import Condition, conditions, threat
 from pipeline.plan.schema import CONDITION_FACTS, REASONS, REFERENCES
 from pipeline.plan.tasks import Plan
@@ -35,7 +36,7 @@ from srd.registry import ATTRIBUTORS, METRICS, SIMILARITIES
 CERTIFIED_SCENES = 300
 
 
-def prepare_store(job: Job, subject: Subject) -> RunAttributes:
+def prepare_store(job: Job, subject: Subject, tell: Tell = tell_nobody) -> RunAttributes:
     """Create the store of a job, or open the existing one and mend what was written before the tasks.
 
     Raises
@@ -45,32 +46,35 @@ def prepare_store(job: Job, subject: Subject) -> RunAttributes:
     ModelError, DataError
         If model and data do not fit.
     """
+    tell(Phase("reading digests of sources, weights and images"))
     ours = fingerprinted_facts(job.spec, subject.model, subject.data)
     if not store.exists(job.store):
-        _create(job, subject, ours)
+        _create(job, subject, ours, tell)
     attributes = store.attributes(job.store)
     refuse_other(job.store, differences(attributes.fingerprinted, ours))
-    _mend(job, subject, attributes)
+    _mend(job, subject, attributes, tell)
     return attributes
 
 
-def _mend(job: Job, subject: Subject, attributes: RunAttributes) -> None:
+def _mend(job: Job, subject: Subject, attributes: RunAttributes, tell: Tell) -> None:
     """Write damaged objects again that no task has written, so that none could be done again."""
+    tell(Phase("checking the store"))
     damaged = find_damaged_objects(job.store)
     if damaged:
         with environment.reproducible():
-            prepared = _prepared_arrays(job.spec, subject.data, clean_logits(job.spec, subject))
+            prepared = _prepared_arrays(job.spec, subject.data, clean_logits(job.spec, subject, tell))
         mend(job.store, _new_store(job, subject, prepared, attributes), damaged)
 
 
-def _create(job: Job, subject: Subject, ours: FingerprintedFacts) -> None:
+def _create(job: Job, subject: Subject, ours: FingerprintedFacts, tell: Tell) -> None:
     refuse_small_images(subject.data)
     _refuse_without_masks(job.spec, subject.data)
     with environment.reproducible():
-        admitted = admit(job.spec, subject)
+        admitted = admit(job.spec, subject, tell)
         prepared = _prepared_arrays(job.spec, subject.data, admitted.logits)
-        resolutions = try_methods(job.spec, subject, prepared["target"])
-        laws = check_laws(job.spec, subject, prepared["target"])
+        resolutions = try_methods(job.spec, subject, prepared["target"], tell)
+        laws = check_laws(job.spec, subject, prepared["target"], tell)
+        tell(Phase("preparing the store"))
         certified = _certificates(job.spec, subject)
     columns = conditions(job.spec)
     attributes = RunAttributes(
@@ -117,7 +121,9 @@ def _refuse_without_masks(spec: AuditSpec, data: Data) -> None:
         raise DataError(f"{needy[0]} works by the objects' masks; set data.masks, or attack by 'top_k' instead")
 
 
-def try_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) -> dict[str, tuple[int, int]]:
+def try_methods(
+    spec: AuditSpec, subject: Subject, target: NDArray[np.int64], tell: Tell = tell_nobody
+) -> dict[str, tuple[int, int]]:
     """Return rows and columns of every method's own map of the first image.
 
     What cannot work is refused here, before any task.
@@ -132,7 +138,7 @@ def try_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) ->
     of_first = torch.from_numpy(target[:1]).to(model.device)
     streams = [seeds.generator(spec.run.seed, "trial")]
     resolutions: dict[str, tuple[int, int]] = {}
-    for name in spec.explain.methods:
+    for name in name_aloud(spec.explain.methods, "trying method", tell):
         try:
             explain = own_attributor(spec, model, subject.data, name)
             _, rows, columns = explain(model.network, inputs, of_first, streams).shape

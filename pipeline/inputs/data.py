@@ -13,6 +13,7 @@ from torch import Tensor
 from pipeline.demo import shapes
 from pipeline.inputs.image_folder import ImageFolder
 from pipeline.inputs.image_listing import list_images
+from pipeline.machine.phases import Tell, tell_nobody
 from pipeline.spec.audit import DataSpec, ModelSpec
 from pipeline.spec.values import closest
 from srd.errors import DataError
@@ -37,7 +38,7 @@ class Data(Protocol):
         """Return the digest of everything that the images, labels and masks are made from."""
         ...
 
-    def check(self) -> None:
+    def check(self, tell: Tell = tell_nobody) -> None:
         """Read every image and mask once.
 
         Raises
@@ -70,7 +71,7 @@ class Shapes:
         self.digest = sha256(source + f"{seed}:{n}".encode()).hexdigest()
         self.description = f"procedural shapes, seed {seed}, {shapes.SIZE}x{shapes.SIZE}"
 
-    def check(self) -> None: ...
+    def check(self, tell: Tell = tell_nobody) -> None: ...
 
     def images(self, rows: Sequence[int]) -> Tensor:
         return torch.from_numpy(np.stack([_scene(self._seed, row).image for row in rows]))
@@ -96,8 +97,8 @@ class Subset:
         self.digest = sha256(repr((data.digest, self._rows)).encode()).hexdigest()
         self.description = f"{len(self._rows)} of {data.description}"
 
-    def check(self) -> None:
-        self._data.check()
+    def check(self, tell: Tell = tell_nobody) -> None:
+        self._data.check(tell)
 
     def images(self, rows: Sequence[int]) -> Tensor:
         return self._data.images([self._rows[row] for row in rows])
@@ -106,7 +107,7 @@ class Subset:
         return self._data.masks([self._rows[row] for row in rows])
 
 
-def load_data(data: DataSpec, model: ModelSpec, base: Path) -> Data:
+def load_data(data: DataSpec, model: ModelSpec, base: Path, tell: Tell = tell_nobody) -> Data:
     """Return the images of a spec whose relative paths start at `base`, after all of them were read once.
 
     Raises
@@ -115,7 +116,7 @@ def load_data(data: DataSpec, model: ModelSpec, base: Path) -> Data:
         If an image or mask is missing, cannot be read, or does not fit.
     """
     images = open_data(data, model, base)
-    images.check()
+    images.check(tell)
     return images
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from attacks.types import Model
 from pipeline.inputs.data import Data
+from pipeline.machine.phases import Tell, tell_nobody
 from pipeline.plan.schema import PREPARED, REASONS, REFERENCES
 from pipeline.plan.tasks import Task
 from pipeline.stages import score as scoring
@@ -69,8 +70,8 @@ class Backwards:
         self.has_masks, self.digest, self.description = data.has_masks, data.digest, data.description
         self.notes = data.notes
 
-    def check(self) -> None:
-        self._data.check()
+    def check(self, tell: Tell = tell_nobody) -> None:
+        self._data.check(tell)
 
     def images(self, rows: Sequence[int]) -> Tensor:
         return self._data.images([len(self.ids) - 1 - row for row in rows])
