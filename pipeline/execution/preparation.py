@@ -17,26 +17,29 @@ from pipeline.execution.job import Job
 from pipeline.execution.law_checks import check_laws
 from pipeline.execution.self_checks import check_subject
 from pipeline.execution.subjects import Subject
-from pipeline.inputs.data import Data
+from pipeline.inputs.data import SHAPES, Data
 from pipeline.inputs.models import logits_of, refuse_constant, refuse_unless_logits
 from pipeline.inputs.user_code import refusal
 from pipeline.machine import environment, seeds
 from pipeline.plan.conditions import Condition, conditions, threat
-from pipeline.plan.schema import CONDITION_FACTS, REASONS, REFERENCES
+from pipeline.plan.schema import CONDITION_FACTS, MEASURES, REASONS, REFERENCES
 from pipeline.plan.tasks import Plan
-from pipeline.spec.audit import AuditSpec
+from pipeline.spec.audit import GRIDS, AuditSpec
 from pipeline.stages.context import own_attributor
 from pipeline.store import store
 from pipeline.store.attributes import DemoCertificates, FingerprintedFacts, RunAttributes
 from pipeline.store.creation import NewStore, create, find_damaged_objects, mend
 from pipeline.store.store import Arrays
-from srd.errors import DataError, ModelError, SpecError, UnsupportedOperation
+from srd.encoder_module import encoder_module
+from srd.errors import AuditError, DataError, ModelError, SpecError, UnsupportedOperation
 from srd.metrics.similarity import WINDOW
 from srd.registry import ATTRIBUTORS, METRICS, SIMILARITIES
 
 CERTIFIED_SCENES = 300
 NEAR_CHANCE = 0.1
 """The accuracy above chance, up to twice as much, that is near chance."""
+WATCHED_CODE_RAISES = (AuditError, RuntimeError, TypeError, ValueError, LookupError, AttributeError)
+"""The errors of a network, of any making, that has no encoder which can be watched."""
 
 
 def prepare_store(job: Job, subject: Subject) -> RunAttributes:
@@ -77,6 +80,7 @@ def _create(job: Job, subject: Subject, ours: FingerprintedFacts) -> None:
         resolutions = try_methods(job.spec, subject, prepared["target"])
         laws = check_laws(job.spec, subject, prepared["target"])
         certified = _certificates(job.spec, subject)
+        encoder = _encoder(job.spec, subject, prepared["target"])
     columns = conditions(job.spec)
     correct = int((logits.argmax(1).numpy() == prepared["label"]).sum())
     attributes = RunAttributes(
@@ -90,6 +94,7 @@ def _create(job: Job, subject: Subject, ours: FingerprintedFacts) -> None:
         certificates=certified,
         self_checks=(*checked, *laws),
         resolutions=resolutions,
+        encoder=encoder,
         reasons=REASONS,
         references={name: reference.meaning for name, reference in REFERENCES.items()},
         evidence=dict(EVIDENCE),
@@ -99,7 +104,12 @@ def _create(job: Job, subject: Subject, ours: FingerprintedFacts) -> None:
 
 
 def _low_accuracy_in_words(spec: AuditSpec, data: Data, correct: int) -> Iterator[str]:
-    """Yield a warning if the accuracy on the clean images is near chance, which most often is a mistake of the spec."""
+    """Yield a warning if the accuracy on the clean images is near chance, which most often is a mistake of the spec.
+
+    Of four classes that a grid shows, one is the label.
+    """
+    if spec.data.path == GRIDS:
+        return
     accuracy, chance = correct / len(data.ids), 1 / len(data.classes)
     if accuracy < min(2 * chance, chance + NEAR_CHANCE):
         is_bare = spec.model.mean is None and not spec.model.spec.startswith("demo:")
@@ -165,6 +175,19 @@ def try_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) ->
     return resolutions
 
 
+def _encoder(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) -> str:
+    """Return the module whose output is that of the encoder, found on the first image; "" if no module's is."""
+    model = subject.model.model
+    inputs = model.normalise(subject.data.images(range(1)).to(model.device))
+    of_first = torch.from_numpy(target[:1]).to(model.device)
+    try:
+        return encoder_module(
+            model.network, inputs, of_first, encoder=spec.model.encoder, operations=spec.model.operations
+        )
+    except WATCHED_CODE_RAISES:
+        return ""
+
+
 def _clean_logits(spec: AuditSpec, subject: Subject) -> Tensor:
     """Return the logits of all clean images, computed a tile at a time as the perturb stage does."""
     data, tile = subject.data, spec.run.tile
@@ -221,6 +244,7 @@ def _plan(spec: AuditSpec, data: Data, columns: tuple[Condition, ...]) -> Plan:
         "reference": len(REFERENCES),
         "similarity": len(SIMILARITIES),
         "evidence": len(EVIDENCE),
+        "measure": len(MEASURES),
         "class": len(data.classes),
         "channel": channels,
         "y": height,
@@ -228,7 +252,8 @@ def _plan(spec: AuditSpec, data: Data, columns: tuple[Condition, ...]) -> Plan:
     }
     attacks = tuple(column for column, condition in enumerate(columns) if condition.against)
     universal = tuple(column for column in attacks if PERTURBATIONS[columns[column].name].is_universal)
-    return Plan(sizes, spec.run.tile, data.has_masks, attacks, universal)
+    stochastic = tuple(column for column, name in enumerate(spec.explain.methods) if ATTRIBUTORS[name].stochastic)
+    return Plan(sizes, spec.run.tile, data.has_masks, attacks, universal, stochastic)
 
 
 def _coordinates(spec: AuditSpec, data: Data) -> dict[str, tuple[str | float, ...]]:
@@ -244,12 +269,13 @@ def _coordinates(spec: AuditSpec, data: Data) -> dict[str, tuple[str | float, ..
         "reference": tuple(REFERENCES),
         "similarity": SIMILARITIES,
         "evidence": tuple(EVIDENCE),
+        "measure": tuple(MEASURES),
     }
 
 
 def _certificates(spec: AuditSpec, subject: Subject) -> DemoCertificates | None:
-    """Return the proof that a demo network looks at the object; None for other data."""
-    if not spec.data.path.startswith("demo:"):
+    """Return the proof that a demo network looks at the object; None for other data, grids among them."""
+    if spec.data.path != SHAPES:
         return None
     model = subject.model.model
     mean, std = model.mean.flatten().tolist(), model.std.flatten().tolist()
