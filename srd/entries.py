@@ -140,6 +140,8 @@ class MetricEntry(Entry):
     bounds: tuple[float, float]
     is_rate: bool = False
     """Whether the score is 0 or 1 for each map, so that its mean is a share of images."""
+    needs_sign: bool = False
+    """Whether it is undefined for methods whose maps have no sign."""
 
 
 E = TypeVar("E", bound=Entry)

@@ -16,12 +16,12 @@ from pipeline.execution.fingerprints import differences, fingerprinted_facts, re
 from pipeline.execution.job import Job
 from pipeline.execution.law_checks import check_laws
 from pipeline.execution.subjects import Subject
-from pipeline.inputs.data import Data
+from pipeline.inputs.data import SHAPES, Data
 from pipeline.inputs.user_code import refusal
 from pipeline.machine import environment, seeds
 from pipeline.machine.phases import Phase, Tell, name_aloud, tell_nobody
 from pipeline.plan.conditions import Condition, conditions, threat
-from pipeline.plan.schema import CONDITION_FACTS, REASONS, REFERENCES
+from pipeline.plan.schema import CONDITION_FACTS, MEASURES, REASONS, REFERENCES
 from pipeline.plan.tasks import Plan
 from pipeline.spec.audit import AuditSpec
 from pipeline.stages.context import own_attributor
@@ -29,11 +29,14 @@ from pipeline.store import store
 from pipeline.store.attributes import DemoCertificates, FingerprintedFacts, RunAttributes
 from pipeline.store.creation import NewStore, create, find_damaged_objects, mend
 from pipeline.store.store import Arrays
-from srd.errors import DataError, ModelError, SpecError, UnsupportedOperation
+from srd.encoder_module import encoder_module
+from srd.errors import AuditError, DataError, ModelError, SpecError, UnsupportedOperation
 from srd.metrics.similarity import WINDOW
 from srd.registry import ATTRIBUTORS, METRICS, SIMILARITIES
 
 CERTIFIED_SCENES = 300
+WATCHED_CODE_RAISES = (AuditError, RuntimeError, TypeError, ValueError, LookupError, AttributeError)
+"""The errors of a network, of any making, that has no encoder which can be watched."""
 
 
 def prepare_store(job: Job, subject: Subject, tell: Tell = tell_nobody) -> RunAttributes:
@@ -76,6 +79,7 @@ def _create(job: Job, subject: Subject, ours: FingerprintedFacts, tell: Tell) ->
         laws = check_laws(job.spec, subject, prepared["target"], tell)
         tell(Phase("preparing the store"))
         certified = _certificates(job.spec, subject)
+        encoder = _encoder(job.spec, subject, prepared["target"])
     columns = conditions(job.spec)
     attributes = RunAttributes(
         fingerprint=ours.fingerprint,
@@ -88,6 +92,7 @@ def _create(job: Job, subject: Subject, ours: FingerprintedFacts, tell: Tell) ->
         certificates=certified,
         self_checks=(*admitted.checks, *laws),
         resolutions=resolutions,
+        encoder=encoder,
         reasons=REASONS,
         references={name: reference.meaning for name, reference in REFERENCES.items()},
         evidence=dict(EVIDENCE),
@@ -156,6 +161,19 @@ def try_methods(
     return resolutions
 
 
+def _encoder(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) -> str:
+    """Return the module whose output is that of the encoder, found on the first image; "" if no module's is."""
+    model = subject.model.model
+    inputs = model.normalise(subject.data.images(range(1)).to(model.device))
+    of_first = torch.from_numpy(target[:1]).to(model.device)
+    try:
+        return encoder_module(
+            model.network, inputs, of_first, encoder=spec.model.encoder, operations=spec.model.operations
+        )
+    except WATCHED_CODE_RAISES:
+        return ""
+
+
 def _prepared_arrays(spec: AuditSpec, data: Data, logits: Tensor) -> Arrays:
     """Return the arrays that hold what is known of every image before any task."""
     predicted = logits.argmax(1).numpy()
@@ -199,6 +217,7 @@ def _plan(spec: AuditSpec, data: Data, columns: tuple[Condition, ...]) -> Plan:
         "reference": len(REFERENCES),
         "similarity": len(SIMILARITIES),
         "evidence": len(EVIDENCE),
+        "measure": len(MEASURES),
         "class": len(data.classes),
         "channel": channels,
         "y": height,
@@ -206,7 +225,8 @@ def _plan(spec: AuditSpec, data: Data, columns: tuple[Condition, ...]) -> Plan:
     }
     attacks = tuple(column for column, condition in enumerate(columns) if condition.against)
     universal = tuple(column for column in attacks if PERTURBATIONS[columns[column].name].is_universal)
-    return Plan(sizes, spec.run.tile, data.has_masks, attacks, universal)
+    stochastic = tuple(column for column, name in enumerate(spec.explain.methods) if ATTRIBUTORS[name].stochastic)
+    return Plan(sizes, spec.run.tile, data.has_masks, attacks, universal, stochastic)
 
 
 def _coordinates(spec: AuditSpec, data: Data) -> dict[str, tuple[str | float, ...]]:
@@ -222,12 +242,13 @@ def _coordinates(spec: AuditSpec, data: Data) -> dict[str, tuple[str | float, ..
         "reference": tuple(REFERENCES),
         "similarity": SIMILARITIES,
         "evidence": tuple(EVIDENCE),
+        "measure": tuple(MEASURES),
     }
 
 
 def _certificates(spec: AuditSpec, subject: Subject) -> DemoCertificates | None:
-    """Return the proof that a demo network looks at the object; None for other data."""
-    if not spec.data.path.startswith("demo:"):
+    """Return the proof that a demo network looks at the object; None for other data, grids among them."""
+    if spec.data.path != SHAPES:
         return None
     model = subject.model.model
     mean, std = model.mean.flatten().tolist(), model.std.flatten().tolist()

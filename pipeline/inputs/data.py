@@ -10,15 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.demo import shapes
+from pipeline.demo import grids, shapes
 from pipeline.inputs.image_folder import ImageFolder
 from pipeline.inputs.image_listing import list_images
 from pipeline.machine.phases import Tell, tell_nobody
-from pipeline.spec.audit import DataSpec, ModelSpec
+from pipeline.spec.audit import GRIDS, DataSpec, ModelSpec
 from pipeline.spec.values import closest
 from srd.errors import DataError
 
 DEMO_IMAGES = 60
+SHAPES = "demo:shapes"
 
 
 class Data(Protocol):
@@ -85,6 +86,35 @@ def _scene(seed: int, index: int) -> shapes.Scene:
     return shapes.scene(seed, index)
 
 
+class Grids:
+    """The first grids of demo scenes, in which the mask is the cell of the label."""
+
+    def __init__(self, n: int, seed: int = shapes.TEST_SEED) -> None:
+        self._seed = seed
+        self.ids = tuple(f"grids-{seed}-{index:06d}" for index in range(n))
+        self.labels = tuple(index % len(shapes.CLASSES) for index in range(n))
+        self.classes = shapes.CLASSES
+        self.has_masks = True
+        self.notes: tuple[str, ...] = ()
+        source = b"".join(Path(str(module.__file__)).read_bytes() for module in (shapes, grids))
+        self.digest = sha256(source + f"{seed}:{n}".encode()).hexdigest()
+        side = shapes.SIZE * grids.SIDE
+        self.description = f"grids of four procedural shapes, seed {seed}, {side}x{side}; masks: the cell of the label"
+
+    def check(self) -> None: ...
+
+    def images(self, rows: Sequence[int]) -> Tensor:
+        return torch.from_numpy(np.stack([_grid(self._seed, row).image for row in rows]))
+
+    def masks(self, rows: Sequence[int]) -> Tensor:
+        return torch.from_numpy(np.stack([_grid(self._seed, row).mask for row in rows]))
+
+
+@lru_cache(maxsize=256)
+def _grid(seed: int, index: int) -> grids.Grid:
+    return grids.grid(seed, index)
+
+
 class Subset:
     """Some of the images of a set, in its order."""
 
@@ -123,10 +153,8 @@ def load_data(data: DataSpec, model: ModelSpec, base: Path, tell: Tell = tell_no
 def open_data(data: DataSpec, model: ModelSpec, base: Path) -> Data:
     """Return the images of a spec as `load_data` does, without reading them: for processes of a checked run."""
     if data.path.startswith("demo:"):
-        if data.path != "demo:shapes":
-            raise DataError(f"data.path = {data.path!r}: {closest(data.path, ['demo:shapes'])}")
         _refuse_demo_keys(data, model)
-        return Shapes(data.n or DEMO_IMAGES)
+        return Grids(data.n or DEMO_IMAGES) if data.path == GRIDS else Shapes(data.n or DEMO_IMAGES)
     classes = base / model.classes if model.classes else None
     masks = base / data.masks if data.masks else None
     return ImageFolder(base / data.path, data.n, classes, model.resize, masks)
@@ -146,6 +174,13 @@ def n_images(data: DataSpec, base: Path) -> int:
 
 
 def _refuse_demo_keys(data: DataSpec, model: ModelSpec) -> None:
+    if data.path not in {SHAPES, GRIDS}:
+        raise DataError(f"data.path = {data.path!r}: {closest(data.path, [SHAPES, GRIDS])}")
+    if data.path == GRIDS and model.spec == "demo:vgg":
+        raise DataError(
+            f"data.path = {GRIDS!r}: model.spec = 'demo:vgg' reads {shapes.SIZE}x{shapes.SIZE} alone, "
+            "grids are twice as large; set model.spec = 'demo:resnet'"
+        )
     for key, value in (("model.resize", model.resize), ("model.classes", model.classes), ("data.masks", data.masks)):
         if value is not None:
             raise DataError(f"{key} = {value!r}: the demo images have their own; remove the key")

@@ -16,7 +16,7 @@ from srd.errors import DamagedStore, StoreError
 
 MOST_IMAGES, MOST_OTHERS = 10**7, 10**5
 """The largest sizes of dimensions."""
-FORMAT = 4
+FORMAT = 5
 """Whoever changes what a store holds raises this number. Stores without a number are older."""
 
 
@@ -101,6 +101,8 @@ class RunAttributes(_Frozen):
     """What was asked of network and data before any task, and found."""
     resolutions: dict[str, tuple[int, int]]
     """The rows and columns of every method's own maps."""
+    encoder: str = ""
+    """The module whose output is that of the encoder; empty if no module's is."""
     reasons: tuple[str, ...]
     """The reasons why a score is NaN, by number."""
     references: dict[str, str]
@@ -160,6 +162,7 @@ def _is_possible(plan: Plan) -> bool:
         and all(0 < size <= most.get(dim, MOST_OTHERS) for dim, size in plan.sizes.items())
         and 0 < plan.tile <= MOST_OTHERS
         and set(plan.universal) <= set(plan.attacks) <= set(range(columns))
+        and set(plan.stochastic) <= set(range(plan.sizes["method"]))
     )
 
 

@@ -23,7 +23,7 @@ UNIT = "calibrated stability, 1 = unmoved, 0 = as unlike as the map of another i
 LEAST_SPAN = 0.1
 """The least distance of floor and ceiling that makes a scale. It is a convention, so the reason gives the number."""
 AT_FLOOR = "no more alike than the clean maps of two images"
-UNREPEATED = "its maps are random, and how alike its own repeats are is not stored"
+UNREPEATED = "its maps are random, so that even on the clean image they are only as alike as its repeats"
 LEFT_OUT = f"undefined, or {NOT_COMPUTED}"
 
 

@@ -161,6 +161,8 @@ class ConditionFacts(ResultModel):
     against: str
     strength: float
     strength_text: str
+    draws: int = 1
+    """Number of draws of a random change, which are averaged within each image."""
     largest_change: float | None
     """Largest absolute change of any pixel of any image, pixels in [0, 1]; None if nothing was computed."""
     largest_distance: float | None
@@ -171,8 +173,9 @@ class ConditionFacts(ResultModel):
 
     @property
     def heading(self) -> str:
-        """Return the title, with the strength if there is one."""
-        return f"{self.title} {self.strength_text}".rstrip()
+        """Return the title, with the strength if there is one, and the number of draws if there are several."""
+        drawn = f" ({self.draws} draws)" if self.draws > 1 else ""
+        return f"{self.title} {self.strength_text}".rstrip() + drawn
 
 
 class RunFacts(ResultModel):

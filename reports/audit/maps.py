@@ -229,14 +229,14 @@ def _native_side(readings: Readings) -> int:
 
 
 def _image(readings: Readings, row: int, condition: str) -> Pixels:
-    column = readings.conditions.index(condition)
+    column = readings.columns(condition)[0]
     return np.asarray(readings.dataset["input"].isel(image=row, perturbation=column).values)
 
 
 def _map(readings: Readings, row: int, condition: str, method: str) -> Pixels:
     where = {
         "image": row,
-        "perturbation": readings.conditions.index(condition),
+        "perturbation": readings.columns(condition)[0],
         "method": readings.methods.index(method),
     }
     dataset = readings.dataset
@@ -256,7 +256,7 @@ def _target(readings: Readings, row: int) -> int:
 
 
 def _probability(readings: Readings, row: int, condition: str) -> float:
-    where = {"image": row, "perturbation": readings.conditions.index(condition)}
+    where = {"image": row, "perturbation": readings.columns(condition)[0]}
     logits = readings.dataset["prediction"].isel(where).values.astype(np.float64)
     weights = np.exp(logits - logits.max())
     return float(weights[_target(readings, row)] / weights.sum())

@@ -1,6 +1,7 @@
 """Scores and predictions of a store, as arrays by name."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,15 +15,19 @@ from pipeline.plan.schema import REFERENCES, Reason
 from pipeline.store.attributes import read_attributes
 from reports.families import registry_position
 from reports.result import ImageSet
+from srd.registry import ATTRIBUTORS
 
 NOT_COMPUTED = "not computed: its task is missing"
 OTHER_MAPS = {
     "other_class": "the map of the other class",
     "other_image": "the map of the other image",
     "edges": "the edge map of the image",
+    "repeat": "the map drawn again",
 }
 """Reference -> its map in the reasons why it could not be compared."""
+DRAWS_NOTHING = "the method draws nothing at random, so a repeat is the same map"
 MISSING = -1  # predicted class of an image that was not computed
+UNLIKE = -2  # predicted class of an image whose draws are predicted as several classes
 
 
 @dataclass(frozen=True)
@@ -34,12 +39,17 @@ class DefinedScores:
 
 
 class Readings:
-    """Scores and predictions of a finished or unfinished store. Methods, and attacks on them, are ordered by family."""
+    """Scores and predictions of a finished or unfinished store. Methods, and attacks on them, are ordered by family.
+
+    The draws of one random change are one condition here. A score is the mean of those that are defined, so that the
+    unit stays the image; a prediction counts if all draws have it.
+    """
 
     def __init__(self, dataset: xr.Dataset) -> None:
         self.attributes = read_attributes(dataset.attrs, "the dataset")
         self.dataset = dataset = _sort_by_family(dataset)
-        self.conditions = tuple(str(name) for name in dataset["perturbation"].values)
+        self._columns = _columns_of_groups(dataset)
+        self.conditions = tuple(self._columns)
         self.methods = tuple(str(name) for name in dataset["method"].values)
         self.metrics = tuple(str(name) for name in dataset["metric"].values)
         self.similarities = tuple(str(name) for name in dataset["similarity"].values)
@@ -55,9 +65,15 @@ class Readings:
 
     @cached_property
     def predicted_classes(self) -> NDArray[np.int64]:
-        """Return the predicted classes (image, perturbation), MISSING where nothing was computed."""
-        columns = [self._classes_of_logits(column) for column in range(len(self.conditions))]
-        return np.stack(columns, 1)
+        """Return the predicted classes (image, condition), MISSING where a draw was not computed.
+
+        It is UNLIKE where draws of one image are predicted as several classes.
+        """
+        return np.stack([self._classes_of_draws(columns) for columns in self._columns.values()], 1)
+
+    def columns(self, condition: str) -> tuple[int, ...]:
+        """Return the positions of the draws of a condition on the perturbation axis of the dataset, mostly one."""
+        return self._columns[condition]
 
     @cached_property
     def label(self) -> NDArray[np.int64]:
@@ -77,7 +93,7 @@ class Readings:
         return self.is_kept(condition) if images == "prediction kept" else np.ones(len(self.image_ids), bool)
 
     def scores(self, condition: str, method: str, metric: str) -> NDArray[np.float64]:
-        """Return the scores of all images by a metric, NaN where undefined."""
+        """Return the scores of all images by a metric, each the mean of its defined draws, NaN where there is none."""
         return np.asarray(self._score[self._index(condition, method, metric)])
 
     def defined_scores(self, condition: str, method: str, metric: str, images: ImageSet) -> DefinedScores:
@@ -104,27 +120,37 @@ class Readings:
 
     def is_attributed(self, method: str) -> NDArray[np.bool_]:
         """Return a mask of the images whose clean map was computed. Only such a map has a scale."""
-        where = {"perturbation": self.conditions.index(CLEAN), "method": self.methods.index(method)}
+        where = {"perturbation": self.columns(CLEAN)[0], "method": self.methods.index(method)}
         return np.asarray(~np.isnan(self.dataset["scale"].isel(where).values))
 
     def evidence(self, condition: str) -> dict[str, NDArray[np.float64]]:
         """Return the evidence on the search of an attack on explanations, for every image, NaN where there is none."""
-        column = self.dataset["attack_evidence"].isel(perturbation=self.conditions.index(condition)).values
+        column = self.dataset["attack_evidence"].isel(perturbation=self.columns(condition)[0]).values
         names = (str(name) for name in self.dataset["evidence"].values)
         return {name: np.asarray(column[:, number], np.float64) for number, name in enumerate(names)}
 
     def undefined_counts(self, method: str) -> dict[str, int]:
         """Return how many scores of a method have no value, by reason."""
         column = self.methods.index(method)
-        codes = self._reason[:, :, column][np.isnan(self._score[:, :, column])]
+        codes = self._drawn_reason[:, :, column][np.isnan(self._drawn_score[:, :, column])]
         return {self._reason_text(int(code)): int((codes == code).sum()) for code in np.unique(codes)}
 
     @cached_property
     def _score(self) -> NDArray[np.float64]:
-        return np.asarray(self.dataset["score"].values, np.float64)
+        groups = (self._drawn_score[:, columns] for columns in self._columns.values())
+        return np.stack([_mean_of_draws(group) for group in groups], 1)
 
     @cached_property
     def _reason(self) -> NDArray[np.uint8]:
+        """Return the reasons (image, condition, method, metric) of the first draws."""
+        return self._drawn_reason[:, [columns[0] for columns in self._columns.values()]]
+
+    @cached_property
+    def _drawn_score(self) -> NDArray[np.float64]:
+        return np.asarray(self.dataset["score"].values, np.float64)
+
+    @cached_property
+    def _drawn_reason(self) -> NDArray[np.uint8]:
         return np.asarray(self.dataset["reason"].values)
 
     @cached_property
@@ -135,6 +161,11 @@ class Readings:
         columns = self.conditions.index(condition), self.methods.index(method), self.metrics.index(metric)
         return (slice(None), *columns)
 
+    def _classes_of_draws(self, columns: Sequence[int]) -> NDArray[np.int64]:
+        classes = np.stack([self._classes_of_logits(column) for column in columns], 1)
+        agreed = np.where((classes == classes[:, :1]).all(1), classes[:, 0], UNLIKE)
+        return np.where((classes == MISSING).any(1), MISSING, agreed)
+
     def _classes_of_logits(self, column: int) -> NDArray[np.int64]:
         logits = self.dataset["prediction"].isel(perturbation=column).values
         missing = np.isnan(logits).any(1)
@@ -142,13 +173,15 @@ class Readings:
 
     def _comparison_failure(self, row: int, method: str, reference: str) -> str:
         """Return why a sound clean map could not be compared with the map of a reference."""
+        if reference == "repeat" and not ATTRIBUTORS[method].stochastic:
+            return DRAWS_NOTHING
         is_finite = np.isfinite(self._reference_pixels(row, method, reference)).all()
         reason = self._reason_text(Reason.NO_CONTRAST if is_finite else Reason.NOT_FINITE)
         return f"{OTHER_MAPS[reference]}{reason.removeprefix('the map')}"
 
     def _reference_pixels(self, row: int, method: str, reference: str) -> NDArray[np.floating[Any]]:
         """Return the data of a reference: an unscaled map, or the image."""
-        clean, column = self.conditions.index(CLEAN), self.methods.index(method)
+        clean, column = self.columns(CLEAN)[0], self.methods.index(method)
         source = REFERENCES[reference]
         image = int(self.dataset["target_image"].values[row]) if source.of_target_image else row
         values = self.dataset[source.variable]
@@ -167,6 +200,19 @@ def _sort_by_family(dataset: xr.Dataset) -> xr.Dataset:
         method=sorted(range(len(methods)), key=lambda row: registry_position(methods[row])),
         perturbation=sorted(range(len(names)), key=lambda column: (names.index(names[column]), attacked[column])),
     )
+
+
+def _columns_of_groups(dataset: xr.Dataset) -> dict[str, tuple[int, ...]]:
+    """Return group -> the positions of its draws on the perturbation axis."""
+    groups = dataset["perturbation_group"].values.tolist()
+    return {name: tuple(np.flatnonzero(np.array(groups) == name).tolist()) for name in dict.fromkeys(groups)}
+
+
+def _mean_of_draws(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean over axis 1 of what is defined there, NaN where nothing is."""
+    defined = ~np.isnan(scores)
+    total, count = np.where(defined, scores, 0).sum(1), defined.sum(1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _defined_scores(values: NDArray[np.float64], reasons: list[str]) -> DefinedScores:

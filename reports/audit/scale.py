@@ -15,7 +15,7 @@ from reports.audit.calibration import FLOOR
 from reports.audit.estimates import estimate_frame
 from reports.audit.facts import RunFacts, strongest_conditions
 from reports.audit.localisation import LocalisationFields, Quality
-from reports.audit.readings import Readings
+from reports.audit.readings import DRAWS_NOTHING, Readings
 from reports.audit.reliability import verdicts_of
 from reports.audit.section import Fields, Pictures, Section
 from reports.audit.stability import PerturbationColumn, Stability, StabilityFields, cell_under, column_of, means_of
@@ -37,7 +37,7 @@ from reports.style import GREY, INK, Look, look, svg
 from srd.registry import ATTRIBUTORS
 
 CLASS_BLIND = 0.8  # helps the reader; it is not a criterion, so the note gives the number
-MARKERS = {"other_class": "o", "other_image": "s", "edges": "^"}
+MARKERS = {"other_class": "o", "other_image": "s", "edges": "^", "repeat": "*"}
 """Reference -> marker."""
 NOISE: Look = {"marker": "D"}
 ATTACKED: Look = {"marker": "v"}
@@ -187,8 +187,8 @@ def exclusion_notes(result: ScaleFields) -> Iterable[str]:
         *result.quality,
         *result.references,
     )
-    unasked = REASONS[Reason.NO_MASKS]
-    reasons = sorted({why for row in rows for why in row.estimate.excluded} - {unasked})
+    unasked = {REASONS[Reason.NO_MASKS], DRAWS_NOTHING}
+    reasons = sorted({why for row in rows for why in row.estimate.excluded} - unasked)
     return [f"Images left out of a mean are counted beside it. Why: {'; '.join(reasons)}."] if reasons else []
 
 
