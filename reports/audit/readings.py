@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from pipeline.plan.conditions import CLEAN
 from pipeline.plan.schema import REFERENCES, Reason
@@ -20,6 +21,7 @@ OTHER_MAPS = {
     "other_class": "the map of the other class",
     "other_image": "the map of the other image",
     "edges": "the edge map of the image",
+    "repeat": "the repeated map",
 }
 """Reference -> its map in the reasons why it could not be compared."""
 MISSING = -1  # predicted class of an image that was not computed
@@ -80,21 +82,50 @@ class Readings:
         """Return the scores of all images by a metric, NaN where undefined."""
         return np.asarray(self._score[self._index(condition, method, metric)])
 
+    def reasons(self, condition: str, method: str, metric: str) -> NDArray[np.uint8]:
+        """Return the codes of the reasons why scores are NaN; 0 where a score is defined or was not computed."""
+        return np.asarray(self._reason[self._index(condition, method, metric)])
+
+    def reason_text(self, code: int) -> str:
+        """Return the reason why a score is NaN."""
+        return str(self.attributes.reasons[code]) if code else NOT_COMPUTED
+
+    def comparison_scores(self, variable: str, condition: str, method: str, similarity: str) -> NDArray[np.float64]:
+        """Return the similarities of the perturbed maps of all images to other clean maps, NaN where undefined.
+
+        Parameters
+        ----------
+        variable
+            `target_similarity`: to the map of the target image. `other_class_similarity`: to that of the other class.
+        """
+        chosen = {"perturbation": condition, "method": method, "similarity": similarity}
+        return np.asarray(self.dataset[variable].sel(chosen).values, np.float64)
+
+    def changes(self, condition: str, measure: str) -> NDArray[np.float64]:
+        """Return how far a condition moved inputs or answers of all images by a measure, NaN where unknown."""
+        return np.asarray(self.dataset["change"].sel(perturbation=condition, measure=measure).values, np.float64)
+
+    def target_probabilities(self, condition: str) -> NDArray[np.float64]:
+        """Return the softmax probabilities of the explained classes, NaN where nothing was computed."""
+        logits = np.asarray(self.dataset["prediction"].sel(perturbation=condition).values, np.float64)
+        targets = np.asarray(self.dataset["target"].values)[:, None]
+        return np.asarray(np.take_along_axis(softmax(logits, axis=1), targets, 1)[:, 0])
+
     def defined_scores(self, condition: str, method: str, metric: str, images: ImageSet) -> DefinedScores:
         """Return the defined scores of a set of images."""
         chosen = self.images(condition, images)
         values = self.scores(condition, method, metric)[chosen]
         reasons = self._reason[self._index(condition, method, metric)][chosen]
-        return _defined_scores(values, [self._reason_text(code) for code in reasons])
+        return _defined_scores(values, [self.reason_text(code) for code in reasons])
 
     def reference_similarities(self, method: str, reference: str, similarity: str) -> DefinedScores:
         """Return the similarities of the clean maps to those of a reference."""
         values = self.reference_scores(method, reference, similarity)
         own = self._reason[self._index(CLEAN, method, similarity)]
-        reasons = [self._reason_text(code) for code in own]
+        reasons = [self.reason_text(code) for code in own]
         blameless = np.isnan(values) & ~np.isnan(self.scores(CLEAN, method, similarity))
         for row in np.flatnonzero(blameless):
-            reasons[row] = self._comparison_failure(int(row), method, reference)
+            reasons[row] = self.comparison_failure(int(row), method, reference)
         return _defined_scores(values, reasons)
 
     def reference_scores(self, method: str, reference: str, similarity: str) -> NDArray[np.float64]:
@@ -117,7 +148,17 @@ class Readings:
         """Return how many scores of a method have no value, by reason."""
         column = self.methods.index(method)
         codes = self._reason[:, :, column][np.isnan(self._score[:, :, column])]
-        return {self._reason_text(int(code)): int((codes == code).sum()) for code in np.unique(codes)}
+        return {self.reason_text(int(code)): int((codes == code).sum()) for code in np.unique(codes)}
+
+    def comparison_failure(self, row: int, method: str, reference: str) -> str:
+        """Return why a sound map of an image could not be compared with the map of a reference."""
+        is_finite = self.is_comparison_finite(row, method, reference)
+        reason = self.reason_text(Reason.NO_CONTRAST if is_finite else Reason.NOT_FINITE)
+        return f"{OTHER_MAPS[reference]}{reason.removeprefix('the map')}"
+
+    def is_comparison_finite(self, row: int, method: str, reference: str) -> bool:
+        """Return whether the map of a reference is finite. One that cannot be compared is then constant."""
+        return bool(np.isfinite(self._reference_pixels(row, method, reference)).all())
 
     @cached_property
     def _score(self) -> NDArray[np.float64]:
@@ -140,12 +181,6 @@ class Readings:
         missing = np.isnan(logits).any(1)
         return np.where(missing, MISSING, np.where(np.isnan(logits), 0, logits).argmax(1))
 
-    def _comparison_failure(self, row: int, method: str, reference: str) -> str:
-        """Return why a sound clean map could not be compared with the map of a reference."""
-        is_finite = np.isfinite(self._reference_pixels(row, method, reference)).all()
-        reason = self._reason_text(Reason.NO_CONTRAST if is_finite else Reason.NOT_FINITE)
-        return f"{OTHER_MAPS[reference]}{reason.removeprefix('the map')}"
-
     def _reference_pixels(self, row: int, method: str, reference: str) -> NDArray[np.floating[Any]]:
         """Return the data of a reference: an unscaled map, or the image."""
         clean, column = self.conditions.index(CLEAN), self.methods.index(method)
@@ -154,9 +189,6 @@ class Readings:
         values = self.dataset[source.variable]
         places = {"image": image, "perturbation": clean, "method": column}
         return np.asarray(values.isel({dim: at for dim, at in places.items() if dim in values.dims}).values)
-
-    def _reason_text(self, code: int) -> str:
-        return str(self.attributes.reasons[code]) if code else NOT_COMPUTED
 
 
 def _sort_by_family(dataset: xr.Dataset) -> xr.Dataset:
