@@ -148,7 +148,7 @@ def _case(readings: Readings, facts: ConditionFacts, ranked: RankedImage) -> Cas
     end, rule = colour_limit(clean, perturbed)
     stem = f"{FOLDER}/{slug(facts.id)}-{ranked.rank}"
     names = [
-        readings.classes[max(0, readings.predicted_classes[row, c])] for c in (0, readings.conditions.index(facts.id))
+        readings.classes[max(0, readings.predicted_classes(readings.draws[each][0])[row])] for each in (CLEAN, facts.id)
     ]
     return Case(
         condition=facts.id,

@@ -141,8 +141,9 @@ def calibrated_table(result: ScaleFields) -> Table:
     )
     caption = (
         "Calibrated stability, at the largest strength of each perturbation (any other is named in its cell), all "
-        "images: (correlation of clean and perturbed map - floor) / (1 - floor). 1 = unmoved, 0 = as unlike as the "
-        "map of another image. Intervals resample images, with both correlations of each."
+        "images: (correlation of clean and perturbed map - floor) / (ceiling - floor). The ceiling is 1, or, of a "
+        "method that draws at random, the correlation of two maps of the clean image. 1 = unmoved, 0 = as unlike as "
+        "the map of another image. Intervals resample images, with all correlations of each."
     )
     return Table(caption, ("method", *(column.heading for column in columns), "floor"), tuple(rows))
 

@@ -38,8 +38,9 @@ def calibrated_stabilities(audit: Audit) -> Iterator[Calibrated]:
 def calibrated_table(result: ComparisonResult) -> Table:
     """Return the table of networks and methods against perturbations, by calibrated stability."""
     caption = (
-        "Calibrated stability, all images: (correlation of clean and perturbed map - floor) / (1 - floor), the floor "
-        "being the correlation of the clean maps of two images (95 % intervals)."
+        "Calibrated stability, all images: (correlation of clean and perturbed map - floor) / (ceiling - floor), the "
+        "floor being the correlation of the clean maps of two images, the ceiling 1, or, of a method that draws at "
+        "random, the correlation of two maps of the clean image (95 % intervals)."
     )
     cells = {row_key(row): estimate_cell(row.estimate, verdict=row.doubt) for row in result.calibrated}
     return matrix.table(result, caption, "method", cells)

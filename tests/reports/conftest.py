@@ -196,7 +196,9 @@ def _calibrated(condition: str, method: str, value: float | None) -> CalibratedS
     given = _estimate(value, UNIT)
     if value is not None and value <= 0:
         given = given.model_copy(update={"value": None, "low": None, "high": None, "reason": AT_FLOOR})
-    return CalibratedStability(condition=condition, method=method, similarity=value, floor=0.0, estimate=given)
+    return CalibratedStability(
+        condition=condition, method=method, similarity=value, floor=0.0, ceiling=1.0, estimate=given
+    )
 
 
 def _contrast(first: CalibratedStability, second: CalibratedStability) -> Estimate:
