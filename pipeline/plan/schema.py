@@ -68,6 +68,11 @@ class Reason(IntEnum):
     EMPTY_MASK = 2
     NO_CONTRAST = 3
     NOT_FINITE = 4
+    NO_INPUT_CHANGE = 5
+    NO_ANSWER_CHANGE = 6
+    UNINFORMATIVE_FILL = 7
+    NOT_ASKED = 8
+    UNSIGNED_METHOD = 9
 
 
 REASONS = (
@@ -76,6 +81,11 @@ REASONS = (
     "the mask is empty",
     "the map has nothing to compare",
     "the map is not finite",
+    "the input did not change",
+    "the answer did not change",
+    "the fill leaves no order to measure",
+    "it was not asked for",
+    "the method's maps have no sign",
 )
 """The reasons in words, by number."""
 

@@ -26,16 +26,17 @@ def score(context: Context, task: Task) -> Arrays:
     flat, seen = (some.flatten(0, 1) for some in _in_clean_frame(context, task, maps))
     clean = maps[:, :1].expand_as(maps).flatten(0, 1)
     masks = _read_masks(context, task)
-    given = {"two maps": (_level(flat, seen), _level(clean, seen)), "map": (flat,)}
+    given = {"two maps": (_level(clean, seen), _level(flat, seen)), "map": (flat,)}
     if masks is not None:
         given["map and mask"] = (flat, masks[:, None].expand_as(maps).flatten(0, 1))
     columns = [entry(*given[entry.of]) if entry.of in given else flat.new_full((n * p,), torch.nan)
                for entry in METRICS.values()]  # fmt: skip
     broken = _not_finite(maps)
-    scores = torch.stack(columns, 1).float().reshape(n, p, 1, -1).masked_fill(broken, torch.nan)
+    unsigned = torch.tensor([lacks_sign(context.spec.explain.methods[task.column], name) for name in METRICS])
+    scores = torch.stack(columns, 1).float().reshape(n, p, 1, -1).masked_fill(broken | unsigned, torch.nan)
     return {
         "score": scores.numpy(),
-        "reason": _reasons(scores, masks, broken),
+        "reason": np.where(unsigned, np.uint8(Reason.UNSIGNED_METHOD), _reasons(scores, masks, broken)),
         "reference_similarity": _references(context, task, maps[:, 0]).numpy()[:, None],
     }
 
@@ -113,7 +114,13 @@ def _references(context: Context, task: Task, clean: Maps) -> Scores:
     read = {"other_class_attribution": _other_class_maps, "attribution": _target_image_maps, "input": _edges}
     others = [read[reference.variable](context, task) for reference in REFERENCES.values()]
     pairs = [[_similarity(name, clean, maps) for name in SIMILARITIES] for maps in others]
-    return torch.stack([torch.stack(row, 1) for row in pairs], 1).float()
+    unsigned = torch.tensor([lacks_sign(context.spec.explain.methods[task.column], name) for name in SIMILARITIES])
+    return torch.stack([torch.stack(row, 1) for row in pairs], 1).float().masked_fill(unsigned, torch.nan)
+
+
+def lacks_sign(method: str, metric: str) -> bool:
+    """Return whether a metric says nothing of a method because the method's maps have no sign."""
+    return METRICS[metric].needs_sign and not ATTRIBUTORS[method].signed
 
 
 def _similarity(name: str, maps: Maps, others: Maps) -> Scores:

@@ -18,7 +18,7 @@ from reports.cells import Table, estimate_cell, method_heading
 from reports.formatting import enumeration, method_title, percent
 from reports.page import Exhibit
 from reports.plot_primitives import Picture, distinct_texts, draw_points, label_methods, name_families, values_in_words
-from reports.result import Estimate, ResultModel
+from reports.result import Estimate, ResultModel, shown_metrics
 from reports.statistics import unit
 from reports.style import GREY, look, svg
 from srd.registry import ATTRIBUTORS, METRICS
@@ -83,7 +83,7 @@ def _quality(readings: Readings) -> tuple[Quality, ...]:
         Quality(method=method, metric=metric, estimate=estimate(readings, CLEAN, method, metric, "all"))
         for method in readings.methods
         for metric in readings.metrics
-        if metric not in readings.similarities
+        if METRICS[metric].of != "two maps"
     )
 
 
@@ -114,8 +114,8 @@ def table(result: LocalisationFields) -> Table:
 
 
 def _measured_metrics(result: LocalisationFields) -> list[str]:
-    """Return the metrics that were asked for: without masks, those that need none."""
-    names = dict.fromkeys(each.metric for each in result.quality)
+    """Return the metrics that are shown and were asked for: without masks, those that need none."""
+    names = shown_metrics(each.metric for each in result.quality)
     return [name for name in names if result.identity.has_masks or METRICS[name].of != "map and mask"]
 
 
@@ -125,6 +125,7 @@ def _what(result: LocalisationFields) -> str:
 
 def _figures(result: LocalisationFields) -> Iterator[Picture]:
     frame = estimate_frame(result.quality)
+    frame = frame[frame["metric"].isin(shown_metrics(frame["metric"]))]
     frame = frame[frame.groupby("metric")["value"].transform("count") > 0]
     if frame.empty:
         return
@@ -161,8 +162,9 @@ def _mark_chance(axes: Axes, result: LocalisationFields, metric: str) -> None:
 
 
 def metrics_of_masks() -> str:
-    """Return the titles of the metrics that compare a map with the object's mask, in words."""
-    return enumeration(entry.title.lower() for entry in METRICS.values() if entry.of == "map and mask")
+    """Return the titles of the metrics shown that compare a map with the object's mask, in words."""
+    shown = (METRICS[name] for name in shown_metrics(METRICS))
+    return enumeration(entry.title.lower() for entry in shown if entry.of == "map and mask")
 
 
 def chance_in_words(result: LocalisationFields) -> str:
