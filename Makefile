@@ -84,7 +84,7 @@ bench: install-dev ## what SRD, the baselines, attacks, corruptions and the engi
 
 docs: docs-figures docs-faults docs-edits ## measure all that docs/ says of this machine, and write it (half an hour)
 
-docs-figures: install-dev ## ... docs/families.md and docs/baselines.md, with docs/messages.md
+docs-figures: install-dev ## ... docs/families.md, docs/baselines.md and docs/metrics.md, with docs/messages.md
 	@OMP_NUM_THREADS=1 PYTHONPATH=$(CURDIR):tests:tests/srd:tests/srd/baselines $(BIN)/python -P -W ignore -m write_docs
 
 docs-messages: install-dev ## ... docs/messages.md, which is read from the sources

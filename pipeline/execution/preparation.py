@@ -31,7 +31,7 @@ from pipeline.store.creation import NewStore, create, find_damaged_objects, mend
 from pipeline.store.store import Arrays
 from srd.encoder_module import encoder_module
 from srd.errors import AuditError, DataError, ModelError, SpecError, UnsupportedOperation
-from srd.metrics.similarity import WINDOW
+from srd.metrics.ssim import WINDOW
 from srd.registry import ATTRIBUTORS, METRICS, SIMILARITIES
 
 CERTIFIED_SCENES = 300

@@ -48,6 +48,9 @@ from srd.errors import DataError, ModelError, SpecError
 from srd.registry import METRICS, SIMILARITIES
 from srd.types import Maps, Scores, Target
 
+CORE = tuple(name for name in SIMILARITIES if METRICS[name].core)
+"""The similarities that are measured of a manipulated model."""
+
 
 @dataclass(frozen=True)
 class ManipulationExperiment:
@@ -118,7 +121,7 @@ class ManipulationExperiment:
             spec=self.spec,
             goal=self.goal.title,
             unit=self.goal.unit,
-            similarities=SIMILARITIES,
+            similarities=CORE,
             checks=self.checks,
             examples=_data_facts(self.examples),
             held_out=_data_facts(self.held_out),
@@ -146,9 +149,7 @@ class ManipulationExperiment:
         similarity, reached = [], []
         for method in self.spec.explain.methods:
             maps = self.maps(networks, method, rows)
-            similarity.append(
-                [[similarity_of(s, maps["original"], maps[copy]) for s in SIMILARITIES] for copy in COPIES]
-            )
+            similarity.append([[similarity_of(s, maps["original"], maps[copy]) for s in CORE] for copy in COPIES])
             reached.append([self.goal.progress(maps[name].double(), maps["original"].double()) for name in NETWORKS])
         return Measurement(
             np.stack(predicted),

@@ -27,7 +27,7 @@ def score(context: Context, task: Task) -> Arrays:
     flat, seen = (some.flatten(0, 1) for some in _in_clean_frame(context, task, maps))
     masks = _read_masks(context, task)
     in_view = _InView(_level(flat, seen), seen, p)
-    given = {"two maps": (in_view.maps, in_view.of_each(maps[:, 0])), "map": (flat,)}
+    given = {"two maps": (in_view.of_each(maps[:, 0]), in_view.maps), "map": (flat,)}
     if masks is not None:
         given["map and mask"] = (flat, masks[:, None].expand_as(maps).flatten(0, 1))
     columns = [entry(*given[entry.of]) if entry.of in given else flat.new_full((n * p,), torch.nan)

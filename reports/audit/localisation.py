@@ -26,7 +26,7 @@ from reports.plot_primitives import (
     name_families,
     values_in_words,
 )
-from reports.result import Estimate, ResultModel
+from reports.result import Estimate, ResultModel, shown_metrics
 from reports.statistics import unit
 from reports.style import GREY, look, svg
 from srd.registry import ATTRIBUTORS, METRICS
@@ -91,7 +91,7 @@ def _quality(readings: Readings) -> tuple[Quality, ...]:
         Quality(method=method, metric=metric, estimate=estimate(readings, CLEAN, method, metric, "all"))
         for method in readings.methods
         for metric in readings.metrics
-        if metric not in readings.similarities
+        if METRICS[metric].of != "two maps"
     )
 
 
@@ -122,8 +122,8 @@ def table(result: LocalisationFields) -> Table:
 
 
 def _measured_metrics(result: LocalisationFields) -> list[str]:
-    """Return the metrics that were asked for: without masks, those that need none."""
-    names = dict.fromkeys(each.metric for each in result.quality)
+    """Return the metrics that are shown and were asked for: without masks, those that need none."""
+    names = shown_metrics(each.metric for each in result.quality)
     return [name for name in names if result.identity.has_masks or METRICS[name].of != "map and mask"]
 
 
@@ -133,6 +133,7 @@ def _what(result: LocalisationFields) -> str:
 
 def _figures(result: LocalisationFields) -> Iterator[Picture]:
     frame = estimate_frame(result.quality)
+    frame = frame[frame["metric"].isin(shown_metrics(frame["metric"]))]
     frame = frame[frame.groupby("metric")["value"].transform("count") > 0]
     if frame.empty:
         return
@@ -170,8 +171,9 @@ def _mark_chance(axes: Axes, result: LocalisationFields, metric: str) -> None:
 
 
 def metrics_of_masks() -> str:
-    """Return the titles of the metrics that compare a map with the object's mask, in words."""
-    return enumeration(entry.title.lower() for entry in METRICS.values() if entry.of == "map and mask")
+    """Return the titles of the metrics shown that compare a map with the object's mask, in words."""
+    shown = (METRICS[name] for name in shown_metrics(METRICS))
+    return enumeration(entry.title.lower() for entry in shown if entry.of == "map and mask")
 
 
 def chance_in_words(result: LocalisationFields) -> str:

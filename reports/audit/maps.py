@@ -16,7 +16,7 @@ from reports.audit.section import Fields, Pictures, Section
 from reports.families import by_family
 from reports.formatting import method_title, plural, slug
 from reports.pixels import Mask, Pixels, clipped_share, colour_limit, heat_map, magnified_change, panel_side, photo
-from reports.result import ResultModel
+from reports.result import ResultModel, shown_metrics
 from srd.registry import METRICS
 
 RANKED_BY = "pearson"
@@ -161,7 +161,9 @@ def _case(readings: Readings, facts: ConditionFacts, ranked: RankedImage) -> Cas
         clean_probability=_probability(readings, row, CLEAN),
         perturbed_prediction=names[1],
         perturbed_probability=_probability(readings, row, facts.id),
-        similarities={name: _score(readings, row, facts.id, method, name) for name in readings.similarities},
+        similarities={
+            name: _score(readings, row, facts.id, method, name) for name in shown_metrics(readings.similarities)
+        },
         image_file=f"{stem}-image.png",
         perturbed_file=f"{stem}-perturbed.png",
         change_file=f"{stem}-change.png",

@@ -42,8 +42,7 @@ class Readings:
     """Scores and predictions of a finished or unfinished store. Methods, and attacks on them, are ordered by family.
 
     The draws of one random change are one condition here. A score is the mean of those that are defined, so that the
-    unit stays the image; a prediction counts if all draws have it. Wherever a condition is named, one of its draws may be
-    named instead.
+    unit stays the image; a prediction counts if all draws have it. In place of a condition one of its draws may be named.
     """
 
     def __init__(self, dataset: xr.Dataset) -> None:

@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from attacks.registry import PERTURBATIONS
-from pipeline.plan.schema import REASONS, Reason
 from reports import statistics
 from reports.audit import stability, verdicts
 from reports.audit.calibration import FLOOR
@@ -19,6 +18,7 @@ from reports.audit.readings import DRAWS_NOTHING, Readings
 from reports.audit.reliability import verdicts_of
 from reports.audit.section import Fields, Pictures, Section
 from reports.audit.stability import PerturbationColumn, Stability, StabilityFields, cell_under, column_of, means_of
+from reports.audit.undefined_scores import UNASKED
 from reports.audit.verdicts import Headline, TransferFields, headlines
 from reports.cells import Table, estimate_cell, method_heading
 from reports.formatting import Caveats, enumeration
@@ -188,8 +188,7 @@ def exclusion_notes(result: ScaleFields) -> Iterable[str]:
         *result.quality,
         *result.references,
     )
-    unasked = {REASONS[Reason.NO_MASKS], DRAWS_NOTHING}
-    reasons = sorted({why for row in rows for why in row.estimate.excluded} - unasked)
+    reasons = sorted({why for row in rows for why in row.estimate.excluded} - {*UNASKED, DRAWS_NOTHING})
     return [f"Images left out of a mean are counted beside it. Why: {'; '.join(reasons)}."] if reasons else []
 
 

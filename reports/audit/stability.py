@@ -30,7 +30,7 @@ from reports.plot_primitives import (
     row_ends,
     values_in_words,
 )
-from reports.result import IMAGE_SETS, Estimate, ImageSet, ResultModel
+from reports.result import IMAGE_SETS, Estimate, ImageSet, ResultModel, shown_metrics
 from reports.statistics import unit
 from reports.style import look, svg
 from srd.registry import METRICS
@@ -147,7 +147,7 @@ def frame(result: StabilityFields) -> pd.DataFrame:
 def figures(result: StabilityFields) -> Iterator[Picture]:
     """Draw one picture per similarity and set of images."""
     everything = _rows_of_own_attacks(frame(result))
-    for similarity in distinct_texts(everything["similarity"]):
+    for similarity in shown_metrics(everything["similarity"]):
         for images in IMAGE_SETS:
             chosen = everything[(everything["similarity"] == similarity) & (everything["images"] == images)]
             if not chosen["value"].isna().all():
@@ -156,10 +156,9 @@ def figures(result: StabilityFields) -> Iterator[Picture]:
 
 def exhibits(result: StabilityFields, drawn: Mapping[str, Picture]) -> list[Exhibit]:
     """Return the picture and the table of each similarity and set of images."""
-    similarities = dict.fromkeys(each.similarity for each in result.stability)
     return [
         Exhibit(drawn.get(_name(similarity, images)), (table(result, similarity, images),))
-        for similarity in similarities
+        for similarity in shown_metrics(each.similarity for each in result.stability)
         for images in IMAGE_SETS
     ]
 

@@ -268,7 +268,7 @@ def perturbations() -> None:
 @app.command()
 def metrics() -> None:
     """List what is measured of every map."""
-    list_entries(results, METRICS, "of", "better", "bounds")
+    list_entries(results, METRICS, "category", "of", "better", "bounds")
 
 
 def _print_report(folder: Path) -> None:

@@ -7,7 +7,7 @@ from reports.formatting import Caveats, enumeration, estimate_in_words, plural, 
 from reports.manipulated_model.result import TITLES, Answers, GoalProgress, ManipulationResult, SimilarityToOriginal
 from reports.page import Exhibit, template_environment
 from reports.plot_primitives import Picture, short_number
-from reports.result import MEASURE
+from reports.result import MEASURE, shown_metrics
 from srd.registry import METRICS
 
 
@@ -81,7 +81,7 @@ def _transfer(result: ManipulationResult) -> Iterator[str]:
 
 
 def _similarities(result: ManipulationResult) -> list[str]:
-    return list(dict.fromkeys(each.similarity for each in result.moved))
+    return shown_metrics(each.similarity for each in result.moved)
 
 
 def _similarity(result: ManipulationResult, similarity: str) -> Table:

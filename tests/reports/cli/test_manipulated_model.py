@@ -18,7 +18,9 @@ from pipeline.inputs.data import Shapes, Subset
 from pipeline.inputs.models import load_model
 from pipeline.spec.manipulation import load_manipulated_model_spec
 from srd.decomposition import decompose
-from srd.metrics.similarity import pearson, ssim, top_k_intersection
+from srd.metrics.pearson import pearson
+from srd.metrics.ssim import ssim
+from srd.metrics.top_k_intersection import top_k_intersection
 from srd.types import Maps
 
 HOME = Path("audit") / "runs" / "small" / "manipulated"
