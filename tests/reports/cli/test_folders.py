@@ -10,6 +10,7 @@ from command_line import Command
 from small_audits import edit, store_in, tree, write_audit
 
 from pipeline.store.location import Location
+from pipeline.store.receipts import RECEIPTS
 from pipeline.store.results import open_results
 
 ROOT = Path(__file__).parents[3]
@@ -130,22 +131,24 @@ def test_whatever_reads_a_run_finds_it_by_its_spec(
         assert command("status", *asked).code == 0
 
 
-@pytest.mark.slow
-def test_report_export_and_compare_find_it_too(command: Command, tmp_path: Path, finished: Path) -> None:
+def test_report_export_and_compare_find_it_too(
+    command: Command, tmp_path: Path, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reports.cli.reporting.write_report", lambda run: run / "page")
+    monkeypatch.setattr("reports.comparison.page.write_comparison", lambda runs, place: place / str(len(runs)))
     spec = Path(shutil.copytree(finished / "mine", tmp_path / "mine")) / "small.toml"
     for options, place in (((), tmp_path / "mine" / "runs"), (("--runs", "all"), Path("all"))):
         shutil.copytree(finished / "run", place / "small")
-        page = place / "small" / "report" / "index.html"
-        assert command("report", spec, *options)[:2] == (0, f"{page}\n")
-        assert command("verify", spec, *options, "--sample", 0).code == 0
-        assert command("export", spec, f"{len(options)}.nc", *options).code == 0
-        page = place / "comparison" / "report" / "index.html"
-        assert command("compare", spec, *options)[:2] == (0, f"{page}\n")
-        assert command("compare", spec, *options, "--out", "joint")[:2] == (0, "joint/report/index.html\n")
-        (place / "small" / "audit.zarr" / "_ledger" / "score-00000-00").unlink()
+        assert command("report", spec, *options)[:2] == (0, f"{place}/small/page\n")
+        assert command("export", spec, f"{len(options)}.nc", *options)[:2] == (0, f"{len(options)}.nc\n")
+        assert command("compare", spec, *options)[:2] == (0, f"{place}/comparison/1\n")
+        assert command("compare", spec, *options, "--out", "joint")[:2] == (0, "joint/1\n")
+        next((place / "small" / "audit.zarr" / RECEIPTS).glob("score-*")).unlink()
         code, _, err = command("compare", spec, *options)
         way_out = " ".join(map(str, ("srd-audit run", spec, *options)))
         assert (code, err) == (4, f"error {place / 'small'}: 1 tasks are missing; `{way_out}` continues the run\n")
+        code, _, err = command("compare", place / "small")
+        assert f"`srd-audit run SPEC --out {place / 'small'}` continues the run" in err
 
 
 @pytest.mark.parametrize("name", ["status", "report", "verify", "compare", "export"])
