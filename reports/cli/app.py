@@ -11,11 +11,12 @@ from rich.text import Text
 
 from attacks.registry import PERTURBATIONS
 from pipeline.plan.stages import STAGES
+from pipeline.store.runs import audits_in, home_of, location_of
 from reports.cli.cluster_options import Gpus, Scheduler, TaskLimit, Workers, cluster_of
 from reports.cli.consoles import messages, results
 from reports.cli.ending import show_tracebacks
 from reports.cli.listing import list_entries
-from reports.runs import RUNS, audits_in, finished_audits, folder_of, home_of, location_of
+from reports.runs import RUNS, finished_audits, folder_of
 from srd.errors import FailedTasks, IncompleteRun, InputError
 from srd.registry import ATTRIBUTORS, METRICS
 

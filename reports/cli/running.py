@@ -19,10 +19,11 @@ from pipeline.spec.audit import load_spec
 from pipeline.spec.comparison import load_audits
 from pipeline.spec.deployment import ClusterSpec
 from pipeline.store.location import Location
+from pipeline.store.runs import SPEC_COPY, home_of, location_of
 from pipeline.store.store import NAME, exists
 from reports.cli.heartbeat import tell_phase
 from reports.cli.progress import Display, Observers
-from reports.runs import PAGE, SPEC_COPY, home_of, location_of
+from reports.runs import PAGE
 from srd.errors import FailedTasks, IncompleteRun, InputError, SpecError, StoreError
 
 PREPARING = "preparing: loading the network, reading the images, trying every method"
