@@ -1,10 +1,10 @@
-"""The folders of runs and the places of their stores. A run holds one audit, or one per subject of its spec."""
+"""The folders of runs, and of the pages in them."""
 
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.store.location import Location
+from pipeline.store.runs import SPEC_COPY, audits_in, location_of
 from pipeline.store.store import NAME
 from srd.errors import IncompleteRun, InputError, SpecError, StoreError
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 RUNS = "runs"
 """The folder of all runs, beside their specs."""
-SPEC_COPY = "audit.toml"
 PAGE = "report/index.html"
 REPORT = Path(PAGE).parent.name
 """The folder of the page and its files."""
@@ -118,32 +117,6 @@ def _holds_run(folder: Path) -> bool:
     with suppress(SpecError):  # of a spec that cannot be read whoever loads it says so
         places += audits_in(folder).values()
     return any((place / mark).exists() for place in places for mark in (NAME, f"{logs.LOGS}/{logs.RUNS}"))
-
-
-def audits_in(folder: Path) -> dict[str, Path]:
-    """Return the folder of each subject's audit, by subject. The mapping is empty if the run is a single audit."""
-    from pipeline.spec.comparison import load_audits
-
-    spec = folder / SPEC_COPY
-    return {subject: folder / subject for subject in load_audits(spec)} if spec.exists() else {}
-
-
-def home_of(spec: Path, folder: Path) -> Location:
-    """Return the place of a run's stores: the one in the table [store] of its spec, or its folder."""
-    from pipeline.spec.deployment import load_deployment
-
-    store = load_deployment(spec).store
-    return Location(store.url, store.options) if store else Location(str(folder))
-
-
-def location_of(folder: Path) -> Location:
-    """Return the place of an audit's store. The folder is that of a run, or of a subject within a run."""
-    for run, subject in ((folder, ""), (folder.parent, folder.name)):
-        spec = run / SPEC_COPY
-        if spec.exists() and (not subject or subject in audits_in(run)):
-            home = home_of(spec, run)
-            return (home / subject if subject else home) / NAME
-    return Location(str(folder)) / NAME
 
 
 def finished_audits(run: Path, runs: Path | None = None) -> tuple[Path, ...]:

@@ -223,8 +223,9 @@ def _repetitions_table(result: RunFacts) -> Table:
 
 def _certificates_table(result: RunFacts) -> Table:
     """Return the table of the certificates of the demo network."""
+    truth = ", so the masks are the truth about its evidence" if result.identity.has_masks else ""
     return Table(
-        "Certificates: the network answers by the object alone, so the masks are the truth about its evidence.",
+        f"Certificates: the network answers by the object alone{truth}.",
         ("certificate", "share of right answers", "bound", "n", "verdict"),
         tuple(_certificate(each) for each in result.certificates),
     )

@@ -9,21 +9,13 @@ from rich.text import Text
 
 from attacks.registry import PERTURBATIONS
 from pipeline.plan.stages import STAGES
+from pipeline.store.runs import audits_in, home_of, location_of
 from reports.cli.cluster_options import Gpus, Scheduler, TaskLimit, Workers, cluster_of
 from reports.cli.consoles import messages, results
 from reports.cli.ending import show_tracebacks
 from reports.cli.folder_options import Out, Run, Runs, SpecFile, refuse_idle_options, refuse_idle_runs
 from reports.cli.listing import list_entries
-from reports.runs import (
-    audits_in,
-    comparison_place,
-    finished_audits,
-    folder_for,
-    folder_of,
-    home_of,
-    is_spec,
-    location_of,
-)
+from reports.runs import comparison_place, finished_audits, folder_for, folder_of, is_spec
 from srd.errors import FailedTasks, IncompleteRun, InputError
 from srd.registry import ATTRIBUTORS, METRICS
 

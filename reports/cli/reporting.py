@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.store.runs import audits_in
 from reports.audit.report import write_report
 from reports.comparison.page import write_comparison
-from reports.runs import audits_in, finished_audits
+from reports.runs import finished_audits
 
 
 def write_reports(folder: Path) -> Path:

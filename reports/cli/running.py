@@ -20,10 +20,11 @@ from pipeline.spec.audit import load_spec
 from pipeline.spec.comparison import load_audits
 from pipeline.spec.deployment import ClusterSpec
 from pipeline.store.location import Location
+from pipeline.store.runs import SPEC_COPY, home_of, location_of
 from pipeline.store.store import NAME, exists
 from reports.cli.heartbeat import tell_phases
 from reports.cli.progress import Display, Observers
-from reports.runs import PAGE, SPEC_COPY, home_of, location_of, refuse_among_images
+from reports.runs import PAGE, refuse_among_images
 from srd.errors import FailedTasks, IncompleteRun, SpecError, StoreError
 
 PREPARING = Phase("preparing")

@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.store.runs import audits_in, location_of
 from pipeline.store.store import failures, progress
-from reports.runs import audits_in, location_of
 
 
 def print_status(folder: Path, console: Console) -> bool:

@@ -5,6 +5,7 @@ from itertools import product
 from pathlib import Path
 
 from pipeline.machine.writing import File, remove_folders, write_files
+from pipeline.store.runs import location_of
 from pipeline.store.store import exists
 from reports.comparison import difference, networks, stability
 from reports.comparison.result import HEADLINE, ComparisonResult
@@ -13,7 +14,7 @@ from reports.families import registry_position
 from reports.page import STYLE, Exhibit, style_sheet, template_environment
 from reports.plot_primitives import Picture
 from reports.result import IMAGE_SETS, shown_metrics
-from reports.runs import PAGE, REPORT, location_of
+from reports.runs import PAGE, REPORT
 from reports.style import figure_style
 from srd.errors import InputError, StoreError
 from srd.registry import SRD
