@@ -98,12 +98,13 @@ class Readings:
         variable
             `target_similarity`: to the map of the target image. `other_class_similarity`: to that of the other class.
         """
-        chosen = {"perturbation": condition, "method": method, "similarity": similarity}
-        return np.asarray(self.dataset[variable].sel(chosen).values, np.float64)
+        columns = self.conditions.index(condition), self.methods.index(method), self.similarities.index(similarity)
+        return np.asarray(self._comparisons[variable][(slice(None), *columns)])
 
     def changes(self, condition: str, measure: str) -> NDArray[np.float64]:
         """Return how far a condition moved inputs or answers of all images by a measure, NaN where unknown."""
-        return np.asarray(self.dataset["change"].sel(perturbation=condition, measure=measure).values, np.float64)
+        measures = self.dataset["measure"].values.tolist()
+        return np.asarray(self._change[:, self.conditions.index(condition), measures.index(measure)])
 
     def target_probabilities(self, condition: str) -> NDArray[np.float64]:
         """Return the softmax probabilities of the explained classes, NaN where nothing was computed."""
@@ -171,6 +172,15 @@ class Readings:
     @cached_property
     def _reference(self) -> NDArray[np.float64]:
         return np.asarray(self.dataset["reference_similarity"].values, np.float64)
+
+    @cached_property
+    def _comparisons(self) -> dict[str, NDArray[np.float64]]:
+        names = ("target_similarity", "other_class_similarity")
+        return {name: np.asarray(self.dataset[name].values, np.float64) for name in names}
+
+    @cached_property
+    def _change(self) -> NDArray[np.float64]:
+        return np.asarray(self.dataset["change"].values, np.float64)
 
     def _index(self, condition: str, method: str, metric: str) -> tuple[slice, int, int, int]:
         columns = self.conditions.index(condition), self.methods.index(method), self.metrics.index(metric)
