@@ -132,9 +132,7 @@ def relative_stability(readings: Readings, conditions: Sequence[str], method: st
     is_known = ~np.isnan(moved)
     ratios = _divide(changes, np.maximum(moved, LEAST_CHANGE), is_kept & is_moved & is_known)
     unknown = NO_ENCODER if ratio == "rrs" else NOT_COMPUTED
-    own = np.select(
-        [~is_moved, ~is_kept, ~is_known], np.array([NO_INPUT_CHANGE, FLIPPED, unknown], object).tolist(), ""
-    )
+    own = np.select([~is_moved, ~is_kept, ~is_known], [NO_INPUT_CHANGE, FLIPPED, unknown], "")
     return _largest(ratios, _first_reason(why, own), conditions)
 
 

@@ -42,7 +42,7 @@ class Readings:
     """Scores and predictions of a finished or unfinished store. Methods, and attacks on them, are ordered by family.
 
     The draws of one random change are one condition here. A score is the mean of those that are defined, so that the
-    unit stays the image; a prediction counts if all draws have it. In place of a condition one of its draws may be named.
+    unit stays the image; a prediction counts if all draws have it. A draw may be named in place of its condition.
     """
 
     def __init__(self, dataset: xr.Dataset) -> None:
@@ -117,12 +117,13 @@ class Readings:
         variable
             `target_similarity`: to the map of the target image. `other_class_similarity`: to that of the other class.
         """
-        chosen = self.dataset[variable].sel(method=method, similarity=similarity)
-        return self._mean_over_columns(chosen, condition)
+        where = self.columns(condition), self.methods.index(method), self.similarities.index(similarity)
+        return _mean_of_draws(self._comparisons[variable][(slice(None), *where)])
 
     def changes(self, condition: str, measure: str) -> NDArray[np.float64]:
         """Return how far a condition moved inputs or answers of all images by a measure, NaN where unknown."""
-        return self._mean_over_columns(self.dataset["change"].sel(measure=measure), condition)
+        measures = self.dataset["measure"].values.tolist()
+        return _mean_of_draws(self._change[:, self.columns(condition), measures.index(measure)])
 
     def target_probabilities(self, condition: str) -> NDArray[np.float64]:
         """Return the softmax probabilities of the explained classes, NaN where nothing was computed."""
@@ -197,13 +198,17 @@ class Readings:
     def _reference(self) -> NDArray[np.float64]:
         return np.asarray(self.dataset["reference_similarity"].values, np.float64)
 
+    @cached_property
+    def _comparisons(self) -> dict[str, NDArray[np.float64]]:
+        names = ("target_similarity", "other_class_similarity")
+        return {name: np.asarray(self.dataset[name].values, np.float64) for name in names}
+
+    @cached_property
+    def _change(self) -> NDArray[np.float64]:
+        return np.asarray(self.dataset["change"].values, np.float64)
+
     def _index(self, condition: str, method: str, metric: str) -> tuple[slice, tuple[int, ...], int, int]:
         return slice(None), self.columns(condition), self.methods.index(method), self.metrics.index(metric)
-
-    def _mean_over_columns(self, values: xr.DataArray, condition: str) -> NDArray[np.float64]:
-        """Return the mean over the draws of a condition of values (image, perturbation)."""
-        drawn = values.isel(perturbation=list(self.columns(condition))).transpose("image", "perturbation")
-        return _mean_of_draws(np.asarray(drawn.values, np.float64))
 
     @cached_property
     def _drawn_classes(self) -> NDArray[np.int64]:
