@@ -52,4 +52,5 @@ def _relative(distance: Tensor, clean: Tensor) -> Tensor:
 
 
 def _size(values: Tensor) -> Tensor:
-    return values.flatten(1).norm(dim=1)
+    size: Tensor = values.flatten(1).norm(dim=1)
+    return size
