@@ -92,7 +92,7 @@ class Plan:
     def n_values(self, variable: Variable) -> int:
         """Return how many values of the variable are written: those of a group's columns, if a group writes it."""
         axes = {stage.axis for stage in STAGES.values() if variable in stage.writes}
-        own = {axis: len(self._group(variable.group)) for axis in axes if axis and variable.group}
+        own: dict[str, int] = {axis: len(self._group(variable.group)) for axis in axes if axis and variable.group}
         return prod(own.get(dim, self.sizes[dim]) for dim in variable.dims)
 
     def region(self, task: Task, variable: Variable) -> tuple[slice, ...]:

@@ -12,7 +12,7 @@ from srd.types import Inputs, Logits
 
 
 class Answers(NamedTuple):
-    """What the network read of a tile of images, and answered."""
+    """The inputs of the network for a tile of images, and its answers."""
 
     inputs: Inputs
     features: Tensor | None
