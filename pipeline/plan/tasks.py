@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +88,12 @@ class Plan:
     def holds(self, variable: Variable) -> bool:
         """Return whether the preparation or any task writes the variable."""
         return not variable.group or bool(self._group(variable.group))
+
+    def n_values(self, variable: Variable) -> int:
+        """Return how many values of the variable are written: those of a group's columns, if a group writes it."""
+        axes = {stage.axis for stage in STAGES.values() if variable in stage.writes}
+        own: dict[str, int] = {axis: len(self._group(variable.group)) for axis in axes if axis and variable.group}
+        return prod(own.get(dim, self.sizes[dim]) for dim in variable.dims)
 
     def region(self, task: Task, variable: Variable) -> tuple[slice, ...]:
         """Return the region of the variable that the task writes: whole shards, and no other task's."""

@@ -1,6 +1,6 @@
 """The stage that computes every method's maps of every image under every condition."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ def attribute(context: Context, task: Task) -> Arrays:
     maps = [_maps(context, method, explain, row, torch.from_numpy(seen)) for row, seen in images]
     attribution, scale = pack(np.stack([each.target for each in maps]))
     other, other_scale = pack(np.stack([each.other_class for each in maps]))
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "attribution": attribution[:, :, None],
         "scale": scale[:, :, None],
         "other_class_attribution": other[:, None],

@@ -12,7 +12,7 @@ from srd.types import Inputs, Logits
 
 
 class Answers(NamedTuple):
-    """What the network read of a tile of images, and answered."""
+    """The inputs of the network for a tile of images, and its answers."""
 
     inputs: Inputs
     features: Tensor | None
@@ -52,4 +52,5 @@ def _relative(distance: Tensor, clean: Tensor) -> Tensor:
 
 
 def _size(values: Tensor) -> Tensor:
-    return values.flatten(1).norm(dim=1)
+    size: Tensor = values.flatten(1).norm(dim=1)
+    return size

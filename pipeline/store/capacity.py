@@ -1,7 +1,6 @@
 """The disk that a store lies on, and the refusal of a store that does not fit on it."""
 
 import shutil
-from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +54,7 @@ def refuse_hopeless_store(plan: Plan, location: Location) -> None:
 def raw_bytes(plan: Plan) -> int:
     """Return the bytes of all values of a finished store, not compressed."""
     held = [variable for variable in VARIABLES.values() if plan.holds(variable)]
-    return sum(np.dtype(v.dtype).itemsize * prod(plan.sizes[dim] for dim in v.dims) for v in held)
+    return sum(np.dtype(v.dtype).itemsize * plan.n_values(v) for v in held)
 
 
 def _free(path: Path) -> int:

@@ -171,7 +171,9 @@ def _columns(readings: Readings, condition: str) -> list[int]:
 
 def _relative_relevance(found: VectorSample, chosen: NDArray[np.bool_], columns: Sequence[int]) -> NDArray[np.float64]:
     """Return the relative relevance of the chosen vectors of each image that has one, the mean of the draws."""
-    return np.mean([_relevance_of_draw(found, chosen, column) for column in columns], axis=0)
+    draws = np.stack([_relevance_of_draw(found, chosen, column) for column in columns])
+    mean: NDArray[np.float64] = draws.mean(0)
+    return mean
 
 
 def _relevance_of_draw(found: VectorSample, chosen: NDArray[np.bool_], column: int) -> NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """How far a condition moved images: slow definitions, the encoder of networks of several makes, and what has none."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ def size(values: Tensor) -> Tensor:
 def slow_changes(context: Context, column: int) -> Tensor:
     """By a second pass of each half of the colour network, written out."""
     clean, moved = (torch.from_numpy(context.store.read("input", slice(None), each)) for each in (0, column))
-    network = context.model.network
+    network: Any = context.model.network
     with torch.no_grad():
         one, other = context.model.normalise(clean), context.model.normalise(moved)
         features = [network.relu2(network.conv2(network.relu1(network.conv1(each)))) for each in (one, other)]

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import numpy as np
 import psutil
 import pytest
-import zarr
 from small_audits import Finished, path_of
 
 from pipeline.machine import memory
 from pipeline.machine.memory import Memory, forget_peak, free_memory, in_units, peak_memory, refuse_memory
-from pipeline.plan.stages import VARIABLES
+from pipeline.plan.schema import PREPARED
+from pipeline.plan.tasks import Plan, Task
 from pipeline.store.capacity import LEAST_SHARE, raw_bytes, refuse_hopeless_store, refuse_store
 from pipeline.store.location import Location
 from srd.errors import CapacityError
@@ -29,9 +29,16 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 
 
 def test_the_raw_bytes_are_those_of_all_values_of_a_store(finished: Finished) -> None:
-    group = zarr.open_group(path_of(finished.job.store), mode="r")
-    arrays = [array for name, array in group.arrays() if name in VARIABLES]
-    assert raw_bytes(finished.context.plan) == sum(array.nbytes for array in arrays)
+    store, plan = finished.context.store, finished.context.plan
+    tasks = [
+        each.nbytes for task in plan.all_tasks() for each in store.read_output(task, names_of(plan, task)).values()
+    ]
+    prepared = [store.read(name).nbytes for name in PREPARED]
+    assert raw_bytes(plan) == sum(tasks) + sum(prepared)
+
+
+def names_of(plan: Plan, task: Task) -> list[str]:
+    return [variable.name for variable in plan.variables(task)]
 
 
 @pytest.mark.usefixtures("disk")

@@ -131,10 +131,15 @@ def test_references(
         dataset.other_class_attribution.values.astype(np.float64) * dataset.other_class_scale.values[..., None, None]
     )
     edges = np.stack([slow_sobel(image) for image in dataset.input.values[:, 0]])
+    repeats = dataset.repeat_attribution.values.astype(np.float64) * dataset.repeat_scale.values[..., None, None]
     for row in audit["references"]:
+        if row["reference"] == "repeat" and row["method"] != "random":
+            assert row["estimate"]["n"] == 0
+            continue
         m = methods.index(row["method"])
         clean = maps[:, 0, m]
         against = {"other_class": others[:, m], "other_image": clean[dataset.target_image.values], "edges": edges}
+        against["repeat"] = repeats[:, m]
         pairs = zip(clean, against[row["reference"]], strict=True)
         scores = np.array([slow_similarities[row["similarity"]](one, other) for one, other in pairs])
         where = {"method": row["method"], "reference": row["reference"], "similarity": row["similarity"]}
