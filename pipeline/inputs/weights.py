@@ -39,6 +39,8 @@ AMBIGUOUS = frozenset({"model."})
 """Prefixes that a network may have of its own: they are removed only if all names fit then."""
 WRAPPERS = ("module.", "_orig_mod.", "model.")
 """Prefixes of DataParallel, torch.compile and training frameworks."""
+INDEX = ".index.json"
+"""The end of the name of a list of the files over which the tensors of a state dict are spread."""
 DEEPEST = 2
 """The most keys above a state dict, and the most wrappers of one kind."""
 
@@ -223,6 +225,11 @@ def _parse(file: BufferedReader, weights: Path) -> object:
         with catch_warnings(action="ignore"):
             if weights.suffix == ".safetensors":
                 return load_file(weights)
+            if weights.name.endswith(INDEX):
+                raise ModelError(
+                    f"{place}: is the index of a state dict in several files; join them into one, with load_file of "
+                    "each and save_file of safetensors.torch"
+                )
             if _is_tar(file):
                 raise ModelError(f"{place}: is an archive of torch before 0.1.10; save network.state_dict() again")
             return torch.load(file, map_location="cpu", weights_only=True)

@@ -36,6 +36,8 @@ from reports.style import look, svg
 from srd.registry import METRICS
 
 ACROSS = 5  # panels in a row, at most
+HOLLOW = 3
+"""The layer of the marks of attacks in doubt: points with intervals lie on layer 2.1, whatever is drawn first."""
 SPREAD = 0.6  # share of the row of a method over which its strengths are spread
 
 ByMethod = Mapping[tuple[str, str], Estimate]
@@ -215,7 +217,15 @@ def _panel(axes: Axes, frame: pd.DataFrame, methods: list[str], caveats: Caveats
         style = look(method)
         axes.errorbar(part["value"], y, xerr=error_lengths(part), **style, markersize=5, linewidth=0.9, elinewidth=1.3)
         doubted = (part["verdict"] != "").to_numpy()
-        axes.plot(part["value"][doubted], y[doubted], **style, linestyle="none", markersize=5, markerfacecolor="white")
+        axes.plot(
+            part["value"][doubted],
+            y[doubted],
+            **style,
+            linestyle="none",
+            markersize=5,
+            markerfacecolor="white",
+            zorder=HOLLOW,
+        )
     label_methods(axes, methods, caveats)
     axes.set_title("\n".join(_heading(frame)), fontsize=9)
 

@@ -53,6 +53,20 @@ def test_stability_tells_each_method_at_the_largest_strength_it_met(made: Made) 
     assert picture.alt.endswith("Manipulation at 16/255: SRD 0.21; Manipulation at 8/255: Saliency 0.42.")
 
 
+def marks(svg: bytes) -> dict[bytes, bytes]:
+    """Return the colour with which each place of a mark is filled last, and so seen."""
+    return dict(re.findall(rb'<use [^>]*(x="[0-9.]+" y="[0-9.]+") style="fill: (#[0-9a-f]+)', svg))
+
+
+@pytest.mark.parametrize("doubted", [(), ("srd",), ("saliency",), ("srd", "saliency")])
+def test_a_mark_is_hollow_where_its_attack_is_in_doubt(made: Made, doubted: tuple[str, ...]) -> None:
+    conditions = {f"manipulate:{name}@8/255": VALUES for name in ("srd", "saliency")}
+    verdicts = {f"manipulate:{name}@8/255": "attack unreliable" for name in doubted}
+    picture = drawn(made(conditions, verdicts=verdicts, **CLEAN))["stability-pearson-all"]
+    assert list(marks(picture.svg).values()).count(b"#ffffff") == len(doubted)
+    assert picture.caption.endswith("Hollow: the attack is in doubt.") == bool(doubted)
+
+
 PAGE = 12.1
 """Inches between the margins of the page."""
 
