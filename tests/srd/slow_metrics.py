@@ -42,8 +42,8 @@ def slow_ssim(a: Array, b: Array) -> float:
 def strongest(a: Array, count: int | None = None) -> set[tuple[int, int]]:
     """The places of the highest pixels, the first among equals."""
     count = max(1, round(0.05 * a.size)) if count is None else count
-    places = sorted(np.ndindex(a.shape), key=lambda place: (-float(a[place]), place))
-    return {(int(y), int(x)) for y, x in places[:count]}
+    order = np.argsort(-a.ravel(), kind="stable")[:count]
+    return {divmod(place, a.shape[1]) for place in order.tolist()}
 
 
 def slow_top_k_intersection(a: Array, b: Array) -> float:
@@ -183,10 +183,13 @@ def slow_entropy(a: Array) -> float:
 def slow_share_90(a: Array) -> float:
     if not a.any():
         return math.nan
-    values = sorted((Fraction(float(abs(value))) for value in a.ravel()), reverse=True)
-    needed, count = Fraction(9, 10) * sum(values), 0
-    while needed > 0:
-        needed, count = needed - values[count], count + 1
+    ratios = [float(abs(value)).as_integer_ratio() for value in a.ravel()]
+    common = max(denominator for _, denominator in ratios)
+    values = sorted((numerator * (common // denominator) for numerator, denominator in ratios), reverse=True)
+    held, count = 0, 0
+    needed = 9 * sum(values)
+    while 10 * held < needed:
+        held, count = held + values[count], count + 1
     return count / a.size
 
 

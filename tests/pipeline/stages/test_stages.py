@@ -21,7 +21,7 @@ from pipeline.stages.context import BACKGROUND, Context
 from pipeline.stages.perturb import perturb
 from pipeline.stages.score import score
 from pipeline.store.store import Arrays, Store
-from srd.registry import METRICS
+from srd.registry import ATTRIBUTORS, METRICS, SIMILARITIES
 
 
 def alone_in_tiles(context: Context, folder: Path) -> Context:
@@ -190,7 +190,20 @@ def test_similarity_to_itself_is_one_where_it_is_defined(context: Context) -> No
     scores = score(context, Task("score", 0, 0))["score"]
     for column, entry in enumerate(METRICS.values()):
         if entry.of == "two maps":
-            np.testing.assert_allclose(scores[:, 0, 0, column], 1, atol=1e-5)
+            np.testing.assert_allclose(scores[:, 0, 0, column], float(entry.better == "higher"), atol=1e-5)
+
+
+def test_a_metric_that_needs_a_sign_says_nothing_of_a_method_without(context: Context) -> None:
+    needs_sign = np.array([entry.needs_sign for entry in METRICS.values()])
+    signs = [ATTRIBUTORS[method].signed for method in context.spec.explain.methods]
+    assert set(signs) == {False, True}
+    for column, signed in enumerate(signs):
+        arrays = score(context, Task("score", 0, column))
+        unsigned = arrays["reason"] == REASONS.index("the method's maps have no sign")
+        assert (unsigned == (needs_sign & (not signed))).all()
+        assert np.isnan(arrays["score"][unsigned]).all()
+        similarity = SIMILARITIES.index("sign_agreement")
+        assert np.isnan(arrays["reference_similarity"][..., similarity]).all() == (not signed)
 
 
 def test_metrics_read_the_stored_maps(context: Context) -> None:
