@@ -45,6 +45,12 @@ help: ## list the targets
 	@$(UV_INSTALL) --editable '.[dev]'
 	@touch $@
 
+# Quantus needs numpy < 2.4
+.venv-quantus/.installed: .venv/.uv pyproject.toml overrides.txt
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-quantus
+	@$(BIN)/uv pip install --quiet --python .venv-quantus/bin/python --overrides overrides.txt --editable . quantus==0.6.0 'numpy<2.4'
+	@touch $@
+
 install: .venv/.installed ## create .venv with the pinned set
 install-dev: .venv/.installed-dev ## ... and with what the tests need
 
@@ -75,12 +81,13 @@ verify: install ## check SPEC's run against its receipts, do some tasks again wi
 models: install ## train the demo networks again (minutes)
 	@$(BIN)/python -P -m pipeline.demo.training
 
-bench: install-dev ## what SRD, the baselines, attacks, corruptions and the engine cost beside others (about an hour)
+bench: install-dev .venv-quantus/.installed ## what SRD, baselines, attacks, corruptions, the engine and metrics cost beside others (about an hour)
 	@$(BENCHMARK) benchmarks.speed $(BENCH)
 	@$(BENCHMARK) benchmarks.baselines
 	@$(BENCHMARK) benchmarks.attacks
 	@$(BENCHMARK) benchmarks.corruptions
 	@$(BENCHMARK) benchmarks.engine
+	@.venv-quantus/bin/python -P -W ignore -m benchmarks.metrics
 
 docs: docs-figures docs-faults docs-edits ## measure all that docs/ says of this machine, and write it (half an hour)
 

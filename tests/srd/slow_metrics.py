@@ -42,8 +42,8 @@ def slow_ssim(a: Array, b: Array) -> float:
 def strongest(a: Array, count: int | None = None) -> set[tuple[int, int]]:
     """The places of the highest pixels, the first among equals."""
     count = max(1, round(0.05 * a.size)) if count is None else count
-    places = sorted(np.ndindex(a.shape), key=lambda place: (-float(a[place]), place))
-    return {(int(y), int(x)) for y, x in places[:count]}
+    order = np.argsort(-a.ravel(), kind="stable")[:count]
+    return {divmod(place, a.shape[1]) for place in order.tolist()}
 
 
 def slow_top_k_intersection(a: Array, b: Array) -> float:
@@ -64,7 +64,8 @@ def overlaps(size: int) -> Array:
     """How much of each pixel lies in each of 7 cells along an axis: (cell, pixel)."""
     ends = [Fraction(cell * size, 7) for cell in range(8)]
     shares = [
-        [float(max(0, min(high, pixel + 1) - max(low, pixel))) for pixel in range(size)] for low, high in pairwise(ends)
+        [max(0.0, float(min(high, Fraction(pixel + 1)) - max(low, Fraction(pixel)))) for pixel in range(size)]
+        for low, high in pairwise(ends)
     ]
     return np.array(shares)
 
@@ -118,7 +119,7 @@ def slow_sign_agreement(a: Array, b: Array) -> float:
     if np.ptp(np.abs(a)) == 0 or np.ptp(np.abs(b)) == 0:
         return math.nan
     chosen = {place for each in (a, b) for place in strongest(np.abs(each)) if each[place] != 0}
-    return sum(np.sign(a[place]) == np.sign(b[place]) for place in chosen) / len(chosen)
+    return float(np.mean([np.sign(a[place]) == np.sign(b[place]) for place in chosen]))
 
 
 def slow_sliced_w1(a: Array, b: Array) -> float:
@@ -177,16 +178,19 @@ def slow_entropy(a: Array) -> float:
     if not a.any() or a.size == 1:
         return math.nan
     shares = np.abs(a.ravel()) / np.abs(a).sum()
-    return -sum(share * math.log(share) for share in shares if share > 0) / math.log(a.size)
+    return -math.fsum(share * math.log(share) for share in shares.tolist() if share > 0) / math.log(a.size)
 
 
 def slow_share_90(a: Array) -> float:
     if not a.any():
         return math.nan
-    values = sorted((Fraction(float(abs(value))) for value in a.ravel()), reverse=True)
-    needed, count = Fraction(9, 10) * sum(values), 0
-    while needed > 0:
-        needed, count = needed - values[count], count + 1
+    ratios = [float(abs(value)).as_integer_ratio() for value in a.ravel()]
+    common = max(denominator for _, denominator in ratios)
+    values = sorted((numerator * (common // denominator) for numerator, denominator in ratios), reverse=True)
+    held, count = 0, 0
+    needed = 9 * sum(values)
+    while 10 * held < needed:
+        held, count = held + values[count], count + 1
     return count / a.size
 
 

@@ -192,7 +192,20 @@ def test_similarity_to_itself_is_one_where_it_is_defined(context: Context) -> No
     scores = score(context, Task("score", 0, 0))["score"]
     for column, entry in enumerate(METRICS.values()):
         if entry.of == "two maps":
-            np.testing.assert_allclose(scores[:, 0, 0, column], 1, atol=1e-5)
+            np.testing.assert_allclose(scores[:, 0, 0, column], float(entry.better == "higher"), atol=1e-5)
+
+
+def test_a_metric_that_needs_a_sign_says_nothing_of_a_method_without(context: Context) -> None:
+    needs_sign = np.array([entry.needs_sign for entry in METRICS.values()])
+    signs = [ATTRIBUTORS[method].signed for method in context.spec.explain.methods]
+    assert set(signs) == {False, True}
+    for column, signed in enumerate(signs):
+        arrays = score(context, Task("score", 0, column))
+        unsigned = arrays["reason"] == REASONS.index("the method's maps have no sign")
+        assert (unsigned == (needs_sign & (not signed))).all()
+        assert np.isnan(arrays["score"][unsigned]).all()
+        similarity = SIMILARITIES.index("sign_agreement")
+        assert np.isnan(arrays["reference_similarity"][..., similarity]).all() == (not signed)
 
 
 def clean_maps(context: Context, name: str, scale: str, column: int) -> Tensor:

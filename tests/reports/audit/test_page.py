@@ -17,6 +17,7 @@ import xarray as xr
 from forgery import fingerprint_of
 from small_audits import path_of, store_in
 
+from pipeline.plan.schema import Reason
 from pipeline.spec.audit import parse_spec
 from reports.audit import maps, page
 from reports.audit.page import pictures
@@ -26,7 +27,7 @@ from reports.audit.run_record import RunRecord
 from reports.audit.sections import AuditResult
 from reports.audit.summarise import summarise
 from srd.errors import StoreError
-from srd.registry import ATTRIBUTORS
+from srd.registry import ATTRIBUTORS, METRICS
 
 PROGRESS = {"perturb": (4, 4), "attribute": (2, 2), "score": (2, 2)}
 METHODS = ("srd", "saliency", "random")
@@ -187,7 +188,7 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
 
 def test_without_masks(small: xr.Dataset) -> None:
     score, reason = small.score.copy(), small.reason.copy()
-    located = {"metric": ["pointing_game", "attribution_localisation"]}
+    located = {"metric": [name for name, entry in METRICS.items() if entry.of == "map and mask"]}
     score.loc[located], reason.loc[located] = np.nan, 1
     result, text = rendered(small.drop_vars("mask").assign(score=score, reason=reason))
     missing = [row.estimate for row in result.quality if row.metric in located["metric"]]
@@ -198,7 +199,10 @@ def test_without_masks(small: xr.Dataset) -> None:
     assert "Pointing game" not in text
     told = " ".join((text, page.markdown(result)))
     assert "scores have no value" not in told
-    assert f"All {(~np.isin(small.metric.values, located['metric'])).sum() * score[..., 0].size:,} scores have" in text
+    unsigned = int((reason == Reason.UNSIGNED_METHOD).sum())
+    assert unsigned > 0
+    asked = (~np.isin(small.metric.values, located["metric"])).sum() * score[..., 0].size - unsigned
+    assert f"All {asked:,} scores have" in text
     assert result.mask_share is None
 
 
@@ -295,6 +299,7 @@ def test_with_holes(small: xr.Dataset) -> None:
     holed["prediction"].loc[where] = np.nan
     result, text = rendered(holed, {"perturb": (3, 4), "attribute": (1, 2), "score": (1, 2)})
     rows = [row for row in result.stability if row.method == "saliency" and row.images == "all"]
+    rows = [row for row in rows if not METRICS[row.similarity].needs_sign]
     assert all(row.estimate.excluded == {NOT_COMPUTED: holed.sizes["image"]} for row in rows)
     pgd = next(row for row in result.accuracy if row.condition == "pgd@8/255")
     assert (pgd.accuracy.n, pgd.accuracy.excluded) == (holed.sizes["image"] - 4, {NOT_COMPUTED: 4})

@@ -11,6 +11,9 @@ import pytest
 import xarray as xr
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from slow_metrics import SLOW as DEFINITIONS
+
+from srd.registry import ATTRIBUTORS, METRICS
 
 Array = NDArray[Any]
 
@@ -76,7 +79,9 @@ def slow_gini(a: Array) -> float:
     return float(sum((2 * i - n - 1) * value for i, value in enumerate(values, 1)) / (n * values.sum()))
 
 
-SLOW = {"pearson": slow_pearson, "ssim": slow_ssim, "top_k_intersection": slow_top_k}
+SLOW = DEFINITIONS | {"pearson": slow_pearson, "ssim": slow_ssim, "top_k_intersection": slow_top_k}
+SLOW |= {"pointing_game": slow_pointing, "sparseness": slow_gini, "attribution_localisation": slow_localisation}
+SUPPORTING = 2  # images whose scores by metrics that are not core are computed again; others are taken as stored
 
 
 @pytest.fixture(scope="session")
@@ -94,14 +99,15 @@ def maps(dataset: xr.Dataset) -> Array:
 @pytest.fixture(scope="session")
 def slow_scores(dataset: xr.Dataset, maps: Array) -> xr.DataArray:
     """As `score` in the store."""
-    scores: xr.DataArray = xr.full_like(dataset.score.astype(np.float64), np.nan)
-    for i, p, m in np.ndindex(maps.shape[:3]):
-        one, mask = maps[i, p, m], dataset["mask"].values[i]
-        values = {name: slow(maps[i, 0, m], one) for name, slow in SLOW.items()}
-        values |= {"pointing_game": slow_pointing(one, mask), "sparseness": slow_gini(one)}
-        values["attribution_localisation"] = slow_localisation(one, mask)
-        for name, value in values.items():
-            scores.values[i, p, m, dataset.metric.values.tolist().index(name)] = value
+    scores: xr.DataArray = dataset.score.astype(np.float64)
+    methods = dataset.method.values.tolist()
+    for column, name in enumerate(dataset.metric.values.tolist()):
+        for i, p, m in np.ndindex(maps.shape[:3]):
+            if METRICS[name].core or i < SUPPORTING:
+                one, mask = maps[i, p, m], dataset["mask"].values[i]
+                given = {"two maps": (maps[i, 0, m], one), "map and mask": (one, mask), "map": (one,)}
+                lacks_sign = METRICS[name].needs_sign and not ATTRIBUTORS[methods[m]].signed
+                scores.values[i, p, m, column] = math.nan if lacks_sign else SLOW[name](*given[METRICS[name].of])
     return scores
 
 

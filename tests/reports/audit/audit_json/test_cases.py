@@ -73,5 +73,7 @@ def test_what_stands_beside_the_shown_images(
         assert probabilities == pytest.approx(softmax(logits, 1)[:, target].tolist(), abs=TOLERANCE)
         assert (case["label"], case["explained"]) == (classes[dataset.label.values[i]], classes[target])
         scores = slow_scores[i].sel({"perturbation": case["condition"], "method": case["clean"]["method"]})
-        similarities = {name: float(scores.sel(metric=name)) for name in ("pearson", "ssim", "top_k_intersection")}
+        similarities = {
+            name: float(scores.sel(metric=name)) for name in ("pearson", "coarse_pearson", "ssim", "top_k_intersection")
+        }
         assert case["similarities"] == pytest.approx(similarities, abs=TOLERANCE)
