@@ -1,5 +1,7 @@
 """The stage that computes every method's maps of every image under every condition."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -19,7 +21,17 @@ def attribute(context: Context, task: Task) -> Arrays:
     method = context.spec.explain.methods[task.column]
     explain = context.attributor(method)
     images = zip(context.rows(task), _read_inputs(context, task), strict=True)
-    maps = [_maps(context, method, explain, row, torch.from_numpy(seen)) for row, seen in images]
+    return _arrays([_maps(context, method, explain, row, torch.from_numpy(seen)) for row, seen in images])
+
+
+def explain_first(context: Context, task: Task) -> Arrays:
+    """Return arrays of a task as `attribute` does, with the maps of the tile's first image for every image."""
+    method, rows = context.spec.explain.methods[task.column], context.rows(task)
+    first = torch.from_numpy(_read_inputs(context, task)[0])
+    return _arrays([_maps(context, method, context.attributor(method), rows[0], first)] * len(rows))
+
+
+def _arrays(maps: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> Arrays:
     attribution, scale = pack(np.stack([of_target for of_target, _ in maps]))
     other, other_scale = pack(np.stack([of_other for _, of_other in maps]))
     return {

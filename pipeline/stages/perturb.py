@@ -19,8 +19,13 @@ def perturb(context: Context, task: Task) -> Arrays:
 
     For an attack on explanations the result also holds the evidence for or against its search.
     """
-    rows, condition = context.rows(task), context.conditions[task.column]
+    condition = context.conditions[task.column]
     found = _clean_images(context, task) if condition.id == CLEAN else _perturb(context, task, condition)
+    return arrays_of(context, task, found)
+
+
+def arrays_of(context: Context, task: Task, found: AttackResult) -> Arrays:
+    """Return the arrays of a task that has found these images."""
     with torch.no_grad():
         logits = context.model(found.images)
     arrays = {"input": found.images.cpu().numpy()[:, None], "prediction": logits.cpu().numpy()[:, None]}
@@ -28,7 +33,7 @@ def perturb(context: Context, task: Task) -> Arrays:
         evidence = torch.stack([found.evidence[name] for name in EVIDENCE], 1)
         arrays["attack_evidence"] = evidence.float().cpu().numpy()[:, None]
     if context.plan.writes_mask(task):
-        arrays["mask"] = context.data.masks(rows).numpy()
+        arrays["mask"] = context.data.masks(context.rows(task)).numpy()
     return arrays
 
 

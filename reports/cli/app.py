@@ -10,10 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from attacks.registry import PERTURBATIONS
+from pipeline.machine.phases import Phase
 from pipeline.plan.stages import STAGES
 from reports.cli.cluster_options import Gpus, Scheduler, TaskLimit, Workers, cluster_of
 from reports.cli.consoles import messages, results
 from reports.cli.ending import show_tracebacks
+from reports.cli.heartbeat import tell_phases
 from reports.cli.listing import list_entries
 from reports.runs import RUNS, audits_in, finished_audits, folder_of, home_of, location_of
 from srd.errors import FailedTasks, IncompleteRun, InputError
@@ -256,22 +258,26 @@ def metrics() -> None:
 
 
 def _report(folder: Path) -> None:
-    from reports.audit.report import write_report  # seaborn takes two seconds to import
-
     if audits_in(folder):
         for audit in audits_in(folder).values():
-            write_report(audit)
+            _write_report(audit)
         _print_path(_compare(finished_audits(folder), folder))
     else:
-        _print_path(write_report(folder))
+        _print_path(_write_report(folder))
 
 
 def _print_reports(folder: Path) -> None:
     """Write the report of each audit as far as it came. Unfinished audits are not compared."""
-    from reports.audit.report import write_report
-
     for audit in audits_in(folder).values() or (folder,):
-        _print_path(write_report(audit))
+        _print_path(_write_report(audit))
+
+
+def _write_report(folder: Path) -> Path:
+    with tell_phases(messages) as tell:
+        tell(Phase("reading the store"))
+        from reports.audit.report import write_report  # seaborn takes two seconds to import
+
+        return write_report(folder, tell)
 
 
 def _compare(folders: Sequence[Path], out: Path) -> Path:
