@@ -30,7 +30,7 @@ class Remaining:
 
 
 class TimeLeft:
-    """What is left of a run, and what tasks took so far. Seconds are those of any clock.
+    """The work that is left of a run, and what tasks took so far. Seconds are those of any clock.
 
     The cost of a column is the mean of its tasks, by image. The first task of a column in each process, which warms up,
     counts until another has ended. A column without any task costs what those of the same cost took.
