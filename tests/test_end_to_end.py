@@ -77,7 +77,8 @@ def test_a_run_writes_store_result_summary_and_report(srd_audit: Command, spec: 
     assert tree(folder) == before
 
     rendered = srd_audit("report", spec)
-    assert (rendered.code, rendered.out, rendered.err) == (0, ended.out, "")
+    assert (rendered.code, rendered.out) == (0, ended.out)
+    assert rendered.err.splitlines() == ["reading the store ...", "writing report 0 % ..."]
     assert tree(folder) == before
 
     status = srd_audit("status", folder)

@@ -70,7 +70,7 @@ class Pilot:
     arrays: Mapping[str, StoredFiles]
     metadata: StoredFiles
     memory: Sequence[Point]
-    """The most bytes that a process used for itself, by the images of its tile."""
+    """The most bytes that a process used for itself, by the images of its tile; of 0 images before any task."""
     shared: int
     """The bytes of libraries that processes of one machine share."""
     seconds: float
@@ -152,7 +152,7 @@ def estimate_cost(pilot: Pilot, images: int, tile: int, workers: int) -> CostEst
         metadata=pilot.metadata.bytes,
         disk=sum(_on_disk(stored) for stored in (*arrays.values(), receipts, pilot.metadata)),
         memory=Memory(ceil(fit_line(pilot.memory).at(min(tile, images))), pilot.shared),
-        measured=tuple(few for few, _ in pilot.memory),
+        measured=tuple(few for few, _ in pilot.memory if few),
         pilot_seconds=pilot.seconds,
     )
 

@@ -15,19 +15,23 @@ from typing import TypeVar
 
 import torch
 
-from pipeline.estimate.estimate import CostLine, Pilot, StoredFiles, TaskColumn, fit_line
+from pipeline.estimate.estimate import CostLine, Pilot, Point, StoredFiles, TaskColumn, fit_line
+from pipeline.estimate.units import measure_unit
 from pipeline.execution.calls import perform
 from pipeline.execution.job import Job
 from pipeline.execution.preparation import prepare_store
 from pipeline.execution.subjects import context_of, load_subject
+from pipeline.execution.worker import locating_errors
 from pipeline.inputs.data import load_data, n_images
 from pipeline.machine import environment
 from pipeline.machine.memory import Memory, forget_peak, peak_memory
+from pipeline.machine.phases import Phase, Tell, tell_nobody
 from pipeline.plan.conditions import conditions
 from pipeline.plan.schema import TILE
 from pipeline.plan.stages import STAGES, VARIABLES
 from pipeline.plan.tasks import Task
 from pipeline.spec.audit import AuditSpec
+from pipeline.stages.context import Context
 from pipeline.store import store
 from pipeline.store.location import Location
 from pipeline.store.receipts import METADATA, RECEIPTS
@@ -40,6 +44,8 @@ classes, which an audit needs."""
 
 CHEAP = 0.3
 """A task that takes fewer seconds is run twice: the first time warms up, the second time counts."""
+QUICK = 30.0
+"""If the first trial takes more seconds, there is no second: costs are then proportional to the images."""
 OTHERS = "others"
 """The files of a store that neither hold values of variables nor are receipts."""
 
@@ -54,6 +60,8 @@ class Trial:
     """The seconds of a task."""
     loading: float
     preparing: float
+    empty: int
+    """The bytes that the process used for itself before the first task."""
     memory: Memory
 
     @property
@@ -65,8 +73,8 @@ class Trial:
         return self.tile if STAGES[column[0]].per_tile else self.images
 
 
-def measure(spec: AuditSpec, base: Path) -> Pilot:
-    """Audit 2 images, then twice as many or as many as a tile has; leave nothing behind.
+def measure(spec: AuditSpec, base: Path, tell: Tell = tell_nobody) -> Pilot:
+    """Audit 2 images, then twice as many or as many as a tile has, unless that would take long; leave nothing behind.
 
     Relative paths of the spec start at `base`. Errors are those of the audit itself.
     """
@@ -75,11 +83,12 @@ def measure(spec: AuditSpec, base: Path) -> Pilot:
     with TemporaryDirectory(prefix="srd-audit-") as folder, torch.random.fork_rng():  # a network may be built at random
 
         def run_trial(images: int) -> Trial:
-            return _run_trial(Job(_shorten(spec, images), base, Location(folder) / str(images)))
+            return _run_trial(Job(_shorten(spec, images), base, Location(folder) / str(images)), tell)
 
         trials = [run_trial(_fewest_images(spec, base, n))]
         more = min(2 * trials[0].images, spec.run.tile, n)
-        trials += [run_trial(more)] if more > trials[0].images else []
+        is_quick = perf_counter() - began < QUICK
+        trials += [run_trial(more)] if is_quick and more > trials[0].images else []
         return _pilot(trials, began)
 
 
@@ -101,16 +110,43 @@ def _fewest_images(spec: AuditSpec, base: Path, n: int) -> int:
     return images
 
 
-def _run_trial(job: Job) -> Trial:
-    loading, subject = _time(partial(load_subject, job))
-    preparing, attributes = _time(partial(prepare_store, job, subject))
-    context_of(job)
-    forget_peak()
+def _run_trial(job: Job, tell: Tell) -> Trial:
+    loading, subject = _time(partial(load_subject, job, tell))
+    preparing, attributes = _time(partial(prepare_store, job, subject, tell))
+    context = context_of(job)
+    empty, peaks = peak_memory().private, []
+    tasks = list(attributes.plan.all_tasks())
     seconds: dict[TaskColumn, list[float]] = defaultdict(list)
-    for task in attributes.plan.all_tasks():
-        seconds[task.stage, task.column].append(_task_seconds(job, task))
+    for number, task in enumerate(tasks, 1):
+        tell(Phase("measuring", f"{_in_words(context, task)} ({number} of {len(tasks)})"))
+        took, peak = _seconds_and_peak(job, context, task)
+        seconds[task.stage, task.column].append(took)
+        peaks.append(peak)
     means = {column: mean(each) for column, each in seconds.items()}
-    return Trial(job, job.spec.data.n or 0, means, loading, preparing, peak_memory())
+    return Trial(job, job.spec.data.n or 0, means, loading, preparing, empty, Memory(max(peaks), peak_memory().shared))
+
+
+def _in_words(context: Context, task: Task) -> str:
+    names = {
+        "perturbation": [condition.id for condition in context.conditions],
+        "method": context.spec.explain.methods,
+        None: ("all",),
+    }
+    return f"{task.stage} {names[STAGES[task.stage].axis][task.column]}"
+
+
+def _seconds_and_peak(job: Job, context: Context, task: Task) -> tuple[float, int]:
+    """Return the seconds of a task, and the most bytes that the process uses for itself meanwhile."""
+    forget_peak()
+    before = peak_memory().private
+    with locating_errors(job, task):
+        unit = measure_unit(context, task)
+    if unit is None:
+        return _task_seconds(job, task), peak_memory().private
+    peak = before + unit.batch * (peak_memory().private - before)
+    with locating_errors(job, task):
+        context.store.write(task, unit.arrays())
+    return unit.seconds, peak
 
 
 def _task_seconds(job: Job, task: Task) -> float:
@@ -137,11 +173,17 @@ def _pilot(trials: Sequence[Trial], began: float) -> Pilot:
         preparing=_line_through(last.images, last.preparing, fit_line(tasks["perturb", 0]).each),
         arrays={name: stored for name, stored in files.items() if name in VARIABLES},
         metadata=files[OTHERS],
-        memory=[(trial.tile, trial.memory.private) for trial in trials],
+        memory=_memory(trials),
         shared=last.memory.shared,
         seconds=perf_counter() - began,
         machine=environment.hardware(),
     )
+
+
+def _memory(trials: Sequence[Trial]) -> list[Point]:
+    """Return the peaks at the measured tiles; of a single trial also what the process used without any image."""
+    peaks: list[Point] = [(trial.tile, trial.memory.private) for trial in trials]
+    return peaks if len(peaks) > 1 else [(0, min(trials[0].empty, trials[0].memory.private)), *peaks]
 
 
 def _line_through(images: int, seconds: float, each: float) -> CostLine:

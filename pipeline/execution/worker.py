@@ -2,6 +2,8 @@
 
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import perf_counter
 
 from pipeline.execution import preparation
@@ -40,15 +42,22 @@ def perform(job: Job, task: Task) -> Work:
     OSError, ForeignWorker
         As they are.
     """
+    with locating_errors(job, task):
+        context = context_of(job)  # which a process loads once: no part of what its first task takes
+        started = perf_counter()
+        context.store.write(task, compute(context, task))
+        return Work(platform.node(), devices.name(), os.getpid(), perf_counter() - started)
+
+
+@contextmanager
+def locating_errors(job: Job, task: Task) -> Iterator[None]:
+    """Make a context for the work of a task, whose errors are those of `perform`."""
     try:
         with divert_stdout(), reproducible():
-            context = context_of(job)  # which a process loads once: no part of what its first task takes
-            started = perf_counter()
-            context.store.write(task, compute(context, task))
+            yield
     except (*FATAL, DamagedTask):
         raise
     except (Exception, SystemExit) as error:
         origin = locate(error, job.base)
         cause = f"{task.key} failed: {type(error).__name__}: {error}"
         raise StageError(cause, origin.place, origin.traceback, origin.is_own) from error
-    return Work(platform.node(), devices.name(), os.getpid(), perf_counter() - started)

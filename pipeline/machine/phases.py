@@ -13,7 +13,7 @@ PERIOD = 0.25
 
 @dataclass(frozen=True)
 class Phase:
-    """What is being done, in words."""
+    """The work that is being done, in words."""
 
     words: str
     detail: str = ""

@@ -1,5 +1,6 @@
 """The stage that computes every method's maps of every image under every condition."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +23,17 @@ def attribute(context: Context, task: Task) -> Arrays:
     method = context.spec.explain.methods[task.column]
     explain = context.attributor(method)
     images = zip(context.rows(task), _read_inputs(context, task), strict=True)
-    maps = [_maps(context, method, explain, row, torch.from_numpy(seen)) for row, seen in images]
+    return _arrays([_maps(context, method, explain, row, torch.from_numpy(seen)) for row, seen in images])
+
+
+def explain_first(context: Context, task: Task) -> Arrays:
+    """Return arrays of a task as `attribute` does, with the maps of the tile's first image for every image."""
+    method, rows = context.spec.explain.methods[task.column], context.rows(task)
+    first = torch.from_numpy(_read_inputs(context, task)[0])
+    return _arrays([_maps(context, method, context.attributor(method), rows[0], first)] * len(rows))
+
+
+def _arrays(maps: Sequence["_MapsOfImage"]) -> Arrays:
     attribution, scale = pack(np.stack([each.target for each in maps]))
     other, other_scale = pack(np.stack([each.other_class for each in maps]))
     arrays: dict[str, NDArray[Any]] = {

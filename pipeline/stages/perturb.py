@@ -20,21 +20,27 @@ def perturb(context: Context, task: Task) -> Arrays:
 
     For an attack on explanations the result also holds the evidence for or against its search.
     """
-    rows, condition = context.rows(task), context.conditions[task.column]
-    clean = images_at(context, rows)
+    condition = context.conditions[task.column]
+    clean = images_at(context, context.rows(task))
     found = AttackResult(clean, {}) if condition.id == CLEAN else _perturb(context, task, condition)
+    return arrays_of(context, task, found)
+
+
+def arrays_of(context: Context, task: Task, found: AttackResult) -> Arrays:
+    """Return the arrays of a task that has found these images."""
+    is_clean = context.conditions[task.column].id == CLEAN
     answered = answers(context, found.images)
-    moved = changes(answered if condition.id == CLEAN else answers(context, clean), answered)
+    unmoved = answered if is_clean else answers(context, images_at(context, context.rows(task)))
     arrays = {
         "input": found.images.cpu().numpy()[:, None],
         "prediction": answered.logits.cpu().numpy()[:, None],
-        "change": moved.float().cpu().numpy()[:, None],
+        "change": changes(unmoved, answered).float().cpu().numpy()[:, None],
     }
     if found.evidence:
         evidence = torch.stack([found.evidence[name] for name in EVIDENCE], 1)
         arrays["attack_evidence"] = evidence.float().cpu().numpy()[:, None]
     if context.plan.writes_mask(task):
-        arrays["mask"] = context.data.masks(rows).numpy()
+        arrays["mask"] = context.data.masks(context.rows(task)).numpy()
     return arrays
 
 

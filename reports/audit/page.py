@@ -1,6 +1,6 @@
 """The page and the short summary of a result, rendered by templates from what its sections give."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pandas as pd
 from jinja2 import Environment
@@ -14,10 +14,11 @@ from reports.plot_primitives import Picture
 from reports.style import figure_style
 
 
-def pictures(result: AuditResult) -> Iterator[Picture]:
-    """Draw all figures of the report."""
+def pictures(result: AuditResult, advance: Callable[[], object] = int) -> Iterator[Picture]:
+    """Draw all figures of the report. `advance` is called before those of each section."""
     with figure_style():
         for section in SECTIONS:
+            advance()
             yield from section.figures(result)
 
 

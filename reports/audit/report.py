@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.machine.phases import Phase, Tell, tell_nobody
 from pipeline.machine.writing import File, remove_folders, write_files
 from pipeline.store.location import Location
 from pipeline.store.results import open_results
@@ -13,7 +15,7 @@ from reports.audit.page import frames, html, markdown, pictures
 from reports.audit.readings import Readings
 from reports.audit.result_file import RESULT, add_digest
 from reports.audit.run_record import record_of
-from reports.audit.sections import AuditResult
+from reports.audit.sections import SECTIONS, AuditResult
 from reports.audit.summarise import summarise
 from reports.page import STYLE, style_sheet
 from reports.plot_primitives import Picture
@@ -25,7 +27,7 @@ GENERATED = tuple(f"{REPORT}/{name}" for name in ("figures", maps.FOLDER, "data"
 """The folders that a report generates as a whole."""
 
 
-def write_report(folder: Path) -> Path:
+def write_report(folder: Path, tell: Tell = tell_nobody) -> Path:
     """Write the report of an audit into its folder, and return the path of its page.
 
     One store, with the same layers that have a page, gives the same bytes each time.
@@ -35,13 +37,28 @@ def write_report(folder: Path) -> Path:
     StoreError
         If there is no store, it is damaged, or a link is where a file of the report goes.
     """
-    return _write_all(folder, location_of(folder))
+    return _write_all(folder, location_of(folder), _Progress(tell))
 
 
-def _write_all(folder: Path, store: Location) -> Path:
+@dataclass
+class _Progress:
+    """The share of a report that is written: the numbers and figures of each section, and last the maps."""
+
+    tell: Tell
+    steps: int = 0
+
+    def advance(self) -> None:
+        """Tell the share that is written before the next step."""
+        self.tell(Phase("writing report", f"{100 * self.steps // (2 * len(SECTIONS) + 1)} %"))
+        self.steps += 1
+
+
+def _write_all(folder: Path, store: Location, progress: _Progress) -> Path:
+    progress.tell(Phase("reading the store"))
     readings = Readings(open_results(store))
-    result = summarise(readings, record_of(folder, store))
-    drawn = tuple(pictures(result))
+    result = summarise(readings, record_of(folder, store), progress.advance)
+    drawn = tuple(pictures(result, progress.advance))
+    progress.advance()
     parts = [(f"{REPORT}/{name}", content) for name, content in _parts(readings, result, drawn)]
     remove_folders(folder, GENERATED)  # once all that is drawn was read: it may be damaged
     write_files(folder, parts)

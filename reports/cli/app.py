@@ -8,12 +8,14 @@ import typer
 from rich.text import Text
 
 from attacks.registry import PERTURBATIONS
+from pipeline.machine.phases import Phase
 from pipeline.plan.stages import STAGES
 from pipeline.store.runs import audits_in, home_of, location_of
 from reports.cli.cluster_options import Gpus, Scheduler, TaskLimit, Workers, cluster_of
 from reports.cli.consoles import messages, results
 from reports.cli.ending import show_tracebacks
 from reports.cli.folder_options import Out, Run, Runs, SpecFile, refuse_idle_options, refuse_idle_runs
+from reports.cli.heartbeat import tell_phases
 from reports.cli.listing import list_entries
 from reports.runs import comparison_place, finished_audits, folder_for, folder_of, is_spec
 from srd.errors import FailedTasks, IncompleteRun, InputError
@@ -264,15 +266,21 @@ def metrics() -> None:
 
 
 def _print_report(folder: Path) -> None:
-    from reports.cli.reporting import write_reports
+    with tell_phases(messages) as tell:
+        tell(Phase("reading the store"))
+        from reports.cli.reporting import write_reports
 
-    _print_path(write_reports(folder))
+        page = write_reports(folder, tell)
+    _print_path(page)
 
 
 def _print_unfinished_reports(folder: Path) -> None:
-    from reports.cli.reporting import write_unfinished_reports
+    with tell_phases(messages) as tell:
+        tell(Phase("reading the store"))
+        from reports.cli.reporting import write_unfinished_reports
 
-    for page in write_unfinished_reports(folder):
+        pages = list(write_unfinished_reports(folder, tell))
+    for page in pages:
         _print_path(page)
 
 

@@ -8,18 +8,20 @@ from typing import Any
 
 from rich.console import Console
 
-from pipeline.estimate.estimate import CostEstimate, estimate_cost
+from pipeline.estimate.estimate import CostEstimate, Pilot, estimate_cost
 from pipeline.estimate.pilot import measure
+from pipeline.execution.calls import IMPORTING
 from pipeline.execution.new_process import call_in_new_process
 from pipeline.execution.on_dask.executor import dask_executor
 from pipeline.execution.on_dask.local import gpu_ids
 from pipeline.inputs.data import n_images
 from pipeline.machine.memory import refuse_memory
-from pipeline.spec.audit import load_spec
+from pipeline.spec.audit import AuditSpec, load_spec
 from pipeline.spec.comparison import load_audits
 from pipeline.spec.deployment import ClusterSpec, GpuSpec
 from pipeline.store.capacity import refuse_store
 from pipeline.store.location import Location
+from reports.cli.heartbeat import tell_phases
 
 
 def plan_audit(spec: Path, cluster: ClusterSpec | None, console: Console) -> dict[str, CostEstimate]:
@@ -31,8 +33,15 @@ def plan_audit(spec: Path, cluster: ClusterSpec | None, console: Console) -> dic
     audits = load_audits(spec) or {"": load_spec(spec)}
     images = {name: n_images(audit.data, base) for name, audit in audits.items()}
     with _process_like_workers(cluster, console) as call:
-        pilots = {name: call(measure, audit, base) for name, audit in audits.items()}
+        pilots = {name: _measure(call, audit, base, console, name) for name, audit in audits.items()}
     return {name: estimate_cost(pilots[name], images[name], audits[name].run.tile, workers) for name in audits}
+
+
+def _measure(call: Callable[..., Any], audit: AuditSpec, base: Path, console: Console, subject: str) -> Pilot:
+    with tell_phases(console, subject) as tell:
+        tell(IMPORTING)
+        pilot: Pilot = call(measure, audit, base, tell=tell)
+    return pilot
 
 
 def refuse_unfit(estimates: Mapping[str, CostEstimate], home: Location, cluster: ClusterSpec | None) -> None:

@@ -1,9 +1,10 @@
 """The time that is left of a run, by cost: a manipulation costs thousands of times what noise costs."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import product
 
 from pipeline.estimate.estimate import TaskColumn
 from pipeline.execution.executors import Outcome
@@ -29,17 +30,19 @@ class Remaining:
 
 
 class TimeLeft:
-    """What is left of a run, and what tasks took so far. Seconds are those of any clock.
+    """The work that is left of a run, and what tasks took so far. Seconds are those of any clock.
 
-    The cost of a column is the mean of its tasks, by image. A column that has no task yet costs what those of the same
-    cost took.
+    The cost of a column is the mean of its tasks, by image. The first task of a column in each process, which warms up,
+    counts until another has ended. A column without any task costs what those of the same cost took.
     """
 
     def __init__(self, plan: Plan, selection: Selection, same_cost: SameCost) -> None:
         self._plan, self._same_cost = plan, same_cost
-        self._seconds: Counter[Hashable] = Counter()
+        self._seconds: defaultdict[Hashable, float] = defaultdict(float)
         self._seen: Counter[Hashable] = Counter()
         """The images of the tasks that took these seconds."""
+        self._warm: set[Hashable] = set()
+        """The processes and columns that have ended a task."""
         self._tasks: Counter[TaskColumn] = Counter()
         self._images: Counter[TaskColumn] = Counter()
         self._stage = ""
@@ -63,12 +66,15 @@ class TimeLeft:
         if work is None or not self._tasks[column]:
             return
         images = self._plan.n_images(outcome.task)
-        self._last_ends[work.host, work.process] = now
+        process = work.host, work.process
+        is_warm = (process, column) in self._warm
+        self._warm.add((process, column))
+        self._last_ends[process] = now
         self._tasks[column] -= 1
         self._images[column] -= images
-        for measured in (column, ("like", self._same_cost(column))):
-            self._seconds[measured] += work.seconds
-            self._seen[measured] += images
+        for kind in (column, self._same_cost(column)):
+            self._seconds[kind, is_warm] += work.seconds
+            self._seen[kind, is_warm] += images
 
     def remaining(self, now: float, workers: int) -> Remaining | None:
         """Return the time left on a number of processes, or None while nothing that is left was measured."""
@@ -86,7 +92,7 @@ class TimeLeft:
 
     def _cost(self, column: TaskColumn) -> float | None:
         """Return the seconds of a column for each image."""
-        for measured in (column, ("like", self._same_cost(column))):
+        for measured in product((column, self._same_cost(column)), (True, False)):
             if self._seen[measured]:
                 return self._seconds[measured] / self._seen[measured]
         return None
@@ -111,7 +117,7 @@ def same_cost(conditions: Sequence[Condition]) -> SameCost:
     def of(column: TaskColumn) -> Hashable:
         stage, index = column
         if STAGES[stage].axis != "perturbation":
-            return column
+            return "alone", column
         condition = conditions[index]
         return stage, condition.name, condition.against, repr(sorted(condition.options.items()))
 

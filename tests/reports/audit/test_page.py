@@ -17,6 +17,7 @@ import xarray as xr
 from forgery import fingerprint_of
 from small_audits import path_of, store_in
 
+from pipeline.machine.phases import Phase
 from pipeline.plan.schema import Reason
 from pipeline.spec.audit import parse_spec
 from reports.audit import maps, page
@@ -97,8 +98,15 @@ def test_a_second_report_has_the_same_bytes(folder: Path, tmp_path: Path) -> Non
     shutil.copytree(path_of(store_in(folder)), path_of(store_in(tmp_path)))
     (tmp_path / "report" / "maps").mkdir(parents=True)
     (tmp_path / "report" / "maps" / "stale.png").write_bytes(b"of an earlier report")
-    assert write_report(tmp_path) == tmp_path / "report" / "index.html"
+    told: list[Phase] = []
+    assert write_report(tmp_path, told.append) == tmp_path / "report" / "index.html"
     assert contents(tmp_path) == contents(folder)
+    assert told[0] == Phase("reading the store")
+    shares = [int(phase.detail.removesuffix(" %")) for phase in told[1:] if phase.words == "writing report"]
+    assert shares == sorted(shares)
+    assert len(shares) > 10
+    assert (shares[0], len(told)) == (0, 1 + len(shares))
+    assert 90 < shares[-1] < 100
 
 
 def test_everything_that_is_shown_is_there(folder: Path, parsed: Page) -> None:

@@ -12,6 +12,7 @@ from small_audits import TASKS, edit, tree, write_audit
 
 from pipeline.execution.on_dask import executor as on_dask
 from pipeline.machine import memory
+from pipeline.machine.phases import Tell
 from reports.cli import planning
 
 
@@ -19,8 +20,8 @@ from reports.cli import planning
 def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small audit, measured in this process: another one takes seconds to start."""
 
-    def here(variables: dict[str, str], function: Callable[..., Any], *arguments: Any) -> Any:
-        return function(*arguments)
+    def here(variables: dict[str, str], function: Callable[..., Any], *arguments: Any, tell: Tell) -> Any:
+        return function(*arguments, tell)
 
     monkeypatch.setattr(planning, "call_in_new_process", here)
     monkeypatch.setattr(on_dask, "call_in_new_process", here)
@@ -30,7 +31,12 @@ def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_plan_names_what_costs_and_leaves_nothing(command: Command, spec: Path, tmp_path: Path) -> None:
     before = tree(tmp_path)
     code, out, err = command("plan", spec, "--workers", 2)
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert [line for line in err.splitlines() if line.startswith(("importing", "measuring"))] == [
+        "importing torch ...",
+        *[line for line in err.splitlines() if line.startswith("measuring")],
+    ]
+    assert "measuring perturb clean (1 of 10) ..." in err
     assert tree(tmp_path) == before
     words = " ".join(out.replace("│", " ").replace("┃", " ").split())
     assert "6 images in tiles of 4" in words
@@ -72,7 +78,7 @@ def test_a_store_that_does_not_fit_ends_with_exit_code_5(
     code, out, err = command("plan", spec)
     assert code == 5
     assert "6 images in tiles of 4" in out, "the plan is shown"
-    assert err.startswith(f"error {spec.parent}/runs/small: the store needs ")
+    assert f"\nerror {spec.parent}/runs/small: the store needs " in err
     assert "the disk has 97.7 KiB free" in err
 
 
@@ -82,7 +88,7 @@ def test_processes_that_do_not_fit_end_with_exit_code_5(
     monkeypatch.setattr(memory, "free_memory", lambda: 2**20)
     code, _, err = command("plan", spec, "--workers", 2)
     assert code == 5
-    assert err.startswith("error processes: 2, with tiles of 4 images, need about ")
+    assert "\nerror processes: 2, with tiles of 4 images, need about " in err
     assert err.endswith("1 MiB are free; use a smaller run.tile\n")
 
 

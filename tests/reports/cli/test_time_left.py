@@ -24,7 +24,7 @@ def plan_of(images: int, conditions: int, tile: int = 2, methods: int = 1) -> Pl
 
 
 def left_of(plan: Plan, selection: Selection = PERTURB) -> TimeLeft:
-    return TimeLeft(plan, selection, lambda column: column)
+    return TimeLeft(plan, selection, lambda column: ("alone", column))
 
 
 def schedule(tasks: Sequence[Task], cost: Costs, workers: int, start: float = 0.0) -> Iterator[End]:
@@ -61,7 +61,9 @@ def test_ten_cheap_and_two_dear_tasks_in_any_order(order: int) -> None:
     for (now, outcome), (_, found) in zip(ends, left_at_each_end(left, ends, 1), strict=True):
         seen.add(outcome.task.column)
         if len(seen) == 2:
-            assert found == Remaining(pytest.approx(2010 - now), is_whole=True)
+            assert found is not None
+            assert found.is_whole
+            assert found.seconds == pytest.approx(2010 - now)
         else:
             assert found is None or (not found.is_whole and found.seconds < 2010 - now)
 
@@ -168,6 +170,20 @@ def test_a_task_that_fails_is_still_left_and_a_running_one_counts_down_to_its_co
     ]
     left.record(Outcome(second, ValueError("cause")), 20.0)
     assert left.remaining(20.0, 1) == Remaining(10.0, is_whole=True)
+
+
+def test_what_warms_up_counts_until_another_has_ended() -> None:
+    """Two processes, whose first tasks import for 90 seconds."""
+    plan = plan_of(images=6, conditions=1, tile=1)
+    left, tasks = left_of(plan), list(plan.tasks("perturb"))
+    left.begin("perturb", tasks, 0.0)
+    seconds = {0: 100.0, 1: 100.0, 2: 10.0, 3: 10.0}
+    found = []
+    for number, took in seconds.items():
+        now = 100.0 + 10.0 * (number // 2)
+        left.record(Outcome(tasks[number], work=Work("here", "cpu", number % 2, took)), now)
+        found.append(left.remaining(now, 2))
+    assert [each and each.seconds for each in found] == [250.0, 200.0, 10.0, 10.0]
 
 
 @pytest.mark.parametrize("other", ["pgd@4/255", "pgd@2/255"])

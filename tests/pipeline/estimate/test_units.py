@@ -1,0 +1,131 @@
+"""Laws of units: multiplied, they cost what the task costs. The clock of these tests counts passes of the network."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_audits import Finished
+
+from attacks.registry import PERTURBATIONS
+from pipeline.estimate import pilot as measuring
+from pipeline.estimate import units
+from pipeline.estimate.estimate import Pilot
+from pipeline.estimate.pilot import measure
+from pipeline.estimate.units import measure_unit
+from pipeline.machine.phases import Phase
+from pipeline.plan.conditions import Condition
+from pipeline.plan.tasks import Task
+from pipeline.spec.audit import load_spec
+from pipeline.stages.attribute import attribute
+from pipeline.stages.compute import compute
+from pipeline.stages.context import Context
+
+ATTACK = 3
+"""The column of the small audit's manipulation."""
+
+
+@contextmanager
+def counting(context: Context) -> Iterator[Callable[[], float]]:
+    """Yield the number of images that have passed the network."""
+    passed = [0.0]
+
+    def count(_: Any, inputs: tuple[Any, ...], __: Any) -> None:
+        passed[0] += len(inputs[0])
+
+    hook = context.model.network.register_forward_hook(count)
+    try:
+        yield lambda: passed[0]
+    finally:
+        hook.remove()
+
+
+def attacked_by(context: Context, name: str, method: str, options: dict[str, Any]) -> Context:
+    """Return a context whose attack is another one."""
+    norm = PERTURBATIONS[name].norm or ""
+    condition = Condition("attack", name, "attack", 8 / 255, "8/255", norm, method, options)
+    return replace(context, conditions=(*context.conditions[:ATTACK], condition))
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "options"),
+    [
+        ("manipulate", "saliency", {"steps": 60}),
+        pytest.param("manipulate", "srd", {"steps": 60}, marks=pytest.mark.slow),
+        ("untargeted_l2", "saliency", {"steps": 100, "restarts": 1}),
+        pytest.param("top_k", "srd", {"steps": 40, "restarts": 3}, marks=pytest.mark.slow),
+        ("black_box", "saliency", {"steps": 10}),
+        pytest.param("black_box", "srd", {"steps": 4, "pairs": 30}, marks=pytest.mark.slow),
+    ],
+)
+def test_a_step_times_the_steps_is_the_attack(
+    finished: Finished, monkeypatch: pytest.MonkeyPatch, name: str, method: str, options: dict[str, Any]
+) -> None:
+    context, task = attacked_by(finished.context, name, method, options), Task("perturb", 0, ATTACK)
+    with counting(context) as passed:
+        monkeypatch.setattr(units, "perf_counter", passed)
+        expected = measure_unit(context, task)
+        before = passed()
+        arrays = compute(context, task)
+        true = passed() - before
+    assert expected is not None
+    assert expected.seconds == pytest.approx(true, rel=0.25)
+    shapes = {key: (value.shape, value.dtype) for key, value in arrays.items()}
+    assert {key: (value.shape, value.dtype) for key, value in expected.arrays().items()} == shapes
+
+
+@pytest.mark.parametrize("column", [0, 1])
+@pytest.mark.parametrize("tile", [0, 1])
+def test_an_image_times_the_images_is_the_task_of_a_method(
+    finished: Finished, monkeypatch: pytest.MonkeyPatch, column: int, tile: int
+) -> None:
+    context, task = finished.context, Task("attribute", tile, column)
+    with counting(context) as passed:
+        monkeypatch.setattr(units, "perf_counter", passed)
+        monkeypatch.setattr(units, "DEAR", 0.0)
+        expected = measure_unit(context, task)
+        before = passed()
+        arrays = attribute(context, task)
+        true = passed() - before
+    assert expected is not None
+    assert expected.seconds == true > 0
+    assert {key: value.shape for key, value in expected.arrays().items()} == {k: v.shape for k, v in arrays.items()}
+
+
+@pytest.mark.parametrize("task", [Task("perturb", 0, ATTACK), Task("attribute", 0, 0), Task("score", 0, 0)])
+def test_what_is_cheap_is_measured_whole(finished: Finished, task: Task) -> None:
+    assert measure_unit(finished.context, task) is None
+
+
+@pytest.fixture(scope="module")
+def by_units(finished: Finished) -> tuple[Pilot, list[Phase]]:
+    """A pilot whose tasks all count as dear, and which took too long for a second trial."""
+    told: list[Phase] = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(units, "DEAR", -1.0)
+        patched.setattr(measuring, "QUICK", 0.0)
+        return measure(finished.job.spec, finished.job.base, told.append), told
+
+
+def test_a_long_pilot_has_one_trial_and_its_memory_starts_without_images(by_units: tuple[Pilot, list[Phase]]) -> None:
+    pilot, _ = by_units
+    assert {len(points) for points in pilot.tasks.values()} == {1}
+    assert [images for images, _ in pilot.memory] == [0, 2]
+    assert 0 < pilot.memory[0][1] <= pilot.memory[1][1]
+
+
+def test_units_leave_bytes_as_tasks_do(by_units: tuple[Pilot, list[Phase]], finished: Finished) -> None:
+    whole, pilot = measure(load_spec(finished.spec), Path(finished.job.base)), by_units[0]
+    for name in ("input", "attribution", "score"):
+        each, truth = (one.arrays[name].bytes / one.plan.sizes["image"] for one in (pilot, whole))
+        assert each == pytest.approx(truth, rel=0.2), name
+
+
+def test_every_measurement_is_told_before_it(by_units: tuple[Pilot, list[Phase]]) -> None:
+    details = [phase.detail for phase in by_units[1] if phase.words == "measuring"]
+    assert len(details) == 4 + 3 + 3
+    assert details[0] == "perturb clean (1 of 10)"
+    assert details[3:5] == ["perturb manipulate:srd@8/255 (4 of 10)", "attribute srd (5 of 10)"]
+    assert details[-1] == "score random (10 of 10)"
