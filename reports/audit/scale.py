@@ -19,7 +19,7 @@ from reports.audit.readings import Readings
 from reports.audit.reliability import verdicts_of
 from reports.audit.section import Fields, Pictures, Section
 from reports.audit.stability import PerturbationColumn, Stability, StabilityFields, cell_under, column_of, means_of
-from reports.audit.verdicts import Headline, TransferFields, headlines
+from reports.audit.transfer_tables import Headline, TransferFields, headlines
 from reports.cells import Table, estimate_cell, method_heading
 from reports.formatting import enumeration, method_title
 from reports.plot_primitives import Picture, distinct_texts, draw_points, label_methods, name_families, values_in_words
