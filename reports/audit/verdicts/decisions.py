@@ -8,7 +8,7 @@ from reports.audit.verdicts.quantities import Quantity
 from reports.audit.verdicts.reasons import Reason
 from reports.audit.verdicts.samples import Sample
 from reports.result import ResultModel
-from reports.statistics import Values, images_to_decide, lower_bound, upper_bound
+from reports.statistics import Values, images_to_decide, bound_below, bound_above
 
 Interval = tuple[float, float]
 
@@ -119,5 +119,5 @@ def _passes_filled(sample: Sample, quantity: Quantity, rule: Rule) -> bool:
 
 
 def _interval(values: Values, quantity: Quantity) -> Interval | None:
-    low, high = lower_bound(values, quantity.kind).value, upper_bound(values, quantity.kind).value
+    low, high = bound_below(values, quantity.kind).value, bound_above(values, quantity.kind).value
     return None if low is None or high is None else (low, high)

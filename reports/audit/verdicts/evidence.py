@@ -6,7 +6,7 @@ from functools import cached_property
 
 from attacks.registry import PERTURBATIONS
 from pipeline.plan.conditions import CLEAN
-from reports.audit.facts import EXPLANATION, ConditionFacts
+from reports.audit.facts import EXPLANATION, ConditionFacts, MethodFacts
 from reports.audit.readings import Readings
 from reports.audit.reliability import AttackVerdict
 from reports.audit.verdicts.criteria import ATTACKS, LARGEST, NOISE, Criterion
@@ -33,6 +33,7 @@ class Evidence:
     """The readings of a run, its conditions, and the verdicts on its attacks."""
 
     readings: Readings
+    methods: tuple[MethodFacts, ...]
     conditions: tuple[ConditionFacts, ...]
     attacks: tuple[AttackVerdict, ...]
 

@@ -47,7 +47,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         ("at_least = 0.8", "at_least = 0.8\nmin_n = 0", "number 1 min_n"),
         ('why = "as agreed"', 'why = ""', "number 1 why: is empty"),
         ('why = "as agreed"', "", "number 1 why: is missing"),
-        ('why = "as agreed"', 'why = "as agreed"\nwhen = 1', "number 1 when: unknown key; did you mean"),
+        ('why = "as agreed"', 'why = "as agreed"\nwy = 1', "number 1 wy: unknown key; did you mean 'why'?"),
         ("[[criterion]]", "[criterion]", "expected a list"),
         ("[[criterion]]", "[[criteria]]", "criteria: unknown key; did you mean 'criterion'?"),
         (GOOD, "criterion = []", "names no criterion"),
