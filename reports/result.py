@@ -11,6 +11,8 @@ IMAGE_SETS: tuple[ImageSet, ...] = get_args(ImageSet)
 Verdict = Literal["", "attack unreliable", "attack unchecked"]
 """The verdict on an attack; empty if it is reliable."""
 
+IntervalName = Literal["BCa bootstrap", "Wilson score", "t", "none"]
+
 MEASURE = "pearson"
 """The similarity that summaries, headlines and verdicts use."""
 
@@ -32,7 +34,7 @@ class Estimate(ResultModel):
     n: int
     """Images that the value is made from."""
     unit: str
-    interval: Literal["BCa bootstrap", "Wilson score", "none"]
+    interval: IntervalName
     reason: str = ""
     excluded: dict[str, int]
     """Images of the same set that were left out because their score is undefined or missing: reason -> how many."""
