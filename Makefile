@@ -1,6 +1,7 @@
 # The targets people expect; everything they do is a command of `srd-audit` or of a tool in the environment.
 PYTHON ?= python3
 SPEC ?= specs/demo.toml
+RUNS := runs
 
 BIN := .venv/bin
 UV := uv==0.13.9
@@ -25,7 +26,7 @@ BENCHMARK := MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_MMAP_THRESHOLD_=1073741824
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  variables    SPEC=specs/demo.toml  PYTHON=python3  and one of  WORKERS=2 (0: in this process)  GPUS=1"
+	@echo "  variables    SPEC=specs/demo.toml  RUNS=runs  PYTHON=python3  and one of  WORKERS=2 (0: in this process)  GPUS=1"
 	@echo "               SCHEDULER=tcp://HOST:8786  (docs/cluster.md)"
 
 .venv/.uv:
@@ -48,28 +49,28 @@ install: .venv/.installed ## create .venv with the pinned set
 install-dev: .venv/.installed-dev ## ... and with what the tests need
 
 audit: install ## audit SPEC (the demo by default) and print the report's path
-	@$(AUDIT) run $(SPEC) $(RUN_OPTIONS)
+	@$(AUDIT) run $(SPEC) --runs $(RUNS) $(RUN_OPTIONS)
 
 perturb: install ## only the first stage of SPEC: perturb the images
-	@$(AUDIT) run $(SPEC) $(RUN_OPTIONS) --stage perturb
+	@$(AUDIT) run $(SPEC) --runs $(RUNS) $(RUN_OPTIONS) --stage perturb
 
 attribute: install ## ... up to the second stage: explain clean and perturbed images
-	@$(AUDIT) run $(SPEC) $(RUN_OPTIONS) --stage attribute
+	@$(AUDIT) run $(SPEC) --runs $(RUNS) $(RUN_OPTIONS) --stage attribute
 
 score: install ## ... up to the third stage: score the maps
-	@$(AUDIT) run $(SPEC) $(RUN_OPTIONS) --stage score
+	@$(AUDIT) run $(SPEC) --runs $(RUNS) $(RUN_OPTIONS) --stage score
 
 report: install ## write the report of SPEC's finished run again
-	@$(AUDIT) report $(SPEC)
+	@$(AUDIT) report $(SPEC) --runs $(RUNS)
 
 status: install ## what is done and what is missing in SPEC's run
-	@$(AUDIT) status $(SPEC)
+	@$(AUDIT) status $(SPEC) --runs $(RUNS)
 
 plan: install ## what SPEC would take: tasks, time, disk, memory
-	@$(AUDIT) plan $(SPEC) $(RUN_OPTIONS)
+	@$(AUDIT) plan $(SPEC) --runs $(RUNS) $(RUN_OPTIONS)
 
 verify: install ## check SPEC's run against its receipts, do some tasks again with SPEC's network
-	@$(AUDIT) verify $(SPEC)
+	@$(AUDIT) verify $(SPEC) --runs $(RUNS)
 
 models: install ## train the demo networks again (minutes)
 	@$(BIN)/python -P -m pipeline.demo.training
@@ -83,7 +84,7 @@ bench: install-dev ## what SRD, the baselines, attacks, corruptions and the engi
 
 docs: docs-figures docs-faults docs-edits ## measure all that docs/ says of this machine, and write it (half an hour)
 
-docs-figures: install-dev ## ... docs/families.md and docs/baselines.md, with docs/messages.md
+docs-figures: install-dev ## ... docs/families.md, docs/baselines.md and docs/metrics.md, with docs/messages.md
 	@OMP_NUM_THREADS=1 PYTHONPATH=$(CURDIR):tests:tests/srd:tests/srd/baselines $(BIN)/python -P -W ignore -m write_docs
 
 docs-messages: install-dev ## ... docs/messages.md, which is read from the sources

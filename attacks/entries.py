@@ -109,6 +109,11 @@ class PerturbationEntry(Entry):
         return f"{self.norm} <= {self.strength.name}" if self.norm else self.strength.name
 
     @property
+    def draws_anew(self) -> bool:
+        """Return whether it is a random change that searches for nothing, so that every draw of it is as good."""
+        return self.stochastic and self.access == "none"
+
+    @property
     def is_universal(self) -> bool:
         """Return whether one displacement is found for all images, in a stage before they are perturbed."""
         return bool(self.applied)

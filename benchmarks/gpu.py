@@ -31,6 +31,7 @@ from pipeline.execution.run import prepare_run, run
 from pipeline.machine import devices
 from pipeline.machine.environment import hardware
 from pipeline.machine.sources import files_digest
+from pipeline.plan.tasks import Task
 from pipeline.spec.audit import load_spec
 from pipeline.spec.deployment import LocalSpec
 from pipeline.store.attributes import RunAttributes
@@ -106,7 +107,7 @@ class Clock:
     def on_store(self, attributes: RunAttributes) -> None:
         """Ignore the preparation, which is no stage."""
 
-    def on_stage(self, name: str, done: int, total: int) -> None:
+    def on_stage(self, name: str, tasks: Sequence[Task], done: int, total: int) -> None:
         """Note the start of a stage."""
         self.stages.append(StageTime(name, total - done, datetime.now(), datetime.now()))
 

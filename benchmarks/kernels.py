@@ -16,6 +16,7 @@ from pipeline.execution.on_dask.executor import dask_executor
 from pipeline.execution.run import PreparedRun, prepare_run, run
 from pipeline.execution.subjects import context_of
 from pipeline.machine import devices
+from pipeline.machine.phases import Tell
 from pipeline.plan.tasks import Task
 from pipeline.spec.audit import load_spec
 from pipeline.spec.deployment import LocalSpec
@@ -77,14 +78,18 @@ class Timing:
     executor: Executor
     tasks: list[Timed] = field(default_factory=list)
 
+    @property
+    def workers(self) -> int:
+        return self.executor.workers
+
     def __call__(self, tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
         for outcome in self.executor(tasks, partial(time_task, perform)):
             if isinstance(outcome.work, Timed):
                 self.tasks.append(outcome.work)
             yield outcome
 
-    def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        return self.executor.call(function, *arguments)
+    def call(self, function: Callable[..., T], *arguments: Any, tell: Tell | None = None) -> T:
+        return self.executor.call(function, *arguments, tell=tell)
 
 
 def run_audit(spec: Path, home: Path, workers: int) -> Audit:

@@ -29,8 +29,8 @@ from pipeline.store.attributes import RunAttributes
 from pipeline.store.creation import NewStore, create
 from pipeline.store.location import Location
 from pipeline.store.receipts import RECEIPTS
+from pipeline.store.runs import SPEC_COPY
 from pipeline.store.store import NAME, Store
-from reports.runs import SPEC_COPY
 
 COMMAND = "from reports.cli import main; main()"
 RECEIPT = '{"sha256": {}}'

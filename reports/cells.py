@@ -7,7 +7,7 @@ from math import ceil
 from typing import Literal
 
 from reports.families import family_of, is_control
-from reports.formatting import interval, method_title, size, value
+from reports.formatting import Caveats, interval, method_title, size, value
 from reports.result import Estimate
 
 COLUMNS = 6
@@ -60,6 +60,10 @@ def estimate_cell(estimate: Estimate, mark: Mark = "", verdict: str = "", streng
     return Cell(value(estimate), "\n".join(filter(None, details)), "unreliable" if verdict else mark)
 
 
-def method_heading(method: str, detail: str = "", group: str = "") -> Cell:
-    """Return the first cell of a method's row, by default in the group of its family. Controls get a mark."""
-    return Cell(method_title(method), detail, "control" if is_control(method) else "", group or family_of(method))
+def method_heading(method: str, caveats: Caveats, detail: str = "", group: str = "") -> Cell:
+    """Return the first cell of a method's row, with its caveat, by default in the group of its family.
+
+    Controls get a mark.
+    """
+    details = "\n".join(filter(None, (detail, caveats.get(method))))
+    return Cell(method_title(method), details, "control" if is_control(method) else "", group or family_of(method))

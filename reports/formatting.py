@@ -24,6 +24,10 @@ CONDITION = re.compile(
 """The id of a condition, or a strength. No two give one slug: words begin with a letter, and hold no hyphen."""
 
 
+Caveats = Mapping[str, str]
+"""Method -> the finding of a self-check that must stand beside every number of the method."""
+
+
 def number(value: float | None) -> str:
     """Return a number with three decimals."""
     return NONE if value is None else f"{round(value, 3) + 0.0:.3f}"  # never -0.000
@@ -84,6 +88,12 @@ def signed_interval(estimate: Estimate) -> str:
 def method_title(method: str) -> str:
     """Return the title under which a method is printed."""
     return ATTRIBUTORS[method].title
+
+
+def title_with_caveat(method: str, caveats: Caveats) -> str:
+    """Return the title of a method, followed by its caveat in parentheses if it has one."""
+    title = method_title(method)
+    return f"{title} ({caveats[method]})" if method in caveats else title
 
 
 def images_in_words(images: ImageSet) -> str:

@@ -1,6 +1,6 @@
 """The parts of figures: points with intervals, labelled rows, names of families, and the values in words."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from reports.families import family_of
-from reports.formatting import NONE, method_title
+from reports.formatting import NONE, Caveats, method_title
 from reports.style import GREY, INK, Look, colour, despine
 
+DAGGER = "\N{DAGGER}"
 RULE = "#e3e3e3"
 
 
@@ -67,10 +68,21 @@ def label_rows(axes: Axes, labels: Sequence[str]) -> None:
     despine(axes)
 
 
-def label_methods(axes: Axes, methods: Sequence[str]) -> None:
+def label_methods(axes: Axes, methods: Sequence[str], caveats: Caveats) -> None:
     """Give each method a row of its own, with a rule between families."""
-    label_rows(axes, [method_title(name) for name in methods])
+    label_rows(axes, [short_title(name, caveats) for name in methods])
     part_groups(axes, [family_of(name) for name in methods])
+
+
+def short_title(method: str, caveats: Caveats) -> str:
+    """Return the title of a method in a figure, with a dagger if it has a caveat, which `caveat_note` tells."""
+    return f"{method_title(method)} {DAGGER}" if method in caveats else method_title(method)
+
+
+def caveat_note(methods: Iterable[str], caveats: Caveats) -> str:
+    """Return the note below a figure on the methods with a caveat, or nothing if it shows none."""
+    told = [f"{method_title(name)}: {caveats[name]}" for name in dict.fromkeys(methods) if name in caveats]
+    return f" {DAGGER} {'; '.join(told)}." if told else ""
 
 
 def part_groups(axes: Axes, groups: Sequence[str], middle: float = 0.0) -> None:

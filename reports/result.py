@@ -1,8 +1,11 @@
 """The base of all result models, and the estimate: a number with its n, interval and unit."""
 
+from collections.abc import Iterable
 from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
+
+from srd.registry import METRICS
 
 ImageSet = Literal["all", "prediction kept"]
 """The images that a mean is over: all, or those whose predicted class equals that of the clean image."""
@@ -15,6 +18,12 @@ IntervalName = Literal["BCa bootstrap", "Wilson score", "t", "none"]
 
 MEASURE = "pearson"
 """The similarity that summaries, headlines and verdicts use."""
+
+
+def shown_metrics(names: Iterable[str]) -> list[str]:
+    """Return the metrics that tables and figures show, each once: core ones, MEASURE first. Files have them all."""
+    core = (name for name in dict.fromkeys(names) if METRICS[name].core)
+    return sorted(core, key=lambda name: name != MEASURE)
 
 
 class ResultModel(BaseModel):

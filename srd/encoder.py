@@ -159,7 +159,8 @@ class Landmarks:
         names = _names([unknown for unknown in self._unknown if unknown.order in below])
         if names:
             raise UnsupportedOperation(
-                f"there is no rule for {names}; declare it 'linear', 'gate' or 'activation' in operations"
+                f"there is no rule for {names}; "
+                "declare it 'linear', 'gate' or 'activation' in operations (docs/data.md)"
             )
 
     def _last(

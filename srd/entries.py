@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from functools import cached_property, partial
 from importlib import import_module
 from importlib.util import find_spec
+from math import inf
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
@@ -130,16 +131,47 @@ class AttributorEntry(Entry):
         return frozenset({"create_graph", *self.needs, *self.fixed})
 
 
+Measured = Literal["two maps", "map and mask", "map"]
+"""Arguments of metrics, in the order of reports: (clean maps, other maps), (maps, masks) or (maps)."""
+
+Category = Literal["similarity", "localisation", "complexity"]
+"""The question that metrics answer: how far a map moves, where it lies, how concentrated it is."""
+
+Invariance = Literal[
+    "positive scale of both", "positive scale of one", "shift", "increasing function", "negation", "permutation"
+]
+"""Changes of the maps that leave a score as it is.
+
+Positive scale of both: both maps times one positive number. Positive scale of one: any map times a positive number of
+its own. Shift: a number of its own is added to each map. Increasing function: each map goes through one of its own.
+Negation: all maps times -1. Permutation: the pixels of all maps, and of the mask, change places alike.
+"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class MetricEntry(Entry):
     """A score of one map, or of two maps of one image."""
 
-    of: Literal["two maps", "map and mask", "map"]
-    """Arguments of the metric: (maps, maps), (maps, masks) or (maps)."""
+    of: Measured
+    category: Category
+    unit: str
+    """The quantity that the score is, in words."""
     better: Literal["higher", "lower"] | None
+    """The direction that speaks for a method; of two maps, that of more similar ones."""
     bounds: tuple[float, float]
+    """The range of the score; it may be infinite."""
     is_rate: bool = False
     """Whether the score is 0 or 1 for each map, so that its mean is a share of images."""
+    core: bool = False
+    """Whether tables and figures of reports show it; the others are in the files."""
+    symmetric: bool = False
+    """Whether the two maps may be exchanged."""
+    invariances: tuple[Invariance, ...] = ()
+    """All of them that hold."""
+    needs_sign: bool = False
+    """Whether it is undefined for methods whose maps have no sign."""
+    note: str = ""
+    """What a reader of the score must know: ties, resolution, and where it deviates from its source."""
 
 
 E = TypeVar("E", bound=Entry)
@@ -219,20 +251,27 @@ def _resolve_import(name: str, body: Sequence[ast.stmt]) -> Any:
     return getattr(import_module(str(module)), name)
 
 
-def read_entries(folder: Path) -> Iterator[AttributorEntry]:
-    """Read the `ENTRY = AttributorEntry(...)` of every module of a folder, in the order of file names.
+def read_entries(folder: Path, kind: type[E]) -> Iterator[E]:
+    """Read the `ENTRY = KIND(...)` of every module of a folder, in the order of file names.
 
-    The arguments of each entry are literals.
+    The arguments of each entry are literals, in which `inf` stands for infinity.
     """
     for file in sorted(folder.glob("[!_]*.py")):
-        facts = [fact for node in ast.parse(file.read_text()).body for fact in _read_facts(node)]
+        facts = [fact for node in ast.parse(file.read_text()).body for fact in _read_facts(node, kind.__name__)]
         if not facts:
-            raise ValueError(f"{file}: states no ENTRY = AttributorEntry(...)")
-        yield AttributorEntry(**{str(fact.arg): ast.literal_eval(fact.value) for fact in facts})
+            raise ValueError(f"{file}: states no ENTRY = {kind.__name__}(...)")
+        yield kind(**{str(fact.arg): ast.literal_eval(_Infinite().visit(fact.value)) for fact in facts})
 
 
-def _read_facts(node: ast.stmt) -> list[ast.keyword]:
+def _read_facts(node: ast.stmt, kind: str) -> list[ast.keyword]:
     match node:
-        case ast.Assign(targets=[ast.Name(id="ENTRY")], value=ast.Call(keywords=facts)):
-            return facts
+        case ast.Assign(targets=[ast.Name(id="ENTRY")], value=ast.Call(func=ast.Name(id=name), keywords=facts)):
+            return facts if name == kind else []
     return []
+
+
+class _Infinite(ast.NodeTransformer):
+    """Replaces the name `inf` by its value, which no literal of Python is."""
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return ast.Constant(inf) if node.id == "inf" else node

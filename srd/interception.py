@@ -146,7 +146,8 @@ class Interception(TorchFunctionMode):
         if names:
             raise UnsupportedOperation(
                 f"there is no rule for {names}, where an activation may be hidden; call the activation by its own name "
-                "(torch.relu for torch.where(x > 0, x, 0)) or declare 'linear', 'gate' or 'activation' in operations"
+                "(torch.relu for torch.where(x > 0, x, 0)) or declare 'linear', 'gate' or 'activation' in operations "
+                "(docs/data.md)"
             )
 
     @contextmanager

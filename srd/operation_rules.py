@@ -1,6 +1,6 @@
 """Which rule of relevance an operation has: affine map, activation, weighting, or none."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -46,6 +46,10 @@ class OperationRules:
 
     def _by_declaration(self, call: Call, rule: DeclaredRule) -> CallResult:
         """Run a call by a rule that may be another than the one that is known here."""
+        made = self._as_declared(call, rule)
+        return made._replace(unknown=made.unknown and f"{made.unknown} (declared {rule!r})")
+
+    def _as_declared(self, call: Call, rule: DeclaredRule) -> CallResult:
         if rule == "activation":
             return self._activation(call)
         if rule == "linear":
@@ -100,7 +104,8 @@ class OperationRules:
         return self._of_linear(call, result)
 
     def _declared_linear(self, call: Call) -> CallResult:
-        """Run a call that may have a bias, of which nothing is known."""
+        """Run a call that may have a bias, of which nothing is known; it is linear in what it reads beside weights."""
+        call = self._holding_weights(call, self._features(call) or call.carried)
         result = call()
         if isinstance(result, Tensor):
             result = self._rules.constant(result, partial(self._constant_part, call))
@@ -130,14 +135,19 @@ class OperationRules:
         gated = self._gated_by_itself(call)
         if gated is not None:
             return self._run_self_gate(call, *gated)
-        weights = {id(tensor) for tensor in call.carried if self._provenance[tensor].is_weight}
-        features = (
-            [tensor for tensor in call.carried if id(tensor) not in weights] if len(call.carried) > 1 else call.carried
-        )
+        features = self._features(call) if len(call.carried) > 1 else call.carried
         if len(features) != 1 or not self._is_numerator(call, features[0]):
             return self._unknown(call, call.full_name)
-        held = {id(t): self._rules.hold_constant(t) for t in call.carried if t is not features[0]}
-        return self._linear(call.replacing(held, features))
+        return self._linear(self._holding_weights(call, features))
+
+    def _features(self, call: Call) -> list[Tensor]:
+        """Return what a call reads that is no weight of a gate or of attention."""
+        return [tensor for tensor in call.carried if not self._provenance[tensor].is_weight]
+
+    def _holding_weights(self, call: Call, features: Sequence[Tensor]) -> Call:
+        """Return the call in which all that is not among the features is held constant."""
+        held = {id(t): self._rules.hold_constant(t) for t in call.carried if all(t is not f for f in features)}
+        return call.replacing(held, features) if held else call
 
     def _is_numerator(self, call: Call, features: Tensor) -> bool:
         if call.name not in operations.DIVISIONS:

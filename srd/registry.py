@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from srd.entries import AttributorEntry, Attributors, Family, MetricEntry, Registry, read_entries
+from srd.entries import AttributorEntry, Attributors, Family, Measured, MetricEntry, Registry, read_entries
 
 SRD = AttributorEntry(
     name="srd",
@@ -53,66 +53,18 @@ ABLATIONS = (
 )
 """Variants of SRD. Each differs from SRD in one choice."""
 BASELINES = sorted(
-    read_entries(Path(__file__).parent / "baselines"), key=lambda entry: get_args(Family).index(entry.family)
+    read_entries(Path(__file__).parent / "baselines", AttributorEntry),
+    key=lambda entry: get_args(Family).index(entry.family),
 )
 
 ATTRIBUTORS = Attributors(SRD, *ABLATIONS, *BASELINES)
 
 METRICS = Registry(
-    MetricEntry(
-        name="pearson",
-        title="Pearson correlation",
-        source="srd.metrics.similarity:pearson",
-        of="two maps",
-        better="higher",
-        bounds=(-1, 1),
-    ),
-    MetricEntry(
-        name="ssim",
-        title="SSIM",
-        source="srd.metrics.similarity:ssim",
-        of="two maps",
-        better="higher",
-        bounds=(-1, 1),
-        reference="Wang, Bovik, Sheikh, Simoncelli, 2004",
-    ),
-    MetricEntry(
-        name="top_k_intersection",
-        title="Top-5 % intersection",
-        source="srd.metrics.similarity:top_k_intersection",
-        of="two maps",
-        better="higher",
-        bounds=(0, 1),
-        reference="Ghorbani, Abid, Zou, AAAI 2019",
-    ),
-    MetricEntry(
-        name="pointing_game",
-        title="Pointing game",
-        source="srd.metrics.localisation:pointing_game",
-        of="map and mask",
-        better="higher",
-        bounds=(0, 1),
-        is_rate=True,
-        reference="Zhang et al., IJCV 2018",
-    ),
-    MetricEntry(
-        name="attribution_localisation",
-        title="Attribution localisation",
-        source="srd.metrics.localisation:attribution_localisation",
-        of="map and mask",
-        better="higher",
-        bounds=(0, 1),
-        reference="Kohlbrenner et al., IJCNN 2020",
-    ),
-    MetricEntry(
-        name="sparseness",
-        title="Sparseness (Gini)",
-        source="srd.metrics.complexity:sparseness",
-        of="map",
-        better=None,
-        bounds=(0, 1),
-        reference="Chalasani et al., ICML 2020",
-    ),
+    *sorted(
+        read_entries(Path(__file__).parent / "metrics", MetricEntry),
+        key=lambda entry: (get_args(Measured).index(entry.of), not entry.core),
+    )
 )
-SIMILARITIES = tuple(name for name, entry in METRICS.items() if entry.of == "two maps")
-"""Metrics that compare two maps of one image."""
+"""In the order of what they are scores of, core metrics first."""
+SIMILARITIES = tuple(name for name, entry in METRICS.items() if entry.of == "two maps" and entry.better == "higher")
+"""Metrics that are the larger the more alike two maps of one image are."""

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import count
@@ -90,7 +90,7 @@ class Watch:
     def on_store(self, attributes: RunAttributes) -> None:
         self.attributes = attributes
 
-    def on_stage(self, name: str, done: int, total: int) -> None:
+    def on_stage(self, name: str, tasks: Sequence[Task], done: int, total: int) -> None:
         self.stages.append((name, done, total))
 
     def on_wait(self, name: str, n: int) -> None:

@@ -20,11 +20,11 @@ from pipeline.store.store import (
 
 SIZES = {
     "image": 5, "perturbation": 2, "method": 2, "metric": 3, "reference": 3, "similarity": 2,
-    "class": 4, "channel": 3, "y": 6, "x": 6, "evidence": 2,
+    "class": 4, "channel": 3, "y": 6, "x": 6, "evidence": 2, "measure": 2,
 }  # fmt: skip
 
 
-PLAN = Plan(SIZES, tile=2, has_masks=True, attacks=(1,), universal=(1,))
+PLAN = Plan(SIZES, tile=2, has_masks=True, attacks=(1,), universal=(1,), stochastic=(1,))
 
 
 SPEC = parse_spec(

@@ -1,9 +1,10 @@
 """Laws that hold for every entry of the registries, so that a new entry is tested by being named."""
 
 import inspect
+import math
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from copy import deepcopy
 from dataclasses import fields, replace
@@ -20,6 +21,7 @@ from toys import (
     demo_network,
     demo_samples,
     demo_transformer,
+    generator,
     generators,
     left_as_found,
     normal,
@@ -34,8 +36,8 @@ from attacks.entries import AMOUNT, DEGREES, EPSILON, L2_EPSILON, SEVERITY, SHIF
 from attacks.registry import PERTURBATIONS
 from attacks.types import AttackResult, Images, Model, Samples
 from srd.baselines.saliency import saliency
-from srd.entries import AttributorEntry, Entry, MetricEntry
-from srd.registry import ATTRIBUTORS, METRICS
+from srd.entries import AttributorEntry, Entry, Invariance, MetricEntry
+from srd.registry import ATTRIBUTORS, METRICS, SIMILARITIES
 from srd.surrogates import softplus
 from srd.types import Attributor, Maps, Scores
 
@@ -254,23 +256,48 @@ def test_asking_for_a_graph_does_not_change_a_map(entry: AttributorEntry) -> Non
 
 # Metrics.
 
-MAPS = 0.5 * normal(4, 14, 15) + normal(4, 14, 15, seed=1)
-OTHERS = normal(4, 14, 15)
-MASKS = normal(4, 14, 15, seed=2) > 0.5
+MAPS = 0.5 * normal(16, 32, 33) + normal(16, 32, 33, seed=1)
+OTHERS = normal(16, 32, 33)
+MASKS = normal(16, 32, 33, seed=2) > 1.5
+ROUNDING = 1e-9
+Change = Callable[[Tensor], Tensor]
 
 
-def scores(entry: MetricEntry, maps: Maps, which: slice = slice(None)) -> Scores:
-    given = {"two maps": (OTHERS.to(maps.dtype)[which],), "map and mask": (MASKS[which],), "map": ()}
-    result: Scores = entry(maps[which], *given[entry.of])
+def permuted(maps: Tensor) -> Tensor:
+    order = torch.randperm(maps[0].numel(), generator=generator(5))
+    return maps.flatten(1)[:, order].view_as(maps)
+
+
+CHANGES: dict[Invariance, tuple[Change, Change]] = {
+    "positive scale of both": (lambda maps: 3 * maps, lambda maps: 3 * maps),
+    "positive scale of one": (lambda maps: 1e-6 * maps, lambda maps: maps),
+    "shift": (lambda maps: maps + 0.7, lambda maps: maps - 0.4),
+    "increasing function": (lambda maps: maps.exp(), lambda maps: maps.pow(3)),
+    "negation": (torch.neg, torch.neg),
+    "permutation": (permuted, permuted),
+}
+"""What each invariance allows to be done to the first map and to the second."""
+two_maps = pytest.mark.parametrize(
+    "entry", [entry for entry in METRICS.values() if entry.of == "two maps"], ids=lambda entry: entry.name
+)
+
+
+def given(entry: MetricEntry, maps: Maps = MAPS, others: Maps = OTHERS, masks: Tensor = MASKS) -> tuple[Tensor, ...]:
+    """The metric's arguments."""
+    return {"two maps": (maps, others), "map and mask": (maps, masks), "map": (maps,)}[entry.of]
+
+
+def scores(entry: MetricEntry, maps: Maps = MAPS, others: Maps = OTHERS, masks: Tensor = MASKS) -> Scores:
+    result: Scores = entry(*given(entry, maps, others, masks))
     return result
 
 
 @every_metric
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_metric_gives_one_score_a_row_within_its_bounds(entry: MetricEntry, dtype: torch.dtype) -> None:
-    result = scores(entry, MAPS.to(dtype))
+    result = scores(entry, MAPS.to(dtype), OTHERS.to(dtype))
     low, high = entry.bounds
-    assert result.shape == (4,)
+    assert result.shape == (16,)
     assert result.dtype == dtype
     assert low <= float(result.min()) <= float(result.max()) <= high
 
@@ -278,39 +305,174 @@ def test_a_metric_gives_one_score_a_row_within_its_bounds(entry: MetricEntry, dt
 @every_metric
 def test_a_metric_stays_on_the_device_of_its_maps(entry: MetricEntry) -> None:
     """Played: no run on a GPU."""
-    given = {"two maps": (MAPS, OTHERS), "map and mask": (MAPS, MASKS), "map": (MAPS,)}[entry.of]
     with played_device() as device:
-        result = entry(*(tensor.to(device) for tensor in given))
+        result = entry(*(tensor.to(device) for tensor in given(entry)))
         assert result.device == device
-        assert torch.equal(result.cpu(), entry(*given))
+        assert torch.equal(result.cpu(), entry(*given(entry)))
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """As in a task: with more, torch shares out a sum over a batch of one large map."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @every_metric
-def test_a_metric_scores_every_row_alone_and_leaves_the_maps(entry: MetricEntry) -> None:
-    maps = MAPS.clone()
-    together = scores(entry, maps)
-    alone = torch.cat([scores(entry, maps, slice(k, k + 1)) for k in range(4)])
-    torch.testing.assert_close(alone, together)
-    assert torch.equal(maps, MAPS)
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize(("size", "dtype"), [((33, 35), torch.float32), ((14, 15), torch.float64)])
+def test_a_metric_scores_every_row_alone_to_the_bit_and_leaves_the_maps(
+    entry: MetricEntry, size: tuple[int, int], dtype: torch.dtype
+) -> None:
+    maps, others = (normal(7, *size, seed=seed, dtype=dtype) for seed in (3, 4))
+    arguments = given(entry, maps, others, others > 0.5)
+    kept = [each.clone() for each in arguments]
+    together = entry(*arguments)
+    for length in (1, 3):
+        alone = torch.cat([entry(*(each[k : k + length] for each in arguments)) for k in range(0, 7, length)])
+        assert torch.equal(alone, together)
+    assert all(torch.equal(*pair) for pair in zip(arguments, kept, strict=True))
 
 
+@pytest.mark.parametrize("change", CHANGES)
 @every_metric
-def test_a_metric_knows_no_scale(entry: MetricEntry) -> None:
-    torch.testing.assert_close(scores(entry, 1e-6 * MAPS), scores(entry, MAPS))
+def test_a_metric_has_the_invariances_that_it_states_and_no_others(entry: MetricEntry, change: Invariance) -> None:
+    if change == "positive scale of both" and entry.of != "two maps":
+        assert change not in entry.invariances
+        return
+    first, second = CHANGES[change]
+    masks = permuted(MASKS) if change == "permutation" else MASKS
+    moved = (scores(entry, first(MAPS), second(OTHERS), masks) - scores(entry)).abs().max()
+    assert (float(moved) < ROUNDING) is (change in entry.invariances)
 
 
-@pytest.mark.parametrize("entry", [entry for entry in METRICS.values() if entry.of == "two maps"], ids=lambda e: e.name)
-def test_a_similarity_is_symmetric_and_greatest_of_a_map_with_itself(entry: MetricEntry) -> None:
-    torch.testing.assert_close(entry(MAPS, OTHERS), entry(OTHERS, MAPS))
-    torch.testing.assert_close(entry(MAPS, MAPS), torch.ones(4, dtype=torch.float64))
-    assert bool((entry(MAPS, OTHERS) < 1).all())
+@two_maps
+def test_a_metric_of_two_maps_is_symmetric_if_it_says_so(entry: MetricEntry) -> None:
+    exchanged = (entry(MAPS, OTHERS) - entry(OTHERS, MAPS)).abs().max()
+    assert (float(exchanged) < ROUNDING) is entry.symmetric
+
+
+@two_maps
+def test_no_two_maps_are_more_alike_than_a_map_and_itself(entry: MetricEntry) -> None:
+    best = entry.bounds[entry.better == "higher"]
+    torch.testing.assert_close(entry(MAPS, MAPS), torch.full((16,), float(best), dtype=torch.float64))
+    assert abs(float(entry(MAPS, OTHERS).mean()) - best) > 0.005
+    assert best == (1 if entry.better == "higher" else 0)
+
+
+@two_maps
+def test_more_noise_moves_a_metric_of_two_maps_away_from_its_best(entry: MetricEntry) -> None:
+    clean, noise = blobs(), normal(16, 28, 28, seed=7)
+    means = [float(entry(clean, clean + size * noise).mean()) for size in (0.02, 0.1, 0.5, 2.5)]
+    assert means == sorted(means, reverse=entry.better == "higher")
+    assert abs(means[-1] - means[0]) > 0.03
+
+
+def blobs() -> Maps:
+    """A positive and a negative bump for each of 16 maps of 28 x 28 pixels."""
+    places = torch.stack(torch.meshgrid(torch.arange(28.0), torch.arange(28.0), indexing="ij")).double()
+    centres = 4 + 20 * uniform(16, 2, 2, seed=6)
+    bumps = (-(places - centres[..., None, None]).square().sum(2) / 18).exp()
+    return bumps[:, 0] - 0.5 * bumps[:, 1]
+
+
+@pytest.mark.parametrize(
+    "entry", [entry for entry in METRICS.values() if entry.of == "map and mask"], ids=lambda entry: entry.name
+)
+def test_a_map_that_lies_on_the_object_is_localised_best(entry: MetricEntry) -> None:
+    on, noise = MASKS.double(), normal(16, 32, 33, seed=8)
+    means = [float(entry(on * towards + 0.3 * noise, MASKS).mean()) for towards in (-2, 0, 2)]
     assert entry.better == "higher"
-    assert entry.bounds[1] == 1
+    assert means == sorted(means)
+    assert means[0] < means[2]
+    assert entry(on, MASKS).tolist() == [1] * 16
+
+
+@pytest.mark.parametrize(
+    "entry", [entry for entry in METRICS.values() if entry.of == "map"], ids=lambda entry: entry.name
+)
+def test_a_metric_of_one_map_tells_concentrated_maps_from_even_ones(entry: MetricEntry) -> None:
+    point = torch.zeros(1, 20, 20, dtype=torch.float64)
+    point[0, 3, 4] = -2
+    ends = [float(entry(maps)) for maps in (point, normal(1, 20, 20), torch.ones_like(point))]
+    assert ends in (sorted(ends), sorted(ends, reverse=True))
+    assert len(set(ends)) == 3
+    assert entry.better is None
+
+
+UNDEFINED = {
+    "zero": set(METRICS),
+    "constant": set(METRICS)
+    - {"ssim", "mass_centre_shift", "relative_change", "sliced_w1"}
+    - {"attribution_localisation", "sparseness", "entropy", "share_90"},
+    "one pixel": set(),
+    "negative": {"sliced_w1", "attribution_localisation"},
+    "with NaN": set(METRICS),
+    "with infinity": set(METRICS),
+}
+"""The metrics that a degenerate first map leaves without a score."""
+
+
+def degenerate(kind: str) -> Maps:
+    maps = {"zero": 0 * MAPS, "constant": 0 * MAPS + 0.1, "one pixel": 0 * MAPS, "negative": -MAPS.abs() - 0.1}
+    result = maps.get(kind, MAPS.clone())
+    result[:, 4, 5] = {"one pixel": 2.0, "with NaN": math.nan, "with infinity": -math.inf}.get(kind, result[:, 4, 5])
+    return result
 
 
 @every_metric
-def test_a_zero_map_has_no_score(entry: MetricEntry) -> None:
-    assert bool(scores(entry, torch.zeros_like(MAPS)).isnan().all())
+@pytest.mark.parametrize("kind", UNDEFINED)
+def test_a_degenerate_map_has_a_score_only_where_it_has_a_meaning(entry: MetricEntry, kind: str) -> None:
+    undefined = entry.name in UNDEFINED[kind]
+    assert scores(entry, degenerate(kind)).isnan().tolist() == [undefined] * 16
+    if entry.of == "two maps" and entry.name != "relative_change":
+        assert scores(entry, MAPS, degenerate(kind)).isnan().tolist() == [undefined] * 16
+
+
+@pytest.mark.parametrize("kind", UNDEFINED)
+def test_a_relative_change_to_any_finite_map_has_a_value(kind: str) -> None:
+    undefined = kind in {"with NaN", "with infinity"}
+    assert METRICS["relative_change"](MAPS, degenerate(kind)).isnan().tolist() == [undefined] * 16
+
+
+@every_metric
+def test_an_empty_mask_leaves_no_score_and_a_full_one_only_where_all_lies_inside(entry: MetricEntry) -> None:
+    empty, full = (torch.full_like(MASKS, value) for value in (False, True))
+    needs_mask = entry.of == "map and mask"
+    assert scores(entry, masks=empty).isnan().tolist() == [needs_mask] * 16
+    assert scores(entry, masks=full).isnan().tolist() == [entry.name == "roc_auc"] * 16
+
+
+@every_metric
+@pytest.mark.parametrize("kind", ["signed", "not negative", "tied"])
+def test_a_regular_map_has_a_score(entry: MetricEntry, kind: str) -> None:
+    change: dict[str, Change] = {"signed": lambda x: x, "not negative": lambda x: x.clamp(min=0), "tied": torch.round}
+    assert bool(scores(entry, change[kind](MAPS), change[kind](OTHERS)).isfinite().all())
+
+
+def test_similarities_are_the_metrics_of_two_maps_that_are_larger_for_more_alike_maps() -> None:
+    distances = {"mass_centre_shift", "relative_change", "sliced_w1"}
+    assert set(SIMILARITIES) == {name for name, entry in METRICS.items() if entry.of == "two maps"} - distances
+    assert {METRICS[name].better for name in distances} == {"lower"}
+
+
+def test_metrics_stand_in_the_order_of_reports() -> None:
+    kinds = [(("two maps", "map and mask", "map").index(entry.of), not entry.core) for entry in METRICS.values()]
+    assert kinds == sorted(kinds)
+    core = {"pearson", "ssim", "top_k_intersection", "coarse_pearson", "mass_centre_shift", "relative_change"}
+    core |= {"pointing_game", "attribution_localisation", "sparseness"}
+    assert {name for name, entry in METRICS.items() if entry.core} == core
+
+
+@every_metric
+def test_a_metric_says_what_its_score_is(entry: MetricEntry) -> None:
+    categories = {"two maps": "similarity", "map and mask": "localisation", "map": "complexity"}
+    assert entry.category == categories[entry.of]
+    assert entry.unit
+    assert entry.reference or entry.note or entry.name == "pearson"
+    assert entry.bounds[0] < entry.bounds[1]
 
 
 # Perturbations.

@@ -3,6 +3,7 @@
 import re
 import shlex
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from command_line import Command
@@ -56,7 +57,7 @@ def test_every_make_target_in_the_documentation_exists() -> None:
 
 @pytest.mark.slow
 def test_every_command_of_the_readme_runs(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "specs").symlink_to(ROOT / "specs")
+    copytree(ROOT / "specs", tmp_path / "specs")
     monkeypatch.chdir(tmp_path)
     commands = [shlex.split(words) for tool, words in COMMAND.findall(README.read_text()) if tool != "make"]
     assert len(commands) >= 8

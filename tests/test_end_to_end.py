@@ -55,12 +55,12 @@ def spec(tmp_path: Path) -> Path:
     return write_audit(tmp_path / "audit")
 
 
-def test_a_run_writes_store_result_summary_and_report(srd_audit: Command, spec: Path, tmp_path: Path) -> None:
+def test_a_run_writes_store_result_summary_and_report(srd_audit: Command, spec: Path) -> None:
     ended = srd_audit("run", spec)
+    folder = spec.parent / "runs" / "small"
     assert ended.code == 0, ended.err
-    assert ended.out == "runs/small/report/index.html\n"
+    assert ended.out == f"{folder / 'report' / 'index.html'}\n"
     assert "100.0% of 6 clean images are classified as labelled" in ended.err
-    folder = tmp_path / "runs" / "small"
     assert {"audit.toml", "audit.zarr", "audit.json", "summary.md", "report", "logs"} == {
         path.name for path in folder.iterdir()
     }

@@ -5,9 +5,15 @@ import sys
 import baselines_page
 import families_page
 import messages_page
+import metrics_page
 from measured_table import DOCS
 
-PAGES = {"families": families_page.page, "baselines": baselines_page.page, "messages": messages_page.page}
+PAGES = {
+    "families": families_page.page,
+    "baselines": baselines_page.page,
+    "metrics": metrics_page.page,
+    "messages": messages_page.page,
+}
 
 
 def main(names: list[str]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from srd.metrics.similarity import pearson
+from srd.metrics.pearson import pearson
 from srd.types import Maps, Masks, Scores
 
 

@@ -16,7 +16,7 @@ from attacks.explanations.predictions import ChangePrediction, KeepPrediction
 from attacks.explanations.search import Search
 from attacks.types import Ball, Model, Objective, Samples
 from srd.errors import PerturbationError
-from srd.metrics.similarity import top_k
+from srd.metrics._maps import top_k
 from srd.passes import evaluating
 from srd.types import Attributor, Generators, Logits, Maps
 

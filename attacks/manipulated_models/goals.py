@@ -13,7 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from srd.metrics.similarity import TOP
+from srd.metrics._maps import TOP
 from srd.types import Maps, Scores
 
 FRAME = 1 / 8

@@ -59,8 +59,8 @@ class Pilot:
     plan: Plan
     """The plan of the images that the pilot stored."""
     methods: tuple[str, ...]
-    condition_ids: tuple[str, ...]
-    """The ids of the conditions."""
+    condition_groups: tuple[str, ...]
+    """The group of each condition, which all draws of one perturbation share."""
     tasks: Mapping[TaskColumn, Sequence[Point]]
     """The seconds of a task, by the number of images that it worked on."""
     loading: CostLine
@@ -103,7 +103,7 @@ class CostEstimate:
     methods: Mapping[str, float]
     """The seconds of each method's tasks, one after the other."""
     entries: Mapping[str, float]
-    """The seconds of each condition's tasks, one after the other."""
+    """The seconds of the tasks of each condition with all its draws, one after the other."""
     arrays: Mapping[str, int]
     """The bytes of each array, compressed."""
     receipts: int
@@ -146,7 +146,7 @@ def estimate_cost(pilot: Pilot, images: int, tile: int, workers: int) -> CostEst
         preparing=pilot.preparing.at(images),
         stages={stage: _stage_cost(tasks, workers) for stage, tasks in timed.items() if tasks},
         methods=_sum_by_column(pilot.methods, _of_axis("method", timed)),
-        entries=_sum_by_column(pilot.condition_ids, _of_axis("perturbation", timed)),
+        entries=_sum_by_column(pilot.condition_groups, _of_axis("perturbation", timed)),
         arrays={name: stored.bytes for name, stored in arrays.items()},
         receipts=receipts.bytes,
         metadata=pilot.metadata.bytes,
@@ -189,10 +189,10 @@ def _stage_cost(tasks: TaskTimes, workers: int) -> StageCost:
 
 
 def _sum_by_column(names: Sequence[str], tasks: TaskTimes) -> dict[str, float]:
-    totals = [0.0] * len(names)
+    totals = dict.fromkeys(names, 0.0)
     for column, seconds in tasks:
-        totals[column] += seconds
-    return dict(zip(names, totals, strict=True))
+        totals[names[column]] += seconds
+    return totals
 
 
 def _scale(stored: StoredFiles, few: Plan, plan: Plan) -> StoredFiles:

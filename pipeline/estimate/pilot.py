@@ -131,7 +131,7 @@ def _pilot(trials: Sequence[Trial], began: float) -> Pilot:
     return Pilot(
         plan=store.attributes(last.job.store).plan,
         methods=last.job.spec.explain.methods,
-        condition_ids=tuple(condition.id for condition in conditions(last.job.spec)),
+        condition_groups=tuple(condition.group for condition in conditions(last.job.spec)),
         tasks=tasks,
         loading=_line_through(last.images, last.loading, _reading_seconds(last.job) / last.images),
         preparing=_line_through(last.images, last.preparing, fit_line(tasks["perturb", 0]).each),

@@ -4,18 +4,22 @@ from importlib import import_module
 
 from pipeline.execution.executors import Work
 from pipeline.execution.job import Job
+from pipeline.machine.phases import Phase, Tell, tell_nobody
 from pipeline.plan.tasks import Task
 from pipeline.store.attributes import RunAttributes
 
+IMPORTING = Phase("importing torch")
 
-def prepare(job: Job) -> RunAttributes:
+
+def prepare(job: Job, tell: Tell = tell_nobody) -> RunAttributes:
     """Load model and data and create the store, or open it; return its attributes.
 
     Errors are those of `worker.prepare`.
     """
+    tell(IMPORTING)
     from pipeline.execution import worker
 
-    return worker.prepare(job)
+    return worker.prepare(job, tell)
 
 
 def import_worker() -> None:

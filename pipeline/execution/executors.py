@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from pipeline.machine.phases import Tell
 from pipeline.plan.tasks import Task
 
 T = TypeVar("T")
@@ -36,22 +37,32 @@ class Outcome:
 class Executor(Protocol):
     """A callable that runs tasks in any order, and yields each outcome as it comes."""
 
+    @property
+    def workers(self) -> int:
+        """Return how many processes run tasks, as far as is known now."""
+        ...
+
     def __call__(self, tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]: ...
 
-    def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Call a function on the class of machine that runs tasks; return its result, or raise its error."""
+    def call(self, function: Callable[..., T], *arguments: Any, tell: Tell | None = None) -> T:
+        """Call a function on the class of machine that runs tasks; return its result, or raise its error.
+
+        If there is `tell`, the function gets one as its last argument; what is told there is told here.
+        """
         ...
 
 
 class SerialExecutor:
     """One task after the other in this process: the definition of what every executor does."""
 
+    workers = 1
+
     def __call__(self, tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
         for task in tasks:
             yield _outcome(task, perform)
 
-    def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        return function(*arguments)
+    def call(self, function: Callable[..., T], *arguments: Any, tell: Tell | None = None) -> T:
+        return function(*arguments, *([] if tell is None else [tell]))
 
 
 serial_executor = SerialExecutor()

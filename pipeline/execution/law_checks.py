@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.execution.subjects import Subject
 from pipeline.machine import seeds
+from pipeline.machine.phases import Tell, name_aloud, tell_nobody
 from pipeline.spec.audit import AuditSpec
 from pipeline.stages.context import arguments
 from pipeline.store.attributes import CheckResult
@@ -24,7 +25,9 @@ Sample = tuple[str, Inputs, Target]
 """The id of an image, the image as the network reads it, and its explained class, both as a batch of one."""
 
 
-def check_laws(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) -> tuple[CheckResult, ...]:
+def check_laws(
+    spec: AuditSpec, subject: Subject, target: NDArray[np.int64], tell: Tell = tell_nobody
+) -> tuple[CheckResult, ...]:
     """Check the law of each method that states one, and return what was found.
 
     A method that does not conserve relevance has overlooked an operation, so it is refused. A method whose maps are not
@@ -35,9 +38,10 @@ def check_laws(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) -> 
     UnsupportedOperation
         If a method does not conserve relevance.
     """
-    entries = [ATTRIBUTORS[name] for name in spec.explain.methods]
+    names = [name for name in spec.explain.methods if ATTRIBUTORS[name].law]
     samples = list(_samples(subject, target))
-    return tuple(_check(entry, spec, subject, samples) for entry in entries if entry.law)
+    told = name_aloud(names, "checking the law of method", tell)
+    return tuple(_check(ATTRIBUTORS[name], spec, subject, samples) for name in told)
 
 
 def _check(entry: AttributorEntry, spec: AuditSpec, subject: Subject, samples: Sequence[Sample]) -> CheckResult:
@@ -49,7 +53,7 @@ def _check(entry: AttributorEntry, spec: AuditSpec, subject: Subject, samples: S
             f"method {entry.name!r} does not conserve relevance on this network: {gap:.2%} of it are neither in the "
             "map nor counted as lost, so it overlooks an operation; leave the method out of explain.methods"
         )
-    found = f"not complete on this network: the gap is {gap:.2%}" if breaks else f"holds, the gap is {gap:.2g}"
+    found = f"not complete on this network: {100 * gap:.1f} %" if breaks else f"holds, the gap is {gap:.2g}"
     return CheckResult(name=f"{entry.title}: {entry.law}", found=found, method=entry.name, is_marked=breaks)
 
 

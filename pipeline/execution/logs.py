@@ -3,7 +3,7 @@
 import json
 import platform
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline.execution.executors import Outcome, Work
 from pipeline.machine.writing import append_line
+from pipeline.plan.tasks import Task
 from pipeline.store.attributes import RunAttributes
 from pipeline.store.receipts import Failure, failure_of
 
@@ -33,7 +34,7 @@ class Log:
     def on_store(self, attributes: RunAttributes) -> None:
         self._append(RUNS, {**self._run, "versions": attributes.fingerprinted.versions})
 
-    def on_stage(self, name: str, done: int, total: int) -> None: ...
+    def on_stage(self, name: str, tasks: Sequence[Task], done: int, total: int) -> None: ...
 
     def on_wait(self, name: str, n: int) -> None: ...
 

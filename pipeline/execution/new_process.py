@@ -3,39 +3,92 @@
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import active_children, get_context, parent_process
+from dataclasses import dataclass
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection
+from pickle import dumps, loads
 from threading import Thread
+from traceback import format_exception
 from typing import Any, TypeVar
 
+from pipeline.machine.phases import Tell
 from srd.errors import WorkerLost
 
 T = TypeVar("T")
 
+PATIENCE = 10.0
+"""Seconds in which a process ends by itself, once it has answered."""
 
-def call_in_new_process(variables: Mapping[str, str], function: Callable[..., T], *arguments: Any) -> T:
+
+@dataclass(frozen=True)
+class _Answer:
+    """The end of a call: its result, or its error with the traceback as text."""
+
+    result: Any = None
+    error: BaseException | None = None
+    traceback: str = ""
+
+
+class _ThereRaised(Exception):
+    """The traceback of another process, as the cause of the error that is raised here."""
+
+
+def call_in_new_process(
+    variables: Mapping[str, str], function: Callable[..., T], *arguments: Any, tell: Tell | None = None
+) -> T:
     """Call a function in a new process with these environment variables; return its result, or raise its error.
+
+    If there is `tell`, the function gets one as its last argument; what is told there is told here.
 
     Raises
     ------
     WorkerLost
         If the process ends before it has returned.
     """
-    others = active_children()
-    with ProcessPoolExecutor(1, get_context("spawn"), initializer=_follow_parent) as process:
-        with _environment(variables):
-            future = process.submit(function, *arguments)
+    context = get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_answer, args=(sender, tell is not None, dumps((function, arguments))))
+    with receiver:
+        with sender, _environment(variables):
+            process.start()
         try:
-            return future.result()
-        except BrokenProcessPool:
+            answer = _await_answer(receiver, tell)
+            process.join(PATIENCE)
+        finally:
+            process.kill()
+            process.join()
+    if answer.error is not None:
+        raise answer.error from _ThereRaised(f"\n{answer.traceback}")
+    result: T = answer.result
+    return result
+
+
+def _await_answer(receiver: Connection, tell: Tell | None) -> _Answer:
+    """Return the answer, and pass on what is told before it."""
+    while True:
+        try:
+            message = receiver.recv()
+        except EOFError:
             raise WorkerLost("the process that prepares ended: it took too much memory, or crashed") from None
-        except KeyboardInterrupt:
-            for child in active_children():
-                if child not in others:
-                    child.kill()
-            raise
+        if isinstance(message, _Answer):
+            return message
+        if tell is not None:
+            tell(message)
+
+
+def _answer(sender: Connection, tells: bool, call: bytes) -> None:
+    """Call a pickled function in this process, and send its end, or why that cannot be sent."""
+    _follow_parent()
+    try:
+        function, arguments = loads(call)  # which may import for seconds
+        answer = _Answer(function(*arguments, *([sender.send] if tells else [])))
+    except BaseException as error:  # noqa: BLE001  whatever it raises is raised where it was called
+        answer = _Answer(error=error, traceback="".join(format_exception(error)))
+    try:
+        sender.send(answer)
+    except Exception as error:  # noqa: BLE001  what cannot be pickled raises anything
+        sender.send(_Answer(error=WorkerLost(f"the answer of a process cannot be sent: {error}")))
 
 
 def _follow_parent() -> None:

@@ -1,6 +1,5 @@
 """The preparation of a run: model and data must fit, and the explained classes and the fingerprint are found."""
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,17 +11,17 @@ from torch import Tensor
 from attacks.entries import EVIDENCE
 from attacks.registry import PERTURBATIONS
 from pipeline.demo import certificates, shapes
+from pipeline.execution.admission import admit, clean_logits
 from pipeline.execution.fingerprints import differences, fingerprinted_facts, refuse_other
 from pipeline.execution.job import Job
 from pipeline.execution.law_checks import check_laws
-from pipeline.execution.self_checks import check_subject
 from pipeline.execution.subjects import Subject
-from pipeline.inputs.data import Data
-from pipeline.inputs.models import logits_of, refuse_constant, refuse_unless_logits
+from pipeline.inputs.data import SHAPES, Data
 from pipeline.inputs.user_code import refusal
 from pipeline.machine import environment, seeds
+from pipeline.machine.phases import Phase, Tell, name_aloud, tell_nobody
 from pipeline.plan.conditions import Condition, conditions, threat
-from pipeline.plan.schema import CONDITION_FACTS, REASONS, REFERENCES
+from pipeline.plan.schema import CONDITION_FACTS, MEASURES, REASONS, REFERENCES
 from pipeline.plan.tasks import Plan
 from pipeline.spec.audit import AuditSpec
 from pipeline.stages.context import own_attributor
@@ -30,16 +29,17 @@ from pipeline.store import store
 from pipeline.store.attributes import DemoCertificates, FingerprintedFacts, RunAttributes
 from pipeline.store.creation import NewStore, create, find_damaged_objects, mend
 from pipeline.store.store import Arrays
-from srd.errors import DataError, ModelError, SpecError, UnsupportedOperation
-from srd.metrics.similarity import WINDOW
+from srd.encoder_module import encoder_module
+from srd.errors import AuditError, DataError, ModelError, SpecError, UnsupportedOperation
+from srd.metrics.ssim import WINDOW
 from srd.registry import ATTRIBUTORS, METRICS, SIMILARITIES
 
 CERTIFIED_SCENES = 300
-NEAR_CHANCE = 0.1
-"""The accuracy above chance, up to twice as much, that is near chance."""
+WATCHED_CODE_RAISES = (AuditError, RuntimeError, TypeError, ValueError, LookupError, AttributeError)
+"""The errors of a network, of any making, that has no encoder which can be watched."""
 
 
-def prepare_store(job: Job, subject: Subject) -> RunAttributes:
+def prepare_store(job: Job, subject: Subject, tell: Tell = tell_nobody) -> RunAttributes:
     """Create the store of a job, or open the existing one and mend what was written before the tasks.
 
     Raises
@@ -49,62 +49,56 @@ def prepare_store(job: Job, subject: Subject) -> RunAttributes:
     ModelError, DataError
         If model and data do not fit.
     """
+    tell(Phase("reading digests of sources, weights and images"))
     ours = fingerprinted_facts(job.spec, subject.model, subject.data)
     if not store.exists(job.store):
-        _create(job, subject, ours)
+        _create(job, subject, ours, tell)
     attributes = store.attributes(job.store)
     refuse_other(job.store, differences(attributes.fingerprinted, ours))
-    _mend(job, subject, attributes)
+    _mend(job, subject, attributes, tell)
     return attributes
 
 
-def _mend(job: Job, subject: Subject, attributes: RunAttributes) -> None:
+def _mend(job: Job, subject: Subject, attributes: RunAttributes, tell: Tell) -> None:
     """Write damaged objects again that no task has written, so that none could be done again."""
+    tell(Phase("checking the store"))
     damaged = find_damaged_objects(job.store)
     if damaged:
         with environment.reproducible():
-            prepared = _prepared_arrays(job.spec, subject.data, _clean_logits(job.spec, subject))
+            prepared = _prepared_arrays(job.spec, subject.data, clean_logits(job.spec, subject, tell))
         mend(job.store, _new_store(job, subject, prepared, attributes), damaged)
 
 
-def _create(job: Job, subject: Subject, ours: FingerprintedFacts) -> None:
+def _create(job: Job, subject: Subject, ours: FingerprintedFacts, tell: Tell) -> None:
     refuse_small_images(subject.data)
     _refuse_without_masks(job.spec, subject.data)
     with environment.reproducible():
-        logits = _clean_logits(job.spec, subject)
-        checked = check_subject(job.spec, subject)
-        prepared = _prepared_arrays(job.spec, subject.data, logits)
-        resolutions = try_methods(job.spec, subject, prepared["target"])
-        laws = check_laws(job.spec, subject, prepared["target"])
+        admitted = admit(job.spec, subject, tell)
+        prepared = _prepared_arrays(job.spec, subject.data, admitted.logits)
+        resolutions = try_methods(job.spec, subject, prepared["target"], tell)
+        laws = check_laws(job.spec, subject, prepared["target"], tell)
+        tell(Phase("preparing the store"))
         certified = _certificates(job.spec, subject)
+        encoder = _encoder(job.spec, subject, prepared["target"])
     columns = conditions(job.spec)
-    correct = int((logits.argmax(1).numpy() == prepared["label"]).sum())
     attributes = RunAttributes(
         fingerprint=ours.fingerprint,
         fingerprinted=ours,
         plan=_plan(job.spec, subject.data, columns),
-        correct=correct,
+        correct=admitted.correct,
         data=subject.data.description,
-        notes=(*subject.model.notes, *subject.data.notes, *_low_accuracy_in_words(job.spec, subject.data, correct)),
+        notes=admitted.notes,
         parameters=subject.model.n_parameters,
         certificates=certified,
-        self_checks=(*checked, *laws),
+        self_checks=(*admitted.checks, *laws),
         resolutions=resolutions,
+        encoder=encoder,
         reasons=REASONS,
         references={name: reference.meaning for name, reference in REFERENCES.items()},
         evidence=dict(EVIDENCE),
         threats={condition.id: threat(condition) for condition in columns[1:]},
     )
     create(job.store, _new_store(job, subject, prepared, attributes))
-
-
-def _low_accuracy_in_words(spec: AuditSpec, data: Data, correct: int) -> Iterator[str]:
-    """Yield a warning if the accuracy on the clean images is near chance, which most often is a mistake of the spec."""
-    accuracy, chance = correct / len(data.ids), 1 / len(data.classes)
-    if accuracy < min(2 * chance, chance + NEAR_CHANCE):
-        is_bare = spec.model.mean is None and not spec.model.spec.startswith("demo:")
-        normalisation = "model.mean and model.std are not set" if is_bare else "model.mean and model.std"
-        yield f"accuracy of {accuracy:.1%} is near chance ({chance:.1%}): check model.classes; {normalisation}"
 
 
 def _new_store(job: Job, subject: Subject, prepared: Arrays, attributes: RunAttributes) -> NewStore:
@@ -132,7 +126,9 @@ def _refuse_without_masks(spec: AuditSpec, data: Data) -> None:
         raise DataError(f"{needy[0]} works by the objects' masks; set data.masks, or attack by 'top_k' instead")
 
 
-def try_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) -> dict[str, tuple[int, int]]:
+def try_methods(
+    spec: AuditSpec, subject: Subject, target: NDArray[np.int64], tell: Tell = tell_nobody
+) -> dict[str, tuple[int, int]]:
     """Return rows and columns of every method's own map of the first image.
 
     What cannot work is refused here, before any task.
@@ -147,7 +143,7 @@ def try_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) ->
     of_first = torch.from_numpy(target[:1]).to(model.device)
     streams = [seeds.generator(spec.run.seed, "trial")]
     resolutions: dict[str, tuple[int, int]] = {}
-    for name in spec.explain.methods:
+    for name in name_aloud(spec.explain.methods, "trying method", tell):
         try:
             explain = own_attributor(spec, model, subject.data, name)
             _, rows, columns = explain(model.network, inputs, of_first, streams).shape
@@ -165,17 +161,17 @@ def try_methods(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) ->
     return resolutions
 
 
-def _clean_logits(spec: AuditSpec, subject: Subject) -> Tensor:
-    """Return the logits of all clean images, computed a tile at a time as the perturb stage does."""
-    data, tile = subject.data, spec.run.tile
-    rows = range(len(data.ids))
-    place = f"model.spec = {spec.model.spec!r}"
-    with torch.no_grad():
-        tiles = [logits_of(subject.model.model, data.images(rows[i : i + tile]), place) for i in rows[::tile]]
-    logits = torch.cat(tiles).cpu()
-    refuse_unless_logits(logits, len(data.classes), spec.model)
-    refuse_constant(logits, spec.model)
-    return logits
+def _encoder(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) -> str:
+    """Return the module whose output is that of the encoder, found on the first image; "" if no module's is."""
+    model = subject.model.model
+    inputs = model.normalise(subject.data.images(range(1)).to(model.device))
+    of_first = torch.from_numpy(target[:1]).to(model.device)
+    try:
+        return encoder_module(
+            model.network, inputs, of_first, encoder=spec.model.encoder, operations=spec.model.operations
+        )
+    except WATCHED_CODE_RAISES:
+        return ""
 
 
 def _prepared_arrays(spec: AuditSpec, data: Data, logits: Tensor) -> Arrays:
@@ -221,6 +217,7 @@ def _plan(spec: AuditSpec, data: Data, columns: tuple[Condition, ...]) -> Plan:
         "reference": len(REFERENCES),
         "similarity": len(SIMILARITIES),
         "evidence": len(EVIDENCE),
+        "measure": len(MEASURES),
         "class": len(data.classes),
         "channel": channels,
         "y": height,
@@ -228,7 +225,8 @@ def _plan(spec: AuditSpec, data: Data, columns: tuple[Condition, ...]) -> Plan:
     }
     attacks = tuple(column for column, condition in enumerate(columns) if condition.against)
     universal = tuple(column for column in attacks if PERTURBATIONS[columns[column].name].is_universal)
-    return Plan(sizes, spec.run.tile, data.has_masks, attacks, universal)
+    stochastic = tuple(column for column, name in enumerate(spec.explain.methods) if ATTRIBUTORS[name].stochastic)
+    return Plan(sizes, spec.run.tile, data.has_masks, attacks, universal, stochastic)
 
 
 def _coordinates(spec: AuditSpec, data: Data) -> dict[str, tuple[str | float, ...]]:
@@ -244,12 +242,13 @@ def _coordinates(spec: AuditSpec, data: Data) -> dict[str, tuple[str | float, ..
         "reference": tuple(REFERENCES),
         "similarity": SIMILARITIES,
         "evidence": tuple(EVIDENCE),
+        "measure": tuple(MEASURES),
     }
 
 
 def _certificates(spec: AuditSpec, subject: Subject) -> DemoCertificates | None:
-    """Return the proof that a demo network looks at the object; None for other data."""
-    if not spec.data.path.startswith("demo:"):
+    """Return the proof that a demo network looks at the object; None for other data, grids among them."""
+    if spec.data.path != SHAPES:
         return None
     model = subject.model.model
     mean, std = model.mean.flatten().tolist(), model.std.flatten().tolist()

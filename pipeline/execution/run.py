@@ -11,6 +11,7 @@ from typing import Protocol
 from pipeline.execution import calls
 from pipeline.execution.executors import Executor, Outcome, Perform
 from pipeline.execution.job import FATAL, Job
+from pipeline.machine.phases import Tell, tell_nobody
 from pipeline.plan.dependencies import Dependencies
 from pipeline.plan.selection import ALL, WHOLE, Selection
 from pipeline.plan.tasks import Plan, Task
@@ -28,8 +29,8 @@ class Observer(Protocol):
         """Receive the attributes of the store, once the store is there."""
         ...
 
-    def on_stage(self, name: str, done: int, total: int) -> None:
-        """Receive the start of a stage; of its `total` tasks, `done` were finished before."""
+    def on_stage(self, name: str, tasks: Sequence[Task], done: int, total: int) -> None:
+        """Receive the start of a stage, which runs these tasks; of its `total` tasks, `done` were finished before."""
         ...
 
     def on_wait(self, name: str, n: int) -> None:
@@ -49,12 +50,12 @@ class PreparedRun:
     attributes: RunAttributes
 
 
-def prepare_run(job: Job, executor: Executor) -> PreparedRun:
+def prepare_run(job: Job, executor: Executor, tell: Tell = tell_nobody) -> PreparedRun:
     """Load model and data where tasks run, and create the store or open it.
 
     Errors are those of `worker.prepare`.
     """
-    attributes = executor.call(calls.prepare, job)
+    attributes = executor.call(calls.prepare, job, tell=tell)
     return PreparedRun(replace(job, fingerprint=attributes.fingerprint), attributes)
 
 
@@ -111,7 +112,7 @@ class _RunInProgress:
             return []
         missing = [task for task in planned if task.key not in done]
         ready = self._ready_tasks(missing, done)
-        observer.on_stage(stage, len(planned) - len(missing), len(planned))
+        observer.on_stage(stage, ready, len(planned) - len(missing), len(planned))
         if len(ready) < len(missing):
             observer.on_wait(stage, len(missing) - len(ready))
         return self.failures(ready)

@@ -13,6 +13,7 @@ from pipeline.execution.subjects import Subject
 from pipeline.inputs.models import logits_of
 from pipeline.spec.audit import AuditSpec
 from pipeline.store.attributes import CheckResult
+from srd.eager import eager_passes
 from srd.errors import ModelError
 
 State = Iterator[tuple[str, object]]
@@ -102,7 +103,7 @@ def check_input(question: Question) -> str:
     """Say whether the network writes into its input: it is then given copies."""
     inputs = question.model.normalise(question.images.to(question.model.device))
     before = inputs.clone()
-    with torch.no_grad():
+    with torch.no_grad(), eager_passes():
         question.model.network(inputs)
     return "the input stayed as it was" if torch.equal(before, inputs) else "the network writes into its input"
 

@@ -8,6 +8,7 @@ from pipeline.execution.fingerprints import differences, fingerprinted_facts
 from pipeline.execution.job import Job
 from pipeline.inputs.data import Data, load_data, open_data
 from pipeline.inputs.models import LoadedModel, load_model
+from pipeline.machine.phases import Phase, Tell, tell_nobody
 from pipeline.plan.conditions import conditions
 from pipeline.stages.context import Context
 from pipeline.store.store import Store, attributes
@@ -55,7 +56,7 @@ def make_context(job: Job, subject: Subject) -> Context:
     return Context(job.spec, conditions(job.spec), plan, store, subject.data, subject.model.model)
 
 
-def load_subject(job: Job) -> Subject:
+def load_subject(job: Job, tell: Tell = tell_nobody) -> Subject:
     """Load model and data of the spec.
 
     Raises
@@ -63,4 +64,6 @@ def load_subject(job: Job) -> Subject:
     ModelError, DataError
         If they cannot be loaded.
     """
-    return Subject(load_model(job.spec.model, job.base), load_data(job.spec.data, job.spec.model, job.base))
+    tell(Phase("loading the network"))
+    model = load_model(job.spec.model, job.base)
+    return Subject(model, load_data(job.spec.data, job.spec.model, job.base, tell))

@@ -11,6 +11,7 @@ from pipeline.execution.subjects import context_of, load_subject
 from pipeline.machine import devices
 from pipeline.machine.environment import reproducible
 from pipeline.machine.outputs import divert_stdout
+from pipeline.machine.phases import Tell, tell_nobody
 from pipeline.machine.tracebacks import locate
 from pipeline.plan.tasks import Task
 from pipeline.stages.compute import compute
@@ -18,13 +19,13 @@ from pipeline.store.attributes import RunAttributes
 from srd.errors import DamagedTask, StageError
 
 
-def prepare(job: Job) -> RunAttributes:
+def prepare(job: Job, tell: Tell = tell_nobody) -> RunAttributes:
     """Load model and data and create the store, or open it; return its attributes.
 
     Errors are those of `load_subject` and `preparation.prepare_store`.
     """
     with divert_stdout():
-        return preparation.prepare_store(job, load_subject(job))
+        return preparation.prepare_store(job, load_subject(job, tell), tell)
 
 
 def perform(job: Job, task: Task) -> Work:
@@ -39,10 +40,10 @@ def perform(job: Job, task: Task) -> Work:
     OSError, ForeignWorker
         As they are.
     """
-    started = perf_counter()
     try:
         with divert_stdout(), reproducible():
-            context = context_of(job)
+            context = context_of(job)  # which a process loads once: no part of what its first task takes
+            started = perf_counter()
             context.store.write(task, compute(context, task))
     except (*FATAL, DamagedTask):
         raise

@@ -1,7 +1,7 @@
 """Activation-pattern-only prediction of a spec's images: the pattern of each, on an input that is not its own."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from attacks.types import Images, Model
+from pipeline.execution.admission import admit
+from pipeline.execution.subjects import Subject
 from pipeline.experiments.apop_results import ApopFindings, ApopPredictions, Classes
 from pipeline.inputs.data import Data, load_data
 from pipeline.inputs.models import LoadedModel, load_model, logits_of, refuse_unless_logits
@@ -48,6 +50,8 @@ class ApopExperiment:
     spec: AuditSpec
     loaded: LoadedModel
     data: Data
+    notes: tuple[str, ...] = ()
+    """Sentences on the input: what was left out or unwrapped, and an accuracy near chance."""
 
     def __post_init__(self) -> None:
         if len(set(self.data.labels)) == 1:
@@ -138,7 +142,10 @@ def load_apop_experiment(spec: AuditSpec, base: Path) -> ApopExperiment:
     ModelError, DataError
         If they cannot be used.
     """
-    return ApopExperiment(spec, load_model(spec.model, base), load_data(spec.data, spec.model, base))
+    subject = ApopExperiment(spec, load_model(spec.model, base), load_data(spec.data, spec.model, base))
+    with reproducible():
+        admitted = admit(spec, Subject(subject.loaded, subject.data))
+    return replace(subject, notes=admitted.notes)
 
 
 def _constant(value: float, model: Model, tile: Tile, _: Generators) -> Inputs:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.spec.manipulation import ManipulatedModelSpec
+from pipeline.store.attributes import CheckResult
 
 NetworkRole = Literal["original", "control", "manipulated"]
 """The network as given; fine-tuned by cross-entropy alone; fine-tuned towards the goal, in as many steps."""
@@ -49,6 +50,8 @@ class ManipulationFindings:
     unit: str
     """The unit of how far maps have come towards the goal."""
     similarities: Sequence[str]
+    checks: Sequence[CheckResult]
+    """What was asked of the original network and the methods, and found."""
     examples: DataFacts
     held_out: DataFacts
     classes: Sequence[str]

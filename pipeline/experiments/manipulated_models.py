@@ -1,7 +1,7 @@
 """A manipulated copy of a network, a copy fine-tuned without manipulation, and their maps on held-out images."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -23,6 +23,8 @@ from attacks.manipulated_models.fine_tuning import (
 from attacks.manipulated_models.goals import MANIPULATION_GOALS, ManipulationGoal
 from attacks.types import Model
 from pipeline.demo import shapes
+from pipeline.execution.admission import admit
+from pipeline.execution.law_checks import check_laws
 from pipeline.execution.preparation import refuse_small_images, try_methods
 from pipeline.execution.subjects import Subject
 from pipeline.experiments.manipulated_model_results import (
@@ -41,9 +43,13 @@ from pipeline.machine.environment import reproducible
 from pipeline.spec.manipulation import ManipulatedModelSpec
 from pipeline.spec.values import closest
 from pipeline.stages.context import attributor
+from pipeline.store.attributes import CheckResult
 from srd.errors import DataError, ModelError, SpecError
 from srd.registry import METRICS, SIMILARITIES
 from srd.types import Maps, Scores, Target
+
+CORE = tuple(name for name in SIMILARITIES if METRICS[name].core)
+"""The similarities that are measured of a manipulated model."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,10 @@ class ManipulationExperiment:
     loaded: LoadedModel
     examples: Data
     held_out: Data
+    notes: tuple[str, ...] = ()
+    """Sentences on the input: what was left out or unwrapped, and an accuracy near chance."""
+    checks: tuple[CheckResult, ...] = ()
+    """What was asked of the original network and the methods, and found."""
 
     @property
     def goal(self) -> ManipulationGoal:
@@ -111,7 +121,8 @@ class ManipulationExperiment:
             spec=self.spec,
             goal=self.goal.title,
             unit=self.goal.unit,
-            similarities=SIMILARITIES,
+            similarities=CORE,
+            checks=self.checks,
             examples=_data_facts(self.examples),
             held_out=_data_facts(self.held_out),
             classes=self.held_out.classes,
@@ -138,9 +149,7 @@ class ManipulationExperiment:
         similarity, reached = [], []
         for method in self.spec.explain.methods:
             maps = self.maps(networks, method, rows)
-            similarity.append(
-                [[similarity_of(s, maps["original"], maps[copy]) for s in SIMILARITIES] for copy in COPIES]
-            )
+            similarity.append([[similarity_of(s, maps["original"], maps[copy]) for s in CORE] for copy in COPIES])
             reached.append([self.goal.progress(maps[name].double(), maps["original"].double()) for name in NETWORKS])
         return Measurement(
             np.stack(predicted),
@@ -197,13 +206,14 @@ def load_manipulation_experiment(spec: ManipulatedModelSpec, base: Path) -> Mani
     goal = spec.manipulation.goal
     if goal not in MANIPULATION_GOALS:
         raise SpecError(f"manipulation.goal = {goal!r}: {closest(goal, MANIPULATION_GOALS)}")
-    subject = ManipulationExperiment(
-        spec, load_model(spec.model, base), *_split(spec, load_data(spec.data, spec.model, base))
-    )
+    loaded, data = load_model(spec.model, base), load_data(spec.data, spec.model, base)
+    subject = ManipulationExperiment(spec, loaded, *_split(spec, data))
     refuse_small_images(subject.held_out)
     with reproducible():
-        try_methods(spec, Subject(subject.loaded, subject.held_out), subject.targets.numpy())
-    return subject
+        admitted, measured = admit(spec, Subject(loaded, data)), Subject(loaded, subject.held_out)
+        try_methods(spec, measured, subject.targets.numpy())
+        laws = check_laws(spec, measured, subject.targets.numpy())
+    return replace(subject, notes=admitted.notes, checks=(*admitted.checks, *laws))
 
 
 def weights_of(network: Model) -> bytes:

@@ -10,14 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.demo import shapes
+from pipeline.demo import grids, shapes
 from pipeline.inputs.image_folder import ImageFolder
 from pipeline.inputs.image_listing import list_images
-from pipeline.spec.audit import DataSpec, ModelSpec
+from pipeline.machine.phases import Tell, tell_nobody
+from pipeline.spec.audit import GRIDS, DataSpec, ModelSpec
 from pipeline.spec.values import closest
 from srd.errors import DataError
 
 DEMO_IMAGES = 60
+SHAPES = "demo:shapes"
 
 
 class Data(Protocol):
@@ -37,7 +39,7 @@ class Data(Protocol):
         """Return the digest of everything that the images, labels and masks are made from."""
         ...
 
-    def check(self) -> None:
+    def check(self, tell: Tell = tell_nobody) -> None:
         """Read every image and mask once.
 
         Raises
@@ -70,7 +72,7 @@ class Shapes:
         self.digest = sha256(source + f"{seed}:{n}".encode()).hexdigest()
         self.description = f"procedural shapes, seed {seed}, {shapes.SIZE}x{shapes.SIZE}"
 
-    def check(self) -> None: ...
+    def check(self, tell: Tell = tell_nobody) -> None: ...
 
     def images(self, rows: Sequence[int]) -> Tensor:
         return torch.from_numpy(np.stack([_scene(self._seed, row).image for row in rows]))
@@ -82,6 +84,35 @@ class Shapes:
 @lru_cache(maxsize=256)
 def _scene(seed: int, index: int) -> shapes.Scene:
     return shapes.scene(seed, index)
+
+
+class Grids:
+    """The first grids of demo scenes, in which the mask is the cell of the label."""
+
+    def __init__(self, n: int, seed: int = shapes.TEST_SEED) -> None:
+        self._seed = seed
+        self.ids = tuple(f"grids-{seed}-{index:06d}" for index in range(n))
+        self.labels = tuple(index % len(shapes.CLASSES) for index in range(n))
+        self.classes = shapes.CLASSES
+        self.has_masks = True
+        self.notes: tuple[str, ...] = ()
+        source = b"".join(Path(str(module.__file__)).read_bytes() for module in (shapes, grids))
+        self.digest = sha256(source + f"{seed}:{n}".encode()).hexdigest()
+        side = shapes.SIZE * grids.SIDE
+        self.description = f"grids of four procedural shapes, seed {seed}, {side}x{side}; masks: the cell of the label"
+
+    def check(self) -> None: ...
+
+    def images(self, rows: Sequence[int]) -> Tensor:
+        return torch.from_numpy(np.stack([_grid(self._seed, row).image for row in rows]))
+
+    def masks(self, rows: Sequence[int]) -> Tensor:
+        return torch.from_numpy(np.stack([_grid(self._seed, row).mask for row in rows]))
+
+
+@lru_cache(maxsize=256)
+def _grid(seed: int, index: int) -> grids.Grid:
+    return grids.grid(seed, index)
 
 
 class Subset:
@@ -96,8 +127,8 @@ class Subset:
         self.digest = sha256(repr((data.digest, self._rows)).encode()).hexdigest()
         self.description = f"{len(self._rows)} of {data.description}"
 
-    def check(self) -> None:
-        self._data.check()
+    def check(self, tell: Tell = tell_nobody) -> None:
+        self._data.check(tell)
 
     def images(self, rows: Sequence[int]) -> Tensor:
         return self._data.images([self._rows[row] for row in rows])
@@ -106,7 +137,7 @@ class Subset:
         return self._data.masks([self._rows[row] for row in rows])
 
 
-def load_data(data: DataSpec, model: ModelSpec, base: Path) -> Data:
+def load_data(data: DataSpec, model: ModelSpec, base: Path, tell: Tell = tell_nobody) -> Data:
     """Return the images of a spec whose relative paths start at `base`, after all of them were read once.
 
     Raises
@@ -115,17 +146,15 @@ def load_data(data: DataSpec, model: ModelSpec, base: Path) -> Data:
         If an image or mask is missing, cannot be read, or does not fit.
     """
     images = open_data(data, model, base)
-    images.check()
+    images.check(tell)
     return images
 
 
 def open_data(data: DataSpec, model: ModelSpec, base: Path) -> Data:
     """Return the images of a spec as `load_data` does, without reading them: for processes of a checked run."""
     if data.path.startswith("demo:"):
-        if data.path != "demo:shapes":
-            raise DataError(f"data.path = {data.path!r}: {closest(data.path, ['demo:shapes'])}")
         _refuse_demo_keys(data, model)
-        return Shapes(data.n or DEMO_IMAGES)
+        return Grids(data.n or DEMO_IMAGES) if data.path == GRIDS else Shapes(data.n or DEMO_IMAGES)
     classes = base / model.classes if model.classes else None
     masks = base / data.masks if data.masks else None
     return ImageFolder(base / data.path, data.n, classes, model.resize, masks)
@@ -145,6 +174,13 @@ def n_images(data: DataSpec, base: Path) -> int:
 
 
 def _refuse_demo_keys(data: DataSpec, model: ModelSpec) -> None:
+    if data.path not in {SHAPES, GRIDS}:
+        raise DataError(f"data.path = {data.path!r}: {closest(data.path, [SHAPES, GRIDS])}")
+    if data.path == GRIDS and model.spec == "demo:vgg":
+        raise DataError(
+            f"data.path = {GRIDS!r}: model.spec = 'demo:vgg' reads {shapes.SIZE}x{shapes.SIZE} alone, "
+            "grids are twice as large; set model.spec = 'demo:resnet'"
+        )
     for key, value in (("model.resize", model.resize), ("model.classes", model.classes), ("data.masks", data.masks)):
         if value is not None:
             raise DataError(f"{key} = {value!r}: the demo images have their own; remove the key")

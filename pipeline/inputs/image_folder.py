@@ -17,6 +17,7 @@ from torch import Tensor
 from pipeline.inputs.image_files import Picture, read_content, read_picture, resize_and_crop
 from pipeline.inputs.image_listing import RELATIVE, list_images, refuse_bad_path
 from pipeline.machine.files import LONG, TEXT, UnreadableFile, read_file, refuse_what_a_parser_raises
+from pipeline.machine.phases import Tell, count_aloud, tell_nobody
 from pipeline.spec.values import closest
 from srd.errors import DataError
 
@@ -63,11 +64,11 @@ class ImageFolder:
     def masks(self, rows: Sequence[int]) -> Tensor:
         return torch.stack([self._mask(row, read_picture(self._masks[row])) for row in rows])
 
-    def check(self) -> None:
+    def check(self, tell: Tell = tell_nobody) -> None:
         """Read every image and mask once, and note the images of which nothing is visible."""
         invisible: list[str] = []
         first: torch.Size | None = None
-        for row, file in enumerate(self._files):
+        for row, file in enumerate(count_aloud(self._files, "reading images", tell)):
             picture = read_picture(file)
             shape = self._pixels(row, picture).shape
             first = first or shape

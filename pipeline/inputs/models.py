@@ -92,7 +92,9 @@ def refuse_unless_logits(logits: Tensor, n_classes: int, spec: ModelSpec) -> Non
         raise ModelError(f"{place}: the output is not finite on clean images; check weights, mean and std")
     kind = _kind_of_probability(logits, spec.outputs_are_logits)
     if kind:
-        way_out = "audits need the logits; wrap the network so that it returns what goes into its last step"
+        way_out = (
+            "audits need the logits; wrap the network so that it returns what goes into its last step (docs/data.md)"
+        )
         raise ModelError(f"{place}: the outputs are {kind}: {way_out}")
 
 

@@ -55,13 +55,14 @@ def load_weights(network: nn.Module, weights: Path) -> tuple[str, ...]:
     key, state = _read_state_dict(weights)
     place = f"model.weights = {weights}: do not fit model.spec"
     with refuse_what_a_parser_raises(ModelError, place, "they need the names and shapes of network.state_dict()"):
-        own = network.state_dict()
-        prefixes = _remove_prefixes(state, own)
-        _refuse_whole_numbers(state, own, place)
-        network.load_state_dict(state)
+        prefixes = _remove_prefixes(state, network.state_dict())
+        name, owner = _owner(network, state)
+        _refuse_whole_numbers(state, owner.state_dict(), place)
+        owner.load_state_dict(state)
     under = f"model.weights: the state dict is the one under {key!r}"
     without = f"model.weights: {' and '.join(map(repr, prefixes))} was removed from the names of the tensors"
-    return (*[under] * bool(key), *[without] * bool(prefixes))
+    wrapped = f"model.weights: the names are those of the network's module {name!r}, which has all weights"
+    return (*[under] * bool(key), *[without] * bool(prefixes), *[wrapped] * bool(name))
 
 
 def weights_digest(weights: Path) -> str:
@@ -174,6 +175,15 @@ def _remove_prefixes(state: dict[str, Tensor], own: Mapping[str, Any]) -> list[s
                 consume_prefix_in_state_dict_if_present(state, prefix)
                 removed.append(prefix)
     return removed
+
+
+def _owner(network: nn.Module, state: Mapping[str, Tensor]) -> tuple[str, nn.Module]:
+    """Return the module that a state dict is of, and its name: the network, or one within that has all its weights."""
+    names = network.state_dict().keys()
+    for name, module in network.named_modules():
+        if names and names == {f"{name}.{key}".removeprefix(".") for key in state}:
+            return name, module
+    return "", network
 
 
 def _is_weight(item: tuple[object, object]) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from attacks.registry import PERTURBATIONS
-from pipeline.spec.audit import AuditSpec, PerturbationSpec, condition_id, condition_pairs
+from pipeline.spec.audit import AuditSpec, PerturbationSpec, condition_id, condition_pairs, draw_numbers
 from pipeline.spec.values import Options
 
 CLEAN = "clean"
@@ -24,6 +24,13 @@ class Condition:
     against: str = ""
     """The attacked method, for an attack on explanations; else ""."""
     options: Options = field(default_factory=dict)
+    draw: int = 0
+    """The number of the draw, from 1 on; 0 where there is only one."""
+
+    @property
+    def group(self) -> str:
+        """Return the id without the number of the draw, which all draws of one perturbation share."""
+        return self.id.removesuffix(f"#{self.draw}")
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,7 @@ def _conditions_of(perturbation: PerturbationSpec, spec: AuditSpec) -> list[Cond
     entry = PERTURBATIONS[perturbation.name]
     return [
         Condition(
-            id=condition_id(entry.name, method, strength),
+            id=condition_id(entry.name, method, strength, draw),
             name=entry.name,
             family=entry.family,
             strength=strength.value,
@@ -61,6 +68,8 @@ def _conditions_of(perturbation: PerturbationSpec, spec: AuditSpec) -> list[Cond
             norm=entry.norm or "",
             against=method,
             options=perturbation.options,
+            draw=draw,
         )
         for method, strength in condition_pairs(perturbation, spec.explain.methods)
+        for draw in draw_numbers(perturbation)
     ]

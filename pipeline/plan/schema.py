@@ -6,14 +6,17 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import Literal
 
-CONDITION_FACTS = tuple(f"perturbation_{fact}" for fact in ("name", "family", "strength", "norm", "against"))
+CONDITION_FACTS = tuple(
+    f"perturbation_{fact}" for fact in ("name", "family", "strength", "norm", "against", "group", "draw")
+)
 """The coordinates along the perturbation axis, other than the ids of the conditions."""
 TILE = "image"
 """The dimension that tasks share out, one tile at a time."""
 
-Group = Literal["masked", "attack", "universal"]
-"""A group of conditions. masked: the clean one, if the data has masks. attack: attacks on explanations. universal:
-attacks on explanations that are one displacement for all images."""
+Group = Literal["masked", "attack", "universal", "stochastic"]
+"""A group of columns of a stage's axis. Of conditions: masked is the clean one, if the data has masks; attack holds the
+attacks on explanations; universal, those of them that are one displacement for all images. Of methods: stochastic holds
+those that draw at random."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Variable:
     is_large: bool = False
     """Whether the array is cut into inner chunks of one image each."""
     group: Group | None = None
-    """The group of conditions whose tasks write the array; None stands for all."""
+    """The group of columns whose tasks write the array; None stands for all."""
 
     def shard(self, sizes: Mapping[str, int], tile: int) -> tuple[int, ...]:
         """Return the shape of a shard, which is what one task writes."""
@@ -68,6 +71,11 @@ class Reason(IntEnum):
     EMPTY_MASK = 2
     NO_CONTRAST = 3
     NOT_FINITE = 4
+    NO_INPUT_CHANGE = 5
+    NO_ANSWER_CHANGE = 6
+    UNINFORMATIVE_FILL = 7
+    NOT_ASKED = 8
+    UNSIGNED_METHOD = 9
 
 
 REASONS = (
@@ -76,6 +84,11 @@ REASONS = (
     "the mask is empty",
     "the map has nothing to compare",
     "the map is not finite",
+    "the input is unchanged",
+    "the network's answer is unchanged",
+    "the fill says nothing about the order",
+    "this image was not asked about",
+    "the method's maps have no sign",
 )
 """The reasons in words, by number."""
 
@@ -98,5 +111,19 @@ REFERENCES: Mapping[str, ReferenceMap] = MappingProxyType(
         ),
         "other_image": ReferenceMap("the same method's map of the target image", "attribution", of_target_image=True),
         "edges": ReferenceMap("the Sobel magnitude of the image", "input"),
+        "repeat": ReferenceMap(
+            "the same method's map of the same image, drawn again; of methods that draw at random", "repeat_attribution"
+        ),
     }
 )
+
+MEASURES: Mapping[str, str] = MappingProxyType(
+    {
+        "input_l2": "L2 norm of the difference of what the network reads, which is normalised",
+        "input_relative": "the same, divided by the L2 norm of what it reads of the clean image",
+        "logit_l2": "L2 norm of the difference of the logits",
+        "feature_relative": "L2 norm of the difference of the encoder's output, divided by that of the clean image; "
+        "NaN if no module of the network returns the output of an encoder",
+    }
+)
+"""How far a condition moved an image, on its way through the network."""

@@ -10,7 +10,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Literal
 
-from pipeline.plan.schema import PREPARED, Group, Variable
+from pipeline.plan.schema import MEASURES, PREPARED, Group, Variable
 
 Axis = Literal["perturbation", "method"]
 _MAP = ("y", "x")
@@ -89,6 +89,13 @@ _ROWS: dict[str, Stage] = {
                 ),
                 Variable("prediction", ("image", "perturbation", "class"), "float32", "logits", whole=("class",)),
                 Variable(
+                    "change",
+                    ("image", "perturbation", "measure"),
+                    "float32",
+                    "how far the image is from the clean one: " + "; ".join(f"{k}: {v}" for k, v in MEASURES.items()),
+                    whole=("measure",),
+                ),
+                Variable(
                     "attack_evidence",
                     ("image", "perturbation", "evidence"),
                     "float32",
@@ -134,6 +141,23 @@ _ROWS: dict[str, Stage] = {
                     "float32",
                     "power of two that other_class_attribution is to be multiplied by",
                 ),
+                Variable(
+                    "repeat_attribution",
+                    ("image", "method", *_MAP),
+                    "float16",
+                    "of methods that draw at random: map of the target on the clean image, drawn again, divided by "
+                    "repeat_scale",
+                    whole=_MAP,
+                    is_large=True,
+                    group="stochastic",
+                ),
+                Variable(
+                    "repeat_scale",
+                    ("image", "method"),
+                    "float32",
+                    "power of two that repeat_attribution is to be multiplied by",
+                    group="stochastic",
+                ),
             ),
             function="pipeline.stages.attribute:attribute",
         ),
@@ -162,6 +186,20 @@ _ROWS: dict[str, Stage] = {
                     "float32",
                     "similarity of the clean map to another map, which gives similarities their scale",
                     whole=("reference", "similarity"),
+                ),
+                Variable(
+                    "target_similarity",
+                    ("image", "perturbation", "method", "similarity"),
+                    "float32",
+                    "similarity of the map to the same method's clean map of target_image",
+                    whole=("perturbation", "similarity"),
+                ),
+                Variable(
+                    "other_class_similarity",
+                    ("image", "perturbation", "method", "similarity"),
+                    "float32",
+                    "similarity of the map to the same method's map of other_class on the clean image",
+                    whole=("perturbation", "similarity"),
                 ),
             ),
             function="pipeline.stages.score:score",

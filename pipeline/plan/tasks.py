@@ -42,6 +42,8 @@ class Plan:
     """The columns of the perturbation axis that hold attacks on explanations."""
     universal: tuple[int, ...] = ()
     """Those among the attacks whose displacement a stage of its own finds."""
+    stochastic: tuple[int, ...] = ()
+    """The columns of the method axis that hold methods that draw at random."""
 
     def tasks(self, stage: str) -> Iterator[Task]:
         """Yield all tasks of a stage; they may run in any order."""
@@ -112,5 +114,6 @@ class Plan:
             "masked": (0,) if self.has_masks else (),
             "attack": self.attacks,
             "universal": self.universal,
+            "stochastic": self.stochastic,
         }
         return groups[group]

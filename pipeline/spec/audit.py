@@ -33,7 +33,11 @@ from srd.registry import ATTRIBUTORS
 
 Images = Annotated[int, Field(ge=1, le=2_000_000)]
 """A number of images; the largest folder that is audited, ImageNet's, holds 1.3 million."""
+Draws = Annotated[int, Field(ge=1, le=256)]
+"""A number of draws; each is a condition of its own, with a map of every image by every method."""
 MOST_CONDITIONS = 10_000
+GRIDS = "demo:grids"
+"""The images of four demo scenes each, of which the mask is one."""
 
 
 class ModelSpec(SpecTable):
@@ -74,7 +78,7 @@ class ModelSpec(SpecTable):
 
 
 class DataSpec(SpecTable):
-    """The images: `demo:shapes`, or a folder that has one folder for each class, with images at any depth."""
+    """The images: `demo:shapes`, `demo:grids`, or a folder with one folder for each class, with images at any depth."""
 
     path: Text
     n: Images | None = None
@@ -108,6 +112,8 @@ class PerturbationSpec(SpecTable):
     against: Names | None = None
     """The methods that an attack on explanations goes against; all differentiable ones by default."""
     options: Options = Field(default_factory=dict)
+    draws: Draws = 1
+    """How often a random change is drawn; each draw is a condition."""
 
 
 class RunSpec(SpecTable):
@@ -138,6 +144,11 @@ class ProtocolSpec(SpecTable):
 class AuditSpec(ProtocolSpec, SubjectSpec):
     """Everything that the user asks of an audit."""
 
+    @model_validator(mode="after")
+    def _check_target(self) -> "AuditSpec":
+        refuse_other_target(self.data, self.explain, "data.path")
+        return self
+
 
 def load_spec(path: Path) -> AuditSpec:
     """Return the spec in a TOML file.
@@ -160,6 +171,21 @@ def parse_spec(table: Mapping[str, Any], place: str) -> AuditSpec:
     return parse_table(AuditSpec, table, place)
 
 
+def refuse_other_target(data: DataSpec, explain: ExplainSpec, place: str) -> None:
+    """Refuse to explain another class than the one whose cell is the mask of a grid; `place` is that of the path.
+
+    Raises
+    ------
+    ValueError
+        If the predicted class is to be explained.
+    """
+    if data.path == GRIDS and explain.target != "label":
+        raise ValueError(
+            f"{place} = {GRIDS!r}: its masks are of the label, but explain.target is {explain.target!r}; "
+            "set explain.target = 'label'"
+        )
+
+
 def attacked_methods(perturbation: PerturbationSpec, methods: tuple[str, ...]) -> tuple[str, ...]:
     """Return the methods that the perturbation goes against, each of which makes its own conditions.
 
@@ -178,9 +204,15 @@ def condition_pairs(perturbation: PerturbationSpec, methods: tuple[str, ...]) ->
     return [(method, strength) for method in attacked_methods(perturbation, methods) for strength in strengths]
 
 
-def condition_id(name: str, method: str, strength: Strength) -> str:
-    """Return the id of a condition, such as `deepfool`, `pgd@8/255` or `manipulate:srd@8/255`."""
-    return f"{name}{':' * bool(method)}{method}{'@' * bool(strength.text)}{strength.text}"
+def condition_id(name: str, method: str, strength: Strength, draw: int = 0) -> str:
+    """Return the id of a condition, such as `deepfool`, `manipulate:srd@8/255` or, of several draws, `shift@0.1#2`."""
+    drawn = f"#{draw}" if draw else ""
+    return f"{name}{':' * bool(method)}{method}{'@' * bool(strength.text)}{strength.text}{drawn}"
+
+
+def draw_numbers(perturbation: PerturbationSpec) -> range:
+    """Return the numbers of a perturbation's draws: 1, 2, ... of several, 0 alone of one."""
+    return range(1, perturbation.draws + 1) if perturbation.draws > 1 else range(1)
 
 
 def _check_methods(explain: ExplainSpec) -> None:
@@ -208,14 +240,23 @@ def _check_perturbation(place: str, perturbation: PerturbationSpec, methods: tup
     check_options(f"{place} options", entry, perturbation.options)
     check_strengths(place, entry, perturbation.strengths)
     check_bits(place, entry, perturbation.options, perturbation.strengths)
+    _check_draws(place, entry, perturbation.draws)
     _check_against(place, perturbation, methods)
 
 
+def _check_draws(place: str, entry: PerturbationEntry, draws: int) -> None:
+    if draws > 1 and not entry.draws_anew:
+        why = "searches, so its draws are not alike" if entry.access != "none" else "draws nothing at random"
+        raise ValueError(f"{place}: draws = {draws}: {entry.name} {why}; remove draws")
+
+
 def _refuse_many(perturbations: tuple[PerturbationSpec, ...], methods: tuple[str, ...]) -> None:
-    many = sum(len(attacked_methods(each, methods)) * max(1, len(each.strengths)) for each in perturbations)
+    many = sum(
+        len(attacked_methods(each, methods)) * max(1, len(each.strengths)) * each.draws for each in perturbations
+    )
     if many > MOST_CONDITIONS:
         raise ValueError(
-            f"perturbation: {many} conditions, more than {MOST_CONDITIONS}; name fewer strengths or methods"
+            f"perturbation: {many} conditions, more than {MOST_CONDITIONS}; name fewer strengths, draws or methods"
         )
 
 

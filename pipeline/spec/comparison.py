@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import model_validator
 
-from pipeline.spec.audit import AuditSpec, ProtocolSpec, SubjectSpec
+from pipeline.spec.audit import AuditSpec, ProtocolSpec, SubjectSpec, refuse_other_target
 from pipeline.spec.toml import parse_table, read_table
 from pipeline.spec.values import shorten_value
 
@@ -29,7 +29,7 @@ class ComparisonSpec(ProtocolSpec):
         return table
 
     @model_validator(mode="after")
-    def _check_subject_names(self) -> "ComparisonSpec":
+    def _check_subjects(self) -> "ComparisonSpec":
         if not self.subject:
             raise ValueError("subject: names no network; add [subject.NAME.model] and [subject.NAME.data]")
         for name in self.subject:
@@ -37,6 +37,8 @@ class ComparisonSpec(ProtocolSpec):
                 raise ValueError(
                     f"subject.{shorten_value(name)}: names a folder; use letters, digits, - and _, at most {LONGEST}"
                 )
+        for name, subject in self.subject.items():
+            refuse_other_target(subject.data, self.explain, f"subject.{name}.data.path")
         return self
 
     def audits(self) -> dict[str, AuditSpec]:

@@ -15,8 +15,9 @@ from srd.errors import SpecError
 
 HOUR = 3600.0
 Count = Annotated[int, Field(ge=1, le=100_000)]
-Seconds = Annotated[float, Field(gt=0, le=1e8, allow_inf_nan=False)]
-"""At most three years: the clocks of workers end somewhere."""
+LONGEST_WAIT = 1e8
+"""Seconds; three years: the clocks of workers end somewhere."""
+Seconds = Annotated[float, Field(gt=0, le=LONGEST_WAIT, allow_inf_nan=False)]
 WALLTIME = re.compile(r"(?:([0-9]{1,4})-)?([0-9]{1,2}):([0-5][0-9]):([0-5][0-9])")
 Walltime = Annotated[str, Field(pattern=f"^{WALLTIME.pattern}$")]
 

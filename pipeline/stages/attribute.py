@@ -1,5 +1,7 @@
 """The stage that computes every method's maps of every image under every condition."""
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ from pipeline.plan.tasks import Task
 from pipeline.stages.context import Context
 from pipeline.store.packing import pack
 from pipeline.store.store import Arrays
+from srd.registry import ATTRIBUTORS
 from srd.types import Attributor, Generators
 
 
@@ -20,14 +23,19 @@ def attribute(context: Context, task: Task) -> Arrays:
     explain = context.attributor(method)
     images = zip(context.rows(task), _read_inputs(context, task), strict=True)
     maps = [_maps(context, method, explain, row, torch.from_numpy(seen)) for row, seen in images]
-    attribution, scale = pack(np.stack([of_target for of_target, _ in maps]))
-    other, other_scale = pack(np.stack([of_other for _, of_other in maps]))
-    return {
+    attribution, scale = pack(np.stack([each.target for each in maps]))
+    other, other_scale = pack(np.stack([each.other_class for each in maps]))
+    arrays = {
         "attribution": attribution[:, :, None],
         "scale": scale[:, :, None],
         "other_class_attribution": other[:, None],
         "other_class_scale": other_scale[:, None],
     }
+    repeats = [each.repeat for each in maps if each.repeat is not None]
+    if repeats:
+        repeat, repeat_scale = pack(np.stack(repeats))
+        arrays |= {"repeat_attribution": repeat[:, None], "repeat_scale": repeat_scale[:, None]}
+    return arrays
 
 
 def _read_inputs(context: Context, task: Task) -> NDArray[np.float32]:
@@ -43,10 +51,18 @@ def _read_inputs(context: Context, task: Task) -> NDArray[np.float32]:
     return inputs
 
 
-def _maps(
-    context: Context, method: str, explain: Attributor, row: int, images: Images
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Explain the target on an image under all conditions (p, h, w), and the other class on the clean image (h, w)."""
+class _MapsOfImage(NamedTuple):
+    """The maps of one image by one method."""
+
+    target: NDArray[np.float32]
+    """Of the target, under all conditions (p, h, w)."""
+    other_class: NDArray[np.float32]
+    """Of the other class, on the clean image (h, w)."""
+    repeat: NDArray[np.float32] | None
+    """Of the target, on the clean image, drawn again (h, w); None for a method that draws nothing."""
+
+
+def _maps(context: Context, method: str, explain: Attributor, row: int, images: Images) -> _MapsOfImage:
     network = context.model.network
     inputs = context.inputs(images)
     target = context.target([row])
@@ -57,5 +73,7 @@ def _maps(
         return [seeds.generator(context.spec.run.seed, "attribute", image, key, method) for key in keys]
 
     of_target = explain(network, inputs, target.expand(len(inputs)), streams(*(c.id for c in context.conditions)))
-    of_other = explain(network, inputs[:1], other, streams("other_class"))
-    return of_target.cpu().numpy(), of_other[0].cpu().numpy()
+    of_other = explain(network, inputs[:1], other, streams("other_class"))[0].cpu().numpy()
+    draws = ATTRIBUTORS[method].stochastic
+    repeat = explain(network, inputs[:1], target, streams("repeat"))[0].cpu().numpy() if draws else None
+    return _MapsOfImage(of_target.cpu().numpy(), of_other, repeat)

@@ -9,31 +9,33 @@ from attacks.registry import PERTURBATIONS
 from attacks.types import AttackResult
 from pipeline.plan.conditions import CLEAN, Condition
 from pipeline.plan.tasks import Task
+from pipeline.stages.changes import answers, changes
 from pipeline.stages.context import Context
 from pipeline.stages.samples import images_at, options_of, samples
 from pipeline.store.store import Arrays
 
 
 def perturb(context: Context, task: Task) -> Arrays:
-    """Perturb the tile's images as one condition says, and compute the network's logits there.
+    """Perturb the tile's images as one condition says; compute the network's logits, and how far all that moved.
 
     For an attack on explanations the result also holds the evidence for or against its search.
     """
     rows, condition = context.rows(task), context.conditions[task.column]
-    found = _clean_images(context, task) if condition.id == CLEAN else _perturb(context, task, condition)
-    with torch.no_grad():
-        logits = context.model(found.images)
-    arrays = {"input": found.images.cpu().numpy()[:, None], "prediction": logits.cpu().numpy()[:, None]}
+    clean = images_at(context, rows)
+    found = AttackResult(clean, {}) if condition.id == CLEAN else _perturb(context, task, condition)
+    answered = answers(context, found.images)
+    moved = changes(answered if condition.id == CLEAN else answers(context, clean), answered)
+    arrays = {
+        "input": found.images.cpu().numpy()[:, None],
+        "prediction": answered.logits.cpu().numpy()[:, None],
+        "change": moved.float().cpu().numpy()[:, None],
+    }
     if found.evidence:
         evidence = torch.stack([found.evidence[name] for name in EVIDENCE], 1)
         arrays["attack_evidence"] = evidence.float().cpu().numpy()[:, None]
     if context.plan.writes_mask(task):
         arrays["mask"] = context.data.masks(rows).numpy()
     return arrays
-
-
-def _clean_images(context: Context, task: Task) -> AttackResult:
-    return AttackResult(images_at(context, context.rows(task)), {})
 
 
 def _perturb(context: Context, task: Task, condition: Condition) -> AttackResult:

@@ -1,7 +1,8 @@
 """The stage that computes every metric of every stored map, on the CPU."""
 
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,20 +25,54 @@ def score(context: Context, task: Task) -> Arrays:
     maps = _read_maps(context, task)
     n, p = maps.shape[:2]
     flat, seen = (some.flatten(0, 1) for some in _in_clean_frame(context, task, maps))
-    clean = maps[:, :1].expand_as(maps).flatten(0, 1)
     masks = _read_masks(context, task)
-    given = {"two maps": (_level(flat, seen), _level(clean, seen)), "map": (flat,)}
+    in_view = _InView(_level(flat, seen), seen, p)
+    given = {"two maps": (in_view.of_each(maps[:, 0]), in_view.maps), "map": (flat,)}
     if masks is not None:
         given["map and mask"] = (flat, masks[:, None].expand_as(maps).flatten(0, 1))
     columns = [entry(*given[entry.of]) if entry.of in given else flat.new_full((n * p,), torch.nan)
                for entry in METRICS.values()]  # fmt: skip
-    broken = _not_finite(maps)
-    scores = torch.stack(columns, 1).float().reshape(n, p, 1, -1).masked_fill(broken, torch.nan)
+    broken, unsigned = _not_finite(maps), _needs_sign(METRICS, context.spec.explain.methods[task.column])
+    scores = torch.stack(columns, 1).float().reshape(n, p, 1, -1).masked_fill(broken | unsigned, torch.nan)
+    comparisons = _Comparisons(_needs_sign(SIMILARITIES, context.spec.explain.methods[task.column]))
     return {
         "score": scores.numpy(),
-        "reason": _reasons(scores, masks, broken),
-        "reference_similarity": _references(context, task, maps[:, 0]).numpy()[:, None],
+        "reason": _reasons(scores, masks, broken, unsigned),
+        "reference_similarity": _references(context, task, maps[:, 0], comparisons).numpy()[:, None],
+        **{
+            name: comparisons.of(in_view.maps, in_view.of_each(others)).reshape(n, p, 1, -1).numpy()
+            for name, others in (
+                ("target_similarity", _target_image_maps(context, task)),
+                ("other_class_similarity", _other_class_maps(context, task)),
+            )
+        },
     }
+
+
+class _InView(NamedTuple):
+    """Maps under all conditions, moved back into the clean frame, compared on the pixels that were in view."""
+
+    maps: Maps
+    """(n * conditions, h, w)"""
+    seen: Masks
+    conditions: int
+
+    def of_each(self, others: Maps) -> Maps:
+        """Return one map for each image as often as there are conditions, by what is in view there."""
+        return _level(others.repeat_interleave(self.conditions, 0), self.seen)
+
+
+class _Comparisons(NamedTuple):
+    """The comparisons of two maps by every similarity."""
+
+    undefined: Tensor
+    """Which similarities are undefined for the method, because its maps have no sign (similarity)."""
+
+    def of(self, maps: Maps, others: Maps) -> Tensor:
+        """Return the similarities (n, similarity), NaN where a map is not finite."""
+        finite = (maps + others).isfinite().flatten(1).all(1)
+        columns = [METRICS[name](maps, others) for name in SIMILARITIES]
+        return torch.stack(columns, 1).float().masked_fill(~finite[:, None] | self.undefined, torch.nan)
 
 
 def _read_maps(context: Context, task: Task) -> Maps:
@@ -97,7 +132,12 @@ def _not_finite(maps: Maps) -> Tensor:
     return own | (own[:, :1] & compares)
 
 
-def _reasons(scores: Scores, masks: Tensor | None, broken: Tensor) -> NDArray[np.uint8]:
+def _needs_sign(metrics: Iterable[str], method: str) -> Tensor:
+    """Return which metrics are undefined for a method because its maps have no sign."""
+    return torch.tensor([METRICS[name].needs_sign and not ATTRIBUTORS[method].signed for name in metrics])
+
+
+def _reasons(scores: Scores, masks: Tensor | None, broken: Tensor, unsigned: Tensor) -> NDArray[np.uint8]:
     """Return why each score is NaN."""
     needs_mask = torch.tensor([entry.of == "map and mask" for entry in METRICS.values()])
     reasons = torch.where(broken, Reason.NOT_FINITE, scores.isnan() * Reason.NO_CONTRAST)
@@ -105,26 +145,33 @@ def _reasons(scores: Scores, masks: Tensor | None, broken: Tensor) -> NDArray[np
         reasons[..., needs_mask] = Reason.NO_MASKS
     else:
         reasons[(~masks.flatten(1).any(1))[:, None, None, None] & needs_mask & scores.isnan()] = Reason.EMPTY_MASK
-    return reasons.to(torch.uint8).numpy()
+    return reasons.masked_fill(unsigned, Reason.UNSIGNED_METHOD).to(torch.uint8).numpy()
 
 
-def _references(context: Context, task: Task, clean: Maps) -> Scores:
+def _references(context: Context, task: Task, clean: Maps, comparisons: _Comparisons) -> Tensor:
     """Return the similarity of the clean maps to those of REFERENCES: (n, reference, similarity)."""
-    read = {"other_class_attribution": _other_class_maps, "attribution": _target_image_maps, "input": _edges}
-    others = [read[reference.variable](context, task) for reference in REFERENCES.values()]
-    pairs = [[_similarity(name, clean, maps) for name in SIMILARITIES] for maps in others]
-    return torch.stack([torch.stack(row, 1) for row in pairs], 1).float()
-
-
-def _similarity(name: str, maps: Maps, others: Maps) -> Scores:
-    """Return a similarity of maps, NaN if one of the two is not finite."""
-    finite = (maps + others).isfinite().flatten(1).all(1)
-    return torch.where(finite, METRICS[name](maps, others), torch.nan)
+    read = {
+        "other_class_attribution": _other_class_maps,
+        "attribution": _target_image_maps,
+        "input": _edges,
+        "repeat_attribution": _repeat_maps,
+    }
+    others = (read[reference.variable](context, task) for reference in REFERENCES.values())
+    return torch.stack([comparisons.of(clean, maps) for maps in others], 1)
 
 
 def _other_class_maps(context: Context, task: Task) -> Maps:
     stored = context.store.read_output(_attribute_task(task), ["other_class_attribution", "other_class_scale"])
     return _unpack_maps(stored["other_class_attribution"][:, 0], stored["other_class_scale"][:, 0])
+
+
+def _repeat_maps(context: Context, task: Task) -> Maps:
+    """Return the clean maps that a method drew again, NaN for a method that draws nothing."""
+    if task.column not in context.plan.stochastic:
+        sizes = context.plan.sizes
+        return torch.full((len(context.rows(task)), sizes["y"], sizes["x"]), torch.nan)
+    stored = context.store.read_output(_attribute_task(task), ["repeat_attribution", "repeat_scale"])
+    return _unpack_maps(stored["repeat_attribution"][:, 0], stored["repeat_scale"][:, 0])
 
 
 def _target_image_maps(context: Context, task: Task) -> Maps:

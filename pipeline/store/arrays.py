@@ -16,13 +16,11 @@ from pipeline.plan.tasks import Plan
 from pipeline.store.receipts import GROUPS, METADATA
 from srd.errors import DamagedStore
 
-_NUMERIC = frozenset({"perturbation_strength"})
+_NUMERIC: Mapping[str, Any] = MappingProxyType({"perturbation_strength": np.float64, "perturbation_draw": np.int64})
+_NAMED = (TILE, "class", "perturbation", "measure", "method", "metric", "reference", "similarity", "evidence")
 COORDINATES: Mapping[str, str] = MappingProxyType(
     {
-        **{
-            dim: dim
-            for dim in (TILE, "class", "perturbation", "method", "metric", "reference", "similarity", "evidence")
-        },
+        **{dim: dim for dim in _NAMED},
         **dict.fromkeys(CONDITION_FACTS, "perturbation"),
         "method_title": "method",
     }
@@ -85,7 +83,7 @@ def _metadata(array: zarr.Array[Any]) -> bytes:
 
 
 def _create_coordinate(group: zarr.Group, name: str, dim: str, size: int) -> None:
-    dtype: Any = np.float64 if name in _NUMERIC else np.dtypes.StringDType()
+    dtype = _NUMERIC.get(name, np.dtypes.StringDType())
     group.create_array(
         name, shape=(size,), chunks=(size,), dtype=dtype, dimension_names=[dim], compressors=_compressors()
     )

@@ -1,7 +1,7 @@
 """The attributes of a store: preparation writes them once, and whoever opens a store validates them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -16,7 +16,7 @@ from srd.errors import DamagedStore, StoreError
 
 MOST_IMAGES, MOST_OTHERS = 10**7, 10**5
 """The largest sizes of dimensions."""
-FORMAT = 4
+FORMAT = 5
 """Whoever changes what a store holds raises this number. Stores without a number are older."""
 
 
@@ -72,7 +72,12 @@ class CheckResult(_Frozen):
     method: str = ""
     """The method that was asked; an empty text if it was the network."""
     is_marked: bool = False
-    """Whether every number of the method is to be read with what was found."""
+    """Whether `found` is a caveat that must stand beside every number of the method."""
+
+
+def caveats_of(checks: Iterable[CheckResult]) -> dict[str, str]:
+    """Return method -> the finding that must stand beside every number of the method, for those that have one."""
+    return {check.method: check.found for check in checks if check.is_marked}
 
 
 class RunAttributes(_Frozen):
@@ -96,6 +101,8 @@ class RunAttributes(_Frozen):
     """What was asked of network and data before any task, and found."""
     resolutions: dict[str, tuple[int, int]]
     """The rows and columns of every method's own maps."""
+    encoder: str = ""
+    """The module whose output is that of the encoder; empty if no module's is."""
     reasons: tuple[str, ...]
     """The reasons why a score is NaN, by number."""
     references: dict[str, str]
@@ -155,6 +162,7 @@ def _is_possible(plan: Plan) -> bool:
         and all(0 < size <= most.get(dim, MOST_OTHERS) for dim, size in plan.sizes.items())
         and 0 < plan.tile <= MOST_OTHERS
         and set(plan.universal) <= set(plan.attacks) <= set(range(columns))
+        and set(plan.stochastic) <= set(range(plan.sizes["method"]))
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,15 +16,18 @@ from pipeline.plan.stages import VARIABLES
 from pipeline.plan.tasks import Task
 from pipeline.store.arrays import COORDINATES
 from pipeline.store.location import Location
-from pipeline.store.store import Store, refusal_of
-from srd.errors import DamagedTask
+from pipeline.store.runs import audits_in, location_of
+from pipeline.store.store import NAME, Store, exists, refusal_of
+from srd.errors import DamagedTask, StoreError
 
 Selected = tuple[NDArray[np.int64], ...]
 """The selected positions along each dimension."""
 
 
-def open_results(location: Location) -> xr.Dataset:
-    """Open the store as a Dataset with named dimensions and coordinates.
+def open_results(place: Location | Path | str) -> xr.Dataset:
+    """Open the results of an audit as a Dataset with named dimensions and coordinates.
+
+    `place` is the folder of a run, that of its store, or the URL of one of them.
 
     Nothing is read of what tasks wrote before it is used. What is used is checked against the receipts of its tasks.
     Where a task has no receipt, values read as missing.
@@ -31,8 +35,10 @@ def open_results(location: Location) -> xr.Dataset:
     Raises
     ------
     StoreError
-        If there is no store, or if what was written before any task is damaged; when values are used, if these are.
+        If there is no store, if the run has several, or if what was written before any task is damaged; when values
+        are used, if these are.
     """
+    location = place if isinstance(place, Location) else _location(place)
     store = Store(location, read_only=True)
     plan = store.attributes.plan
     coordinates = {name: (dim, _without_string_type(store.read(name))) for name, dim in COORDINATES.items()}
@@ -49,6 +55,20 @@ def open_results(location: Location) -> xr.Dataset:
         if name not in PREPARED and plan.holds(variable)
     }
     return xr.Dataset({**prepared, **written}, coordinates, store.attributes.model_dump(mode="json"))
+
+
+def _location(place: Path | str) -> Location:
+    """Return the location of the store that is at a place, or in it."""
+    given = Location(str(place))
+    if given.url.endswith(f"/{NAME}") or exists(given):
+        return given
+    if given.path is None:
+        return given / NAME
+    subjects = audits_in(given.path)
+    if subjects:
+        named = ", ".join(str(folder) for folder in subjects.values())
+        raise StoreError(f"{place}: holds the audits of several networks; open one of {named}")
+    return location_of(given.path)
 
 
 class _CheckedArray(BackendArray):

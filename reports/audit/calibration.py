@@ -1,7 +1,9 @@
 """Calibrated stability: similarity of clean and perturbed maps on a method's own scale, and rankings by it.
 
-It is (similarity - floor) / (1 - floor). The floor is the mean similarity of the method's clean maps of two images, so
-that 1 stands for a map that did not move, and 0 for one that is as unlike the clean map as that of another image.
+It is (similarity - floor) / (ceiling - floor). The floor is the mean similarity of the method's clean maps of two
+images; the ceiling is 1, or, of a method that draws at random, the mean similarity of two maps of the clean image. So 1
+stands for a map that moved no more than by its own noise, and 0 for one that is as unlike the clean map as that of
+another image.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,11 +21,12 @@ from reports.result import MEASURE, Estimate, ResultModel
 from reports.statistics import Values
 
 FLOOR = "other_image"
+CEILING = "repeat"
 UNIT = "calibrated stability, 1 = unmoved, 0 = as unlike as the map of another image"
 LEAST_SPAN = 0.1
 """The least distance of floor and ceiling that makes a scale. It is a convention, so the reason gives the number."""
 AT_FLOOR = "no more alike than the clean maps of two images"
-UNREPEATED = "its maps are random, and how alike its own repeats are is not stored"
+UNREPEATED = "its maps are random, so that even on the clean image they are only as alike as its repeats"
 LEFT_OUT = f"undefined, or {NOT_COMPUTED}"
 
 
@@ -36,6 +39,8 @@ class CalibratedStability(ResultModel):
     """Mean similarity of clean and perturbed maps, over the images that also have a floor."""
     floor: float | None
     """Mean similarity of the clean maps to those of another image, over the same images."""
+    ceiling: float | None
+    """Mean similarity of two maps of the clean image, over the same images; 1 for a method without randomness."""
     estimate: Estimate
 
     @property
@@ -113,7 +118,7 @@ def difference(readings: Readings, first: CalibratedStability, second: Calibrate
         if cell.estimate.value is None:
             return _undefined_estimate(cell.estimate.n, f"{method_title(cell.method)}: {cell.estimate.reason}")
     samples = [values for cell in (first, second)
-               for values in _similarity_and_floor(readings, cell.condition, cell.method)]  # fmt: skip
+               for values in _scale_samples(readings, cell.condition, cell.method)]  # fmt: skip
     return _paired_estimate(_difference, samples, f"difference of {UNIT}")
 
 
@@ -185,25 +190,32 @@ def _value(cell: CalibratedStability) -> float:
 
 
 def _calibrated_stability(readings: Readings, condition: str, method: MethodFacts) -> CalibratedStability:
-    samples = _similarity_and_floor(readings, condition, method.name)
+    samples = _scale_samples(readings, condition, method.name)
     defined = ~np.isnan(samples).any(0)
-    similarity, floor = (float(values[defined].mean()) if defined.any() else None for values in samples)
-    reason = UNREPEATED if method.stochastic else _reason_without_scale(similarity, floor)
+    similarity, floor, ceiling = (float(values[defined].mean()) if defined.any() else None for values in samples)
+    is_unrepeated = method.stochastic and not _is_repeated(readings, method.name)
+    reason = UNREPEATED if is_unrepeated else _reason_without_scale(similarity, floor, ceiling)
     return CalibratedStability(
         condition=condition,
         method=method.name,
         similarity=similarity,
         floor=floor,
+        ceiling=None if is_unrepeated else ceiling,
         estimate=_undefined_estimate(int(defined.sum()), reason)
         if reason
         else _paired_estimate(_calibrate, samples, UNIT),
     )
 
 
-def _reason_without_scale(similarity: float | None, floor: float | None) -> str:
-    if similarity is None or floor is None:
+def _reason_without_scale(similarity: float | None, floor: float | None, ceiling: float | None) -> str:
+    if similarity is None or floor is None or ceiling is None:
         return ""
-    if 1 - floor < LEAST_SPAN:
+    if ceiling - floor < LEAST_SPAN and ceiling < 1:
+        return (
+            f"two maps of one image are hardly more alike, correlation {number(ceiling)}, than maps of two images, "
+            f"{number(floor)}: there is no scale to read it on"
+        )
+    if ceiling - floor < LEAST_SPAN:
         return f"maps of two images are almost the same, correlation {number(floor)}: there is no scale to read it on"
     if similarity <= floor:
         return f"{AT_FLOOR}: {number(similarity)} against {number(floor)}"
@@ -214,8 +226,19 @@ def _undefined_estimate(n: int, reason: str) -> Estimate:
     return Estimate(value=None, low=None, high=None, n=n, unit=UNIT, interval="none", reason=reason, excluded={})
 
 
-def _similarity_and_floor(readings: Readings, condition: str, method: str) -> tuple[Values, Values]:
-    return readings.scores(condition, method, MEASURE), readings.reference_scores(method, FLOOR, MEASURE)
+def _scale_samples(readings: Readings, condition: str, method: str) -> tuple[Values, Values, Values]:
+    """Return similarity, floor and ceiling of each image, NaN where undefined."""
+    similarity = readings.scores(condition, method, MEASURE)
+    is_repeated = _is_repeated(readings, method)
+    ceiling = readings.reference_scores(method, CEILING, MEASURE) if is_repeated else np.ones_like(similarity)
+    return similarity, readings.reference_scores(method, FLOOR, MEASURE), ceiling
+
+
+def _is_repeated(readings: Readings, method: str) -> bool:
+    """Return whether second maps of clean images are stored. Of methods without randomness there are none."""
+    if CEILING not in readings.references:
+        return False
+    return not np.isnan(readings.reference_scores(method, CEILING, MEASURE)).all()
 
 
 def _paired_estimate(statistic: statistics.Statistic, samples: Sequence[Values], unit: str) -> Estimate:
@@ -228,10 +251,10 @@ def _paired_estimate(statistic: statistics.Statistic, samples: Sequence[Values],
 
 
 def _calibrate(*samples: Values, axis: int) -> Any:
-    similarity, floor = (values.mean(axis) for values in samples)
+    similarity, floor, ceiling = (values.mean(axis) for values in samples)
     with np.errstate(divide="ignore", invalid="ignore"):  # resamples without a scale leave no interval
-        return (similarity - floor) / (1 - floor)
+        return (similarity - floor) / (ceiling - floor)
 
 
 def _difference(*samples: Values, axis: int) -> Any:
-    return _calibrate(*samples[:2], axis=axis) - _calibrate(*samples[2:], axis=axis)
+    return _calibrate(*samples[:3], axis=axis) - _calibrate(*samples[3:], axis=axis)

@@ -19,7 +19,7 @@ def estimate(readings: Readings, condition: str, method: str, metric: str, image
     """Return the estimate of a metric over a set of images."""
     sample = readings.defined_scores(condition, method, metric, images)
     if METRICS[metric].is_rate:
-        return statistics.rate(sample.values > 0, SHARE, sample.excluded)
+        return statistics.rate(sample.values == 1, SHARE, sample.excluded)  # of several draws, all hit
     return statistics.mean(sample.values, unit(metric), sample.excluded)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from pipeline.verification.findings import Verification
+from reports.formatting import Caveats, title_with_caveat
 from reports.result import ResultModel
 from reports.statistics import Policy
 
@@ -126,6 +127,8 @@ class MethodFacts(ResultModel):
     cost: str
     reference: str
     options: tuple[OptionValue, ...]
+    caveat: str = ""
+    """The finding of a self-check that stands beside every number of the method; empty if there is none."""
 
 
 class PerturbationFacts(ResultModel):
@@ -158,6 +161,8 @@ class ConditionFacts(ResultModel):
     against: str
     strength: float
     strength_text: str
+    draws: int = 1
+    """Number of draws of a random change, which are averaged within each image."""
     largest_change: float | None
     """Largest absolute change of any pixel of any image, pixels in [0, 1]; None if nothing was computed."""
     largest_distance: float | None
@@ -168,8 +173,9 @@ class ConditionFacts(ResultModel):
 
     @property
     def heading(self) -> str:
-        """Return the title, with the strength if there is one."""
-        return f"{self.title} {self.strength_text}".rstrip()
+        """Return the title, with the strength if there is one, and the number of draws if there are several."""
+        drawn = f" ({self.draws} draws)" if self.draws > 1 else ""
+        return f"{self.title} {self.strength_text}".rstrip() + drawn
 
 
 class RunFacts(ResultModel):
@@ -185,6 +191,15 @@ class RunFacts(ResultModel):
     methods: tuple[MethodFacts, ...]
     perturbations: tuple[PerturbationFacts, ...]
     conditions: tuple[ConditionFacts, ...]
+
+    @property
+    def caveats(self) -> Caveats:
+        """Return method -> caveat, for the methods that have one."""
+        return {method.name: method.caveat for method in self.methods if method.caveat}
+
+    def title_of(self, method: str) -> str:
+        """Return the title of a method where a sentence tells its numbers: with its caveat, if it has one."""
+        return title_with_caveat(method, self.caveats)
 
 
 def strongest_conditions(conditions: Iterable[ConditionFacts]) -> tuple[ConditionFacts, ...]:

@@ -8,6 +8,7 @@ import numpy as np
 from pipeline.plan.conditions import CLEAN
 from pipeline.plan.stages import STAGES
 from pipeline.plan.tasks import Task
+from pipeline.store.attributes import caveats_of
 from pipeline.verification.findings import Verification
 from reports import statistics
 from reports.audit.facts import (
@@ -128,10 +129,13 @@ def _methods(readings: Readings) -> tuple[MethodFacts, ...]:
     """Return the methods of the run, in its order."""
     given = readings.attributes.fingerprinted.spec.explain.options
     resolutions = readings.attributes.resolutions
-    return tuple(_method(name, given.get(name, {}), resolutions[name]) for name in readings.methods)
+    caveats = caveats_of(readings.attributes.self_checks)
+    return tuple(
+        _method(name, given.get(name, {}), resolutions[name], caveats.get(name, "")) for name in readings.methods
+    )
 
 
-def _method(name: str, given: Mapping[str, Any], resolution: tuple[int, int]) -> MethodFacts:
+def _method(name: str, given: Mapping[str, Any], resolution: tuple[int, int], caveat: str) -> MethodFacts:
     entry = ATTRIBUTORS[name]
     return MethodFacts(
         name=name,
@@ -148,6 +152,7 @@ def _method(name: str, given: Mapping[str, Any], resolution: tuple[int, int]) ->
         cost=entry.cost,
         reference=entry.reference,
         options=all_options(entry, given),
+        caveat=caveat,
     )
 
 
@@ -218,8 +223,9 @@ def _repetitions_table(result: RunFacts) -> Table:
 
 def _certificates_table(result: RunFacts) -> Table:
     """Return the table of the certificates of the demo network."""
+    truth = ", so the masks are the truth about its evidence" if result.identity.has_masks else ""
     return Table(
-        "Certificates: the network answers by the object alone, so the masks are the truth about its evidence.",
+        f"Certificates: the network answers by the object alone{truth}.",
         ("certificate", "share of right answers", "bound", "n", "verdict"),
         tuple(_certificate(each) for each in result.certificates),
     )
@@ -230,7 +236,7 @@ def _methods_table(result: RunFacts) -> Table:
     header = ("method", "sign", "resolution", "attackable", "options", "cost", "source")
     rows = (
         (
-            method_heading(each.name, each.name + _ignored_inputs(each)),
+            method_heading(each.name, result.caveats, each.name + _ignored_inputs(each)),
             Cell("signed" if each.signed else "not negative"),
             Cell("{} x {}".format(*each.resolution) + (", upsampled" if each.coarse else "")),
             Cell("yes" if each.attackable else "no gradient"),

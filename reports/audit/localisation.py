@@ -15,10 +15,18 @@ from reports.audit.facts import RunFacts
 from reports.audit.readings import NOT_COMPUTED, Readings
 from reports.audit.section import Fields, Pictures, Section
 from reports.cells import Table, estimate_cell, method_heading
-from reports.formatting import enumeration, method_title, percent
+from reports.formatting import enumeration, percent
 from reports.page import Exhibit
-from reports.plot_primitives import Picture, distinct_texts, draw_points, label_methods, name_families, values_in_words
-from reports.result import Estimate, ResultModel
+from reports.plot_primitives import (
+    Picture,
+    caveat_note,
+    distinct_texts,
+    draw_points,
+    label_methods,
+    name_families,
+    values_in_words,
+)
+from reports.result import Estimate, ResultModel, shown_metrics
 from reports.statistics import unit
 from reports.style import GREY, look, svg
 from srd.registry import ATTRIBUTORS, METRICS
@@ -83,7 +91,7 @@ def _quality(readings: Readings) -> tuple[Quality, ...]:
         Quality(method=method, metric=metric, estimate=estimate(readings, CLEAN, method, metric, "all"))
         for method in readings.methods
         for metric in readings.metrics
-        if metric not in readings.similarities
+        if METRICS[metric].of != "two maps"
     )
 
 
@@ -104,7 +112,7 @@ def table(result: LocalisationFields) -> Table:
     found = {(each.method, each.metric): each.estimate for each in result.quality}
     rows = (
         (
-            method_heading(each.name),
+            method_heading(each.name, result.caveats),
             *(estimate_cell(found[each.name, metric]) for metric in metrics),
         )
         for each in result.methods
@@ -114,8 +122,8 @@ def table(result: LocalisationFields) -> Table:
 
 
 def _measured_metrics(result: LocalisationFields) -> list[str]:
-    """Return the metrics that were asked for: without masks, those that need none."""
-    names = dict.fromkeys(each.metric for each in result.quality)
+    """Return the metrics that are shown and were asked for: without masks, those that need none."""
+    names = shown_metrics(each.metric for each in result.quality)
     return [name for name in names if result.identity.has_masks or METRICS[name].of != "map and mask"]
 
 
@@ -125,15 +133,17 @@ def _what(result: LocalisationFields) -> str:
 
 def _figures(result: LocalisationFields) -> Iterator[Picture]:
     frame = estimate_frame(result.quality)
+    frame = frame[frame["metric"].isin(shown_metrics(frame["metric"]))]
     frame = frame[frame.groupby("metric")["value"].transform("count") > 0]
     if frame.empty:
         return
     caption = f"Clean maps: {_what(result)} (95 % intervals)."
     if result.mask_share is not None:
         caption += " Dashed: mean share of the image that the mask covers."
+    caption += caveat_note(frame["method"], result.caveats)
     parts = frame.groupby("metric", sort=False)
     values = "; ".join(
-        f"{METRICS[str(name)].title}: {values_in_words(part, 'method', method_title)}" for name, part in parts
+        f"{METRICS[str(name)].title}: {values_in_words(part, 'method', result.title_of)}" for name, part in parts
     )
     yield Picture("localisation", svg(_figure(frame, result)), caption, f"{values}.")
 
@@ -146,7 +156,7 @@ def _figure(frame: pd.DataFrame, result: LocalisationFields) -> Figure:
         for method in methods:
             part = frame[(frame["metric"] == metric) & (frame["method"] == method)]
             draw_points(axes, part, methods, "method", 0.0, look(method))
-        label_methods(axes, methods)
+        label_methods(axes, methods, result.caveats)
         axes.set(xlim=(-0.04, 1.04), xlabel=unit(metric))
         axes.set_xticks((0, 0.25, 0.5, 0.75, 1), ("0", "", "0.5", "", "1"))
         _mark_chance(axes, result, metric)
@@ -161,8 +171,9 @@ def _mark_chance(axes: Axes, result: LocalisationFields, metric: str) -> None:
 
 
 def metrics_of_masks() -> str:
-    """Return the titles of the metrics that compare a map with the object's mask, in words."""
-    return enumeration(entry.title.lower() for entry in METRICS.values() if entry.of == "map and mask")
+    """Return the titles of the metrics shown that compare a map with the object's mask, in words."""
+    shown = (METRICS[name] for name in shown_metrics(METRICS))
+    return enumeration(entry.title.lower() for entry in shown if entry.of == "map and mask")
 
 
 def chance_in_words(result: LocalisationFields) -> str:

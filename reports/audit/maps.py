@@ -16,7 +16,7 @@ from reports.audit.section import Fields, Pictures, Section
 from reports.families import by_family
 from reports.formatting import method_title, plural, slug
 from reports.pixels import Mask, Pixels, clipped_share, colour_limit, heat_map, magnified_change, panel_side, photo
-from reports.result import ResultModel
+from reports.result import ResultModel, shown_metrics
 from srd.registry import METRICS
 
 RANKED_BY = "pearson"
@@ -148,7 +148,7 @@ def _case(readings: Readings, facts: ConditionFacts, ranked: RankedImage) -> Cas
     end, rule = colour_limit(clean, perturbed)
     stem = f"{FOLDER}/{slug(facts.id)}-{ranked.rank}"
     names = [
-        readings.classes[max(0, readings.predicted_classes[row, c])] for c in (0, readings.conditions.index(facts.id))
+        readings.classes[max(0, readings.predicted_classes(readings.draws[each][0])[row])] for each in (CLEAN, facts.id)
     ]
     return Case(
         condition=facts.id,
@@ -161,7 +161,9 @@ def _case(readings: Readings, facts: ConditionFacts, ranked: RankedImage) -> Cas
         clean_probability=_probability(readings, row, CLEAN),
         perturbed_prediction=names[1],
         perturbed_probability=_probability(readings, row, facts.id),
-        similarities={name: _score(readings, row, facts.id, method, name) for name in readings.similarities},
+        similarities={
+            name: _score(readings, row, facts.id, method, name) for name in shown_metrics(readings.similarities)
+        },
         image_file=f"{stem}-image.png",
         perturbed_file=f"{stem}-perturbed.png",
         change_file=f"{stem}-change.png",
@@ -229,14 +231,14 @@ def _native_side(readings: Readings) -> int:
 
 
 def _image(readings: Readings, row: int, condition: str) -> Pixels:
-    column = readings.conditions.index(condition)
+    column = readings.columns(condition)[0]
     return np.asarray(readings.dataset["input"].isel(image=row, perturbation=column).values)
 
 
 def _map(readings: Readings, row: int, condition: str, method: str) -> Pixels:
     where = {
         "image": row,
-        "perturbation": readings.conditions.index(condition),
+        "perturbation": readings.columns(condition)[0],
         "method": readings.methods.index(method),
     }
     dataset = readings.dataset
@@ -256,7 +258,7 @@ def _target(readings: Readings, row: int) -> int:
 
 
 def _probability(readings: Readings, row: int, condition: str) -> float:
-    where = {"image": row, "perturbation": readings.conditions.index(condition)}
+    where = {"image": row, "perturbation": readings.columns(condition)[0]}
     logits = readings.dataset["prediction"].isel(where).values.astype(np.float64)
     weights = np.exp(logits - logits.max())
     return float(weights[_target(readings, row)] / weights.sum())
@@ -280,9 +282,13 @@ def _body(result: MapFields, _: Pictures) -> Mapping[str, object]:
 
 
 def _by_attack(result: MapFields) -> list[tuple[str, list[Case]]]:
-    """Return the title of each attack, with the verdict where it is in doubt, and its cases."""
-    doubts = {each.condition: f" ({each.verdict})" for each in result.verdicts if each.verdict}
-    titles = {case.condition: f"{case.title}{doubts.get(case.condition, '')}" for case in result.cases}
+    """Return the title of each attack, with the verdict where it is in doubt and the method's caveat, and its cases."""
+    doubts = {each.condition: each.verdict for each in result.verdicts}
+    caveats = {facts.id: result.caveats.get(facts.against) for facts in result.conditions}
+    titles = {case.condition: case.title for case in result.cases}
+    for condition in titles:
+        remarks = filter(None, (doubts.get(condition), caveats.get(condition)))
+        titles[condition] += "".join(f" ({remark})" for remark in remarks)
     return [(title, [case for case in result.cases if case.condition == condition])
             for condition, title in titles.items()]  # fmt: skip
 

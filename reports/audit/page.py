@@ -8,6 +8,7 @@ from jinja2 import Environment
 from reports.audit.localisation import chance_in_words
 from reports.audit.section import Pictures, Section
 from reports.audit.sections import SECTIONS, AuditResult
+from reports.formatting import Caveats
 from reports.page import markdown_environment, template_environment
 from reports.plot_primitives import Picture
 from reports.style import figure_style
@@ -21,8 +22,9 @@ def pictures(result: AuditResult) -> Iterator[Picture]:
 
 
 def frames(result: AuditResult) -> dict[str, pd.DataFrame]:
-    """Return every frame of numbers, by the name of its file."""
-    return {name: frame for section in SECTIONS for name, frame in section.frames(result).items()}
+    """Return every frame of numbers, by the name of its file. Rows of methods have a column with their caveats."""
+    found = {name: frame for section in SECTIONS for name, frame in section.frames(result).items()}
+    return {name: _add_caveats(frame, result.caveats) for name, frame in found.items()}
 
 
 def html(result: AuditResult, pictures: Iterable[Picture], data: Sequence[str], layers: Sequence[str] = ()) -> str:
@@ -50,6 +52,12 @@ def markdown(result: AuditResult) -> str:
         tables=[table for section in SECTIONS for table in section.summary_tables(result)],
         chance=chance_in_words(result),
     )  # fmt: skip
+
+
+def _add_caveats(frame: pd.DataFrame, caveats: Caveats) -> pd.DataFrame:
+    """Return the frame with the caveat of the method whose numbers a row holds, where rows hold those of methods."""
+    methods = [column for column in ("method", "evaluating") if column in frame]
+    return frame.assign(caveat=[caveats.get(name, "") for name in frame[methods[0]]]) if methods else frame
 
 
 def _body(

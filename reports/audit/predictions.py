@@ -56,10 +56,9 @@ def _numbers(readings: Readings, _: RunFacts) -> Fields:
 
 
 def _accuracy(readings: Readings, condition: str) -> Accuracy:
-    column = readings.predicted_classes[:, readings.conditions.index(condition)]
     computed = readings.is_predicted(condition)
     comparable = computed & readings.is_predicted(CLEAN)
-    right = (column == readings.label)[computed]
+    right = (readings.predicted_classes(condition) == readings.label)[computed]
     return Accuracy(
         condition=condition,
         accuracy=statistics.rate(right, SHARE, _missing_images(computed)),

@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.machine.writing import File, remove_folders, write_files
 from pipeline.store.location import Location
 from pipeline.store.results import open_results
+from pipeline.store.runs import SPEC_COPY, location_of
 from reports.audit import maps
 from reports.audit.page import frames, html, markdown, pictures
 from reports.audit.readings import Readings
@@ -16,7 +17,7 @@ from reports.audit.sections import AuditResult
 from reports.audit.summarise import summarise
 from reports.page import STYLE, style_sheet
 from reports.plot_primitives import Picture
-from reports.runs import CONCEPTS, PAGE, REPORT, SPEC_COPY, location_of
+from reports.runs import CONCEPTS, PAGE, REPORT
 
 SUMMARY = "summary.md"
 SCHEMA = "data/audit.schema.json"

@@ -8,28 +8,36 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from attacks.registry import PERTURBATIONS
-from pipeline.plan.schema import REASONS, Reason
 from reports import statistics
 from reports.audit import stability, verdicts
 from reports.audit.calibration import FLOOR
 from reports.audit.estimates import estimate_frame
 from reports.audit.facts import RunFacts, strongest_conditions
 from reports.audit.localisation import LocalisationFields, Quality
-from reports.audit.readings import Readings
+from reports.audit.readings import DRAWS_NOTHING, Readings
 from reports.audit.reliability import verdicts_of
 from reports.audit.section import Fields, Pictures, Section
 from reports.audit.stability import PerturbationColumn, Stability, StabilityFields, cell_under, column_of, means_of
 from reports.audit.transfer_tables import Headline, TransferFields, headlines
+from reports.audit.undefined_scores import UNASKED
 from reports.cells import Table, estimate_cell, method_heading
-from reports.formatting import enumeration, method_title
-from reports.plot_primitives import Picture, distinct_texts, draw_points, label_methods, name_families, values_in_words
+from reports.formatting import Caveats, enumeration
+from reports.plot_primitives import (
+    Picture,
+    caveat_note,
+    distinct_texts,
+    draw_points,
+    label_methods,
+    name_families,
+    values_in_words,
+)
 from reports.result import MEASURE, Estimate, ResultModel
 from reports.statistics import unit
 from reports.style import GREY, INK, Look, look, svg
 from srd.registry import ATTRIBUTORS
 
 CLASS_BLIND = 0.8  # helps the reader; it is not a criterion, so the note gives the number
-MARKERS = {"other_class": "o", "other_image": "s", "edges": "^"}
+MARKERS = {"other_class": "o", "other_image": "s", "edges": "^", "repeat": "*"}
 """Reference -> marker."""
 NOISE: Look = {"marker": "D"}
 ATTACKED: Look = {"marker": "v"}
@@ -97,7 +105,7 @@ def table(result: ScaleFields) -> Table:
     scales = {(each.reference, each.method): each.estimate for each in result.references if each.similarity == MEASURE}
     rows = (
         (
-            method_heading(each.name),
+            method_heading(each.name, result.caveats),
             *(cell_under(column, each.name, means, verdicts) for column in columns),
             *(estimate_cell(scales[name, each.name]) for name in references),
         )
@@ -125,7 +133,7 @@ def calibrated_table(result: ScaleFields) -> Table:
               if (each.reference, each.similarity) == (FLOOR, MEASURE)}  # fmt: skip
     rows = (
         (
-            method_heading(each.name),
+            method_heading(each.name, result.caveats),
             *(cell_under(column, each.name, values, verdicts) for column in columns),
             estimate_cell(floors[each.name]),
         )
@@ -133,8 +141,9 @@ def calibrated_table(result: ScaleFields) -> Table:
     )
     caption = (
         "Calibrated stability, at the largest strength of each perturbation (any other is named in its cell), all "
-        "images: (correlation of clean and perturbed map - floor) / (1 - floor). 1 = unmoved, 0 = as unlike as the "
-        "map of another image. Intervals resample images, with both correlations of each."
+        "images: (correlation of clean and perturbed map - floor) / (ceiling - floor). The ceiling is 1, or, of a "
+        "method that draws at random, the correlation of two maps of the clean image. 1 = unmoved, 0 = as unlike as "
+        "the map of another image. Intervals resample images, with all correlations of each."
     )
     return Table(caption, ("method", *(column.heading for column in columns), "floor"), tuple(rows))
 
@@ -168,7 +177,7 @@ def grouped_notes(result: ReferenceFields) -> list[tuple[str, str]]:
     """Return the notes with their methods. A note on several methods appears once."""
     distinct = dict.fromkeys(result.notes.values())
     return [
-        (enumeration(method_title(name) for name, n in result.notes.items() if n == note), note) for note in distinct
+        (enumeration(result.title_of(name) for name, n in result.notes.items() if n == note), note) for note in distinct
     ]
 
 
@@ -179,8 +188,7 @@ def exclusion_notes(result: ScaleFields) -> Iterable[str]:
         *result.quality,
         *result.references,
     )
-    unasked = REASONS[Reason.NO_MASKS]
-    reasons = sorted({why for row in rows for why in row.estimate.excluded} - {unasked})
+    reasons = sorted({why for row in rows for why in row.estimate.excluded} - {*UNASKED, DRAWS_NOTHING})
     return [f"Images left out of a mean are counted beside it. Why: {'; '.join(reasons)}."] if reasons else []
 
 
@@ -203,24 +211,26 @@ def _references_picture(result: ScaleFields) -> Iterator[Picture]:
     caption += "; coloured, against the map of the same image after perturbation." if perturbed else "."
     if any(each.verdict for each in result.verdicts):
         caption += " Attacks in doubt are left out."
+    caption += caveat_note(frame["method"], result.caveats)
     parts = frame.groupby("method", sort=False)
     values = "; ".join(
-        f"{method_title(str(name))}: {values_in_words(part, 'reference', _without_underscores)}" for name, part in parts
+        f"{result.title_of(str(name))}: {values_in_words(part, 'reference', _without_underscores)}"
+        for name, part in parts
     )
-    after = "".join(f" {label}: {values_in_words(part, 'method', method_title)}." for label, part, _ in perturbed)
+    after = "".join(f" {label}: {values_in_words(part, 'method', result.title_of)}." for label, part, _ in perturbed)
     alt = f"Correlation of the clean map with other maps. {values}.{after}"
-    figure = _figure(distinct_texts(frame["method"]), _reference_series(frame) + perturbed)
+    figure = _figure(distinct_texts(frame["method"]), _reference_series(frame) + perturbed, result.caveats)
     yield Picture("references", svg(figure), caption, alt)
 
 
-def _figure(methods: list[str], series: Series) -> Figure:
+def _figure(methods: list[str], series: Series, caveats: Caveats) -> Figure:
     figure = Figure(figsize=(10, 1.4 + 0.5 * len(methods)), layout="constrained")
     axes = figure.subplots()
     for offset, (_, part, style) in zip(np.linspace(-0.32, 0.32, len(series)), series, strict=True):
         for method in distinct_texts(part["method"]):
             own = {"color": look(method)["color"], **style}
             draw_points(axes, part[part["method"] == method], methods, "method", float(offset), own)
-    label_methods(axes, methods)
+    label_methods(axes, methods, caveats)
     name_families(axes, methods)
     lowest = min(float(part[["value", "low"]].astype(float).min().min()) for _, part, _ in series if len(part))
     axes.set_xlim(min(-0.05, lowest - 0.03), 1.03)

@@ -16,10 +16,11 @@ from reports.audit.facts import EXPLANATION, ConditionFacts
 from reports.audit.readings import Readings
 from reports.audit.reliability import ReliabilityFields, verdicts_of
 from reports.cells import Cell, Table, estimate_cell, method_heading
-from reports.formatting import NONE, images_in_words, method_title, slug
+from reports.formatting import NONE, Caveats, images_in_words, slug
 from reports.page import Exhibit
 from reports.plot_primitives import (
     Picture,
+    caveat_note,
     count_range,
     distinct_texts,
     error_lengths,
@@ -29,7 +30,7 @@ from reports.plot_primitives import (
     row_ends,
     values_in_words,
 )
-from reports.result import IMAGE_SETS, Estimate, ImageSet, ResultModel
+from reports.result import IMAGE_SETS, Estimate, ImageSet, ResultModel, shown_metrics
 from reports.statistics import unit
 from reports.style import look, svg
 from srd.registry import METRICS
@@ -94,7 +95,11 @@ def table(result: StabilityFields, similarity: str, images: ImageSet) -> Table:
     ]
     means, verdicts = means_of(result, similarity, images), verdicts_of(result)
     rows = (
-        (method_heading(name), *(cell_under(column, name, means, verdicts) for column in columns)) for name in names
+        (
+            method_heading(name, result.caveats),
+            *(cell_under(column, name, means, verdicts) for column in columns),
+        )
+        for name in names
     )
     caption = f"{METRICS[similarity].title} of clean and perturbed maps, {images_in_words(images)} (95 % intervals)."
     return Table(caption, ("method", *(column.heading for column in columns)), tuple(rows))
@@ -142,19 +147,18 @@ def frame(result: StabilityFields) -> pd.DataFrame:
 def figures(result: StabilityFields) -> Iterator[Picture]:
     """Draw one picture per similarity and set of images."""
     everything = _rows_of_own_attacks(frame(result))
-    for similarity in distinct_texts(everything["similarity"]):
+    for similarity in shown_metrics(everything["similarity"]):
         for images in IMAGE_SETS:
             chosen = everything[(everything["similarity"] == similarity) & (everything["images"] == images)]
             if not chosen["value"].isna().all():
-                yield _picture(chosen, similarity, images)
+                yield _picture(result, chosen, similarity, images)
 
 
 def exhibits(result: StabilityFields, drawn: Mapping[str, Picture]) -> list[Exhibit]:
     """Return the picture and the table of each similarity and set of images."""
-    similarities = dict.fromkeys(each.similarity for each in result.stability)
     return [
         Exhibit(drawn.get(_name(similarity, images)), (table(result, similarity, images),))
-        for similarity in similarities
+        for similarity in shown_metrics(each.similarity for each in result.stability)
         for images in IMAGE_SETS
     ]
 
@@ -169,7 +173,7 @@ def _rows_of_own_attacks(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[(frame["family"] != EXPLANATION) | (frame["against"] == frame["method"])]
 
 
-def _picture(frame: pd.DataFrame, similarity: str, images: ImageSet) -> Picture:
+def _picture(result: StabilityFields, frame: pd.DataFrame, similarity: str, images: ImageSet) -> Picture:
     caption = f"{METRICS[similarity].title} of clean and perturbed maps, {images_in_words(images)}."
     if frame.groupby("name")["strength"].nunique().max() > 1:
         caption += " The marks of a method are of growing strength from top to bottom."
@@ -177,11 +181,12 @@ def _picture(frame: pd.DataFrame, similarity: str, images: ImageSet) -> Picture:
         caption += " Under an attack on explanations each method is attacked itself (white box)."
     if (frame["verdict"] != "").any():
         caption += " Hollow: the attack is in doubt."
-    name, alt = _name(similarity, images), f"{caption} {_strongest_in_words(frame)}."
-    return Picture(name, svg(_figure(frame, similarity)), caption, alt)
+    caption += caveat_note(frame["method"], result.caveats)
+    name, alt = _name(similarity, images), f"{caption} {_strongest_in_words(result, frame)}."
+    return Picture(name, svg(_figure(frame, similarity, result.caveats)), caption, alt)
 
 
-def _figure(frame: pd.DataFrame, similarity: str) -> Figure:
+def _figure(frame: pd.DataFrame, similarity: str, caveats: Caveats) -> Figure:
     names, methods = distinct_texts(frame["name"]), distinct_texts(frame["method"])
     height = ceil(len(names) / ACROSS)
     width = ceil(len(names) / height)
@@ -190,7 +195,7 @@ def _figure(frame: pd.DataFrame, similarity: str) -> Figure:
     figure = Figure(figsize=size, layout="constrained")
     panels = grid(figure, width, len(names))
     for axes, name in zip(panels, names, strict=True):
-        _panel(axes, frame[frame["name"] == name].sort_values("strength", kind="stable"), methods)
+        _panel(axes, frame[frame["name"] == name].sort_values("strength", kind="stable"), methods, caveats)
     for axes in row_ends(panels, width):
         name_families(axes, methods)
     lowest = float(np.nanmin([0.0, frame["value"].min(), frame["low"].astype(float).min()]))
@@ -201,7 +206,7 @@ def _figure(frame: pd.DataFrame, similarity: str) -> Figure:
     return figure
 
 
-def _panel(axes: Axes, frame: pd.DataFrame, methods: list[str]) -> None:
+def _panel(axes: Axes, frame: pd.DataFrame, methods: list[str], caveats: Caveats) -> None:
     strengths = distinct_texts(frame["strength_text"])
     offsets = dict(zip(strengths, _spread(len(strengths)), strict=True))
     for row, method in enumerate(methods):
@@ -211,7 +216,7 @@ def _panel(axes: Axes, frame: pd.DataFrame, methods: list[str]) -> None:
         axes.errorbar(part["value"], y, xerr=error_lengths(part), **style, markersize=5, linewidth=0.9, elinewidth=1.3)
         doubted = (part["verdict"] != "").to_numpy()
         axes.plot(part["value"][doubted], y[doubted], **style, linestyle="none", markersize=5, markerfacecolor="white")
-    label_methods(axes, methods)
+    label_methods(axes, methods, caveats)
     axes.set_title("\n".join(_heading(frame)), fontsize=9)
 
 
@@ -231,10 +236,11 @@ def _spread(count: int) -> NDArray[np.float64]:
     return np.linspace(-SPREAD / 2, SPREAD / 2, count) if count > 1 else np.zeros(1)
 
 
-def _strongest_in_words(frame: pd.DataFrame) -> str:
+def _strongest_in_words(result: StabilityFields, frame: pd.DataFrame) -> str:
     """Return the values of each method at the largest strength of each perturbation, in words."""
     strongest = frame[frame["strength"] == frame.groupby(["name", "method"])["strength"].transform("max")]
     return "; ".join(
-        f"{part['title'].iloc[0]} at {part['strength_text'].iloc[0]}: {values_in_words(part, 'method', method_title)}"
+        f"{part['title'].iloc[0]} at {part['strength_text'].iloc[0]}: "
+        f"{values_in_words(part, 'method', result.title_of)}"
         for _, part in strongest.groupby(["name", "strength"], sort=False)
     )

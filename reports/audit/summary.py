@@ -68,7 +68,7 @@ def _attacks(result: SummaryFields) -> Iterator[str]:
         yield _movement(result, headline)
         if len(told) <= FEW:
             yield _reliability(headline)
-            yield _transfers_beyond(headline)
+            yield _transfers_beyond(result, headline)
     if len(told) > FEW:
         yield _doubts(told)
 
@@ -77,7 +77,7 @@ def _flips(result: SummaryFields, headline: Headline) -> str:
     """Say how often a flip of the prediction succeeded, and how much of the map then stayed in place."""
     left = {search.condition: search.values["full"] for search in result.searches}
     rows = (row for row in headline.table.rows if row.role == "attacked method")
-    told = [_flip_in_words(row, left[row.condition]) for row in rows if sum(_counts(left[row.condition]))]
+    told = [_flip_in_words(result, row, left[row.condition]) for row in rows if sum(_counts(left[row.condition]))]
     if not told:
         return ""
     return (
@@ -86,11 +86,11 @@ def _flips(result: SummaryFields, headline: Headline) -> str:
     )
 
 
-def _flip_in_words(row: TransferRow, left: Estimate) -> str:
+def _flip_in_words(result: SummaryFields, row: TransferRow, left: Estimate) -> str:
     cell = next(cell for cell in row.cells if cell.white_box)
     flipped, failed = _counts(left)
     correlation = f", correlation {estimate_in_words(left)}" if flipped else ""
-    return f"{method_title(cell.evaluating)} {flipped} of {flipped + failed} images{correlation}{_doubt(cell)}"
+    return f"{result.title_of(cell.evaluating)} {flipped} of {flipped + failed} images{correlation}{_doubt(cell)}"
 
 
 def _counts(left: Estimate) -> tuple[int, int]:
@@ -168,11 +168,11 @@ def _reliability(headline: Headline) -> str:
     )
 
 
-def _transfers_beyond(headline: Headline) -> str:
+def _transfers_beyond(result: SummaryFields, headline: Headline) -> str:
     methods = {cell.evaluating for cell in headline.cells}
     found = [(row, cell) for row, cell in stronger_transfers(headline.table) if cell.evaluating in methods]
     cases = [
-        f"{method_title(cell.evaluating)} {estimate_in_words(cell.similarity)} under the attack on {row.title}"
+        f"{result.title_of(cell.evaluating)} {estimate_in_words(cell.similarity)} under the attack on {row.title}"
         for row, cell in found
     ]
     if not cases:
@@ -186,7 +186,7 @@ def _transfers_beyond(headline: Headline) -> str:
 def _class_blind_methods(result: SummaryFields) -> str:
     others = {name: other_class(result, name) for name in _methods_with_network(result)}
     blind = [
-        f"{method_title(name)} {estimate_in_words(e)}"
+        f"{result.title_of(name)} {estimate_in_words(e)}"
         for name, e in others.items()
         if e and (e.value or 0) >= CLASS_BLIND
     ]
@@ -202,19 +202,23 @@ def _localisation(result: SummaryFields) -> str:
     ranked = methods_by_localisation(result.quality)
     if not ranked:
         return ""
-    undecided = [method_title(lead.over) for lead in result.localisation_leads if (lead.difference.low or 0) <= 0]
-    share = "the largest share" if result.localisation_leads and not undecided else "a share"
+    leads = result.localisation_leads
+    undecided = [result.title_of(lead.over) for lead in leads if (lead.difference.low or 0) <= 0]
+    if len(undecided) == len(leads):
+        share = "a share"
+    else:
+        share = "one of the largest shares" if undecided else "the largest share"
     apart = f", from which {words.that_of(undecided)} cannot be told apart" if undecided else ""
     names = {each.method for each in ranked}
     controls = [
-        f"{method_title(row.method)} {estimate_in_words(row.estimate)}"
+        f"{result.title_of(row.method)} {estimate_in_words(row.estimate)}"
         for row in result.quality
         if row.metric == LOCALISED and row.method not in names and row.estimate.value is not None
     ]
     beside = f"; for comparison, {enumeration(controls)}" if controls else ""
     return (
-        f"On clean images {method_title(ranked[0].method)} puts {share} of its positive attribution inside the object "
-        f"mask: {estimate_in_words(ranked[0].estimate)}{apart}{beside}."
+        f"On clean images {result.title_of(ranked[0].method)} puts {share} of its positive attribution inside the "
+        f"object mask: {estimate_in_words(ranked[0].estimate)}{apart}{beside}."
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from attacks.entries import PerturbationEntry
@@ -30,7 +31,7 @@ def perturbations(readings: Readings) -> tuple[PerturbationFacts, ...]:
 
 def conditions(readings: Readings) -> tuple[ConditionFacts, ...]:
     """Return the conditions but `clean`, with the change that each really made."""
-    asked = {condition.id: condition for condition in expand(readings.attributes.fingerprinted.spec)}
+    asked = {condition.group: condition for condition in expand(readings.attributes.fingerprinted.spec)}
     return tuple(_condition(readings, asked[name]) for name in readings.perturbed_conditions)
 
 
@@ -54,15 +55,16 @@ def _perturbation(asked: PerturbationSpec, entry: PerturbationEntry, readings: R
 
 
 def _condition(readings: Readings, condition: Condition) -> ConditionFacts:
-    changes = _changes(readings, condition.id)
+    changes = _changes(readings, condition.group)
     return ConditionFacts(
-        id=condition.id,
+        id=condition.group,
         name=condition.name,
         title=PERTURBATIONS[condition.name].title,
         family=condition.family,
         against=condition.against,
         strength=condition.strength,
         strength_text=condition.strength_text,
+        draws=len(readings.columns(condition.group)),
         largest_change=float(changes[:, 0].max()) if len(changes) else None,
         largest_distance=float(changes[:, 1].max()) if len(changes) else None,
         unchanged=int((changes[:, 0] == 0).sum()),
@@ -73,14 +75,22 @@ def _condition(readings: Readings, condition: Condition) -> ConditionFacts:
 def _changes(readings: Readings, condition: str) -> NDArray[np.float64]:
     """Return the largest absolute change of a value and the L2 distance of every computed image: (n, 2).
 
-    One image is in memory at a time.
+    Of several draws, both are the largest. One image is in memory at a time.
     """
     both = readings.is_predicted(CLEAN) & readings.is_predicted(condition)
-    column = readings.conditions.index(condition)
     inputs = readings.dataset["input"]
-    pairs = (inputs.isel(image=int(row), perturbation=[0, column]).values for row in np.flatnonzero(both))
-    moves = (pair[1].astype(np.float64) - pair[0] for pair in pairs)
-    return np.array([(np.abs(move).max(), np.linalg.norm(move)) for move in moves]).reshape(-1, 2)
+    sizes = [
+        np.max(
+            [_sizes_of_change(inputs.isel(image=int(row)), column) for column in readings.columns(condition)], axis=0
+        )
+        for row in np.flatnonzero(both)
+    ]
+    return np.array(sizes).reshape(-1, 2)
+
+
+def _sizes_of_change(inputs: xr.DataArray, column: int) -> tuple[float, float]:
+    clean, moved = inputs.isel(perturbation=[0, column]).values.astype(np.float64)
+    return float(np.abs(moved - clean).max()), float(np.linalg.norm(moved - clean))
 
 
 def _threats_table(result: RunFacts) -> Table:

@@ -20,9 +20,9 @@ from reports.audit.stability import StabilityFields
 from reports.audit.transfer_tables import TransferCell, TransferFields, TransferTable, frame, headlines, transfers
 from reports.cells import Cell, Table, estimate_cell, method_heading
 from reports.families import family_of
-from reports.formatting import images_in_words, interval, method_title, slug, value
+from reports.formatting import Caveats, images_in_words, interval, slug, title_with_caveat, value
 from reports.page import Exhibit
-from reports.plot_primitives import Picture, name_families, part_groups, short_number
+from reports.plot_primitives import Picture, caveat_note, name_families, part_groups, short_number, short_title
 from reports.style import INK, svg
 from srd.registry import METRICS
 
@@ -45,7 +45,7 @@ def _numbers(readings: Readings, result: StabilityFields) -> Fields:
     }
 
 
-def table(transfer: TransferTable) -> Table:
+def table(transfer: TransferTable, caveats: Caveats) -> Table:
     """Return a transfer table with evaluating methods as rows and attacked methods as columns."""
     kinds = (row.title if row.role == "attacked method" else f"{row.title} ({row.role})" for row in transfer.rows)
     caption = (
@@ -54,7 +54,7 @@ def table(transfer: TransferTable) -> Table:
     )
     rows = (
         (
-            method_heading(cells[0].evaluating),
+            method_heading(cells[0].evaluating, caveats),
             *(estimate_cell(cell.similarity, "white-box" if cell.white_box else "", cell.verdict) for cell in cells),
         )
         for cells in zip(*(row.cells for row in transfer.rows), strict=True)
@@ -65,10 +65,11 @@ def table(transfer: TransferTable) -> Table:
 def searches_table(result: TransferFields) -> Table:
     """Return the table of the searches: the verdicts on the attacks, and the values of their searches."""
     verdicts = {each.condition: each for each in result.verdicts}
+    attacked = {facts.id: facts.against for facts in result.conditions}
     shown = [name for name in result.evidence if result.searches and name in result.searches[0].values]
     rows = (
         (
-            Cell(each.condition),
+            Cell(each.condition, result.caveats.get(attacked[each.condition], "")),
             _verdict_cell(verdicts[each.condition]),
             *(Cell(value(each.values[name]), interval(each.values[name])) for name in shown),
         )
@@ -88,19 +89,19 @@ def _verdict_cell(judged: AttackVerdict) -> Cell:
     return Cell("reliable", judged.counts_in_words, "passed")
 
 
-def _doubts(table: TransferTable) -> Iterator[str]:
+def _doubts(table: TransferTable, caveats: Caveats) -> Iterator[str]:
     """Say why attacks of the table are in doubt, one sentence each."""
     for row in table.rows:
         for cell in row.cells:
             if cell.verdict:
-                yield f"{row.title}: {cell.verdict}; {cell.reason}."
+                yield f"{title_with_caveat(cell.evaluating, caveats)}: {cell.verdict}; {cell.reason}."
 
 
 def _figures(result: TransferFields) -> Iterator[Picture]:
     """Draw one picture per attack, strength and similarity, over all images."""
     for table in result.transfer:
         if table.images == "all" and not np.isnan(_values(table)).all():
-            yield _picture(table)
+            yield _picture(table, result.caveats)
 
 
 def _name(table: TransferTable) -> str:
@@ -108,17 +109,18 @@ def _name(table: TransferTable) -> str:
     return f"transfer-{slug(table.attack)}-{slug(table.strength_text)}-{slug(table.similarity)}"
 
 
-def _picture(table: TransferTable) -> Picture:
+def _picture(table: TransferTable, caveats: Caveats) -> Picture:
     caption = (
         f"{table.title} at {table.strength_text}: {METRICS[table.similarity].title} of clean and perturbed maps, "
         f"{images_in_words(table.images)}. "
         "Columns: what was attacked; rows: whose maps are compared."
     )
-    alt = f"{caption} Attacked method on itself: {_white_box_in_words(table)}."
-    return Picture(_name(table), svg(_figure(table)), caption, alt)
+    caption += caveat_note((cell.evaluating for cell in table.rows[0].cells), caveats)
+    alt = f"{caption} Attacked method on itself: {_white_box_in_words(table, caveats)}."
+    return Picture(_name(table), svg(_figure(table, caveats)), caption, alt)
 
 
-def _figure(table: TransferTable) -> Figure:
+def _figure(table: TransferTable, caveats: Caveats) -> Figure:
     methods, values = [cell.evaluating for cell in table.rows[0].cells], _values(table)
     width = min(1.05, 9 / len(table.rows))
     figure = Figure(figsize=(3 + width * len(table.rows), 1.2 + 0.4 * len(methods)), layout="constrained")
@@ -133,7 +135,7 @@ def _figure(table: TransferTable) -> Figure:
         vmax=1,
         linewidths=1.5,
         xticklabels=[fill(row.title, 12) for row in table.rows],
-        yticklabels=[method_title(name) for name in methods],
+        yticklabels=[short_title(name, caveats) for name in methods],
         cbar=False,
     )
     _mark(axes, table)
@@ -167,20 +169,22 @@ def _values(table: TransferTable) -> NDArray[np.float64]:
     return np.array([[cell.similarity.value for cell in row.cells] for row in table.rows], np.float64).T
 
 
-def _white_box_in_words(table: TransferTable) -> str:
-    return "; ".join(_cell(cell) for row in table.rows for cell in row.cells if cell.white_box)
+def _white_box_in_words(table: TransferTable, caveats: Caveats) -> str:
+    return "; ".join(_cell(cell, caveats) for row in table.rows for cell in row.cells if cell.white_box)
 
 
-def _cell(cell: TransferCell) -> str:
+def _cell(cell: TransferCell, caveats: Caveats) -> str:
     verdict = f" ({cell.verdict})" if cell.verdict else ""
-    return f"{method_title(cell.evaluating)} {short_number(cell.similarity.value)}{verdict}"
+    title = title_with_caveat(cell.evaluating, caveats)
+    return f"{title} {short_number(cell.similarity.value)}{verdict}"
 
 
 def _exhibit(result: TransferFields, transfer: TransferTable, drawn: Pictures) -> Exhibit:
     """Return the picture of a table, its numbers over both sets of images, and the doubts."""
     name = _name(transfer)
     both = (other for other in result.transfer if _name(other) == name)
-    return Exhibit(drawn.get(name), tuple(table(each) for each in both), tuple(_doubts(transfer)))
+    tables = tuple(table(each, result.caveats) for each in both)
+    return Exhibit(drawn.get(name), tables, tuple(_doubts(transfer, result.caveats)))
 
 
 def _body(result: TransferFields, drawn: Pictures) -> Mapping[str, object]:
@@ -202,5 +206,5 @@ TRANSFER = Section(
     numbers=_numbers,
     frames=lambda result: {"transfer": frame(result)},
     figures=_figures,
-    summary_tables=lambda result: [table(each.table) for each in headlines(result)],
+    summary_tables=lambda result: [table(each.table, result.caveats) for each in headlines(result)],
 )

@@ -15,7 +15,7 @@ from reports.audit.reliability import AttackVerdict, is_control, is_of_equal_siz
 from reports.audit.searches import SearchQuality
 from reports.audit.stability import StabilityFields
 from reports.formatting import method_title
-from reports.result import IMAGE_SETS, MEASURE, Estimate, ImageSet, ResultModel, Verdict
+from reports.result import IMAGE_SETS, MEASURE, Estimate, ImageSet, ResultModel, Verdict, shown_metrics
 
 TransferRole = Literal["attacked method", "control", "attack on the prediction"]
 
@@ -103,7 +103,7 @@ class TableSetting:
 def transfers(
     readings: Readings, result: StabilityFields, verdicts: Iterable[AttackVerdict]
 ) -> tuple[TransferTable, ...]:
-    """Return a table for each attack on explanations, strength, similarity and set of images."""
+    """Return a table for each attack on explanations, strength, similarity that is shown, and set of images."""
     conditions = result.conditions
     means = {(row.condition, row.method, row.similarity, row.images): row.estimate for row in result.stability}
     by_condition = {each.condition: each for each in verdicts}
@@ -112,7 +112,7 @@ def transfers(
     return tuple(
         _table(first, TableSetting(readings, means, similarity, images, conditions, by_condition))
         for first in reversed(first_of_each.values())
-        for similarity in readings.similarities
+        for similarity in shown_metrics(readings.similarities)
         for images in IMAGE_SETS
     )
 

@@ -10,7 +10,8 @@ from pipeline.machine.writing import write_files
 from pipeline.spec.audit import load_spec
 from reports.apop.result import summarise
 from reports.apop.table import table
-from srd.errors import InputError
+from reports.cli.notes import print_notes
+from reports.runs import refuse_among_images
 
 RESULT = "apop.json"
 
@@ -25,13 +26,14 @@ def write_apop(spec: Path, folder: Path, results: Console, messages: Console) ->
     SpecError, ModelError, DataError, UnsupportedOperation
         If the spec, the model or the data cannot be used.
     InputError
-        If the folder is a file.
+        If the folder lies among the images.
     StoreError
         If a link is where the result goes.
     """
-    subject = load_apop_experiment(load_spec(spec), spec.parent.resolve())
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"--out {folder}: is a file; name a folder")
+    asked, base = load_spec(spec), spec.parent.resolve()
+    refuse_among_images(folder, asked.data, base)
+    subject = load_apop_experiment(asked, base)
+    print_notes(messages, subject.notes)
     is_dumb = not messages.is_terminal
     tiles = track(subject.predictions(), "predicting", len(subject.tiles), console=messages, disable=is_dumb)
     result = summarise(subject.findings(list(tiles)))

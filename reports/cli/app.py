@@ -1,21 +1,21 @@
 """The root command `srd-audit`. Nothing here imports torch before a command that needs it runs."""
 
-from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from attacks.registry import PERTURBATIONS
 from pipeline.plan.stages import STAGES
+from pipeline.store.runs import audits_in, home_of, location_of
 from reports.cli.cluster_options import Gpus, Scheduler, TaskLimit, Workers, cluster_of
 from reports.cli.consoles import messages, results
 from reports.cli.ending import show_tracebacks
+from reports.cli.folder_options import Out, Run, Runs, SpecFile, refuse_idle_options, refuse_idle_runs
 from reports.cli.listing import list_entries
-from reports.runs import RUNS, audits_in, finished_audits, folder_of, home_of, location_of
+from reports.runs import comparison_place, finished_audits, folder_for, folder_of, is_spec
 from srd.errors import FailedTasks, IncompleteRun, InputError
 from srd.registry import ATTRIBUTORS, METRICS
 
@@ -26,16 +26,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-SpecFile = Annotated[Path, typer.Argument(help="TOML spec of the audit.", show_default=False)]
-Run = Annotated[Path, typer.Argument(help="A run's folder, or the spec it was made from.", show_default=False)]
 Debug = Annotated[bool, typer.Option("--debug", help="Print where an error was raised, as Python tells it.")]
-Out = Annotated[Path | None, typer.Option(help="Folder of the run.", show_default="runs/NAME OF SPEC")]
 
 
 @app.command()
 def run(
     spec: SpecFile,
     out: Out = None,
+    runs: Runs = None,
     workers: Workers = None,
     gpus: Gpus = None,
     scheduler: Scheduler = None,
@@ -60,7 +58,7 @@ def run(
     from pipeline.spec.comparison import load_audits
     from reports.cli.running import run_audit, run_comparison
 
-    folder = out or RUNS / spec.stem
+    folder = folder_for(spec, runs, out)
     selection = Selection(stage, WHOLE if part is None else parse_share(part))
     start = run_comparison if load_audits(spec) else run_audit
     cluster = cluster_of(spec, workers, gpus, scheduler, task_limit)
@@ -70,16 +68,17 @@ def run(
             start(spec, folder, cluster, selection, messages)
     except FailedTasks:
         if is_reported:
-            _print_reports(folder)
+            _print_unfinished_reports(folder)
         raise
     if is_reported:
-        _report(folder)
+        _print_report(folder)
 
 
 @app.command()
 def plan(
     spec: SpecFile,
     out: Out = None,
+    runs: Runs = None,
     workers: Workers = None,
     gpus: Gpus = None,
     scheduler: Scheduler = None,
@@ -92,38 +91,29 @@ def plan(
     from reports.cli.plan_table import plan_json, print_plan
     from reports.cli.planning import plan_audit, refuse_unfit
 
+    folder = folder_for(spec, runs, out)
     cluster = cluster_of(spec, workers, gpus, scheduler, None)
     estimates = plan_audit(spec, cluster, messages)
     if as_json:
         results.print(Text(plan_json(estimates)))
     else:
         print_plan(estimates, results)
-    refuse_unfit(estimates, home_of(spec, out or RUNS / spec.stem), cluster)
+    refuse_unfit(estimates, home_of(spec, folder), cluster)
 
 
 @app.command()
-def status(run: Run) -> None:
+def status(run: Run, runs: Runs = None) -> None:
     """Tell what is done, what is missing, and which tasks have failed, with their cause."""
-    from pipeline.store.store import failures, progress
+    from reports.cli.status_table import print_status
 
-    folder = folder_of(run)
-    stores = {name: location_of(path) for name, path in (audits_in(folder) or {"": folder}).items()}
-    counts = {name: progress(store) for name, store in stores.items()}
-    for name, stages in counts.items():
-        table = Table("stage", "done", "planned", "missing", title=name or None)
-        for stage, (done, planned) in stages.items():
-            table.add_row(stage, str(done), str(planned), str(planned - done))
-        results.print(table)
-        for key, failure in failures(stores[name]).items():
-            results.print(Text(f"{key}: {failure.error}"))
-    if any(done < planned for stages in counts.values() for done, planned in stages.values()):
+    if not print_status(folder_of(run, runs), results):
         raise typer.Exit(IncompleteRun.exit_code)
 
 
 @app.command()
-def report(run: Run) -> None:
+def report(run: Run, runs: Runs = None) -> None:
     """Write the report of a run again, from its store alone, and print its path."""
-    _report(folder_of(run))
+    _print_report(folder_of(run, runs))
 
 
 @app.command()
@@ -158,6 +148,7 @@ def check(
 def verify(
     run: Run,
     out: Out = None,
+    runs: Runs = None,
     source: Annotated[
         Path | None, typer.Option(help="Folder of your own, at which paths of a FOLDER's spec start.")
     ] = None,
@@ -170,14 +161,15 @@ def verify(
     Tasks are done again with the network of your own spec, or of --source. Of a FOLDER alone, which may be somebody
     else's, no code is run, and only bytes are checked. Ends with exit code 3 if anything is damaged or differs.
     """
-    _refuse_idle_options(run, out, source)
-    if run.suffix != ".toml" and source is None:
+    refuse_idle_options(run, out, source)
+    folder = folder_for(run, runs, out) if is_spec(run) else folder_of(run, runs)
+    if not is_spec(run) and source is None:
         from reports.cli.checking import check_run
 
-        return check_run(folder_of(run), repair, results)
+        return check_run(folder, repair, results)
     from reports.cli.verifying import Request, jobs_of_source, jobs_of_spec, verify_jobs
 
-    jobs = jobs_of_source(folder_of(run), source) if source else jobs_of_spec(run, out or RUNS / run.stem)
+    jobs = jobs_of_source(folder, source) if source else jobs_of_spec(run, folder)
     return verify_jobs(jobs, Request(sample, seed, repair), results)
 
 
@@ -188,11 +180,12 @@ def export(
     form: Annotated[
         str | None, typer.Option("--format", help="netcdf or icechunk.", show_default="by the suffix")
     ] = None,
+    runs: Runs = None,
 ) -> None:
     """Write what is stored of a run as one NetCDF file, or as an icechunk repository."""
     from pipeline.store.exports import export as write
 
-    folder = folder_of(run)
+    folder = folder_of(run, runs)
     subjects = audits_in(folder)
     if subjects:
         raise InputError(f"{folder}: holds several audits; name one: {', '.join(map(str, subjects.values()))}")
@@ -203,19 +196,32 @@ def export(
 
 @app.command()
 def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of finished runs, or their specs.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="Folder of the comparison.")] = RUNS / "comparison",
+    finished: Annotated[
+        list[Path], typer.Argument(metavar="RUNS", help="Folders of finished runs, or their specs.", show_default=False)
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the comparison.", show_default="comparison beside the first run")
+    ] = None,
+    runs: Runs = None,
 ) -> None:
-    """Compare the networks of finished RUNS on one page, and print its path."""
-    _print_path(_compare([folder for run in runs for folder in finished_audits(run)], out))
+    """Compare the networks of finished RUNS on one page, and print its path.
+
+    With --runs DIR the runs of specs are found in DIR, and the comparison goes to DIR/comparison.
+    """
+    from reports.comparison.page import write_comparison  # seaborn takes two seconds to import
+
+    refuse_idle_runs(finished, runs, out)
+    homes = [(run, runs if is_spec(run) else None) for run in finished]
+    audits = [audit for run, home in homes for audit in finished_audits(run, home)]
+    _print_path(write_comparison(audits, comparison_place(finished[0], runs) if out is None else out))
 
 
 @app.command()
-def apop(spec: SpecFile, out: Out = None) -> None:
+def apop(spec: SpecFile, out: Out = None, runs: Runs = None) -> None:
     """Predict from activation patterns only: what the on/off patterns of SPEC's images tell while other inputs run."""
     from reports.cli.apop import write_apop
 
-    _print_path(write_apop(spec, out or RUNS / spec.stem, results, messages))
+    _print_path(write_apop(spec, folder_for(spec, runs, out), results, messages))
 
 
 @app.command()
@@ -227,6 +233,7 @@ def concepts(
     members: Annotated[int, typer.Option(min=1, help="Members shown of each cluster.")] = 6,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draws and the clusters.")] = 0,
     out: Out = None,
+    runs: Runs = None,
     workers: Workers = None,
     gpus: Gpus = None,
     scheduler: Scheduler = None,
@@ -238,21 +245,22 @@ def concepts(
     from reports.concepts.result import Request
 
     request = Request(layer=layer, clusters=clusters, vectors=vectors, members=members, seed=seed)
+    folder = folder_for(spec, runs, out)
     cluster = cluster_of(spec, workers, gpus, scheduler, task_limit)
     with show_tracebacks(debug):
-        page = write_concepts(spec, out or RUNS / spec.stem, request, cluster, messages)
+        page = write_concepts(spec, folder, request, cluster, messages)
     _print_path(page)
 
 
 @app.command()
-def manipulate_model(spec: SpecFile, out: Out = None) -> None:
+def manipulate_model(spec: SpecFile, out: Out = None, runs: Runs = None) -> None:
     """Fine-tune a copy of SPEC's network until its maps move while its answers stay; compare both on held-out images.
 
     SPEC is that of an audit, with a table [manipulation] in place of perturbations.
     """
     from reports.cli.manipulated_model import write_manipulated_model
 
-    _print_path(write_manipulated_model(spec, out or RUNS / spec.stem, messages))
+    _print_path(write_manipulated_model(spec, folder_for(spec, runs, out), messages))
 
 
 @app.command()
@@ -280,46 +288,26 @@ def perturbations() -> None:
 @app.command()
 def metrics() -> None:
     """List what is measured of every map."""
-    list_entries(results, METRICS, "of", "better", "bounds")
+    list_entries(results, METRICS, "category", "of", "better", "bounds")
 
 
-def _report(folder: Path) -> None:
-    from reports.audit.report import write_report  # seaborn takes two seconds to import
+def _print_report(folder: Path) -> None:
+    from reports.cli.reporting import write_reports
 
-    if audits_in(folder):
-        for audit in audits_in(folder).values():
-            write_report(audit)
-        _print_path(_compare(finished_audits(folder), folder))
-    else:
-        _print_path(write_report(folder))
+    _print_path(write_reports(folder))
 
 
-def _print_reports(folder: Path) -> None:
-    """Write the report of each audit as far as it came. Unfinished audits are not compared."""
-    from reports.audit.report import write_report
+def _print_unfinished_reports(folder: Path) -> None:
+    from reports.cli.reporting import write_unfinished_reports
 
-    for audit in audits_in(folder).values() or (folder,):
-        _print_path(write_report(audit))
-
-
-def _compare(folders: Sequence[Path], out: Path) -> Path:
-    from reports.comparison.page import write_comparison
-
-    return write_comparison(folders, out)
+    for page in write_unfinished_reports(folder):
+        _print_path(page)
 
 
 def _refuse_existing(path: Path) -> None:
     """Refuse a place where anything is, a link that leads nowhere included."""
     if path.is_symlink() or path.exists():
         raise InputError(f"{path}: is there already; name another file")
-
-
-def _refuse_idle_options(run: Path, out: Path | None, source: Path | None) -> None:
-    """Refuse an option of `verify` that the other form of RUN needs."""
-    if run.suffix == ".toml" and source:
-        raise InputError(f"--source {source}: {run} says itself where its network lies; leave it out, or name a FOLDER")
-    if run.suffix != ".toml" and out:
-        raise InputError(f"--out {out}: {run} is the run's folder already; leave it out, or name your own spec")
 
 
 def _print_path(path: Path) -> None:

@@ -7,11 +7,11 @@ from rich.console import Console
 from rich.text import Text
 
 from pipeline.store.location import Location
+from pipeline.store.runs import audits_in, location_of
 from pipeline.store.store import Store
 from pipeline.verification.findings import delete_verifications
 from pipeline.verification.stored_bytes import check_bytes
 from reports.audit.result_file import check_result_file
-from reports.runs import audits_in, location_of
 from srd.errors import IncompleteRun, VerificationError
 
 NOT_RECOMPUTED = "not recomputed; authorship unproven: name your own spec, or --source DIR"

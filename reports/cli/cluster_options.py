@@ -34,7 +34,7 @@ def cluster_of(
     InputError
         If the options exclude each other.
     """
-    from pipeline.spec.deployment import load_deployment, parse_cluster
+    from pipeline.spec.deployment import LONGEST_WAIT, load_deployment, parse_cluster
 
     tables = {
         "--workers": {"kind": "local", "workers": workers},
@@ -51,6 +51,8 @@ def cluster_of(
         cluster = parse_cluster(tables[named[0]], named[0])
     if task_limit is None:
         return cluster
+    if not task_limit <= LONGEST_WAIT:
+        raise InputError(f"--task-limit {task_limit:g}: clocks end before; write at most {LONGEST_WAIT:.0f} seconds")
     if cluster is None:
         raise InputError("--task-limit: this process cannot end itself and go on; add --workers 1")
     return cluster.model_copy(update={"task_limit": task_limit})

@@ -15,6 +15,7 @@ from pipeline.plan.selection import Selection
 from pipeline.spec.audit import load_spec
 from pipeline.spec.deployment import ClusterSpec
 from pipeline.store.results import open_results
+from pipeline.store.runs import home_of
 from pipeline.store.store import NAME
 from reports.audit.readings import Readings
 from reports.audit.report import write_report
@@ -24,7 +25,7 @@ from reports.concepts.page import html
 from reports.concepts.result import ConceptsResult, Member, Request, summarise
 from reports.formatting import slug
 from reports.page import STYLE, style_sheet
-from reports.runs import CONCEPTS, PAGE, REPORT, home_of
+from reports.runs import CONCEPTS, PAGE, REPORT
 
 RESULT = "concepts.json"
 T = TypeVar("T")

@@ -9,8 +9,12 @@ from time import monotonic
 from rich.console import Console
 from rich.text import Text
 
+from pipeline.machine.phases import Phase, Tell
+
 PERIOD = 30.0
 """Seconds after which a line is due."""
+REFRESHES = 4
+"""The times a second at which a terminal is drawn again."""
 
 
 class Heartbeat:
@@ -43,17 +47,53 @@ class Heartbeat:
 
 
 @contextmanager
-def tell_phase(console: Console, words: str, period: float = PERIOD) -> Iterator[None]:
-    """Print what is done within the context, when it begins and after each period."""
-    began = monotonic()
-    console.print(Text(f"{words} ..."))
+def tell_phases(console: Console, subject: str = "", period: float = PERIOD) -> Iterator[Tell]:
+    """Yield a function that shows phases, those of `subject`: on a terminal a line that changes, else lines.
 
-    def tell() -> None:
-        console.print(Text(f"{words} ... {timedelta(seconds=round(monotonic() - began))}"))
-
-    heartbeat = Heartbeat(tell, period)
-    heartbeat.start()
+    There is a line for each phase when it begins, and after each period in which there was no other.
+    """
+    shown = _ChangingLine(console, subject) if console.is_terminal else _Lines(console, subject, period)
+    shown.start()
     try:
-        yield
+        yield shown.tell
     finally:
-        heartbeat.stop()
+        shown.stop()
+
+
+class _ChangingLine:
+    """The phase on the last line of a terminal, beside what turns as a sign of life."""
+
+    def __init__(self, console: Console, subject: str) -> None:
+        self._subject = subject
+        self._status = console.status("", refresh_per_second=REFRESHES)
+        self.start, self.stop = self._status.start, self._status.stop
+
+    def tell(self, phase: Phase) -> None:
+        self._status.update(Text(_in_words(self._subject, phase)))
+
+
+class _Lines:
+    """A line for each phase, and after each period."""
+
+    def __init__(self, console: Console, subject: str, period: float) -> None:
+        self._console, self._subject = console, subject
+        self._phase, self._began = Phase(""), monotonic()
+        self._heartbeat = Heartbeat(self._tell_again, period)
+        self.start, self.stop = self._heartbeat.start, self._heartbeat.stop
+
+    def tell(self, phase: Phase) -> None:
+        is_new, self._phase = phase.words != self._phase.words, phase
+        if is_new:
+            self._began = monotonic()
+            self._heartbeat.restart()
+            self._print("")
+
+    def _tell_again(self) -> None:
+        self._print(f" {timedelta(seconds=round(monotonic() - self._began))}")
+
+    def _print(self, elapsed: str) -> None:
+        self._console.print(Text(f"{_in_words(self._subject, self._phase)} ...{elapsed}"))
+
+
+def _in_words(subject: str, phase: Phase) -> str:
+    return f"{subject}: {phase}" if subject else str(phase)

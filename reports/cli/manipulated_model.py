@@ -12,14 +12,14 @@ from pipeline.experiments.manipulated_model_results import COPIES, ManipulationF
 from pipeline.experiments.manipulated_models import ManipulationExperiment, load_manipulation_experiment, weights_of
 from pipeline.machine.writing import File, remove_folders, write_files
 from pipeline.spec.manipulation import load_manipulated_model_spec
+from reports.cli.notes import print_notes
 from reports.manipulated_model.figures import picture
 from reports.manipulated_model.gallery import draw_row, gallery_choices
 from reports.manipulated_model.page import html
 from reports.manipulated_model.result import GalleryRow, ManipulationResult
 from reports.manipulated_model.summarise import summarise, weights_file
 from reports.page import STYLE, style_sheet
-from reports.runs import PAGE
-from srd.errors import InputError
+from reports.runs import PAGE, refuse_among_images
 
 RESULT = "manipulated.json"
 HOME = "manipulated"
@@ -37,13 +37,14 @@ def write_manipulated_model(spec: Path, folder: Path, console: Console) -> Path:
     SpecError, ModelError, DataError, UnsupportedOperation
         If the spec, the model or the data cannot be used.
     InputError
-        If the folder is a file.
+        If the folder lies among the images.
     StoreError
         If a link is where a file of the page goes.
     """
-    subject = load_manipulation_experiment(load_manipulated_model_spec(spec), spec.parent.resolve())
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"--out {folder}: is a file; name a folder")
+    asked, base = load_manipulated_model_spec(spec), spec.parent.resolve()
+    refuse_among_images(folder, asked.data, base)
+    subject = load_manipulation_experiment(asked, base)
+    print_notes(console, subject.notes, subject.checks)
     result, files = _make(subject, console)
     drawn = picture(result)
     files += [

@@ -13,29 +13,31 @@ from pipeline.execution.logs import Log
 from pipeline.execution.on_dask.executor import dask_executor
 from pipeline.execution.run import PreparedRun, prepare_run, run
 from pipeline.machine.files import TEXT, UnreadableFile, read_file
+from pipeline.machine.phases import Phase
 from pipeline.machine.writing import write_files
 from pipeline.plan.selection import Selection
 from pipeline.spec.audit import load_spec
 from pipeline.spec.comparison import load_audits
 from pipeline.spec.deployment import ClusterSpec
 from pipeline.store.location import Location
+from pipeline.store.runs import SPEC_COPY, home_of, location_of
 from pipeline.store.store import NAME, exists
-from reports.cli.heartbeat import tell_phase
+from reports.cli.heartbeat import tell_phases
 from reports.cli.progress import Display, Observers
-from reports.runs import PAGE, SPEC_COPY, home_of, location_of
-from srd.errors import FailedTasks, IncompleteRun, InputError, SpecError, StoreError
+from reports.runs import PAGE, refuse_among_images
+from srd.errors import FailedTasks, IncompleteRun, SpecError, StoreError
 
-PREPARING = "preparing: loading the network, reading the images, trying every method"
+PREPARING = Phase("preparing")
 
 
 def run_audit(spec: Path, folder: Path, cluster: ClusterSpec | None, selection: Selection, console: Console) -> None:
     """Run what is missing of a selection of an audit. The folder gets a copy of the spec, and logs."""
     home = home_of(spec, folder)
     job = Job(load_spec(spec), spec.parent.resolve(), home / NAME)
+    refuse_among_images(folder, job.spec.data, job.base)
     _refuse_elsewhere(folder, home)
     with _executor(cluster, console) as executor:
-        with tell_phase(console, PREPARING):
-            prepared = prepare_run(job, executor)
+        prepared = _prepare(job, executor, console)
         _copy_spec(spec, folder)
         waiting = _PreparedAudit(prepared, Log(folder, spec, _in_words(cluster))).run(executor, selection, console)
     _refuse_waiting(waiting)
@@ -57,13 +59,14 @@ def run_comparison(
     """
     home = home_of(spec, folder)
     jobs = {name: Job(audit, spec.parent.resolve(), home / name / NAME) for name, audit in load_audits(spec).items()}
+    for job in jobs.values():
+        refuse_among_images(folder, job.spec.data, job.base)
     _refuse_elsewhere(folder, home)
     _refuse_taken_folder(folder, home, jobs)
     with _executor(cluster, console) as executor:
         prepared = {}
         for name, job in jobs.items():
-            with tell_phase(console, f"{name}: {PREPARING}"):
-                prepared[name] = prepare_run(job, executor)
+            prepared[name] = _prepare(job, executor, console, name)
         _copy_spec(spec, folder)
         words = _in_words(cluster)
         running = {name: _PreparedAudit(each, Log(folder / name, spec, words)) for name, each in prepared.items()}
@@ -81,8 +84,14 @@ class _PreparedAudit:
 
     def run(self, executor: Executor, selection: Selection, console: Console) -> list[str]:
         """Run the audit, and return the keys of the tasks that wait for other parts."""
-        with Display(console) as display:
+        with Display(console, selection, lambda: executor.workers) as display:
             return run(self.prepared, executor, Observers(display, self.log), selection)
+
+
+def _prepare(job: Job, executor: Executor, console: Console, subject: str = "") -> PreparedRun:
+    with tell_phases(console, subject) as tell:
+        tell(PREPARING)
+        return prepare_run(job, executor, tell)
 
 
 def _run_all(
@@ -118,8 +127,6 @@ def _refuse_waiting(keys: Sequence[str]) -> None:
 
 def _refuse_elsewhere(folder: Path, home: Location) -> None:
     """Raise unless the folder can hold this run: a folder belongs to one run, whose store lies in one place."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"--out {folder}: is a file; name a folder")
     there = location_of(folder)
     if (folder / SPEC_COPY).exists() and there.url != (home / NAME).url:
         raise StoreError(f"{folder}: holds a run that is stored in {there}; choose another folder with --out")

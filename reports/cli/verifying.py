@@ -11,13 +11,14 @@ from rich.text import Text
 from pipeline.execution.job import Job
 from pipeline.spec.audit import ModelSpec, load_spec
 from pipeline.spec.comparison import load_audits
+from pipeline.store.runs import audits_in, home_of, location_of
 from pipeline.store.store import NAME, attributes
 from pipeline.verification.findings import Verification, delete_verifications, write_verification
 from pipeline.verification.verifying import verify
 from reports.audit.report import write_report
 from reports.audit.result_file import check_result_file
 from reports.cli.checking import print_digests, refuse_findings, withdraw
-from reports.runs import PAGE, audits_in, home_of, location_of
+from reports.runs import PAGE
 from srd.errors import InputError, StoreError, VerificationError
 
 COLUMNS = ("stage", "variable", "tasks", "same bytes", "equal values", "largest difference")

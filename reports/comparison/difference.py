@@ -8,7 +8,7 @@ from reports.audit.estimates import difference
 from reports.cells import Cell, Table
 from reports.comparison import matrix
 from reports.comparison.audits import Audit
-from reports.comparison.matrix import NUMBERS, hollow_note, row_key
+from reports.comparison.matrix import NUMBERS, caveat_notes, hollow_note, row_key
 from reports.comparison.result import HEADLINE, ComparisonResult, ComparisonRow, Difference
 from reports.families import is_control
 from reports.formatting import images_in_words, method_title, signed_interval, signed_value, size
@@ -62,6 +62,7 @@ def picture(result: ComparisonResult) -> Iterator[Picture]:
     caption = (
         f"Calibrated stability: {SRD.title} minus each baseline, paired by image, all "
         f"images (95 % intervals). Right of the line {SRD.title} is the more stable one.{hollow_note(frame)}"
+        f"{caveat_notes(frame, result)}"
     )
     figure = matrix.figure(frame, result, "difference of calibrated stability")
     for axes in figure.axes:

@@ -16,6 +16,7 @@ from reports.formatting import (
     signed_interval,
     signed_value,
     size,
+    title_with_caveat,
 )
 from srd.registry import ATTRIBUTORS, SRD
 
@@ -81,7 +82,7 @@ def _comparison_with(result: ComparisonResult, baselines: Sequence[str], hardest
         counts.append(f"{len(rows) - len(bounded) - len(doubted)} without interval")
     if doubted:
         counts.append(f"{len(doubted)} not counted because an attack is in doubt")
-    names = enumeration(method_title(name) for name in baselines)
+    names = enumeration(_name_of_baseline(result, name) for name in baselines)
     return (
         f"{SRD.title} minus {names}, calibrated stabilities paired by image, at the largest strength of each "
         f"perturbation: of {plural(len(rows), 'difference')} {enumeration(counts)}."
@@ -106,7 +107,17 @@ def _least_stable_cases(result: ComparisonResult, hardest: Cases) -> Iterator[st
 
 
 def _place(result: ComparisonResult, row: ComparisonRow) -> str:
-    return f"{method_title(row.method)} on {row.network} under {_title(result, row.column)}"
+    return f"{_name(result, row)} on {row.network} under {_title(result, row.column)}"
+
+
+def _name(result: ComparisonResult, row: ComparisonRow) -> str:
+    return title_with_caveat(row.method, result.caveats_on(row.network))
+
+
+def _name_of_baseline(result: ComparisonResult, method: str) -> str:
+    """Return the title of a method, with its caveats on all networks."""
+    told = [f"on {each.name} {each.caveats[method]}" for each in result.networks if method in each.caveats]
+    return f"{method_title(method)} ({'; '.join(told)})" if told else method_title(method)
 
 
 def _lost_predictions(result: ComparisonResult, hardest: Cases) -> Iterator[str]:
@@ -128,7 +139,7 @@ def _class_blind_methods(result: ComparisonResult) -> Iterator[str]:
     rows = [row for row in result.similarities if row.column == "other_class" and row.is_headline]
     blind = [row for row in rows if _uses_network(row) and _value(row) >= CLASS_BLIND]
     if blind:
-        cases = (f"{method_title(row.method)} on {row.network} {estimate_in_words(row.estimate)}" for row in blind)
+        cases = (f"{_name(result, row)} on {row.network} {estimate_in_words(row.estimate)}" for row in blind)
         yield (
             f"Maps that change little when another class is explained on the same image (correlation of the two at "
             f"least {CLASS_BLIND}): {enumeration(cases)}. Their stability must not be taken for reliability."

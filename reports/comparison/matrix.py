@@ -11,8 +11,18 @@ from matplotlib.figure import Figure
 from reports.cells import Cell, Table, method_heading
 from reports.comparison.result import ComparisonColumn, ComparisonResult, ComparisonRow
 from reports.families import family_of
-from reports.formatting import NONE, method_title
-from reports.plot_primitives import count_range, draw_points, grid, label_rows, name_row, part_groups, row_ends
+from reports.formatting import NONE, title_with_caveat
+from reports.plot_primitives import (
+    DAGGER,
+    count_range,
+    draw_points,
+    grid,
+    label_rows,
+    name_row,
+    part_groups,
+    row_ends,
+    short_title,
+)
 from reports.style import look
 
 WIDTH = 4  # panels in a row
@@ -28,7 +38,7 @@ def table(result: ComparisonResult, caption: str, what: str, cells: Mapping[tupl
     columns = [column for column in result.columns if any(name == column.name for *_, name in cells)]
     rows = (
         (
-            method_heading(method, group=f"{network}: {family_of(method)}"),
+            method_heading(method, result.caveats_on(network), group=f"{network}: {family_of(method)}"),
             *(cells.get((network, method, column.name), ABSENT) for column in columns),
         )
         for network, method in dict.fromkeys((network, method) for network, method, _ in cells)
@@ -60,7 +70,7 @@ def figure(frame: pd.DataFrame, result: ComparisonResult, label: str) -> Figure:
     drawn = Figure(figsize=(3.4 + 2.2 * width, 0.7 + height), layout="constrained")
     panels = grid(drawn, width, len(columns))
     for axes, column in zip(panels, columns, strict=True):
-        _panel(axes, frame[frame["column"] == column.name], rows)
+        _panel(axes, frame[frame["column"] == column.name], rows, result)
         axes.set_title(fill(column.title, TITLE))
         axes.set_facecolor("white" if column.perturbation else SET_APART)
     for axes in row_ends(panels, width):
@@ -75,8 +85,18 @@ def hollow_note(frame: pd.DataFrame) -> str:
     return " Hollow: an attack in doubt." * bool((frame["doubt"] != "").any())
 
 
-def _panel(axes: Axes, frame: pd.DataFrame, rows: list[tuple[str, str]]) -> None:
-    label_rows(axes, [method_title(method) for _, method in rows])
+def caveat_notes(frame: pd.DataFrame, result: ComparisonResult) -> str:
+    """Return the note below a figure on the methods with a caveat, network by network, or nothing if it shows none."""
+    told = [
+        f"{title_with_caveat(method, result.caveats_on(network))} on {network}"
+        for network, method in dict.fromkeys(zip(frame["network"], frame["method"], strict=True))
+        if method in result.caveats_on(network)
+    ]
+    return f" {DAGGER} {'; '.join(told)}." if told else ""
+
+
+def _panel(axes: Axes, frame: pd.DataFrame, rows: list[tuple[str, str]], result: ComparisonResult) -> None:
+    label_rows(axes, [short_title(method, result.caveats_on(network)) for network, method in rows])
     part_groups(axes, [network for network, _ in rows])
     axes.tick_params(axis="y", labelsize=8)
     for (method, doubted), part in frame.groupby(["method", frame["doubt"] != ""]):

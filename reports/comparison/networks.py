@@ -22,6 +22,7 @@ def network_facts(audit: Audit, folder: Path, home: Path) -> NetworkFacts:
         name=audit.name,
         report=quote(os.path.relpath(page, home)) if page.exists() else "",
         identity=audit.result.identity,
+        caveats=dict(audit.result.caveats),
         accuracy=audit.result.accuracy[0].accuracy,
     )
 

@@ -5,6 +5,7 @@ from itertools import product
 from pathlib import Path
 
 from pipeline.machine.writing import File, remove_folders, write_files
+from pipeline.store.runs import location_of
 from pipeline.store.store import exists
 from reports.comparison import difference, networks, stability
 from reports.comparison.result import HEADLINE, ComparisonResult
@@ -12,8 +13,8 @@ from reports.comparison.summarise import summarise
 from reports.families import registry_position
 from reports.page import STYLE, Exhibit, style_sheet, template_environment
 from reports.plot_primitives import Picture
-from reports.result import IMAGE_SETS
-from reports.runs import PAGE, REPORT, location_of
+from reports.result import IMAGE_SETS, shown_metrics
+from reports.runs import PAGE, REPORT
 from reports.style import figure_style
 from srd.errors import InputError, StoreError
 from srd.registry import SRD
@@ -66,7 +67,7 @@ def pictures(result: ComparisonResult) -> Iterator[Picture]:
 def html(result: ComparisonResult, drawn: Sequence[Picture]) -> str:
     """Return the page as HTML."""
     by_name = {picture.name: picture for picture in drawn}
-    similarities = dict.fromkeys(row.similarity for row in result.similarities)
+    similarities = shown_metrics(row.similarity for row in result.similarities)
     others = [each for each in product(similarities, IMAGE_SETS) if each != HEADLINE]
     return template_environment().get_template("comparison.html.j2").render(
         result=result,

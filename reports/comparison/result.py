@@ -3,6 +3,7 @@
 from typing import Literal
 
 from reports.audit.facts import Identity
+from reports.formatting import Caveats
 from reports.result import MEASURE, Estimate, ImageSet, ResultModel
 from reports.statistics import Policy
 
@@ -16,6 +17,8 @@ class NetworkFacts(ResultModel):
     report: str
     """Page of its own audit, relative to the page of the comparison; empty if there is none."""
     identity: Identity
+    caveats: dict[str, str]
+    """Method -> the finding of a self-check that stands beside every number of the method."""
     accuracy: Estimate
     """Share of the clean images whose predicted class is the label."""
 
@@ -92,3 +95,7 @@ class ComparisonResult(ResultModel):
     unlike: tuple[str, ...]
     """The settings that differ between the audits, beside network and data."""
     limits: tuple[str, ...]
+
+    def caveats_on(self, network: str) -> Caveats:
+        """Return method -> caveat, on one network."""
+        return next((each.caveats for each in self.networks if each.name == network), {})

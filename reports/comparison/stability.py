@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from reports.cells import Table, estimate_cell
 from reports.comparison import matrix
 from reports.comparison.audits import Audit
-from reports.comparison.matrix import NUMBERS, hollow_note, row_key
+from reports.comparison.matrix import NUMBERS, caveat_notes, hollow_note, row_key
 from reports.comparison.result import Calibrated, ComparisonResult, Similarity
 from reports.formatting import images_in_words
 from reports.plot_primitives import Picture
@@ -38,8 +38,9 @@ def calibrated_stabilities(audit: Audit) -> Iterator[Calibrated]:
 def calibrated_table(result: ComparisonResult) -> Table:
     """Return the table of networks and methods against perturbations, by calibrated stability."""
     caption = (
-        "Calibrated stability, all images: (correlation of clean and perturbed map - floor) / (1 - floor), the floor "
-        "being the correlation of the clean maps of two images (95 % intervals)."
+        "Calibrated stability, all images: (correlation of clean and perturbed map - floor) / (ceiling - floor), the "
+        "floor being the correlation of the clean maps of two images, the ceiling 1, or, of a method that draws at "
+        "random, the correlation of two maps of the clean image (95 % intervals)."
     )
     cells = {row_key(row): estimate_cell(row.estimate, verdict=row.doubt) for row in result.calibrated}
     return matrix.table(result, caption, "method", cells)
@@ -62,7 +63,7 @@ def picture(result: ComparisonResult) -> Iterator[Picture]:
     caption = (
         f"{METRICS[MEASURE].title} of clean and perturbed maps, all images (95 % intervals). On grey: of clean maps "
         f"and other maps, the scale on which the rest is read. "
-        f"Methods of one family share a hue.{hollow_note(frame)}"
+        f"Methods of one family share a hue.{hollow_note(frame)}{caveat_notes(frame, result)}"
     )
     figure = matrix.figure(frame, result, unit(MEASURE))
     least = float(frame[["value", "low"]].astype(float).min().min())

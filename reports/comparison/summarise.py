@@ -5,6 +5,7 @@ from itertools import count
 from pathlib import Path
 
 from pipeline.store.results import open_results
+from pipeline.store.runs import location_of
 from reports import statistics
 from reports.audit.readings import Readings
 from reports.audit.run_record import record_of
@@ -15,7 +16,6 @@ from reports.comparison.difference import differences
 from reports.comparison.networks import differing_settings, kept_predictions, network_facts
 from reports.comparison.result import ComparisonResult
 from reports.comparison.stability import calibrated_stabilities, similarities
-from reports.runs import location_of
 from srd.errors import InputError
 
 

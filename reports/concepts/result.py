@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.experiments.concept_results import VectorSample
+from pipeline.plan.conditions import conditions
 from reports import statistics
 from reports.audit import identity_tables, threats
 from reports.audit.facts import ConditionFacts, Identity
@@ -150,20 +151,30 @@ def _stability(readings: Readings, found: VectorSample, chosen: NDArray[np.bool_
     """Return the stability of the chosen vectors under each condition but `clean`."""
     of_images = found.strongest(chosen)
     own = found.labels[of_images, 0]
+    drawn = {name: _columns(readings, name) for name in readings.perturbed_conditions}
     return tuple(
         ConceptStability(
             condition=condition,
-            stays=statistics.rate(found.labels[of_images, column] == own, SHARE, {}),
-            chance=float((found.labels[:, column][:, None] == own).mean()),
-            relevance=statistics.mean(_relative_relevance(found, chosen, column), RELEVANCE, {}),
+            stays=statistics.rate((found.labels[of_images][:, columns] == own[:, None]).all(1), SHARE, {}),
+            chance=float((found.labels[:, columns][:, :, None] == own).all(1).mean()),
+            relevance=statistics.mean(_relative_relevance(found, chosen, columns), RELEVANCE, {}),
         )
-        for column, condition in enumerate(readings.conditions)
-        if column
+        for condition, columns in drawn.items()
     )
 
 
-def _relative_relevance(found: VectorSample, chosen: NDArray[np.bool_], column: int) -> NDArray[np.float64]:
-    """Return the relative relevance of the chosen vectors of each image that has one."""
+def _columns(readings: Readings, condition: str) -> list[int]:
+    """Return the places of the draws of a condition, mostly one, in the order of the audit's own plan."""
+    planned = conditions(readings.attributes.fingerprinted.spec)
+    return [column for column, each in enumerate(planned) if each.group == condition]
+
+
+def _relative_relevance(found: VectorSample, chosen: NDArray[np.bool_], columns: Sequence[int]) -> NDArray[np.float64]:
+    """Return the relative relevance of the chosen vectors of each image that has one, the mean of the draws."""
+    return np.mean([_relevance_of_draw(found, chosen, column) for column in columns], axis=0)
+
+
+def _relevance_of_draw(found: VectorSample, chosen: NDArray[np.bool_], column: int) -> NDArray[np.float64]:
     _, image = np.unique(found.row[chosen], return_inverse=True)
     after, before = (np.bincount(image, found.relevance[chosen, each]) for each in (column, 0))
     ratio: NDArray[np.float64] = after / before

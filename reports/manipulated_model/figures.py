@@ -1,5 +1,6 @@
 """The figure of a manipulated model: a row per method, with its similarities and its progress to the goal."""
 
+from functools import partial
 from textwrap import fill
 
 import pandas as pd
@@ -7,9 +8,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports.formatting import method_title
+from reports.formatting import Caveats, title_with_caveat
 from reports.manipulated_model.result import TITLES, ManipulationResult
-from reports.plot_primitives import Picture, distinct_texts, draw_points, label_methods, name_families, values_in_words
+from reports.plot_primitives import (
+    Picture,
+    caveat_note,
+    distinct_texts,
+    draw_points,
+    label_methods,
+    name_families,
+    values_in_words,
+)
 from reports.result import MEASURE, Estimate
 from reports.statistics import unit
 from reports.style import GREY, INK, Look, figure_style, look, svg
@@ -30,28 +39,29 @@ def picture(result: ManipulationResult) -> Picture:
     caption = (
         f"Left: {unit(MEASURE)}, of the original's maps and those of each copy. Right: "
         f"{result.reached[0].original.unit}. Means over the held-out images with 95 % intervals."
+        f"{caveat_note(moved['method'], result.caveats)}"
     )
     words = "; ".join(
-        f"{TITLES[str(network)]}: {values_in_words(part, 'method', method_title)}"
+        f"{TITLES[str(network)]}: {values_in_words(part, 'method', partial(title_with_caveat, caveats=result.caveats))}"
         for network, part in moved.groupby("network")
     )
     with figure_style():
         figure = Figure(figsize=(11, 1.7 + 0.5 * len(distinct_texts(moved["method"]))), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)
-        _panel(left, moved, unit(MEASURE))
-        _panel(right, reached, result.reached[0].original.unit)
+        _panel(left, moved, unit(MEASURE), result.caveats)
+        _panel(right, reached, result.reached[0].original.unit, result.caveats)
         name_families(right, distinct_texts(moved["method"]))
         handles = [Line2D([], [], linestyle="none", **{"color": INK, **style}) for style in STYLES.values()]
         figure.legend(handles, [TITLES[name] for name in STYLES], loc="outside upper center", ncols=3, frameon=False)
         return Picture("methods", svg(figure), caption, f"{caption} {words}.")
 
 
-def _panel(axes: Axes, frame: pd.DataFrame, label: str) -> None:
+def _panel(axes: Axes, frame: pd.DataFrame, label: str, caveats: Caveats) -> None:
     methods = distinct_texts(frame["method"])
     for (network, method), part in frame.groupby(["network", "method"], sort=False):
         style = {"color": look(str(method))["color"], **STYLES[str(network)]}
         draw_points(axes, part, methods, "method", OFFSETS[str(network)], style)
-    label_methods(axes, methods)
+    label_methods(axes, methods, caveats)
     axes.set_xlabel(fill(label, LETTERS))
 
 

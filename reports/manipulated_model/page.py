@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from reports.cells import Cell, Mark, Table, estimate_cell, method_heading
-from reports.formatting import enumeration, estimate_in_words, method_title, plural, toml
+from reports.formatting import Caveats, enumeration, estimate_in_words, plural, title_with_caveat, toml
 from reports.manipulated_model.result import TITLES, Answers, GoalProgress, ManipulationResult, SimilarityToOriginal
 from reports.page import Exhibit, template_environment
 from reports.plot_primitives import Picture, short_number
-from reports.result import MEASURE
+from reports.result import MEASURE, shown_metrics
 from srd.registry import METRICS
 
 
@@ -43,7 +43,7 @@ def _answers_table(result: ManipulationResult) -> Table:
 
 def _summary(result: ManipulationResult) -> Iterator[str]:
     attacked, reached = _attacked_similarity(result), next(each for each in result.reached if each.role == "attacked")
-    title = method_title(attacked.method)
+    title = title_with_caveat(attacked.method, result.caveats)
     control, manipulated = _answers(result, "control"), _answers(result, "manipulated")
     yield (
         f"Fine-tuned against {title} for {plural(result.spec['manipulation']['steps'], 'step')}, the network answers "
@@ -68,22 +68,26 @@ def _transfer(result: ManipulationResult) -> Iterator[str]:
     moved = [each for each in others if (each.beyond_control.low or 0) > 0]
     if others:
         names = enumeration(
-            f"{method_title(each.method)} (to {short_number(each.manipulated.value)})" for each in moved
+            f"{title_with_caveat(each.method, result.caveats)} (to {short_number(each.manipulated.value)})"
+            for each in moved
         )
         yield f"Methods that were not attacked but moved beyond fine-tuning alone all the same: {names}."
     if unmoved := [each for each in result.moved if each.role == "ignores the network" and each.similarity == MEASURE]:
-        values = (f"{method_title(each.method)} {estimate_in_words(each.manipulated)}" for each in unmoved)
+        values = (
+            f"{title_with_caveat(each.method, result.caveats)} {estimate_in_words(each.manipulated)}"
+            for each in unmoved
+        )
         yield f"Maps that ignore the network must stay at 1: {enumeration(values)}."
 
 
 def _similarities(result: ManipulationResult) -> list[str]:
-    return list(dict.fromkeys(each.similarity for each in result.moved))
+    return shown_metrics(each.similarity for each in result.moved)
 
 
 def _similarity(result: ManipulationResult, similarity: str) -> Table:
     rows = (
         (
-            method_heading(each.method, each.role),
+            method_heading(each.method, result.caveats, each.role),
             estimate_cell(each.control),
             estimate_cell(each.manipulated, "white-box" if each.role == "attacked" else ""),
             estimate_cell(each.beyond_control),
@@ -97,13 +101,13 @@ def _similarity(result: ManipulationResult, similarity: str) -> Table:
 
 
 def _goal_table(result: ManipulationResult) -> Table:
-    rows = (_goal_row(each) for each in result.reached)
+    rows = (_goal_row(each, result.caveats) for each in result.reached)
     header = ("method", *TITLES.values(), "gained, paired")
     caption = f"Goal, {result.goal}: {result.reached[0].original.unit} (95 % intervals)"
     return Table(caption, header, tuple(rows))
 
 
-def _goal_row(each: GoalProgress) -> tuple[Cell, ...]:
+def _goal_row(each: GoalProgress, caveats: Caveats) -> tuple[Cell, ...]:
     mark: Mark = "white-box" if each.role == "attacked" else ""
     values = (
         estimate_cell(each.original),
@@ -111,7 +115,7 @@ def _goal_row(each: GoalProgress) -> tuple[Cell, ...]:
         estimate_cell(each.manipulated, mark),
         estimate_cell(each.gained),
     )
-    return (method_heading(each.method, each.role), *values)
+    return (method_heading(each.method, caveats, each.role), *values)
 
 
 def _attacked_similarity(result: ManipulationResult) -> SimilarityToOriginal:

@@ -84,6 +84,8 @@ class ManipulationResult(ResultModel):
     spec: dict[str, Any]
     goal: str
     """The goal in words."""
+    caveats: dict[str, str]
+    """Method -> the finding of a self-check on the original that stands beside every number of the method."""
     examples: str
     """Description of the images on which the copies were fine-tuned."""
     held_out: str

@@ -3,6 +3,7 @@
 import numpy as np
 
 from pipeline.experiments.manipulated_model_results import COPIES, NETWORKS, ManipulationFindings, Numbers
+from pipeline.store.attributes import caveats_of
 from reports import statistics
 from reports.manipulated_model.result import (
     Answers,
@@ -24,6 +25,7 @@ def summarise(found: ManipulationFindings, exhibits: tuple[GalleryRow, ...]) -> 
     return ManipulationResult(
         spec=found.spec.model_dump(mode="json", exclude_none=True),
         goal=found.goal,
+        caveats=caveats_of(found.checks),
         examples=found.examples.description,
         held_out=found.held_out.description,
         n_examples=len(found.examples.ids),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
+from math import isinf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +69,10 @@ def policy() -> Policy:
 def unit(metric: str) -> str:
     """Return the unit of a metric: its title and bounds."""
     low, high = METRICS[metric].bounds
+    if isinf(low):
+        return f"{METRICS[metric].title}, at most {high:g}"
+    if isinf(high):
+        return f"{METRICS[metric].title}, at least {low:g}"
     return f"{METRICS[metric].title}, {low:g} to {high:g}"
 
 

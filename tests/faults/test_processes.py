@@ -172,7 +172,9 @@ def test_ctrl_c_ends_with_one_line_and_a_run_that_goes_on(trial: FaultTrial, com
     assert (end.code, end.out) == (130, "")
     *progressed, last = end.err.splitlines()
     assert last == "interrupted: the same command continues the run"
-    told = r"(preparing: .*\.\.\.|100\.0% of 6 clean images .*|dashboard: http://\S+|perturb \d+/24 .* left)"
+    told = (
+        r"([a-z].* \.\.\.|starting 2 workers|100\.0% of 6 clean images .*|dashboard: http://\S+|perturb \d+/24 .* left)"
+    )
     assert all(re.fullmatch(told, line) for line in progressed), end.err
     assert command("status", trial.folder / "run").code == 4
     lost = before - trial.done_tasks()

@@ -1,7 +1,7 @@
 """A small finished run, made once; and results made by hand, whose numbers are known."""
 
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from small_audits import run, store_in
 from attacks.registry import PERTURBATIONS
 from pipeline.execution.executors import Outcome, serial_executor
 from pipeline.execution.job import Job
+from pipeline.plan.tasks import Task
 from pipeline.spec.audit import parse_spec
 from pipeline.store.attributes import RunAttributes
 from pipeline.store.results import open_results
@@ -46,7 +47,7 @@ class Silent:
 
     def on_store(self, attributes: RunAttributes) -> None: ...
 
-    def on_stage(self, name: str, done: int, total: int) -> None: ...
+    def on_stage(self, name: str, tasks: Sequence[Task], done: int, total: int) -> None: ...
 
     def on_wait(self, name: str, n: int) -> None: ...
 
@@ -195,7 +196,9 @@ def _calibrated(condition: str, method: str, value: float | None) -> CalibratedS
     given = _estimate(value, UNIT)
     if value is not None and value <= 0:
         given = given.model_copy(update={"value": None, "low": None, "high": None, "reason": AT_FLOOR})
-    return CalibratedStability(condition=condition, method=method, similarity=value, floor=0.0, estimate=given)
+    return CalibratedStability(
+        condition=condition, method=method, similarity=value, floor=0.0, ceiling=1.0, estimate=given
+    )
 
 
 def _contrast(first: CalibratedStability, second: CalibratedStability) -> Estimate:

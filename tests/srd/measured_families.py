@@ -14,7 +14,7 @@ from torch.overrides import _get_current_function_mode_stack
 from toys import portrait, relative_error
 
 from srd.decomposition import Decomposition, account, decompose
-from srd.metrics.similarity import pearson
+from srd.metrics.pearson import pearson
 from srd.precision import Precision
 
 CONSERVING: tuple[BiasRule, ...] = ("norm", "ratio", "uniform")

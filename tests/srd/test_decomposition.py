@@ -40,7 +40,7 @@ from toys import (
 from srd.decomposition import Decomposition, account, decompose, decompose_by_rules
 from srd.errors import UnsupportedOperation
 from srd.functions import Elementwise
-from srd.metrics.similarity import pearson
+from srd.metrics.pearson import pearson
 from srd.options import SrdOptions
 from srd.propagation import Contrast
 from srd.rules import Bias, SharingRatio

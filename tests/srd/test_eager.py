@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from replaying import CHECKPOINTED, Replay, Replaying
+from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils import checkpoint
 from torchvision.models import DenseNet
@@ -19,33 +20,6 @@ from srd.registry import ATTRIBUTORS
 
 X, TARGET = normal(2, 3, 6, 9), classes(2)
 OF_ANY = [name for name, entry in ATTRIBUTORS.items() if entry.networks == "any"]
-Replay = Callable[[Callable[..., Tensor], Tensor], Tensor]
-
-
-class Replaying(nn.Module):
-    """The small network, of which `replay` runs the stem and the branch."""
-
-    def __init__(self, replay: Replay) -> None:
-        super().__init__()
-        self.plain, self.replay = small(), replay
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        stem = self.replay(self.plain.stem, inputs)
-        logits: Tensor = self.plain.head(self.plain.relu(self.replay(self.plain.branch, stem) + stem).mean((2, 3)))
-        return logits
-
-
-def decorated(function: Callable[..., Tensor], x: Tensor) -> Tensor:
-    result: Tensor = checkpoint.checkpoint(use_reentrant=False)(function)(x)
-    return result
-
-
-CHECKPOINTED: dict[str, Replay] = {
-    "reentrant": lambda f, x: checkpoint.checkpoint(f, x, use_reentrant=True),
-    "not reentrant": lambda f, x: checkpoint.checkpoint(f, x, use_reentrant=False),
-    "sequential": lambda f, x: checkpoint.checkpoint_sequential(f, 2, x, use_reentrant=False),
-    "decorated": decorated,
-}
 
 
 @pytest.mark.parametrize("replay", CHECKPOINTED.values(), ids=CHECKPOINTED)

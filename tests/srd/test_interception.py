@@ -23,6 +23,7 @@ from srd.rules import SharingRatio
 Middle = Callable[[Tensor], Any]
 X = normal(2, 3, 7, 8)
 TARGET = classes(2)
+CHANNELS = normal(4, 1, 1, seed=1)
 
 
 class Between(nn.Module):
@@ -420,9 +421,76 @@ def test_the_meaning_of_an_operation_may_be_declared(
         assert relative_error(result.maps, books(meant).maps) <= 1e-12
 
 
+def sampled(x: Tensor, weights: Callable[[Tensor], Tensor]) -> Tensor:
+    return functional.grid_sample(x, weights(x), align_corners=False)
+
+
+def grid(x: Tensor) -> Tensor:
+    theta = x.mean((2, 3))[:, :2, None] * 0.1 + torch.eye(2, 3, dtype=x.dtype)
+    return functional.affine_grid(theta, list(x.shape), align_corners=False)
+
+
+HELD: dict[str, tuple[Callable[[Tensor, Callable[[Tensor], Tensor]], Tensor], Middle, dict[str, DeclaredRule]]] = {
+    "places of a spatial transformer": (
+        sampled,
+        grid,
+        {"torch.nn.functional.affine_grid": "gate", "torch.nn.functional.grid_sample": "linear"},
+    ),
+    "a gate in a product and a sum": (
+        lambda x, weights: torch.addcmul(torch.zeros_like(x), x, weights(x)),
+        lambda x: x.mean(1, keepdim=True).sigmoid(),
+        {"torch.addcmul": "linear"},
+    ),
+    "shares of attention": (
+        lambda x, weights: torch.baddbmm(CHANNELS[0, 0].expand(2, 4, 56), weights(x), x.flatten(2)).view_as(x),
+        lambda x: (x.flatten(2) @ x.flatten(2).transpose(1, 2)).softmax(-1),
+        {"torch.baddbmm": "linear"},
+    ),
+    "a mask": (
+        lambda x, weights: torch.lerp(x, x.flip(3), weights(x)),
+        lambda x: torch.exp(-x.abs().sum(1, keepdim=True)),
+        {"torch.lerp": "linear", "torch.exp": "gate"},
+    ),
+}
+"""What is linear in features and reads weights, how the weights are made of the features, and the declarations."""
+
+
+@pytest.mark.parametrize("name", HELD)
+@pytest.mark.parametrize("method", ["srd", "srd_bias_ratio", "lrp_z_plus"])
+def test_what_is_declared_linear_holds_weights_constant(method: str, name: str) -> None:
+    apply, weights, declared = HELD[name]
+    seen: list[Tensor] = []
+
+    def remember(x: Tensor) -> Tensor:
+        seen.append(weights(x).detach())
+        return seen[-1]
+
+    between(lambda x: apply(functional.relu(x), remember))(X)
+    network = between(lambda x: apply(functional.relu(x), weights))
+    fixed = between(lambda x: apply(functional.relu(x), lambda _: seen[0]))
+    explain = ATTRIBUTORS[method]
+    assert (
+        relative_error(explain(network, X, TARGET, operations=declared), explain(fixed, X, TARGET, operations=declared))
+        <= 1e-12
+    )
+    assert float(check_law(explain, network, X, TARGET, operations=declared).gap.max()) <= 1e-12
+
+
+@pytest.mark.parametrize(
+    ("operation", "rule", "middle"),
+    [
+        ("torch.erf", "gate", torch.erf),
+        ("torch.atan2", "activation", lambda x: torch.atan2(x, x + 1)),
+        ("torch.exp", "gate", lambda x: torch.exp(x) + x),
+    ],
+)
+def test_a_declaration_that_does_not_fit_is_named(operation: str, rule: DeclaredRule, middle: Middle) -> None:
+    with pytest.raises(UnsupportedOperation, match=rf"there is no rule for {operation} \(declared '{rule}'\)"):
+        account(between(middle), X, TARGET, operations={operation: rule})
+
+
 # Constants: counted, for no pixel is their source.
 
-CHANNELS = normal(4, 1, 1, seed=1)
 JOINED = normal(2, 2, 7, 8, seed=2)
 
 

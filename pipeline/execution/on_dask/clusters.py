@@ -32,6 +32,7 @@ def start_cluster(spec: ClusterSpec, tell: Tell) -> Iterator[Any]:
     SpecError
         If the files of TLS cannot be used.
     """
+    tell(_opening_in_words(spec))
     import dask  # its import costs a second that other commands need not pay
     from distributed import Client  # before the configuration: that of its import is to stay
 
@@ -46,6 +47,12 @@ def start_cluster(spec: ClusterSpec, tell: Tell) -> Iterator[Any]:
             _wait_for_workers(client, spec.worker_timeout, tell)
             _refuse_threads(client)
             yield client
+
+
+def _opening_in_words(spec: ClusterSpec) -> str:
+    """Return what is done now, which may take a minute: `starting 2 workers`."""
+    count = getattr(spec, "workers", None) or getattr(spec, "gpus", None)
+    return f"starting {count} workers" if count else "connecting to the cluster"
 
 
 def _open_cluster(spec: ClusterSpec) -> AbstractContextManager[Any]:

@@ -14,7 +14,8 @@ from pipeline.execution.executors import Executor, Outcome, Perform, Work
 from pipeline.execution.new_process import call_in_new_process
 from pipeline.execution.on_dask.clusters import Tell, start_cluster
 from pipeline.execution.on_dask.settings import ALLOCATOR
-from pipeline.execution.on_dask.submissions import Submissions
+from pipeline.execution.on_dask.submissions import Submissions, tell_from_workers
+from pipeline.machine import phases
 from pipeline.plan.tasks import Task
 from pipeline.spec.deployment import ClusterSpec
 
@@ -46,6 +47,12 @@ class DaskExecutor:
         self._client = client
         self._spec = spec
         self._tell = tell
+        self._workers = 1
+
+    @property
+    def workers(self) -> int:
+        """Return the threads of all workers, which have one each; 1 while none is known."""
+        return self._workers
 
     def __call__(self, tasks: Sequence[Task], perform: Perform) -> Iterator[Outcome]:
         """Yield outcomes as they come; a task that ends its worker again and again ends with WorkerLost.
@@ -57,11 +64,14 @@ class DaskExecutor:
         """
         return self._run_in_window({task.key: task for task in tasks}, perform) if tasks else iter(())
 
-    def call(self, function: Callable[..., T], *arguments: Any) -> T:
+    def call(self, function: Callable[..., T], *arguments: Any, tell: phases.Tell | None = None) -> T:
         """Call a function on a worker; on this machine in a process of its own, so that no cluster starts for it."""
         if self._spec.is_on_this_machine:
-            return call_in_new_process(ALLOCATOR, function, *arguments)
-        return self._call_on_worker(function, *arguments)
+            return call_in_new_process(ALLOCATOR, function, *arguments, tell=tell)
+        if tell is None:
+            return self._call_on_worker(function, *arguments)
+        with tell_from_workers(self._client(), tell) as there:
+            return self._call_on_worker(function, *arguments, there)
 
     def _call_on_worker(self, function: Callable[..., T], *arguments: Any) -> T:
         from dask.utils import funcname
@@ -91,6 +101,7 @@ class DaskExecutor:
                 if not len(submissions):
                     return
                 ended = submissions.next()
+                self._workers = submissions.threads
                 if ended is not None:
                     yield Outcome(tasks[ended.name], ended.error, ended.result)
 

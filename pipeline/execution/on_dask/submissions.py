@@ -2,8 +2,9 @@
 
 import asyncio
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
@@ -12,6 +13,7 @@ from time import monotonic
 from typing import Any
 from uuid import uuid4
 
+from pipeline.machine.phases import Phase, Tell
 from pipeline.spec.deployment import ClusterSpec
 from srd.errors import AuditError, IncompleteRun, WorkerLost
 
@@ -134,6 +136,23 @@ class Submissions:
             self._events.put(threads)
             await asyncio.sleep(ASKED_AGAIN)
         raise IncompleteRun(f"no worker for {patience:g} seconds; start some, and {CONTINUES}")
+
+
+@contextmanager
+def tell_from_workers(client: Any, tell: Tell) -> Iterator[Tell]:
+    """Yield a function for tasks, which tells here what a worker tells there."""
+    topic = uuid4().hex
+    client.subscribe_topic(topic, lambda event: tell(pickle.loads(event[1])))
+    try:
+        yield partial(_tell_from_here, topic)
+    finally:
+        client.unsubscribe_topic(topic)
+
+
+def _tell_from_here(topic: str, phase: Phase) -> None:
+    from distributed import get_worker
+
+    get_worker().log_event(topic, pickle.dumps(phase))
 
 
 def _submission_end(name: str, future: Any) -> SubmissionEnd:

@@ -8,7 +8,7 @@ from reports.audit.verdicts.quantities import Quantity
 from reports.audit.verdicts.reasons import Reason
 from reports.audit.verdicts.samples import Sample
 from reports.result import ResultModel
-from reports.statistics import Values, images_to_decide, bound_below, bound_above
+from reports.statistics import Values, bound_above, bound_below, images_to_decide
 
 Interval = tuple[float, float]
 

@@ -18,7 +18,7 @@ PLAN = Plan({**SIZES, "image": 4, "perturbation": 2, "method": 3}, 4, has_masks=
 PILOT = Pilot(
     plan=PLAN,
     methods=("srd", "saliency", "edges"),
-    condition_ids=("clean", "universal:srd@8/255"),
+    condition_groups=("clean", "universal:srd@8/255"),
     tasks={
         ("perturb", 0): [(2, 1.0), (4, 2.0)],  # half a second an image
         ("perturb", 1): [(2, 5.0), (4, 7.0)],  # 3 seconds and one an image

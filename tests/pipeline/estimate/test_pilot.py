@@ -50,7 +50,7 @@ def test_it_expects_the_bytes_of_the_run(finished: Finished, expected: CostEstim
 def test_it_measures_every_method_and_entry_at_two_tiles(finished: Finished, measured: Pilot) -> None:
     spec = finished.job.spec
     assert measured.methods == spec.explain.methods
-    assert measured.condition_ids == tuple(condition.id for condition in conditions(spec))
+    assert measured.condition_groups == tuple(condition.group for condition in conditions(spec))
     columns = {(task.stage, task.column) for task in finished.context.plan.all_tasks()}
     assert set(measured.tasks) == columns
     for points in (*measured.tasks.values(), measured.memory):

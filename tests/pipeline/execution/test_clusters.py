@@ -56,8 +56,9 @@ def test_the_wait_for_workers_is_told_and_ends(empty: str) -> None:
     told: list[str] = []
     message = refusal(SchedulerSpec(address=empty, worker_timeout=1.0), told)
     assert message.startswith("no worker came within 1 seconds; start some with `dask worker ADDRESS --nthreads 1`")
-    assert told[0].startswith("dashboard: http://127.0.0.1:")
-    assert told[1] == "waiting for workers, at most 1 seconds"
+    assert told[0] == "connecting to the cluster"
+    assert told[1].startswith("dashboard: http://127.0.0.1:")
+    assert told[2] == "waiting for workers, at most 1 seconds"
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

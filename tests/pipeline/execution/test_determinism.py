@@ -13,6 +13,7 @@ from torch import Tensor
 from pipeline.execution.executors import serial_executor
 from pipeline.execution.on_dask.executor import dask_executor
 from pipeline.inputs.data import Data
+from pipeline.machine.phases import Tell, tell_nobody
 from pipeline.plan.schema import PREPARED
 from pipeline.plan.selection import Selection
 from pipeline.plan.tasks import Task
@@ -64,8 +65,8 @@ class Subset:
         self.classes, self.has_masks = data.classes, data.has_masks
         self.digest, self.description, self.notes = data.digest, data.description, data.notes
 
-    def check(self) -> None:
-        self._data.check()
+    def check(self, tell: Tell = tell_nobody) -> None:
+        self._data.check(tell)
 
     def images(self, rows: Sequence[int]) -> Tensor:
         return self._data.images([self._rows[row] for row in rows])

@@ -55,4 +55,4 @@ def test_a_method_that_is_not_complete_is_marked(spec: Path, monkeypatch: pytest
     monkeypatch.setattr(law_checks, "check_law", broken("completeness"))
     marked = {method: check.found for method, check in checks(spec).items() if check.is_marked}
     assert list(marked) == ["integrated_gradients", "deep_lift", "expected_gradients"]
-    assert set(marked.values()) == {"not complete on this network: the gap is 11.00%"}
+    assert set(marked.values()) == {"not complete on this network: 11.0 %"}

@@ -10,7 +10,7 @@ import zarr
 from colour_network import COLOURS
 from small_audits import PER_CLASS, SIZE, Finished, edit, job_of, path_of, tree, write_audit, write_picture
 
-from pipeline.execution import preparation
+from pipeline.execution import admission, preparation
 from pipeline.execution.job import Job
 from pipeline.execution.preparation import prepare_store
 from pipeline.execution.self_checks import SELF_CHECKS
@@ -92,7 +92,7 @@ def test_near_chance_is_less_than_a_tenth_above_it(
 ) -> None:
     data = Shapes(n_images)
     data.classes = data.classes[:1] * n_classes
-    assert bool(list(preparation._low_accuracy_in_words(finished.job.spec, data, correct))) is is_noted
+    assert bool(list(admission._low_accuracy_in_words(finished.job.spec, data, correct))) is is_noted
 
 
 def test_classes_are_those_of_the_clean_images(finished: Finished) -> None:

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from small_audits import write_picture, write_png
 
-from pipeline.demo import shapes
+from pipeline.demo import grids, shapes
 from pipeline.inputs.data import DEMO_IMAGES, load_data, n_images
 from pipeline.inputs.image_files import UPRIGHT
 from pipeline.inputs.image_folder import ImageFolder
@@ -470,6 +470,16 @@ def test_the_demo_images_are_the_scenes_of_their_index() -> None:
     assert len(load_data(DataSpec(path="demo:shapes"), DEMO, Path()).ids) == DEMO_IMAGES
 
 
+def test_the_demo_grids_are_those_of_their_index() -> None:
+    data = load_data(DataSpec(path="demo:grids", n=8), ModelSpec(spec="demo:resnet"), Path())
+    expected = [grids.grid(shapes.TEST_SEED, row) for row in (6, 2)]
+    assert (data.images([6, 2]).numpy() == [each.image for each in expected]).all()
+    assert (data.masks([6, 2]).numpy() == [each.mask for each in expected]).all()
+    assert data.labels == (0, 1, 2, 3, 4, 5, 0, 1)
+    assert len(set(data.ids)) == 8
+    assert data.digest != load_data(DataSpec(path="demo:grids", n=7), ModelSpec(spec="demo:resnet"), Path()).digest
+
+
 def test_another_choice_of_demo_images_has_another_digest() -> None:
     six, seven = (load_data(DataSpec(path="demo:shapes", n=n), DEMO, Path()).digest for n in (6, 7))
     assert six != seven
@@ -479,6 +489,13 @@ def test_another_choice_of_demo_images_has_another_digest() -> None:
     ("data", "model", "message"),
     [
         (DataSpec(path="demo:shape"), DEMO, "did you mean 'demo:shapes'"),
+        (DataSpec(path="demo:grid"), DEMO, "did you mean 'demo:grids'"),
+        (
+            DataSpec(path="demo:grids"),
+            ModelSpec(spec="demo:vgg"),
+            "reads 48x48 alone, .* set model.spec = 'demo:resnet'",
+        ),
+        (DataSpec(path="demo:grids"), ModelSpec(spec="demo:resnet", resize=48), "model.resize = 48"),
         (DataSpec(path="demo:shapes", masks="masks"), DEMO, "data.masks = 'masks'"),
         (DataSpec(path="demo:shapes"), ModelSpec(spec="demo:vgg", resize=48), "model.resize = 48"),
         (DataSpec(path="demo:shapes"), ModelSpec(spec="demo:vgg", classes="c.txt"), "model.classes = 'c.txt'"),

@@ -208,6 +208,33 @@ def test_prefixes_that_the_network_has_stay(tmp_path: Path, prefix: str) -> None
     assert f"{prefix}bias" in refused(file, target)
 
 
+class Wrapped(nn.Module):
+    """A network within another that has no weights of its own."""
+
+    def __init__(self, depth: int) -> None:
+        super().__init__()
+        self.inner = Wrapped(depth - 1) if depth > 1 else network()
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+def test_weights_of_the_network_within_a_wrapper_fit(tmp_path: Path, depth: int, prefix: str, suffix: str) -> None:
+    file, target = tmp_path / f"weights.{suffix}", Wrapped(depth)
+    content = state(lambda tensor: tensor + 1)
+    (save_file if suffix == "safetensors" else torch.save)({prefix + name: t for name, t in content.items()}, file)
+    notes = load_weights(target, file)
+    where = ".".join(["inner"] * depth)
+    assert torch.equal(target.get_submodule(where).state_dict()["3.weight"], content["3.weight"])
+    assert notes[-1] == f"model.weights: the names are those of the network's module {where!r}, which has all weights"
+
+
+@pytest.mark.parametrize("other", [nn.Linear(2, 2), nn.BatchNorm2d(3, affine=False), network()])
+def test_weights_of_a_part_of_a_network_do_not_fit(tmp_path: Path, other: nn.Module) -> None:
+    target = nn.ModuleDict({"inner": network(), "other": other})
+    assert "inner.3.weight" in refused(saved(tmp_path, state()), target)
+
+
 def test_what_is_missing_beside_a_prefix_is_named_without_it(tmp_path: Path) -> None:
     content = {f"module.{name}": tensor for name, tensor in state().items() if name != "3.bias"}
     message = refused(saved(tmp_path, content))

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from attacks.registry import PERTURBATIONS
 from pipeline.plan.conditions import CLEAN, Threat, conditions, threat
 from pipeline.spec.audit import AuditSpec, parse_spec
@@ -33,6 +35,25 @@ def test_entries_follow_the_spec_and_ids_keep_its_words() -> None:
     noise = {"name": "gaussian_noise", "strengths": [0.1]}
     assert ids(pgd, noise) == [CLEAN, "pgd@8/255", "pgd@0.05", "gaussian_noise@0.1"]
     assert ids(noise, pgd) == [CLEAN, "gaussian_noise@0.1", "pgd@8/255", "pgd@0.05"]
+
+
+def test_each_draw_of_a_random_change_is_an_entry_of_one_group() -> None:
+    noise = {"name": "gaussian_noise", "strengths": [0.1, 0.2], "draws": 3}
+    shift, pgd = {"name": "shift", "strengths": [0.1], "draws": 2}, {"name": "pgd", "strengths": ["8/255"]}
+    made = conditions(spec_of(noise, shift, pgd))
+    groups = ["gaussian_noise@0.1"] * 3 + ["gaussian_noise@0.2"] * 3 + ["shift@0.1"] * 2
+    draws = [1, 2, 3, 1, 2, 3, 1, 2]
+    assert [c.id for c in made] == [
+        CLEAN, *(f"{group}#{draw}" for group, draw in zip(groups, draws, strict=True)), "pgd@8/255"
+    ]  # fmt: skip
+    assert [c.group for c in made] == [CLEAN, *groups, "pgd@8/255"]
+    assert [c.draw for c in made] == [0, *draws, 0]
+
+
+@pytest.mark.parametrize("name", ["gaussian_noise", "rotation", "imagenet_c_snow"])
+def test_one_draw_is_the_entry_that_it_is_without_the_key(name: str) -> None:
+    plain = {"name": name, "strengths": [1]}
+    assert conditions(spec_of(plain | {"draws": 1})) == conditions(spec_of(plain))
 
 
 def test_an_attack_on_explanations_has_an_entry_for_each_method_with_a_gradient() -> None:

@@ -21,7 +21,8 @@ def plans(draw: st.DrawFn) -> Plan:
     columns = range(1, sizes["perturbation"])
     attacks = tuple(column for column in columns if draw(st.booleans()))
     universal = tuple(column for column in attacks if draw(st.booleans()))
-    return Plan(sizes, draw(st.integers(1, 9)), draw(st.booleans()), attacks, universal)
+    stochastic = tuple(column for column in range(sizes["method"]) if draw(st.booleans()))
+    return Plan(sizes, draw(st.integers(1, 9)), draw(st.booleans()), attacks, universal, stochastic)
 
 
 def regions(plan: Plan, variable: Variable) -> Iterator[tuple[slice, ...]]:
@@ -34,10 +35,13 @@ def regions(plan: Plan, variable: Variable) -> Iterator[tuple[slice, ...]]:
 @settings(max_examples=60, deadline=None)
 def test_every_element_is_written_exactly_once_or_is_not_there_to_be_written(plan: Plan) -> None:
     columns = np.arange(plan.sizes["perturbation"])
+    repeated = np.isin(np.arange(plan.sizes["method"]), plan.stochastic)
     expected: dict[str, Any] = dict.fromkeys(PREPARED, 0) | {
         "mask": int(plan.has_masks),
         "displacement": np.isin(columns, plan.universal)[:, None, None, None],
         "attack_evidence": np.isin(columns, plan.attacks)[:, None],
+        "repeat_attribution": repeated[:, None, None],
+        "repeat_scale": repeated,
     }
     for variable in VARIABLES.values():
         written = np.zeros([plan.sizes[dim] for dim in variable.dims], int)
@@ -91,6 +95,16 @@ def test_the_clean_entry_alone_writes_masks_where_there_are_any() -> None:
         plan, task = Plan(sizes, tile=2, has_masks=has_masks), Task(stage, 0, column)
         names = [variable.name for variable in plan.variables(task)]
         assert ("mask" in names) == (has_masks and stage == "perturb" and column == 0)
+
+
+def test_methods_that_draw_at_random_alone_write_repeats() -> None:
+    plan = Plan({"image": 3, "perturbation": 2, "method": 3}, 2, has_masks=False, stochastic=(1,))
+    repeats = {"repeat_attribution", "repeat_scale"}
+    for task in plan.all_tasks():
+        written = repeats & {variable.name for variable in plan.variables(task)}
+        assert written == (repeats if (task.stage, task.column) == ("attribute", 1) else set())
+    assert not plan.holds(VARIABLES["mask"])
+    assert plan.holds(VARIABLES["repeat_scale"])
 
 
 def test_a_task_is_named_after_its_place() -> None:

@@ -11,7 +11,7 @@ from pipeline.plan.stages import STAGES, VARIABLES
 
 SIZES = {
     "image": 7, "perturbation": 3, "method": 2, "metric": 4, "reference": 3, "similarity": 2, "evidence": 5,
-    "class": 5, "channel": 3, "y": 6, "x": 8,
+    "measure": 4, "class": 5, "channel": 3, "y": 6, "x": 8,
 }  # fmt: skip
 
 every_variable = pytest.mark.parametrize("variable", VARIABLES.values(), ids=list(VARIABLES))

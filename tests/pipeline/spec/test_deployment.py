@@ -118,3 +118,9 @@ def test_two_options_that_say_where_are_refused(spec: Path) -> None:
 def test_a_limit_without_a_process_to_end_is_refused(spec: Path) -> None:
     with pytest.raises(InputError, match="--task-limit: this process cannot end itself and go on; add --workers 1"):
         cluster_of(spec, None, None, None, 60.0)
+
+
+@pytest.mark.parametrize("limit", [1.1e8, float("inf"), float("nan")])
+def test_a_limit_that_no_clock_measures_is_refused(spec: Path, limit: float) -> None:
+    with pytest.raises(InputError, match=r"--task-limit .*: clocks end before; write at most 100000000 seconds"):
+        cluster_of(spec, 1, None, None, limit)

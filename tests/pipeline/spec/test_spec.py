@@ -15,10 +15,12 @@ from pipeline.spec.audit import (
     attacked_methods,
     condition_id,
     condition_pairs,
+    draw_numbers,
     load_spec,
     parse_spec,
 )
-from pipeline.spec.comparison import load_audits
+from pipeline.spec.comparison import ComparisonSpec, load_audits
+from pipeline.spec.toml import parse_table
 from srd.errors import SpecError
 
 PGD = {"name": "pgd", "strengths": ["8/255"]}
@@ -185,11 +187,54 @@ def test_no_two_entries_of_the_axis_share_an_id(perturbations: Any) -> None:
         ),
         ({"name": "manipulate", "options": {"eight_bits": 1}}, "expected bool, got 1"),
         ({"name": "manipulate", "options": {"aim": "top-k"}}, "no option is called 'aim'"),
+        ({"draws": 0}, r"draws: .*got 0"),
+        ({"draws": 257}, r"draws: .*got 257"),
+        ({"draws": 2.0}, r"draws: .*got 2\.0"),
+        ({"draws": 2}, r"number 1 \(pgd\): draws = 2: pgd searches, so its draws are not alike; remove draws"),
+        (
+            {"name": "manipulate", "draws": 3},
+            "draws = 3: manipulate searches, so its draws are not alike; remove draws",
+        ),
+        (
+            {"name": "zoom", "strengths": [0.1], "draws": 2},
+            r"number 1 \(zoom\): draws = 2: zoom draws nothing at random; remove draws",
+        ),
     ],
 )
 def test_a_perturbation_that_cannot_be_meant_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(SpecError, match=message):
         perturbed(**changes)
+
+
+@pytest.mark.parametrize(
+    ("name", "strength"), [("gaussian_noise", 0.1), ("random_sign", "8/255"), ("rotation", 15), ("imagenet_c_fog", 3)]
+)
+def test_random_changes_may_be_drawn_several_times(name: str, strength: Any) -> None:
+    spec = parse_spec(table(perturbation=[{"name": name, "strengths": [strength], "draws": 256}]), "spec")
+    assert list(draw_numbers(spec.perturbation[0])) == list(range(1, 257))
+
+
+def test_draws_count_as_entries() -> None:
+    noise = {"name": "gaussian_noise", "strengths": [0.001 * n for n in range(1, 41)], "draws": 256}
+    with pytest.raises(SpecError, match="perturbation: 10240 conditions, more than 10000; name fewer strengths, draws"):
+        parse_spec(table(perturbation=[noise]), "spec")
+    twice = [noise | {"strengths": [0.1], "draws": draws} for draws in (2, 3)]
+    with pytest.raises(SpecError, match=r"number 2: gaussian_noise@0\.1 stands twice"):
+        parse_spec(table(perturbation=twice), "spec")
+
+
+GRIDS = {"data": {"path": "demo:grids"}, "model": {"spec": "demo:resnet"}}
+
+
+def test_of_grids_only_the_label_is_explained() -> None:
+    assert parse_spec(table(explain={"methods": ["srd"], "target": "label"}, **GRIDS), "spec")
+    for explain in ({"methods": ["srd"]}, {"methods": ["srd"], "target": "predicted"}):
+        refused = r"data\.path = 'demo:grids': .* explain\.target is 'predicted'; set explain\.target = 'label'"
+        with pytest.raises(SpecError, match=refused):
+            parse_spec(table(explain=explain, **GRIDS), "spec")
+    two = {"explain": {"methods": ["srd"]}, "subject": {"one": GRIDS}}
+    with pytest.raises(SpecError, match=r"subject\.one\.data\.path = 'demo:grids'"):
+        parse_table(ComparisonSpec, two, "spec")
 
 
 def test_an_attack_needs_a_method_with_a_gradient() -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from attacks.types import Model
 from pipeline.inputs.data import Data
+from pipeline.machine.phases import Tell, tell_nobody
 from pipeline.plan.schema import PREPARED, REASONS, REFERENCES
 from pipeline.plan.tasks import Task
 from pipeline.stages import score as scoring
@@ -21,7 +22,7 @@ from pipeline.stages.context import BACKGROUND, Context
 from pipeline.stages.perturb import perturb
 from pipeline.stages.score import score
 from pipeline.store.store import Arrays, Store
-from srd.registry import METRICS
+from srd.registry import ATTRIBUTORS, METRICS, SIMILARITIES
 
 
 def alone_in_tiles(context: Context, folder: Path) -> Context:
@@ -69,8 +70,8 @@ class Backwards:
         self.has_masks, self.digest, self.description = data.has_masks, data.digest, data.description
         self.notes = data.notes
 
-    def check(self) -> None:
-        self._data.check()
+    def check(self, tell: Tell = tell_nobody) -> None:
+        self._data.check(tell)
 
     def images(self, rows: Sequence[int]) -> Tensor:
         return self._data.images([len(self.ids) - 1 - row for row in rows])
@@ -177,13 +178,14 @@ def test_the_class_of_the_clean_image_is_explained_under_every_perturbation(
         attribute(context, task)
     predicted = context.store.read("prediction").argmax(-1)
     assert (context.targets == predicted[:, 0]).all()
-    p = len(context.conditions)
-    clean = [[int(context.targets[row])] * p for task in context.plan.tasks("attribute") for row in context.rows(task)]
-    assert recorder.targets[::2] == clean
-    others = context.store.read("other_class")
+    p, others = len(context.conditions), context.store.read("other_class")
     assert (others != context.targets).all()
-    expected = [[int(others[row])] for task in context.plan.tasks("attribute") for row in context.rows(task)]
-    assert recorder.targets[1::2] == expected
+    expected = []
+    for task in context.plan.tasks("attribute"):
+        for row in context.rows(task):
+            target, other = int(context.targets[row]), int(others[row])
+            expected += [[target] * p, [other], *[[target]] * (task.column in context.plan.stochastic)]
+    assert recorder.targets == expected
 
 
 def test_similarity_to_itself_is_one_where_it_is_defined(context: Context) -> None:
@@ -191,6 +193,77 @@ def test_similarity_to_itself_is_one_where_it_is_defined(context: Context) -> No
     for column, entry in enumerate(METRICS.values()):
         if entry.of == "two maps":
             np.testing.assert_allclose(scores[:, 0, 0, column], 1, atol=1e-5)
+
+
+def clean_maps(context: Context, name: str, scale: str, column: int) -> Tensor:
+    values = context.store.read(name, slice(None), column).astype(np.float32)
+    return torch.from_numpy(values * context.store.read(scale, slice(None), column)[:, None, None])
+
+
+def all_maps(context: Context, column: int) -> Tensor:
+    values = context.store.read("attribution", slice(None), slice(None), column).astype(np.float32)
+    return torch.from_numpy(values * context.store.read("scale", slice(None), slice(None), column)[..., None, None])
+
+
+@pytest.mark.parametrize("column", [0, 1, 2])
+def test_every_map_is_compared_with_those_of_the_target_image_and_of_the_other_class(
+    context: Context, column: int
+) -> None:
+    maps = all_maps(context, column)
+    others = {
+        "target_similarity": maps[:, 0][context.target_images],
+        "other_class_similarity": clean_maps(context, "other_class_attribution", "other_class_scale", column),
+    }
+    for name, compared in others.items():
+        for condition in range(maps.shape[1]):
+            stored = context.store.read(name, slice(None), condition, column)
+            expected = torch.stack([METRICS[each](maps[:, condition], compared) for each in SIMILARITIES], 1)
+            np.testing.assert_allclose(stored, expected.numpy(), atol=1e-5, equal_nan=True)
+    clean = {name: context.store.read(name, slice(None), 0, column) for name in others}
+    references = context.store.read("reference_similarity", slice(None), column)
+    for name, reference in (("target_similarity", "other_image"), ("other_class_similarity", "other_class")):
+        np.testing.assert_allclose(clean[name], references[:, list(REFERENCES).index(reference)], atol=1e-6)
+
+
+def test_only_a_method_that_draws_has_a_repeat_and_it_is_another_draw(context: Context) -> None:
+    drawing = [ATTRIBUTORS[name].stochastic for name in context.spec.explain.methods]
+    assert drawing == [False, False, True]
+    repeats = context.store.read("reference_similarity")[:, :, list(REFERENCES).index("repeat")]
+    assert (np.isfinite(repeats).all((0, 2)) == drawing).all()
+    maps, again = all_maps(context, 2)[:, 0], clean_maps(context, "repeat_attribution", "repeat_scale", 2)
+    assert not any(torch.equal(one, other) for one, other in zip(maps, again, strict=True))
+    expected = torch.stack([METRICS[name](maps, again) for name in SIMILARITIES], 1)
+    np.testing.assert_allclose(repeats[:, 2], expected.numpy(), atol=1e-5)
+
+
+def test_an_unsigned_method_has_no_score_that_needs_a_sign(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    signed = replace(METRICS["pearson"], needs_sign=True)
+    monkeypatch.setattr(scoring, "METRICS", {**METRICS, "pearson": signed})
+    reason = REASONS.index("the method's maps have no sign")
+    for column, name in enumerate(context.spec.explain.methods):
+        arrays = score(context, Task("score", 0, column))
+        undefined = np.array([each == "pearson" and not ATTRIBUTORS[name].signed for each in METRICS])
+        assert ((arrays["reason"] == reason) == undefined).all()
+        assert (np.isnan(arrays["score"]) == undefined).all()
+        for compared in ("target_similarity", "other_class_similarity", "reference_similarity"):
+            unsigned = np.isnan(arrays[compared][..., SIMILARITIES.index("pearson")]).all()
+            assert unsigned == (not ATTRIBUTORS[name].signed)
+    assert {ATTRIBUTORS[name].signed for name in context.spec.explain.methods} == {True, False}
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, 0.0])
+def test_an_undefined_map_to_compare_with_is_not_the_maps_own_fault(
+    context: Context, monkeypatch: pytest.MonkeyPatch, value: float
+) -> None:
+    others = scoring._other_class_maps(context, Task("score", 0, 0))
+    others[1] = value
+    monkeypatch.setattr(scoring, "_other_class_maps", lambda *_: others)
+    arrays = score(context, Task("score", 0, 0))
+    missing = np.isnan(arrays["other_class_similarity"][..., SIMILARITIES.index("pearson")])
+    assert missing[1].all()
+    assert not missing[[0, 2, 3]].any()
+    assert (arrays["reason"] == 0).all()
+    assert np.isfinite(arrays["target_similarity"]).all()
 
 
 def test_metrics_read_the_stored_maps(context: Context) -> None:

@@ -141,16 +141,18 @@ def on_bucket(spec: Path, bucket: Bucket, prefix: str = "audits") -> Path:
 
 @pytest.mark.slow
 def test_commands_find_the_store_of_a_run_in_its_bucket(command: Command, spec: Path, bucket: Bucket) -> None:
+    folder = spec.parent / "runs" / "small"
     assert command("run", on_bucket(spec, bucket), "--stage", "perturb").code == 0
-    assert not Path("runs/small/audit.zarr").exists()
-    half = command("status", "runs/small")
+    assert not (folder / "audit.zarr").exists()
+    half = command("status", folder)
     assert half.code == 4
     assert "attribute" in half.out
     assert command("run", spec).code == 0
     assert command("status", spec).code == 0
-    page = Path("runs/small/report/index.html").read_bytes()
-    assert command("report", "runs/small")[:2] == (0, "runs/small/report/index.html\n")
-    assert Path("runs/small/report/index.html").read_bytes() == page
+    page = folder / "report" / "index.html"
+    before = page.read_bytes()
+    assert command("report", folder)[:2] == (0, f"{page}\n")
+    assert page.read_bytes() == before
     assert len(open_results(bucket / "audits" / NAME)["score"]) == 6
 
 
@@ -164,12 +166,13 @@ def test_subjects_have_stores_of_their_own_in_the_bucket(command: Command, spec:
         for name in ("one", "other")
     ]
     spec.write_text("".join(subjects) + "[explain]" + text.partition("[explain]")[2])
+    folder = spec.parent / "runs" / "small"
     assert command("run", on_bucket(spec, bucket)).code == 0
     for name in ("one", "other"):
         assert exists(bucket / "audits" / name / NAME)
-        assert not Path(f"runs/small/{name}/audit.zarr").exists()
-    assert command("status", "runs/small").code == 0
-    assert command("compare", "runs/small/one", "runs/small/other").code == 0
+        assert not (folder / name / "audit.zarr").exists()
+    assert command("status", folder).code == 0
+    assert command("compare", folder / "one", folder / "other").code == 0
 
 
 @pytest.mark.slow
@@ -180,7 +183,7 @@ def test_a_folder_belongs_to_the_store_that_its_spec_names(command: Command, spe
     refused = command("run", spec, "--stage", "perturb")
     assert refused.code == 2
     assert f"holds a run that is stored in s3://{bucket.name}/audits/audit.zarr" in refused.err
-    assert "/audits" in Path("runs/small/audit.toml").read_text()
+    assert "/audits" in (spec.parent / "runs" / "small" / "audit.toml").read_text()
 
 
 @pytest.mark.parametrize(
@@ -195,15 +198,16 @@ def test_a_place_that_is_not_there_is_one_message(
 ) -> None:
     on_bucket(spec, bucket)
     edit(spec, old, new)
-    for arguments in (("run", spec), ("status", "runs/small")):
+    folder = spec.parent / "runs" / "small"
+    for arguments in (("run", spec), ("status", folder)):
         ended = command(*arguments)
         assert ended.code == 5
         *phases, last = ended.err.splitlines()
         assert last.startswith("error s3://")
         assert said in last
         assert all(phase.endswith("...") for phase in phases)
-        Path("runs/small").mkdir(parents=True, exist_ok=True)
-        Path("runs/small/audit.toml").write_text(spec.read_text())
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "audit.toml").write_text(spec.read_text())
 
 
 def test_wrong_credentials_are_one_message(command: Command, spec: Path, bucket: Bucket) -> None:

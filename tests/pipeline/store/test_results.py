@@ -1,5 +1,6 @@
 """What is read of a store is what its tasks wrote: each value is checked against a receipt."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from pipeline.plan.stages import VARIABLES
 from pipeline.plan.tasks import Task
 from pipeline.store.results import open_results
 from pipeline.store.store import Store
-from srd.errors import DamagedStore
+from srd.errors import DamagedStore, StoreError
 
 EVERY = list(PLAN.all_tasks())
 WRITTEN = sorted({variable.name for task in EVERY for variable in PLAN.variables(task)})
@@ -44,6 +45,31 @@ def whole(name: str, tasks: list[Task]) -> np.ndarray[Any, Any]:
 @pytest.mark.parametrize("name", WRITTEN)
 def test_results_are_what_the_tasks_wrote(filled: Path, name: str) -> None:
     np.testing.assert_array_equal(open_results(at(filled))[name].values, whole(name, EVERY))
+
+
+@pytest.mark.parametrize("form", [str, Path, lambda path: path.as_uri()], ids=["text", "path", "URL"])
+@pytest.mark.parametrize("part", ["", "audit.zarr"])
+def test_a_run_is_opened_by_its_folder_or_by_that_of_its_store(
+    filled: Path, form: Callable[[Path], str | Path], part: str
+) -> None:
+    place = form(filled.parent / part)
+    assert open_results(place).identical(open_results(at(filled)))
+
+
+def test_a_store_that_lies_elsewhere_is_found_by_the_spec_of_its_run(filled: Path, tmp_path: Path) -> None:
+    (tmp_path / "audit.toml").write_text(f'[store]\nurl = "{filled.parent}"\n')
+    assert open_results(tmp_path).identical(open_results(at(filled)))
+
+
+def test_a_store_of_another_name_is_opened_too(filled: Path, tmp_path: Path) -> None:
+    shutil.copytree(filled, tmp_path / "copy")
+    assert open_results(tmp_path / "copy").identical(open_results(at(filled)))
+
+
+@pytest.mark.parametrize("name", ["nowhere", "nowhere/audit.zarr"])
+def test_a_place_without_a_store_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    with pytest.raises(StoreError, match=f"{tmp_path}/nowhere/audit.zarr: "):
+        open_results(tmp_path / name)
 
 
 def index(size: int) -> st.SearchStrategy[Any]:

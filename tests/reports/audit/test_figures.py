@@ -77,7 +77,7 @@ def test_no_figure_is_wider_than_the_page_however_many_methods(made: Made) -> No
 
 def test_each_row_has_the_name_of_its_method_and_the_first_of_a_family_that_of_the_family() -> None:
     axes = Figure().subplots()
-    label_methods(axes, list(ATTRIBUTORS))
+    label_methods(axes, list(ATTRIBUTORS), {})
     name_families(axes, list(ATTRIBUTORS))
     assert [label.get_text() for label in axes.get_yticklabels()] == [entry.title for entry in ATTRIBUTORS.values()]
     families = [entry.family for entry in ATTRIBUTORS.values()]

@@ -11,11 +11,11 @@ from small_audits import edit, finish, tree, write_audit
 
 from pipeline.machine.writing import write_files
 from pipeline.store.results import open_results
+from pipeline.store.runs import location_of
 from reports.audit import maps, page
 from reports.audit.readings import Readings
 from reports.audit.report import write_report
 from reports.audit.sections import AuditResult
-from reports.runs import location_of
 from srd.errors import StoreError
 
 MARKUP = "<script>alert(1)</script>"

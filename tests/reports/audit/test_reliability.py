@@ -60,7 +60,7 @@ def test_every_table_quotes_the_verdict(made: Made, verdict: str) -> None:
         scale.table(result),
         scale.calibrated_table(result),
         stability.table(result, "pearson", "all"),
-        transfer.table(result.transfer[0]),
+        transfer.table(result.transfer[0], {}),
         transfer.searches_table(result),
     )
     for table in tables:

@@ -43,8 +43,8 @@ def test_an_attack_that_beats_noise(made: Made) -> None:
         FROM_NOISE,
         "Manipulation aimed at the method itself, changing no pixel by more than 8/255 and not changing the predicted "
         "class, moves the maps of SRD the furthest, to a calibrated stability of 0.200 (0.150 to 0.250, n = 9) (under "
-        "a random change of the same size: 0.900 (0.850 to 0.950, n = 9)); those of Saliency the least, to a "
-        "calibrated stability of 0.400 (0.350 to 0.450, n = 9).",
+        "a random change of the same size: 0.900 (0.850 to 0.950, n = 9)); the least moved are the maps of Saliency, "
+        "at a calibrated stability of 0.400 (0.350 to 0.450, n = 9).",
         f"Against SRD and Saliency manipulation at 8/255 {CHECKS}.",
     ]
 
@@ -55,9 +55,71 @@ def test_methods_that_cannot_be_told_apart_get_no_superlative(made: Made) -> Non
     noise = {"random_sign@8/255": {"srd": 0.81, "saliency": 0.8, "random": 0.0}}
     _, unaimed, moved, _ = summary(made(attacked | noise))
     assert "0.400" not in moved
-    assert moved.endswith("n = 9)), from which that of Saliency cannot be told apart.")
+    assert moved.endswith(
+        "n = 9)), from which that of Saliency cannot be told apart, so no method is called the most or the least moved."
+    )
     assert unaimed.endswith("n = 9), from which that of SRD under Random signs 8/255 cannot be told apart.")
-    assert not any(word in moved + unaimed for word in ("furthest", "least"))
+    assert not any(word in moved + unaimed for word in ("furthest", "among", "least moved are"))
+
+
+THREE = ("srd", "saliency", "grad_cam", "random")
+
+
+@pytest.mark.parametrize(
+    ("srd", "saliency", "grad_cam", "lowest", "highest"),
+    [
+        (
+            0.2,
+            0.4,
+            0.6,
+            "moves the maps of SRD the furthest, to a calibrated stability of 0.200",
+            "; the least moved are the maps of Grad-CAM, at a calibrated stability of 0.600 (0.550 to 0.650, n = 9).",
+        ),
+        (
+            0.2,
+            0.57,
+            0.6,
+            "moves the maps of SRD the furthest, to a calibrated stability of 0.200",
+            "; among the least moved are the maps of Grad-CAM, at a calibrated stability of 0.600 (0.550 to 0.650, "
+            "n = 9), from which that of Saliency cannot be told apart.",
+        ),
+        (
+            0.2,
+            0.23,
+            0.6,
+            "moves the maps of SRD among the furthest, to a calibrated stability of 0.200",
+            ", from which that of Saliency cannot be told apart; the least moved are the maps of Grad-CAM, at a "
+            "calibrated stability of 0.600 (0.550 to 0.650, n = 9).",
+        ),
+        (
+            0.58,
+            0.59,
+            0.6,
+            "moves the maps of SRD to a calibrated stability of 0.580",
+            ", from which those of Saliency and Grad-CAM cannot be told apart, so no method is called the most or the "
+            "least moved.",
+        ),
+    ],
+    ids=["clear", "tie of the highest", "tie of the lowest", "all tied"],
+)
+def test_a_superlative_says_who_is_told_apart_from_whom(
+    made: Made, srd: float, saliency: float, grad_cam: float, lowest: str, highest: str
+) -> None:
+    values = {"srd": srd, "saliency": saliency, "grad_cam": grad_cam, "random": 0.0}
+    _, moved, _ = summary(made({f"manipulate:{name}@8/255": values for name in THREE[:3]}, THREE))
+    assert lowest in moved
+    assert moved.endswith(highest)
+
+
+@pytest.mark.parametrize(
+    ("second", "third", "share"),
+    [(0.5, 0.4, "the largest share"), (0.57, 0.4, "one of the largest shares"), (0.57, 0.56, "a share")],
+)
+def test_a_share_is_called_the_largest_as_far_as_it_is_told_apart(
+    made: Made, second: float, third: float, share: str
+) -> None:
+    localisation = {"srd": 0.6, "saliency": second, "grad_cam": third}
+    assert f"SRD puts {share} of its positive" in summary(made({}, THREE, localisation=localisation))[-1]
 
 
 def test_maps_that_left_their_scale_are_named_and_no_other_is_called_furthest(made: Made) -> None:

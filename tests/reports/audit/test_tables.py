@@ -66,7 +66,7 @@ def test_every_strength_has_a_column_in_which_each_method_is_under_its_own_attac
 
 def test_in_a_transfer_table_methods_are_rows_and_attacks_are_columns(made: Made) -> None:
     (found,) = made({name: ENTRIES[name] for name in ENTRIES if name.endswith("@8/255")}).transfer
-    table = transfers.table(found)
+    table = transfers.table(found, {})
     assert table.header == ("evaluating method", "Random signs (control)", "SRD", "Saliency")
     assert [[cell.text for cell in row] for row in table.rows] == [
         ["SRD", "0.900", "0.500", "0.900"],
@@ -85,7 +85,7 @@ def test_methods_are_grouped_by_family(made: Made) -> None:
         scales.table(result),
         localisation.table(result),
         stability.table(result, "pearson", "all"),
-        transfers.table(transfer),
+        transfers.table(transfer, {}),
     ):
         assert [row[0].group for row in table.rows] == ["decomposition", "gradient", "control"]
 

@@ -19,7 +19,7 @@ from pipeline.experiments.apop_results import ApopPredictions
 from pipeline.machine import seeds
 from pipeline.spec.audit import load_spec
 
-RESULT = Path("runs") / "small" / "apop.json"
+RESULT = Path("audit") / "runs" / "small" / "apop.json"
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_predictions_are_those_of_masks_put_on_by_hand(spec: Path, name: str) ->
 def test_the_file_holds_the_rates_and_the_table_shows_them(command: Command, spec: Path) -> None:
     ended = command("apop", spec)
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out.splitlines()[-1] == str(RESULT)
+    assert ended.out.splitlines()[-1] == str(RESULT.absolute())
     result = json.loads(RESULT.read_text())
     subject = experiment_of(spec)
     labels = np.array(subject.data.labels)

@@ -61,7 +61,7 @@ def test_a_stage_that_does_not_exist_is_refused(command: Command) -> None:
 
 def test_help_names_the_default_folder(command: Command) -> None:
     _, out, _ = command("run", "--help")
-    assert "[default: (runs/NAME OF SPEC)]" in " ".join(out.replace("│", " ").split())
+    assert "[default: (runs/NAME beside SPEC)]" in " ".join(out.replace("│", " ").split())
 
 
 def test_status_names_the_tasks_that_failed_with_their_cause(command: Command, tmp_path: Path) -> None:

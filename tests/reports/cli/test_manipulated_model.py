@@ -18,10 +18,12 @@ from pipeline.inputs.data import Shapes, Subset
 from pipeline.inputs.models import load_model
 from pipeline.spec.manipulation import load_manipulated_model_spec
 from srd.decomposition import decompose
-from srd.metrics.similarity import pearson, ssim, top_k_intersection
+from srd.metrics.pearson import pearson
+from srd.metrics.ssim import ssim
+from srd.metrics.top_k_intersection import top_k_intersection
 from srd.types import Maps
 
-HOME = Path("runs") / "small" / "manipulated"
+HOME = Path("audit") / "runs" / "small" / "manipulated"
 TABLE = """[manipulation]
 against = "srd"
 goal = "location_corner"
@@ -76,7 +78,7 @@ def maps_and_classes(spec: Path, subject: ManipulationExperiment, name: str) -> 
 
 def test_the_numbers_are_those_of_the_networks_in_the_files(command: Command, spec: Path) -> None:
     ended = command("manipulate-model", spec)
-    assert (ended.code, ended.err, ended.out) == (0, "", f"{HOME / 'index.html'}\n")
+    assert (ended.code, ended.err, ended.out) == (0, "", f"{HOME.absolute() / 'index.html'}\n")
     subject, found = subject_of(spec), result()
     labels = np.array(subject.held_out.labels)
     original, clean = maps_and_classes(spec, subject, "original")
@@ -224,5 +226,5 @@ def test_the_page_is_not_written_through_a_link(command: Command, spec: Path, tm
     HOME.symlink_to(tmp_path / "outside")
     code, out, err = command("manipulate-model", spec)
     assert (code, out) == (2, "")
-    assert f"{HOME}: is a link" in err
+    assert f"{HOME.absolute()}: is a link" in err
     assert [file.read_text() for file in (tmp_path / "outside").iterdir()] == ["mine"]

@@ -567,8 +567,8 @@ def spec(tmp_path: Path) -> Path:
 @pytest.mark.slow
 def test_one_command_audits_all_subjects_and_compares_them(command: Command, spec: Path, tmp_path: Path) -> None:
     code, out, err = command("run", spec)
-    assert (code, out) == (0, "runs/several/report/index.html\n"), err
-    folder = tmp_path / "runs" / "several"
+    folder = spec.parent / "runs" / "several"
+    assert (code, out) == (0, f"{folder / 'report' / 'index.html'}\n"), err
     assert {path.name for path in folder.iterdir()} == {"audit.toml", "comparison.json", "report", "one", "another"}
     made = {"audit.zarr", "audit.json", "summary.md", "report", "logs"}
     assert {path.name for path in (folder / "one").iterdir()} == made
@@ -595,27 +595,27 @@ def test_one_command_audits_all_subjects_and_compares_them(command: Command, spe
     assert joint["similarities"] == json.loads((folder / "comparison.json").read_text())["similarities"]
 
 
-def test_a_subject_is_audited_as_by_a_spec_of_its_own(command: Command, spec: Path, tmp_path: Path) -> None:
+def test_a_subject_is_audited_as_by_a_spec_of_its_own(command: Command, spec: Path) -> None:
     alone = edit(spec.with_name("small.toml"), 'masks = "masks"', "n = 4")
     assert command("run", spec, "--stage", "score")[0] == 0
     assert command("run", alone, "--stage", "score")[0] == 0
-    assert tree(tmp_path / "runs" / "several" / "one" / "audit.zarr") == tree(
-        tmp_path / "runs" / "small" / "audit.zarr"
-    )
+    runs = spec.parent / "runs"
+    assert tree(runs / "several" / "one" / "audit.zarr") == tree(runs / "small" / "audit.zarr")
 
 
-def test_no_audit_begins_before_every_subject_is_known_to_fit(command: Command, spec: Path, tmp_path: Path) -> None:
+def test_no_audit_begins_before_every_subject_is_known_to_fit(command: Command, spec: Path) -> None:
     edit(spec, 'masks = "masks"', 'masks = "nowhere"')
     code, out, err = command("run", spec)
     assert (code, out) == (2, "")
     assert "data.masks" in err
-    assert not receipts(tmp_path / "runs" / "several" / "one" / "audit.zarr")
-    assert not (tmp_path / "runs" / "several" / "audit.toml").exists()
+    folder = spec.parent / "runs" / "several"
+    assert not receipts(folder / "one" / "audit.zarr")
+    assert not (folder / "audit.toml").exists()
 
 
 @pytest.mark.slow
 def test_what_is_unfinished_is_not_compared_and_the_message_continues_it(
-    command: Command, spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: Command, spec: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing(context: Context, task: Task) -> Arrays:
         if task.stage == "score" and len(context.data.ids) == 6:
@@ -626,14 +626,15 @@ def test_what_is_unfinished_is_not_compared_and_the_message_continues_it(
         patched.setattr(worker, "compute", failing)
         assert command("run", spec)[0] == 4
     assert command("status", spec)[0] == 4
-    folder = Path("runs") / "several"
+    folder = spec.parent / "runs" / "several"
     for asked, way_out in ((spec, f"srd-audit run {spec}"), (folder, f"srd-audit run SPEC --out {folder}")):
         code, out, err = command("compare", asked)
         assert (code, out) == (4, "")
         assert err == f"error {folder / 'another'}: 6 tasks are missing; `{way_out}` continues the run\n"
-    assert not (tmp_path / "runs" / "comparison").exists()
+    place = folder.parent / "comparison"
+    assert not place.exists()
     assert command("run", spec)[0] == 0
-    assert command("compare", folder / "one", folder / "another")[:2] == (0, "runs/comparison/report/index.html\n")
+    assert command("compare", folder / "one", folder / "another")[:2] == (0, f"{place / 'report' / 'index.html'}\n")
 
 
 def test_a_folder_that_is_taken_is_refused(command: Command, spec: Path, tmp_path: Path) -> None:
@@ -641,7 +642,8 @@ def test_a_folder_that_is_taken_is_refused(command: Command, spec: Path, tmp_pat
     edit(spec, "[subject.one.data]", "[subject.report.data]")
     code, _, err = command("run", spec)
     assert code == 2
-    assert err == "error subject.report: runs/several/report is where the comparison goes; choose another name\n"
+    place = spec.parent / "runs" / "several" / "report"
+    assert err == f"error subject.report: {place} is where the comparison goes; choose another name\n"
     edit(spec, "[subject.report.model]", "[subject.one.model]")
     edit(spec, "[subject.report.data]", "[subject.one.data]")
     (tmp_path / "taken" / "audit.zarr").mkdir(parents=True)

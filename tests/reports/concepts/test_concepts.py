@@ -199,7 +199,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_the_command_writes_a_page_that_its_json_gives_again(command: Command, tmp_path: Path) -> None:
     spec = write_audit(tmp_path / "audit")
     arguments = ("concepts", spec, "--layer", "relu1", "--clusters", 3, "--vectors", 10, "--members", 2)
-    home = Path("runs/small/report/concepts/relu1")
+    home = spec.parent / "runs/small/report/concepts/relu1"
     code, out, _ = command(*arguments)
     assert (code, out) == (0, f"{home / 'index.html'}\n")
     result = ConceptsResult.model_validate_json((home / "concepts.json").read_text())
@@ -224,9 +224,9 @@ def test_a_finished_run_is_used_and_linked(command: Command, tmp_path: Path) -> 
     code, _, err = command("concepts", spec, "--layer", "conv2", "--clusters", 2, "--vectors", 3)
     assert code == 0
     assert "perturb: nothing to do, all 8 tasks are done" in err
-    page = Path("runs/small/report/concepts/conv2/index.html")
+    page = spec.parent / "runs/small/report/concepts/conv2/index.html"
     assert '<a href="../../index.html">' in page.read_text()
-    assert '<a href="concepts/conv2/index.html">' in Path("runs/small/report/index.html").read_text()
+    assert '<a href="concepts/conv2/index.html">' in page.parents[2].joinpath("index.html").read_text()
     before = page.read_bytes()
     assert command("report", spec)[0] == 0
     assert page.read_bytes() == before
@@ -246,7 +246,7 @@ def test_what_cannot_be_explored_is_refused_before_any_work(
     code, out, err = command("concepts", spec, *arguments)
     assert (code, out) == (2, "")
     assert message in err
-    assert not Path("runs").exists()
+    assert not (spec.parent / "runs").exists()
 
 
 def test_vectors_that_are_all_alike_are_refused(command: Command, tmp_path: Path) -> None:

@@ -1,21 +1,32 @@
-"""Similarity of two maps of one image: 1 means equal, NaN that a map has nothing to compare."""
+"""Structural similarity of two maps."""
 
 import torch
 from torch import Tensor
 
-from srd.types import Maps, Masks, Scores
+from srd.entries import MetricEntry
+from srd.types import Maps, Scores
 
-TOP = 0.05  # share of the pixels that count as strongest
+ENTRY = MetricEntry(
+    name="ssim",
+    title="SSIM",
+    source="srd.metrics.ssim:ssim",
+    of="two maps",
+    category="similarity",
+    unit="structural similarity",
+    better="higher",
+    bounds=(-1, 1),
+    core=True,
+    symmetric=True,
+    invariances=("positive scale of both", "positive scale of one", "negation"),
+    reference="Wang, Bovik, Sheikh, Simoncelli, 2004",
+    note=(
+        "Each map is divided by its largest absolute value; the data range is 2. The Gaussian window has 11 pixels, so "
+        "it sees other structures in small maps than in large ones."
+    ),
+)
+
 WINDOW, SIGMA = 11, 1.5
 DATA_RANGE = 2.0  # signed maps divided by their largest absolute value lie in [-1, 1]
-
-
-def pearson(a: Maps, b: Maps) -> Scores:
-    """Return the correlation of the pixels, in [-1, 1]; NaN if a map is constant."""
-    x, y = _centre(a), _centre(b)
-    sizes: Tensor = x.norm(dim=1) * y.norm(dim=1)
-    undefined = _is_constant(a) | _is_constant(b)  # rounding may leave a constant map a norm above 0
-    return torch.where(undefined, torch.nan, ((x * y).sum(1) / sizes).clamp(-1, 1))
 
 
 def ssim(a: Maps, b: Maps) -> Scores:
@@ -43,37 +54,6 @@ def ssim(a: Maps, b: Maps) -> Scores:
     lower = (mean_x.square() + mean_y.square() + luminance) * (spread + contrast)
     similarity: Tensor = upper / lower
     return similarity.mean((1, 2))
-
-
-def top_k_intersection(a: Maps, b: Maps) -> Scores:
-    """Return the share of the 5 % highest pixels that both maps have, in [0, 1]; ties go to the first pixel.
-
-    It is NaN if a map is constant, because such a map has no highest pixels.
-
-    References
-    ----------
-    Ghorbani et al. 2019.
-    """
-    first, second = top_k(a), top_k(b)
-    shared = (first & second).sum((1, 2)).to(a.dtype) / first.sum((1, 2))
-    return torch.where(_is_constant(a) | _is_constant(b), torch.nan, shared)
-
-
-def top_k(maps: Maps) -> Masks:
-    """Return the 5 % highest pixels of each map, at least one; ties go to the first pixel."""
-    order = maps.flatten(1).sort(dim=1, descending=True, stable=True).indices
-    highest = order[:, : max(1, round(TOP * order.shape[1]))]
-    return torch.zeros_like(order, dtype=torch.bool).scatter(1, highest, True).view_as(maps)
-
-
-def _centre(maps: Maps) -> Tensor:
-    flat = maps.flatten(1)
-    return flat - flat.mean(1, keepdim=True)
-
-
-def _is_constant(maps: Maps) -> Tensor:
-    flat = maps.flatten(1)
-    return flat.eq(flat[:, :1]).all(1)
 
 
 def _scale(maps: Maps) -> Maps:

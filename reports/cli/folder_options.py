@@ -1,0 +1,48 @@
+"""How a command line names a run: by its spec or its folder, and by the options that say where the folder lies."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reports.runs import is_spec
+from srd.errors import InputError
+
+SpecFile = Annotated[Path, typer.Argument(help="TOML spec of the audit.", show_default=False)]
+Run = Annotated[Path, typer.Argument(help="A run's folder, or the spec it was made from.", show_default=False)]
+Out = Annotated[Path | None, typer.Option(help="Folder of the run.", show_default="runs/NAME beside SPEC")]
+Runs = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Folder of all runs, this one in DIR/NAME. NAME is that of SPEC, or of its folder if SPEC is audit.toml.",
+        show_default="runs beside SPEC",
+    ),
+]
+
+
+def refuse_idle_options(run: Path, out: Path | None, source: Path | None) -> None:
+    """Refuse an option of `verify` that the other form of RUN needs.
+
+    Raises
+    ------
+    InputError
+        If there is one.
+    """
+    if is_spec(run) and source:
+        raise InputError(f"--source {source}: {run} says itself where its network lies; leave it out, or name a FOLDER")
+    if not is_spec(run) and out:
+        raise InputError(f"--out {out}: {run} is the run's folder already; leave it out, or name your own spec")
+
+
+def refuse_idle_runs(finished: Sequence[Path], runs: Path | None, out: Path | None) -> None:
+    """Refuse an option of `compare` that says nothing.
+
+    Raises
+    ------
+    InputError
+        If it does not.
+    """
+    if runs is not None and out is not None and not any(map(is_spec, finished)):
+        raise InputError(f"--runs {runs}: no spec is named, and --out says where the comparison goes; leave it out")

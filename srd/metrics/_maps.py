@@ -1,0 +1,101 @@
+"""What metrics of stored maps share: pixels in order, their ranks, maps without contrast, sums in double precision."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from srd.types import Maps, Masks, Scores
+
+TOP = 0.05  # share of the pixels that count as strongest
+
+
+def is_constant(maps: Maps) -> Tensor:
+    """Return which maps have the same value at all pixels: (n,)."""
+    flat = maps.flatten(1)
+    return flat.eq(flat[:, :1]).all(1)
+
+
+def is_finite(maps: Maps) -> Tensor:
+    """Return which maps hold neither NaN nor infinity: (n,)."""
+    return maps.isfinite().flatten(1).all(1)
+
+
+def has_order(maps: Maps) -> Tensor:
+    """Return which maps have higher and lower pixels: they are finite and not constant, (n,)."""
+    return is_finite(maps) & ~is_constant(maps)
+
+
+def where_defined(defined: Tensor, scores: Tensor, like: Maps) -> Scores:
+    """Return the scores in the maps' type, NaN where they are not defined."""
+    return torch.where(defined, scores, torch.nan).to(like.dtype)
+
+
+def total(values: Tensor) -> Tensor:
+    """Return the sums over the pixels, (n, h, w) -> (n,) in float64.
+
+    Sums over w, then over h, come out the same for every batch and number of threads; a sum over all pixels of a batch
+    of one would be shared out among threads.
+    """
+    return values.double().sum(2).sum(1)
+
+
+def side(maps: Maps) -> int:
+    """Return the shorter side in pixels, by which radii that papers give for 224 pixels are scaled."""
+    return min(maps.shape[1:])
+
+
+def top_k(maps: Maps) -> Masks:
+    """Return the 5 % highest pixels of each map, at least one; ties go to the first pixel."""
+    size = maps.shape[1:].numel()
+    return highest(maps, torch.full((len(maps),), max(1, round(TOP * size)), device=maps.device))
+
+
+def highest(maps: Maps, counts: Tensor) -> Masks:
+    """Return the `counts` (n,) highest pixels of each map; ties go to the first pixel. Counts are at least 1."""
+    flat = maps.flatten(1)
+    last = _nth_highest(flat, counts)
+    above, equal = flat > last, flat == last
+    among_equals = equal.cumsum(1, dtype=torch.int32)
+    free = (counts - above.sum(1)).unsqueeze(1)
+    return (above | (equal & (among_equals <= free))).view_as(maps)
+
+
+def _nth_highest(flat: Tensor, counts: Tensor) -> Tensor:
+    """Return the value of the pixel that has the place counts[i] in row i: (n, 1)."""
+    size = flat.shape[1]
+    if _is_on_cpu(flat) and bool((counts == counts[:1]).all()) and len(counts):
+        place = size - int(counts[0])
+        return torch.from_numpy(np.partition(_array(flat), place, axis=1)[:, place : place + 1])
+    return ascending(flat).gather(1, (size - counts).unsqueeze(1))
+
+
+def ascending(flat: Tensor) -> Tensor:
+    """Return each row in ascending order, NaN last. On the CPU numpy sorts, many times faster than torch does there."""
+    return torch.from_numpy(np.sort(_array(flat), axis=1)) if _is_on_cpu(flat) else flat.sort(dim=1).values
+
+
+def ascending_order(flat: Tensor) -> Tensor:
+    """Return the positions that put each row in ascending order; equals come in any order."""
+    return torch.from_numpy(np.argsort(_array(flat), axis=1)) if _is_on_cpu(flat) else flat.argsort(dim=1)
+
+
+def doubled_ranks(in_order: Tensor) -> Tensor:
+    """Return twice the average rank, from 0, of each element of rows in ascending order: whole numbers, int32."""
+    places = torch.arange(in_order.shape[1], dtype=torch.int32, device=in_order.device).expand(in_order.shape)
+    changes = in_order[:, 1:] != in_order[:, :-1]
+    edge = torch.ones_like(changes[:, :1])
+    first = places.where(torch.cat([edge, changes], 1), 0).cummax(1).values
+    last = places.where(torch.cat([changes, edge], 1), in_order.shape[1] - 1).flip(1).cummin(1).values.flip(1)
+    return first + last
+
+
+def _is_on_cpu(flat: Tensor) -> bool:
+    return flat.device.type == "cpu"
+
+
+def _array(flat: Tensor) -> NDArray[Any]:
+    array: NDArray[Any] = flat.detach().numpy()
+    return array

@@ -1,0 +1,38 @@
+"""How well a map's pixels tell the object from the rest."""
+
+from srd.entries import MetricEntry
+from srd.metrics._maps import ascending_order, doubled_ranks, has_order, where_defined
+from srd.types import Maps, Masks, Scores
+
+ENTRY = MetricEntry(
+    name="roc_auc",
+    title="ROC AUC",
+    source="srd.metrics.roc_auc:roc_auc",
+    of="map and mask",
+    category="localisation",
+    unit="probability",
+    better="higher",
+    bounds=(0, 1),
+    invariances=("positive scale of one", "shift", "increasing function", "permutation"),
+    reference="Fawcett, Pattern Recognition Letters 2006",
+    note="By chance it is 1/2, whatever the size of the mask.",
+)
+
+
+def roc_auc(maps: Maps, masks: Masks) -> Scores:
+    """Return the probability that a pixel in the mask is higher than one outside, in [0, 1]; equals count 1/2.
+
+    It is the Mann-Whitney statistic of the average ranks, whose sums are exact. It is NaN for a mask that is
+    empty or full, or a map that is constant or not finite.
+
+    References
+    ----------
+    Fawcett 2006, section 7.
+    """
+    flat, inside = maps.flatten(1), masks.flatten(1)
+    order = ascending_order(flat)
+    ranks = doubled_ranks(flat.gather(1, order))
+    n_inside = inside.sum(1).double()
+    n_outside = flat.shape[1] - n_inside
+    above = (ranks * inside.gather(1, order)).sum(1) / 2 - n_inside * (n_inside - 1) / 2
+    return where_defined((n_inside > 0) & (n_outside > 0) & has_order(maps), above / (n_inside * n_outside), maps)
