@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from attacks.registry import PERTURBATIONS
 from reports import statistics
-from reports.audit import stability, verdicts
+from reports.audit import stability, transfer_tables
 from reports.audit.calibration import FLOOR
 from reports.audit.estimates import estimate_frame
 from reports.audit.facts import RunFacts, strongest_conditions
@@ -256,7 +256,7 @@ def _perturbed_series(result: ScaleFields, headline: Headline, number: int) -> S
     """Return two series: a random change of the same size, and the attack on each method itself."""
     table, norm = headline.table, PERTURBATIONS[headline.table.attack].norm
     fill = {"fillstyle": FILLS[number % len(FILLS)]}
-    frame = verdicts.frame(result).rename(columns={"evaluating": "method"})
+    frame = transfer_tables.frame(result).rename(columns={"evaluating": "method"})
     of_table = pd.Series({name: getattr(table, name) for name in ("attack", "strength_text", "similarity", "images")})
     chosen = frame[(frame[of_table.index] == of_table).all(axis=1)]
     itself = (

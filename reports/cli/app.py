@@ -119,6 +119,7 @@ def report(run: Run, runs: Runs = None) -> None:
 @app.command()
 def check(
     run: Run,
+    runs: Runs = None,
     criteria: Annotated[
         Path | None,
         typer.Option("-k", "--criteria", help="TOML file of criteria.", show_default="those that are shipped"),
@@ -132,8 +133,8 @@ def check(
     """Judge a finished run by criteria. Ends with 0 for PASS or WARN, 6 for FAIL, 7 for INCONCLUSIVE."""
     from reports.cli.verdicts import exit_code_of, judge_runs, print_verdicts, verdicts_json, write_junit
 
-    subjects = audits_in(folder_of(run))
-    folders = dict(zip(subjects or ("",), finished_audits(run), strict=True))
+    subjects = audits_in(folder_of(run, runs))
+    folders = dict(zip(subjects or ("",), finished_audits(run, runs), strict=True))
     judged = judge_runs(folders, criteria, method or ())
     if junit:
         write_junit(judged, junit)

@@ -12,6 +12,7 @@ from rich.text import Text
 from pipeline.machine.writing import write_files
 from pipeline.spec.values import closest, shorten_value
 from pipeline.store.results import open_results
+from pipeline.store.runs import location_of
 from reports.audit.readings import Readings
 from reports.audit.run_record import record_of
 from reports.audit.sections import AuditResult
@@ -23,8 +24,6 @@ from reports.audit.verdicts.evidence import names_of_conditions
 from reports.audit.verdicts.judging import MethodVerdict, worst_first
 from reports.audit.verdicts.section import AuditVerdict, judge_audit
 from reports.audit.verdicts.tables import sentence_of, verdict_table
-from reports.formatting import method_title
-from reports.runs import location_of
 from srd.errors import InputError
 
 EXIT_CODES: Mapping[Outcome, int] = {"PASS": 0, "WARN": 0, "FAIL": 6, "INCONCLUSIVE": 7}
@@ -79,7 +78,7 @@ def exit_code_of(results: Results) -> int:
 def print_verdicts(results: Results, console: Console) -> None:
     """Print the verdict of each audit, and the table of its methods."""
     for name, result in results.items():
-        shown = verdict_table("", worst_first(result.method_verdicts), result.criteria, result.multiverses)
+        shown = verdict_table("", worst_first(result.method_verdicts), result)
         table = Table(*shown.header, title=name or None)
         for row in shown.rows:
             table.add_row(*(Text("\n".join(filter(None, (cell.text, cell.detail)))) for cell in row))
@@ -92,7 +91,7 @@ def _verdict_in_words(result: AuditResult) -> str:
     if verdict is None:
         return "INCONCLUSIVE: no method but controls"
     worst = next(each for each in result.method_verdicts if each.method == verdict.worst[0])
-    return f"{verdict.outcome}: {sentence_of(worst, result.criteria, method_title(worst.method))}"
+    return f"{verdict.outcome}: {sentence_of(worst, result)}"
 
 
 def verdicts_json(results: Results) -> str:
@@ -142,6 +141,6 @@ def _add_cases(suite: ElementTree.Element, verdict: MethodVerdict, result: Audit
                                            "reason": decision.reason})  # fmt: skip
         tag = {"FAIL": "failure", "INCONCLUSIVE": "error"}.get(decision.outcome)
         if tag:
-            message = sentence_of(alone, result.criteria, method_title(verdict.method))
+            message = sentence_of(alone, result)
             ElementTree.SubElement(case, tag, message=message, type=decision.reason.value)
         yield decision.outcome

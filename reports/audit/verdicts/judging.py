@@ -69,6 +69,7 @@ def _judge_criterion(
     evidence: Evidence, number: int, criterion: Criterion, method: str, setting: Setting
 ) -> CriterionVerdict:
     selected = evidence.select(criterion, method)
+    decisions: tuple[Decision, ...]
     if isinstance(selected, Reason):
         decisions = (undecided(criterion, selected),)
     else:

@@ -7,20 +7,17 @@ import pandas as pd
 
 from reports.audit.estimates import frame_of
 from reports.audit.readings import Readings
-from reports.audit.reliability import ReliabilityFields
 from reports.audit.section import Fields, Pictures, Section
-from reports.audit.verdicts.criteria import Criterion
-from reports.audit.verdicts.decisions import Outcome
 from reports.audit.verdicts.evidence import Evidence
+from reports.audit.verdicts.fields import AuditVerdict, VerdictFields
 from reports.audit.verdicts.judging import MethodVerdict, judge_methods, worst_first, worst_outcome
-from reports.audit.verdicts.multiverse import FRAGILE, Multiverse, explore
-from reports.audit.verdicts.reasons import ReasonText, reason_texts
+from reports.audit.verdicts.multiverse import FRAGILE, explore
+from reports.audit.verdicts.reasons import reason_texts
 from reports.audit.verdicts.tables import criteria_table, sentence_of, verdict_table
 from reports.cells import Table
 from reports.families import is_control
 from reports.formatting import enumeration, method_title
 from reports.page import Exhibit
-from reports.result import ResultModel
 
 INTRODUCTION = (
     "A method passes if it meets every criterion. A bound is met if the one-sided 95 % bound of the value lies "
@@ -32,30 +29,6 @@ FRAGILITY = (
     f"the images whose prediction was kept, more or fewer misses allowed. Below {100 * FRAGILE:.0f} % agreement it is "
     "called fragile."
 )
-
-
-class AuditVerdict(ResultModel):
-    """The verdict of the audit: the worst over the methods that it is asked about."""
-
-    outcome: Outcome
-    methods: tuple[str, ...]
-    """The methods that it is asked about."""
-    worst: tuple[str, ...]
-    """Those whose verdict it is."""
-
-
-class VerdictFields(ReliabilityFields):
-    """Fields that this section adds to the result."""
-
-    criteria: tuple[Criterion, ...]
-    method_verdicts: tuple[MethodVerdict, ...]
-    """Of every method, controls included, in the order of the methods."""
-    multiverses: dict[str, Multiverse]
-    """Method -> how its verdict holds under other settings."""
-    audit_verdict: AuditVerdict | None
-    """None if the run has no methods but controls."""
-    reason_codes: tuple[ReasonText, ...]
-    """All reasons that a verdict may have, the one that takes precedence first."""
 
 
 def measure_verdicts(readings: Readings, result: VerdictFields) -> Fields:
@@ -91,7 +64,7 @@ def verdict_sentences(result: VerdictFields) -> tuple[str, ...]:
     return (
         f"The verdict of this audit is {verdict.outcome}: that of {whose}, the worst of the {len(verdict.methods)} "
         f"methods that it is asked about.",
-        sentence_of(worst, result.criteria, method_title(worst.method)),
+        sentence_of(worst, result),
     )
 
 
@@ -99,15 +72,11 @@ def _tables(result: VerdictFields) -> tuple[Table, ...]:
     asked = [each for each in result.method_verdicts if not is_control(each.method)]
     controls = [each for each in result.method_verdicts if is_control(each.method)]
     captions = (("Verdicts", asked), ("Verdicts on the controls, which should fail", controls))
-    return tuple(
-        verdict_table(caption, worst_first(verdicts), result.criteria, result.multiverses)
-        for caption, verdicts in captions
-        if verdicts
-    )
+    return tuple(verdict_table(caption, worst_first(verdicts), result) for caption, verdicts in captions if verdicts)
 
 
 def _body(result: VerdictFields, _: Pictures) -> Mapping[str, Any]:
-    tables = (*_tables(result), criteria_table(result.method_verdicts, result.criteria))
+    tables = (*_tables(result), criteria_table(result.method_verdicts, result))
     reasons = (f"{criterion.sentence}: {criterion.why}" for criterion in result.criteria)
     return {
         "paragraphs": (*verdict_sentences(result), INTRODUCTION, FRAGILITY),

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from reports.audit.verdicts.criteria import Criterion
 from reports.audit.verdicts.decisions import Decision
+from reports.audit.verdicts.fields import VerdictFields
 from reports.audit.verdicts.judging import CriterionVerdict, MethodVerdict
 from reports.audit.verdicts.multiverse import Multiverse
 from reports.audit.verdicts.reasons import IN_WORDS
@@ -15,21 +16,16 @@ MARKS: dict[str, Mark] = {"PASS": "passed", "FAIL": "failed", "WARN": "unreliabl
 SHAPES = {"PASS": "\N{CHECK MARK}", "WARN": "!", "FAIL": "\N{BALLOT X}", "INCONCLUSIVE": "?"}
 
 
-def verdict_table(
-    caption: str,
-    verdicts: Iterable[MethodVerdict],
-    criteria: tuple[Criterion, ...],
-    multiverses: dict[str, Multiverse],
-) -> Table:
+def verdict_table(caption: str, verdicts: Iterable[MethodVerdict], result: VerdictFields) -> Table:
     """Return a table with a row for each method."""
-    return Table(caption, HEADER, tuple(_row(verdict, criteria, multiverses[verdict.method]) for verdict in verdicts))
+    return Table(caption, HEADER, tuple(_row(verdict, result) for verdict in verdicts))
 
 
-def _row(verdict: MethodVerdict, criteria: tuple[Criterion, ...], multiverse: Multiverse) -> tuple[Cell, ...]:
-    deciding = verdict.deciding
-    criterion, decision = criteria[deciding.criterion], deciding.decided_by
+def _row(verdict: MethodVerdict, result: VerdictFields) -> tuple[Cell, ...]:
+    deciding, multiverse = verdict.deciding, result.multiverses[verdict.method]
+    criterion, decision = result.criteria[deciding.criterion], deciding.decided_by
     return (
-        method_heading(verdict.method),
+        method_heading(verdict.method, result.caveats),
         Cell(f"{SHAPES[verdict.outcome]}{TIGHT}{verdict.outcome}", verdict.reason.value, MARKS[verdict.outcome]),
         Cell(criterion.sentence, decision.condition),
         Cell(value_text(decision, criterion), interval_text(decision, criterion)),
@@ -39,10 +35,10 @@ def _row(verdict: MethodVerdict, criteria: tuple[Criterion, ...], multiverse: Mu
     )
 
 
-def criteria_table(verdicts: Iterable[MethodVerdict], criteria: tuple[Criterion, ...]) -> Table:
+def criteria_table(verdicts: Iterable[MethodVerdict], result: VerdictFields) -> Table:
     """Return a table with a row for each method and a column for each criterion."""
-    header = ("method", *(criterion.sentence for criterion in criteria))
-    rows = ((method_heading(each.method), *_outcomes(each, len(criteria))) for each in verdicts)
+    header = ("method", *(criterion.sentence for criterion in result.criteria))
+    rows = ((method_heading(each.method, result.caveats), *_outcomes(each, len(result.criteria))) for each in verdicts)
     return Table("The verdict of each criterion on each method", header, tuple(rows))
 
 
@@ -72,12 +68,13 @@ def count_text(decision: Decision) -> str:
     return ", ".join(filter(None, (undefined, more)))
 
 
-def sentence_of(verdict: MethodVerdict, criteria: tuple[Criterion, ...], title: str) -> str:
+def sentence_of(verdict: MethodVerdict, result: VerdictFields) -> str:
     """Return a verdict with its reason and its numbers as a sentence."""
     deciding: CriterionVerdict = verdict.deciding
-    criterion, decision = criteria[deciding.criterion], deciding.decided_by
+    criterion, decision = result.criteria[deciding.criterion], deciding.decided_by
     numbers = f" ({_numbers_in_words(decision, criterion)})" if decision.value is not None else ""
-    return f"{title}: {verdict.outcome}, {IN_WORDS[verdict.reason]}: {criterion.sentence}{numbers}."
+    why = f"{verdict.outcome}, {IN_WORDS[verdict.reason]}"
+    return f"{result.title_of(verdict.method)}: {why}: {criterion.sentence}{numbers}."
 
 
 def _numbers_in_words(decision: Decision, criterion: Criterion) -> str:
