@@ -101,7 +101,7 @@ class Grids:
         side = shapes.SIZE * grids.SIDE
         self.description = f"grids of four procedural shapes, seed {seed}, {side}x{side}; masks: the cell of the label"
 
-    def check(self) -> None: ...
+    def check(self, tell: Tell = tell_nobody) -> None: ...
 
     def images(self, rows: Sequence[int]) -> Tensor:
         return torch.from_numpy(np.stack([_grid(self._seed, row).image for row in rows]))

@@ -19,6 +19,8 @@ Place = tuple[Any, ...]
 
 DEPLOYMENT = frozenset({"cluster", "store"})
 """The tables that say where an audit runs. `pipeline.spec.deployment` reads them; no spec holds them."""
+LISTS = (("perturbation",), ("criterion",))
+"""The places of tables of which a file has several."""
 DEEPEST = 16  # levels of tables and lists
 LONGEST_KEY = 200
 LONGEST_TEXT = 4096  # the longest path of Linux
@@ -144,8 +146,8 @@ def _text(error: Mapping[str, Any], kind: type[SpecTable]) -> str:
 def _place(loc: Place) -> str:
     """Return the place of a value in the file, counted as a reader counts."""
     parts = [part if len(part) <= LONG_PLACE else f"{part[:LONG_PLACE]}..." for part in map(str, loc)]
-    if loc[:1] == ("perturbation",) and len(loc) > 1 and isinstance(loc[1], int):
-        return " ".join([f"[[perturbation]] number {loc[1] + 1}", ".".join(parts[2:])]).rstrip()
+    if loc[:1] in LISTS and len(loc) > 1 and isinstance(loc[1], int):
+        return " ".join([f"[[{loc[0]}]] number {loc[1] + 1}", ".".join(parts[2:])]).rstrip()
     return ".".join(parts)
 
 

@@ -56,7 +56,7 @@ class _Progress:
 def _write_all(folder: Path, store: Location, progress: _Progress) -> Path:
     progress.tell(Phase("reading the store"))
     readings = Readings(open_results(store))
-    result = summarise(readings, record_of(folder, store), progress.advance)
+    result = summarise(readings, record_of(folder, store), advance=progress.advance)
     drawn = tuple(pictures(result, progress.advance))
     progress.advance()
     parts = [(f"{REPORT}/{name}", content) for name, content in _parts(readings, result, drawn)]

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from attacks.registry import PERTURBATIONS
 from reports import statistics
-from reports.audit import stability, verdicts
+from reports.audit import stability, transfer_tables
 from reports.audit.calibration import FLOOR
 from reports.audit.estimates import estimate_frame
 from reports.audit.facts import RunFacts, strongest_conditions
@@ -18,8 +18,8 @@ from reports.audit.readings import DRAWS_NOTHING, Readings
 from reports.audit.reliability import verdicts_of
 from reports.audit.section import Fields, Pictures, Section
 from reports.audit.stability import PerturbationColumn, Stability, StabilityFields, cell_under, column_of, means_of
+from reports.audit.transfer_tables import Headline, TransferFields, headlines
 from reports.audit.undefined_scores import UNASKED
-from reports.audit.verdicts import Headline, TransferFields, headlines
 from reports.cells import Table, estimate_cell, method_heading
 from reports.formatting import Caveats, enumeration
 from reports.plot_primitives import (
@@ -256,7 +256,7 @@ def _perturbed_series(result: ScaleFields, headline: Headline, number: int) -> S
     """Return two series: a random change of the same size, and the attack on each method itself."""
     table, norm = headline.table, PERTURBATIONS[headline.table.attack].norm
     fill = {"fillstyle": FILLS[number % len(FILLS)]}
-    frame = verdicts.frame(result).rename(columns={"evaluating": "method"})
+    frame = transfer_tables.frame(result).rename(columns={"evaluating": "method"})
     of_table = pd.Series({name: getattr(table, name) for name in ("attack", "strength_text", "similarity", "images")})
     chosen = frame[(frame[of_table.index] == of_table).all(axis=1)]
     itself = (

@@ -11,9 +11,10 @@ from reports.audit.self_checks import SELF_CHECKS, SelfCheckFields
 from reports.audit.summary import SUMMARY, SummaryFields
 from reports.audit.threats import THREATS
 from reports.audit.transfer import TRANSFER
+from reports.audit.verdicts.section import VERDICTS, VerdictFields
 
 
-class AuditResult(LimitFields, MapFields, SelfCheckFields, SummaryFields):
+class AuditResult(LimitFields, MapFields, SelfCheckFields, SummaryFields, VerdictFields):
     """Everything that the page shows beside its figures."""
 
     # Fields stand in the order of these classes from the last to the first.
@@ -24,6 +25,7 @@ class AuditResult(LimitFields, MapFields, SelfCheckFields, SummaryFields):
 REPRODUCE: Section[AuditResult] = Section(id="again", title="Reproduce", heading="How to reproduce", template="again")
 
 SECTIONS: tuple[Section[AuditResult], ...] = (
+    VERDICTS,
     SUMMARY,
     IDENTITY,
     SELF_CHECKS,
@@ -37,3 +39,6 @@ SECTIONS: tuple[Section[AuditResult], ...] = (
     LIMITS,
     REPRODUCE,
 )
+
+MEASURED: tuple[Section[AuditResult], ...] = (*(each for each in SECTIONS if each is not VERDICTS), VERDICTS)
+"""The sections in the order in which their numbers are made: verdicts come last, since they quote the others."""

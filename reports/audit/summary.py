@@ -9,7 +9,7 @@ from reports.audit.predictions import Accuracy, PredictionFields
 from reports.audit.scale import CLASS_BLIND, ScaleFields, other_class
 from reports.audit.searches import NOT_FOUND
 from reports.audit.section import Section
-from reports.audit.verdicts import Headline, TransferCell, TransferRow, headlines, stronger_transfers
+from reports.audit.transfer_tables import Headline, TransferCell, TransferRow, headlines, stronger_transfers
 from reports.formatting import enumeration, estimate_in_words, method_title
 from reports.result import Estimate
 

@@ -17,7 +17,7 @@ from reports.audit.reliability import AttackVerdict, judge_attacks
 from reports.audit.searches import searches
 from reports.audit.section import Fields, Pictures, Section
 from reports.audit.stability import StabilityFields
-from reports.audit.verdicts import TransferCell, TransferFields, TransferTable, frame, headlines, transfers
+from reports.audit.transfer_tables import TransferCell, TransferFields, TransferTable, frame, headlines, transfers
 from reports.cells import Cell, Table, estimate_cell, method_heading
 from reports.families import family_of
 from reports.formatting import Caveats, images_in_words, interval, slug, title_with_caveat, value

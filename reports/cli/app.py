@@ -119,6 +119,35 @@ def report(run: Run, runs: Runs = None) -> None:
 
 
 @app.command()
+def check(
+    run: Run,
+    runs: Runs = None,
+    criteria: Annotated[
+        Path | None,
+        typer.Option("-k", "--criteria", help="TOML file of criteria.", show_default="those that are shipped"),
+    ] = None,
+    method: Annotated[
+        list[str] | None, typer.Option(help="A method to ask about; may be repeated.", show_default="all but controls")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON.")] = False,
+    junit: Annotated[Path | None, typer.Option(help="Write the verdicts as a JUnit file too.")] = None,
+) -> None:
+    """Judge a finished run by criteria. Ends with 0 for PASS or WARN, 6 for FAIL, 7 for INCONCLUSIVE."""
+    from reports.cli.verdicts import exit_code_of, judge_runs, print_verdicts, verdicts_json, write_junit
+
+    subjects = audits_in(folder_of(run, runs))
+    folders = dict(zip(subjects or ("",), finished_audits(run, runs), strict=True))
+    judged = judge_runs(folders, criteria, method or ())
+    if junit:
+        write_junit(judged, junit)
+    if as_json:
+        results.print(Text(verdicts_json(judged)))
+    else:
+        print_verdicts(judged, results)
+    raise typer.Exit(exit_code_of(judged))
+
+
+@app.command()
 def verify(
     run: Run,
     out: Out = None,

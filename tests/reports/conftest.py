@@ -34,7 +34,7 @@ from reports.audit.report import write_report
 from reports.audit.scale import ReferenceSimilarity
 from reports.audit.sections import AuditResult
 from reports.audit.stability import Stability
-from reports.audit.verdicts import TransferCell, TransferRow, TransferTable
+from reports.audit.transfer_tables import TransferCell, TransferRow, TransferTable
 from reports.result import Estimate, Verdict
 from srd.registry import ATTRIBUTORS
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from reports.audit.sections import AuditResult
-from reports.audit.verdicts import headlines
+from reports.audit.transfer_tables import headlines
 
 Made = Callable[..., AuditResult]
 VALUES = {"srd": 0.9, "saliency": 0.8, "grad_cam": 0.8}

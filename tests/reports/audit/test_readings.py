@@ -118,6 +118,6 @@ def test_a_prediction_is_kept_if_every_draw_keeps_it(dataset: xr.Dataset, n: int
     clean = prediction.values[:, 0].argmax(1)
     kept = [set(row) == {own} for row, own in zip(of_draws.tolist(), clean, strict=True)]
     assert readings.is_kept(CONTROL)[1:].tolist() == kept[1:]
-    column = readings.predicted_classes[:, readings.conditions.index(CONTROL)]
+    column = readings.predicted_classes(CONTROL)
     assert column[0] == MISSING
     assert (column[1:] == [row[0] if len(set(row)) == 1 else UNLIKE for row in of_draws[1:].tolist()]).all()

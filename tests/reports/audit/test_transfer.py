@@ -1,6 +1,6 @@
 """Which attacks on other methods outdo the attack on the method itself."""
 
-from reports.audit.verdicts import TransferCell, TransferRole, TransferRow, TransferTable, stronger_transfers
+from reports.audit.transfer_tables import TransferCell, TransferRole, TransferRow, TransferTable, stronger_transfers
 from reports.result import Estimate
 
 

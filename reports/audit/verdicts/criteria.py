@@ -1,0 +1,142 @@
+"""The criteria of an audit: a file of stated bounds, each with its reason."""
+
+import math
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from pipeline.spec.toml import parse_table, read_toml
+from pipeline.spec.values import SpecTable, Text, as_tuple, closest, shorten_value
+from reports.audit.verdicts.quantities import QUANTITIES, Quantity
+from srd.errors import SpecError
+
+ALL = "all"
+"""The name that stands for every method but the controls."""
+CLEAN, NOISE, ATTACKS = "clean", "noise", "attacks"
+"""The names of groups of conditions. Any other condition is named by its perturbation or its id."""
+LARGEST = "largest"
+"""The strength that stands for the largest one of each perturbation."""
+DEFAULTS = "the default criteria"
+"""The place of the criteria that are shipped, in messages."""
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Criterion(SpecTable):
+    """A bound on a quantity of one method or of all, under some conditions."""
+
+    metric: Text
+    """A name of `QUANTITIES`."""
+    method: Text = ALL
+    condition: Text
+    strength: Text = LARGEST
+    """`largest`, or a strength as the spec of the run writes it."""
+    at_least: Finite | None = None
+    at_most: Finite | None = None
+    min_n: Annotated[int, Field(ge=1)] = 1
+    """With fewer images nothing is decided."""
+    why: Text
+
+    @model_validator(mode="after")
+    def _check_bound(self) -> "Criterion":
+        if self.metric not in QUANTITIES:
+            raise ValueError(f"metric = {shorten_value(self.metric)}: no metric; {closest(self.metric, QUANTITIES)}")
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError(f"metric = {self.metric!r}: write at_least or at_most, one of the two")
+        low, high = self.quantity.bounds
+        if not low <= self.bound <= high:
+            key = "at_most" if self.at_least is None else "at_least"
+            raise ValueError(f"{key} = {self.bound:g}: {self.metric} lies in {low:g} to {high:g}; write a bound in it")
+        return self
+
+    @property
+    def quantity(self) -> Quantity:
+        """Return the quantity that is bounded."""
+        return QUANTITIES[self.metric]
+
+    @property
+    def bound(self) -> float:
+        """Return the bound, whichever side it is of."""
+        return next(bound for bound in (self.at_least, self.at_most, math.nan) if bound is not None)
+
+    @property
+    def sentence(self) -> str:
+        """Return the criterion in words, such as `own_image at least 0.9 under noise`."""
+        side = "at most" if self.at_least is None else "at least"
+        where = {CLEAN: "on clean images", ATTACKS: "under every reliable attack"}.get(
+            self.condition, f"under {self.condition}"
+        )
+        at = "" if self.strength == LARGEST else f" at {self.strength}"
+        return f"{self.quantity.title} {side} {self.bound:g} {where}{at}"
+
+
+class _CriteriaFile(SpecTable):
+    criterion: Annotated[tuple[Criterion, ...], BeforeValidator(as_tuple)]
+
+    @model_validator(mode="after")
+    def _check_count(self) -> "_CriteriaFile":
+        if not self.criterion:
+            raise ValueError("criterion: names no criterion; write a [[criterion]]")
+        return self
+
+
+def default_criteria() -> tuple[Criterion, ...]:
+    """Return the criteria that are shipped."""
+    source = files("reports.audit.verdicts") / "criteria.toml"
+    return read_criteria(Path(str(source)))
+
+
+def read_criteria(path: Path) -> tuple[Criterion, ...]:
+    """Return the criteria of a TOML file of tables [[criterion]].
+
+    Raises
+    ------
+    SpecError
+        If the file cannot be read, or a criterion names an unknown metric or a bound outside the metric's range.
+    """
+    return parse_table(_CriteriaFile, read_toml(path), str(path)).criterion
+
+
+def refuse_unmeasured(
+    criteria: Iterable[Criterion], place: str, methods: Iterable[str], conditions: Mapping[str, set[str]], n: int
+) -> None:
+    """Refuse criteria on what a run did not measure.
+
+    Parameters
+    ----------
+    place
+        The file of the criteria.
+    methods
+        The methods of the run.
+    conditions
+        Name or id of a condition of the run, and names of groups -> its strengths as the spec writes them.
+    n
+        The number of images of the run.
+
+    Raises
+    ------
+    SpecError
+        With place, value and way out, for the first such criterion.
+    """
+    names = [ALL, *methods]
+    for number, criterion in enumerate(criteria, 1):
+        fault = _fault(criterion, names, conditions, n)
+        if fault:
+            raise SpecError(f"{place}: [[criterion]] number {number}: {fault}")
+
+
+def _fault(criterion: Criterion, methods: list[str], conditions: Mapping[str, set[str]], n: int) -> str:
+    method, condition, strength = criterion.method, criterion.condition, criterion.strength
+    if method not in methods:
+        return f"method = {shorten_value(method)}: is not in the run; {closest(method, methods)}"
+    if condition not in conditions:
+        return f"condition = {shorten_value(condition)}: is not in the run; {closest(condition, conditions)}"
+    if strength != LARGEST and strength not in conditions[condition]:
+        way_out = closest(strength, [LARGEST, *sorted(conditions[condition])])
+        return f"strength = {shorten_value(strength)}: {condition} does not have it in the run; {way_out}"
+    if criterion.min_n > n:
+        return f"min_n = {criterion.min_n}: the run has {n} images; write at most {n}, or audit more images"
+    return ""

@@ -1,0 +1,123 @@
+"""The decision on one criterion under one condition: PASS, WARN, FAIL or INCONCLUSIVE from one-sided 95 % bounds."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from reports.audit.verdicts.criteria import Criterion
+from reports.audit.verdicts.quantities import Quantity
+from reports.audit.verdicts.reasons import Reason
+from reports.audit.verdicts.samples import Sample
+from reports.result import ResultModel
+from reports.statistics import Values, bound_above, bound_below, images_to_decide
+
+Interval = tuple[float, float]
+
+Outcome = Literal["PASS", "WARN", "FAIL", "INCONCLUSIVE"]
+SEVERITY: tuple[Outcome, ...] = ("PASS", "WARN", "INCONCLUSIVE", "FAIL")
+"""The outcomes from the best to the worst."""
+UNDEFINED_SHARE = 0.05
+"""A pass with a larger share of undefined values is a warning."""
+
+
+class Decision(ResultModel):
+    """The decision on a criterion under one condition, and the numbers that it was made from."""
+
+    outcome: Outcome
+    reason: Reason
+    condition: str
+    """The id of the condition; empty if none was selected."""
+    value: float | None
+    low: float | None
+    """One-sided 95 % lower bound; with `high`, a two-sided 90 % interval."""
+    high: float | None
+    bound: float
+    n: int
+    n_asked: int
+    undefined: int
+    """Images whose map is undefined, or without a value."""
+    would_decide: int | None = None
+    """INCONCLUSIVE: the number of images that would decide, if the value stayed as it is; None if none would."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A bound and the side on which values must lie."""
+
+    bound: float
+    is_lower: bool
+    """Whether values must be above the bound."""
+
+    @classmethod
+    def of(cls, criterion: Criterion) -> "Rule":
+        """Return the rule of a criterion."""
+        return cls(criterion.bound, criterion.at_least is not None)
+
+    def is_met(self, low: float, high: float) -> bool:
+        """Return whether a whole interval lies strictly on the right side."""
+        return low > self.bound if self.is_lower else high < self.bound
+
+    def is_missed(self, low: float, high: float) -> bool:
+        """Return whether a whole interval lies strictly on the wrong side."""
+        return high < self.bound if self.is_lower else low > self.bound
+
+    def with_misses(self, factor: float, criterion: Criterion) -> "Rule":
+        """Return the rule that allows another share of misses, where it bounds a rate from below."""
+        if criterion.quantity.kind != "outcome" or not self.is_lower:
+            return self
+        return Rule(1 - factor * (1 - self.bound), self.is_lower)
+
+
+def undecided(criterion: Criterion, reason: Reason) -> Decision:
+    """Return the decision on what has no values to decide by."""
+    return Decision(
+        outcome="INCONCLUSIVE", reason=reason, condition="", value=None, low=None, high=None, bound=criterion.bound,
+        n=0, n_asked=0, undefined=0,
+    )  # fmt: skip
+
+
+def decide(sample: Sample, condition: str, criterion: Criterion, rule: Rule) -> Decision:
+    """Return the decision on a sample by the one-sided 95 % bounds of its quantity (`reports.statistics.bounds`)."""
+    interval = None if sample.n < criterion.min_n else _interval(sample.values, criterion.quantity)
+    outcome, reason = _judge(sample, criterion.quantity, rule, interval)
+    low, high = interval or (None, None)
+    is_open = outcome == "INCONCLUSIVE" and sample.n > 0
+    return Decision(
+        outcome=outcome,
+        reason=reason,
+        condition=condition,
+        value=float(sample.values.mean()) if sample.n else None,
+        low=low,
+        high=high,
+        bound=rule.bound,
+        n=sample.n,
+        n_asked=sample.n_asked,
+        undefined=sample.undefined_misses + sample.n_excluded,
+        would_decide=images_to_decide(sample.values, criterion.quantity.kind, rule.bound) if is_open else None,
+    )
+
+
+def _judge(sample: Sample, quantity: Quantity, rule: Rule, interval: Interval | None) -> tuple[Outcome, Reason]:
+    if interval is None:
+        return "INCONCLUSIVE", Reason.TOO_FEW_IMAGES
+    if rule.is_missed(*interval):
+        return "FAIL", Reason.BOUND_MISSED
+    if not rule.is_met(*interval):
+        return "INCONCLUSIVE", Reason.UNDECIDED
+    undefined = sample.undefined_misses + sample.n_excluded
+    if undefined > UNDEFINED_SHARE * sample.n_asked or not _passes_filled(sample, quantity, rule):
+        return "WARN", Reason.OFTEN_UNDEFINED
+    return "PASS", Reason.MET
+
+
+def _passes_filled(sample: Sample, quantity: Quantity, rule: Rule) -> bool:
+    """Return whether the bound is met with the worst possible value for each image that has none."""
+    if not sample.n_excluded:
+        return True
+    worst = quantity.bounds[0] if rule.is_lower else quantity.bounds[1]
+    interval = _interval(sample.filled(worst), quantity) if abs(worst) < float("inf") else None
+    return interval is not None and rule.is_met(*interval)
+
+
+def _interval(values: Values, quantity: Quantity) -> Interval | None:
+    low, high = bound_below(values, quantity.kind).value, bound_above(values, quantity.kind).value
+    return None if low is None or high is None else (low, high)

@@ -1,0 +1,168 @@
+"""The evidence that verdicts are made from: the conditions that a criterion means, and samples of their images."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+
+import numpy as np
+
+from attacks.registry import PERTURBATIONS
+from pipeline.plan.conditions import CLEAN
+from reports.audit import outcomes
+from reports.audit.facts import EXPLANATION, ConditionFacts, MethodFacts
+from reports.audit.image_values import ImageValues
+from reports.audit.readings import Readings
+from reports.audit.reliability import NO_CONTROL, AttackVerdict, control_of
+from reports.audit.verdicts.criteria import ATTACKS, LARGEST, NOISE, Criterion
+from reports.audit.verdicts.quantities import QUANTITIES, Quantity
+from reports.audit.verdicts.reasons import Reason
+from reports.audit.verdicts.samples import Sample
+from reports.result import MEASURE, ImageSet
+from reports.statistics import bound_below
+
+OUTCOMES: Mapping[str, Callable[[Readings, str, str, str], ImageValues]] = MappingProxyType(
+    {
+        "own_image": outcomes.own_image,
+        "own_class": outcomes.own_class,
+        "kept_under_flip": outcomes.kept_under_flip,
+        "target_gain": outcomes.target_gain,
+    }
+)
+"""Outcomes that need no other condition, by name."""
+COMPARED = MappingProxyType({"own_image": "target_similarity", "own_class": "other_class_similarity"})
+"""Outcome -> the stored similarity to the other map."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The choices that were made for the verdict, and that the multiverse makes otherwise."""
+
+    similarity: str = MEASURE
+    images: ImageSet = "all"
+    miss_factor: float = 1.0
+    """The factor of the share of images that a rate may miss: 0.9 allows 10 %, with a factor of 0.8 only 8 %."""
+
+
+BASE = Setting()
+"""The setting that decides."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The readings of a run, its conditions, and the verdicts on its attacks."""
+
+    readings: Readings
+    methods: tuple[MethodFacts, ...]
+    conditions: tuple[ConditionFacts, ...]
+    attacks: tuple[AttackVerdict, ...]
+
+    def select(self, criterion: Criterion, method: str) -> Sequence[str] | Reason:
+        """Return the conditions that a criterion means for a method, or the reason why there is none."""
+        if criterion.quantity.waits_for:
+            return Reason.NOT_MEASURED
+        if criterion.condition == CLEAN:
+            return [CLEAN]
+        named = [facts for facts in self.conditions if _is_named(facts, criterion.condition)]
+        aimed = [facts for facts in named if facts.against in ("", method)]
+        if not aimed:
+            return Reason.NOT_ATTACKED if criterion.condition == ATTACKS else Reason.NOT_MEASURED
+        meant = _of_strength(aimed, criterion.strength)
+        reliable = [facts.id for facts in meant if self._is_reliable(facts)]
+        return reliable or (Reason.NO_RELIABLE_ATTACK if meant else Reason.NOT_MEASURED)
+
+    def sample(self, quantity: Quantity, condition: str, method: str, setting: Setting) -> Sample:
+        """Return the values of a quantity over the images of a setting."""
+        if quantity.is_outcome:
+            return self._outcome_sample(quantity.name, condition, method, setting)
+        scores = self.readings.defined_scores(condition, method, quantity.name, setting.images)
+        return Sample(scores.values, scores.excluded)
+
+    def _outcome_sample(self, outcome: str, condition: str, method: str, setting: Setting) -> Sample:
+        """Return an outcome over the images of a setting; of several draws, all must hit."""
+        values = self._values(outcome, condition, method, setting.similarity)
+        values = values.among(self.readings.images(condition, setting.images))
+        return Sample(
+            values.counted,
+            values.excluded,
+            undefined_misses=sum(values.misses.values()),
+            ties=self._ties(outcome, condition, method, setting),
+        )
+
+    def _values(self, outcome: str, condition: str, method: str, similarity: str) -> ImageValues:
+        if QUANTITIES[outcome].kind != "outcome":
+            return self._outcome(outcome, condition, method, similarity)
+        draws = self.readings.draws[condition]
+        return outcomes.in_all_draws([self._outcome(outcome, draw, method, similarity) for draw in draws])
+
+    def _outcome(self, outcome: str, condition: str, method: str, similarity: str) -> ImageValues:
+        if outcome == "beyond_control":
+            return self._beyond_control(condition, method, similarity)
+        return OUTCOMES[outcome](self.readings, condition, method, similarity)
+
+    def _beyond_control(self, condition: str, method: str, similarity: str) -> ImageValues:
+        facts = next(each for each in self.conditions if each.id == condition)
+        control = control_of(facts, self.conditions)
+        if control is None:
+            n = len(self.readings.image_ids)
+            return ImageValues(np.full(n, np.nan), (NO_CONTROL,) * n)
+        return outcomes.beyond_control(self.readings, condition, control, method, similarity)
+
+    def _ties(self, outcome: str, condition: str, method: str, setting: Setting) -> int:
+        """Return how many images of the setting are misses because both maps are equally like the perturbed one."""
+        if outcome not in COMPARED:
+            return 0
+        images = self.readings.images(condition, setting.images)
+        own = self.readings.scores(condition, method, setting.similarity)
+        other = self.readings.comparison_scores(COMPARED[outcome], condition, method, setting.similarity)
+        return int((np.abs(own - other) <= outcomes.TIE)[images].sum())
+
+    def is_repeatable(self, method: str) -> bool:
+        """Return whether two maps of one image are more alike than those of two images; without randomness they are."""
+        if not any(facts.name == method and facts.stochastic for facts in self.methods):
+            return True
+        repeat, floor = (self.readings.reference_scores(method, name, MEASURE) for name in ("repeat", "other_image"))
+        lead = (repeat - floor)[~np.isnan(repeat - floor)]
+        bound = bound_below(lead, "difference").value
+        return bound is not None and bound > 0
+
+    def is_attack(self, condition: str) -> bool:
+        """Return whether a condition is an attack on explanations."""
+        return any(facts.id == condition and facts.family == EXPLANATION for facts in self.conditions)
+
+    def _is_reliable(self, facts: ConditionFacts) -> bool:
+        return facts.family != EXPLANATION or self._verdicts.get(facts.id) == ""
+
+    @cached_property
+    def _verdicts(self) -> Mapping[str, str]:
+        return {each.condition: each.verdict for each in self.attacks}
+
+
+def names_of_conditions(conditions: Iterable[ConditionFacts]) -> dict[str, set[str]]:
+    """Return the strengths that each name of a condition, or of a group of conditions, has in the run."""
+    names: dict[str, set[str]] = {CLEAN: set()}
+    for facts in conditions:
+        for name in (NOISE, ATTACKS, facts.name, facts.id):
+            if _is_named(facts, name):
+                names.setdefault(name, set()).add(facts.strength_text)
+    return names
+
+
+def _is_named(facts: ConditionFacts, name: str) -> bool:
+    if name == NOISE:
+        return facts.family == NOISE
+    if name == ATTACKS:
+        return facts.family == EXPLANATION and not PERTURBATIONS[facts.name].keeps_map
+    return name in (facts.name, facts.id)
+
+
+def _of_strength(conditions: Iterable[ConditionFacts], strength: str) -> list[ConditionFacts]:
+    """Return the conditions of a strength, or of each perturbation the one of the largest strength."""
+    if strength != LARGEST:
+        return [facts for facts in conditions if facts.strength_text == strength]
+    largest: dict[str, ConditionFacts] = {}
+    for facts in conditions:
+        known = largest.setdefault(facts.name, facts)
+        if facts.strength > known.strength:
+            largest[facts.name] = facts
+    return list(largest.values())

@@ -1,0 +1,66 @@
+"""The reasons of verdicts: a code for each kind of explainer that fails, and for each cause of indecision."""
+
+from enum import StrEnum
+
+from reports.result import ResultModel
+
+
+class Reason(StrEnum):
+    """The code of the reason of a verdict. The order is the precedence: of several, the first is told."""
+
+    UNDEFINED_MAPS = "UNDEFINED_MAPS"
+    NOT_REPEATABLE = "NOT_REPEATABLE"
+    IGNORES_IMAGE = "IGNORES_IMAGE"
+    IGNORES_NETWORK = "IGNORES_NETWORK"
+    IGNORES_CLASS = "IGNORES_CLASS"
+    NOT_FAITHFUL = "NOT_FAITHFUL"
+    MOVED_BY_NOISE = "MOVED_BY_NOISE"
+    MOVED_BY_ATTACK = "MOVED_BY_ATTACK"
+    LOSES_CLASS = "LOSES_CLASS"
+    BOUND_MISSED = "BOUND_MISSED"
+    NOT_ATTACKED = "NOT_ATTACKED"
+    NO_RELIABLE_ATTACK = "NO_RELIABLE_ATTACK"
+    UNDECIDED = "UNDECIDED"
+    TOO_FEW_IMAGES = "TOO_FEW_IMAGES"
+    NOT_MEASURED = "NOT_MEASURED"
+    OFTEN_UNDEFINED = "OFTEN_UNDEFINED"
+    MET = "MET"
+
+
+IN_WORDS: dict[Reason, str] = {
+    Reason.UNDEFINED_MAPS: "its maps are constant or not finite",
+    Reason.NOT_REPEATABLE: "two maps of one image are no more alike than those of two images",
+    Reason.IGNORES_IMAGE: "its map does not depend on the image",
+    Reason.IGNORES_NETWORK: "its map stays when the network's weights are drawn anew",
+    Reason.IGNORES_CLASS: "its map does not depend on the class",
+    Reason.NOT_FAITHFUL: "the order of its map tells no more of the answer than one that never saw the network",
+    Reason.MOVED_BY_NOISE: "noise moves its maps too far",
+    Reason.MOVED_BY_ATTACK: "an attack moves its maps too far",
+    Reason.LOSES_CLASS: "perturbed, its maps are no nearer to those of their own class than to those of another",
+    Reason.BOUND_MISSED: "a bound is missed",
+    Reason.NOT_ATTACKED: "no attack of the run was aimed at it",
+    Reason.NO_RELIABLE_ATTACK: "no attack on it is reliable, so what they did not move says nothing",
+    Reason.UNDECIDED: "the interval holds the bound",
+    Reason.TOO_FEW_IMAGES: "there are too few images for a decision",
+    Reason.NOT_MEASURED: "the run did not measure it",
+    Reason.OFTEN_UNDEFINED: "many values are undefined",
+    Reason.MET: "the bound is met",
+}
+"""The codes in words, as the end of a sentence on a method."""
+
+
+def precedence(reason: Reason) -> int:
+    """Return the place of a reason: of several, the one with the lowest place is told."""
+    return list(Reason).index(reason)
+
+
+class ReasonText(ResultModel):
+    """A reason that a verdict may have."""
+
+    code: Reason
+    meaning: str
+
+
+def reason_texts() -> tuple[ReasonText, ...]:
+    """Return all reasons in the order of their precedence."""
+    return tuple(ReasonText(code=code, meaning=IN_WORDS[code]) for code in Reason)

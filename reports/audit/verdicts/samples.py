@@ -1,0 +1,44 @@
+"""The values that a criterion decides by: one for each image, and why some images have none."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The values of a quantity over the images that it was asked of."""
+
+    values: NDArray[np.float64]
+    """Of every image that counts, in the order of the store: 0 or 1 for an outcome."""
+    excluded: dict[str, int] = field(default_factory=dict)
+    """Reason -> number of images without a value."""
+    undefined_misses: int = 0
+    """Among the values: misses since the method's own map is constant or not finite."""
+    ties: int = 0
+    """Among the values: misses since both maps are equally like the perturbed one."""
+
+    @property
+    def n(self) -> int:
+        """Return the number of images that count."""
+        return len(self.values)
+
+    @property
+    def n_excluded(self) -> int:
+        """Return the number of images without a value."""
+        return sum(self.excluded.values())
+
+    @property
+    def n_asked(self) -> int:
+        """Return the number of images that were asked."""
+        return self.n + self.n_excluded
+
+    @property
+    def misses(self) -> int:
+        """Return the number of values that are 0."""
+        return int((self.values == 0).sum())
+
+    def filled(self, worst: float) -> NDArray[np.float64]:
+        """Return the values with the worst one for each image that has none."""
+        return np.append(self.values, np.full(self.n_excluded, worst))

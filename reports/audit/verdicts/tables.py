@@ -1,0 +1,92 @@
+"""The verdicts as tables and sentences, for page, summary and terminal."""
+
+from collections.abc import Iterable, Iterator
+
+from reports.audit.verdicts.criteria import Criterion
+from reports.audit.verdicts.decisions import Decision
+from reports.audit.verdicts.fields import VerdictFields
+from reports.audit.verdicts.judging import CriterionVerdict, MethodVerdict
+from reports.audit.verdicts.multiverse import Multiverse
+from reports.audit.verdicts.reasons import IN_WORDS
+from reports.cells import Cell, Mark, Table, method_heading
+from reports.formatting import NONE, TIGHT, number, percent
+
+HEADER = ("method", "verdict", "criterion that decided", "value", "bound", "n", "robust to choices")
+MARKS: dict[str, Mark] = {"PASS": "passed", "FAIL": "failed", "WARN": "unreliable", "INCONCLUSIVE": "unreliable"}
+SHAPES = {"PASS": "\N{CHECK MARK}", "WARN": "!", "FAIL": "\N{BALLOT X}", "INCONCLUSIVE": "?"}
+
+
+def verdict_table(caption: str, verdicts: Iterable[MethodVerdict], result: VerdictFields) -> Table:
+    """Return a table with a row for each method."""
+    return Table(caption, HEADER, tuple(_row(verdict, result) for verdict in verdicts))
+
+
+def _row(verdict: MethodVerdict, result: VerdictFields) -> tuple[Cell, ...]:
+    deciding, multiverse = verdict.deciding, result.multiverses[verdict.method]
+    criterion, decision = result.criteria[deciding.criterion], deciding.decided_by
+    return (
+        method_heading(verdict.method, result.caveats),
+        Cell(f"{SHAPES[verdict.outcome]}{TIGHT}{verdict.outcome}", verdict.reason.value, MARKS[verdict.outcome]),
+        Cell(criterion.sentence, decision.condition),
+        Cell(value_text(decision, criterion), interval_text(decision, criterion)),
+        Cell(_as_text(decision.bound, criterion)),
+        Cell(str(decision.n), count_text(decision)),
+        Cell(f"{multiverse.agreeing} of {multiverse.settings}", _fragility(multiverse)),
+    )
+
+
+def criteria_table(verdicts: Iterable[MethodVerdict], result: VerdictFields) -> Table:
+    """Return a table with a row for each method and a column for each criterion."""
+    header = ("method", *(criterion.sentence for criterion in result.criteria))
+    rows = ((method_heading(each.method, result.caveats), *_outcomes(each, len(result.criteria))) for each in verdicts)
+    return Table("The verdict of each criterion on each method", header, tuple(rows))
+
+
+def _outcomes(verdict: MethodVerdict, count: int) -> Iterator[Cell]:
+    by_number = {each.criterion: each.decided_by for each in verdict.criteria}
+    for number_ in range(count):
+        decision = by_number.get(number_)
+        yield Cell(decision.outcome, decision.reason.value, MARKS[decision.outcome]) if decision else Cell(NONE)
+
+
+def value_text(decision: Decision, criterion: Criterion) -> str:
+    """Return the value of a decision, a rate in percent."""
+    return _as_text(decision.value, criterion)
+
+
+def interval_text(decision: Decision, criterion: Criterion) -> str:
+    """Return the two one-sided 95 % bounds in brackets; an empty text if there are none."""
+    if decision.low is None or decision.high is None:
+        return ""
+    return f"[{_as_text(decision.low, criterion)}, {_as_text(decision.high, criterion)}]"
+
+
+def count_text(decision: Decision) -> str:
+    """Return how many images are undefined, and how many would decide."""
+    undefined = f"{decision.undefined} undefined" if decision.undefined else ""
+    more = f"{decision.would_decide:,} would decide" if decision.would_decide else ""
+    return ", ".join(filter(None, (undefined, more)))
+
+
+def sentence_of(verdict: MethodVerdict, result: VerdictFields) -> str:
+    """Return a verdict with its reason and its numbers as a sentence."""
+    deciding: CriterionVerdict = verdict.deciding
+    criterion, decision = result.criteria[deciding.criterion], deciding.decided_by
+    numbers = f" ({_numbers_in_words(decision, criterion)})" if decision.value is not None else ""
+    why = f"{verdict.outcome}, {IN_WORDS[verdict.reason]}"
+    return f"{result.title_of(verdict.method)}: {why}: {criterion.sentence}{numbers}."
+
+
+def _numbers_in_words(decision: Decision, criterion: Criterion) -> str:
+    where = f" under {decision.condition}" if decision.condition else ""
+    interval = interval_text(decision, criterion).strip("[]").replace(",", " to", 1)
+    return f"{value_text(decision, criterion)}{where}{f', {interval}' if interval else ''}, n = {decision.n}"
+
+
+def _as_text(value: float | None, criterion: Criterion) -> str:
+    return percent(value) if criterion.quantity.kind == "outcome" else number(value)
+
+
+def _fragility(multiverse: Multiverse) -> str:
+    turned = f"turned by {'; '.join(multiverse.turned_by)}" if multiverse.turned_by else ""
+    return "; ".join(filter(None, ("fragile" if multiverse.is_fragile else "", turned)))

@@ -1,0 +1,146 @@
+"""The command `check`: the verdicts of a run, for a reader, a program or a continuous integration."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.machine.writing import write_files
+from pipeline.spec.values import closest, shorten_value
+from pipeline.store.results import open_results
+from pipeline.store.runs import location_of
+from reports.audit.readings import Readings
+from reports.audit.run_record import record_of
+from reports.audit.sections import AuditResult
+from reports.audit.summarise import summarise
+from reports.audit.threats import conditions
+from reports.audit.verdicts.criteria import read_criteria, refuse_unmeasured
+from reports.audit.verdicts.decisions import SEVERITY, Outcome
+from reports.audit.verdicts.evidence import names_of_conditions
+from reports.audit.verdicts.judging import MethodVerdict, worst_first
+from reports.audit.verdicts.section import AuditVerdict, judge_audit
+from reports.audit.verdicts.tables import sentence_of, verdict_table
+from srd.errors import InputError
+
+EXIT_CODES: Mapping[Outcome, int] = {"PASS": 0, "WARN": 0, "FAIL": 6, "INCONCLUSIVE": 7}
+
+Results = Mapping[str, AuditResult]
+"""Name of a subject, or an empty text -> the result of its audit."""
+
+
+def judge_runs(folders: Mapping[str, Path], criteria: Path | None, methods: Sequence[str]) -> dict[str, AuditResult]:
+    """Return the result of each audit by criteria, with the verdict over the named methods.
+
+    Parameters
+    ----------
+    criteria
+        The file of the criteria; None stands for the default ones.
+    methods
+        The methods that are asked about; all but the controls if none is named.
+
+    Raises
+    ------
+    SpecError
+        If a criterion is on what a run did not measure.
+    InputError
+        If a method is not in a run.
+    """
+    return {name: _judge(folder, criteria, methods) for name, folder in folders.items()}
+
+
+def _judge(folder: Path, criteria: Path | None, methods: Sequence[str]) -> AuditResult:
+    store = location_of(folder)
+    readings = Readings(open_results(store))
+    for method in methods:
+        if method not in readings.methods:
+            way_out = closest(method, readings.methods)
+            raise InputError(f"--method {shorten_value(method)}: is not in the run {folder}; {way_out}")
+    if criteria is None:
+        result = summarise(readings, record_of(folder, store))
+    else:
+        read = read_criteria(criteria)
+        names = names_of_conditions(conditions(readings))
+        refuse_unmeasured(read, str(criteria), readings.methods, names, len(readings.image_ids))
+        result = summarise(readings, record_of(folder, store), read)
+    return result.model_copy(update={"audit_verdict": judge_audit(result.method_verdicts, methods)})
+
+
+def exit_code_of(results: Results) -> int:
+    """Return the exit code of the worst verdict."""
+    verdicts = [result.audit_verdict.outcome for result in results.values() if result.audit_verdict]
+    return EXIT_CODES[max(verdicts, key=SEVERITY.index)] if verdicts else EXIT_CODES["INCONCLUSIVE"]
+
+
+def print_verdicts(results: Results, console: Console) -> None:
+    """Print the verdict of each audit, and the table of its methods."""
+    for name, result in results.items():
+        shown = verdict_table("", worst_first(result.method_verdicts), result)
+        table = Table(*shown.header, title=name or None)
+        for row in shown.rows:
+            table.add_row(*(Text("\n".join(filter(None, (cell.text, cell.detail)))) for cell in row))
+        console.print(table)
+        console.print(Text(f"{f'{name}: ' if name else ''}{_verdict_in_words(result)}"))
+
+
+def _verdict_in_words(result: AuditResult) -> str:
+    verdict = result.audit_verdict
+    if verdict is None:
+        return "INCONCLUSIVE: no method but controls"
+    worst = next(each for each in result.method_verdicts if each.method == verdict.worst[0])
+    return f"{verdict.outcome}: {sentence_of(worst, result)}"
+
+
+def verdicts_json(results: Results) -> str:
+    """Return the verdicts as JSON, by subject, or those of a single audit alone."""
+    facts = {name: _facts(result) for name, result in results.items()}
+    return json.dumps(facts.get("", facts), indent=1)
+
+
+def _facts(result: AuditResult) -> dict[str, object]:
+    fields = {"audit_verdict", "criteria", "method_verdicts", "multiverses", "reason_codes"}
+    return {
+        "schema_version": result.schema_version,
+        "fingerprint": result.identity.fingerprint,
+        **result.model_dump(mode="json", include=fields),
+    }
+
+
+def write_junit(results: Results, path: Path) -> None:
+    """Write the verdicts as a JUnit file: a suite for each audit, a case for each method and criterion.
+
+    A missed criterion is a failure; one that the images do not decide is an error.
+    """
+    root = ElementTree.Element("testsuites")
+    for name, result in results.items():
+        _add_suite(root, name or "audit", result)
+    ElementTree.indent(root)
+    content = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    write_files(path.parent, [(path.name, content + b"\n")])
+
+
+def _add_suite(root: ElementTree.Element, name: str, result: AuditResult) -> None:
+    verdict: AuditVerdict | None = result.audit_verdict
+    asked = verdict.methods if verdict else ()
+    judged = [each for each in result.method_verdicts if each.method in asked]
+    suite = ElementTree.SubElement(root, "testsuite", name=name)
+    outcomes = [outcome for each in judged for outcome in _add_cases(suite, each, result)]
+    suite.set("tests", str(len(outcomes)))
+    suite.set("failures", str(outcomes.count("FAIL")))
+    suite.set("errors", str(outcomes.count("INCONCLUSIVE")))
+
+
+def _add_cases(suite: ElementTree.Element, verdict: MethodVerdict, result: AuditResult) -> Iterable[Outcome]:
+    for each in verdict.criteria:
+        decision, criterion = each.decided_by, result.criteria[each.criterion]
+        case = ElementTree.SubElement(suite, "testcase", classname=verdict.method, name=criterion.sentence)
+        alone = verdict.model_copy(update={"criteria": (each,), "decided_by": 0, "outcome": decision.outcome,
+                                           "reason": decision.reason})  # fmt: skip
+        tag = {"FAIL": "failure", "INCONCLUSIVE": "error"}.get(decision.outcome)
+        if tag:
+            message = sentence_of(alone, result)
+            ElementTree.SubElement(case, tag, message=message, type=decision.reason.value)
+        yield decision.outcome
