@@ -137,6 +137,7 @@ def test_columns_are_perturbations_by_strength_then_references(result: Compariso
         "other_class",
         "other_image",
         "edges",
+        "repeat",
     ]
 
 
