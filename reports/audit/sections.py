@@ -11,7 +11,8 @@ from reports.audit.self_checks import SELF_CHECKS, SelfCheckFields
 from reports.audit.summary import SUMMARY, SummaryFields
 from reports.audit.threats import THREATS
 from reports.audit.transfer import TRANSFER
-from reports.audit.verdicts.section import VERDICTS, VerdictFields
+from reports.audit.verdicts.fields import VerdictFields
+from reports.audit.verdicts.section import VERDICTS
 
 
 class AuditResult(LimitFields, MapFields, SelfCheckFields, SummaryFields, VerdictFields):

@@ -18,11 +18,12 @@ from reports.audit.run_record import record_of
 from reports.audit.sections import AuditResult
 from reports.audit.summarise import summarise
 from reports.audit.threats import conditions
-from reports.audit.verdicts.criteria import read_criteria, refuse_unmeasured
+from reports.audit.verdicts.criteria import check_criteria_fit, read_criteria
 from reports.audit.verdicts.decisions import SEVERITY, Outcome
 from reports.audit.verdicts.evidence import names_of_conditions
+from reports.audit.verdicts.fields import AuditVerdict
 from reports.audit.verdicts.judging import MethodVerdict, worst_first
-from reports.audit.verdicts.section import AuditVerdict, judge_audit
+from reports.audit.verdicts.section import judge_audit
 from reports.audit.verdicts.tables import sentence_of, verdict_table
 from srd.errors import InputError
 
@@ -64,7 +65,7 @@ def _judge(folder: Path, criteria: Path | None, methods: Sequence[str]) -> Audit
     else:
         read = read_criteria(criteria)
         names = names_of_conditions(conditions(readings))
-        refuse_unmeasured(read, str(criteria), readings.methods, names, len(readings.image_ids))
+        check_criteria_fit(read, str(criteria), readings.methods, names, len(readings.image_ids))
         result = summarise(readings, record_of(folder, store), read)
     return result.model_copy(update={"audit_verdict": judge_audit(result.method_verdicts, methods)})
 

@@ -41,7 +41,7 @@ class Criterion(SpecTable):
     why: Text
 
     @model_validator(mode="after")
-    def _check_bound(self) -> "Criterion":
+    def _check_value(self) -> "Criterion":
         if self.metric not in QUANTITIES:
             raise ValueError(f"metric = {shorten_value(self.metric)}: no metric; {closest(self.metric, QUANTITIES)}")
         if (self.at_least is None) == (self.at_most is None):
@@ -100,7 +100,7 @@ def read_criteria(path: Path) -> tuple[Criterion, ...]:
     return parse_table(_CriteriaFile, read_toml(path), str(path)).criterion
 
 
-def refuse_unmeasured(
+def check_criteria_fit(
     criteria: Iterable[Criterion], place: str, methods: Iterable[str], conditions: Mapping[str, set[str]], n: int
 ) -> None:
     """Refuse criteria on what a run did not measure.

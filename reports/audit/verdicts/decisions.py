@@ -67,7 +67,7 @@ class Rule:
         return Rule(1 - factor * (1 - self.bound), self.is_lower)
 
 
-def undecided(criterion: Criterion, reason: Reason) -> Decision:
+def open_decision(criterion: Criterion, reason: Reason) -> Decision:
     """Return the decision on what has no values to decide by."""
     return Decision(
         outcome="INCONCLUSIVE", reason=reason, condition="", value=None, low=None, high=None, bound=criterion.bound,
@@ -104,17 +104,17 @@ def _judge(sample: Sample, quantity: Quantity, rule: Rule, interval: Interval | 
     if not rule.is_met(*interval):
         return "INCONCLUSIVE", Reason.UNDECIDED
     undefined = sample.undefined_misses + sample.n_excluded
-    if undefined > UNDEFINED_SHARE * sample.n_asked or not _passes_filled(sample, quantity, rule):
+    if undefined > UNDEFINED_SHARE * sample.n_asked or not _passes_at_worst(sample, quantity, rule):
         return "WARN", Reason.OFTEN_UNDEFINED
     return "PASS", Reason.MET
 
 
-def _passes_filled(sample: Sample, quantity: Quantity, rule: Rule) -> bool:
+def _passes_at_worst(sample: Sample, quantity: Quantity, rule: Rule) -> bool:
     """Return whether the bound is met with the worst possible value for each image that has none."""
     if not sample.n_excluded:
         return True
     worst = quantity.bounds[0] if rule.is_lower else quantity.bounds[1]
-    interval = _interval(sample.filled(worst), quantity) if abs(worst) < float("inf") else None
+    interval = _interval(sample.at_worst(worst), quantity) if abs(worst) < float("inf") else None
     return interval is not None and rule.is_met(*interval)
 
 

@@ -19,15 +19,15 @@ def failure_reason(criterion: Criterion, sample: Sample, is_attack: bool, is_rep
         return Reason.UNDEFINED_MAPS
     is_tied = 2 * sample.ties > sample.misses
     if criterion.metric == "own_image":
-        return _moved(is_attack, is_repeatable, is_tied)
+        return _reason_of_own_image(is_attack, is_repeatable, is_tied)
     if criterion.metric == "own_class":
-        return _of_another_class(is_repeatable, is_tied)
+        return _reason_of_own_class(is_repeatable, is_tied)
     if criterion.metric.startswith("srg_"):
         return Reason.NOT_FAITHFUL
     return Reason.IGNORES_NETWORK if criterion.metric.startswith("weights_") else Reason.BOUND_MISSED
 
 
-def _moved(is_attack: bool, is_repeatable: bool, is_tied: bool) -> Reason:
+def _reason_of_own_image(is_attack: bool, is_repeatable: bool, is_tied: bool) -> Reason:
     if not is_repeatable:
         return Reason.NOT_REPEATABLE
     if is_tied:
@@ -35,7 +35,7 @@ def _moved(is_attack: bool, is_repeatable: bool, is_tied: bool) -> Reason:
     return Reason.MOVED_BY_ATTACK if is_attack else Reason.MOVED_BY_NOISE
 
 
-def _of_another_class(is_repeatable: bool, is_tied: bool) -> Reason:
+def _reason_of_own_class(is_repeatable: bool, is_tied: bool) -> Reason:
     if is_tied:
         return Reason.IGNORES_CLASS
     return Reason.LOSES_CLASS if is_repeatable else Reason.NOT_REPEATABLE

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from reports.audit.verdicts.criteria import ALL, Criterion
-from reports.audit.verdicts.decisions import SEVERITY, Decision, Outcome, Rule, decide, undecided
+from reports.audit.verdicts.decisions import SEVERITY, Decision, Outcome, Rule, decide, open_decision
 from reports.audit.verdicts.evidence import BASE, Evidence, Setting
 from reports.audit.verdicts.failures import failure_reason
 from reports.audit.verdicts.reasons import Reason, precedence
@@ -71,7 +71,7 @@ def _judge_criterion(
     selected = evidence.select(criterion, method)
     decisions: tuple[Decision, ...]
     if isinstance(selected, Reason):
-        decisions = (undecided(criterion, selected),)
+        decisions = (open_decision(criterion, selected),)
     else:
         decisions = tuple(_decide(evidence, criterion, condition, method, setting) for condition in selected)
     return CriterionVerdict(criterion=number, decisions=decisions, decided_by=max(decisions, key=_severity))

@@ -39,6 +39,6 @@ class Sample:
         """Return the number of values that are 0."""
         return int((self.values == 0).sum())
 
-    def filled(self, worst: float) -> NDArray[np.float64]:
+    def at_worst(self, worst: float) -> NDArray[np.float64]:
         """Return the values with the worst one for each image that has none."""
         return np.append(self.values, np.full(self.n_excluded, worst))

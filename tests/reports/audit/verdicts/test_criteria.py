@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.audit.verdicts.criteria import default_criteria, read_criteria, refuse_unmeasured
+from reports.audit.verdicts.criteria import check_criteria_fit, default_criteria, read_criteria
 from srd.errors import SpecError
 
 GOOD = """
@@ -78,10 +78,10 @@ CONDITIONS = {"clean": set[str](), "noise": {"0.05", "0.1"}, "attacks": {"8/255"
 def test_a_criterion_on_what_was_not_measured_is_refused(tmp_path: Path, old: str, new: str, told: str) -> None:
     criteria = read_criteria(written(tmp_path, GOOD.replace(old, new)))
     with pytest.raises(SpecError, match=r"^mine: \[\[criterion\]\] number 1: ") as refusal:
-        refuse_unmeasured(criteria, "mine", ["srd", "saliency"], CONDITIONS, 36)
+        check_criteria_fit(criteria, "mine", ["srd", "saliency"], CONDITIONS, 36)
     assert told in str(refusal.value)
 
 
 def test_criteria_on_what_was_measured_are_taken(tmp_path: Path) -> None:
     text = GOOD + GOOD.replace('"noise"', '"attacks"').replace("why", 'strength = "8/255"\nmethod = "srd"\nwhy')
-    refuse_unmeasured(read_criteria(written(tmp_path, text)), "mine", ["srd"], CONDITIONS, 36)
+    check_criteria_fit(read_criteria(written(tmp_path, text)), "mine", ["srd"], CONDITIONS, 36)

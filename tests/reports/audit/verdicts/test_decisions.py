@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binom
 
 from reports.audit.verdicts.criteria import Criterion
-from reports.audit.verdicts.decisions import Decision, Outcome, Rule, decide, undecided
+from reports.audit.verdicts.decisions import Decision, Outcome, Rule, decide, open_decision
 from reports.audit.verdicts.reasons import Reason
 from reports.audit.verdicts.samples import Sample
 
@@ -119,5 +119,5 @@ def test_the_share_that_may_miss_is_scaled(factor: float) -> None:
 
 
 def test_what_was_not_measured_is_never_a_pass() -> None:
-    decision = undecided(criterion(), Reason.NOT_ATTACKED)
+    decision = open_decision(criterion(), Reason.NOT_ATTACKED)
     assert (decision.outcome, decision.reason, decision.n) == ("INCONCLUSIVE", Reason.NOT_ATTACKED, 0)
