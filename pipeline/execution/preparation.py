@@ -173,8 +173,8 @@ def _clean_logits(spec: AuditSpec, subject: Subject) -> Tensor:
     with torch.no_grad():
         tiles = [logits_of(subject.model.model, data.images(rows[i : i + tile]), place) for i in rows[::tile]]
     logits = torch.cat(tiles).cpu()
+    refuse_constant(logits, spec.model)  # first: a head of zeros is no sigmoid
     refuse_unless_logits(logits, len(data.classes), spec.model)
-    refuse_constant(logits, spec.model)
     return logits
 
 
