@@ -46,10 +46,10 @@ class OperationRules:
 
     def _by_declaration(self, call: Call, rule: DeclaredRule) -> CallResult:
         """Run a call by a rule that may be another than the one that is known here."""
-        made = self._run_by_declared_rule(call, rule)
+        made = self._by_its_rule(call, rule)
         return made._replace(unknown=made.unknown and f"{made.unknown} (declared {rule!r})")
 
-    def _run_by_declared_rule(self, call: Call, rule: DeclaredRule) -> CallResult:
+    def _by_its_rule(self, call: Call, rule: DeclaredRule) -> CallResult:
         if rule == "activation":
             return self._activation(call)
         if rule == "linear":

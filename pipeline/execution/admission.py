@@ -63,8 +63,8 @@ def clean_logits(spec: AuditSpec, subject: Subject, tell: Tell = tell_nobody) ->
     with torch.no_grad():
         tiles = [logits_of(subject.model.model, data.images(rows[i : i + tile]), place) for i in starts]
     logits = torch.cat(tiles).cpu()
+    refuse_constant(logits, spec.model)  # first: a head of zeros is no sigmoid
     refuse_unless_logits(logits, len(data.classes), spec.model)
-    refuse_constant(logits, spec.model)
     return logits
 
 

@@ -120,7 +120,9 @@ def _kind_of_probability(logits: Tensor, are_logits: bool) -> str:
     if bool((logits <= 0).all()) and _are_near(logits.logsumexp(1), 0):
         return "logarithms of probabilities (log-softmax)"
     if not are_logits and bool(((logits >= 0) & (logits <= 1)).all()):
-        return "all between 0 and 1, as those of a sigmoid are; if they are logits, set model.outputs_are_logits = true"
+        return (
+            "all between 0 and 1, as those of a sigmoid are (if they are logits, set model.outputs_are_logits = true)"
+        )
     return ""
 
 

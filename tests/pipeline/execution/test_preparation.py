@@ -210,6 +210,8 @@ def test_one_predicted_class_is_refused(spec: Path, tmp_path: Path) -> None:
     ("forward", "said"),
     [
         ("return self.fc(hidden.mean((2, 3))) * 0 + torch.tensor([2.0, 0.0, 0.5])", "is the same for all 6 images"),
+        ("return self.fc(hidden.mean((2, 3))) * 0", "is the same for all 6 images"),
+        ("return self.fc(hidden.mean((2, 3))) * 0 + torch.tensor([0.2, 0.3, 0.5])", "is the same for all 6 images"),
         ("return self.fc(torch.nn.functional.dropout(hidden, 0.3).mean((2, 3)))", "two passes over the same images"),
         ("hidden = hidden.mean((2, 3)); return self.fc(hidden - hidden.mean(0))", "other images of its batch"),
         ("self.fc.bias.data.add_(0.1); return self.fc(hidden.mean((2, 3)))", "two passes over the same images"),
