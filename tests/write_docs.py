@@ -1,6 +1,7 @@
 """Writes the pages of docs that are measured or read from the sources; other pages are written by their own tests."""
 
 import sys
+from collections.abc import Callable
 
 import baselines_page
 import families_page
@@ -8,7 +9,7 @@ import messages_page
 import metrics_page
 from measured_table import DOCS
 
-PAGES = {
+PAGES: dict[str, Callable[[], str]] = {
     "families": families_page.page,
     "baselines": baselines_page.page,
     "metrics": metrics_page.page,

@@ -1,5 +1,7 @@
 """Every metric against its slow definition, on maps of signs, of ties, of few pixels and of odd sides."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -18,7 +20,7 @@ def sparse(maps: Maps) -> Maps:
     return maps.where(maps > 1.9, 0)
 
 
-KINDS = {
+KINDS: dict[str, Callable[[Maps], Maps]] = {
     "signed": lambda maps: maps,
     "tied": lambda maps: (2 * maps).round(),
     "not negative": lambda maps: maps.clamp(min=0),
