@@ -1,4 +1,4 @@
-"""Parts that metrics share: pixels in order, their ranks, maps without contrast, sums in double precision."""
+"""Parts that metrics of stored maps share: pixels in order, their ranks, maps without contrast, sums in float64."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def has_order(maps: Maps) -> Tensor:
     return is_finite(maps) & ~is_constant(maps)
 
 
-def nan_unless(defined: Tensor, scores: Tensor, like: Maps) -> Scores:
+def scores_or_nan(defined: Tensor, scores: Tensor, like: Maps) -> Scores:
     """Return the scores in the maps' type, NaN where they are not defined."""
     return torch.where(defined, scores, torch.nan).to(like.dtype)
 

@@ -1,7 +1,7 @@
 """The share of a map that lies on the object."""
 
 from srd.entries import MetricEntry
-from srd.metrics._maps import is_finite, nan_unless
+from srd.metrics._maps import is_finite, scores_or_nan
 from srd.types import Maps, Masks, Scores
 
 ENTRY = MetricEntry(
@@ -32,4 +32,4 @@ def attribution_localisation(maps: Maps, masks: Masks) -> Scores:
     positive = maps.clamp(min=0).flatten(1)
     inside = masks.flatten(1)
     share = (positive * inside).sum(1) / positive.sum(1)
-    return nan_unless(inside.any(1) & is_finite(maps), share, maps)
+    return scores_or_nan(inside.any(1) & is_finite(maps), share, maps)

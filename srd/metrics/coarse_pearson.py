@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from srd.entries import MetricEntry
-from srd.metrics._maps import has_order, nan_unless
+from srd.metrics._maps import has_order, scores_or_nan
 from srd.metrics.pearson import pearson
 from srd.types import Maps, Scores
 
@@ -37,7 +37,7 @@ def coarse_pearson(a: Maps, b: Maps) -> Scores:
     """
     x, y = _pool(a), _pool(b)
     defined = has_order(a) & has_order(b) & _has_contrast(x, a) & _has_contrast(y, b)
-    return nan_unless(defined, pearson(x, y), a)
+    return scores_or_nan(defined, pearson(x, y), a)
 
 
 def _has_contrast(cells: Tensor, maps: Maps) -> Tensor:

@@ -5,7 +5,7 @@ from math import log
 import torch
 
 from srd.entries import MetricEntry
-from srd.metrics._maps import is_finite, nan_unless, total
+from srd.metrics._maps import is_finite, scores_or_nan, total
 from srd.types import Maps, Scores
 
 ENTRY = MetricEntry(
@@ -37,4 +37,4 @@ def entropy(maps: Maps) -> Scores:
     sums = total(mass)
     terms = torch.special.entr(mass / sums[:, None, None])  # its logarithm is the same at every place of a batch
     share = (total(terms) / log(max(pixels, 2))).clamp(0, 1)
-    return nan_unless((sums > 0) & is_finite(maps) & (pixels > 1), share, maps)
+    return scores_or_nan((sums > 0) & is_finite(maps) & (pixels > 1), share, maps)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from srd.entries import MetricEntry
-from srd.metrics._maps import is_finite, nan_unless, total
+from srd.metrics._maps import is_finite, scores_or_nan, total
 from srd.types import Maps, Scores
 
 ENTRY = MetricEntry(
@@ -36,7 +36,7 @@ def mass_centre_shift(a: Maps, b: Maps) -> Scores:
     shift = _centre(a) - _centre(b)
     diagonal = (a.shape[1] ** 2 + a.shape[2] ** 2) ** 0.5
     distance = (shift[:, 0].square() + shift[:, 1].square()).sqrt()
-    return nan_unless(is_finite(a) & is_finite(b), distance / diagonal, a)
+    return scores_or_nan(is_finite(a) & is_finite(b), distance / diagonal, a)
 
 
 def _centre(maps: Maps) -> Tensor:

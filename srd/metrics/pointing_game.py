@@ -1,7 +1,7 @@
 """Whether the highest pixel of a map lies on the object."""
 
 from srd.entries import MetricEntry
-from srd.metrics._maps import has_order, nan_unless
+from srd.metrics._maps import has_order, scores_or_nan
 from srd.types import Maps, Masks, Scores
 
 ENTRY = MetricEntry(
@@ -33,4 +33,4 @@ def pointing_game(maps: Maps, masks: Masks) -> Scores:
     flat, inside = maps.flatten(1), masks.flatten(1)
     first = flat.eq(flat.amax(1, keepdim=True)).int().argmax(1, keepdim=True)
     hit = inside.gather(1, first)[:, 0].to(maps.dtype)
-    return nan_unless(inside.any(1) & has_order(maps), hit, maps)
+    return scores_or_nan(inside.any(1) & has_order(maps), hit, maps)

@@ -3,7 +3,7 @@
 import torch
 
 from srd.entries import MetricEntry
-from srd.metrics._maps import has_order, nan_unless, side
+from srd.metrics._maps import has_order, scores_or_nan, side
 from srd.types import Maps, Masks, Scores
 
 ENTRY = MetricEntry(
@@ -41,4 +41,4 @@ def pointing_game_near(maps: Maps, masks: Masks) -> Scores:
     across = (columns - (first % maps.shape[2]).unsqueeze(1)).square().unsqueeze(1)
     near = down + across < (TOLERANCE * side(maps)) ** 2
     hit = (near & masks).flatten(1).any(1)
-    return nan_unless(masks.flatten(1).any(1) & has_order(maps), hit.to(maps.dtype), maps)
+    return scores_or_nan(masks.flatten(1).any(1) & has_order(maps), hit.to(maps.dtype), maps)

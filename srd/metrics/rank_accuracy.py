@@ -1,7 +1,7 @@
 """The share of the object's size in highest pixels that lies on the object."""
 
 from srd.entries import MetricEntry
-from srd.metrics._maps import has_order, highest, nan_unless
+from srd.metrics._maps import has_order, highest, scores_or_nan
 from srd.types import Maps, Masks, Scores
 
 ENTRY = MetricEntry(
@@ -30,4 +30,4 @@ def rank_accuracy(maps: Maps, masks: Masks) -> Scores:
     """
     sizes = masks.sum((1, 2))
     hits = (highest(maps, sizes.clamp(min=1)) & masks).sum((1, 2))
-    return nan_unless((sizes > 0) & has_order(maps), hits / sizes.double(), maps)
+    return scores_or_nan((sizes > 0) & has_order(maps), hits / sizes.double(), maps)

@@ -3,7 +3,7 @@
 from math import inf
 
 from srd.entries import MetricEntry
-from srd.metrics._maps import is_finite, nan_unless, total
+from srd.metrics._maps import is_finite, scores_or_nan, total
 from srd.types import Maps, Scores
 
 ENTRY = MetricEntry(
@@ -36,4 +36,4 @@ def relative_change(a: Maps, b: Maps) -> Scores:
     """
     size = total(a.double().square())
     change = total((a.double() - b.double()).square())
-    return nan_unless((size > 0) & is_finite(a) & is_finite(b), (change / size).sqrt(), a)
+    return scores_or_nan((size > 0) & is_finite(a) & is_finite(b), (change / size).sqrt(), a)

@@ -1,7 +1,7 @@
 """How few pixels hold nearly all of a map."""
 
 from srd.entries import MetricEntry
-from srd.metrics._maps import ascending, is_finite, nan_unless
+from srd.metrics._maps import ascending, is_finite, scores_or_nan
 from srd.types import Maps, Scores
 
 ENTRY = MetricEntry(
@@ -27,4 +27,4 @@ def share_90(maps: Maps) -> Scores:
     held = strongest_first.double().cumsum(1)
     whole = held[:, -1:]
     needed = (10 * held < 9 * whole).sum(1) + 1
-    return nan_unless((whole[:, 0] > 0) & is_finite(maps), needed.double() / held.shape[1], maps)
+    return scores_or_nan((whole[:, 0] > 0) & is_finite(maps), needed.double() / held.shape[1], maps)

@@ -1,7 +1,7 @@
 """Whether the strongest pixels of two maps speak for the same side."""
 
 from srd.entries import MetricEntry
-from srd.metrics._maps import has_order, nan_unless, top_k
+from srd.metrics._maps import has_order, scores_or_nan, top_k
 from srd.types import Maps, Masks, Scores
 
 ENTRY = MetricEntry(
@@ -28,7 +28,7 @@ def sign_agreement(a: Maps, b: Maps) -> Scores:
     strongest = _strongest(a) | _strongest(b)
     agreeing = strongest & (a.sign() == b.sign())
     share = agreeing.sum((1, 2)) / strongest.sum((1, 2)).double()
-    return nan_unless(has_order(a.abs()) & has_order(b.abs()), share, a)
+    return scores_or_nan(has_order(a.abs()) & has_order(b.abs()), share, a)
 
 
 def _strongest(maps: Maps) -> Masks:

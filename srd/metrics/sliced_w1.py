@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from srd.entries import MetricEntry
-from srd.metrics._maps import is_finite, nan_unless
+from srd.metrics._maps import is_finite, scores_or_nan
 from srd.types import Maps, Scores
 
 ENTRY = MetricEntry(
@@ -27,7 +27,7 @@ def sliced_w1(a: Maps, b: Maps) -> Scores:
     It is the mean over both axes. It is NaN if a map has no positive pixel or is not finite.
     """
     distances = [_distance(p, q) for p, q in zip(_marginals(a), _marginals(b), strict=True)]
-    return nan_unless(is_finite(a) & is_finite(b), (distances[0] + distances[1]) / 2, a)
+    return scores_or_nan(is_finite(a) & is_finite(b), (distances[0] + distances[1]) / 2, a)
 
 
 def _marginals(maps: Maps) -> tuple[Tensor, Tensor]:

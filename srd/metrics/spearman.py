@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from srd.entries import MetricEntry
-from srd.metrics._maps import ascending_order, doubled_ranks, has_order, nan_unless
+from srd.metrics._maps import ascending_order, doubled_ranks, has_order, scores_or_nan
 from srd.types import Maps, Scores
 
 ENTRY = MetricEntry(
@@ -36,7 +36,7 @@ def spearman(a: Maps, b: Maps) -> Scores:
     """
     x, y = _centred_ranks(a.flatten(1)), _centred_ranks(b.flatten(1))
     sizes = x.square().sum(1).sqrt() * y.square().sum(1).sqrt()
-    return nan_unless(has_order(a) & has_order(b), ((x * y).sum(1) / sizes).clamp(-1, 1), a)
+    return scores_or_nan(has_order(a) & has_order(b), ((x * y).sum(1) / sizes).clamp(-1, 1), a)
 
 
 def _centred_ranks(flat: Tensor) -> Tensor:

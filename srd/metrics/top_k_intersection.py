@@ -1,7 +1,7 @@
 """The strongest pixels that two maps share."""
 
 from srd.entries import MetricEntry
-from srd.metrics._maps import has_order, nan_unless, top_k
+from srd.metrics._maps import has_order, scores_or_nan, top_k
 from srd.types import Maps, Scores
 
 ENTRY = MetricEntry(
@@ -32,4 +32,4 @@ def top_k_intersection(a: Maps, b: Maps) -> Scores:
     """
     first, second = top_k(a), top_k(b)
     shared = (first & second).sum((1, 2)).to(a.dtype) / first.sum((1, 2))
-    return nan_unless(has_order(a) & has_order(b), shared, a)
+    return scores_or_nan(has_order(a) & has_order(b), shared, a)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from srd.entries import MetricEntry
-from srd.metrics._maps import has_order, nan_unless, side, top_k
+from srd.metrics._maps import has_order, scores_or_nan, side, top_k
 from srd.types import Maps, Masks, Scores
 
 ENTRY = MetricEntry(
@@ -44,7 +44,7 @@ def top_k_near(a: Maps, b: Maps) -> Scores:
     first, second = top_k(a), top_k(b)
     reach = max(1, round(side(a) / REACH))
     scores = (_recall(_dilate(first, reach), second) + _recall(_dilate(second, reach), first)) / 2
-    return nan_unless(has_order(a) & has_order(b), scores, a)
+    return scores_or_nan(has_order(a) & has_order(b), scores, a)
 
 
 def _recall(near: Masks, strongest: Masks) -> Tensor:

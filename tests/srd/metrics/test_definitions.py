@@ -20,7 +20,7 @@ def sparse(maps: Maps) -> Maps:
     return maps.where(maps > 1.9, 0)
 
 
-KINDS: dict[str, Callable[[Tensor], Tensor]] = {
+KINDS: dict[str, Callable[[Maps], Maps]] = {
     "signed": lambda maps: maps,
     "tied": lambda maps: (2 * maps).round(),
     "not negative": lambda maps: maps.clamp(min=0),
