@@ -240,10 +240,14 @@ def _sort_by_family(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def _draws_of_groups(dataset: xr.Dataset) -> dict[str, tuple[str, ...]]:
-    """Return group -> the ids of its draws, in the order of the dataset."""
+    """Return group -> the ids of its draws, in the order of their numbers."""
     groups = dataset["perturbation_group"].values.astype(str)
     ids = dataset["perturbation"].values.astype(str)
-    return {str(name): tuple(map(str, ids[groups == name])) for name in dict.fromkeys(groups.tolist())}
+    order = np.argsort(dataset["perturbation_draw"].values, kind="stable")
+    return {
+        str(name): tuple(str(ids[row]) for row in order if groups[row] == name)
+        for name in dict.fromkeys(groups.tolist())
+    }
 
 
 def _mean_of_draws(scores: NDArray[np.float64]) -> NDArray[np.float64]:

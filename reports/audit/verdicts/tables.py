@@ -11,7 +11,7 @@ from reports.audit.verdicts.reasons import IN_WORDS
 from reports.cells import Cell, Mark, Table, method_heading
 from reports.formatting import NONE, TIGHT, number, percent
 
-HEADER = ("method", "verdict", "criterion that decided", "value", "bound", "n", "robust to choices")
+HEADER = ("method", "verdict", "criterion that decided", "value", "bound", "n", "agreeing settings")
 MARKS: dict[str, Mark] = {"PASS": "passed", "FAIL": "failed", "WARN": "unreliable", "INCONCLUSIVE": "unreliable"}
 SHAPES = {"PASS": "\N{CHECK MARK}", "WARN": "!", "FAIL": "\N{BALLOT X}", "INCONCLUSIVE": "?"}
 

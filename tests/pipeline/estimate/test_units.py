@@ -118,7 +118,7 @@ def test_a_long_pilot_has_one_trial_and_its_memory_starts_without_images(by_unit
 
 def test_units_leave_bytes_as_tasks_do(by_units: tuple[Pilot, list[Phase]], finished: Finished) -> None:
     whole, pilot = measure(load_spec(finished.spec), Path(finished.job.base)), by_units[0]
-    for name in ("input", "attribution", "score"):
+    for name in ("input", "attribution"):  # scores of one map in the place of all compress better, and are few
         each, truth = (one.arrays[name].bytes / one.plan.sizes["image"] for one in (pilot, whole))
         assert each == pytest.approx(truth, rel=0.2), name
 

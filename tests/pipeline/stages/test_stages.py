@@ -223,6 +223,8 @@ def test_every_map_is_compared_with_those_of_the_target_image_and_of_the_other_c
     context: Context, column: int
 ) -> None:
     maps = all_maps(context, column)
+    is_signed = ATTRIBUTORS[context.spec.explain.methods[column]].signed
+    unsigned = [METRICS[name].needs_sign and not is_signed for name in SIMILARITIES]
     others = {
         "target_similarity": maps[:, 0][context.target_images],
         "other_class_similarity": clean_maps(context, "other_class_attribution", "other_class_scale", column),
@@ -231,6 +233,7 @@ def test_every_map_is_compared_with_those_of_the_target_image_and_of_the_other_c
         for condition in range(maps.shape[1]):
             stored = context.store.read(name, slice(None), condition, column)
             expected = torch.stack([METRICS[each](maps[:, condition], compared) for each in SIMILARITIES], 1)
+            expected[:, unsigned] = torch.nan
             np.testing.assert_allclose(stored, expected.numpy(), atol=1e-5, equal_nan=True)
     clean = {name: context.store.read(name, slice(None), 0, column) for name in others}
     references = context.store.read("reference_similarity", slice(None), column)
@@ -255,7 +258,8 @@ def test_an_unsigned_method_has_no_score_that_needs_a_sign(context: Context, mon
     reason = REASONS.index("the method's maps have no sign")
     for column, name in enumerate(context.spec.explain.methods):
         arrays = score(context, Task("score", 0, column))
-        undefined = np.array([each == "pearson" and not ATTRIBUTORS[name].signed for each in METRICS])
+        needs_sign = [each == "pearson" or METRICS[each].needs_sign for each in METRICS]
+        undefined = np.array(needs_sign) & (not ATTRIBUTORS[name].signed)
         assert ((arrays["reason"] == reason) == undefined).all()
         assert (np.isnan(arrays["score"]) == undefined).all()
         for compared in ("target_similarity", "other_class_similarity", "reference_similarity"):

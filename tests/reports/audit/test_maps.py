@@ -65,7 +65,8 @@ def test_predictions_are_named_and_the_probability_is_that_of_the_explained_clas
 
 def test_each_method_is_shown_at_the_largest_strength_it_was_attacked_with(dataset: xr.Dataset, made: Made) -> None:
     names = [{ON_SALIENCY: "manipulate:saliency@4/255"}.get(name, name) for name in dataset.perturbation.values]
-    readings = Readings(dataset.assign_coords(perturbation=names))
+    groups = ("perturbation", names)
+    readings = Readings(dataset.assign_coords(perturbation=names, perturbation_group=groups))
     conditions = ("random_sign@8/255", "manipulate:srd@2/255", ON_SRD, "manipulate:saliency@4/255")
     found = [condition for condition, _, _ in shown(readings, made, *conditions)]
     assert found == [ON_SRD] * 3 + ["manipulate:saliency@4/255"] * 3

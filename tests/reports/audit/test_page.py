@@ -254,8 +254,10 @@ def test_with_methods_attacked_at_different_strengths(small: xr.Dataset) -> None
         16 / 255 if name in larger else value
         for name, value in zip(names, small.perturbation_strength.values, strict=True)
     ]
+    renamed = [larger.get(name, name) for name in names]
     stronger = small.assign_coords(
-        perturbation=[larger.get(name, name) for name in names],
+        perturbation=renamed,
+        perturbation_group=("perturbation", renamed),
         perturbation_strength=("perturbation", strengths),
     )
     result, text = rendered(asked(stronger, stronger_tables(small)))

@@ -9,8 +9,10 @@ import pytest
 import xarray as xr
 
 from reports.audit import page
+from reports.audit.identity_tables import IDENTITY
 from reports.audit.section import Section
 from reports.audit.sections import SECTIONS, AuditResult
+from reports.audit.summary import SUMMARY
 from reports.cells import Cell, Table
 from reports.page import Exhibit
 from reports.plot_primitives import Picture
@@ -46,7 +48,7 @@ def test_the_page_has_every_section_in_its_order_and_the_navigation_too(folder: 
 
 
 def test_a_row_more_is_all_that_a_new_section_needs(result: AuditResult, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page, "SECTIONS", (*SECTIONS[:2], ADDED))
+    monkeypatch.setattr(page, "SECTIONS", (SUMMARY, IDENTITY, ADDED))
     drawn = list(page.pictures(result))
     assert drawn == [PICTURE]
     assert list(page.frames(result)) == ["counts"]

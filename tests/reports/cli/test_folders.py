@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,8 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         folders.append(Path(place.url) if isinstance(place, Location) else place)
         raise Stop
 
+    for module in {function.rpartition(".")[0] for function, _ in WORKING.values()}:
+        import_module(f"reports.cli.{module}")  # before any of them is patched, as they import from each other
     for function, _ in WORKING.values():
         monkeypatch.setattr(f"reports.cli.{function}", stop)
     monkeypatch.setattr("reports.cli.planning.plan_audit", lambda *arguments: {})
@@ -134,7 +137,7 @@ def test_whatever_reads_a_run_finds_it_by_its_spec(
 def test_report_export_and_compare_find_it_too(
     command: Command, tmp_path: Path, finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reports.cli.reporting.write_report", lambda run: run / "page")
+    monkeypatch.setattr("reports.cli.reporting.write_report", lambda run, tell: run / "page")
     monkeypatch.setattr("reports.comparison.page.write_comparison", lambda runs, place: place / str(len(runs)))
     spec = Path(shutil.copytree(finished / "mine", tmp_path / "mine")) / "small.toml"
     for options, place in (((), tmp_path / "mine" / "runs"), (("--runs", "all"), Path("all"))):
