@@ -78,11 +78,11 @@ def _judge_criterion(
 
 
 def _decide(evidence: Evidence, criterion: Criterion, condition: str, method: str, setting: Setting) -> Decision:
-    sample = evidence.sample(criterion.quantity, condition, method, setting)
+    sample = evidence.sample(criterion, condition, method, setting)
     decision = decide(sample, condition, criterion, Rule.of(criterion).with_misses(setting.miss_factor, criterion))
     if decision.outcome != "FAIL":
         return decision
-    reason = failure_reason(criterion, sample, evidence.is_attack(condition), evidence.is_repeatable(method))
+    reason = failure_reason(criterion, sample, evidence.family_of(condition), evidence.is_repeatable(method))
     return decision.model_copy(update={"reason": reason})
 
 
