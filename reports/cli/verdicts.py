@@ -19,7 +19,14 @@ from reports.audit.run_record import record_of
 from reports.audit.sections import AuditResult
 from reports.audit.summarise import summarise
 from reports.audit.threats import conditions
-from reports.audit.verdicts.criteria import DEFAULTS, Criterion, Measured, check_criteria_fit, read_criteria
+from reports.audit.verdicts.criteria import (
+    DEFAULTS,
+    Criterion,
+    Measured,
+    check_criteria_fit,
+    default_criteria,
+    read_criteria,
+)
 from reports.audit.verdicts.decisions import SEVERITY, Outcome
 from reports.audit.verdicts.evidence import names_of_conditions
 from reports.audit.verdicts.fields import AuditVerdict
@@ -59,9 +66,10 @@ def _judge(folder: Path, criteria: Path | None, methods: Sequence[str]) -> Audit
     store = location_of(folder)
     readings = Readings(open_results(store))
     _refuse_unknown(methods, readings.methods, f"is not in the run {folder}")
-    result = summarise(readings, record_of(folder, store), _criteria_of(criteria, readings))
-    judged = [verdict.method for verdict in result.method_verdicts]
+    read = default_criteria() if criteria is None else _criteria_of(criteria, readings)
+    judged = [method for method in readings.methods if any(each.judges(method) for each in read)]
     _refuse_unknown(methods, judged, f"no criterion of {criteria or DEFAULTS} is on it")
+    result = summarise(readings, record_of(folder, store), read)
     return result.model_copy(update={"audit_verdict": judge_audit(result.method_verdicts, methods)})
 
 
@@ -72,10 +80,8 @@ def _refuse_unknown(methods: Iterable[str], known: Iterable[str], fault: str) ->
             raise InputError(f"--method {shorten_value(method)}: {fault}; {closest(method, names)}")
 
 
-def _criteria_of(file: Path | None, readings: Readings) -> tuple[Criterion, ...] | None:
-    """Return the criteria of a file, all of them on what the run measured; None for the default ones."""
-    if file is None:
-        return None
+def _criteria_of(file: Path, readings: Readings) -> tuple[Criterion, ...]:
+    """Return the criteria of a file, all of them on what the run measured."""
     criteria, names = read_criteria(file), names_of_conditions(conditions(readings))
     measured = Measured(readings.methods, names, len(readings.image_ids), readings.has_masks)
     check_criteria_fit(criteria, str(file), measured)
@@ -122,20 +128,25 @@ def _facts(result: AuditResult) -> dict[str, object]:
     }
 
 
-def write_junit(results: Results, path: Path) -> None:
-    """Write the verdicts as a JUnit file: a suite for each audit, a case for each method and criterion.
-
-    A missed criterion is a failure; one that the images do not decide is an error.
+def refuse_no_file(junit: Path) -> None:
+    """Refuse a JUnit file that cannot be written.
 
     Raises
     ------
     InputError
         If there is no folder to write it into, or a folder has its name.
     """
-    if path.is_dir():
-        raise InputError(f"--junit {path}: is a folder; name a file")
-    if not path.parent.is_dir():
-        raise InputError(f"--junit {path}: there is no folder {path.parent}; make it, or name another file")
+    if junit.is_dir():
+        raise InputError(f"--junit {junit}: is a folder; name a file")
+    if not junit.parent.is_dir():
+        raise InputError(f"--junit {junit}: there is no folder {junit.parent}; make it, or name another file")
+
+
+def write_junit(results: Results, path: Path) -> None:
+    """Write the verdicts as a JUnit file: a suite for each audit, a case for each method and criterion.
+
+    A missed criterion is a failure; one that the images do not decide is an error.
+    """
     root = ElementTree.Element("testsuites")
     for name, result in results.items():
         _add_suite(root, name or "audit", result)

@@ -66,6 +66,10 @@ class Criterion(SpecTable):
         """Return the bound, whichever side it is of."""
         return next(bound for bound in (self.at_least, self.at_most, math.nan) if bound is not None)
 
+    def judges(self, method: str) -> bool:
+        """Return whether it bounds a quantity of a method."""
+        return self.method in (ALL, method)
+
     @property
     def is_lower(self) -> bool:
         """Return whether values must be above the bound."""

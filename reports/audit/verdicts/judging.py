@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from reports.audit.verdicts.criteria import ALL, Criterion
+from reports.audit.verdicts.criteria import Criterion
 from reports.audit.verdicts.decisions import SEVERITY, Decision, Outcome, Rule, decide, open_decision
 from reports.audit.verdicts.evidence import BASE, Evidence, Setting
 from reports.audit.verdicts.failures import failure_reason
@@ -61,7 +61,7 @@ def _judge_criteria(
     return tuple(
         _judge_criterion(evidence, number, criterion, method, setting)
         for number, criterion in enumerate(criteria)
-        if criterion.method in (ALL, method)
+        if criterion.judges(method)
     )
 
 
