@@ -37,7 +37,7 @@ def _numbers(readings: Readings, _: RunFacts) -> Fields:
         "identity": identity(readings),
         "statistics": statistics.policy(),
         "certificates": certificates(readings),
-        "methods": _methods(readings),
+        "methods": methods(readings),
     }
 
 
@@ -125,7 +125,7 @@ def certificates(readings: Readings) -> tuple[Certificate, ...]:
     )
 
 
-def _methods(readings: Readings) -> tuple[MethodFacts, ...]:
+def methods(readings: Readings) -> tuple[MethodFacts, ...]:
     """Return the methods of the run, in its order."""
     given = readings.attributes.fingerprinted.spec.explain.options
     resolutions = readings.attributes.resolutions

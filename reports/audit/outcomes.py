@@ -17,6 +17,7 @@ from reports.audit.image_values import ImageValues
 from reports.audit.readings import NOT_COMPUTED, Readings
 from reports.result import MEASURE
 from reports.statistics import Values, hits_in_all_draws
+from srd.registry import ATTRIBUTORS
 
 TIE = 1e-6
 """Similarities that differ by no more are equal, and neither map is the closer one."""
@@ -86,6 +87,33 @@ def in_all_draws(draws: Sequence[ImageValues]) -> ImageValues:
     return ImageValues(values, tuple(_shared_reason(draws, row, value) for row, value in enumerate(values)))
 
 
+def in_any_draw(draws: Sequence[ImageValues]) -> ImageValues:
+    """Return the worst outcome over several draws where outcomes should be rare: 1 where any draw is 1.
+
+    A method's own undefined map counts as 1 here. The reason is that of the first draw which ends as the image does.
+    """
+    worst = [
+        ImageValues(np.where((each.values == 0) & (np.array(each.reasons) != ""), 1.0, each.values), each.reasons)
+        for each in draws
+    ]
+    values = np.fmax.reduce([each.values for each in worst])
+    return ImageValues(values, tuple(_shared_reason(worst, row, value) for row, value in enumerate(values)))
+
+
+def own_scores(readings: Readings, condition: str, method: str, similarity: str = MEASURE) -> Values:
+    """Return the similarities of all images' maps to the clean map of their own image, NaN where undefined.
+
+    The clean map of a method that draws at random is drawn again: that with itself says nothing.
+    """
+    if _is_drawn_again(condition, method):
+        return readings.reference_scores(method, "repeat", similarity)
+    return readings.scores(condition, method, similarity)
+
+
+def _is_drawn_again(condition: str, method: str) -> bool:
+    return condition == CLEAN and ATTRIBUTORS[method].stochastic
+
+
 def _shared_reason(draws: Sequence[ImageValues], row: int, value: float) -> str:
     found = (each.reasons[row] for each in draws if each.reasons[row] and np.array_equal(each.values[row], value, True))
     return next(found, "")
@@ -96,12 +124,14 @@ def _is_closer(
 ) -> ImageValues:
     """Return whether maps are closer to their own clean maps than to others, a stored variable of a reference."""
     variable, reference = comparison
-    own = readings.scores(condition, method, similarity)
+    own = own_scores(readings, condition, method, similarity)
     other = readings.comparison_scores(variable, condition, method, similarity)
     values = np.where(np.isnan(own) | np.isnan(other), np.nan, (own - other > TIE).astype(np.float64))
     reasons = _own_reasons(readings, condition, method, similarity)
     codes = readings.reasons(condition, method, similarity)
     values[np.isnan(own) & np.isin(codes, FAULTS)] = 0.0
+    for row in np.flatnonzero(np.isnan(own) & [not why for why in reasons]).tolist():
+        values[row], reasons[row] = 0.0, readings.comparison_failure(row, method, "repeat")
     for row in np.flatnonzero(~np.isnan(own) & np.isnan(other)).tolist():
         reasons[row] = readings.comparison_failure(row, method, reference)
         if reference == "other_class" and readings.is_comparison_finite(row, method, reference):

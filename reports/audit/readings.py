@@ -58,6 +58,7 @@ class Readings:
         self.image_ids = tuple(str(name) for name in dataset["image"].values)
         self.classes = tuple(str(name) for name in dataset["class"].values)
         self.has_masks = "mask" in dataset
+        self._is_finite: dict[tuple[int, str, str], bool] = {}
 
     @property
     def perturbed_conditions(self) -> tuple[str, ...]:
@@ -180,7 +181,10 @@ class Readings:
 
     def is_comparison_finite(self, row: int, method: str, reference: str) -> bool:
         """Return whether the map of a reference is finite. One that cannot be compared is then constant."""
-        return bool(np.isfinite(self._reference_pixels(row, method, reference)).all())
+        asked = row, method, reference
+        if asked not in self._is_finite:
+            self._is_finite[asked] = bool(np.isfinite(self._reference_pixels(*asked)).all())
+        return self._is_finite[asked]
 
     @cached_property
     def _columns(self) -> dict[str, int]:

@@ -133,8 +133,17 @@ def check(
     junit: Annotated[Path | None, typer.Option(help="Write the verdicts as a JUnit file too.")] = None,
 ) -> None:
     """Judge a finished run by criteria. Ends with 0 for PASS or WARN, 6 for FAIL, 7 for INCONCLUSIVE."""
-    from reports.cli.verdicts import exit_code_of, judge_runs, print_verdicts, verdicts_json, write_junit
+    from reports.cli.verdicts import (
+        exit_code_of,
+        judge_runs,
+        print_verdicts,
+        refuse_no_file,
+        verdicts_json,
+        write_junit,
+    )
 
+    if junit:
+        refuse_no_file(junit)
     subjects = audits_in(folder_of(run, runs))
     folders = dict(zip(subjects or ("",), finished_audits(run, runs), strict=True))
     judged = judge_runs(folders, criteria, method or ())

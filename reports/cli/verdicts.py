@@ -1,6 +1,7 @@
 """The command `check`: the verdicts of a run, for a reader, a program or a continuous integration."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
@@ -18,7 +19,14 @@ from reports.audit.run_record import record_of
 from reports.audit.sections import AuditResult
 from reports.audit.summarise import summarise
 from reports.audit.threats import conditions
-from reports.audit.verdicts.criteria import check_criteria_fit, read_criteria
+from reports.audit.verdicts.criteria import (
+    DEFAULTS,
+    Criterion,
+    Measured,
+    check_criteria_fit,
+    default_criteria,
+    read_criteria,
+)
 from reports.audit.verdicts.decisions import SEVERITY, Outcome
 from reports.audit.verdicts.evidence import names_of_conditions
 from reports.audit.verdicts.fields import AuditVerdict
@@ -29,6 +37,7 @@ from srd.errors import InputError
 
 EXIT_CODES: Mapping[Outcome, int] = {"PASS": 0, "WARN": 0, "FAIL": 6, "INCONCLUSIVE": 7}
 
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 Results = Mapping[str, AuditResult]
 """Name of a subject, or an empty text -> the result of its audit."""
 
@@ -56,18 +65,27 @@ def judge_runs(folders: Mapping[str, Path], criteria: Path | None, methods: Sequ
 def _judge(folder: Path, criteria: Path | None, methods: Sequence[str]) -> AuditResult:
     store = location_of(folder)
     readings = Readings(open_results(store))
-    for method in methods:
-        if method not in readings.methods:
-            way_out = closest(method, readings.methods)
-            raise InputError(f"--method {shorten_value(method)}: is not in the run {folder}; {way_out}")
-    if criteria is None:
-        result = summarise(readings, record_of(folder, store))
-    else:
-        read = read_criteria(criteria)
-        names = names_of_conditions(conditions(readings))
-        check_criteria_fit(read, str(criteria), readings.methods, names, len(readings.image_ids))
-        result = summarise(readings, record_of(folder, store), read)
+    _refuse_unknown(methods, readings.methods, f"is not in the run {folder}")
+    read = default_criteria() if criteria is None else _criteria_of(criteria, readings)
+    judged = [method for method in readings.methods if any(each.judges(method) for each in read)]
+    _refuse_unknown(methods, judged, f"no criterion of {criteria or DEFAULTS} is on it")
+    result = summarise(readings, record_of(folder, store), read)
     return result.model_copy(update={"audit_verdict": judge_audit(result.method_verdicts, methods)})
+
+
+def _refuse_unknown(methods: Iterable[str], known: Iterable[str], fault: str) -> None:
+    names = list(known)
+    for method in methods:
+        if method not in names:
+            raise InputError(f"--method {shorten_value(method)}: {fault}; {closest(method, names)}")
+
+
+def _criteria_of(file: Path, readings: Readings) -> tuple[Criterion, ...]:
+    """Return the criteria of a file, all of them on what the run measured."""
+    criteria, names = read_criteria(file), names_of_conditions(conditions(readings))
+    measured = Measured(readings.methods, names, len(readings.image_ids), readings.has_masks)
+    check_criteria_fit(criteria, str(file), measured)
+    return criteria
 
 
 def exit_code_of(results: Results) -> int:
@@ -90,7 +108,7 @@ def print_verdicts(results: Results, console: Console) -> None:
 def _verdict_in_words(result: AuditResult) -> str:
     verdict = result.audit_verdict
     if verdict is None:
-        return "INCONCLUSIVE: no method but controls"
+        return "INCONCLUSIVE: no criterion is on a method that is asked about"
     worst = next(each for each in result.method_verdicts if each.method == verdict.worst[0])
     return f"{verdict.outcome}: {sentence_of(worst, result)}"
 
@@ -110,6 +128,20 @@ def _facts(result: AuditResult) -> dict[str, object]:
     }
 
 
+def refuse_no_file(junit: Path) -> None:
+    """Refuse a JUnit file that cannot be written.
+
+    Raises
+    ------
+    InputError
+        If there is no folder to write it into, or a folder has its name.
+    """
+    if junit.is_dir():
+        raise InputError(f"--junit {junit}: is a folder; name a file")
+    if not junit.parent.is_dir():
+        raise InputError(f"--junit {junit}: there is no folder {junit.parent}; make it, or name another file")
+
+
 def write_junit(results: Results, path: Path) -> None:
     """Write the verdicts as a JUnit file: a suite for each audit, a case for each method and criterion.
 
@@ -127,7 +159,7 @@ def _add_suite(root: ElementTree.Element, name: str, result: AuditResult) -> Non
     verdict: AuditVerdict | None = result.audit_verdict
     asked = verdict.methods if verdict else ()
     judged = [each for each in result.method_verdicts if each.method in asked]
-    suite = ElementTree.SubElement(root, "testsuite", name=name)
+    suite = _add_element(root, "testsuite", {"name": name})
     outcomes = [outcome for each in judged for outcome in _add_cases(suite, each, result)]
     suite.set("tests", str(len(outcomes)))
     suite.set("failures", str(outcomes.count("FAIL")))
@@ -137,11 +169,20 @@ def _add_suite(root: ElementTree.Element, name: str, result: AuditResult) -> Non
 def _add_cases(suite: ElementTree.Element, verdict: MethodVerdict, result: AuditResult) -> Iterable[Outcome]:
     for each in verdict.criteria:
         decision, criterion = each.decided_by, result.criteria[each.criterion]
-        case = ElementTree.SubElement(suite, "testcase", classname=verdict.method, name=criterion.sentence)
+        case = _add_element(suite, "testcase", {"classname": verdict.method, "name": criterion.sentence})
         alone = verdict.model_copy(update={"criteria": (each,), "decided_by": 0, "outcome": decision.outcome,
                                            "reason": decision.reason})  # fmt: skip
         tag = {"FAIL": "failure", "INCONCLUSIVE": "error"}.get(decision.outcome)
         if tag:
-            message = sentence_of(alone, result)
-            ElementTree.SubElement(case, tag, message=message, type=decision.reason.value)
+            _add_element(case, tag, {"message": sentence_of(alone, result), "type": decision.reason.value})
         yield decision.outcome
+
+
+def _add_element(parent: ElementTree.Element, tag: str, texts: Mapping[str, str]) -> ElementTree.Element:
+    """Add an element whose attributes hold no character that XML forbids: such are written as Python writes them."""
+    attributes = {name: _NOT_IN_XML.sub(_escape_character, text) for name, text in texts.items()}
+    return ElementTree.SubElement(parent, tag, attributes)
+
+
+def _escape_character(found: re.Match[str]) -> str:
+    return found.group().encode("unicode_escape").decode()

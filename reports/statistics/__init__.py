@@ -1,7 +1,7 @@
 """Statistics over images: arrays in, numbers with n, interval and unit out, or the reason why there is none."""
 
 from reports.statistics.agreement import concordance
-from reports.statistics.bounds import Bound, Kind, bound_above, bound_below
+from reports.statistics.bounds import Bound, Kind, bound_above, bound_below, least_images
 from reports.statistics.draws import hits_in_all_draws, means_over_draws
 from reports.statistics.equivalence import Equivalence, NonInferiority, equivalence, non_inferiority
 from reports.statistics.estimates import (
@@ -66,6 +66,7 @@ __all__ = [
     "hits_in_all_draws",
     "images_to_decide",
     "images_to_detect",
+    "least_images",
     "least_p",
     "mean",
     "mean_difference",

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 import xarray as xr
+from made_explainers import registered, write_made_audit
 from made_once import made_once
-from small_audits import run, store_in
+from small_audits import finish, run, store_in
 
 from attacks.registry import PERTURBATIONS
 from pipeline.execution.executors import Outcome, serial_executor
@@ -67,6 +68,17 @@ def _run_smoke_spec(home: Path) -> None:
     table["data"]["n"] = N_IMAGES
     run(Job(parse_spec(table, "smoke"), ROOT, store_in(home)), serial_executor, Silent())
     write_report(home)
+
+
+@pytest.fixture(scope="session")
+def explained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a finished run of explainers whose faults are known; who reads it must have them `registered`."""
+    return made_once(tmp_path_factory, "explained", _run_made_explainers)
+
+
+def _run_made_explainers(home: Path) -> None:
+    with registered():
+        finish(write_made_audit(home / "audit"), home)
 
 
 @pytest.fixture(scope="session")

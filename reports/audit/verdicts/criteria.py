@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -47,9 +48,12 @@ class Criterion(SpecTable):
         if (self.at_least is None) == (self.at_most is None):
             raise ValueError(f"metric = {self.metric!r}: write at_least or at_most, one of the two")
         low, high = self.quantity.bounds
-        if not low <= self.bound <= high:
-            key = "at_most" if self.at_least is None else "at_least"
-            raise ValueError(f"{key} = {self.bound:g}: {self.metric} lies in {low:g} to {high:g}; write a bound in it")
+        if not low <= self.bound <= high or self.bound == self.best:
+            key, side = ("at_least", "above") if self.is_lower else ("at_most", "below")
+            raise ValueError(
+                f"{key} = {self.bound:g}: {self.metric} lies in {low:g} to {high:g}, and passes strictly {side} its "
+                "bound; write a bound in it that can be met"
+            )
         return self
 
     @property
@@ -62,15 +66,46 @@ class Criterion(SpecTable):
         """Return the bound, whichever side it is of."""
         return next(bound for bound in (self.at_least, self.at_most, math.nan) if bound is not None)
 
+    def judges(self, method: str) -> bool:
+        """Return whether it bounds a quantity of a method."""
+        return self.method in (ALL, method)
+
+    @property
+    def is_lower(self) -> bool:
+        """Return whether values must be above the bound."""
+        return self.at_least is not None
+
+    @property
+    def best(self) -> float:
+        """Return the value that speaks most for a method."""
+        return self.quantity.bounds[self.is_lower]
+
+    @property
+    def worst(self) -> float:
+        """Return the value that speaks most against a method."""
+        return self.quantity.bounds[not self.is_lower]
+
     @property
     def sentence(self) -> str:
         """Return the criterion in words, such as `own_image at least 0.9 under noise`."""
-        side = "at most" if self.at_least is None else "at least"
+        side = "at least" if self.is_lower else "at most"
         where = {CLEAN: "on clean images", ATTACKS: "under every reliable attack"}.get(
             self.condition, f"under {self.condition}"
         )
         at = "" if self.strength == LARGEST else f" at {self.strength}"
         return f"{self.quantity.title} {side} {self.bound:g} {where}{at}"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a run measured, of which criteria may be."""
+
+    methods: tuple[str, ...]
+    conditions: Mapping[str, set[str]]
+    """Name or id of a condition, and names of groups -> its strengths as the spec writes them."""
+    n: int
+    """The number of images."""
+    has_masks: bool
 
 
 class _CriteriaFile(SpecTable):
@@ -100,36 +135,30 @@ def read_criteria(path: Path) -> tuple[Criterion, ...]:
     return parse_table(_CriteriaFile, read_toml(path), str(path)).criterion
 
 
-def check_criteria_fit(
-    criteria: Iterable[Criterion], place: str, methods: Iterable[str], conditions: Mapping[str, set[str]], n: int
-) -> None:
+def check_criteria_fit(criteria: Iterable[Criterion], place: str, measured: Measured) -> None:
     """Refuse criteria on what a run did not measure.
 
     Parameters
     ----------
     place
         The file of the criteria.
-    methods
-        The methods of the run.
-    conditions
-        Name or id of a condition of the run, and names of groups -> its strengths as the spec writes them.
-    n
-        The number of images of the run.
 
     Raises
     ------
     SpecError
         With place, value and way out, for the first such criterion.
     """
-    names = [ALL, *methods]
     for number, criterion in enumerate(criteria, 1):
-        fault = _fault(criterion, names, conditions, n)
+        fault = _fault(criterion, measured)
         if fault:
             raise SpecError(f"{place}: [[criterion]] number {number}: {fault}")
 
 
-def _fault(criterion: Criterion, methods: list[str], conditions: Mapping[str, set[str]], n: int) -> str:
+def _fault(criterion: Criterion, measured: Measured) -> str:
     method, condition, strength = criterion.method, criterion.condition, criterion.strength
+    methods, conditions, n = [ALL, *measured.methods], measured.conditions, measured.n
+    if criterion.quantity.needs_masks and not measured.has_masks:
+        return f"metric = {criterion.metric!r}: needs masks of the objects, which the run does not have; set data.masks"
     if method not in methods:
         return f"method = {shorten_value(method)}: is not in the run; {closest(method, methods)}"
     if condition not in conditions:

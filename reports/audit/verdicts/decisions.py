@@ -1,14 +1,14 @@
 """The decision on one criterion under one condition: PASS, WARN, FAIL or INCONCLUSIVE from one-sided 95 % bounds."""
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Literal
 
 from reports.audit.verdicts.criteria import Criterion
-from reports.audit.verdicts.quantities import Quantity
 from reports.audit.verdicts.reasons import Reason
 from reports.audit.verdicts.samples import Sample
 from reports.result import ResultModel
-from reports.statistics import Values, bound_above, bound_below, images_to_decide
+from reports.statistics import Kind, Values, bound_above, bound_below, images_to_decide, least_images
 
 Interval = tuple[float, float]
 
@@ -36,7 +36,7 @@ class Decision(ResultModel):
     undefined: int
     """Images whose map is undefined, or without a value."""
     would_decide: int | None = None
-    """INCONCLUSIVE: the number of images that would decide, if the value stayed as it is; None if none would."""
+    """INCONCLUSIVE: the number of images that would decide, if values stayed as they are; None if none can be told."""
 
 
 @dataclass(frozen=True)
@@ -50,21 +50,21 @@ class Rule:
     @classmethod
     def of(cls, criterion: Criterion) -> "Rule":
         """Return the rule of a criterion."""
-        return cls(criterion.bound, criterion.at_least is not None)
+        return cls(criterion.bound, criterion.is_lower)
 
     def is_met(self, low: float, high: float) -> bool:
         """Return whether a whole interval lies strictly on the right side."""
         return low > self.bound if self.is_lower else high < self.bound
 
     def is_missed(self, low: float, high: float) -> bool:
-        """Return whether a whole interval lies strictly on the wrong side."""
-        return high < self.bound if self.is_lower else low > self.bound
+        """Return whether no part of an interval lies on the right side, of which the bound is no part."""
+        return high <= self.bound if self.is_lower else low >= self.bound
 
     def with_misses(self, factor: float, criterion: Criterion) -> "Rule":
         """Return the rule that allows another share of misses, where it bounds a rate from below."""
         if criterion.quantity.kind != "outcome" or not self.is_lower:
             return self
-        return Rule(1 - factor * (1 - self.bound), self.is_lower)
+        return Rule(max(0.0, 1 - factor * (1 - self.bound)), self.is_lower)
 
 
 def open_decision(criterion: Criterion, reason: Reason) -> Decision:
@@ -77,10 +77,12 @@ def open_decision(criterion: Criterion, reason: Reason) -> Decision:
 
 def decide(sample: Sample, condition: str, criterion: Criterion, rule: Rule) -> Decision:
     """Return the decision on a sample by the one-sided 95 % bounds of its quantity (`reports.statistics.bounds`)."""
-    interval = None if sample.n < criterion.min_n else _interval(sample.values, criterion.quantity)
-    outcome, reason = _judge(sample, criterion.quantity, rule, interval)
+    interval = None if sample.n < criterion.min_n else _interval(sample.values, criterion.quantity.kind)
+    if interval is None:
+        outcome, reason = _judge_without_interval(sample, criterion, rule)
+    else:
+        outcome, reason = _judge(sample, criterion, rule, interval)
     low, high = interval or (None, None)
-    is_open = outcome == "INCONCLUSIVE" and sample.n > 0
     return Decision(
         outcome=outcome,
         reason=reason,
@@ -92,32 +94,49 @@ def decide(sample: Sample, condition: str, criterion: Criterion, rule: Rule) -> 
         n=sample.n,
         n_asked=sample.n_asked,
         undefined=sample.undefined_misses + sample.n_excluded,
-        would_decide=images_to_decide(sample.values, criterion.quantity.kind, rule.bound) if is_open else None,
+        would_decide=_would_decide(sample, criterion, rule) if outcome == "INCONCLUSIVE" else None,
     )
 
 
-def _judge(sample: Sample, quantity: Quantity, rule: Rule, interval: Interval | None) -> tuple[Outcome, Reason]:
-    if interval is None:
-        return "INCONCLUSIVE", Reason.TOO_FEW_IMAGES
+def _judge(sample: Sample, criterion: Criterion, rule: Rule, interval: Interval) -> tuple[Outcome, Reason]:
     if rule.is_missed(*interval):
         return "FAIL", Reason.BOUND_MISSED
     if not rule.is_met(*interval):
         return "INCONCLUSIVE", Reason.UNDECIDED
     undefined = sample.undefined_misses + sample.n_excluded
-    if undefined > UNDEFINED_SHARE * sample.n_asked or not _passes_at_worst(sample, quantity, rule):
+    if undefined > UNDEFINED_SHARE * sample.n_asked or not _passes_at_worst(sample, criterion, rule):
         return "WARN", Reason.OFTEN_UNDEFINED
     return "PASS", Reason.MET
 
 
-def _passes_at_worst(sample: Sample, quantity: Quantity, rule: Rule) -> bool:
+def _judge_without_interval(sample: Sample, criterion: Criterion, rule: Rule) -> tuple[Outcome, Reason]:
+    """Return the outcome where no interval can be made. Equal values never pass, but fail on the wrong side."""
+    if sample.n == 0:
+        return "INCONCLUSIVE", Reason.NOT_MEASURED
+    if sample.n < max(criterion.min_n, least_images(criterion.quantity.kind)):
+        return "INCONCLUSIVE", Reason.TOO_FEW_IMAGES
+    if rule.is_missed(sample.values.min(), sample.values.max()):
+        return "FAIL", Reason.BOUND_MISSED
+    return "INCONCLUSIVE", Reason.NO_SPREAD
+
+
+def _would_decide(sample: Sample, criterion: Criterion, rule: Rule) -> int | None:
+    """Return how many images would decide; None where fewer than there are should, by a rule that is only near."""
+    found = images_to_decide(sample.values, criterion.quantity.kind, rule.bound)
+    needed = None if found is None else max(found, criterion.min_n)
+    return needed if needed is not None and needed > sample.n else None
+
+
+def _passes_at_worst(sample: Sample, criterion: Criterion, rule: Rule) -> bool:
     """Return whether the bound is met with the worst possible value for each image that has none."""
     if not sample.n_excluded:
         return True
-    worst = quantity.bounds[0] if rule.is_lower else quantity.bounds[1]
-    interval = _interval(sample.at_worst(worst), quantity) if abs(worst) < float("inf") else None
+    if not isfinite(criterion.worst):
+        return False
+    interval = _interval(sample.at_worst(criterion.worst), criterion.quantity.kind)
     return interval is not None and rule.is_met(*interval)
 
 
-def _interval(values: Values, quantity: Quantity) -> Interval | None:
-    low, high = bound_below(values, quantity.kind).value, bound_above(values, quantity.kind).value
+def _interval(values: Values, kind: Kind) -> Interval | None:
+    low, high = bound_below(values, kind).value, bound_above(values, kind).value
     return None if low is None or high is None else (low, high)

@@ -6,6 +6,7 @@ from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from attacks.registry import PERTURBATIONS
 from pipeline.plan.conditions import CLEAN
@@ -15,7 +16,6 @@ from reports.audit.image_values import ImageValues
 from reports.audit.readings import Readings
 from reports.audit.reliability import NO_CONTROL, AttackVerdict, control_of
 from reports.audit.verdicts.criteria import ATTACKS, LARGEST, NOISE, Criterion
-from reports.audit.verdicts.quantities import QUANTITIES, Quantity
 from reports.audit.verdicts.reasons import Reason
 from reports.audit.verdicts.samples import Sample
 from reports.result import MEASURE, ImageSet
@@ -66,34 +66,39 @@ class Evidence:
         named = [facts for facts in self.conditions if _is_named(facts, criterion.condition)]
         aimed = [facts for facts in named if facts.against in ("", method)]
         if not aimed:
-            return Reason.NOT_ATTACKED if criterion.condition == ATTACKS else Reason.NOT_MEASURED
+            return Reason.NOT_ATTACKED if named or criterion.condition == ATTACKS else Reason.NOT_MEASURED
         meant = _of_strength(aimed, criterion.strength)
         reliable = [facts.id for facts in meant if self._is_reliable(facts)]
         return reliable or (Reason.NO_RELIABLE_ATTACK if meant else Reason.NOT_MEASURED)
 
-    def sample(self, quantity: Quantity, condition: str, method: str, setting: Setting) -> Sample:
-        """Return the values of a quantity over the images of a setting."""
-        if quantity.is_outcome:
-            return self._outcome_sample(quantity.name, condition, method, setting)
-        scores = self.readings.defined_scores(condition, method, quantity.name, setting.images)
+    def sample(self, criterion: Criterion, condition: str, method: str, setting: Setting) -> Sample:
+        """Return the values of a criterion over the images of a setting; of several draws, a rate has the worst."""
+        if criterion.quantity.is_outcome:
+            return self._outcome_sample(criterion, condition, method, setting)
+        scores = self.readings.defined_scores(condition, method, criterion.metric, setting.images)
+        if criterion.quantity.kind == "outcome":
+            worst_draw = np.floor if criterion.is_lower else np.ceil
+            return Sample(worst_draw(scores.values), scores.excluded)
         return Sample(scores.values, scores.excluded)
 
-    def _outcome_sample(self, outcome: str, condition: str, method: str, setting: Setting) -> Sample:
-        """Return an outcome over the images of a setting; of several draws, all must hit."""
-        values = self._values(outcome, condition, method, setting.similarity)
+    def _outcome_sample(self, criterion: Criterion, condition: str, method: str, setting: Setting) -> Sample:
+        values = self._values(criterion, condition, method, setting.similarity)
         values = values.among(self.readings.images(condition, setting.images))
+        undefined = {}
+        if criterion.quantity.kind == "outcome":
+            undefined = values.misses if criterion.is_lower else values.granted
         return Sample(
             values.counted,
             values.excluded,
-            undefined_misses=sum(values.misses.values()),
-            ties=self._ties(outcome, condition, method, setting),
+            undefined_misses=sum(undefined.values()),
+            ties=self._ties(criterion.metric, condition, method, setting),
         )
 
-    def _values(self, outcome: str, condition: str, method: str, similarity: str) -> ImageValues:
-        if QUANTITIES[outcome].kind != "outcome":
-            return self._outcome(outcome, condition, method, similarity)
-        draws = self.readings.draws[condition]
-        return outcomes.in_all_draws([self._outcome(outcome, draw, method, similarity) for draw in draws])
+    def _values(self, criterion: Criterion, condition: str, method: str, similarity: str) -> ImageValues:
+        if criterion.quantity.kind != "outcome":
+            return self._outcome(criterion.metric, condition, method, similarity)
+        draws = [self._outcome(criterion.metric, draw, method, similarity) for draw in self.readings.draws[condition]]
+        return outcomes.in_all_draws(draws) if criterion.is_lower else outcomes.in_any_draw(draws)
 
     def _outcome(self, outcome: str, condition: str, method: str, similarity: str) -> ImageValues:
         if outcome == "beyond_control":
@@ -109,26 +114,33 @@ class Evidence:
         return outcomes.beyond_control(self.readings, condition, control, method, similarity)
 
     def _ties(self, outcome: str, condition: str, method: str, setting: Setting) -> int:
-        """Return how many images of the setting are misses because both maps are equally like the perturbed one."""
+        """Return how many images of the setting tie in any draw: both maps are equally like the perturbed one."""
         if outcome not in COMPARED:
             return 0
-        images = self.readings.images(condition, setting.images)
-        own = self.readings.scores(condition, method, setting.similarity)
-        other = self.readings.comparison_scores(COMPARED[outcome], condition, method, setting.similarity)
-        return int((np.abs(own - other) <= outcomes.TIE)[images].sum())
+        draws = self.readings.draws[condition]
+        is_tied = np.any([self._is_tied(outcome, draw, method, setting.similarity) for draw in draws], axis=0)
+        return int(is_tied[self.readings.images(condition, setting.images)].sum())
+
+    def _is_tied(self, outcome: str, draw: str, method: str, similarity: str) -> NDArray[np.bool_]:
+        own = outcomes.own_scores(self.readings, draw, method, similarity)
+        other = self.readings.comparison_scores(COMPARED[outcome], draw, method, similarity)
+        return np.asarray(np.abs(own - other) <= outcomes.TIE)
 
     def is_repeatable(self, method: str) -> bool:
-        """Return whether two maps of one image are more alike than those of two images; without randomness they are."""
+        """Return whether two maps of one image are more alike than those of two images.
+
+        Without randomness they are; with fewer than 8 images this is not doubted.
+        """
         if not any(facts.name == method and facts.stochastic for facts in self.methods):
             return True
         repeat, floor = (self.readings.reference_scores(method, name, MEASURE) for name in ("repeat", "other_image"))
         lead = (repeat - floor)[~np.isnan(repeat - floor)]
         bound = bound_below(lead, "difference").value
-        return bound is not None and bound > 0
+        return bound is None or bound > 0
 
-    def is_attack(self, condition: str) -> bool:
-        """Return whether a condition is an attack on explanations."""
-        return any(facts.id == condition and facts.family == EXPLANATION for facts in self.conditions)
+    def family_of(self, condition: str) -> str:
+        """Return the family of a condition, `clean` for the clean images."""
+        return next((facts.family for facts in self.conditions if facts.id == condition), CLEAN)
 
     def _is_reliable(self, facts: ConditionFacts) -> bool:
         return facts.family != EXPLANATION or self._verdicts.get(facts.id) == ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from reports.audit.verdicts.criteria import ALL, Criterion
+from reports.audit.verdicts.criteria import Criterion
 from reports.audit.verdicts.decisions import SEVERITY, Decision, Outcome, Rule, decide, open_decision
 from reports.audit.verdicts.evidence import BASE, Evidence, Setting
 from reports.audit.verdicts.failures import failure_reason
@@ -61,7 +61,7 @@ def _judge_criteria(
     return tuple(
         _judge_criterion(evidence, number, criterion, method, setting)
         for number, criterion in enumerate(criteria)
-        if criterion.method in (ALL, method)
+        if criterion.judges(method)
     )
 
 
@@ -78,11 +78,11 @@ def _judge_criterion(
 
 
 def _decide(evidence: Evidence, criterion: Criterion, condition: str, method: str, setting: Setting) -> Decision:
-    sample = evidence.sample(criterion.quantity, condition, method, setting)
+    sample = evidence.sample(criterion, condition, method, setting)
     decision = decide(sample, condition, criterion, Rule.of(criterion).with_misses(setting.miss_factor, criterion))
     if decision.outcome != "FAIL":
         return decision
-    reason = failure_reason(criterion, sample, evidence.is_attack(condition), evidence.is_repeatable(method))
+    reason = failure_reason(criterion, sample, evidence.family_of(condition), evidence.is_repeatable(method))
     return decision.model_copy(update={"reason": reason})
 
 

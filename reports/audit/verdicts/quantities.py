@@ -19,13 +19,21 @@ class Quantity:
     bounds: tuple[float, float]
     is_outcome: bool = False
     """Whether it is an outcome of `reports.audit.outcomes`, of which an undefined map of the method is a miss."""
+    needs_masks: bool = False
+    """Whether it needs masks of the objects."""
     waits_for: str = ""
     """What a run must have asked the network for it; empty if stored maps are enough."""
 
 
 def _of_metrics() -> tuple[Quantity, ...]:
     return tuple(
-        Quantity(entry.name, entry.title, "outcome" if entry.is_rate else "mean", entry.bounds)
+        Quantity(
+            entry.name,
+            entry.title,
+            "outcome" if entry.is_rate else "mean",
+            entry.bounds,
+            needs_masks=entry.of == "map and mask",
+        )
         for entry in METRICS.values()
     )
 

@@ -9,8 +9,8 @@ class Reason(StrEnum):
     """The code of the reason of a verdict. The order is the precedence: of several, the first is told."""
 
     UNDEFINED_MAPS = "UNDEFINED_MAPS"
-    NOT_REPEATABLE = "NOT_REPEATABLE"
     IGNORES_IMAGE = "IGNORES_IMAGE"
+    NOT_REPEATABLE = "NOT_REPEATABLE"
     IGNORES_NETWORK = "IGNORES_NETWORK"
     IGNORES_CLASS = "IGNORES_CLASS"
     NOT_FAITHFUL = "NOT_FAITHFUL"
@@ -22,6 +22,7 @@ class Reason(StrEnum):
     NO_RELIABLE_ATTACK = "NO_RELIABLE_ATTACK"
     UNDECIDED = "UNDECIDED"
     TOO_FEW_IMAGES = "TOO_FEW_IMAGES"
+    NO_SPREAD = "NO_SPREAD"
     NOT_MEASURED = "NOT_MEASURED"
     OFTEN_UNDEFINED = "OFTEN_UNDEFINED"
     MET = "MET"
@@ -29,20 +30,21 @@ class Reason(StrEnum):
 
 IN_WORDS: dict[Reason, str] = {
     Reason.UNDEFINED_MAPS: "its maps are constant or not finite",
-    Reason.NOT_REPEATABLE: "two maps of one image are no more alike than those of two images",
     Reason.IGNORES_IMAGE: "its map does not depend on the image",
+    Reason.NOT_REPEATABLE: "two maps of one image are no more alike than those of two images",
     Reason.IGNORES_NETWORK: "its map stays when the network's weights are drawn anew",
     Reason.IGNORES_CLASS: "its map does not depend on the class",
     Reason.NOT_FAITHFUL: "the order of its map tells no more of the answer than one that never saw the network",
     Reason.MOVED_BY_NOISE: "noise moves its maps too far",
     Reason.MOVED_BY_ATTACK: "an attack moves its maps too far",
-    Reason.LOSES_CLASS: "perturbed, its maps are no nearer to those of their own class than to those of another",
+    Reason.LOSES_CLASS: "its maps are not reliably nearer to those of their own class than to those of another",
     Reason.BOUND_MISSED: "a bound is missed",
     Reason.NOT_ATTACKED: "no attack of the run was aimed at it",
     Reason.NO_RELIABLE_ATTACK: "no attack on it is reliable, so what they did not move says nothing",
     Reason.UNDECIDED: "the interval holds the bound",
     Reason.TOO_FEW_IMAGES: "there are too few images for a decision",
-    Reason.NOT_MEASURED: "the run did not measure it",
+    Reason.NO_SPREAD: "too many values are equal for an interval",
+    Reason.NOT_MEASURED: "the run has no value of it",
     Reason.OFTEN_UNDEFINED: "many values are undefined",
     Reason.MET: "the bound is met",
 }

@@ -11,13 +11,16 @@ class Sample:
     """The values of a quantity over the images that it was asked of."""
 
     values: NDArray[np.float64]
-    """Of every image that counts, in the order of the store: 0 or 1 for an outcome."""
+    """Of every image that counts, in the order of the store: 0 or 1 for an outcome.
+
+    An outcome of a method's own map that is constant or not finite has the value that speaks against the method.
+    """
     excluded: dict[str, int] = field(default_factory=dict)
     """Reason -> number of images without a value."""
     undefined_misses: int = 0
-    """Among the values: misses since the method's own map is constant or not finite."""
+    """Number of such values."""
     ties: int = 0
-    """Among the values: misses since both maps are equally like the perturbed one."""
+    """Number of values that are 0 since both maps are equally like the perturbed one."""
 
     @property
     def n(self) -> int:
@@ -33,11 +36,6 @@ class Sample:
     def n_asked(self) -> int:
         """Return the number of images that were asked."""
         return self.n + self.n_excluded
-
-    @property
-    def misses(self) -> int:
-        """Return the number of values that are 0."""
-        return int((self.values == 0).sum())
 
     def at_worst(self, worst: float) -> NDArray[np.float64]:
         """Return the values with the worst one for each image that has none."""

@@ -9,7 +9,15 @@ from hand_made_readings import readings_of, set_fault, set_predictions, set_scor
 
 from pipeline.plan.schema import REASONS, Reason
 from reports.audit.image_values import ImageValues
-from reports.audit.outcomes import beyond_control, in_all_draws, kept_under_flip, own_class, own_image, target_gain
+from reports.audit.outcomes import (
+    beyond_control,
+    in_all_draws,
+    in_any_draw,
+    kept_under_flip,
+    own_class,
+    own_image,
+    target_gain,
+)
 from reports.audit.readings import NOT_COMPUTED, Readings
 
 Outcome = Callable[[Readings, str, str], ImageValues]
@@ -132,6 +140,28 @@ def test_all_draws_must_hit() -> None:
     found = in_all_draws([first, second])
     assert found.values == pytest.approx([1, 0, 0, 1, NAN], nan_ok=True)
     assert (found.misses, found.granted, found.excluded) == ({"flat": 1}, {"granted": 1}, {"missing": 1})
+
+
+def test_where_outcomes_must_be_rare_any_draw_counts_and_an_undefined_map_is_one() -> None:
+    first = ImageValues(np.array([0, 0, 0, NAN, NAN]), ("", "", "flat", "missing", "missing"))
+    second = ImageValues(np.array([0, 1, 0, 0, NAN]), ("", "granted", "", "", "other"))
+    found = in_any_draw([first, second])
+    assert found.values == pytest.approx([0, 1, 1, 0, NAN], nan_ok=True)
+    assert (found.misses, found.granted, found.excluded) == ({}, {"granted": 1, "flat": 1}, {"missing": 1})
+
+
+@OF_OTHER
+def test_a_clean_map_that_was_drawn_is_compared_as_drawn_again(outcome: Outcome, variable: str) -> None:
+    """With itself it is always alike: drawn maps that share nothing would keep image and class."""
+    dataset = small_store(4, methods=("random",))
+    set_scores(dataset, "clean", [1, 1, 1, NAN])
+    set_fault(dataset, "clean", 3, Reason.NO_CONTRAST)
+    dataset.reference_similarity.loc[{"reference": "repeat"}] = np.array([0.9, 0.1, NAN, NAN])[:, None, None]
+    dataset["repeat_attribution"] = dataset.other_class_attribution * 0
+    dataset[variable].loc[{"perturbation": "clean", "method": "random"}] = np.full((4, 1), 0.5)
+    found = outcome(readings_of(dataset), "clean", "random")
+    assert found.values.tolist() == [1, 0, 0, 0]
+    assert found.misses == {FLAT.replace("the map", "the map drawn again"): 1, FLAT: 1}
 
 
 @pytest.mark.parametrize("chosen", [[True, False, True], [False] * 3, [True] * 3])

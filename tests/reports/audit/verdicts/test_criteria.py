@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.audit.verdicts.criteria import check_criteria_fit, default_criteria, read_criteria
+from reports.audit.verdicts.criteria import Measured, check_criteria_fit, default_criteria, read_criteria
 from srd.errors import SpecError
 
 GOOD = """
@@ -41,6 +41,8 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         ('"own_image"', '"own_imag"', "number 1: metric = 'own_imag': no metric; did you mean 'own_image'?"),
         ("at_least = 0.8", "at_least = 1.8", "number 1: at_least = 1.8: own_image lies in 0 to 1"),
         ("at_least = 0.8", "at_most = -0.1", "number 1: at_most = -0.1: own_image lies in 0 to 1"),
+        ("at_least = 0.8", "at_least = 1.0", "at_least = 1: own_image lies in 0 to 1, and passes strictly above its"),
+        ("at_least = 0.8", "at_most = 0", "at_most = 0: own_image lies in 0 to 1, and passes strictly below its bound"),
         ("at_least = 0.8", "at_least = nan", "number 1 at_least"),
         ("at_least = 0.8", "", "write at_least or at_most, one of the two"),
         ("at_least = 0.8", "at_least = 0.8\nat_most = 0.9", "write at_least or at_most, one of the two"),
@@ -63,6 +65,7 @@ def test_a_wrong_file_is_refused(tmp_path: Path, old: str, new: str, told: str) 
 
 
 CONDITIONS = {"clean": set[str](), "noise": {"0.05", "0.1"}, "attacks": {"8/255"}, "manipulate": {"8/255"}}
+MEASURED = Measured(("srd", "saliency"), CONDITIONS, 36, has_masks=False)
 
 
 @pytest.mark.parametrize(
@@ -73,15 +76,16 @@ CONDITIONS = {"clean": set[str](), "noise": {"0.05", "0.1"}, "attacks": {"8/255"
         ('"noise"', '"pgd"', "condition = 'pgd': is not in the run; known: clean, noise, attacks, manipulate"),
         ("why", 'strength = "0.2"\nwhy', "strength = '0.2': noise does not have it in the run"),
         ("why", "min_n = 37\nwhy", "min_n = 37: the run has 36 images; write at most 36"),
+        ('"own_image"', '"pointing_game"', "metric = 'pointing_game': needs masks of the objects, which the run"),
     ],
 )
 def test_a_criterion_on_what_was_not_measured_is_refused(tmp_path: Path, old: str, new: str, told: str) -> None:
     criteria = read_criteria(written(tmp_path, GOOD.replace(old, new)))
     with pytest.raises(SpecError, match=r"^mine: \[\[criterion\]\] number 1: ") as refusal:
-        check_criteria_fit(criteria, "mine", ["srd", "saliency"], CONDITIONS, 36)
+        check_criteria_fit(criteria, "mine", MEASURED)
     assert told in str(refusal.value)
 
 
 def test_criteria_on_what_was_measured_are_taken(tmp_path: Path) -> None:
     text = GOOD + GOOD.replace('"noise"', '"attacks"').replace("why", 'strength = "8/255"\nmethod = "srd"\nwhy')
-    check_criteria_fit(read_criteria(written(tmp_path, text)), "mine", ["srd"], CONDITIONS, 36)
+    check_criteria_fit(read_criteria(written(tmp_path, text)), "mine", MEASURED)

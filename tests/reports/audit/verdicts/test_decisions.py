@@ -59,9 +59,36 @@ def test_a_paired_difference_is_decided_from_eight_images_on() -> None:
     assert decided(Sample(values[:7]), asked).outcome == "INCONCLUSIVE"
 
 
-def test_zero_is_not_above_zero() -> None:
-    """A control compared with itself differs by nothing, and must not pass."""
-    assert decided(Sample(np.zeros(64)), criterion("srg_above_random", 0.0)).outcome not in ("PASS", "WARN")
+@pytest.mark.parametrize(
+    ("metric", "value", "bound", "outcome"),
+    [
+        ("srg_above_random", 0.0, 0.0, "FAIL"),
+        ("srg_above_random", -0.1, 0.0, "FAIL"),
+        ("srg_above_random", 0.1, 0.0, "INCONCLUSIVE"),
+        ("pearson", 1.0, 0.5, "INCONCLUSIVE"),
+        ("pearson", 0.2, 0.5, "FAIL"),
+    ],
+)
+def test_equal_values_never_pass(metric: str, value: float, bound: float, outcome: Outcome) -> None:
+    """They have no spread to tell how sure the mean is. A control compared with itself differs by nothing: it fails."""
+    decision = decided(Sample(np.full(64, value)), criterion(metric, bound))
+    assert decision.outcome == outcome
+    assert decision.reason == (Reason.BOUND_MISSED if outcome == "FAIL" else Reason.NO_SPREAD)
+    assert decision.would_decide is None
+
+
+@pytest.mark.parametrize("n", [1, 7])
+def test_few_equal_values_decide_nothing(n: int) -> None:
+    decision = decided(Sample(np.zeros(n)), criterion("srg_above_random", 0.0))
+    assert (decision.outcome, decision.reason) == ("INCONCLUSIVE", Reason.TOO_FEW_IMAGES)
+
+
+def test_an_interval_that_ends_at_the_bound_misses_it() -> None:
+    """The right side is strictly beyond the bound, so that the bound is no part of it."""
+    rule = Rule(0.5, is_lower=True)
+    assert (rule.is_missed(0.4, 0.5), rule.is_met(0.5, 0.6), rule.is_met(0.51, 0.6)) == (True, False, True)
+    mirrored = Rule(0.5, is_lower=False)
+    assert (mirrored.is_missed(0.5, 0.6), mirrored.is_met(0.4, 0.5), mirrored.is_met(0.4, 0.49)) == (True, False, True)
 
 
 @pytest.mark.parametrize(("value", "outcome"), [(0.1, "PASS"), (0.9, "FAIL"), (0.5, "INCONCLUSIVE")])
@@ -91,11 +118,13 @@ def test_fewer_images_than_the_criterion_asks_for_decide_nothing() -> None:
     decision = decided(hits(0, 50), criterion(min_n=51))
     assert (decision.outcome, decision.reason) == ("INCONCLUSIVE", Reason.TOO_FEW_IMAGES)
     assert decided(hits(0, 50), criterion(min_n=50)).outcome == "FAIL"
+    assert decided(hits(29, 29), criterion(min_n=50)).would_decide == 50
 
 
 def test_no_image_decides_nothing() -> None:
     decision = decided(hits(0, 0, excluded={"not computed": 5}), criterion())
     assert (decision.outcome, decision.value, decision.n) == ("INCONCLUSIVE", None, 0)
+    assert decision.reason == Reason.NOT_MEASURED
 
 
 @pytest.mark.parametrize(("count", "n"), [(35, 36), (20, 21), (32, 36)])

@@ -17,7 +17,6 @@ from reports.audit.verdicts.evidence import BASE, Evidence, Setting, names_of_co
 from reports.audit.verdicts.failures import failure_reason
 from reports.audit.verdicts.judging import MethodVerdict, judge_methods, worst_first, worst_outcome
 from reports.audit.verdicts.multiverse import declared_settings, explore
-from reports.audit.verdicts.quantities import Quantity
 from reports.audit.verdicts.reasons import IN_WORDS, Reason, precedence
 from reports.audit.verdicts.samples import Sample
 from reports.audit.verdicts.section import judge_audit
@@ -47,7 +46,7 @@ class Made(Evidence):
     hits: Mapping[tuple[str, str], int] = field(default_factory=dict)
     by_setting: Mapping[Setting, int] = field(default_factory=dict)
 
-    def sample(self, quantity: Quantity, condition: str, method: str, setting: Setting) -> Sample:
+    def sample(self, criterion: Criterion, condition: str, method: str, setting: Setting) -> Sample:
         count = self.by_setting.get(setting, self.hits.get((condition, method), N))
         return Sample(np.array([1.0] * count + [0.0] * (N - count)))
 
@@ -87,6 +86,7 @@ def made(hits: Mapping[tuple[str, str], int] | None = None, unreliable: tuple[st
         ({"condition": "gaussian_noise@0.05"}, "srd", ["gaussian_noise@0.05"]),
         ({"condition": "flip_and_keep"}, "grad_cam", ["flip_and_keep:grad_cam@8/255"]),
         ({"condition": "rotation"}, "srd", Reason.NOT_MEASURED),
+        ({"condition": "flip_and_keep"}, "srd", Reason.NOT_ATTACKED),
         ({"metric": "srg_above_edges", "condition": "clean"}, "srd", Reason.NOT_MEASURED),
     ],
 )
@@ -165,26 +165,39 @@ def sample(misses: int, undefined: int = 0, ties: int = 0) -> Sample:
 
 
 @pytest.mark.parametrize(
-    ("metric", "misses", "is_attack", "is_repeatable", "reason"),
+    ("metric", "misses", "family", "is_repeatable", "reason"),
     [
-        ("own_image", sample(10, undefined=6), False, False, Reason.UNDEFINED_MAPS),
-        ("own_class", sample(10, undefined=6), False, True, Reason.UNDEFINED_MAPS),
-        ("own_image", sample(10, ties=10), False, True, Reason.IGNORES_IMAGE),
-        ("own_image", sample(10, ties=3), False, True, Reason.MOVED_BY_NOISE),
-        ("own_image", sample(10, ties=3), True, True, Reason.MOVED_BY_ATTACK),
-        ("own_image", sample(10), False, False, Reason.NOT_REPEATABLE),
-        ("own_class", sample(10, ties=8), False, True, Reason.IGNORES_CLASS),
-        ("own_class", sample(10), False, False, Reason.NOT_REPEATABLE),
-        ("own_class", sample(10), False, True, Reason.LOSES_CLASS),
-        ("srg_above_edges", Sample(-np.ones(9)), False, True, Reason.NOT_FAITHFUL),
-        ("weights_similarity", Sample(np.ones(9)), False, True, Reason.IGNORES_NETWORK),
-        ("pearson", Sample(np.ones(9)), False, True, Reason.BOUND_MISSED),
+        ("own_image", sample(10, undefined=6), "noise", False, Reason.UNDEFINED_MAPS),
+        ("own_class", sample(10, undefined=6), "noise", True, Reason.UNDEFINED_MAPS),
+        ("own_image", sample(10, ties=10), "noise", True, Reason.IGNORES_IMAGE),
+        ("own_image", sample(10, ties=10), "noise", False, Reason.IGNORES_IMAGE),
+        ("own_image", sample(10, ties=3), "noise", True, Reason.MOVED_BY_NOISE),
+        ("own_image", sample(10, ties=3), "attack on the explanation", True, Reason.MOVED_BY_ATTACK),
+        ("own_image", sample(10, ties=3), "attack on the prediction", True, Reason.MOVED_BY_ATTACK),
+        ("own_image", sample(10), "geometric change", True, Reason.BOUND_MISSED),
+        ("own_image", sample(10), "noise", False, Reason.NOT_REPEATABLE),
+        ("own_class", sample(10, ties=8), "noise", True, Reason.IGNORES_CLASS),
+        ("own_class", sample(10, ties=8), "clean", False, Reason.IGNORES_CLASS),
+        ("own_class", sample(10), "noise", False, Reason.NOT_REPEATABLE),
+        ("own_class", sample(10), "clean", True, Reason.LOSES_CLASS),
+        ("srg_above_edges", Sample(-np.ones(9)), "clean", True, Reason.NOT_FAITHFUL),
+        ("weights_similarity", Sample(np.ones(9)), "clean", True, Reason.IGNORES_NETWORK),
+        ("pearson", Sample(np.ones(9)), "noise", True, Reason.BOUND_MISSED),
     ],
 )
 def test_each_kind_of_failing_explainer_has_its_reason(
-    metric: str, misses: Sample, is_attack: bool, is_repeatable: bool, reason: Reason
+    metric: str, misses: Sample, family: str, is_repeatable: bool, reason: Reason
 ) -> None:
-    assert failure_reason(criterion(metric=metric), misses, is_attack, is_repeatable) == reason
+    assert failure_reason(criterion(metric=metric), misses, family, is_repeatable) == reason
+
+
+@pytest.mark.parametrize("metric", ["own_image", "own_class", "kept_under_flip"])
+def test_ties_explain_no_rate_that_is_too_large(metric: str) -> None:
+    """Of at most 10 %, ones are the misses: 30 of 40, with 10 ties that are no misses."""
+    asked = criterion(metric=metric, at_least=None, at_most=0.1)
+    hits = np.array([1.0] * 30 + [0.0] * 10)
+    assert failure_reason(asked, Sample(hits, ties=10), "noise", True) == Reason.BOUND_MISSED
+    assert failure_reason(asked, Sample(hits, undefined_misses=16), "noise", True) == Reason.UNDEFINED_MAPS
 
 
 def test_every_reason_has_words_and_a_place() -> None:
