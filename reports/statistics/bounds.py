@@ -7,6 +7,7 @@ counts the misses of both). With fewer than 32 images both miss too often on ske
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -75,8 +76,12 @@ def _bound_of(values: Values, kind: Kind, side: Side, seed: int) -> Bound:
 
 def _exact_lower(values: Values, _: int) -> float:
     """Return the bound of Clopper and Pearson 1934."""
-    test = binomtest(int(values.sum()), len(values), alternative="greater")
-    return float(test.proportion_ci(CONFIDENCE, method="exact").low)
+    return _exact_lower_of(int(values.sum()), len(values))
+
+
+@cache
+def _exact_lower_of(hits: int, n: int) -> float:
+    return float(binomtest(hits, n, alternative="greater").proportion_ci(CONFIDENCE, method="exact").low)
 
 
 def _t_lower(values: Values, _: int) -> float:

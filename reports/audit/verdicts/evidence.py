@@ -72,7 +72,20 @@ class Evidence:
         return reliable or (Reason.NO_RELIABLE_ATTACK if meant else Reason.NOT_MEASURED)
 
     def sample(self, criterion: Criterion, condition: str, method: str, setting: Setting) -> Sample:
-        """Return the values of a criterion over the images of a setting; of several draws, a rate has the worst."""
+        """Return the values of a criterion over the images of a setting; of several draws, a rate has the worst.
+
+        How many misses a setting allows does not change them.
+        """
+        key = criterion, condition, method, setting.similarity, setting.images
+        if key not in self._samples:
+            self._samples[key] = self._sample(criterion, condition, method, setting)
+        return self._samples[key]
+
+    @cached_property
+    def _samples(self) -> dict[tuple[Criterion, str, str, str, ImageSet], Sample]:
+        return {}
+
+    def _sample(self, criterion: Criterion, condition: str, method: str, setting: Setting) -> Sample:
         if criterion.quantity.is_outcome:
             return self._outcome_sample(criterion, condition, method, setting)
         scores = self.readings.defined_scores(condition, method, criterion.metric, setting.images)
