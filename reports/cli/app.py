@@ -2,6 +2,7 @@
 
 from importlib.resources import files
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -272,6 +273,8 @@ def init(path: Annotated[Path, typer.Argument(help="File to write.")] = Path("au
     _refuse_existing(path)
     path.write_text((files("reports") / "templates" / "audit.toml").read_text())
     _print_path(path)
+    command = f"srd-audit run {quote(str(path))}"
+    messages.print(Text(f"written; once it names your network and your images: {command}"))
 
 
 @app.command()
