@@ -77,6 +77,8 @@ class PerturbationEntry(Entry):
     """Scale of the strength; None where there is no strength to choose."""
     budget: tuple[str, ...] = ()
     """Options that limit the work of the attacker, such as steps."""
+    proportional_to: tuple[str, ...] = ()
+    """Options of the budget to which its work is proportional, if all of them change by the same factor."""
     cost: str
     """Cost in passes of the network, per image."""
     stochastic: bool = True

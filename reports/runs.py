@@ -74,11 +74,22 @@ def folder_of(run: Path, runs: Path | None = None) -> Path:
         return run
     keeper = keeper_of(run) if runs is None else None
     folder = keeper or place_of(run, runs)
+    refuse_missing(folder)
+    return folder
+
+
+def refuse_missing(folder: Path) -> None:
+    """Refuse the folder of a spec's run that is not there.
+
+    Raises
+    ------
+    StoreError
+        If it is not.
+    """
     if not folder.is_dir():
         raise StoreError(
             f"{folder}: no such run; start one with `srd-audit run SPEC`, or say with --runs which folder holds it"
         )
-    return folder
 
 
 def refuse_among_images(folder: Path, data: "DataSpec", base: Path) -> None:

@@ -15,12 +15,16 @@ from attacks.explanations.ascent import Ascent, SearchTrace, displace
 from attacks.explanations.gradients import DifferentiatedGradient, sharpening_softplus, without_surrogate
 from attacks.explanations.objectives import AttackObjectives
 from attacks.explanations.search import highest
-from attacks.types import Ball, Images, Samples
+from attacks.types import Ball, Images, Objective, Samples
 from srd.types import Generators, Inputs, Maps, Scores, Target
 
 NUDGES = (1e-6, 1e-8)  # lengths of moves of the image in [0, 1]: for a gentle slope, and near a singular point
 PGD_STEPS = 10
 RELATIVE_STEP = 0.25
+CONTROL_MAPS = 4
+"""The maps of the clean image and of the controls."""
+SLOPE_MAPS = 2 * 2 * len(NUDGES)
+"""The maps, in double precision, on both sides of the image along two directions."""
 
 Values = Mapping[str, Scores]
 
@@ -76,7 +80,7 @@ def of_gradient(objectives: AttackObjectives, ball: Ball, images: Images, genera
     the differences counts. The error is infinite where there is no gradient.
     """
     centre = (images + ball.sample(images, generators)).double()
-    gain = DifferentiatedGradient(_in_double(objectives, generators).gain, sharpening_softplus)
+    gain = DifferentiatedGradient(in_double(objectives, generators).gain, sharpening_softplus)
     gradient, _ = gain(centre, 0.0)
     noise = standard_normal(centre, generators)
     typical = _length(gradient) / images[0].numel() ** 0.5
@@ -100,11 +104,18 @@ def _length(rows: Images) -> Scores:
     return length
 
 
-def _pgd(objectives: AttackObjectives, ball: Ball, samples: Samples, generators: Generators) -> Images:
-    """Return images moved away from the label, from a random start."""
+def loss_of(objectives: AttackObjectives, samples: Samples) -> Objective:
+    """Return the loss of the network at images, which grows away from the label."""
 
     def loss(images: Images) -> Scores:
         return functional.cross_entropy(objectives.explainer.model(images), samples.label, reduction="none")
+
+    return loss
+
+
+def _pgd(objectives: AttackObjectives, ball: Ball, samples: Samples, generators: Generators) -> Images:
+    """Return images moved away from the label, from a random start."""
+    loss = loss_of(objectives, samples)
 
     def judge(images: Images) -> Scores:
         with torch.no_grad():
@@ -115,7 +126,7 @@ def _pgd(objectives: AttackObjectives, ball: Ball, samples: Samples, generators:
     return displace(samples.images, trace.displacement)
 
 
-def _in_double(objectives: AttackObjectives, generators: Generators) -> AttackObjectives:
+def in_double(objectives: AttackObjectives, generators: Generators) -> AttackObjectives:
     """Return the same attack in double precision; it draws the same numbers at every call."""
     explainer = objectives.explainer
     drawing: Any = explainer.attributor

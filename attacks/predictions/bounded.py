@@ -15,7 +15,7 @@ VARIANCE = "Wang, He, CVPR 2021"
 NOISE = {"noise_type": ("gaussian", "uniform")}
 
 _linf = partial(LibraryAttack, access="white box", norm="L-inf", strength=EPSILON)
-_steps = partial(_linf, budget=("steps",), cost=STEPS)
+_steps = partial(_linf, budget=("steps",), proportional_to=("steps",), cost=STEPS)
 
 
 def _l2(attack: LibraryAttack) -> LibraryAttack:
@@ -28,6 +28,7 @@ PGDRS = _linf(
     library_class="PGDRS",
     goal="any class but the label, of the network under noise",
     budget=("steps", "noise_batch_size"),
+    proportional_to=("steps",),
     cost=f"steps x noise_batch_size x {ONE}",
     own_defaults={"noise_type": "gaussian"},
     choices=NOISE,
@@ -38,6 +39,7 @@ VMI_FGSM = _linf(
     title="VMI-FGSM",
     library_class="VMIFGSM",
     budget=("steps", "N"),
+    proportional_to=("steps",),
     cost=f"steps x (1 + N) x {ONE}",
     reference=VARIANCE,
 )
@@ -48,6 +50,7 @@ PI_FGSM = _linf(
     radius="max_epsilon",
     not_offered=("momentum", "prob"),
     budget=("num_iter_set",),
+    proportional_to=("num_iter_set",),
     cost=f"num_iter_set x {ONE}",
     channels=3,
     stochastic=False,
@@ -93,6 +96,7 @@ STEPPING = (
         title="EOT-PGD",
         library_class="EOTPGD",
         budget=("steps", "eot_iter"),
+        proportional_to=("steps",),
         cost=f"steps x eot_iter x {ONE}",
         reference="Zimmermann, arXiv 1907.00895 (2019)",
     ),
@@ -101,6 +105,7 @@ STEPPING = (
         title="UPGD",
         library_class="UPGD",
         budget=("steps", "eot_iter"),
+        proportional_to=("steps",),
         cost=f"steps x eot_iter x {ONE}",
         choices={"loss": ("ce", "dlr", "margin")},
         stochastic=False,
@@ -142,6 +147,7 @@ FOR_TRANSFER = (
         title="SI-NI-FGSM",
         library_class="SINIFGSM",
         budget=("steps", "m"),
+        proportional_to=("steps",),
         cost=f"steps x m x {ONE}",
         stochastic=False,
         reference=ACCELERATED,
@@ -174,6 +180,7 @@ APGD_CE = _linf(
     library_class="APGD",
     fixed={"loss": "ce"},
     budget=("steps", "n_restarts", "eot_iter"),
+    proportional_to=("steps",),
     cost=f"n_restarts x (steps + 1) x eot_iter x {ONE}",
     reference=RELIABLE,
 )
@@ -193,6 +200,7 @@ FAB = _linf(
     title="FAB",
     library_class="FAB",
     budget=("steps", "n_restarts"),
+    proportional_to=("steps",),
     cost="n_restarts x steps x (2 forward, 1 backward for each class)",
     stochastic=False,
     smallest=True,
@@ -205,6 +213,7 @@ SQUARE = _linf(
     library_class="Square",
     access="scores only",
     budget=("n_queries", "n_restarts"),
+    proportional_to=("n_queries",),
     cost="n_restarts x n_queries x (1 forward), less where it succeeds",
     choices={"loss": ("margin", "ce")},
     clean_where_it_fails=True,
@@ -218,6 +227,7 @@ SPSA = _linf(
     step="lr",
     own_defaults={"nb_iter": 10, "relative_step": 0.25},
     budget=("nb_iter", "nb_sample"),
+    proportional_to=("nb_iter",),
     cost="nb_iter x nb_sample x (2 forward)",
     reference="Uesato et al., ICML 2018",
 )
@@ -228,6 +238,7 @@ AUTO_ATTACK = _linf(
     own_defaults={"steps": 100, "n_queries": 5000},
     choices={"version": ("standard", "plus", "rand")},
     budget=("steps", "n_queries"),
+    proportional_to=("steps", "n_queries"),
     cost="APGD-CE, then APGD-T, FAB-T and Square on what is left",
     smallest=True,
     clean_where_it_fails=True,

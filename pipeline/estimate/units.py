@@ -1,11 +1,12 @@
 """Units of the work of dear tasks. A unit is measured in place of the task, and multiplied by what the task declares.
 
 An attack on explanations costs what the cost of its entry says: restarts x steps x (1 map differentiated twice, half a
-map). A method explains one image after the other.
+map), and what its evidence runs. An attack on predictions costs in proportion to options that its entry names. A method
+explains one image after the other.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
 from typing import Any, TypeVar
@@ -13,18 +14,21 @@ from typing import Any, TypeVar
 import torch
 
 from attacks.entries import EVIDENCE, PerturbationEntry
-from attacks.explanations.gradients import both_ways
+from attacks.explanations import evidence
+from attacks.explanations.ascent import JUDGED
+from attacks.explanations.gradients import DifferentiatedGradient, both_ways, sharpening_softplus, without_surrogate
 from attacks.explanations.options import AttackOptions
-from attacks.explanations.threat_model import attacking
+from attacks.explanations.threat_model import Attack, attacking
 from attacks.registry import PERTURBATIONS
-from attacks.types import AttackResult, Images
+from attacks.types import AttackResult, Images, Samples
 from pipeline.plan.conditions import Condition, threat
 from pipeline.plan.tasks import Task
 from pipeline.stages.attribute import explain_first
 from pipeline.stages.context import Context
-from pipeline.stages.perturb import arrays_of
+from pipeline.stages.perturb import arrays_of, perturb
 from pipeline.stages.samples import images_at, options_of, samples
 from pipeline.store.store import Arrays
+from srd.types import Generators
 
 T = TypeVar("T")
 
@@ -32,8 +36,10 @@ DEAR = 5.0
 """A task that takes more seconds is measured by a unit of it."""
 QUICK = 1.0
 """A unit that takes fewer seconds is measured twice."""
-EVIDENCE_STEPS = 12
-"""The evidence of an attack costs about as much as this many of its steps: on MobileNetV2 7 (Saliency) to 27."""
+PARTS = 10
+"""An attack on predictions is measured with one of this many parts of its budget, and with two of them."""
+GIVEN_MAPS = 2
+"""The maps of a search's clean image and target image, beside which each restart has one at its start."""
 SLOW = 10.0
 """If a gradient through softplus takes more seconds, that through the network as it is counts as much unmeasured."""
 
@@ -57,26 +63,47 @@ class _Step:
     exact: float
     rating: float
 
-    @property
-    def gradient(self) -> float:
-        return (self.softplus + self.exact) / 2
-
 
 def measure_unit(context: Context, task: Task) -> UnitMeasurement | None:
     """Measure a unit of a task; return None where a task has no unit, or is not dear."""
+    found: UnitMeasurement | None
     if task.stage == "attribute":
         found = _first_image(context, task)
     elif task.stage in {"fit", "perturb"} and context.conditions[task.column].against:
         found = _step(context, task)
+    elif task.stage == "perturb":
+        found = _part(context, task)
     else:
         return None
-    return found if found.seconds > DEAR else None
+    return found if found and found.seconds > DEAR else None
 
 
 def _first_image(context: Context, task: Task) -> UnitMeasurement:
     """Measure the maps of the first image, which then stand for those of all."""
     seconds, arrays = _time(partial(explain_first, context, task))
     return UnitMeasurement(seconds * len(context.rows(task)), 1, lambda: arrays)
+
+
+def _part(context: Context, task: Task) -> UnitMeasurement | None:
+    """Measure an attack on predictions with a part of its budget and with two, if its work is proportional to that."""
+    condition = context.conditions[task.column]
+    proportional_to = PERTURBATIONS[condition.name].proportional_to if condition.name in PERTURBATIONS else ()
+    if not proportional_to:
+        return None
+    budget: Mapping[str, Any] = threat(condition).budget
+    part = {name: max(1, budget[name] // PARTS) for name in proportional_to}
+    shortened = (_with_options(context, task, {name: k * part[name] for name in part}) for k in (1, 2))
+    (one, _), (two, arrays) = (_time(partial(perturb, each, task)) for each in shortened)
+    parts = max(budget[name] / part[name] for name in part)
+    return UnitMeasurement(one + (parts - 1) * max(two - one, 0), 1, lambda: arrays)
+
+
+def _with_options(context: Context, task: Task, options: Mapping[str, Any]) -> Context:
+    """Return the context with other options of the task's perturbation."""
+    changed = list(context.conditions)
+    condition = changed[task.column]
+    changed[task.column] = replace(condition, options={**condition.options, **options})
+    return replace(context, conditions=tuple(changed))
 
 
 def _step(context: Context, task: Task) -> UnitMeasurement:
@@ -87,34 +114,59 @@ def _step(context: Context, task: Task) -> UnitMeasurement:
 
 
 def _attack_seconds(context: Context, condition: Condition, task: Task) -> float:
-    """Return the seconds of an attack for each image."""
-    entry = PERTURBATIONS[condition.name]
-    budget: Mapping[str, Any] = threat(condition).budget
-    step = _measure_step(context, condition, entry, context.rows(task)[:1])
-    if not entry.needs_gradient:
-        return float(budget["steps"] * (2 * budget["pairs"] + 0.5) + EVIDENCE_STEPS) * step.rating
-    evidence = EVIDENCE_STEPS * step.gradient
-    if entry.is_universal and task.stage == "perturb":
-        return evidence
-    restarts = budget["restarts"]
-    gradients = -(-restarts // 2) * step.softplus + restarts // 2 * step.exact
-    search: float = budget["steps"] * (gradients + restarts * step.rating / 2)
-    return search if task.stage == "fit" else search + evidence
-
-
-def _measure_step(context: Context, condition: Condition, entry: PerturbationEntry, rows: range) -> _Step:
-    """Measure each part of a step once, on one image at a random point of the ball."""
+    """Return the seconds of an attack for each image, measured on one image at a random point of the ball."""
+    entry, rows = PERTURBATIONS[condition.name], context.rows(task)[:1]
     options = AttackOptions(**entry.fixed, **options_of(context, condition))
     sample, generators = samples(context, rows), context.generators("unit", rows, condition.id)
     with attacking(options, context.model, sample, condition.strength, generators) as attack:
         images = (sample.images + attack.ball.sample(sample.images, generators)).clamp(0, 1)
-        rating, _ = _time(partial(attack.objectives.judge, images))
-        if not entry.needs_gradient:
-            return _Step(0.0, 0.0, rating)
-        through_softplus, through_network = (partial(way, images, 0.5) for way in both_ways(attack.objectives.gain))
-        softplus, _ = _time(through_softplus)
-        exact = softplus if softplus > SLOW else _time(through_network)[0]
+        step = _measure_step(attack, images, entry)
+        seconds = 0.0
+        if task.stage == "fit" or not entry.is_universal:
+            seconds += _search_seconds(step, condition, entry)
+        if task.stage == "perturb":
+            seconds += _controls(attack, sample, images, step)
+        if task.stage == "perturb" and entry.needs_gradient:
+            seconds += _slopes(attack, images, generators, step)
+        return seconds
+
+
+def _search_seconds(step: _Step, condition: Condition, entry: PerturbationEntry) -> float:
+    budget: Mapping[str, Any] = threat(condition).budget
+    restarts = budget["restarts"] if entry.needs_gradient else 1
+    start: float = (GIVEN_MAPS + restarts) * step.rating
+    if not entry.needs_gradient:
+        return start + float(budget["steps"] * (2 * budget["pairs"] + 0.5)) * step.rating
+    gradients = -(-restarts // 2) * step.softplus + restarts // 2 * step.exact
+    search: float = budget["steps"] * (gradients + restarts * step.rating / 2)
+    return start + search
+
+
+def _measure_step(attack: Attack, images: Images, entry: PerturbationEntry) -> _Step:
+    """Measure each part of a step once."""
+    rating, _ = _time(partial(attack.objectives.judge, images))
+    if not entry.needs_gradient:
+        return _Step(0.0, 0.0, rating)
+    through_softplus, through_network = (partial(way, images, 0.5) for way in both_ways(attack.objectives.gain))
+    softplus, _ = _time(through_softplus)
+    exact = softplus if softplus > SLOW else _time(through_network)[0]
     return _Step(softplus, exact, rating)
+
+
+def _controls(attack: Attack, sample: Samples, images: Images, step: _Step) -> float:
+    """Return the seconds of the evidence's controls: maps, and PGD on the prediction, one pass of which is measured."""
+    loss = DifferentiatedGradient(evidence.loss_of(attack.objectives, sample), without_surrogate)
+    moving, _ = _time(partial(loss, images, 0.0))
+    judging, _ = _time(partial(loss.value, images, 0.0))
+    passes = evidence.PGD_STEPS * moving + (evidence.PGD_STEPS // JUDGED + 1) * judging
+    return evidence.CONTROL_MAPS * step.rating + passes
+
+
+def _slopes(attack: Attack, images: Images, generators: Generators, step: _Step) -> float:
+    """Return the seconds of the evidence's slopes: maps and a gradient in double precision, one map is measured."""
+    gain = DifferentiatedGradient(evidence.in_double(attack.objectives, generators).gain, sharpening_softplus)
+    one_map, _ = _time(partial(gain.value, images.double(), 0.0))
+    return (evidence.SLOPE_MAPS + step.softplus / step.rating) * one_map
 
 
 def _random_arrays(context: Context, task: Task, condition: Condition) -> Arrays:
@@ -123,9 +175,9 @@ def _random_arrays(context: Context, task: Task, condition: Condition) -> Arrays
     images = images_at(context, rows)
     if task.stage == "fit":
         return {"displacement": _random_signs(images[:1], condition).cpu().numpy()}
-    evidence = {name: torch.rand(len(rows)) for name in EVIDENCE}
+    values = {name: torch.rand(len(rows)) for name in EVIDENCE}
     displaced = (images + _random_signs(images, condition)).clamp(0, 1)
-    return arrays_of(context, task, AttackResult(displaced, evidence))
+    return arrays_of(context, task, AttackResult(displaced, values))
 
 
 def _random_signs(images: Images, condition: Condition) -> Images:

@@ -71,17 +71,17 @@ class Folder(LocalStore):
         DamagedStore
             If what lies there, or on the way to it, can be no part of a store.
         """
-        self._refuse_obstacles(key)
+        self.refuse_obstacles(key)
         await super().set(key, value)
 
     def set_sync(self, key: str, value: Buffer) -> None:
         """Write an object as `set` does."""
-        self._refuse_obstacles(key)
+        self.refuse_obstacles(key)
         super().set_sync(key, value)
 
     async def set_if_not_exists(self, key: str, value: Buffer) -> None:
         """Write an object as `set` does, if it is missing."""
-        self._refuse_obstacles(key)
+        self.refuse_obstacles(key)
         await super().set_if_not_exists(key, value)
 
     async def delete(self, key: str) -> None:
@@ -92,20 +92,27 @@ class Folder(LocalStore):
         DamagedStore
             As `set` does.
         """
-        self._refuse_obstacles(key)
+        self.refuse_obstacles(key)
         await super().delete(key)
 
-    def _is_object(self, key: str) -> bool:
-        size = self.size(key)
-        return size is not None and size <= _most_bytes(key)
+    def refuse_obstacles(self, key: str) -> None:
+        """Refuse what lies where an object goes, or on the way to it, and which writing the object does not replace.
 
-    def _refuse_obstacles(self, key: str) -> None:
+        Raises
+        ------
+        DamagedStore
+            If a folder lies there, or a link or a file in place of a folder on the way.
+        """
         path = self.root / key
         for folder in list(path.parents)[: len(Path(key).parts) - 1]:
             if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
                 raise DamagedStore(f"{folder}: is a link or a file, not a folder of the store; {WAY_OUT}")
         if path.is_dir() and not path.is_symlink():
             raise DamagedStore(f"{path}: is a folder, not an object of the store; {WAY_OUT}")
+
+    def _is_object(self, key: str) -> bool:
+        size = self.size(key)
+        return size is not None and size <= _most_bytes(key)
 
 
 def _most_bytes(key: str) -> float:

@@ -13,6 +13,7 @@ from zarr.abc.store import Store
 from zarr.core.buffer import Buffer, default_buffer_prototype
 from zarr.core.sync import sync
 
+from pipeline.store.folder import Folder
 from pipeline.store.receipts import METADATA, PREPARATION, Digest
 from srd.errors import DamagedStore
 
@@ -76,6 +77,8 @@ def check_preparation(store: Store, keys: Collection[str], place: object) -> Non
     if unequal:
         raise DamagedStore(f"{place}: {MANIFEST} is wrong about {min(unequal)}; restore it, or remove the store")
     damaged = _changed_keys(store, digests)
+    for key in damaged if isinstance(store, Folder) else ():
+        store.refuse_obstacles(key)  # which the same spec could not mend
     if damaged:
         raise DamagedStore(f"{place}: {min(damaged)} is not what was prepared; run the same spec, which mends it")
 

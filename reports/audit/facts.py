@@ -42,6 +42,8 @@ class Identity(ResultModel):
     tile: int
     seed: int
     target: str
+    operations: dict[str, str]
+    """The torch functions that the spec declares, each with what it says that they are; they change the maps."""
     spec: str
     """The spec of the run as TOML; relative paths in it start at the folder of the original file."""
 

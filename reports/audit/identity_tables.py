@@ -64,6 +64,7 @@ def identity(readings: Readings) -> Identity:
         tile=spec.run.tile,
         seed=spec.run.seed,
         target=spec.explain.target,
+        operations=dict(spec.model.operations),
         spec=toml(made.table()["spec"]),
     )
 
@@ -163,6 +164,7 @@ def _identity_table(result: RunFacts) -> Table:
         "Model": f"{made.model}, {made.parameters:,} parameters",
         "Weights, SHA-256": made.weights,
         "Network source, SHA-256": made.network,
+        **declared_operations(made),
         "Data": f"{made.data}: {made.description}",
         "Data, SHA-256": made.data_digest,
         "Notes on the input": "; ".join(made.notes) or "none",
@@ -178,6 +180,12 @@ def _identity_table(result: RunFacts) -> Table:
     }
     rows = tuple((Cell(name), Cell(fact)) for name, fact in facts.items())
     return Table("Model, data, code and machine.", ("what", "value"), rows)
+
+
+def declared_operations(made: Identity) -> dict[str, str]:
+    """Return what the spec declares of operations, under the heading of its row; nothing if it declares none."""
+    told = ", ".join(f"{name} is {meaning}" for name, meaning in made.operations.items())
+    return {"Declared operations": told} if told else {}
 
 
 def _completeness_table(result: RunFacts) -> Table:

@@ -2,6 +2,7 @@
 
 from importlib.resources import files
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -14,10 +15,10 @@ from pipeline.store.runs import audits_in, home_of, location_of
 from reports.cli.cluster_options import Gpus, Scheduler, TaskLimit, Workers, cluster_of
 from reports.cli.consoles import messages, results
 from reports.cli.ending import show_tracebacks
-from reports.cli.folder_options import Out, Run, Runs, SpecFile, refuse_idle_options, refuse_idle_runs
+from reports.cli.folder_options import Out, Run, Runs, SpecFile, find_folder, refuse_idle_options, refuse_idle_runs
 from reports.cli.heartbeat import tell_phases
 from reports.cli.listing import list_entries
-from reports.runs import comparison_place, finished_audits, folder_for, folder_of, is_spec
+from reports.runs import comparison_place, finished_audits, folder_for, is_spec
 from srd.errors import FailedTasks, IncompleteRun, InputError
 from srd.registry import ATTRIBUTORS, METRICS
 
@@ -108,14 +109,14 @@ def status(run: Run, runs: Runs = None) -> None:
     """Tell what is done, what is missing, and which tasks have failed, with their cause."""
     from reports.cli.status_table import print_status
 
-    if not print_status(folder_of(run, runs), results):
+    if not print_status(find_folder(run, runs, messages), results):
         raise typer.Exit(IncompleteRun.exit_code)
 
 
 @app.command()
 def report(run: Run, runs: Runs = None) -> None:
     """Write the report of a run again, from its store alone, and print its path."""
-    _print_report(folder_of(run, runs))
+    _print_report(find_folder(run, runs, messages))
 
 
 @app.command()
@@ -144,7 +145,7 @@ def check(
 
     if junit:
         refuse_no_file(junit)
-    subjects = audits_in(folder_of(run, runs))
+    subjects = audits_in(find_folder(run, runs, messages))
     folders = dict(zip(subjects or ("",), finished_audits(run, runs), strict=True))
     judged = judge_runs(folders, criteria, method or ())
     if junit:
@@ -174,7 +175,7 @@ def verify(
     else's, no code is run, and only bytes are checked. Ends with exit code 3 if anything is damaged or differs.
     """
     refuse_idle_options(run, out, source)
-    folder = folder_for(run, runs, out) if is_spec(run) else folder_of(run, runs)
+    folder = folder_for(run, runs, out) if is_spec(run) else find_folder(run, runs, messages)
     if not is_spec(run) and source is None:
         from reports.cli.checking import check_run
 
@@ -197,7 +198,7 @@ def export(
     """Write what is stored of a run as one NetCDF file, or as an icechunk repository."""
     from pipeline.store.exports import export as write
 
-    folder = folder_of(run, runs)
+    folder = find_folder(run, runs, messages)
     subjects = audits_in(folder)
     if subjects:
         raise InputError(f"{folder}: holds several audits; name one: {', '.join(map(str, subjects.values()))}")
@@ -224,6 +225,8 @@ def compare(
 
     refuse_idle_runs(finished, runs, out)
     homes = [(run, runs if is_spec(run) else None) for run in finished]
+    for each, home in homes:
+        find_folder(each, home, messages)
     audits = [audit for run, home in homes for audit in finished_audits(run, home)]
     _print_path(write_comparison(audits, comparison_place(finished[0], runs) if out is None else out))
 
@@ -281,6 +284,8 @@ def init(path: Annotated[Path, typer.Argument(help="File to write.")] = Path("au
     _refuse_existing(path)
     path.write_text((files("reports") / "templates" / "audit.toml").read_text())
     _print_path(path)
+    command = f"srd-audit run {quote(str(path))}"
+    messages.print(Text(f"written; once it names your network and your images: {command}"))
 
 
 @app.command()

@@ -5,8 +5,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.text import Text
 
-from reports.runs import is_spec
+from pipeline.store.location import Location
+from pipeline.store.runs import SPEC_COPY, location_of
+from pipeline.store.store import NAME
+from reports.runs import folder_of, is_spec, keeper_of
 from srd.errors import InputError
 
 SpecFile = Annotated[Path, typer.Argument(help="TOML spec of the audit.", show_default=False)]
@@ -20,6 +25,20 @@ Runs = Annotated[
         show_default="runs beside SPEC",
     ),
 ]
+
+
+def find_folder(run: Path, runs: Path | None, console: Console) -> Path:
+    """Return the folder of a run, as `folder_of` does; tell where its store lies, if the copy of a spec in it says so.
+
+    The folder may be somebody else's, and the place one that its reader would not ask for anything.
+    """
+    folder = folder_of(run, runs)
+    store = location_of(folder)
+    is_own_spec = is_spec(run) and keeper_of(run) is None
+    if not is_own_spec and store != Location(str(folder)) / NAME:
+        keeper = next(each for each in (folder, folder.parent) if (each / SPEC_COPY).exists())
+        console.print(Text(f"reading {store}, which {keeper / SPEC_COPY} names"))
+    return folder
 
 
 def refuse_idle_options(run: Path, out: Path | None, source: Path | None) -> None:

@@ -19,9 +19,9 @@ def print_plan(estimates: Mapping[str, CostEstimate], console: Console) -> None:
             console.print(table)
         console.print(_memory(each), markup=False, highlight=False)
         console.print(
-            f"measured on {' and then '.join(map(str, each.measured))} images, dear tasks by a step or an image, in "
-            f"{_time(each.pilot_seconds)} on {each.machine}; imports and the start of a "
-            "cluster come on top, and processes are taken not to slow each other",
+            f"measured on {' and then '.join(map(str, each.measured))} images, dear tasks by a step, "
+            f"a part of the budget or an image, in {_time(each.pilot_seconds)} on {each.machine}; "
+            "imports and the start of a cluster come on top, and processes are taken not to slow each other",
             markup=False,
             highlight=False,
         )

@@ -11,6 +11,7 @@ from rich.text import Text
 from pipeline.execution.job import Job
 from pipeline.spec.audit import ModelSpec, load_spec
 from pipeline.spec.comparison import load_audits
+from pipeline.store.location import Location
 from pipeline.store.runs import audits_in, home_of, location_of
 from pipeline.store.store import NAME, attributes
 from pipeline.verification.findings import Verification, delete_verifications, write_verification
@@ -18,7 +19,7 @@ from pipeline.verification.verifying import verify
 from reports.audit.report import write_report
 from reports.audit.result_file import check_result_file
 from reports.cli.checking import print_digests, refuse_findings, withdraw
-from reports.runs import PAGE
+from reports.runs import PAGE, refuse_missing
 from srd.errors import InputError, StoreError, VerificationError
 
 COLUMNS = ("stage", "variable", "tasks", "same bytes", "equal values", "largest difference")
@@ -45,9 +46,13 @@ def jobs_of_spec(spec: Path, folder: Path) -> Jobs:
     ------
     SpecError
         If the spec cannot be run.
+    StoreError
+        If its run is to lie in the folder, and there is none.
     """
     base, home = spec.parent.resolve(), home_of(spec, folder)
     audits = load_audits(spec)
+    if home == Location(str(folder)):
+        refuse_missing(folder)
     if not audits:
         return {folder: Job(load_spec(spec), base, home / NAME)}
     return {folder / name: Job(audit, base, home / name / NAME) for name, audit in audits.items()}

@@ -1,7 +1,7 @@
 """How well a map's pixels tell the object from the rest."""
 
 from srd.entries import MetricEntry
-from srd.metrics._maps import ascending_order, doubled_ranks, has_order, scores_or_nan
+from srd.metrics._maps import doubled_rank_sums, has_order, scores_or_nan
 from srd.types import Maps, Masks, Scores
 
 ENTRY = MetricEntry(
@@ -30,9 +30,7 @@ def roc_auc(maps: Maps, masks: Masks) -> Scores:
     Fawcett 2006, section 7.
     """
     flat, inside = maps.flatten(1), masks.flatten(1)
-    order = ascending_order(flat)
-    ranks = doubled_ranks(flat.gather(1, order))
     n_inside = inside.sum(1).double()
     n_outside = flat.shape[1] - n_inside
-    above = (ranks * inside.gather(1, order)).sum(1) / 2 - n_inside * (n_inside - 1) / 2
+    above = doubled_rank_sums(flat, inside) / 2 - n_inside * (n_inside - 1) / 2
     return scores_or_nan((n_inside > 0) & (n_outside > 0) & has_order(maps), above / (n_inside * n_outside), maps)

@@ -49,10 +49,18 @@ def attacked_by(context: Context, name: str, method: str, options: dict[str, Any
     return replace(context, conditions=(*context.conditions[:ATTACK], condition))
 
 
+def predictions_attacked_by(context: Context, name: str, options: dict[str, Any]) -> Context:
+    """Return a context whose attack is one on predictions, at a strength so small that it never stops early."""
+    strength = 1e-6 if PERTURBATIONS[name].strength else 0.0
+    condition = Condition("attack", name, "attack", strength, "1e-6", PERTURBATIONS[name].norm or "", "", options)
+    return replace(context, conditions=(*context.conditions[:ATTACK], condition))
+
+
 @pytest.mark.parametrize(
     ("name", "method", "options"),
     [
-        ("manipulate", "saliency", {"steps": 60}),
+        ("manipulate", "saliency", {"steps": 15}),
+        ("manipulate", "saliency", {"steps": 1, "restarts": 1}),
         pytest.param("manipulate", "srd", {"steps": 60}, marks=pytest.mark.slow),
         ("untargeted_l2", "saliency", {"steps": 100, "restarts": 1}),
         pytest.param("top_k", "srd", {"steps": 40, "restarts": 3}, marks=pytest.mark.slow),
@@ -66,14 +74,42 @@ def test_a_step_times_the_steps_is_the_attack(
     context, task = attacked_by(finished.context, name, method, options), Task("perturb", 0, ATTACK)
     with counting(context) as passed:
         monkeypatch.setattr(units, "perf_counter", passed)
+        monkeypatch.setattr(units, "DEAR", 0.0)
         expected = measure_unit(context, task)
         before = passed()
         arrays = compute(context, task)
         true = passed() - before
     assert expected is not None
-    assert expected.seconds == pytest.approx(true, rel=0.25)
+    assert expected.seconds == pytest.approx(true, rel=0.1)
     shapes = {key: (value.shape, value.dtype) for key, value in arrays.items()}
     assert {key: (value.shape, value.dtype) for key, value in expected.arrays().items()} == shapes
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("pgd", {"steps": 50}),
+        ("apgd_ce", {"steps": 60}),
+        ("square", {"n_queries": 100}),
+        ("spsa", {"nb_iter": 10, "nb_sample": 4}),
+        ("fab", {"steps": 30}),
+        ("pi_fgsm", {"num_iter_set": 20}),
+    ],
+)
+def test_a_part_of_the_budget_times_the_parts_is_an_attack_on_predictions(
+    finished: Finished, monkeypatch: pytest.MonkeyPatch, name: str, options: dict[str, Any]
+) -> None:
+    context, task = predictions_attacked_by(finished.context, name, options), Task("perturb", 0, ATTACK)
+    with counting(context) as passed:
+        monkeypatch.setattr(units, "perf_counter", passed)
+        monkeypatch.setattr(units, "DEAR", 0.0)
+        expected = measure_unit(context, task)
+        before = passed()
+        arrays = compute(context, task)
+        true = passed() - before
+    assert expected is not None
+    assert expected.seconds == pytest.approx(true, rel=0.05)
+    assert {key: value.shape for key, value in expected.arrays().items()} == {k: v.shape for k, v in arrays.items()}
 
 
 @pytest.mark.parametrize("column", [0, 1])

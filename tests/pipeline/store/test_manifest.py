@@ -56,6 +56,42 @@ def test_a_changed_or_missing_object_is_refused_by_name_and_mended(path: Path, m
         assert tree(path) == before
 
 
+@pytest.mark.parametrize("place", ["class/c/0", "scale/zarr.json", "class/c", "image"])
+def test_what_the_next_run_cannot_replace_has_to_be_removed(
+    path: Path, made: Store, place: str, tmp_path: Path
+) -> None:
+    """A folder in place of an object, or a file or a link in place of a folder."""
+    before, is_object = tree(path), (path / place).is_file()
+    aside = (path / place).rename(tmp_path / "aside")
+    if is_object:
+        (path / place).mkdir()
+    else:
+        (path / place).symlink_to(aside)
+    for read in WHOLE:
+        with pytest.raises(DamagedStore, match=rf"{place}: is a .*; remove it, and run the same spec again"):
+            read(at(path))
+    damaged = find_damaged_objects(at(path))
+    with pytest.raises(DamagedStore, match=rf"{place}: is a .*; remove it"):
+        mend(at(path), new_store(), damaged)
+    (path / place).rmdir() if is_object else (path / place).unlink()
+    mend(at(path), new_store(), damaged)
+    assert tree(path) == before
+
+
+@pytest.mark.parametrize("key", ["class/c/0", "scale/zarr.json", "image/c/0"])
+def test_a_link_in_place_of_an_object_is_replaced_by_the_next_run(
+    path: Path, made: Store, key: str, tmp_path: Path
+) -> None:
+    before, content = tree(path), (path / key).read_bytes()
+    outside = (path / key).rename(tmp_path / "outside")
+    (path / key).symlink_to(outside)
+    for read in WHOLE:
+        with pytest.raises(DamagedStore, match=f"{key} is not what was prepared; run the same spec, which mends"):
+            read(at(path))
+    mend(at(path), new_store(), [key])
+    assert (tree(path), (path / key).is_symlink(), outside.read_bytes()) == (before, False, content)
+
+
 @pytest.mark.parametrize("key", [METADATA, MANIFEST])
 def test_without_a_true_root_and_manifest_nothing_is_believed(path: Path, made: Store, key: str) -> None:
     whole = (path / key).read_bytes()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import xarray as xr
+from forgery import fingerprint_of
 
 from pipeline.spec.audit import load_spec
 from pipeline.spec.comparison import load_audits
@@ -56,3 +57,26 @@ def test_notes_on_the_input_stand_in_the_table(dataset: xr.Dataset, notes: tuple
     result = RunFacts.model_construct(identity=made, statistics=statistics.policy())
     rows = {row[0].text: row[1].text for row in identity_tables._identity_table(result).rows}
     assert rows["Notes on the input"] == ("; ".join(notes) or "none")
+
+
+@pytest.mark.parametrize(
+    ("declared", "told"),
+    [
+        ({}, None),
+        ({"torch.erf": "activation"}, "torch.erf is activation"),
+        ({"a.b": "gate", "torch.sin": "linear"}, "a.b is gate, torch.sin is linear"),
+    ],
+)
+def test_declared_operations_stand_in_the_table(
+    dataset: xr.Dataset, declared: dict[str, str], told: str | None
+) -> None:
+    """They change maps, so a reader of the maps has to know them."""
+    made = dataset.attrs["fingerprinted"]
+    spec = {**made["spec"], "model": {**made["spec"]["model"], "operations": declared}}
+    facts = {**made, "spec": spec}
+    told_of = dataset.assign_attrs(fingerprinted=facts, fingerprint=fingerprint_of(facts))
+    identity = identity_tables.identity(Readings(told_of))
+    assert identity.operations == declared
+    result = RunFacts.model_construct(identity=identity, statistics=statistics.policy())
+    rows = {row[0].text: row[1].text for row in identity_tables._identity_table(result).rows}
+    assert rows.get("Declared operations") == told

@@ -127,6 +127,19 @@ def test_the_folder_of_the_report_can_be_sent_alone(folder: Path) -> None:
     assert parse_spec(tomllib.loads(spec), "audit").data.n
 
 
+@pytest.mark.parametrize("notes", [{}, {"srd": "a note"}, {"srd": "a note", "saliency": "another"}])
+@pytest.mark.parametrize("operations", [{}, {"torch.erf": "activation"}])
+def test_the_summary_has_no_gap_and_names_declared_operations(
+    folder: Path, notes: dict[str, str], operations: dict[str, str]
+) -> None:
+    result = AuditResult.model_validate_json((folder / "audit.json").read_text())
+    identity = result.identity.model_copy(update={"operations": operations})
+    text = page.markdown(result.model_copy(update={"notes": notes, "identity": identity}))
+    assert "\n\n\n" not in text
+    assert ("\n| declared operations | torch.erf is activation |\n" in text) == bool(operations)
+    assert text.count(" note\n") + text.count(" another\n") == len(notes)
+
+
 def test_every_anchor_has_its_place(parsed: Page) -> None:
     ids = {attributes.get("id") for _, attributes in parsed.elements}
     assert {a["href"][1:] for a in parsed.all("a") if (a["href"] or "").startswith("#")} <= ids  # type: ignore[index]

@@ -1,6 +1,7 @@
 """The command line: what users wrote is printed as they wrote it."""
 
 from pathlib import Path
+from shlex import quote
 
 import pytest
 from command_line import Command
@@ -50,7 +51,9 @@ def test_a_failed_task_is_told_in_its_own_words(
 
 @pytest.mark.parametrize("name", ["[bold]x", ":x:"])
 def test_paths_are_printed_as_they_are(command: Command, name: str) -> None:
-    assert command("init", name) == (0, f"{name}\n", "")
+    code, out, err = command("init", name)
+    assert (code, out) == (0, f"{name}\n")
+    assert err == f"written; once it names your network and your images: srd-audit run {quote(name)}\n"
 
 
 def test_a_stage_that_does_not_exist_is_refused(command: Command) -> None:

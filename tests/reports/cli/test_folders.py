@@ -127,8 +127,9 @@ def test_whatever_reads_a_run_finds_it_by_its_spec(
 ) -> None:  # fmt: skip
     shutil.copytree(finished / "mine", tmp_path / "mine")
     enter(tmp_path, here, monkeypatch)
-    code, _, err = command("status", spec, *options)
-    assert (code, err.startswith(f"error {place}: no such run; start one with `srd-audit run SPEC`")) == (2, True)
+    way_out = "start one with `srd-audit run SPEC`, or say with --runs which folder holds it"
+    for name in ("status", "report", "verify"):
+        assert command(name, spec, *options) == (2, "", f"error {place}: no such run; {way_out}\n")
     shutil.copytree(finished / "run", place)
     for asked in ((spec, *options), (place,), (f"{place}/audit.toml",)):
         assert command("status", *asked).code == 0

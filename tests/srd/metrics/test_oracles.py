@@ -21,9 +21,9 @@ SIZE = 40, 43
 KINDS = ("signed", "tied", "not negative")
 
 
-def maps_of(kind: str, seed: int = 0) -> Maps:
+def maps_of(kind: str, seed: int = 0, size: tuple[int, int] = SIZE) -> Maps:
     """Four maps, which share something with those of other seeds."""
-    maps = normal(4, *SIZE, seed=seed) + normal(4, *SIZE, seed=99)
+    maps = normal(4, *size, seed=seed) + normal(4, *size, seed=99)
     return {"signed": maps, "tied": maps.round(), "not negative": maps.clamp(min=0)}[kind]
 
 
@@ -49,6 +49,24 @@ def test_roc_auc_is_sklearns(kind: str) -> None:
     maps, masks = maps_of(kind), masks_of()
     expected = [roc_auc_score(s.flatten().numpy(), p.flatten().numpy()) for p, s in zip(maps, masks, strict=True)]
     np.testing.assert_allclose(METRICS["roc_auc"](maps, masks).numpy(), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_roc_auc_of_many_pixels_is_sklearns_to_the_last_digit(kind: str) -> None:
+    """Their doubled ranks add up to more than single precision holds."""
+    maps, mask = maps_of(kind, size=(224, 224))[:1], uniform(1, 224, 224, seed=2) < 0.3
+    expected = roc_auc_score(mask.flatten().numpy(), maps.flatten().numpy())
+    assert METRICS["roc_auc"](maps, mask).item() == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("factor", [1, 1e-42, -0.0, 1e30])
+@pytest.mark.parametrize("kind", KINDS)
+def test_roc_auc_in_single_precision_is_that_of_the_same_values_in_double(kind: str, factor: float) -> None:
+    """Subnormal and signed zeros are among them."""
+    maps = (factor * maps_of(kind)).float().where(normal(4, *SIZE, seed=5) > 0, maps_of(kind).float())
+    torch.testing.assert_close(
+        METRICS["roc_auc"](maps, masks_of()), METRICS["roc_auc"](maps.double(), masks_of()).float(), rtol=0, atol=0
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
