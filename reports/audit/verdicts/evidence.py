@@ -85,7 +85,7 @@ class Evidence:
         return Sample(
             values.counted,
             values.excluded,
-            undefined_misses=sum(values.misses.values()),
+            undefined=values.misses,
             ties=self._ties(outcome, condition, method, setting),
         )
 

@@ -256,6 +256,7 @@ def test_with_methods_attacked_at_different_strengths(small: xr.Dataset) -> None
     ]
     stronger = small.assign_coords(
         perturbation=[larger.get(name, name) for name in names],
+        perturbation_group=("perturbation", [larger.get(name, name) for name in names]),
         perturbation_strength=("perturbation", strengths),
     )
     result, text = rendered(asked(stronger, stronger_tables(small)))

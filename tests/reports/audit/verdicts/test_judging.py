@@ -161,7 +161,7 @@ def test_the_audit_has_the_verdict_of_its_worst_method() -> None:
 
 
 def sample(misses: int, undefined: int = 0, ties: int = 0) -> Sample:
-    return Sample(np.zeros(misses), undefined_misses=undefined, ties=ties)
+    return Sample(np.zeros(misses), undefined={"constant": undefined}, ties=ties)
 
 
 @pytest.mark.parametrize(
