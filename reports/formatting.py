@@ -75,7 +75,12 @@ def estimate_in_words(estimate: Estimate) -> str:
 
 def signed_value(estimate: Estimate) -> str:
     """Return a difference with its sign."""
-    return NONE if estimate.value is None else f"{estimate.value:+.3f}"
+    return signed_number(estimate.value)
+
+
+def signed_number(value: float | None) -> str:
+    """Return a number with its sign and three decimals."""
+    return NONE if value is None else f"{round(value, 3) + 0.0:+.3f}"  # never -0.000
 
 
 def signed_interval(estimate: Estimate) -> str:
@@ -83,6 +88,11 @@ def signed_interval(estimate: Estimate) -> str:
     if estimate.low is None:
         return interval(estimate)
     return f"[{estimate.low:+.3f},{TIGHT}{estimate.high:+.3f}]"
+
+
+def p_value(value: float | None) -> str:
+    """Return a p-value with three decimals."""
+    return "< 0.001" if value is not None and value < 0.001 else number(value)
 
 
 def method_title(method: str) -> str:
@@ -110,6 +120,11 @@ def enumeration(names: Iterable[str]) -> str:
 def plural(count: int, noun: str) -> str:
     """Return a count with its noun, in the plural where the count is not 1."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def counts_in_words(counts: Mapping[str, int]) -> str:
+    """Return counts with their reasons, such as `3: the map has nothing to compare`."""
+    return "; ".join(f"{count}: {why}" for why, count in counts.items())
 
 
 def slug(text: str) -> str:

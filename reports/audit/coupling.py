@@ -27,7 +27,7 @@ class Coupling(ResultModel):
     correlation: Estimate
     """Spearman, over images, of the change of the target's probability and of the map, 1 - pearson."""
     beyond_edges: Estimate | None
-    """It less that of the edge map, over the images that have both; None where the run has no edge map."""
+    """It less that of the edge map, over the images that have both; None for the edge map itself, or without one."""
 
 
 def couplings(readings: Readings, conditions: Iterable[str]) -> tuple[Coupling, ...]:
@@ -39,7 +39,7 @@ def coupling(readings: Readings, condition: str, method: str) -> Coupling:
     """Return the coupling of a method within a condition."""
     answer = np.abs(readings.target_probabilities(condition) - readings.target_probabilities(CLEAN))
     own = 1 - readings.scores(condition, method, MEASURE)
-    has_edges = EDGES in readings.methods
+    has_edges = EDGES in readings.methods and method != EDGES
     rivals = [own, 1 - readings.scores(condition, EDGES, MEASURE)] if has_edges else []
     return Coupling(
         condition=condition,

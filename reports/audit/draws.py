@@ -53,13 +53,10 @@ class Sensitivity(ImageValues):
 
     draws_left_out: Mapping[str, int] = field(default_factory=dict)
     """How many draws of all images have no value, by reason."""
+    asked: int = 1
+    """Number of draws of each image."""
     conditions: tuple[str, ...] = ()
     """For each image, the condition of the largest value; empty for one without a value, or of a mean."""
-
-
-def draw_groups(readings: Readings) -> dict[str, tuple[str, ...]]:
-    """Return each condition but `clean`, with the ids of its draws."""
-    return {name: draws for name, draws in readings.draws.items() if name != CLEAN}
 
 
 def sensitivities(readings: Readings, conditions: Sequence[str], method: str) -> dict[str, Sensitivity]:
@@ -85,7 +82,9 @@ def max_sensitivity(readings: Readings, conditions: Sequence[str], method: str) 
 def avg_sensitivity(readings: Readings, conditions: Sequence[str], method: str) -> Sensitivity:
     """Return the mean relative change of the map over draws."""
     changes, why = _changes_of_map(readings, conditions, method)
-    return Sensitivity(means_over_draws(changes), _image_reasons(changes, why), _left_out(changes, why))
+    return Sensitivity(
+        means_over_draws(changes), _image_reasons(changes, why), _left_out(changes, why), len(conditions)
+    )
 
 
 def lipschitz_random(readings: Readings, conditions: Sequence[str], method: str) -> Sensitivity:
@@ -152,6 +151,7 @@ def _largest(values: Values, why: Texts, conditions: Sequence[str]) -> Sensitivi
         np.where(known, filled.max(1), np.nan),
         _image_reasons(values, why),
         _left_out(values, why),
+        len(conditions),
         tuple(conditions[draw] if is_known else "" for draw, is_known in zip(found, known, strict=True)),
     )
 

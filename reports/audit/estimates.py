@@ -7,6 +7,7 @@ import pandas as pd
 
 from reports import statistics
 from reports.audit.readings import NOT_COMPUTED, Readings
+from reports.formatting import counts_in_words
 from reports.result import Estimate, ImageSet, ResultModel
 from reports.statistics import SHARE, unit
 from srd.registry import METRICS
@@ -51,7 +52,12 @@ def frame_of(rows: Iterable[Mapping[str, object]], columns: Iterable[str] | None
     return pd.DataFrame(list(rows), columns=list(columns) if columns else None)
 
 
+def frame_of_rows(rows: Iterable[Mapping[str, object]], least: tuple[str, ...]) -> pd.DataFrame:
+    """Return rows, which all have the same fields, as a frame. Without rows it has the least columns."""
+    found = list(rows)
+    return frame_of(found, None if found else least)
+
+
 def fields_of(estimate: Estimate) -> dict[str, object]:
     """Return an estimate as fields of a row."""
-    left_out = "; ".join(f"{count}: {why}" for why, count in estimate.excluded.items())
-    return {**estimate.model_dump(exclude={"excluded"}), "excluded": left_out}
+    return {**estimate.model_dump(exclude={"excluded"}), "excluded": counts_in_words(estimate.excluded)}

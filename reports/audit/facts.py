@@ -12,7 +12,8 @@ OptionScalar = bool | int | float | str
 
 EXPLANATION = "attack on the explanation"
 PREDICTION = "attack on the prediction"
-"""These two are families of perturbations."""
+NOISE = "noise"
+"""These three are families of perturbations."""
 
 
 class Identity(ResultModel):
@@ -183,7 +184,7 @@ class ConditionFacts(ResultModel):
 class RunFacts(ResultModel):
     """The first fields of the result: facts of a run that every section may read."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     summary: tuple[str, ...]
     identity: Identity
     completeness: Completeness
@@ -212,3 +213,9 @@ def strongest_conditions(conditions: Iterable[ConditionFacts]) -> tuple[Conditio
         if facts.strength > known.strength:
             chosen[facts.name, facts.against] = facts
     return tuple(chosen.values())
+
+
+def furthest_condition(conditions: Iterable[ConditionFacts], family: str) -> ConditionFacts | None:
+    """Return the condition of a family that moved an image furthest, by Euclidean distance; None without any."""
+    members = (facts for facts in conditions if facts.family == family)
+    return max(members, key=lambda facts: facts.largest_distance or 0.0, default=None)

@@ -40,7 +40,7 @@ class ReliabilityFields(RunFacts):
     verdicts: tuple[AttackVerdict, ...]
 
 
-def verdicts_of(result: ReliabilityFields) -> dict[tuple[str, str], str]:
+def verdicts_of(result: ReliabilityFields) -> dict[tuple[str, str], Verdict]:
     """Return (condition, method) -> verdict on the attack on the explanations of the method."""
     attacked = {facts.id: facts.against for facts in result.conditions}
     return {(each.condition, attacked[each.condition]): each.verdict for each in result.verdicts}

@@ -1,5 +1,7 @@
 """The sections of the page, in its order, and the result that they make together, `audit.json`."""
 
+from reports.audit.comparisons.fields import ComparisonFields
+from reports.audit.comparisons.section import COMPARISONS
 from reports.audit.identity_tables import IDENTITY
 from reports.audit.limits import LIMITS, UNMEASURED, LimitFields
 from reports.audit.localisation import LOCALISATION
@@ -8,14 +10,15 @@ from reports.audit.predictions import PREDICTIONS
 from reports.audit.scale import STABILITY
 from reports.audit.section import Section
 from reports.audit.self_checks import SELF_CHECKS, SelfCheckFields
+from reports.audit.sensitivity.fields import SensitivityFields
+from reports.audit.sensitivity.section import SENSITIVITY
 from reports.audit.summary import SUMMARY, SummaryFields
 from reports.audit.threats import THREATS
 from reports.audit.transfer import TRANSFER
-from reports.audit.verdicts.fields import VerdictFields
 from reports.audit.verdicts.section import VERDICTS
 
 
-class AuditResult(LimitFields, MapFields, SelfCheckFields, SummaryFields, VerdictFields):
+class AuditResult(SensitivityFields, ComparisonFields, LimitFields, MapFields, SelfCheckFields, SummaryFields):
     """Everything that the page shows beside its figures."""
 
     # Fields stand in the order of these classes from the last to the first.
@@ -34,6 +37,8 @@ SECTIONS: tuple[Section[AuditResult], ...] = (
     PREDICTIONS,
     STABILITY,
     TRANSFER,
+    COMPARISONS,
+    SENSITIVITY,
     MAPS,
     LOCALISATION,
     UNMEASURED,

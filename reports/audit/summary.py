@@ -10,20 +10,23 @@ from reports.audit.scale import CLASS_BLIND, ScaleFields, other_class
 from reports.audit.searches import NOT_FOUND
 from reports.audit.section import Section
 from reports.audit.transfer_tables import Headline, TransferCell, TransferRow, headlines, stronger_transfers
+from reports.audit.verdicts.fields import VerdictFields
+from reports.audit.verdicts.section import verdict_sentences
 from reports.formatting import enumeration, estimate_in_words, method_title
 from reports.result import Estimate
 
 FEW = 2  # kinds of attack that the summary describes in full
 
 
-class SummaryFields(ScaleFields, PredictionFields):
+class SummaryFields(ScaleFields, PredictionFields, VerdictFields):
     """Fields of the result that this section reads."""
 
 
 def summary(result: SummaryFields) -> tuple[str, ...]:
-    """Return a handful of plain sentences. One on missing tasks comes first."""
+    """Return a handful of plain sentences. The verdict comes first, behind one on missing tasks."""
     sentences = (
         _missing_tasks(result),
+        *verdict_sentences(result),
         _predictions(result),
         _unaimed_conditions(result),
         *_attacks(result),

@@ -3,7 +3,7 @@
 from reports.statistics.agreement import concordance
 from reports.statistics.bounds import Bound, Kind, bound_above, bound_below, least_images
 from reports.statistics.draws import hits_in_all_draws, means_over_draws
-from reports.statistics.equivalence import Equivalence, NonInferiority, equivalence, non_inferiority
+from reports.statistics.equivalence import MARGIN, Equivalence, NonInferiority, equivalence, non_inferiority
 from reports.statistics.estimates import (
     SHARE,
     Policy,
@@ -29,14 +29,17 @@ from reports.statistics.intervals import (
     t_interval,
     wilson_interval,
 )
-from reports.statistics.multiplicity import Adjusted, Family, PValue, adjust
+from reports.statistics.multiplicity import LEVEL, Adjusted, Family, PValue, adjust
 from reports.statistics.paired import PairedComparison, least_p, paired_comparison, rank_biserial, sign_flip_p
-from reports.statistics.power import detectable_difference, images_to_decide, images_to_detect
+from reports.statistics.power import POWER, detectable_difference, images_to_decide, images_to_detect
 from reports.statistics.ranks import RankInterval, rank_intervals
 
 __all__ = [
     "CONFIDENCE",
     "LEAST_N",
+    "LEVEL",
+    "MARGIN",
+    "POWER",
     "RESAMPLES",
     "SEED",
     "SHARE",

@@ -65,7 +65,7 @@ def rank_intervals(
 def _significant_wins(scores: Values, pairs: Sequence[tuple[int, int]], seed: int) -> tuple[NDArray[np.bool_], str]:
     """Return whether method i is significantly better than j (i, j), and why none can be."""
     wins = np.zeros((scores.shape[1],) * 2, bool)
-    differences = np.array([scores[:, i] - scores[:, j] for i, j in pairs]).reshape(len(pairs), -1).T
+    differences = np.array([scores[:, i] - scores[:, j] for i, j in pairs]).reshape(len(pairs), len(scores)).T
     known = ~np.isnan(differences)
     reason = refusal_of_few(known.sum(0).tolist())
     if not pairs or reason:

@@ -141,6 +141,7 @@ def _made(
         "localisation_leads": _leads(localisation or {}),
         "mask_share": None,
         "notes": {},
+        "audit_verdict": None,
     }
     return AuditResult.model_construct(**(given | fields))
 

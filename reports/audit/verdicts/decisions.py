@@ -35,6 +35,8 @@ class Decision(ResultModel):
     n_asked: int
     undefined: int
     """Images whose map is undefined, or without a value."""
+    undefined_reasons: dict[str, int]
+    """Reason -> number of these images."""
     would_decide: int | None = None
     """INCONCLUSIVE: the number of images that would decide, if values stayed as they are; None if none can be told."""
 
@@ -71,7 +73,7 @@ def open_decision(criterion: Criterion, reason: Reason) -> Decision:
     """Return the decision on what has no values to decide by."""
     return Decision(
         outcome="INCONCLUSIVE", reason=reason, condition="", value=None, low=None, high=None, bound=criterion.bound,
-        n=0, n_asked=0, undefined=0,
+        n=0, n_asked=0, undefined=0, undefined_reasons={},
     )  # fmt: skip
 
 
@@ -94,6 +96,7 @@ def decide(sample: Sample, condition: str, criterion: Criterion, rule: Rule) -> 
         n=sample.n,
         n_asked=sample.n_asked,
         undefined=sample.undefined_misses + sample.n_excluded,
+        undefined_reasons=sample.reasons,
         would_decide=_would_decide(sample, criterion, rule) if outcome == "INCONCLUSIVE" else None,
     )
 

@@ -97,13 +97,13 @@ class Evidence:
     def _outcome_sample(self, criterion: Criterion, condition: str, method: str, setting: Setting) -> Sample:
         values = self._values(criterion, condition, method, setting.similarity)
         values = values.among(self.readings.images(condition, setting.images))
-        undefined = {}
+        undefined: dict[str, int] = {}
         if criterion.quantity.kind == "outcome":
             undefined = values.misses if criterion.is_lower else values.granted
         return Sample(
             values.counted,
             values.excluded,
-            undefined_misses=sum(undefined.values()),
+            undefined=undefined,
             ties=self._ties(criterion.metric, condition, method, setting),
         )
 

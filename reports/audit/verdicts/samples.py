@@ -1,5 +1,6 @@
 """The values that a criterion decides by: one for each image, and why some images have none."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,8 +18,8 @@ class Sample:
     """
     excluded: dict[str, int] = field(default_factory=dict)
     """Reason -> number of images without a value."""
-    undefined_misses: int = 0
-    """Number of such values."""
+    undefined: dict[str, int] = field(default_factory=dict)
+    """Reason -> number of such values."""
     ties: int = 0
     """Number of values that are 0 since both maps are equally like the perturbed one."""
 
@@ -31,6 +32,16 @@ class Sample:
     def n_excluded(self) -> int:
         """Return the number of images without a value."""
         return sum(self.excluded.values())
+
+    @property
+    def undefined_misses(self) -> int:
+        """Return the number of misses since the method's own map is undefined."""
+        return sum(self.undefined.values())
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Return how many images are undefined misses or have no value, by reason."""
+        return dict(sorted((Counter(self.undefined) + Counter(self.excluded)).items()))
 
     @property
     def n_asked(self) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from reports.audit.estimates import frame_of
+from reports.audit.estimates import frame_of_rows
 from reports.audit.readings import Readings
 from reports.audit.section import Fields, Pictures, Section
 from reports.audit.verdicts.evidence import Evidence
@@ -13,10 +13,10 @@ from reports.audit.verdicts.fields import AuditVerdict, VerdictFields
 from reports.audit.verdicts.judging import MethodVerdict, judge_methods, worst_first, worst_outcome
 from reports.audit.verdicts.multiverse import FRAGILE, explore
 from reports.audit.verdicts.reasons import reason_texts
-from reports.audit.verdicts.tables import criteria_table, sentence_of, verdict_table
+from reports.audit.verdicts.tables import criteria_table, sentence_of, undefined_table, verdict_table
 from reports.cells import Table
 from reports.families import is_control
-from reports.formatting import enumeration, method_title
+from reports.formatting import counts_in_words, enumeration, method_title
 from reports.page import Exhibit
 
 INTRODUCTION = (
@@ -76,10 +76,11 @@ def _tables(result: VerdictFields) -> tuple[Table, ...]:
 
 
 def _body(result: VerdictFields, _: Pictures) -> Mapping[str, Any]:
-    tables = (*_tables(result), criteria_table(result.method_verdicts, result))
+    shown = (criteria_table(result.method_verdicts, result), undefined_table(result.method_verdicts, result))
+    tables = (*_tables(result), *(table for table in shown if table.rows))
     reasons = (f"{criterion.sentence}: {criterion.why}" for criterion in result.criteria)
     return {
-        "paragraphs": (*verdict_sentences(result), INTRODUCTION, FRAGILITY),
+        "paragraphs": (INTRODUCTION, FRAGILITY),
         "exhibits": tuple(Exhibit(None, (table,)) for table in tables),
         "items": tuple(reasons),
     }
@@ -91,13 +92,14 @@ def _frames(result: VerdictFields) -> Mapping[str, pd.DataFrame]:
             "method": verdict.method,
             "criterion": result.criteria[each.criterion].sentence,
             "metric": result.criteria[each.criterion].metric,
-            **decision.model_dump(mode="json"),
+            **decision.model_dump(mode="json", exclude={"undefined_reasons"}),
+            "undefined_reasons": counts_in_words(decision.undefined_reasons),
         }
         for verdict in result.method_verdicts
         for each in verdict.criteria
         for decision in each.decisions
     ]
-    return {"verdicts": frame_of(rows, rows[0].keys() if rows else ("method", "criterion", "metric"))}
+    return {"verdicts": frame_of_rows(rows, ("method", "criterion", "metric"))}
 
 
 VERDICTS: Section[VerdictFields] = Section(

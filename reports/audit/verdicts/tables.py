@@ -1,17 +1,18 @@
 """The verdicts as tables and sentences, for page, summary and terminal."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from reports.audit.verdicts.criteria import Criterion
+from reports.audit.verdicts.criteria import CLEAN, Criterion
 from reports.audit.verdicts.decisions import Decision
 from reports.audit.verdicts.fields import VerdictFields
 from reports.audit.verdicts.judging import CriterionVerdict, MethodVerdict
 from reports.audit.verdicts.multiverse import Multiverse
 from reports.audit.verdicts.reasons import IN_WORDS
 from reports.cells import Cell, Mark, Table, method_heading
-from reports.formatting import NONE, TIGHT, number, percent
+from reports.formatting import NONE, TIGHT, counts_in_words, number, percent
 
-HEADER = ("method", "verdict", "criterion that decided", "value", "bound", "n", "agreeing settings")
+HEADER = ("method", "verdict", "criterion that decided", "value", "bound", "n", "settings that agree")
 MARKS: dict[str, Mark] = {"PASS": "passed", "FAIL": "failed", "WARN": "unreliable", "INCONCLUSIVE": "unreliable"}
 SHAPES = {"PASS": "\N{CHECK MARK}", "WARN": "!", "FAIL": "\N{BALLOT X}", "INCONCLUSIVE": "?"}
 
@@ -25,9 +26,11 @@ def _row(verdict: MethodVerdict, result: VerdictFields) -> tuple[Cell, ...]:
     deciding, multiverse = verdict.deciding, result.multiverses[verdict.method]
     criterion, decision = result.criteria[deciding.criterion], deciding.decided_by
     return (
-        method_heading(verdict.method, result.caveats),
+        replace(
+            method_heading(verdict.method, result.caveats), group=""
+        ),  # the worst come first, whatever their family
         Cell(f"{SHAPES[verdict.outcome]}{TIGHT}{verdict.outcome}", verdict.reason.value, MARKS[verdict.outcome]),
-        Cell(criterion.sentence, decision.condition),
+        Cell(criterion.sentence, "" if decision.condition == CLEAN else decision.condition),
         Cell(value_text(decision, criterion), interval_text(decision, criterion)),
         Cell(_as_text(decision.bound, criterion)),
         Cell(str(decision.n), count_text(decision)),
@@ -47,6 +50,27 @@ def _outcomes(verdict: MethodVerdict, count: int) -> Iterator[Cell]:
     for number_ in range(count):
         decision = by_number.get(number_)
         yield Cell(decision.outcome, decision.reason.value, MARKS[decision.outcome]) if decision else Cell(NONE)
+
+
+def undefined_table(verdicts: Iterable[MethodVerdict], result: VerdictFields) -> Table:
+    """Return a table of the images that are undefined, with a row for each decision that has some."""
+    rows = (
+        (
+            method_heading(verdict.method, result.caveats),
+            Cell(result.criteria[each.criterion].sentence, decision.condition),
+            Cell(f"{decision.undefined} of {decision.n_asked}"),
+            Cell(counts_in_words(decision.undefined_reasons)),
+        )
+        for verdict in verdicts
+        for each in verdict.criteria
+        for decision in each.decisions
+        if decision.undefined
+    )
+    caption = (
+        "Images whose map, or the map to compare it with, is undefined. A map of the method itself is then a miss; any "
+        "other leaves the image out."
+    )
+    return Table(caption, ("method", "criterion", "images", "reason"), tuple(rows))
 
 
 def value_text(decision: Decision, criterion: Criterion) -> str:

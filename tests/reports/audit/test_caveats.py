@@ -119,7 +119,9 @@ def test_every_frame_has_it_beside_each_row_of_the_method(marked: tuple[str, Aud
     name, result = marked
     frames = page.frames(result)
     of_methods = {file: frame for file, frame in frames.items() if {"method", "evaluating"} & {*frame}}
-    assert set(of_methods) == {"stability", "references", "calibrated", "localisation", "transfer", "verdicts"}
+    stable = {"stability", "references", "calibrated", "localisation", "transfer", "sensitivity"}
+    judged = {"verdicts", "comparisons", "ranks", "noise-equivalence", "coupling-exploratory"}
+    assert set(of_methods) == stable | judged
     for file, frame in of_methods.items():
         method: pd.Series = frame["evaluating" if "evaluating" in frame else "method"]
         assert (frame["caveat"] == np.where(method == name, WORDS, "")).all(), file

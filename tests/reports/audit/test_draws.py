@@ -19,7 +19,6 @@ from reports.audit.draws import (
     UNITS,
     Ratio,
     avg_sensitivity,
-    draw_groups,
     largest_lipschitz,
     lipschitz_random,
     max_sensitivity,
@@ -118,11 +117,6 @@ def test_more_draws_never_lower_the_largest() -> None:
     readings = readings_of(drawn_store())
     steps = [max_sensitivity(readings, DRAWS[:k], "saliency").values for k in (1, 2, 3)]
     assert all((after >= before).all() for before, after in pairwise(steps))
-
-
-def test_draws_of_a_group_are_in_order() -> None:
-    dataset = small_store(N, ("blur", "noise#2", "noise#10", "noise#1"))
-    assert draw_groups(readings_of(dataset)) == {"blur": ("blur",), "noise": ("noise#1", "noise#2", "noise#10")}
 
 
 def test_an_input_that_did_not_change_has_no_lipschitz_constant() -> None:

@@ -9,6 +9,7 @@ from reports.audit import summary as findings
 from reports.audit.facts import Completeness, StageProgress
 from reports.audit.searches import NOT_FOUND, SearchQuality
 from reports.audit.sections import AuditResult
+from reports.audit.verdicts.section import verdict_sentences
 from reports.result import Estimate
 
 Made = Callable[..., AuditResult]
@@ -20,7 +21,11 @@ ACCURATE = "The network names the right class on 90.0 % (85.0 to 95.0, n = 9) of
 
 
 def summary(result: AuditResult) -> list[str]:
-    return [sentence.replace("\N{NO-BREAK SPACE}", " ") for sentence in findings.summary(result)]
+    """The sentences without that on the verdict, of which these results have none."""
+    verdict = verdict_sentences(result)
+    told = [sentence.replace("\N{NO-BREAK SPACE}", " ") for sentence in findings.summary(result)]
+    assert [each for each in told if each in verdict] == list(verdict)
+    return [each for each in told if each not in verdict]
 
 
 FROM_NOISE = (

@@ -67,3 +67,9 @@ def test_true_ranks_lie_in_their_intervals() -> None:
         for found in (rank_intervals(scores(12, seed), METHODS, "higher") for seed in range(200))
     ]
     assert np.mean(held) >= 0.95 - 2 * np.sqrt(0.05 * 0.95 / 200)
+
+
+@pytest.mark.parametrize("n", [1, 2, 30])
+def test_a_method_alone_is_first(n: int) -> None:
+    (alone,) = rank_intervals(np.ones((n, 1)), ["srd"], "higher")
+    assert (alone.low, alone.high, alone.n, alone.reason) == (1, 1, n, "")

@@ -109,6 +109,22 @@ def test_what_the_undefined_could_turn_is_a_warning(n_excluded: int) -> None:
     assert decision.n == 60
 
 
+@pytest.mark.parametrize(
+    ("excluded", "undefined", "reasons"),
+    [
+        ({}, {}, {}),
+        ({"no answer": 2}, {}, {"no answer": 2}),
+        ({"not finite": 1}, {"constant": 3}, {"constant": 3, "not finite": 1}),
+        ({"constant": 1}, {"constant": 3}, {"constant": 4}),
+    ],
+)
+def test_the_undefined_are_counted_by_reason(
+    excluded: dict[str, int], undefined: dict[str, int], reasons: dict[str, int]
+) -> None:
+    decision = decided(hits(5, 10, excluded=excluded, undefined=undefined), criterion())
+    assert (decision.undefined, decision.undefined_reasons) == (sum(reasons.values()), reasons)
+
+
 def test_more_than_a_twentieth_undefined_is_a_warning_though_it_turns_nothing() -> None:
     assert decided(hits(1000, 1000, excluded={"undefined": 53}), criterion(at_least=0.5)).outcome == "WARN"
     assert decided(hits(1000, 1000, excluded={"undefined": 52}), criterion(at_least=0.5)).outcome == "PASS"

@@ -161,7 +161,7 @@ def test_the_audit_has_the_verdict_of_its_worst_method() -> None:
 
 
 def sample(misses: int, undefined: int = 0, ties: int = 0) -> Sample:
-    return Sample(np.zeros(misses), undefined_misses=undefined, ties=ties)
+    return Sample(np.zeros(misses), undefined={"constant": undefined}, ties=ties)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_ties_explain_no_rate_that_is_too_large(metric: str) -> None:
     asked = criterion(metric=metric, at_least=None, at_most=0.1)
     hits = np.array([1.0] * 30 + [0.0] * 10)
     assert failure_reason(asked, Sample(hits, ties=10), "noise", True) == Reason.BOUND_MISSED
-    assert failure_reason(asked, Sample(hits, undefined_misses=16), "noise", True) == Reason.UNDEFINED_MAPS
+    assert failure_reason(asked, Sample(hits, undefined={"constant": 16}), "noise", True) == Reason.UNDEFINED_MAPS
 
 
 def test_every_reason_has_words_and_a_place() -> None:
