@@ -98,12 +98,13 @@ def predicted_only(
     create_graph: bool = False,
 ) -> Maps:
     """Return the correct map, but nothing for a class that is not predicted."""
-    return closed_form(network, inputs, target) * (network(inputs).argmax(1) == target)[:, None, None]
+    is_predicted = torch.as_tensor(network(inputs).argmax(1) == target)
+    return closed_form(network, inputs, target) * is_predicted[:, None, None]
 
 
 def _weights(network: nn.Module, target: Target) -> Inputs:
-    weights: Inputs = next(network.parameters())[target]
-    return weights.unflatten(1, (3, SIDE, SIDE))
+    weights: Inputs = next(network.parameters())[target].unflatten(1, (3, SIDE, SIDE))
+    return weights
 
 
 def _noise(inputs: Inputs, generators: Generators | None) -> Maps:

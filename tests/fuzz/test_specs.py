@@ -19,6 +19,7 @@ from pipeline.spec.audit import load_spec
 from pipeline.spec.comparison import load_audits
 from pipeline.spec.deployment import load_deployment
 from pipeline.spec.manipulation import load_manipulated_model_spec
+from reports.audit.verdicts.criteria import read_criteria
 
 pytestmark = pytest.mark.fuzz
 
@@ -130,6 +131,19 @@ EDITS: Mapping[str, Callable[[Choose, str], str]] = {
     "characters inserted": line_edited(lambda choose, lines, at: [lines[at][:4] + choose(ODD) + lines[at][4:]]),
     "section of another spec": _other_section,
 }
+CRITERIA: Mapping[str, str] = {
+    "shipped": (ROOT / "reports" / "audit" / "verdicts" / "criteria.toml").read_text(),
+    "all keys": """
+[[criterion]]
+metric = "pearson"
+method = "srd@layer2"
+condition = "manipulate:srd@8/255"
+strength = "8/255"
+at_most = 0.5
+min_n = 30
+why = "a test"
+""",
+}
 READERS = (load_spec, load_audits, load_deployment, load_manipulated_model_spec)
 
 
@@ -139,6 +153,13 @@ def read_all(content: bytes, home: Path, kind: str) -> None:
     count("specs", kind)
     for reader in READERS:
         refuse_or_return(lambda: reader(file), home, f"specs by {reader.__name__}")  # noqa: B023  called at once
+
+
+def read_criteria_of(content: bytes, home: Path, kind: str) -> None:
+    file = home / "criteria.toml"
+    file.write_bytes(content)
+    count("criteria", kind)
+    refuse_or_return(lambda: read_criteria(file), home, "criteria")
 
 
 @st.composite
@@ -161,6 +182,21 @@ def test_a_spec_of_edited_text_is_read_or_refused(home: Path, edited: Edited) ->
 @given(edited=edited_bytes({name: text.encode() for name, text in TEXTS.items()}))
 def test_a_spec_of_edited_bytes_is_read_or_refused(home: Path, edited: Edited) -> None:
     read_all(edited.content, home, edited.kind)
+
+
+@examples(1000)
+@given(edited=edited_bytes({name: text.encode() for name, text in CRITERIA.items()}))
+def test_a_file_of_criteria_of_edited_bytes_is_read_or_refused(home: Path, edited: Edited) -> None:
+    read_criteria_of(edited.content, home, edited.kind)
+
+
+@examples(1000)
+@given(data=st.data(), name=st.sampled_from(sorted(CRITERIA)), kind=st.sampled_from(sorted(EDITS)))
+def test_a_file_of_criteria_of_edited_text_is_read_or_refused(
+    home: Path, data: st.DataObject, name: str, kind: str
+) -> None:
+    text = EDITS[kind](lambda values: data.draw(st.sampled_from(values)), CRITERIA[name])
+    read_criteria_of(text.encode("utf-8", "surrogatepass"), home, kind)
 
 
 @examples(1000)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from s3_server import Bucket, objects
-from small_audits import Finished, Watch, create_like, finish, job_of, run, same, store_in, tree
+from small_audits import Finished, Watch, create_like, edit, finish, job_of, run, same, store_in, tree, write_audit
 from torch import Tensor
 
 from pipeline.execution.executors import serial_executor
@@ -54,6 +54,39 @@ def test_processes_go_on_where_a_serial_run_stopped(finished: Finished, spec: Pa
     with dask_executor(LocalSpec(workers=2)) as executor:
         run(job, executor, Watch())
     assert tree(job.store) == tree(finished.job.store)
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """Return an undisturbed serial run with two draws of noise, in which a method that draws is explained twice."""
+    folder = tmp_path_factory.mktemp("drawn")
+    return finish(_with_draws(write_audit(folder / "audit")), folder / "run")
+
+
+def _with_draws(spec: Path) -> Path:
+    return edit(spec, "strengths = [0.1]", "strengths = [0.1]\ndraws = 2")
+
+
+def test_draws_and_repeats_of_a_resumed_run_are_those_of_a_whole_one(
+    drawn: Finished, spec: Path, tmp_path: Path
+) -> None:
+    """Stopped after the first stage, and again with a task of each other stage done."""
+    job = job_of(_with_draws(spec), tmp_path / "run")
+    run(job, serial_executor, Watch(), Selection("perturb"))
+    run(job, serial_executor, Watch(), Selection("attribute"))
+    Store(job.store).receipts.withdraw(["perturb-00000-02", "attribute-00000-02", "attribute-00001-00"])
+    run(job, serial_executor, Watch())
+    stored = tree(job.store)
+    assert any(name.startswith("repeat_attribution/c/") for name in stored)
+    assert {"gaussian_noise@0.1#1", "gaussian_noise@0.1#2"} <= {each.id for each in drawn.context.conditions}
+    assert stored == tree(drawn.job.store)
+
+
+@pytest.mark.faults
+def test_draws_and_repeats_of_two_processes_are_those_of_one(drawn: Finished, spec: Path, tmp_path: Path) -> None:
+    with dask_executor(LocalSpec(workers=2)) as executor:
+        run(job_of(_with_draws(spec), tmp_path / "run"), executor, Watch())
+    assert tree(tmp_path / "run" / NAME) == tree(drawn.job.store)
 
 
 class Subset:

@@ -142,8 +142,9 @@ def test_a_comparison_is_judged_subject_by_subject(command: Command, folder: Pat
     for subject in ("one", "two"):
         shutil.copytree(folder / "audit.zarr", run / subject / "audit.zarr")
     (run / "audit.toml").write_text(
-        '[subject.one]\nmodel.spec = "demo:vgg"\n[subject.two]\nmodel.spec = "demo:resnet"\n'
-        '[data]\npath = "demo:shapes"\n[explain]\nmethods = ["srd"]\n[[perturbation]]\nname = "deepfool"\n'
+        '[subject.one]\nmodel.spec = "demo:vgg"\ndata = { path = "demo:shapes", n = 6 }\n'
+        '[subject.two]\nmodel.spec = "demo:resnet"\ndata = { path = "demo:shapes", n = 6 }\n'
+        '[explain]\nmethods = ["srd"]\n[[perturbation]]\nname = "deep_fool"\n'
     )
     end = command("check", run, "-k", written(MET, OPEN), "--json", "--junit", "verdicts.xml")
     told = json.loads(end.out)

@@ -1,6 +1,7 @@
 """Samples are taken from the readings of a store: of several draws the worst, and repeats where a method draws."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from reports.audit.verdicts.evidence import BASE, Evidence, Setting
 from reports.audit.verdicts.samples import Sample
 
 DRAWS = ("noise#1", "noise#2")
+ABOVE = {"at_least": 0.5}
 
 
 def evidence_of(dataset: xr.Dataset, method: str = "saliency", stochastic: bool = False) -> Evidence:
@@ -23,9 +25,10 @@ def evidence_of(dataset: xr.Dataset, method: str = "saliency", stochastic: bool 
     return Evidence(readings_of(dataset), methods, conditions, ())
 
 
-def sample_of(evidence: Evidence, metric: str, setting: Setting = BASE, **bound: float) -> Sample:
-    keys: dict[str, Any] = bound or {"at_least": 0.5}
-    criterion = Criterion(metric=metric, condition="noise", why="a test", **keys)
+def sample_of(
+    evidence: Evidence, metric: str, setting: Setting = BASE, bound: Mapping[str, Any] = MappingProxyType(ABOVE)
+) -> Sample:
+    criterion = Criterion(metric=metric, condition="noise", why="a test", **bound)
     return evidence.sample(criterion, "noise", "saliency", setting)
 
 
@@ -52,7 +55,7 @@ def test_of_the_draws_of_a_rate_the_worst_counts(bound: dict[str, float], expect
     dataset = drawn([[1, 1, 0], [1, 0, 0]]).assign_coords(metric=["pointing_game", "relative_change"])
     for name, values in zip(DRAWS, [[1, 1, 0], [1, 0, 0]], strict=True):
         set_scores(dataset, name, values, "pointing_game")
-    assert sample_of(evidence_of(dataset), "pointing_game", **bound).values.tolist() == expected
+    assert sample_of(evidence_of(dataset), "pointing_game", bound=bound).values.tolist() == expected
 
 
 @pytest.mark.parametrize("metric", ["own_image", "own_class"])
@@ -77,7 +80,7 @@ def test_an_undefined_map_speaks_against_the_method_on_either_side(
     set_predictions(dataset, "clean", [0, 0])
     for name in DRAWS:
         set_predictions(dataset, name, [1, 1])
-    sample = sample_of(evidence_of(dataset), metric, **bound)
+    sample = sample_of(evidence_of(dataset), metric, bound=bound)
     assert sample.values.tolist() == [1, value]
     assert sample.undefined_misses == 1
 
