@@ -77,8 +77,9 @@ def check_preparation(store: Store, keys: Collection[str], place: object) -> Non
     if unequal:
         raise DamagedStore(f"{place}: {MANIFEST} is wrong about {min(unequal)}; restore it, or remove the store")
     damaged = _changed_keys(store, digests)
-    for key in damaged if isinstance(store, Folder) else ():
-        store.refuse_obstacles(key)  # which the same spec could not mend
+    if damaged and isinstance(store, Folder):
+        for key in damaged:
+            store.refuse_obstacles(key)  # the same spec could not mend these
     if damaged:
         raise DamagedStore(f"{place}: {min(damaged)} is not what was prepared; run the same spec, which mends it")
 

@@ -16,7 +16,7 @@ from reports.audit.facts import EXPLANATION, ConditionFacts
 from reports.audit.readings import Readings
 from reports.audit.reliability import ReliabilityFields, verdicts_of
 from reports.cells import Cell, Table, estimate_cell, method_heading
-from reports.formatting import NONE, Caveats, images_in_words, slug
+from reports.formatting import NONE, Caveats, enumeration, images_in_words, slug
 from reports.page import Exhibit
 from reports.plot_primitives import (
     Picture,
@@ -177,6 +177,9 @@ def _rows_of_own_attacks(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _picture(result: StabilityFields, frame: pd.DataFrame, similarity: str, images: ImageSet) -> Picture:
     caption = f"{METRICS[similarity].title} of clean and perturbed maps, {images_in_words(images)}."
+    if images != "all":
+        frame, left_out = _without_empty_panels(frame)
+        caption += f" Left out, for no image kept its class: {enumeration(left_out)}." if left_out else ""
     if frame.groupby("name")["strength"].nunique().max() > 1:
         caption += " The marks of a method are of growing strength from top to bottom."
     if (frame["against"] != "").any():
@@ -186,6 +189,12 @@ def _picture(result: StabilityFields, frame: pd.DataFrame, similarity: str, imag
     caption += caveat_note(frame["method"], result.caveats)
     name, alt = _name(similarity, images), f"{caption} {_strongest_in_words(result, frame)}."
     return Picture(name, svg(_figure(frame, similarity, result.caveats)), caption, alt)
+
+
+def _without_empty_panels(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return the rows of the perturbations under which some image counts, and the titles of the others."""
+    counted = frame.groupby("name")["n"].transform("max") > 0
+    return frame[counted], distinct_texts(frame["title"][~counted])
 
 
 def _figure(frame: pd.DataFrame, similarity: str, caveats: Caveats) -> Figure:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from attacks.registry import PERTURBATIONS
 from reports.audit import ranking_words as words
+from reports.audit.calibration import Ranking
 from reports.audit.localisation import LOCALISED, methods_by_localisation
 from reports.audit.predictions import Accuracy, PredictionFields
 from reports.audit.scale import CLASS_BLIND, ScaleFields, other_class
@@ -125,10 +126,18 @@ def _movement(result: SummaryFields, headline: Headline) -> str:
         return ""
     size = headline.table.attack, headline.table.strength_text
     ranking = next(each for each in result.rankings if (each.attack, each.strength_text) == size)
+    if _is_in_doubt_alone(ranking, headline):
+        return ""  # the sentence on what is in doubt says all of it
     return (
         f"{headline.table.title} aimed at the method itself, {_size_in_words(headline)}"
         f"{_kept_class_in_words(headline)}, {words.attack_in_words(result, ranking, _control_of(headline))}"
     )
+
+
+def _is_in_doubt_alone(ranking: Ranking, headline: Headline) -> bool:
+    """Return whether nothing is ranked, for no other reason than doubts about the attack."""
+    doubts = {cell.verdict for cell in headline.cells if cell.verdict}
+    return not ranking.ranked and all(each.reason in doubts and not each.is_at_floor for each in ranking.unranked)
 
 
 def _control_of(headline: Headline) -> str:

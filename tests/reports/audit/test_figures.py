@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from matplotlib.figure import Figure
 
+from attacks.registry import PERTURBATIONS
 from reports.audit.page import pictures
 from reports.audit.sections import AuditResult
 from reports.plot_primitives import Picture, grid, label_methods, name_families, row_ends
@@ -51,6 +52,36 @@ def test_stability_tells_each_method_at_the_largest_strength_it_met(made: Made) 
     picture = drawn(made(correlations, **CLEAN))["stability-pearson-all"]
     assert "of growing strength from top to bottom" in picture.caption
     assert picture.alt.endswith("Manipulation at 16/255: SRD 0.21; Manipulation at 8/255: Saliency 0.42.")
+
+
+KEPT_BY_NONE = [(), ("manipulate",), ("manipulate", "top_k")]
+
+
+@pytest.mark.parametrize("empty", KEPT_BY_NONE)
+def test_panels_of_no_image_are_left_out_and_named(made: Made, empty: tuple[str, ...]) -> None:
+    names = ("random_sign@8/255", "manipulate:srd@8/255", "top_k:srd@8/255")
+    result = made(dict.fromkeys(names, VALUES), **CLEAN)
+    none = {"value": None, "low": None, "high": None, "n": 0}
+    kept = tuple(
+        each.model_copy(
+            update={"images": "prediction kept"}
+            | (
+                {"estimate": each.estimate.model_copy(update=none)}
+                if each.condition.startswith(empty) and empty
+                else {}
+            )
+        )
+        for each in result.stability
+    )
+    picture = drawn(result.model_copy(update={"stability": (*result.stability, *kept)}))[
+        "stability-pearson-prediction-kept"
+    ]
+    titles = [PERTURBATIONS[name].title for name in empty]
+    told = f"Left out, for no image kept its class: {' and '.join(titles)}."
+    assert (told in picture.caption) == bool(empty)
+    assert ("Left out" in picture.caption) == bool(empty)
+    assert b"Random signs" in picture.svg
+    assert [title.encode() in picture.svg for title in titles] == [False] * len(titles)
 
 
 def marks(svg: bytes) -> dict[bytes, bytes]:
