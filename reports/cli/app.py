@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from attacks.registry import PERTURBATIONS
 from pipeline.machine.phases import Phase
 from pipeline.plan.stages import STAGES
 from pipeline.store.runs import audits_in, home_of, location_of
@@ -17,10 +16,9 @@ from reports.cli.consoles import messages, results
 from reports.cli.ending import show_tracebacks
 from reports.cli.folder_options import Out, Run, Runs, SpecFile, find_folder, refuse_idle_options, refuse_idle_runs
 from reports.cli.heartbeat import tell_phases
-from reports.cli.listing import list_entries
+from reports.cli.listing import methods, metrics, perturbations
 from reports.runs import comparison_place, finished_audits, folder_for, is_spec
 from srd.errors import FailedTasks, IncompleteRun, InputError
-from srd.registry import ATTRIBUTORS, METRICS
 
 app = typer.Typer(
     help="Audits how far the explanations of an image classifier can be relied on.",
@@ -134,27 +132,11 @@ def check(
     junit: Annotated[Path | None, typer.Option(help="Write the verdicts as a JUnit file too.")] = None,
 ) -> None:
     """Judge a finished run by criteria. Ends with 0 for PASS or WARN, 6 for FAIL, 7 for INCONCLUSIVE."""
-    from reports.cli.verdicts import (
-        exit_code_of,
-        judge_runs,
-        print_verdicts,
-        refuse_no_file,
-        verdicts_json,
-        write_junit,
-    )
+    from reports.cli.verdicts import Forms, check_runs
 
-    if junit:
-        refuse_no_file(junit)
     subjects = audits_in(find_folder(run, runs, messages))
     folders = dict(zip(subjects or ("",), finished_audits(run, runs), strict=True))
-    judged = judge_runs(folders, criteria, method or ())
-    if junit:
-        write_junit(judged, junit)
-    if as_json:
-        results.print(Text(verdicts_json(judged)))
-    else:
-        print_verdicts(judged, results)
-    raise typer.Exit(exit_code_of(judged))
+    raise typer.Exit(check_runs(folders, criteria, method or (), Forms(as_json, junit)))
 
 
 @app.command()
@@ -288,24 +270,8 @@ def init(path: Annotated[Path, typer.Argument(help="File to write.")] = Path("au
     messages.print(Text(f"written; once it names your network and your images: {command}"))
 
 
-@app.command()
-def methods() -> None:
-    """List the explanation methods that a spec may name."""
-    list_entries(
-        results, ATTRIBUTORS, "family", "networks", "signed", "low_resolution", "stochastic", "differentiable", "cost"
-    )
-
-
-@app.command()
-def perturbations() -> None:
-    """List the perturbations that a spec may name."""
-    list_entries(results, PERTURBATIONS, "family", "goal", "constraint", "access", "cost")
-
-
-@app.command()
-def metrics() -> None:
-    """List what is measured of every map."""
-    list_entries(results, METRICS, "category", "of", "better", "bounds")
+for each in (methods, perturbations, metrics):
+    app.command()(each)
 
 
 def _print_report(folder: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -33,6 +34,7 @@ from reports.audit.verdicts.fields import AuditVerdict
 from reports.audit.verdicts.judging import MethodVerdict, worst_first
 from reports.audit.verdicts.section import judge_audit
 from reports.audit.verdicts.tables import sentence_of, verdict_table
+from reports.cli import consoles
 from srd.errors import InputError
 
 EXIT_CODES: Mapping[Outcome, int] = {"PASS": 0, "WARN": 0, "FAIL": 6, "INCONCLUSIVE": 7}
@@ -40,6 +42,36 @@ EXIT_CODES: Mapping[Outcome, int] = {"PASS": 0, "WARN": 0, "FAIL": 6, "INCONCLUS
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 Results = Mapping[str, AuditResult]
 """Name of a subject, or an empty text -> the result of its audit."""
+
+
+@dataclass(frozen=True)
+class Forms:
+    """The forms in which verdicts are told."""
+
+    as_json: bool = False
+    """Print JSON in place of a table."""
+    junit: Path | None = None
+    """Write a JUnit file as well."""
+
+
+def check_runs(folders: Mapping[str, Path], criteria: Path | None, methods: Sequence[str], forms: Forms) -> int:
+    """Judge audits as `judge_runs` does, tell the verdicts, and return the exit code of the worst.
+
+    Raises
+    ------
+    InputError
+        If the JUnit file cannot be written.
+    """
+    if forms.junit:
+        refuse_no_file(forms.junit)
+    judged = judge_runs(folders, criteria, methods)
+    if forms.junit:
+        write_junit(judged, forms.junit)
+    if forms.as_json:
+        consoles.results.print(Text(verdicts_json(judged)))
+    else:
+        print_verdicts(judged, consoles.results)
+    return exit_code_of(judged)
 
 
 def judge_runs(folders: Mapping[str, Path], criteria: Path | None, methods: Sequence[str]) -> dict[str, AuditResult]:

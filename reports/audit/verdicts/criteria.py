@@ -98,7 +98,7 @@ class Criterion(SpecTable):
 
 @dataclass(frozen=True)
 class Measured:
-    """What a run measured, of which criteria may be."""
+    """The measurements of a run, of which criteria may be."""
 
     methods: tuple[str, ...]
     conditions: Mapping[str, set[str]]
