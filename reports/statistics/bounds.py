@@ -7,6 +7,7 @@ counts the misses of both). With fewer than 32 images both miss too often on ske
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -74,9 +75,13 @@ def _bound_of(values: Values, kind: Kind, side: Side, seed: int) -> Bound:
 
 
 def _exact_lower(values: Values, _: int) -> float:
-    """Return the bound of Clopper and Pearson 1934."""
-    test = binomtest(int(values.sum()), len(values), alternative="greater")
-    return float(test.proportion_ci(CONFIDENCE, method="exact").low)
+    return _clopper_pearson_lower(int(values.sum()), len(values))
+
+
+@cache
+def _clopper_pearson_lower(hits: int, n: int) -> float:
+    """Return the bound of Clopper and Pearson 1934. A report asks for the same few again and again."""
+    return float(binomtest(hits, n, alternative="greater").proportion_ci(CONFIDENCE, method="exact").low)
 
 
 def _t_lower(values: Values, _: int) -> float:

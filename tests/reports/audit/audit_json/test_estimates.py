@@ -1,6 +1,7 @@
 """Every number of audit.json again, from the stored images and maps, in plain numpy, without the code under test."""
 
 import math
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -260,7 +261,9 @@ def test_calibrated_stability_is_its_definition(audit: dict[str, Any], dataset: 
 
 def test_a_method_that_draws_at_random_is_not_ranked_and_says_why(audit: dict[str, Any]) -> None:
     reasons = {row["estimate"]["reason"] for row in audit["calibrated"] if row["method"] == "random"}
-    assert reasons == {"its maps are random, so that even on the clean image they are only as alike as its repeats"}
+    assert reasons
+    for reason in reasons:
+        assert re.fullmatch(r"two maps of one image are hardly more alike, .* no scale to read it on", reason), reason
 
 
 def test_rankings_are_in_order_and_their_distances_paired_by_image(audit: dict[str, Any], dataset: xr.Dataset) -> None:
