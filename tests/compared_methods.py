@@ -32,10 +32,14 @@ def set_misses(dataset: xr.Dataset, condition: str, method: str, count: int) -> 
     dataset.target_similarity.loc[where] = [MISS] * count + [HIT] * (dataset.sizes["image"] - count)
 
 
-def facts_of(dataset: xr.Dataset, verdicts: Mapping[str, Verdict] | None = None, **distances: float) -> AuditResult:
+def facts_of(
+    dataset: xr.Dataset,
+    verdicts: Mapping[str, Verdict] | None = None,
+    distances: Mapping[str, float] | None = None,
+) -> AuditResult:
     """The facts of a store. An attack without a verdict is reliable; a condition's distance is by its perturbation."""
     groups = list(dict.fromkeys(str(name) for name in dataset.perturbation_group.values[1:]))
-    conditions = tuple(_condition(name, dataset, distances) for name in groups)
+    conditions = tuple(_condition(name, dataset, distances or {}) for name in groups)
     return AuditResult.model_construct(
         methods=tuple(_method(str(name)) for name in dataset.method.values),
         conditions=conditions,

@@ -75,12 +75,12 @@ def _bound_of(values: Values, kind: Kind, side: Side, seed: int) -> Bound:
 
 
 def _exact_lower(values: Values, _: int) -> float:
-    """Return the bound of Clopper and Pearson 1934."""
-    return _exact_lower_of(int(values.sum()), len(values))
+    return _clopper_pearson_lower(int(values.sum()), len(values))
 
 
 @cache
-def _exact_lower_of(hits: int, n: int) -> float:
+def _clopper_pearson_lower(hits: int, n: int) -> float:
+    """Return the bound of Clopper and Pearson 1934. A report asks for the same few again and again."""
     return float(binomtest(hits, n, alternative="greater").proportion_ci(CONFIDENCE, method="exact").low)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import cache
 
 from scipy.stats import beta, t
 
@@ -43,10 +44,15 @@ def images_to_decide(values: Values, kind: Kind, criterion: float) -> int | None
     distance, is_above = abs(float(values.mean()) - criterion), bool(values.mean() > criterion)
     if kind == "outcome":
         share = float(values.mean()) if is_above else 1 - float(values.mean())
-        bound = criterion if is_above else 1 - criterion
-        return _least(lambda n: _exact_lower(share, n) > bound, least_images(kind))
+        return _outcomes_to_decide(share, criterion if is_above else 1 - criterion)
     sd = float(values.std(ddof=1))
     return _least(lambda n: t.ppf(CONFIDENCE, n - 1) * sd / math.sqrt(n) < distance, least_images(kind))
+
+
+@cache
+def _outcomes_to_decide(share: float, bound: float) -> int | None:
+    """Return the least number of images whose bound lies above another. A report asks for the same few repeatedly."""
+    return _least(lambda n: _exact_lower(share, n) > bound, least_images("outcome"))
 
 
 def _exact_lower(share: float, n: int) -> float:

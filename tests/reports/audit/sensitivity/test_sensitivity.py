@@ -117,7 +117,7 @@ def test_without_a_perturbation_there_is_nothing_to_show() -> None:
 )
 def test_coupling_is_read_where_images_moved_furthest(distances: dict[str, float], chosen: list[str]) -> None:
     dataset = moved_store("random_sign@8/255", PGD, "fgsm@8/255")
-    assert coupled_conditions(facts_of(dataset, **distances).conditions) == chosen
+    assert coupled_conditions(facts_of(dataset, distances=distances).conditions) == chosen
 
 
 def test_undefined_maps_are_told_in_the_cell() -> None:
