@@ -16,6 +16,7 @@ from pipeline.execution.job import Job
 from pipeline.execution.new_process import call_in_new_process
 from pipeline.execution.subjects import Subject, load_subject
 from pipeline.inputs.data import n_images
+from pipeline.machine.phases import Tell
 from pipeline.plan.conditions import conditions
 from pipeline.spec.audit import load_spec
 from pipeline.store.receipts import METADATA, RECEIPTS
@@ -100,9 +101,9 @@ def test_few_images_of_many_are_opened(tmp_path: Path, monkeypatch: pytest.Monke
     audit = load_spec(spec)
     opened: list[int | None] = []
 
-    def loading(job: Job) -> Subject:
+    def loading(job: Job, *told: Tell) -> Subject:
         opened.append(job.spec.data.n)
-        return load_subject(job)
+        return load_subject(job, *told)
 
     monkeypatch.setattr(measuring, "load_subject", loading)
     assert measure(audit, spec.parent).plan.sizes["image"] == 4

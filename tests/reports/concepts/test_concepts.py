@@ -15,6 +15,8 @@ from PIL import Image
 from small_audits import edit, write_audit
 
 from pipeline.experiments.concept_results import VectorSample
+from pipeline.plan.conditions import conditions
+from pipeline.store.attributes import read_attributes
 from reports.audit.readings import Readings
 from reports.concepts import crops
 from reports.concepts.page import html
@@ -128,12 +130,14 @@ def strongest(found: VectorSample, indices: list[int]) -> list[int]:
 
 @pytest.mark.parametrize("number", [None, *range(N_CLUSTERS)])
 def test_stability_is_counted_over_the_strongest_vector_of_each_image(
-    result: ConceptsResult, found: VectorSample, number: int | None
+    result: ConceptsResult, found: VectorSample, dataset: xr.Dataset, number: int | None
 ) -> None:
     indices = [i for i in range(N_VECTORS) if number is None or found.labels[i, 0] == number]
     measured = result.stability if number is None else result.concepts[number].stability
     assert [each.condition for each in measured] == [facts.id for facts in result.conditions]
-    for column, each in enumerate(measured, 1):
+    planned = [condition.id for condition in conditions(read_attributes(dataset.attrs, "").fingerprinted.spec)]
+    for each in measured:
+        column = planned.index(each.condition)
         chosen = strongest(found, indices)
         hits = sum(int(found.labels[i, column] == found.labels[i, 0]) for i in chosen)
         assert (each.stays.value, each.stays.n) == (hits / len(chosen), len(chosen))
