@@ -183,7 +183,8 @@ def test_a_spec_may_lie_in_the_folder_of_its_run(srd_audit: Command, spec: Path,
 
 def test_init_writes_a_spec_that_can_be_read(srd_audit: Command, tmp_path: Path) -> None:
     ended = srd_audit("init", "mine.toml")
-    assert (ended.code, ended.out, ended.err) == (0, "mine.toml\n", "")
+    assert (ended.code, ended.out) == (0, "mine.toml\n")
+    assert ended.err == "written; once it names your network and your images: srd-audit run mine.toml\n"
     spec = load_spec(tmp_path / "mine.toml")
     assert spec.model.spec == "network.py:build"
     assert srd_audit("init").out == "audit.toml\n"

@@ -22,7 +22,6 @@ from reports.audit.verdicts.judging import CriterionVerdict, MethodVerdict
 from reports.audit.verdicts.reasons import Reason
 from reports.cli.verdicts import exit_code_of, write_junit
 
-SCHEMA_VERSION = 1
 N = 6  # images of the shared run
 OPEN = {"method": "srd", "metric": "srg_above_edges", "condition": "clean", "at_least": 0.0}
 MET = {"method": "srd", "metric": "own_class", "condition": "clean", "at_least": 0.1}
@@ -88,7 +87,7 @@ def test_json_and_junit_say_what_the_table_says(command: Command, folder: Path) 
     end = command("check", folder, "-k", criteria, "--json", "--junit", "verdicts.xml", "--method", "edges",
                   "--method", "srd")  # fmt: skip
     told = json.loads(end.out)
-    assert (end.code, told["schema_version"]) == (6, SCHEMA_VERSION)
+    assert (end.code, told["schema_version"]) == (6, 2)
     assert told["criteria"][0]["why"] == why.strip()
     assert (told["audit_verdict"]["outcome"], told["audit_verdict"]["worst"]) == ("FAIL", ["edges"])
     assert [each["code"] for each in told["reason_codes"]] == list(Reason)
@@ -137,6 +136,7 @@ def test_a_junit_file_parses_whatever_names_hold(tmp_path: Path, character: str)
     assert f"under noise{shown}" in str(case[0].get("message")) or character == "\x7f"
 
 
+@pytest.mark.slow
 def test_a_comparison_is_judged_subject_by_subject(command: Command, folder: Path, tmp_path: Path) -> None:
     run = tmp_path / "both"
     for subject in ("one", "two"):
@@ -215,6 +215,7 @@ def test_a_file_of_criteria_that_cannot_be_read_is_refused(command: Command, fol
     assert (end.code, end.out) == (2, "")
 
 
+@pytest.mark.slow
 def test_check_imports_no_torch(folder: Path, tmp_path: Path) -> None:
     code = """
 import sys
