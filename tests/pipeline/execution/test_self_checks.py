@@ -169,6 +169,40 @@ def test_a_forward_pass_that_changes_something_is_refused(network: nn.Module, ch
         check_state(question(network))
 
 
+class Always(Network):
+    """A network during all passes of which another thread draws from Python's global generator."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        thread = Thread(target=random.random)
+        thread.start()
+        thread.join()
+        return super().forward(inputs)
+
+
+def test_another_thread_that_always_draws_by_python_is_not_the_network() -> None:
+    assert check_state(question(Always())).endswith("stayed as they were")
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        random.random,
+        lambda: random.choice("ab"),
+        lambda: random.gauss(0, 1),
+        lambda: random.shuffle([1, 2]),
+        lambda: random.seed(1),
+    ],
+    ids=["random", "choice", "gauss", "shuffle", "seed"],
+)
+def test_each_use_of_pythons_generator_is_seen(draw: Callable[[], object]) -> None:
+    def use(features: Tensor) -> Tensor:
+        draw()
+        return features
+
+    with pytest.raises(ModelError, match="changes Python's global generator"):
+        check_state(question(Network(use)))
+
+
 class Once(Network):
     """A network during whose first pass another thread draws from a global generator."""
 
