@@ -4,6 +4,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import FrameType
 
 import numpy as np
 import torch
@@ -157,8 +158,10 @@ def _draws_by_python(question: Question) -> bool:
     """
     users: list[object] = []
 
-    def watch(_: object, event: str, called: object) -> None:
-        if event == "c_call" and getattr(called, "__self__", None) is PYTHONS:
+    def watch(frame: FrameType, event: str, called: object) -> None:
+        is_builtin = event == "c_call" and getattr(called, "__self__", None) is PYTHONS
+        is_method = event == "call" and frame.f_code.co_filename == random.__file__
+        if is_builtin or (is_method and frame.f_locals.get("self") is PYTHONS):
             users.append(called)
 
     before = sys.getprofile()
