@@ -104,6 +104,10 @@ def _open_parent(folder: Path, name: str, make: bool) -> Iterator[tuple[int, str
             within, opened = opened, _open_folder(part, opened, place)
             os.close(within)
         yield opened, last
+    except OSError as error:
+        if error.filename is not None:  # that of a draft, which tells nobody where it lies
+            error.filename, error.filename2 = os.fspath(folder / name), None
+        raise
     finally:
         os.close(opened)
 

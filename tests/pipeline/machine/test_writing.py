@@ -1,5 +1,6 @@
 """Nothing is written, appended to or removed outside the folder that was named, whatever lies in it."""
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -151,3 +152,17 @@ def test_of_a_link_the_link_is_removed(tmp_path: Path, outside: Path) -> None:
     remove_file(tmp_path / "run", "file")
     assert not list((tmp_path / "run").iterdir())
     assert_untouched(outside)
+
+
+@pytest.mark.parametrize("name", ["file", "folder/file"])
+@pytest.mark.parametrize("refusing", ["replace", "fdopen"])
+def test_an_error_of_the_disk_names_the_file_not_its_draft(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, refusing: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", ".0123.partial")
+
+    monkeypatch.setattr(os, refusing, refuse)
+    with pytest.raises(OSError, match="Read-only file system") as refusal:
+        write_files(tmp_path, [(name, b"content")])
+    assert refusal.value.filename == str(tmp_path / name)
