@@ -105,9 +105,9 @@ def _open_parent(folder: Path, name: str, make: bool) -> Iterator[tuple[int, str
             os.close(within)
         yield opened, last
     except OSError as error:
-        if error.filename is not None:  # that of a draft, which tells nobody where it lies
-            error.filename, error.filename2 = os.fspath(folder / name), None
-        raise
+        if error.filename is None:
+            raise
+        raise OSError(error.errno, error.strerror, os.fspath(folder / name)) from error  # a draft's name says nothing
     finally:
         os.close(opened)
 

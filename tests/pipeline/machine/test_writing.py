@@ -165,4 +165,4 @@ def test_an_error_of_the_disk_names_the_file_not_its_draft(
     monkeypatch.setattr(os, refusing, refuse)
     with pytest.raises(OSError, match="Read-only file system") as refusal:
         write_files(tmp_path, [(name, b"content")])
-    assert refusal.value.filename == str(tmp_path / name)
+    assert str(refusal.value) == f"[Errno {errno.EROFS}] Read-only file system: '{tmp_path / name}'"
