@@ -1,4 +1,4 @@
-"""How far a condition moved the images, at the input, in the encoder and at the logits of the network."""
+"""The distances by which a condition moved the images: at the input, in the encoder and at the logits."""
 
 from typing import NamedTuple
 

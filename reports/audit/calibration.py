@@ -11,9 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from attacks.registry import PERTURBATIONS
 from reports import statistics
-from reports.audit.facts import EXPLANATION, PREDICTION, ConditionFacts, MethodFacts, strongest_conditions
+from reports.audit.facts import (
+    EXPLANATION,
+    PREDICTION,
+    ConditionFacts,
+    MethodFacts,
+    aims_to_move_maps,
+    strongest_conditions,
+)
 from reports.audit.readings import NOT_COMPUTED, Readings
 from reports.audit.reliability import AttackVerdict, ReliabilityFields
 from reports.formatting import method_title, number
@@ -148,7 +154,7 @@ def _groups(conditions: Iterable[ConditionFacts]) -> dict[tuple[str, str], set[s
     """Return (attack, strength) -> conditions that are ranked together."""
     groups: dict[tuple[str, str], set[str]] = {}
     for facts in sorted(conditions, key=lambda facts: facts.family == EXPLANATION):
-        if facts.family == EXPLANATION and not PERTURBATIONS[facts.name].keeps_map:
+        if aims_to_move_maps(facts):
             groups.setdefault((facts.name, facts.strength_text), set()).add(facts.id)
         elif facts.family not in {EXPLANATION, PREDICTION}:
             groups.setdefault(("", ""), set()).add(facts.id)

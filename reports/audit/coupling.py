@@ -1,4 +1,4 @@
-"""Whether maps move where the answer moves: exploratory, and no verdict rests on it."""
+"""The correlation of moved maps with moved answers: exploratory, and no verdict rests on it."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

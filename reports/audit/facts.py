@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Literal
 
+from attacks.registry import PERTURBATIONS
 from pipeline.verification.findings import Verification
 from reports.formatting import Caveats, title_with_caveat
 from reports.result import ResultModel
@@ -203,6 +204,11 @@ class RunFacts(ResultModel):
     def title_of(self, method: str) -> str:
         """Return the title of a method where a sentence tells its numbers: with its caveat, if it has one."""
         return title_with_caveat(method, self.caveats)
+
+
+def aims_to_move_maps(facts: ConditionFacts) -> bool:
+    """Return whether a condition is an attack on an explanation that aims to move its map."""
+    return facts.family == EXPLANATION and not PERTURBATIONS[facts.name].keeps_map
 
 
 def strongest_conditions(conditions: Iterable[ConditionFacts]) -> tuple[ConditionFacts, ...]:

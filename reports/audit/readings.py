@@ -15,6 +15,7 @@ from pipeline.plan.schema import REFERENCES, Reason
 from pipeline.store.attributes import read_attributes
 from reports.families import registry_position
 from reports.result import ImageSet
+from reports.statistics import means_over_draws
 from srd.registry import ATTRIBUTORS
 
 NOT_COMPUTED = "not computed: its task is missing"
@@ -97,7 +98,7 @@ class Readings:
 
     def scores(self, condition: str, method: str, metric: str) -> NDArray[np.float64]:
         """Return the scores of all images by a metric, each the mean of its defined draws, NaN where there is none."""
-        return _mean_of_draws(self._drawn_score[self._index(condition, method, metric)])
+        return means_over_draws(self._drawn_score[self._index(condition, method, metric)])
 
     def reasons(self, condition: str, method: str, metric: str) -> NDArray[np.uint8]:
         """Return the codes of the reasons why scores are NaN; 0 where a score is defined or was not computed.
@@ -119,19 +120,19 @@ class Readings:
             `target_similarity`: to the map of the target image. `other_class_similarity`: to that of the other class.
         """
         where = self.columns(condition), self.methods.index(method), self.similarities.index(similarity)
-        return _mean_of_draws(self._comparisons[variable][(slice(None), *where)])
+        return means_over_draws(self._comparisons[variable][(slice(None), *where)])
 
     def changes(self, condition: str, measure: str) -> NDArray[np.float64]:
         """Return how far a condition moved inputs or answers of all images by a measure, NaN where unknown."""
         measures = self.dataset["measure"].values.tolist()
-        return _mean_of_draws(self._change[:, self.columns(condition), measures.index(measure)])
+        return means_over_draws(self._change[:, self.columns(condition), measures.index(measure)])
 
     def target_probabilities(self, condition: str) -> NDArray[np.float64]:
         """Return the softmax probabilities of the explained classes, NaN where nothing was computed."""
         chosen = self.dataset["prediction"].isel(perturbation=list(self.columns(condition)))
         logits = np.asarray(chosen.transpose("image", "perturbation", "class").values, np.float64)
         targets = np.asarray(self.dataset["target"].values)[:, None, None]
-        return _mean_of_draws(np.take_along_axis(softmax(logits, axis=2), targets, 2)[:, :, 0])
+        return means_over_draws(np.take_along_axis(softmax(logits, axis=2), targets, 2)[:, :, 0])
 
     def defined_scores(self, condition: str, method: str, metric: str, images: ImageSet) -> DefinedScores:
         """Return the defined scores of a set of images."""
@@ -252,13 +253,6 @@ def _draws_of_groups(dataset: xr.Dataset) -> dict[str, tuple[str, ...]]:
         str(name): tuple(str(ids[row]) for row in order if groups[row] == name)
         for name in dict.fromkeys(groups.tolist())
     }
-
-
-def _mean_of_draws(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean over axis 1 of what is defined there, NaN where nothing is."""
-    defined = ~np.isnan(scores)
-    total, count = np.where(defined, scores, 0).sum(1), defined.sum(1)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _defined_scores(values: NDArray[np.float64], reasons: list[str]) -> DefinedScores:

@@ -1,4 +1,4 @@
-"""Whether something is not worse than a margin, and whether two things are the same within one."""
+"""Tests that something is not worse than a margin, and that two things are the same within one."""
 
 from reports.result import ResultModel
 from reports.statistics.bounds import Bound, Kind, bound_above, bound_below

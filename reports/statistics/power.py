@@ -1,4 +1,4 @@
-"""How many images a question needs, and the least difference that the images at hand can show."""
+"""The number of images that a question needs, and the least difference that the images at hand can show."""
 
 import math
 from collections.abc import Callable

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from attacks.registry import PERTURBATIONS
-from reports.audit.facts import EXPLANATION, NOISE, ConditionFacts, furthest_condition
+from reports.audit.facts import NOISE, ConditionFacts, aims_to_move_maps, furthest_condition
 from reports.audit.reliability import ReliabilityFields, verdicts_of
 
 
@@ -50,4 +49,4 @@ def shared_setting(settings: Sequence[Setting], first: str, second: str) -> Sett
 
 def aimed_conditions(conditions: Sequence[ConditionFacts]) -> list[ConditionFacts]:
     """Return the attacks on explanations that aim to move the map."""
-    return [each for each in conditions if each.family == EXPLANATION and not PERTURBATIONS[each.name].keeps_map]
+    return [each for each in conditions if aims_to_move_maps(each)]

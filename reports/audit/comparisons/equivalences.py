@@ -1,4 +1,4 @@
-"""Whether an attack moves the maps of the method that it attacks no further than noise of equal size does."""
+"""Tests that an attack moves the maps of the method that it attacks no further than noise of equal size does."""
 
 from reports import statistics
 from reports.audit.comparisons.chosen_conditions import aimed_conditions

@@ -8,10 +8,9 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.registry import PERTURBATIONS
 from pipeline.plan.conditions import CLEAN
 from reports.audit import outcomes
-from reports.audit.facts import EXPLANATION, ConditionFacts, MethodFacts
+from reports.audit.facts import EXPLANATION, ConditionFacts, MethodFacts, aims_to_move_maps
 from reports.audit.image_values import ImageValues
 from reports.audit.readings import Readings
 from reports.audit.reliability import NO_CONTROL, AttackVerdict, control_of
@@ -177,7 +176,7 @@ def _is_named(facts: ConditionFacts, name: str) -> bool:
     if name == NOISE:
         return facts.family == NOISE
     if name == ATTACKS:
-        return facts.family == EXPLANATION and not PERTURBATIONS[facts.name].keeps_map
+        return aims_to_move_maps(facts)
     return name in (facts.name, facts.id)
 
 

@@ -23,7 +23,7 @@ FRAGILE = 0.8
 
 
 class Multiverse(ResultModel):
-    """How many settings give the verdict of a method, and which single choice turns it."""
+    """The settings that give the verdict of a method, counted, and the single choices that turn it."""
 
     agreeing: int
     settings: int

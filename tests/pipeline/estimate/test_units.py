@@ -14,7 +14,7 @@ from pipeline.estimate import pilot as measuring
 from pipeline.estimate import units
 from pipeline.estimate.estimate import Pilot
 from pipeline.estimate.pilot import measure
-from pipeline.estimate.units import measure_unit
+from pipeline.estimate.units import UnitMeasurement, measure_unit
 from pipeline.machine.phases import Phase
 from pipeline.plan.conditions import Condition
 from pipeline.plan.tasks import Task
@@ -22,6 +22,7 @@ from pipeline.spec.audit import load_spec
 from pipeline.stages.attribute import attribute
 from pipeline.stages.compute import compute
 from pipeline.stages.context import Context
+from pipeline.store.store import Arrays
 
 ATTACK = 3
 """The column of the small audit's manipulation."""
@@ -56,6 +57,21 @@ def predictions_attacked_by(context: Context, name: str, options: dict[str, Any]
     return replace(context, conditions=(*context.conditions[:ATTACK], condition))
 
 
+def measure_and_compute(
+    context: Context, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> tuple[UnitMeasurement, Arrays, float]:
+    """Return the unit of a task, and what the whole task makes and costs, counted in passes of the network."""
+    with counting(context) as passed:
+        monkeypatch.setattr(units, "perf_counter", passed)
+        monkeypatch.setattr(units, "DEAR", 0.0)
+        expected = measure_unit(context, task)
+        before = passed()
+        arrays = compute(context, task)
+        true = passed() - before
+    assert expected is not None
+    return expected, arrays, true
+
+
 @pytest.mark.parametrize(
     ("name", "method", "options"),
     [
@@ -72,14 +88,7 @@ def test_a_step_times_the_steps_is_the_attack(
     finished: Finished, monkeypatch: pytest.MonkeyPatch, name: str, method: str, options: dict[str, Any]
 ) -> None:
     context, task = attacked_by(finished.context, name, method, options), Task("perturb", 0, ATTACK)
-    with counting(context) as passed:
-        monkeypatch.setattr(units, "perf_counter", passed)
-        monkeypatch.setattr(units, "DEAR", 0.0)
-        expected = measure_unit(context, task)
-        before = passed()
-        arrays = compute(context, task)
-        true = passed() - before
-    assert expected is not None
+    expected, arrays, true = measure_and_compute(context, task, monkeypatch)
     assert expected.seconds == pytest.approx(true, rel=0.1)
     shapes = {key: (value.shape, value.dtype) for key, value in arrays.items()}
     assert {key: (value.shape, value.dtype) for key, value in expected.arrays().items()} == shapes
@@ -100,14 +109,7 @@ def test_a_part_of_the_budget_times_the_parts_is_an_attack_on_predictions(
     finished: Finished, monkeypatch: pytest.MonkeyPatch, name: str, options: dict[str, Any]
 ) -> None:
     context, task = predictions_attacked_by(finished.context, name, options), Task("perturb", 0, ATTACK)
-    with counting(context) as passed:
-        monkeypatch.setattr(units, "perf_counter", passed)
-        monkeypatch.setattr(units, "DEAR", 0.0)
-        expected = measure_unit(context, task)
-        before = passed()
-        arrays = compute(context, task)
-        true = passed() - before
-    assert expected is not None
+    expected, arrays, true = measure_and_compute(context, task, monkeypatch)
     assert expected.seconds == pytest.approx(true, rel=0.05)
     assert {key: value.shape for key, value in expected.arrays().items()} == {k: v.shape for k, v in arrays.items()}
 

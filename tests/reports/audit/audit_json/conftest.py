@@ -33,12 +33,6 @@ def smoothed(image: Array) -> Array:
     return result
 
 
-def slow_pearson(a: Array, b: Array) -> float:
-    if np.ptp(a) == 0 or np.ptp(b) == 0:
-        return math.nan
-    return float(np.corrcoef(a.ravel(), b.ravel())[0, 1])
-
-
 def slow_ssim(a: Array, b: Array) -> float:
     if not a.any() or not b.any():
         return math.nan
@@ -80,7 +74,6 @@ def slow_gini(a: Array) -> float:
 
 
 OWN: dict[str, Callable[..., float]] = {
-    "pearson": slow_pearson,
     "ssim": slow_ssim,
     "top_k_intersection": slow_top_k,
     "pointing_game": slow_pointing,
