@@ -131,11 +131,14 @@ class AttributorEntry(Entry):
         return frozenset({"create_graph", *self.needs, *self.fixed})
 
 
-Measured = Literal["two maps", "map and mask", "map"]
-"""Arguments of metrics, in the order of reports: (clean maps, other maps), (maps, masks) or (maps)."""
+Measured = Literal["two maps", "map and mask", "map", "curves", "subsets", "randomised", "sum"]
+"""Arguments of metrics, in the order of reports: (clean maps, other maps), (maps, masks) or (maps); and, of clean maps
+alone, (curves of the most and of the least first), (sums, drops), (maps, maps of a re-drawn network) or (sums of maps,
+answers, answers to the black image)."""
 
-Category = Literal["similarity", "localisation", "complexity"]
-"""The question that metrics answer: how far a map moves, where it lies, how concentrated it is."""
+Category = Literal["similarity", "localisation", "complexity", "faithfulness", "randomisation"]
+"""The question that metrics answer: how far a map moves, where it lies, how concentrated it is, whether the network
+uses what it shows, whether it depends on what the network has learnt."""
 
 Invariance = Literal[
     "positive scale of both", "positive scale of one", "shift", "increasing function", "negation", "permutation"

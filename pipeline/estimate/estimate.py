@@ -6,7 +6,8 @@ from heapq import heapreplace
 from math import ceil
 
 from pipeline.machine.memory import Memory
-from pipeline.plan.stages import STAGES, Axis
+from pipeline.plan.stage import Axis
+from pipeline.plan.stages import STAGES
 from pipeline.plan.tasks import Plan, Task
 from pipeline.store.receipts import receipt_size
 

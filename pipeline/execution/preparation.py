@@ -15,14 +15,15 @@ from pipeline.execution.admission import admit, clean_logits
 from pipeline.execution.fingerprints import differences, fingerprinted_facts, refuse_other
 from pipeline.execution.job import Job
 from pipeline.execution.law_checks import check_laws
+from pipeline.execution.planning import coordinates, plan_audit
 from pipeline.execution.subjects import Subject
 from pipeline.inputs.data import SHAPES, Data
 from pipeline.inputs.user_code import refusal
 from pipeline.machine import environment, seeds
 from pipeline.machine.phases import Phase, Tell, name_aloud, tell_nobody
-from pipeline.plan.conditions import Condition, conditions, threat
-from pipeline.plan.schema import CONDITION_FACTS, MEASURES, REASONS, REFERENCES
-from pipeline.plan.tasks import Plan
+from pipeline.plan.axes import references
+from pipeline.plan.conditions import conditions, threat
+from pipeline.plan.schema import REASONS
 from pipeline.spec.audit import AuditSpec
 from pipeline.stages.context import own_attributor
 from pipeline.store import store
@@ -32,7 +33,6 @@ from pipeline.store.store import Arrays
 from srd.encoder_module import encoder_module
 from srd.errors import AuditError, DataError, ModelError, SpecError, UnsupportedOperation
 from srd.metrics.ssim import WINDOW
-from srd.registry import ATTRIBUTORS, METRICS, SIMILARITIES
 
 CERTIFIED_SCENES = 300
 WATCHED_CODE_RAISES = (AuditError, RuntimeError, TypeError, ValueError, LookupError, AttributeError)
@@ -84,7 +84,7 @@ def _create(job: Job, subject: Subject, ours: FingerprintedFacts, tell: Tell) ->
     attributes = RunAttributes(
         fingerprint=ours.fingerprint,
         fingerprinted=ours,
-        plan=_plan(job.spec, subject.data, columns),
+        plan=plan_audit(job.spec, subject.data, columns),
         correct=admitted.correct,
         data=subject.data.description,
         notes=admitted.notes,
@@ -94,7 +94,7 @@ def _create(job: Job, subject: Subject, ours: FingerprintedFacts, tell: Tell) ->
         resolutions=resolutions,
         encoder=encoder,
         reasons=REASONS,
-        references={name: reference.meaning for name, reference in REFERENCES.items()},
+        references={name: reference.meaning for name, reference in references(job.spec.measure).items()},
         evidence=dict(EVIDENCE),
         threats={condition.id: threat(condition) for condition in columns[1:]},
     )
@@ -102,7 +102,7 @@ def _create(job: Job, subject: Subject, ours: FingerprintedFacts, tell: Tell) ->
 
 
 def _new_store(job: Job, subject: Subject, prepared: Arrays, attributes: RunAttributes) -> NewStore:
-    return NewStore(_coordinates(job.spec, subject.data), prepared, attributes)
+    return NewStore(coordinates(job.spec, subject.data), prepared, attributes)
 
 
 def refuse_small_images(data: Data) -> None:
@@ -205,45 +205,6 @@ def _target_image(spec: AuditSpec, data: Data, predicted: NDArray[np.int64], row
             "add images of other classes, or check model.mean and model.std"
         )
     return int(candidates[seeds.index(spec.run.seed, len(candidates), "target image", data.ids[row])])
-
-
-def _plan(spec: AuditSpec, data: Data, columns: tuple[Condition, ...]) -> Plan:
-    channels, height, width = data.images(range(1))[0].shape
-    sizes = {
-        "image": len(data.ids),
-        "perturbation": len(columns),
-        "method": len(spec.explain.methods),
-        "metric": len(METRICS),
-        "reference": len(REFERENCES),
-        "similarity": len(SIMILARITIES),
-        "evidence": len(EVIDENCE),
-        "measure": len(MEASURES),
-        "class": len(data.classes),
-        "channel": channels,
-        "y": height,
-        "x": width,
-    }
-    attacks = tuple(column for column, condition in enumerate(columns) if condition.against)
-    universal = tuple(column for column in attacks if PERTURBATIONS[columns[column].name].is_universal)
-    stochastic = tuple(column for column, name in enumerate(spec.explain.methods) if ATTRIBUTORS[name].stochastic)
-    return Plan(sizes, spec.run.tile, data.has_masks, attacks, universal, stochastic)
-
-
-def _coordinates(spec: AuditSpec, data: Data) -> dict[str, tuple[str | float, ...]]:
-    columns = conditions(spec)
-    return {
-        "perturbation": tuple(condition.id for condition in columns),
-        **{name: tuple(getattr(c, name.removeprefix("perturbation_")) for c in columns) for name in CONDITION_FACTS},
-        "image": data.ids,
-        "class": data.classes,
-        "method": spec.explain.methods,
-        "method_title": tuple(ATTRIBUTORS[name].title for name in spec.explain.methods),
-        "metric": tuple(METRICS),
-        "reference": tuple(REFERENCES),
-        "similarity": SIMILARITIES,
-        "evidence": tuple(EVIDENCE),
-        "measure": tuple(MEASURES),
-    }
 
 
 def _certificates(spec: AuditSpec, subject: Subject) -> DemoCertificates | None:

@@ -30,6 +30,11 @@ def permutation(seed: int, n: int, *key: str) -> list[int]:
     return torch.randperm(n, generator=generator(seed, *key)).tolist()
 
 
+def sample(seed: int, n: int, count: int, *key: str) -> list[int]:
+    """Return at most `count` numbers of range(n) that the stream `key` draws, in ascending order."""
+    return sorted(permutation(seed, n, *key)[:count])
+
+
 def _generator_at(words: NDArray[np.uint32]) -> torch.Generator:
     """Return a generator with this whole state.
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pipeline.plan.stages import STAGES, ReadRule
+from pipeline.plan.stage import ReadRule
+from pipeline.plan.stages import STAGES
 from pipeline.plan.tasks import Plan, Task
 
 

@@ -13,10 +13,13 @@ CONDITION_FACTS = tuple(
 TILE = "image"
 """The dimension that tasks share out, one tile at a time."""
 
-Group = Literal["masked", "attack", "universal", "stochastic"]
+Group = Literal["masked", "attack", "universal", "stochastic", "attacked"]
 """A group of columns of a stage's axis. Of conditions: masked is the clean one, if the data has masks; attack holds the
 attacks on explanations; universal, those of them that are one displacement for all images. Of methods: stochastic holds
-those that draw at random."""
+those that draw at random; attacked, those that an attack on explanations goes against."""
+
+Question = Literal["faithfulness", "randomisation"]
+"""A category of metrics for which a stage asks the network again, about some of the images."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ class Reason(IntEnum):
     UNINFORMATIVE_FILL = 7
     NOT_ASKED = 8
     UNSIGNED_METHOD = 9
+    NOT_CLAIMED = 10
 
 
 REASONS = (
@@ -87,8 +91,9 @@ REASONS = (
     "the input is unchanged",
     "the network's answer is unchanged",
     "the fill says nothing about the order",
-    "this image was not asked about",
+    "this was not asked",
     "the method's maps have no sign",
+    "the method does not claim it",
 )
 """The reasons in words, by number."""
 

@@ -4,53 +4,15 @@ Everything that knows stages reads this table: plan, store, dependencies, comman
 stage is a row here and a file in `pipeline.stages`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from importlib import import_module
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, Literal
 
-from pipeline.plan.schema import MEASURES, PREPARED, Group, Variable
+from pipeline.plan.schema import MEASURES, PREPARED, Variable
+from pipeline.plan.stage import ReadRule, Stage
 
-Axis = Literal["perturbation", "method"]
 _MAP = ("y", "x")
-
-
-@dataclass(frozen=True)
-class ReadRule:
-    """The tasks of an earlier stage whose output a task reads."""
-
-    stage: str
-    columns: Literal["same", "all", "clean"]
-    """Columns of the earlier stage: the task's own column, every column, or the first (the clean images)."""
-    tiles: Literal["own", "target images"] = "own"
-    """The task's own tile; or also the tiles that hold the target images of its images."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One kind of task."""
-
-    name: str
-    axis: Axis | None
-    """The dimension whose elements the tasks share out, one column each; None stands for a single column."""
-    reads: tuple[ReadRule, ...]
-    writes: tuple[Variable, ...]
-    function: str
-    """`module:function`; the function takes (context, task) and returns arrays."""
-    group: Group | None = None
-    """The group of columns that have tasks; None stands for all."""
-    per_tile: bool = True
-    """Whether there is a task for each tile of images; else there is one task for all images."""
-    images: int | None = None
-    """The largest number of images that a task for all images looks at; None stands for all."""
-
-    def load(self) -> Callable[..., Any]:
-        """Import the function, and return it."""
-        module, function = self.function.split(":")
-        loaded: Callable[..., Any] = getattr(import_module(module), function)
-        return loaded
-
+_CURVE = ("order", "step", "answer")
+_ANSWER = "answers: target logit, its softmax, and 1 if the target is the class predicted, else 0"
 
 _ROWS: dict[str, Stage] = {
     stage.name: stage
@@ -162,9 +124,88 @@ _ROWS: dict[str, Stage] = {
             function="pipeline.stages.attribute:attribute",
         ),
         Stage(
+            name="occlude",
+            axis=None,
+            asks="faithfulness",
+            reads=(ReadRule("perturb", "clean"),),
+            writes=(
+                Variable(
+                    "occluded",
+                    ("image", "subset", "answer"),
+                    "float32",
+                    f"of the clean image without a subset of its cells; {_ANSWER}",
+                    whole=("subset", "answer"),
+                ),
+                Variable(
+                    "control_curve",
+                    ("image", "control", "fill", *_CURVE),
+                    "float32",
+                    f"as pixels of the clean image are removed in the order of a control's map; {_ANSWER}",
+                    whole=("control", "fill", *_CURVE),
+                ),
+            ),
+            function="pipeline.stages.occlude:occlude",
+        ),
+        Stage(
+            name="remove",
+            axis="method",
+            asks="faithfulness",
+            reads=(ReadRule("perturb", "all"), ReadRule("attribute", "same")),
+            writes=(
+                Variable(
+                    "curve",
+                    ("image", "method", "fill", *_CURVE),
+                    "float32",
+                    f"as pixels of the clean image are removed in the order of its map; {_ANSWER}",
+                    whole=("fill", *_CURVE),
+                ),
+                Variable(
+                    "attacked_curve",
+                    ("image", "perturbation", "method", "ranking", *_CURVE),
+                    "float32",
+                    "as pixels of an image that was attacked against the method are removed, with fill blur, in the "
+                    f"order of its map or of the random control's; {_ANSWER}",
+                    whole=("perturbation", "ranking", *_CURVE),
+                    group="attacked",
+                ),
+            ),
+            function="pipeline.stages.remove:remove",
+        ),
+        Stage(
+            name="randomise",
+            axis="method",
+            asks="randomisation",
+            reads=(ReadRule("perturb", "clean"),),
+            writes=(
+                Variable(
+                    "randomised_attribution",
+                    ("image", "method", "depth", *_MAP),
+                    "float16",
+                    "map of the target on the clean image, by a network with a share of its weights drawn again, "
+                    "divided by randomised_scale",
+                    whole=("depth", *_MAP),
+                    is_large=True,
+                ),
+                Variable(
+                    "randomised_scale",
+                    ("image", "method", "depth"),
+                    "float32",
+                    "power of two that randomised_attribution is to be multiplied by",
+                    whole=("depth",),
+                ),
+            ),
+            function="pipeline.stages.randomise:randomise",
+        ),
+        Stage(
             name="score",
             axis="method",
-            reads=(ReadRule("perturb", "clean"), ReadRule("attribute", "same", tiles="target images")),
+            reads=(
+                ReadRule("perturb", "clean"),
+                ReadRule("attribute", "same", tiles="target images"),
+                ReadRule("occlude", "all"),
+                ReadRule("remove", "same"),
+                ReadRule("randomise", "same"),
+            ),
             writes=(
                 Variable(
                     "score",
@@ -179,6 +220,20 @@ _ROWS: dict[str, Stage] = {
                     "uint8",
                     "why a score is NaN, as numbered by the attribute reasons",
                     whole=("perturbation", "metric"),
+                ),
+                Variable(
+                    "quality_score",
+                    ("image", "method", "quality"),
+                    "float32",
+                    "metric of the clean map and of what the network answers",
+                    whole=("quality",),
+                ),
+                Variable(
+                    "quality_reason",
+                    ("image", "method", "quality"),
+                    "uint8",
+                    "why a quality is NaN, as numbered by the attribute reasons",
+                    whole=("quality",),
                 ),
                 Variable(
                     "reference_similarity",

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from attacks.entries import PerturbationEntry
 from attacks.registry import PERTURBATIONS
+from pipeline.spec.measure import MeasureSpec
 from pipeline.spec.toml import parse_table, read_table
 from pipeline.spec.values import (
     NO_STRENGTH,
@@ -129,6 +130,7 @@ class ProtocolSpec(SpecTable):
 
     explain: ExplainSpec
     perturbation: Annotated[tuple[PerturbationSpec, ...], BeforeValidator(as_tuple)] = ()
+    measure: MeasureSpec = MeasureSpec()
     run: RunSpec = RunSpec()
 
     @model_validator(mode="after")

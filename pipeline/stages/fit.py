@@ -13,7 +13,7 @@ from pipeline.store.store import Arrays
 def fit(context: Context, task: Task) -> Arrays:
     """Search for the displacement of one universal perturbation on some images, drawn by a stream of their own."""
     condition, count = context.conditions[task.column], context.plan.n_images(task)
-    rows = sorted(seeds.permutation(context.spec.run.seed, len(context.data.ids), "universal")[:count])
+    rows = seeds.sample(context.spec.run.seed, len(context.data.ids), count, "universal")
     generators = context.generators("fit", rows, condition.id)
     search = partial(PERTURBATIONS[condition.name].load(), **options_of(context, condition))
     displacement = search(context.model, samples(context, rows), condition.strength, generators)

@@ -16,8 +16,13 @@ from pipeline.plan.tasks import Plan
 from pipeline.store.receipts import GROUPS, METADATA
 from srd.errors import DamagedStore
 
-_NUMERIC: Mapping[str, Any] = MappingProxyType({"perturbation_strength": np.float64, "perturbation_draw": np.int64})
-_NAMED = (TILE, "class", "perturbation", "measure", "method", "metric", "reference", "similarity", "evidence")
+_NUMERIC: Mapping[str, Any] = MappingProxyType(
+    {"perturbation_strength": np.float64, "perturbation_draw": np.int64, "step": np.float64}
+)
+_NAMED = (
+    *(TILE, "class", "perturbation", "measure", "method", "metric", "reference", "similarity", "evidence", "quality"),
+    *("subset", "answer", "control", "fill", "order", "step", "ranking", "depth"),
+)
 COORDINATES: Mapping[str, str] = MappingProxyType(
     {
         **{dim: dim for dim in _NAMED},

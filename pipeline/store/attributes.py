@@ -1,7 +1,7 @@
 """The attributes of a store: preparation writes them once, and whoever opens a store validates them."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -16,7 +16,7 @@ from srd.errors import DamagedStore, StoreError
 
 MOST_IMAGES, MOST_OTHERS = 10**7, 10**5
 """The largest sizes of dimensions."""
-FORMAT = 5
+FORMAT = 6
 """Whoever changes what a store holds raises this number. Stores without a number are older."""
 
 
@@ -162,8 +162,14 @@ def _is_possible(plan: Plan) -> bool:
         and all(0 < size <= most.get(dim, MOST_OTHERS) for dim, size in plan.sizes.items())
         and 0 < plan.tile <= MOST_OTHERS
         and set(plan.universal) <= set(plan.attacks) <= set(range(columns))
-        and set(plan.stochastic) <= set(range(plan.sizes["method"]))
+        and set(plan.stochastic) | set(plan.attacked) <= set(range(plan.sizes["method"]))
+        and all(_are_positions(rows, plan.sizes[TILE]) for rows in plan.asked.values())
     )
+
+
+def _are_positions(rows: Sequence[int], n: int) -> bool:
+    """Return whether these are positions of some of n images, in ascending order."""
+    return list(rows) == sorted(set(rows)) and (not rows or 0 <= rows[0] <= rows[-1] < n)
 
 
 def _fingerprint_of(table: Mapping[str, Any]) -> str:
