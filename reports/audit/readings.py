@@ -13,6 +13,7 @@ from scipy.special import softmax
 from pipeline.plan.conditions import CLEAN
 from pipeline.plan.schema import REFERENCES, Reason
 from pipeline.store.attributes import read_attributes
+from reports.audit.qualities import Qualities
 from reports.families import registry_position
 from reports.result import ImageSet
 from reports.statistics import means_over_draws
@@ -59,6 +60,7 @@ class Readings:
         self.image_ids = tuple(str(name) for name in dataset["image"].values)
         self.classes = tuple(str(name) for name in dataset["class"].values)
         self.has_masks = "mask" in dataset
+        self.qualities = Qualities(dataset)
         self._is_finite: dict[tuple[int, str, str], bool] = {}
 
     @property

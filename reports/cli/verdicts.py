@@ -115,7 +115,8 @@ def _refuse_unknown(methods: Iterable[str], known: Iterable[str], fault: str) ->
 def _criteria_of(file: Path, readings: Readings) -> tuple[Criterion, ...]:
     """Return the criteria of a file, all of them on what the run measured."""
     criteria, names = read_criteria(file), names_of_conditions(conditions(readings))
-    measured = Measured(readings.methods, names, len(readings.image_ids), readings.has_masks)
+    measured = Measured(readings.methods, names, len(readings.image_ids), readings.has_masks,
+                        len(readings.qualities.redraws))  # fmt: skip
     check_criteria_fit(criteria, str(file), measured)
     return criteria
 

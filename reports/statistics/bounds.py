@@ -16,8 +16,10 @@ from scipy.stats import binomtest, ttest_1samp
 from reports.result import ResultModel
 from reports.statistics.intervals import CONFIDENCE, RESAMPLES, SEED, NoInterval, Values, refuse_too_few
 
-Kind = Literal["outcome", "difference", "mean"]
-"""outcome: 1 or 0 for each image. difference: of two values of each image. mean: any other value of each image."""
+Kind = Literal["outcome", "difference", "mean", "re-draws"]
+"""outcome: 1 or 0 for each image. difference: of two values of each image. mean: any other value of each image.
+re-draws: a mean over images for each of several re-draws of the network's weights, which are the units.
+"""
 Side = Literal["lower", "upper"]
 RuleName = Literal["Clopper-Pearson", "t", "studentised bootstrap", "none"]
 
@@ -29,7 +31,7 @@ class Bound(ResultModel):
     """None where there is no bound; `reason` then says why."""
     side: Side
     n: int
-    """Images that the bound is made from."""
+    """Images, or re-draws, that the bound is made from."""
     rule: RuleName
     reason: str = ""
 
@@ -60,7 +62,7 @@ def bound_above(values: Values, kind: Kind, seed: int = SEED) -> Bound:
 
 
 def least_images(kind: Kind) -> int:
-    """Return the number of images from which on this kind of statistic has bounds."""
+    """Return the number of images, or re-draws, from which on this kind of statistic has bounds."""
     return _RULES[kind].least_n
 
 
@@ -115,4 +117,5 @@ _RULES: dict[Kind, _Rule] = {
     "outcome": _Rule("Clopper-Pearson", 1, _exact_lower, top=1),
     "difference": _Rule("t", 8, _t_lower, top=0),
     "mean": _Rule("studentised bootstrap", 32, _studentised_lower, top=0),
+    "re-draws": _Rule("t", 5, _t_lower, top=0),
 }

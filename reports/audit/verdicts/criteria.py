@@ -38,7 +38,7 @@ class Criterion(SpecTable):
     at_least: Finite | None = None
     at_most: Finite | None = None
     min_n: Annotated[int, Field(ge=1)] = 1
-    """With fewer images nothing is decided."""
+    """With fewer images, or of `weights_` metrics fewer re-draws, nothing is decided."""
     why: Text
 
     @model_validator(mode="after")
@@ -47,6 +47,11 @@ class Criterion(SpecTable):
             raise ValueError(f"metric = {shorten_value(self.metric)}: no metric; {closest(self.metric, QUANTITIES)}")
         if (self.at_least is None) == (self.at_most is None):
             raise ValueError(f"metric = {self.metric!r}: write at_least or at_most, one of the two")
+        if self.quantity.is_of_clean_maps and self.condition != CLEAN:
+            raise ValueError(
+                f"condition = {shorten_value(self.condition)}: {self.metric} is measured on clean images alone; write "
+                f"condition = {CLEAN!r}"
+            )
         low, high = self.quantity.bounds
         if not low <= self.bound <= high or self.bound == self.best:
             key, side = ("at_least", "above") if self.is_lower else ("at_most", "below")
@@ -106,6 +111,8 @@ class Measured:
     n: int
     """The number of images."""
     has_masks: bool
+    redraws: int
+    """The number of re-draws of all weights; 0 if the spec did not ask for them."""
 
 
 class _CriteriaFile(SpecTable):
@@ -156,7 +163,7 @@ def check_criteria_fit(criteria: Iterable[Criterion], place: str, measured: Meas
 
 def _fault(criterion: Criterion, measured: Measured) -> str:
     method, condition, strength = criterion.method, criterion.condition, criterion.strength
-    methods, conditions, n = [ALL, *measured.methods], measured.conditions, measured.n
+    methods, conditions = [ALL, *measured.methods], measured.conditions
     if criterion.quantity.needs_masks and not measured.has_masks:
         return f"metric = {criterion.metric!r}: needs masks of the objects, which the run does not have; set data.masks"
     if method not in methods:
@@ -166,6 +173,14 @@ def _fault(criterion: Criterion, measured: Measured) -> str:
     if strength != LARGEST and strength not in conditions[condition]:
         way_out = closest(strength, [LARGEST, *sorted(conditions[condition])])
         return f"strength = {shorten_value(strength)}: {condition} does not have it in the run; {way_out}"
-    if criterion.min_n > n:
-        return f"min_n = {criterion.min_n}: the run has {n} images; write at most {n}, or audit more images"
-    return ""
+    return _fault_of_count(criterion, measured)
+
+
+def _fault_of_count(criterion: Criterion, measured: Measured) -> str:
+    """Return what is wrong with the least count; nothing where nothing was asked, for the verdict says that."""
+    redrawn = criterion.quantity.kind == "re-draws"
+    n, unit = (measured.redraws, "re-draws") if redrawn else (measured.n, "images")
+    if criterion.min_n <= n or n == 0:
+        return ""
+    more = "set measure.redraws" if redrawn else "audit more images"
+    return f"min_n = {criterion.min_n}: the run has {n} {unit}; write at most {n}, or {more}"

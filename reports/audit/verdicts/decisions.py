@@ -6,7 +6,7 @@ from typing import Literal
 
 from reports.audit.verdicts.criteria import Criterion
 from reports.audit.verdicts.reasons import Reason
-from reports.audit.verdicts.samples import Sample
+from reports.audit.verdicts.samples import Sample, Unit
 from reports.result import ResultModel
 from reports.statistics import Kind, Values, bound_above, bound_below, images_to_decide, least_images
 
@@ -32,13 +32,16 @@ class Decision(ResultModel):
     high: float | None
     bound: float
     n: int
+    unit: Unit
+    """What there are n of. Undefined are images, whatever the unit."""
     n_asked: int
+    """Images."""
     undefined: int
     """Images whose map is undefined, or without a value."""
     undefined_reasons: dict[str, int]
     """Reason -> number of these images."""
     would_decide: int | None = None
-    """INCONCLUSIVE: the number of images that would decide, if values stayed as they are; None if none can be told."""
+    """INCONCLUSIVE: the number of units that would decide, if values stayed as they are; None if none can be told."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def open_decision(criterion: Criterion, reason: Reason) -> Decision:
     """Return the decision on what has no values to decide by."""
     return Decision(
         outcome="INCONCLUSIVE", reason=reason, condition="", value=None, low=None, high=None, bound=criterion.bound,
-        n=0, n_asked=0, undefined=0, undefined_reasons={},
+        n=0, unit="image", n_asked=0, undefined=0, undefined_reasons={},
     )  # fmt: skip
 
 
@@ -94,6 +97,7 @@ def decide(sample: Sample, condition: str, criterion: Criterion, rule: Rule) -> 
         high=high,
         bound=rule.bound,
         n=sample.n,
+        unit=sample.unit,
         n_asked=sample.n_asked,
         undefined=sample.undefined_misses + sample.n_excluded,
         undefined_reasons=sample.reasons,

@@ -1,7 +1,7 @@
 """The evidence that verdicts are made from: the conditions that a criterion means, and samples of their images."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 
@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.plan.conditions import CLEAN
+from pipeline.spec.measure import DECIDING_FILL
 from reports.audit import outcomes
 from reports.audit.facts import EXPLANATION, ConditionFacts, MethodFacts, aims_to_move_maps
 from reports.audit.image_values import ImageValues
 from reports.audit.readings import Readings
 from reports.audit.reliability import NO_CONTROL, AttackVerdict, control_of
+from reports.audit.verdicts.again import is_measured, sample_again
 from reports.audit.verdicts.criteria import ATTACKS, LARGEST, NOISE, Criterion
 from reports.audit.verdicts.reasons import Reason
 from reports.audit.verdicts.samples import Sample
@@ -41,6 +43,18 @@ class Setting:
     images: ImageSet = "all"
     miss_factor: float = 1.0
     """The factor of the share of images that a rate may miss: 0.9 allows 10 %, with a factor of 0.8 only 8 %."""
+    fill: str = DECIDING_FILL
+    """The fill of removed pixels."""
+
+    def meant_by(self, criterion: Criterion) -> "Setting":
+        """Return the setting with the choices alone that a criterion depends on; the others are as in BASE."""
+        source = criterion.quantity.source
+        return Setting(
+            self.similarity if source in ("outcome", "re-draws") else BASE.similarity,
+            BASE.images if criterion.quantity.is_of_clean_maps else self.images,
+            self.miss_factor if criterion.quantity.kind == "outcome" else BASE.miss_factor,
+            self.fill if source == "lead" else BASE.fill,
+        )
 
 
 BASE = Setting()
@@ -58,7 +72,7 @@ class Evidence:
 
     def select(self, criterion: Criterion, method: str) -> Sequence[str] | Reason:
         """Return the conditions that a criterion means for a method, or the reason why there is none."""
-        if criterion.quantity.waits_for:
+        if criterion.quantity.is_of_clean_maps and not is_measured(self.readings.qualities, criterion.quantity):
             return Reason.NOT_MEASURED
         if criterion.condition == CLEAN:
             return [CLEAN]
@@ -75,18 +89,20 @@ class Evidence:
 
         How many misses a setting allows does not change them.
         """
-        key = criterion, condition, method, setting.similarity, setting.images
+        key = criterion, condition, method, replace(setting.meant_by(criterion), miss_factor=BASE.miss_factor)
         if key not in self._samples:
             self._samples[key] = self._sample(criterion, condition, method, setting)
         return self._samples[key]
 
     @cached_property
-    def _samples(self) -> dict[tuple[Criterion, str, str, str, ImageSet], Sample]:
+    def _samples(self) -> dict[tuple[Criterion, str, str, Setting], Sample]:
         return {}
 
     def _sample(self, criterion: Criterion, condition: str, method: str, setting: Setting) -> Sample:
-        if criterion.quantity.is_outcome:
+        if criterion.quantity.source == "outcome":
             return self._outcome_sample(criterion, condition, method, setting)
+        if criterion.quantity.is_of_clean_maps:
+            return sample_again(self.readings, criterion.quantity, method, setting.similarity, setting.fill)
         scores = self.readings.defined_scores(condition, method, criterion.metric, setting.images)
         if criterion.quantity.kind == "outcome":
             worst_draw = np.floor if criterion.is_lower else np.ceil

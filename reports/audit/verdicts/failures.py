@@ -31,9 +31,7 @@ def failure_reason(criterion: Criterion, sample: Sample, family: str, is_repeata
     if criterion.metric in _OF_COMPARISONS and criterion.is_lower:
         is_tied = 2 * sample.ties > misses
         return _reason_of_comparison(criterion.metric, family, is_tied, is_repeatable)
-    if criterion.metric.startswith("srg_"):
-        return Reason.NOT_FAITHFUL
-    return Reason.IGNORES_NETWORK if criterion.metric.startswith("weights_") else Reason.BOUND_MISSED
+    return criterion.quantity.failure
 
 
 def _reason_of_comparison(metric: str, family: str, is_tied: bool, is_repeatable: bool) -> Reason:

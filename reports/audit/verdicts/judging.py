@@ -1,11 +1,14 @@
 """The verdicts: of each criterion on a method, of each method, and of the audit."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 from reports.audit.verdicts.criteria import Criterion
 from reports.audit.verdicts.decisions import SEVERITY, Decision, Outcome, Rule, decide, open_decision
 from reports.audit.verdicts.evidence import BASE, Evidence, Setting
 from reports.audit.verdicts.failures import failure_reason
+from reports.audit.verdicts.notes import Note, note_of
 from reports.audit.verdicts.reasons import Reason, precedence
 from reports.result import ResultModel
 
@@ -30,6 +33,8 @@ class MethodVerdict(ResultModel):
     criteria: tuple[CriterionVerdict, ...]
     decided_by: int
     """The position, among `criteria`, of the one that decided."""
+    note: Note = ""
+    """What stability and faithfulness say together."""
 
     @property
     def deciding(self) -> CriterionVerdict:
@@ -41,8 +46,37 @@ def judge_methods(
     evidence: Evidence, criteria: Sequence[Criterion], methods: Iterable[str], setting: Setting = BASE
 ) -> tuple[MethodVerdict, ...]:
     """Return the verdict on each method that any criterion names."""
-    judged = ((method, _judge_criteria(evidence, criteria, method, setting)) for method in methods)
-    return tuple(_method_verdict(method, verdicts) for method, verdicts in judged if verdicts)
+    return Judge(evidence, criteria).judge(methods, setting)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Criteria, and the evidence by which they are judged. What several settings share is judged once."""
+
+    evidence: Evidence
+    criteria: Sequence[Criterion]
+
+    def judge(self, methods: Iterable[str], setting: Setting = BASE) -> tuple[MethodVerdict, ...]:
+        """Return the verdict on each method that any criterion names."""
+        judged = ((method, self._judge_criteria(method, setting)) for method in methods)
+        return tuple(_method_verdict(method, verdicts, self.criteria) for method, verdicts in judged if verdicts)
+
+    def _judge_criteria(self, method: str, setting: Setting) -> tuple[CriterionVerdict, ...]:
+        return tuple(
+            self._judge_criterion(number, method, setting.meant_by(criterion))
+            for number, criterion in enumerate(self.criteria)
+            if criterion.judges(method)
+        )
+
+    def _judge_criterion(self, number: int, method: str, setting: Setting) -> CriterionVerdict:
+        key = number, method, setting
+        if key not in self._known:
+            self._known[key] = _judge_criterion(self.evidence, number, self.criteria[number], method, setting)
+        return self._known[key]
+
+    @cached_property
+    def _known(self) -> dict[tuple[int, str, Setting], CriterionVerdict]:
+        return {}
 
 
 def worst_outcome(verdicts: Iterable[MethodVerdict]) -> Outcome:
@@ -53,16 +87,6 @@ def worst_outcome(verdicts: Iterable[MethodVerdict]) -> Outcome:
 def worst_first(verdicts: Iterable[MethodVerdict]) -> list[MethodVerdict]:
     """Return verdicts, the worst outcome first, among equals the reason that takes precedence."""
     return sorted(verdicts, key=lambda each: (-SEVERITY.index(each.outcome), precedence(each.reason)))
-
-
-def _judge_criteria(
-    evidence: Evidence, criteria: Sequence[Criterion], method: str, setting: Setting
-) -> tuple[CriterionVerdict, ...]:
-    return tuple(
-        _judge_criterion(evidence, number, criterion, method, setting)
-        for number, criterion in enumerate(criteria)
-        if criterion.judges(method)
-    )
 
 
 def _judge_criterion(
@@ -86,11 +110,18 @@ def _decide(evidence: Evidence, criterion: Criterion, condition: str, method: st
     return decision.model_copy(update={"reason": reason})
 
 
-def _method_verdict(method: str, verdicts: tuple[CriterionVerdict, ...]) -> MethodVerdict:
+def _method_verdict(
+    method: str, verdicts: tuple[CriterionVerdict, ...], criteria: Sequence[Criterion]
+) -> MethodVerdict:
     worst = max(range(len(verdicts)), key=lambda number: (_severity(verdicts[number].decided_by), -number))
     decision = verdicts[worst].decided_by
     return MethodVerdict(
-        method=method, outcome=decision.outcome, reason=decision.reason, criteria=verdicts, decided_by=worst
+        method=method,
+        outcome=decision.outcome,
+        reason=decision.reason,
+        criteria=verdicts,
+        decided_by=worst,
+        note=note_of([(criteria[each.criterion], each.decided_by) for each in verdicts]),
     )
 
 

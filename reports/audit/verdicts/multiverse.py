@@ -12,12 +12,14 @@ from itertools import product
 from reports.audit.verdicts.criteria import Criterion
 from reports.audit.verdicts.decisions import Outcome
 from reports.audit.verdicts.evidence import BASE, Evidence, Setting
-from reports.audit.verdicts.judging import MethodVerdict, judge_methods
+from reports.audit.verdicts.judging import Judge, MethodVerdict
 from reports.result import IMAGE_SETS, ResultModel
 
 SIMILARITIES = ("pearson", "coarse_pearson", "ssim", "top_k_near")
 MISS_FACTORS = (0.8, 1.0, 1.2)
 """Of a rate of at least 0.9, these allow 8, 10 and 12 % of the images to miss."""
+FILLS = {"narrow_blur": "side/30", "blur": "side/20", "wide_blur": "side/15"}
+"""Fill of removed pixels -> the sigma of its Gaussian."""
 FRAGILE = 0.8
 """A verdict that fewer of the settings give is called fragile."""
 
@@ -36,10 +38,13 @@ class Multiverse(ResultModel):
         return self.agreeing < FRAGILE * self.settings
 
 
-def declared_settings(similarities: Iterable[str]) -> tuple[Setting, ...]:
-    """Return the settings whose similarity the run has measured; the one that decides comes first."""
-    measured = set(similarities)
-    choices = product((name for name in SIMILARITIES if name in measured), IMAGE_SETS, MISS_FACTORS)
+def declared_settings(similarities: Iterable[str], fills: Iterable[str]) -> tuple[Setting, ...]:
+    """Return the settings whose similarity and fill the run has measured; the one that decides comes first."""
+    measured, removed = set(similarities), {*fills, BASE.fill}
+    choices = product(
+        (name for name in SIMILARITIES if name in measured), IMAGE_SETS, MISS_FACTORS,
+        (name for name in FILLS if name in removed),
+    )  # fmt: skip
     others = [each for each in (Setting(*choice) for choice in choices) if each != BASE]
     return (BASE, *others)
 
@@ -48,12 +53,10 @@ def explore(
     evidence: Evidence, criteria: Sequence[Criterion], verdicts: Sequence[MethodVerdict]
 ) -> dict[str, Multiverse]:
     """Return the multiverse of each verdict, by method."""
-    settings = declared_settings(evidence.readings.similarities)
+    settings = declared_settings(evidence.readings.similarities, evidence.readings.qualities.fills)
     methods = [verdict.method for verdict in verdicts]
-    outcomes = {
-        setting: {each.method: each.outcome for each in judge_methods(evidence, criteria, methods, setting)}
-        for setting in settings
-    }
+    judge = Judge(evidence, criteria)
+    outcomes = {setting: {each.method: each.outcome for each in judge.judge(methods, setting)} for setting in settings}
     return {verdict.method: _multiverse(verdict, outcomes) for verdict in verdicts}
 
 
@@ -78,4 +81,6 @@ def _single_choice(setting: Setting) -> str:
         return f"images: {setting.images}"
     if replace(setting, miss_factor=BASE.miss_factor) == BASE:
         return f"{setting.miss_factor:g} times the misses allowed"
+    if replace(setting, fill=BASE.fill) == BASE:
+        return f"blur of {FILLS[setting.fill]}"
     return ""

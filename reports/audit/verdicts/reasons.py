@@ -42,7 +42,7 @@ IN_WORDS: dict[Reason, str] = {
     Reason.NOT_ATTACKED: "no attack of the run was aimed at it",
     Reason.NO_RELIABLE_ATTACK: "no attack on it is reliable, so what they did not move says nothing",
     Reason.UNDECIDED: "the interval holds the bound",
-    Reason.TOO_FEW_IMAGES: "there are too few images for a decision",
+    Reason.TOO_FEW_IMAGES: "there are too few images, or re-draws of the weights, for a decision",
     Reason.NO_SPREAD: "too many values are equal for an interval",
     Reason.NOT_MEASURED: "the run has no value of it",
     Reason.OFTEN_UNDEFINED: "many values are undefined",

@@ -2,9 +2,12 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+Unit = Literal["image", "re-draw"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,33 @@ class Sample:
         """Return the number of images that were asked."""
         return self.n + self.n_excluded
 
+    @property
+    def unit(self) -> Unit:
+        """Return what has a value each."""
+        return "image"
+
     def at_worst(self, worst: float) -> NDArray[np.float64]:
         """Return the values with the worst one for each image that has none."""
         return np.append(self.values, np.full(self.n_excluded, worst))
+
+
+@dataclass(frozen=True)
+class RedrawSample(Sample):
+    """The values over re-draws of all weights: each is a mean over images, which all share one re-drawn network."""
+
+    images: int = 0
+    """Images that each mean is over; those that are excluded are not among them."""
+
+    @property
+    def n_asked(self) -> int:
+        """Return the number of images that were asked."""
+        return self.images + self.n_excluded
+
+    @property
+    def unit(self) -> Unit:
+        """Return what has a value each."""
+        return "re-draw"
+
+    def at_worst(self, worst: float) -> NDArray[np.float64]:
+        """Return the means with the worst value for each image that has none."""
+        return np.asarray((self.values * self.images + worst * self.n_excluded) / self.n_asked)

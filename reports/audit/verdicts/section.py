@@ -13,7 +13,7 @@ from reports.audit.verdicts.fields import AuditVerdict, VerdictFields
 from reports.audit.verdicts.judging import MethodVerdict, judge_methods, worst_first, worst_outcome
 from reports.audit.verdicts.multiverse import FRAGILE, explore
 from reports.audit.verdicts.reasons import reason_texts
-from reports.audit.verdicts.tables import criteria_table, sentence_of, undefined_table, verdict_table
+from reports.audit.verdicts.tables import criteria_table, note_sentences, sentence_of, undefined_table, verdict_table
 from reports.cells import Table
 from reports.families import is_control
 from reports.formatting import counts_in_words, enumeration, method_title
@@ -26,8 +26,8 @@ INTRODUCTION = (
 )
 FRAGILITY = (
     "Each verdict was made again under other settings that were declared beforehand: another similarity of maps, only "
-    f"the images whose prediction was kept, more or fewer misses allowed. Below {100 * FRAGILE:.0f} % agreement it is "
-    "called fragile."
+    "the images whose prediction was kept, more or fewer misses allowed, a narrower or wider blur in place of removed "
+    f"pixels. Below {100 * FRAGILE:.0f} % agreement it is called fragile."
 )
 
 
@@ -80,7 +80,7 @@ def _body(result: VerdictFields, _: Pictures) -> Mapping[str, Any]:
     tables = (*_tables(result), *(table for table in shown if table.rows))
     reasons = (f"{criterion.sentence}: {criterion.why}" for criterion in result.criteria)
     return {
-        "paragraphs": (INTRODUCTION, FRAGILITY),
+        "paragraphs": (INTRODUCTION, FRAGILITY, *note_sentences(result.method_verdicts, result)),
         "exhibits": tuple(Exhibit(None, (table,)) for table in tables),
         "items": tuple(reasons),
     }

@@ -8,9 +8,10 @@ from reports.audit.verdicts.decisions import Decision
 from reports.audit.verdicts.fields import VerdictFields
 from reports.audit.verdicts.judging import CriterionVerdict, MethodVerdict
 from reports.audit.verdicts.multiverse import Multiverse
+from reports.audit.verdicts.notes import PASSED
 from reports.audit.verdicts.reasons import IN_WORDS
 from reports.cells import Cell, Mark, Table, method_heading
-from reports.formatting import NONE, TIGHT, counts_in_words, number, percent
+from reports.formatting import NONE, TIGHT, counts_in_words, enumeration, number, percent, plural
 
 HEADER = ("method", "verdict", "criterion that decided", "value", "bound", "n", "settings that agree")
 MARKS: dict[str, Mark] = {"PASS": "passed", "FAIL": "failed", "WARN": "unreliable", "INCONCLUSIVE": "unreliable"}
@@ -29,11 +30,15 @@ def _row(verdict: MethodVerdict, result: VerdictFields) -> tuple[Cell, ...]:
         replace(
             method_heading(verdict.method, result.caveats), group=""
         ),  # the worst come first, whatever their family
-        Cell(f"{SHAPES[verdict.outcome]}{TIGHT}{verdict.outcome}", verdict.reason.value, MARKS[verdict.outcome]),
+        Cell(
+            f"{SHAPES[verdict.outcome]}{TIGHT}{verdict.outcome}",
+            "\n".join(filter(None, (verdict.reason.value, verdict.note))),
+            MARKS[verdict.outcome],
+        ),
         Cell(criterion.sentence, "" if decision.condition == CLEAN else decision.condition),
         Cell(value_text(decision, criterion), interval_text(decision, criterion)),
         Cell(_as_text(decision.bound, criterion)),
-        Cell(str(decision.n), count_text(decision)),
+        Cell(_n_of_units(decision), count_text(decision)),
         Cell(f"{multiverse.agreeing} of {multiverse.settings}", _fragility(multiverse)),
     )
 
@@ -86,9 +91,10 @@ def interval_text(decision: Decision, criterion: Criterion) -> str:
 
 
 def count_text(decision: Decision) -> str:
-    """Return how many images are undefined, and how many would decide."""
+    """Return how many images are undefined, and how many units would decide."""
     undefined = f"{decision.undefined} undefined" if decision.undefined else ""
-    more = f"{decision.would_decide:,} would decide" if decision.would_decide else ""
+    unit = "" if decision.unit == "image" else f" {decision.unit}s"
+    more = f"{decision.would_decide:,}{unit} would decide" if decision.would_decide else ""
     return ", ".join(filter(None, (undefined, more)))
 
 
@@ -101,10 +107,34 @@ def sentence_of(verdict: MethodVerdict, result: VerdictFields) -> str:
     return f"{result.title_of(verdict.method)}: {why}: {criterion.sentence}{numbers}."
 
 
+def note_sentences(verdicts: Iterable[MethodVerdict], result: VerdictFields) -> Iterator[str]:
+    """Yield, for each note on stability and faithfulness, a sentence with its methods and their numbers."""
+    noted = [each for each in verdicts if each.note]
+    for note in dict.fromkeys(each.note for each in noted):
+        told = (_note_in_words(each, result) for each in noted if each.note == note)
+        yield f"{note[0].upper()}{note[1:]}: {enumeration(told)}."
+
+
+def _note_in_words(verdict: MethodVerdict, result: VerdictFields) -> str:
+    """Return a method with those of its leads over removal orders that do not pass."""
+    decided = [(result.criteria[each.criterion], each.decided_by) for each in verdict.criteria]
+    leads = (
+        f"{criterion.quantity.title} {_numbers_in_words(decision, criterion)}"
+        for criterion, decision in decided
+        if criterion.quantity.source == "lead" and decision.value is not None and decision.outcome not in PASSED
+    )
+    return f"{result.title_of(verdict.method)} ({'; '.join(leads)})"
+
+
 def _numbers_in_words(decision: Decision, criterion: Criterion) -> str:
     where = f" under {decision.condition}" if decision.condition else ""
     interval = interval_text(decision, criterion).strip("[]").replace(",", " to", 1)
-    return f"{value_text(decision, criterion)}{where}{f', {interval}' if interval else ''}, n = {decision.n}"
+    return f"{value_text(decision, criterion)}{where}{f', {interval}' if interval else ''}, n = {_n_of_units(decision)}"
+
+
+def _n_of_units(decision: Decision) -> str:
+    """Return n, with its unit where that is not an image."""
+    return str(decision.n) if decision.unit == "image" else plural(decision.n, decision.unit)
 
 
 def _as_text(value: float | None, criterion: Criterion) -> str:

@@ -65,7 +65,7 @@ def test_a_wrong_file_is_refused(tmp_path: Path, old: str, new: str, told: str) 
 
 
 CONDITIONS = {"clean": set[str](), "noise": {"0.05", "0.1"}, "attacks": {"8/255"}, "manipulate": {"8/255"}}
-MEASURED = Measured(("srd", "saliency"), CONDITIONS, 36, has_masks=False)
+MEASURED = Measured(("srd", "saliency"), CONDITIONS, 36, has_masks=False, redraws=5)
 
 
 @pytest.mark.parametrize(

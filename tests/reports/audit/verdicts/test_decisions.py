@@ -11,7 +11,8 @@ from reports.audit.verdicts.samples import Sample
 
 
 def criterion(metric: str = "own_image", at_least: float | None = 0.9, **keys: object) -> Criterion:
-    return Criterion(metric=metric, condition="noise", at_least=at_least, why="a test", **keys)  # type: ignore[arg-type]
+    condition = "clean" if metric.startswith("srg_") else "noise"
+    return Criterion(metric=metric, condition=condition, at_least=at_least, why="a test", **keys)  # type: ignore[arg-type]
 
 
 def hits(count: int, n: int, **keys: object) -> Sample:

@@ -22,7 +22,7 @@ from reports.audit.verdicts.section import judge_audit
 
 DOCS = Path(__file__).parents[4] / "docs"
 CRITERIA = default_criteria()
-MEASURED = tuple(each for each in CRITERIA if not each.quantity.waits_for and each.condition != "attacks")
+MEASURED = tuple(each for each in CRITERIA if not each.quantity.is_of_clean_maps and each.condition != "attacks")
 OPEN = {Reason.NOT_ATTACKED, Reason.NOT_MEASURED}
 
 

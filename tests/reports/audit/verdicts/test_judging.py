@@ -68,7 +68,8 @@ def made(hits: Mapping[tuple[str, str], int] | None = None, unreliable: tuple[st
         for each in conditions
         if each.against
     )
-    readings: Any = SimpleNamespace(similarities=("pearson", "ssim"))
+    qualities = SimpleNamespace(names=(), fills=(), redraws=())
+    readings: Any = SimpleNamespace(similarities=("pearson", "ssim"), qualities=qualities)
     return Made(readings, (), conditions, verdicts, hits or {}, **keys)
 
 
@@ -188,7 +189,9 @@ def sample(misses: int, undefined: int = 0, ties: int = 0) -> Sample:
 def test_each_kind_of_failing_explainer_has_its_reason(
     metric: str, misses: Sample, family: str, is_repeatable: bool, reason: Reason
 ) -> None:
-    assert failure_reason(criterion(metric=metric), misses, family, is_repeatable) == reason
+    condition = "clean" if metric.startswith(("srg_", "weights_")) else "noise"
+    asked = criterion(metric=metric, condition=condition, at_least=0.5)
+    assert failure_reason(asked, misses, family, is_repeatable) == reason
 
 
 @pytest.mark.parametrize("metric", ["own_image", "own_class", "kept_under_flip"])
@@ -206,7 +209,7 @@ def test_every_reason_has_words_and_a_place() -> None:
 
 
 def test_the_multiverse_counts_settings_and_names_what_turns_a_verdict() -> None:
-    settings = declared_settings(("pearson", "ssim", "top_k_intersection"))
+    settings = declared_settings(("pearson", "ssim", "top_k_intersection"), ())
     assert len(settings) == 2 * 2 * 3
     assert settings[0] == BASE
     turned = {each: 10 for each in settings if each.similarity == "ssim"}

@@ -1,0 +1,87 @@
+"""One number for each image that the network was asked again about: qualities, and leads over removal controls."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.plan.axes import WEIGHTS
+from pipeline.plan.conditions import CLEAN
+from pipeline.plan.schema import Reason
+from reports.audit.image_values import ImageValues
+from reports.audit.outcomes import TIE
+from reports.audit.qualities import deletion, insertion, removal_score, srg
+from reports.audit.readings import Readings
+from reports.statistics import Values
+
+Images = NDArray[np.bool_]
+ALWAYS_REDRAWN = "complexity_rise"
+"""The quality that is asked of the images of which maps of re-drawn networks are made."""
+REMOVAL_SCORES = {"deletion": deletion, "insertion": insertion, "srg": srg}
+"""The scores of removal curves by name, as of blur."""
+
+
+def quality_values(readings: Readings, method: str, quality: str) -> ImageValues:
+    """Return a quality of the clean maps, of the images that were asked about."""
+    return _asked_values(readings, method, quality, readings.qualities.values(method, quality))
+
+
+def srg_leads(readings: Readings, method: str, control: str, fill: str) -> ImageValues:
+    """Return the SRG of the clean maps less that of a control, of the images that were asked about.
+
+    Differences up to `TIE` are rounding, so that a control differs from itself by 0.
+    """
+    quality = removal_score("srg", fill)
+    leads = readings.qualities.values(method, quality) - srg(readings.qualities.control_curves(control, fill))
+    return _asked_values(readings, method, quality, np.where(np.abs(leads) <= TIE, 0.0, leads))
+
+
+def control_values(readings: Readings, control: str, score: str, fill: str) -> ImageValues:
+    """Return a score of the removal curves of a control, of the images that were asked about."""
+    curves = readings.qualities.control_curves(control, fill)
+    values, constant = REMOVAL_SCORES[score](curves), np.ptp(curves, axis=(1, 2)) == 0
+    uninformative = readings.qualities.is_uninformative(fill)
+    codes = np.where(uninformative, Reason.UNINFORMATIVE_FILL, np.where(constant, Reason.NO_ANSWER_CHANGE, 0))
+    values = np.where(codes > 0, np.nan, values)
+    asked = np.asarray(~np.isnan(curves).all((1, 2)))
+    return ImageValues(values, _reasons(readings, values, codes)).among(asked)
+
+
+def redrawn_values(readings: Readings, method: str, depth: str, similarity: str, floor: str = "") -> ImageValues:
+    """Return the similarity of the clean maps to those of a re-drawn network, of the images that were asked about.
+
+    Parameters
+    ----------
+    floor
+        The reference whose similarity is subtracted, image by image; empty for none.
+    """
+    values = readings.reference_scores(method, WEIGHTS + depth, similarity)
+    if floor:
+        values = values - readings.reference_scores(method, floor, similarity)
+    return floored_values(readings, method, similarity, floor, values)
+
+
+def floored_values(readings: Readings, method: str, similarity: str, floor: str, values: Values) -> ImageValues:
+    """Return similarities of the images that were asked about, with the reason where one is NaN."""
+    codes = readings.reasons(CLEAN, method, similarity)
+    reasons = list(_reasons(readings, values, codes))
+    if floor:
+        blameless = np.isnan(readings.reference_scores(method, floor, similarity)) & (codes == 0)
+        for row in np.flatnonzero(blameless & readings.is_attributed(method)).tolist():
+            reasons[row] = readings.comparison_failure(row, method, floor)
+    return ImageValues(values, tuple(reasons)).among(is_redrawn(readings, method))
+
+
+def is_redrawn(readings: Readings, method: str) -> Images:
+    """Return a mask of the images of which maps of re-drawn networks were asked for."""
+    return readings.qualities.is_asked(method, ALWAYS_REDRAWN)
+
+
+def _asked_values(readings: Readings, method: str, quality: str, values: Values) -> ImageValues:
+    reasons = _reasons(readings, values, readings.qualities.reasons(method, quality))
+    return ImageValues(values, reasons).among(readings.qualities.is_asked(method, quality))
+
+
+def _reasons(readings: Readings, values: Values, codes: NDArray[Any]) -> tuple[str, ...]:
+    pairs = zip(values, codes, strict=True)
+    return tuple(readings.reason_text(int(code)) if np.isnan(value) else "" for value, code in pairs)
