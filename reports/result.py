@@ -41,7 +41,7 @@ class Estimate(ResultModel):
     """Lower end of the interval; None where there is no interval, `reason` then says why."""
     high: float | None
     n: int
-    """Images that the value is made from."""
+    """Images that the value is made from; where the unit says so, re-draws of the weights."""
     unit: str
     interval: IntervalName
     reason: str = ""

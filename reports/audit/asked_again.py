@@ -47,6 +47,13 @@ def control_values(readings: Readings, control: str, score: str, fill: str) -> I
     return ImageValues(values, _reasons(readings, values, codes)).among(asked)
 
 
+def control_leads(readings: Readings, control: str, over: str, fill: str) -> ImageValues:
+    """Return the SRG of a control less that of another, of the images that were asked about."""
+    first, second = (control_values(readings, name, "srg", fill) for name in (control, over))
+    reasons = tuple(one or other for one, other in zip(first.reasons, second.reasons, strict=True))
+    return ImageValues(first.values - second.values, reasons)
+
+
 def redrawn_values(readings: Readings, method: str, depth: str, similarity: str, floor: str = "") -> ImageValues:
     """Return the similarity of the clean maps to those of a re-drawn network, of the images that were asked about.
 

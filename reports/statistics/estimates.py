@@ -122,9 +122,17 @@ def mean_difference(first: Values, second: Values, unit: str, why: str) -> Estim
     known = differences[~np.isnan(differences)]
     absent = len(differences) - len(known)
     excluded = {why: absent} if absent else {}
-    if not len(known):
+    return mean_by_t(known, unit, excluded)
+
+
+def mean_by_t(values: Values, unit: str, excluded: Mapping[str, int]) -> Estimate:
+    """Return the mean with its t interval: of paired differences, or of means over images, one for each re-draw.
+
+    `excluded` is as in `mean`.
+    """
+    if not len(values):
         return no_estimate(unit, excluded)
-    return _estimate(float(known.mean()), len(known), unit, excluded, "t", lambda: t_interval(known))
+    return _estimate(float(values.mean()), len(values), unit, excluded, "t", lambda: t_interval(values))
 
 
 def no_estimate(unit: str, excluded: Mapping[str, int], why: str = "") -> Estimate:

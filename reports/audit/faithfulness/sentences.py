@@ -1,0 +1,69 @@
+"""The section on faithfulness in words: what controls beat, and what was left out."""
+
+from collections.abc import Iterable, Iterator
+
+from reports.audit.faithfulness.fields import FaithfulnessFields, RemovalLead
+from reports.audit.faithfulness.measures import left_out
+from reports.audit.faithfulness.tables import NOT_CLAIMED, TITLES
+from reports.families import is_control
+from reports.formatting import enumeration, plural, signed_interval, signed_value, size
+from pipeline.spec.measure import DECIDING_FILL
+from srd.registry import METRICS
+
+NOT_ASKED = (
+    "Not measured: the spec does not ask for it. Add the category “faithfulness” to measure.categories to have it."
+)
+
+
+def beaten_sentences(result: FaithfulnessFields) -> Iterator[str]:
+    """Yield sentences on the methods that an order which never saw the network beats, or may beat, with the numbers."""
+    leads = [each for each in result.removal_leads if each.fill == DECIDING_FILL and not each.is_control]
+    real = [each for each in leads if not is_control(each.method) and each.difference.value is not None]
+    for over in dict.fromkeys(each.over for each in leads):
+        beaten = [each for each in real if each.over == over and _is_beaten(each)]
+        undecided = [each for each in real if each.over == over and not _is_beaten(each) and not _leads(each)]
+        if beaten:
+            yield f"{TITLES[over]} beats {_in_words(result, beaten)}."
+        if undecided:
+            yield f"Not told apart from {TITLES[over].lower()}: {_in_words(result, undecided)}."
+        if real and not beaten and not undecided:
+            yield f"Every method that is no control is above {TITLES[over].lower()} in SRG."
+
+
+def left_out_sentences(result: FaithfulnessFields) -> Iterator[str]:
+    """Yield, for each reason and metric, how many images are left out of the means."""
+    by_metric: dict[str, list[str]] = {}
+    for name in dict.fromkeys(each.metric for each in result.faithfulness):
+        estimates = [each.estimate for each in result.faithfulness if each.metric == name]
+        for reason, counts in left_out(estimates).items():
+            if reason != NOT_CLAIMED:
+                by_metric.setdefault(f"{_range(counts)} of {METRICS[name].title}: {reason}", []).append(name)
+    yield from (f"Left out, by method: {text}." for text in by_metric)
+
+
+def asked_sentence(asked: int, n: int) -> str:
+    """Return a sentence on how many images were asked about."""
+    if asked == n:
+        return f"All {plural(n, 'image')} were asked about."
+    return f"{asked} of {plural(n, 'image')} were asked about; a stream of its own draws them."
+
+
+def _is_beaten(lead: RemovalLead) -> bool:
+    return lead.difference.high is not None and lead.difference.high < 0
+
+
+def _leads(lead: RemovalLead) -> bool:
+    return lead.difference.low is not None and lead.difference.low > 0
+
+
+def _in_words(result: FaithfulnessFields, leads: Iterable[RemovalLead]) -> str:
+    return enumeration(
+        f"{result.title_of(each.method)} (SRG {signed_value(each.difference)}, {signed_interval(each.difference)}, "
+        f"{size(each.difference)})"
+        for each in leads
+    )
+
+
+def _range(counts: list[int]) -> str:
+    low, high = min(counts), max(counts)
+    return plural(low, "image") if low == high else f"{low} to {plural(high, 'image')}"
