@@ -32,7 +32,7 @@ from pipeline.store.store import Arrays
 from srd.encoder_module import encoder_module
 from srd.errors import AuditError, DataError, ModelError, SpecError, UnsupportedOperation
 from srd.metrics.ssim import WINDOW
-from srd.registry import ATTRIBUTORS, METRICS, SIMILARITIES
+from srd.registry import ATTRIBUTORS, MAP_METRICS, SIMILARITIES
 
 CERTIFIED_SCENES = 300
 WATCHED_CODE_RAISES = (AuditError, RuntimeError, TypeError, ValueError, LookupError, AttributeError)
@@ -213,7 +213,7 @@ def _plan(spec: AuditSpec, data: Data, columns: tuple[Condition, ...]) -> Plan:
         "image": len(data.ids),
         "perturbation": len(columns),
         "method": len(spec.explain.methods),
-        "metric": len(METRICS),
+        "metric": len(MAP_METRICS),
         "reference": len(REFERENCES),
         "similarity": len(SIMILARITIES),
         "evidence": len(EVIDENCE),
@@ -238,7 +238,7 @@ def _coordinates(spec: AuditSpec, data: Data) -> dict[str, tuple[str | float, ..
         "class": data.classes,
         "method": spec.explain.methods,
         "method_title": tuple(ATTRIBUTORS[name].title for name in spec.explain.methods),
-        "metric": tuple(METRICS),
+        "metric": tuple(MAP_METRICS),
         "reference": tuple(REFERENCES),
         "similarity": SIMILARITIES,
         "evidence": tuple(EVIDENCE),
