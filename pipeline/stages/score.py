@@ -16,7 +16,7 @@ from pipeline.plan.tasks import Task
 from pipeline.stages.context import Context
 from pipeline.store.packing import unpack
 from pipeline.store.store import Arrays
-from srd.registry import ATTRIBUTORS, METRICS, SIMILARITIES
+from srd.registry import ATTRIBUTORS, MAP_METRICS, METRICS, SIMILARITIES
 from srd.types import Maps, Masks, Scores
 
 
@@ -31,8 +31,8 @@ def score(context: Context, task: Task) -> Arrays:
     if masks is not None:
         given["map and mask"] = (flat, masks[:, None].expand_as(maps).flatten(0, 1))
     columns = [entry(*given[entry.of]) if entry.of in given else flat.new_full((n * p,), torch.nan)
-               for entry in METRICS.values()]  # fmt: skip
-    broken, unsigned = _not_finite(maps), _needs_sign(METRICS, context.spec.explain.methods[task.column])
+               for entry in MAP_METRICS.values()]  # fmt: skip
+    broken, unsigned = _not_finite(maps), _needs_sign(MAP_METRICS, context.spec.explain.methods[task.column])
     scores = torch.stack(columns, 1).float().reshape(n, p, 1, -1).masked_fill(broken | unsigned, torch.nan)
     comparisons = _Comparisons(_needs_sign(SIMILARITIES, context.spec.explain.methods[task.column]))
     return {
@@ -128,7 +128,7 @@ def _level(maps: Maps, seen: Masks) -> Maps:
 def _not_finite(maps: Maps) -> Tensor:
     """Return which scores (n, p, 1, metric) use a map that is not finite: their own map, or the clean one."""
     own = ~maps.isfinite().flatten(2).all(2)[:, :, None, None]
-    compares = torch.tensor([entry.of == "two maps" for entry in METRICS.values()])
+    compares = torch.tensor([entry.of == "two maps" for entry in MAP_METRICS.values()])
     return own | (own[:, :1] & compares)
 
 
@@ -139,7 +139,7 @@ def _needs_sign(metrics: Iterable[str], method: str) -> Tensor:
 
 def _reasons(scores: Scores, masks: Tensor | None, broken: Tensor, unsigned: Tensor) -> NDArray[np.uint8]:
     """Return why each score is NaN."""
-    needs_mask = torch.tensor([entry.of == "map and mask" for entry in METRICS.values()])
+    needs_mask = torch.tensor([entry.of == "map and mask" for entry in MAP_METRICS.values()])
     reasons = torch.where(broken, Reason.NOT_FINITE, scores.isnan() * Reason.NO_CONTRAST)
     if masks is None:
         reasons[..., needs_mask] = Reason.NO_MASKS

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from reports.audit.verdicts.reasons import Reason
 from reports.statistics import Kind
-from srd.registry import METRICS
+from srd.registry import MAP_METRICS
 
 Source = Literal["scores", "outcome", "quality", "lead", "re-draws"]
 """What the values of a quantity are made from: scores of the maps of a condition; an outcome of
@@ -51,7 +51,7 @@ def _of_metrics() -> tuple[Quantity, ...]:
             "scores" if entry.of in ("two maps", "map and mask", "map") else "quality",
             needs_masks=entry.of == "map and mask",
         )
-        for entry in METRICS.values()
+        for entry in MAP_METRICS.values()
     )
 
 
