@@ -43,6 +43,12 @@ def grid(figure: Figure, width: int, count: int) -> list[Axes]:
     return list(panels[:count])
 
 
+def despine_all(panels: Iterable[Axes]) -> None:
+    """Remove the frames above and to the right of panels."""
+    for axes in panels:
+        despine(axes)
+
+
 def row_ends(panels: Sequence[Axes], width: int) -> list[Axes]:
     """Return the last panel of each row."""
     return [*panels[width - 1 : -1 : width], panels[-1]]

@@ -185,7 +185,7 @@ class ConditionFacts(ResultModel):
 class RunFacts(ResultModel):
     """The first fields of the result: facts of a run that every section may read."""
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     summary: tuple[str, ...]
     identity: Identity
     completeness: Completeness

@@ -11,6 +11,9 @@ from pipeline.plan.schema import Reason
 from pipeline.spec.measure import DECIDING_FILL
 from reports.statistics import Values
 
+FLOORED = 0.1
+"""The share of its fall that the answer to random order may keep after one step, else a fill tells of orders."""
+
 
 class Qualities:
     """What a run asked the network again, by arrays of a store. Where it did not ask, there are no names."""
@@ -116,6 +119,21 @@ def srg(curves: Values) -> Values:
     Bluecher, Vielhaben, Strodthoff 2024.
     """
     return _mean_over_share(curves[:, 1] - curves[:, 0])
+
+
+def is_floored(random: Values) -> NDArray[np.bool_]:
+    """Return whether random order takes the answer within a tenth of its floor in one step, so that no order matters.
+
+    The score stage decides this for clean images; of attacked ones the store has the curves alone.
+
+    Parameters
+    ----------
+    random
+        Curves (image, order, step) of random order.
+    """
+    most = random[:, 0]
+    floor = most.min(1)
+    return np.asarray(most[:, 1] - floor <= FLOORED * (most[:, 0] - floor))
 
 
 def _mean_over_share(curves: Values) -> Values:

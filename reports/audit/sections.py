@@ -2,11 +2,16 @@
 
 from reports.audit.comparisons.fields import ComparisonFields
 from reports.audit.comparisons.section import COMPARISONS
+from reports.audit.faithful_and_stable.fields import FaithfulAndStableFields
+from reports.audit.faithful_and_stable.section import FAITHFUL_AND_STABLE
+from reports.audit.faithfulness.section import FAITHFULNESS
 from reports.audit.identity_tables import IDENTITY
 from reports.audit.limits import LIMITS, UNMEASURED, LimitFields
 from reports.audit.localisation import LOCALISATION
 from reports.audit.maps import MAPS, MapFields
 from reports.audit.predictions import PREDICTIONS
+from reports.audit.randomisation.fields import RandomisationFields
+from reports.audit.randomisation.section import RANDOMISATION
 from reports.audit.scale import STABILITY
 from reports.audit.section import Section
 from reports.audit.self_checks import SELF_CHECKS, SelfCheckFields
@@ -18,7 +23,16 @@ from reports.audit.transfer import TRANSFER
 from reports.audit.verdicts.section import VERDICTS
 
 
-class AuditResult(SensitivityFields, ComparisonFields, LimitFields, MapFields, SelfCheckFields, SummaryFields):
+class AuditResult(
+    FaithfulAndStableFields,
+    RandomisationFields,
+    SensitivityFields,
+    ComparisonFields,
+    LimitFields,
+    MapFields,
+    SelfCheckFields,
+    SummaryFields,
+):
     """Everything that the page shows beside its figures."""
 
     # Fields stand in the order of these classes from the last to the first.
@@ -37,6 +51,9 @@ SECTIONS: tuple[Section[AuditResult], ...] = (
     PREDICTIONS,
     STABILITY,
     TRANSFER,
+    FAITHFULNESS,
+    FAITHFUL_AND_STABLE,
+    RANDOMISATION,
     COMPARISONS,
     SENSITIVITY,
     MAPS,

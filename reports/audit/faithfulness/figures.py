@@ -1,6 +1,7 @@
 """The figures of the section on faithfulness: removal curves of each method beside those of the controls, and SRG."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,7 +13,7 @@ from pipeline.spec.measure import DECIDING_FILL
 from reports.audit.estimates import estimate_frame
 from reports.audit.faithfulness.fields import FaithfulnessFields, RemovalCurve
 from reports.audit.faithfulness.tables import TITLES
-from reports.formatting import Caveats, plural
+from reports.formatting import Caveats
 from reports.plot_primitives import (
     Picture,
     caveat_note,
@@ -30,9 +31,10 @@ from reports.statistics import unit
 from reports.style import GREY, INK, look, svg
 
 WIDTH = 4
-LINES = {"most": "-", "least": "--"}
+Line = Literal["-", "--", ":", "-."]
+LINES: dict[str, Line] = {"most": "-", "least": "--"}
 """Which pixels are removed first -> the line of a method's curve."""
-CONTROL_LINES = {"random": ":", "edges": "-."}
+CONTROL_LINES: dict[str, Line] = {"random": ":", "edges": "-."}
 
 
 def faithfulness_figures(result: FaithfulnessFields) -> Iterator[Picture]:
@@ -89,13 +91,13 @@ def _curves_figure(methods: Sequence[str], curves: Iterable[RemovalCurve], cavea
 
 
 def _add_legend(figure: Figure) -> None:
-    styles = [("highest first", INK, "-"), ("lowest first", INK, "--")]
+    styles: list[tuple[str, str, Line]] = [("highest first", INK, "-"), ("lowest first", INK, "--")]
     styles += [(TITLES[control].lower(), GREY, CONTROL_LINES[control]) for control in CONTROLS]
     handles = [Line2D([], [], color=colour, linestyle=line) for _, colour, line in styles]
     figure.legend(handles, [name for name, _, _ in styles], loc="outside upper center", ncols=4, frameon=False)
 
 
-def _draw_line(axes: Axes, curve: RemovalCurve, colour: str, line: str, width: float) -> None:
+def _draw_line(axes: Axes, curve: RemovalCurve, colour: str, line: Line, width: float) -> None:
     shares, means = [each.removed for each in curve.points], [each.mean for each in curve.points]
     axes.plot(shares, means, color=colour, linestyle=line, linewidth=width)
 
@@ -114,8 +116,8 @@ def _srg_picture(result: FaithfulnessFields) -> Iterator[Picture]:
     lines = {each.control: each.estimate.value for each in result.control_scores if each.metric == "srg"}
     told = ", ".join(f"{TITLES[name].lower()} {value:.2f}" for name, value in lines.items() if value is not None)
     caption = (
-        f"SRG with {DECIDING_FILL} (95 % intervals). Grey lines: orders that never saw the network ({told}); a map that "
-        "is not right of both tells no more of the answer than they do."
+        f"SRG with {DECIDING_FILL} (95 % intervals). Grey lines: orders that never saw the network ({told}); a map "
+        "that is not right of both tells no more of the answer than they do."
     )
     caption += caveat_note(frame["method"], result.caveats)
     figure = _srg_figure(frame, lines, result.caveats)

@@ -1,13 +1,14 @@
 """The numbers of the section on faithfulness, made from removal curves and qualities of the store."""
 
 from collections.abc import Iterator
+from typing import get_args
 
 import numpy as np
 
-from pipeline.plan.axes import CONTROLS, ORDERS
+from pipeline.plan.axes import CONTROLS
 from reports import statistics
 from reports.audit.asked_again import REMOVAL_SCORES, control_leads, control_values, quality_values, srg_leads
-from reports.audit.faithfulness.fields import ControlScore, CurvePoint, RemovalCurve, RemovalLead
+from reports.audit.faithfulness.fields import ControlScore, CurvePoint, Order, RemovalCurve, RemovalLead
 from reports.audit.image_values import ImageValues
 from reports.audit.localisation import Quality
 from reports.audit.qualities import removal_score
@@ -87,7 +88,7 @@ def _mean_curves(readings: Readings, name: str, fill: str, is_control: bool) -> 
     read = readings.qualities.control_curves if is_control else readings.qualities.curves
     curves, fractions = read(name, fill), readings.qualities.fractions
     known = curves[~np.isnan(curves).any((1, 2))]
-    for number, order in enumerate(ORDERS):
+    for number, order in enumerate(get_args(Order)):
         points = (_point(float(share), column) for share, column in zip(fractions, known[:, number].T, strict=True))
         yield RemovalCurve(
             order_of=name,

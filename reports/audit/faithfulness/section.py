@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.spec.measure import DECIDING_FILL
 from reports.audit.estimates import COLUMNS, estimate_frame, fields_of, frame_of_rows
 from reports.audit.faithfulness.fields import FaithfulnessFields
 from reports.audit.faithfulness.figures import faithfulness_figures
@@ -21,14 +22,13 @@ from reports.audit.readings import Readings
 from reports.audit.section import Fields, Pictures, Section
 from reports.cells import Table
 from reports.page import Exhibit
-from pipeline.spec.measure import DECIDING_FILL
 
 READING = (
     "A map tells the truth about the network if the answer depends on the pixels that it ranks highest. Pixels are "
     "removed in the order of the map, step by step, and the network is asked again. Deletion is the mean probability "
-    "with the highest removed first, insertion that with the lowest removed first; SRG is their difference. All are "
-    "read beside two orders that never saw the network. The blur decides; black is shown beside it, for where random "
-    "order takes the answer in one step a fill says nothing about any order."
+    "with the highest removed first, insertion that with the lowest removed first; their difference is the symmetric "
+    "relevance gain (SRG). All are read beside two orders that never saw the network. The blur decides; black is shown "
+    "beside it, for where random order takes the answer in one step a fill says nothing about any order."
 )
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 
+from pipeline.spec.measure import DECIDING_FILL
 from reports.audit.faithfulness.fields import FaithfulnessFields, RemovalLead
 from reports.audit.faithfulness.measures import left_out
 from reports.audit.faithfulness.tables import NOT_CLAIMED, TITLES
 from reports.families import is_control
 from reports.formatting import enumeration, plural, signed_interval, signed_value, size
-from pipeline.spec.measure import DECIDING_FILL
 from srd.registry import METRICS
 
 NOT_ASKED = (

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from reports.audit.verdicts.reasons import Reason
 from reports.statistics import Kind
-from srd.registry import MAP_METRICS
+from srd.registry import METRICS
 
 Source = Literal["scores", "outcome", "quality", "lead", "re-draws"]
 """What the values of a quantity are made from: scores of the maps of a condition; an outcome of
@@ -48,10 +48,10 @@ def _of_metrics() -> tuple[Quantity, ...]:
             entry.title,
             "outcome" if entry.is_rate else "mean",
             entry.bounds,
-            "scores" if entry.of in ("two maps", "map and mask", "map") else "quality",
+            "quality" if entry.asks_network else "scores",
             needs_masks=entry.of == "map and mask",
         )
-        for entry in MAP_METRICS.values()
+        for entry in METRICS.values()
     )
 
 
