@@ -1,17 +1,15 @@
 """What an audit measures beside stability: the categories of metrics, and how much it asks the network for them."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from pipeline.spec.values import SpecTable, Text, as_tuple, closest, shorten_value
-from srd.entries import Category
+from srd.entries import Category, Fill
 
 CATEGORIES: tuple[str, ...] = get_args(Category)
-Fill = Literal["blur", "black", "narrow_blur", "wide_blur"]
-"""What stands in place of removed pixels: the image blurred, with a standard deviation of side/20, side/30 or side/15;
-or the black image."""
-FILLS: tuple[str, ...] = get_args(Fill)
+FILLS: tuple[str, ...] = tuple(fill for fill in get_args(Fill) if fill != "mean")
+"""What may stand in place of pixels that are removed step by step; the mean fills cells."""
 DECIDING_FILL = "blur"
 """The fill that verdicts go by."""
 ALWAYS = "similarity"
@@ -53,7 +51,7 @@ class MeasureSpec(SpecTable):
     """The images of which pixels are removed."""
     n_randomise: Asked = 32
     """The images that are explained again with re-drawn weights."""
-    steps: Annotated[int, Field(ge=2, le=1000)] = 10
+    steps: Annotated[int, Field(ge=2, le=100)] = 10
     """The steps in which all pixels of an image are removed."""
     subsets: Annotated[int, Field(ge=3, le=10_000)] = 200
     """The random subsets of an image's cells that are removed."""
