@@ -19,7 +19,7 @@ from quantus.functions import similarity_func
 from torch import Tensor, nn
 
 from benchmarks.measuring import CPU, machine, ratio, time_in_turns
-from srd.registry import METRICS
+from srd.registry import MAP_METRICS, METRICS
 
 SIZE, CLASSES = 224, 10
 PLAIN = {"normalise": False, "disable_warnings": True, "display_progressbar": False}
@@ -55,7 +55,7 @@ def main() -> None:
     print(f"{machine(CPU)}, {versions}, {date.today()}, {arguments.n} maps of {SIZE}x{SIZE}.\n")
     print("| metric | ours, ms | Quantus, ms | theirs over ours | quartiles | n |")
     print("|---|---|---|---|---|---|")
-    for name in METRICS:
+    for name in MAP_METRICS:
         given = {"two maps": (maps, others), "map and mask": (maps, masks), "map": (maps,)}[METRICS[name].of]
         competitors = {"ours": _ours(name, given)}
         if name in OF_A_MAP:

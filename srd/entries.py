@@ -132,13 +132,27 @@ class AttributorEntry(Entry):
 
 
 Measured = Literal["two maps", "map and mask", "map", "curves", "subsets", "randomised", "sum"]
-"""Arguments of metrics, in the order of reports: (clean maps, other maps), (maps, masks) or (maps); and, of clean maps
-alone, (curves of the most and of the least first), (sums, drops), (maps, maps of a re-drawn network) or (sums of maps,
-answers, answers to the black image)."""
+"""Arguments of metrics, in the order of reports.
+
+Two maps: (clean maps, other maps). Map and mask: (maps, masks). Map: (maps). The others take what a network answered.
+Curves: the target's probability while pixels are removed, (the highest first, the lowest first), each (n, steps + 1).
+Subsets: (sums of the map, drops of the target's logit) over subsets of the pixels, each (n, subsets). Randomised:
+(clean maps, maps of the network with all layers re-drawn). Sum: (sums of the map, the target's logit, that of the black
+image), each (n).
+"""
+
+Fill = Literal["blur", "black", "narrow_blur", "wide_blur", "mean"]
+"""What stands in the place of removed pixels; `srd.removal.fills` makes it."""
+
+Design = Literal["random", "cells", "sizes"]
+"""Subsets of the cells of a grid: at random, each cell alone, or of fixed sizes; `srd.removal.subsets` makes them."""
 
 Category = Literal["similarity", "localisation", "complexity", "faithfulness", "randomisation"]
-"""The question that metrics answer: how far a map moves, where it lies, how concentrated it is, whether the network
-uses what it shows, whether it depends on what the network has learnt."""
+"""The question that metrics answer.
+
+How far a map moves, where it lies, how concentrated it is, whether the network's answer hangs on what it shows, and
+whether the map hangs on the network's weights.
+"""
 
 Invariance = Literal[
     "positive scale of both", "positive scale of one", "shift", "increasing function", "negation", "permutation"
@@ -153,9 +167,13 @@ Negation: all maps times -1. Permutation: the pixels of all maps, and of the mas
 
 @dataclass(frozen=True, kw_only=True)
 class MetricEntry(Entry):
-    """A score of one map, or of two maps of one image."""
+    """A score of one map, of two maps of one image, or of a map and what the network answered."""
 
     of: Measured
+    fill: Fill | Literal[""] = ""
+    """What removed pixels are filled with, of metrics of curves or subsets."""
+    design: Design | Literal[""] = ""
+    """The subsets, of metrics of subsets."""
     category: Category
     unit: str
     """The quantity that the score is, in words."""
@@ -175,6 +193,11 @@ class MetricEntry(Entry):
     """Whether it is undefined for methods whose maps have no sign."""
     note: str = ""
     """What a reader of the score must know: ties, resolution, and where it deviates from its source."""
+
+    @property
+    def asks_network(self) -> bool:
+        """Return whether the score needs answers of the network beside the stored maps."""
+        return self.of not in {"two maps", "map and mask", "map"}
 
 
 E = TypeVar("E", bound=Entry)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from srd.entries import AttributorEntry, Attributors, Family, Measured, MetricEntry, Registry, read_entries
+from srd.entries import AttributorEntry, Attributors, Family, Fill, Measured, MetricEntry, Registry, read_entries
 
 SRD = AttributorEntry(
     name="srd",
@@ -59,12 +59,36 @@ BASELINES = sorted(
 
 ATTRIBUTORS = Attributors(SRD, *ABLATIONS, *BASELINES)
 
+_METRICS = {entry.name: entry for entry in read_entries(Path(__file__).parent / "metrics", MetricEntry)}
+_VARIED: tuple[tuple[str, Fill], ...] = (
+    ("deletion", "black"),
+    ("insertion", "black"),
+    ("srg", "black"),
+    ("srg", "narrow_blur"),
+    ("srg", "wide_blur"),
+)
+FILL_VARIANTS = tuple(
+    replace(
+        _METRICS[name],
+        name=f"{name}_{fill}",
+        title=f"{_METRICS[name].title} ({fill.replace('_', ' ')})",
+        fill=fill,
+        core=False,
+    )
+    for name, fill in _VARIED
+)
+"""Metrics of removal with another fill than the one that decides."""
+
 METRICS = Registry(
     *sorted(
-        read_entries(Path(__file__).parent / "metrics", MetricEntry),
+        (*_METRICS.values(), *FILL_VARIANTS),
         key=lambda entry: (get_args(Measured).index(entry.of), not entry.core),
     )
 )
 """In the order of what they are scores of, core metrics first."""
+MAP_METRICS = Registry(*(entry for entry in METRICS.values() if not entry.asks_network))
+"""Metrics of stored maps alone: they are scored under every condition."""
+QUALITIES = Registry(*(entry for entry in METRICS.values() if entry.asks_network))
+"""Metrics that the network was asked for: they are scored of clean images."""
 SIMILARITIES = tuple(name for name, entry in METRICS.items() if entry.of == "two maps" and entry.better == "higher")
 """Metrics that are the larger the more alike two maps of one image are."""

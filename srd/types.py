@@ -20,6 +20,18 @@ Logits = Float[Tensor, "n classes"]
 Maps = Float[Tensor, "n h w"]
 Masks = Bool[Tensor, "n h w"]
 Scores = Float[Tensor, " n"]
+Curves = Float[Tensor, "n steps"]
+"""The probability of the target in each step of a removal, from nothing to all."""
+
+Samples = Float[Tensor, "n subsets"]
+"""A number for each of an image's subsets of pixels."""
+
+Order = Int64[Tensor, " pixels"]
+"""The pixels of one image, numbered along its rows, first those that are removed first."""
+
+Cells = Bool[Tensor, "subsets cells"]
+"""Which cells of a square grid are in each subset, numbered along the rows."""
+
 Generators = Sequence[torch.Generator]
 """One random stream per row."""
 

@@ -36,7 +36,7 @@ from pipeline.store.creation import NewStore, create
 from pipeline.store.location import Location
 from pipeline.store.receipts import LITTER, METADATA, RECEIPTS
 from pipeline.store.store import NAME, Arrays, Store
-from srd.registry import METRICS
+from srd.registry import MAP_METRICS
 
 SIZE = 16
 PER_CLASS = 2
@@ -272,7 +272,7 @@ def shard_key(plan: Plan, task: Task, name: str) -> str:
 
 def needs_mask() -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Return which metrics need a mask of the object."""
-    return np.array([entry.of == "map and mask" for entry in METRICS.values()])
+    return np.array([entry.of == "map and mask" for entry in MAP_METRICS.values()])
 
 
 def same(one: Arrays, other: Arrays) -> bool:

@@ -11,7 +11,7 @@ from pipeline.execution.preparation import prepare_store
 from pipeline.execution.subjects import load_subject
 from pipeline.plan.schema import REASONS
 from pipeline.store.results import open_results
-from srd.registry import METRICS
+from srd.registry import MAP_METRICS
 
 VARIABLE = "SRD_AUDIT_REAL"
 HOME = Path(os.environ.get(VARIABLE, ""))
@@ -84,8 +84,8 @@ def test_a_small_audit_runs_to_its_end(name: str, tmp_path: Path) -> None:
     run = finish(write_spec(tmp_path, name, n=4, tile=2), tmp_path / "run")
     assert not any(outcome.error for outcome in run.watch.outcomes)
     dataset = open_results(run.job.store).load()
-    assert dict(dataset["score"].sizes) == {"image": 4, "perturbation": 2, "method": 2, "metric": len(METRICS)}
-    needs_mask = np.array([entry.of == "map and mask" for entry in METRICS.values()])
+    assert dict(dataset["score"].sizes) == {"image": 4, "perturbation": 2, "method": 2, "metric": len(MAP_METRICS)}
+    needs_mask = np.array([entry.of == "map and mask" for entry in MAP_METRICS.values()])
     reasons = dataset["reason"].values
     assert (reasons[..., needs_mask] == REASONS.index("the data set has no masks")).all()
     assert (reasons[..., ~needs_mask] == 0).all()

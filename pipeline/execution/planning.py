@@ -70,8 +70,8 @@ def coordinates(spec: AuditSpec, data: Data) -> dict[str, Coordinate]:
 def _measured(measure: MeasureSpec) -> dict[str, Coordinate]:
     """Return the coordinates of what is measured of maps and network."""
     return {
-        "metric": MAP_METRICS,
-        "quality": QUALITIES,
+        "metric": tuple(MAP_METRICS),
+        "quality": tuple(QUALITIES),
         "similarity": SIMILARITIES,
         "reference": tuple(axes.references(measure)),
         "subset": axes.subset_names(measure),

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from pipeline.plan.schema import REFERENCES, ReferenceMap
 from pipeline.spec.measure import MeasureSpec
+from srd.entries import Fill
 
 ANSWERS = ("logit", "probability", "kept")
 """The answers of a network: the target's logit, its softmax, and whether the target is the class predicted."""
@@ -21,7 +22,7 @@ OF_EACH_SIZE = 50
 """The subsets of each exact size."""
 N_CELLS = 81
 """The cells of the grid."""
-WHOLE_FILLS = ("blur", "black", "mean")
+WHOLE_FILLS: tuple[Fill, ...] = ("blur", "black", "mean")
 """The fills of which one takes the place of the whole image."""
 PARTIAL_DEPTHS = ("1/4", "2/4", "3/4")
 """The shares of the layers that are drawn again once, from the input on."""

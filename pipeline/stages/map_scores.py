@@ -13,10 +13,10 @@ from pipeline.stages.stored_maps import read_masks
 from pipeline.stages.views import InView
 from pipeline.store.store import Arrays
 from srd.entries import MetricEntry
-from srd.registry import MAP_METRICS, METRICS
+from srd.registry import MAP_METRICS
 from srd.types import Maps, Masks, Scores
 
-ENTRIES = tuple(METRICS[name] for name in MAP_METRICS)
+ENTRIES = tuple(MAP_METRICS.values())
 
 
 def map_scores(context: Context, task: Task, maps: Maps, flat: Maps, in_view: InView) -> Arrays:

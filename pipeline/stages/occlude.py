@@ -12,11 +12,12 @@ from pipeline.stages.context import Context
 from pipeline.stages.removals import control_order, curves_of
 from pipeline.stages.subsets import subsets
 from pipeline.store.store import Arrays
+from srd.entries import Fill
 from srd.removal.answers import ROWS, answers
 from srd.removal.fills import FILLS, fill
 from srd.removal.subsets import masks_of_cells
 
-CELL_FILL = "mean"
+CELL_FILL: Fill = "mean"
 """What stands in place of removed cells."""
 
 

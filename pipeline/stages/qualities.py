@@ -14,7 +14,7 @@ from pipeline.stages.evidence import Found, ReadEvidence, read_answers, read_red
 from pipeline.store.store import Arrays
 from srd.entries import AttributorEntry, MetricEntry
 from srd.metrics._maps import has_order, is_finite
-from srd.registry import ATTRIBUTORS, METRICS, QUALITIES
+from srd.registry import ATTRIBUTORS, QUALITIES
 from srd.types import Maps
 
 EVIDENCE: Mapping[Question, tuple[str, ReadEvidence]] = MappingProxyType(
@@ -33,7 +33,7 @@ def qualities(context: Context, task: Task, clean: Maps) -> Arrays:
         if not asked.any():
             continue
         evidence = read(context, task, clean[asked])
-        for column, entry in enumerate(METRICS[name] for name in QUALITIES):
+        for column, entry in enumerate(QUALITIES.values()):
             if entry.category == question:
                 found = _judge(entry, method, evidence(entry), clean[asked])
                 scores[asked, column], reasons[asked, column] = found.scores.float(), found.reasons.long()

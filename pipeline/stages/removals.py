@@ -11,6 +11,7 @@ from pipeline.machine import seeds
 from pipeline.plan.conditions import CLEAN
 from pipeline.stages.context import Context
 from pipeline.store.packing import pack, unpack
+from srd.entries import Fill
 from srd.removal.curves import removal_curve
 from srd.removal.fills import FILLS
 from srd.removal.orders import removal_orders
@@ -20,7 +21,7 @@ Curves = NDArray[np.float32]
 """(fill, order, step, answer)"""
 
 
-def curves_of(context: Context, row: int, image: Images, order: Order, fills: Iterable[str]) -> Curves:
+def curves_of(context: Context, row: int, image: Images, order: Order, fills: Iterable[Fill]) -> Curves:
     """Return the answers while the pixels of one image are removed in an order, and in its reverse."""
     inputs = context.inputs(image)
     return np.stack([

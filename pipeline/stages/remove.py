@@ -14,6 +14,7 @@ from pipeline.stages.context import Context
 from pipeline.stages.removals import Curves, control_order, curves_of, missing_curves, order_of
 from pipeline.stages.stored_maps import read_maps
 from pipeline.store.store import Arrays
+from srd.entries import Fill
 from srd.metrics._maps import has_order
 from srd.types import Maps
 
@@ -47,7 +48,7 @@ def _attacked_images(context: Context, task: Task) -> dict[int, Images]:
 def _attacked_curves(
     context: Context, row: int, clean: Images, maps: Maps, images: Mapping[int, Images]
 ) -> NDArray[np.float32]:
-    """Return the answers (perturbation, ranking, order, step, answer) to attacked images, NaN under other conditions."""
+    """Return the answers (perturbation, ranking, order, step, answer) to attacked images, NaN elsewhere."""
     by_chance = control_order(context, row, clean, "random")
     curves = {
         column: [
@@ -60,7 +61,7 @@ def _attacked_curves(
     return np.stack([np.stack(curves[column]) if column in curves else nothing for column in range(len(maps))])
 
 
-def _curves(context: Context, row: int, image: Images, maps: Maps, fills: Iterable[str]) -> Curves:
+def _curves(context: Context, row: int, image: Images, maps: Maps, fills: Iterable[Fill]) -> Curves:
     """Return the answers by the order of one map (1, h, w), NaN if it has none."""
     fills = tuple(fills)
     if not has_order(maps):

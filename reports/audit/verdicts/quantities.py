@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from reports.statistics import Kind
-from srd.registry import METRICS
+from srd.registry import MAP_METRICS
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def _of_metrics() -> tuple[Quantity, ...]:
             entry.bounds,
             needs_masks=entry.of == "map and mask",
         )
-        for entry in METRICS.values()
+        for entry in MAP_METRICS.values()
     )
 
 

@@ -11,7 +11,7 @@ from pipeline.plan.tasks import Task
 from pipeline.stages import score as scoring
 from pipeline.stages.context import Context
 from pipeline.stages.score import score
-from srd.registry import METRICS
+from srd.registry import MAP_METRICS, METRICS
 
 GEOMETRIC = """[[perturbation]]
 name = "horizontal_flip"
@@ -60,12 +60,12 @@ def scored(context: Context, monkeypatch: pytest.MonkeyPatch, maps: object) -> d
 def test_maps_are_moved_back_from_geometric_changes_before_they_are_compared(
     geometric: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    similarity = [entry.of == "two maps" for entry in METRICS.values()]
-    best = [float(entry.better == "higher") for entry in METRICS.values() if entry.of == "two maps"]
+    similarity = [entry.of == "two maps" for entry in MAP_METRICS.values()]
+    best = [float(entry.better == "higher") for entry in MAP_METRICS.values() if entry.of == "two maps"]
     moving = scored(geometric, monkeypatch, brightness)
     for name in ("horizontal_flip", "shift"):
         np.testing.assert_allclose(moving[name][:, similarity], np.tile(best, (len(moving[name]), 1)), atol=1e-6)
-    pearson = list(METRICS).index("pearson")
+    pearson = list(MAP_METRICS).index("pearson")
     resting = scored(geometric, monkeypatch, still)
     for name in ("horizontal_flip", "shift", "rotation", "zoom"):
         assert (moving[name][:, pearson] > 0.85).all()  # reading between pixels blurs the pictures' noise
@@ -84,7 +84,7 @@ def test_what_was_out_of_view_is_compared_with_nothing(geometric: Context, monke
         shape = len(context.rows(task)), len(context.conditions), 16, 16
         return torch.rand(shape, generator=torch.Generator().manual_seed(0))
 
-    task, pearson = Task("score", 0, 0), list(METRICS).index("pearson")
+    task, pearson = Task("score", 0, 0), list(MAP_METRICS).index("pearson")
     maps = unrelated(geometric, task)
     moved, seen = scoring._in_clean_frame(geometric, task, maps)
     shift = [condition.name for condition in geometric.conditions].index("shift")

@@ -22,7 +22,7 @@ from pipeline.stages.context import BACKGROUND, Context
 from pipeline.stages.perturb import perturb
 from pipeline.stages.score import score
 from pipeline.store.store import Arrays, Store
-from srd.registry import ATTRIBUTORS, METRICS, SIMILARITIES
+from srd.registry import ATTRIBUTORS, MAP_METRICS, METRICS, SIMILARITIES
 
 
 def alone_in_tiles(context: Context, folder: Path) -> Context:
@@ -190,13 +190,13 @@ def test_the_class_of_the_clean_image_is_explained_under_every_perturbation(
 
 def test_similarity_to_itself_is_one_where_it_is_defined(context: Context) -> None:
     scores = score(context, Task("score", 0, 0))["score"]
-    for column, entry in enumerate(METRICS.values()):
+    for column, entry in enumerate(MAP_METRICS.values()):
         if entry.of == "two maps":
             np.testing.assert_allclose(scores[:, 0, 0, column], float(entry.better == "higher"), atol=1e-5)
 
 
 def test_a_metric_that_needs_a_sign_says_nothing_of_a_method_without(context: Context) -> None:
-    needs_sign = np.array([entry.needs_sign for entry in METRICS.values()])
+    needs_sign = np.array([entry.needs_sign for entry in MAP_METRICS.values()])
     signs = [ATTRIBUTORS[method].signed for method in context.spec.explain.methods]
     assert set(signs) == {False, True}
     for column, signed in enumerate(signs):
@@ -258,7 +258,7 @@ def test_an_unsigned_method_has_no_score_that_needs_a_sign(context: Context, mon
     reason = REASONS.index("the method's maps have no sign")
     for column, name in enumerate(context.spec.explain.methods):
         arrays = score(context, Task("score", 0, column))
-        needs_sign = [each == "pearson" or METRICS[each].needs_sign for each in METRICS]
+        needs_sign = [each == "pearson" or METRICS[each].needs_sign for each in MAP_METRICS]
         undefined = np.array(needs_sign) & (not ATTRIBUTORS[name].signed)
         assert ((arrays["reason"] == reason) == undefined).all()
         assert (np.isnan(arrays["score"]) == undefined).all()
@@ -286,7 +286,7 @@ def test_an_undefined_map_to_compare_with_is_not_the_maps_own_fault(
 def test_metrics_read_the_stored_maps(context: Context) -> None:
     values = context.store.read("attribution", slice(None), slice(None), 0).astype(np.float32)
     stored = torch.from_numpy(values * context.store.read("scale", slice(None), slice(None), 0)[..., None, None])
-    column = list(METRICS).index("sparseness")
+    column = list(MAP_METRICS).index("sparseness")
     expected = METRICS["sparseness"](stored.flatten(0, 1)).reshape(stored.shape[:2])
     written = context.store.read("score", slice(None), slice(None), 0, column)
     torch.testing.assert_close(torch.from_numpy(written), expected.float())
@@ -322,7 +322,7 @@ def test_a_map_without_contrast_is_a_reason(context: Context, monkeypatch: pytes
     monkeypatch.setattr(scoring, "_read_maps", lambda *_: maps)
     arrays = score(context, Task("score", 0, 0))
     nothing = REASONS.index("the map has nothing to compare")
-    column = list(METRICS).index("pearson")
+    column = list(MAP_METRICS).index("pearson")
     assert arrays["reason"][1, 2, 0, column] == nothing
     assert np.isnan(arrays["score"][1, 2, 0, column])
     others = np.ones(maps.shape[:2], bool)
@@ -336,9 +336,9 @@ def test_a_map_that_is_not_finite_is_a_reason(context: Context, monkeypatch: pyt
     maps[3, 0, 0, 0] = torch.inf
     monkeypatch.setattr(scoring, "_read_maps", lambda *_: maps)
     arrays = score(context, Task("score", 0, 0))
-    broken = np.zeros((*maps.shape[:2], len(METRICS)), bool)
+    broken = np.zeros((*maps.shape[:2], len(MAP_METRICS)), bool)
     broken[1, 2] = broken[3, 0] = True
-    broken[3, :, [entry.of == "two maps" for entry in METRICS.values()]] = True
+    broken[3, :, [entry.of == "two maps" for entry in MAP_METRICS.values()]] = True
     assert ((arrays["reason"][:, :, 0] == REASONS.index("the map is not finite")) == broken).all()
     assert (np.isnan(arrays["score"][:, :, 0]) == broken).all()
     assert np.isnan(arrays["reference_similarity"][3]).all()

@@ -16,7 +16,7 @@ from reports.audit.summary import SUMMARY
 from reports.cells import Cell, Table
 from reports.page import Exhibit
 from reports.plot_primitives import Picture
-from srd.registry import METRICS
+from srd.registry import MAP_METRICS
 
 TABLE = Table("What was counted.", ("what", "number"), ((Cell("pixels"), Cell("0.25")),))
 PICTURE = Picture("counts", b"<svg/>", "Counts.", "Pixels 0.25.")
@@ -62,7 +62,7 @@ def test_a_row_more_is_all_that_a_new_section_needs(result: AuditResult, monkeyp
 
 
 def test_only_metrics_that_call_themselves_rates_are_0_or_1_for_every_map(dataset: xr.Dataset) -> None:
-    for name, entry in METRICS.items():
+    for name, entry in MAP_METRICS.items():
         scores = dataset["score"].sel(metric=name).values
         found = set(scores[~np.isnan(scores)].tolist())
         assert (found <= {0.0, 1.0}) is entry.is_rate, name

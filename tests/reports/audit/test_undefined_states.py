@@ -16,7 +16,7 @@ from reports.audit.identity_tables import completeness
 from reports.audit.outcomes import own_class, own_image
 from reports.audit.readings import Readings
 from reports.audit.run_record import record_of
-from srd.registry import METRICS
+from srd.registry import MAP_METRICS
 
 Reading = Callable[[str], NDArray[np.bool_]]
 CONDITIONS = ("clean", NOISE_ID)
@@ -41,7 +41,7 @@ def has_reason(store: xr.Dataset, method: str, reason: Reason) -> NDArray[np.boo
 
 
 def metrics_of(*kinds: str) -> NDArray[np.bool_]:
-    return np.array([entry.of in kinds for entry in METRICS.values()])
+    return np.array([entry.of in kinds for entry in MAP_METRICS.values()])
 
 
 def is_flat(store: xr.Dataset) -> NDArray[np.bool_]:
@@ -77,14 +77,14 @@ def test_a_map_that_is_not_finite_has_no_score(store: xr.Dataset) -> None:
 def test_a_constant_map_has_nothing_to_compare(store: xr.Dataset) -> None:
     found = has_reason(store, "made_constant", Reason.NO_CONTRAST)
     compared = ("pearson", "coarse_pearson", "top_k_intersection", "spearman", "top_k_near")
-    assert found[:, :, [list(METRICS).index(name) for name in compared]].all()
-    lost = has_reason(store, "made_blotted", Reason.NO_CONTRAST)[:, :, list(METRICS).index("pearson")]
+    assert found[:, :, [list(MAP_METRICS).index(name) for name in compared]].all()
+    lost = has_reason(store, "made_blotted", Reason.NO_CONTRAST)[:, :, list(MAP_METRICS).index("pearson")]
     assert (lost == is_flat(store)[:, None]).all()
     assert is_flat(store).sum() == FLAT
 
 
 def test_maps_without_sign_have_no_agreement_of_signs(store: xr.Dataset) -> None:
-    needy = np.array([entry.needs_sign for entry in METRICS.values()])
+    needy = np.array([entry.needs_sign for entry in MAP_METRICS.values()])
     for method, unsigned in (("edges", True), ("made_fixed", True), ("made_closed_form", False)):
         assert (has_reason(store, method, Reason.UNSIGNED_METHOD) == (needy & unsigned)).all(), method
 
