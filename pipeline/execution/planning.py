@@ -11,7 +11,7 @@ from pipeline.plan.tasks import Plan
 from pipeline.spec.audit import AuditSpec
 from pipeline.spec.measure import MeasureSpec
 from pipeline.store.arrays import COORDINATES
-from srd.registry import ATTRIBUTORS, SIMILARITIES
+from srd.registry import ATTRIBUTORS, MAP_METRICS, QUALITIES, SIMILARITIES
 
 Coordinate = tuple[str | float, ...]
 
@@ -70,8 +70,8 @@ def coordinates(spec: AuditSpec, data: Data) -> dict[str, Coordinate]:
 def _measured(measure: MeasureSpec) -> dict[str, Coordinate]:
     """Return the coordinates of what is measured of maps and network."""
     return {
-        "metric": axes.SCORES,
-        "quality": axes.QUALITIES,
+        "metric": tuple(MAP_METRICS),
+        "quality": tuple(QUALITIES),
         "similarity": SIMILARITIES,
         "reference": tuple(axes.references(measure)),
         "subset": axes.subset_names(measure),
@@ -81,5 +81,5 @@ def _measured(measure: MeasureSpec) -> dict[str, Coordinate]:
         "order": axes.ORDERS,
         "step": axes.steps(measure),
         "ranking": axes.RANKINGS,
-        "depth": tuple(axes.depth_shares(measure)),
+        "depth": tuple(axes.depths(measure)),
     }

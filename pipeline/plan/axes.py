@@ -1,11 +1,12 @@
 """The names along the axes of what is measured, which are coordinates of the store."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
+from dataclasses import dataclass
+from fractions import Fraction
 
 from pipeline.plan.schema import REFERENCES, ReferenceMap
 from pipeline.spec.measure import MeasureSpec
-from srd.registry import METRICS
+from srd.entries import Fill
 
 ANSWERS = ("logit", "probability", "kept")
 """The answers of a network: the target's logit, its softmax, and whether the target is the class predicted."""
@@ -21,20 +22,14 @@ OF_EACH_SIZE = 50
 """The subsets of each exact size."""
 N_CELLS = 81
 """The cells of the grid."""
-WHOLE_FILLS = ("blur", "black", "mean")
+WHOLE_FILLS: tuple[Fill, ...] = ("blur", "black", "mean")
 """The fills of which one takes the place of the whole image."""
-PARTIAL_DEPTHS = MappingProxyType({"1/4": 1 / 4, "2/4": 2 / 4, "3/4": 3 / 4})
+PARTIAL_DEPTHS = ("1/4", "2/4", "3/4")
 """The shares of the layers that are drawn again once, from the input on."""
 WHOLE_DEPTH = "4/4"
-"""All layers, which are drawn again several times."""
+"""All layers, which are drawn again several times; the number of the draw follows, after a `#`."""
 WEIGHTS = "weights:"
 """The prefix of the references that are maps by a network with weights drawn again."""
-
-OF_A_CLEAN_IMAGE = ("curves", "subsets", "randomised", "sum")
-QUALITIES = tuple(name for name, entry in METRICS.items() if entry.of in OF_A_CLEAN_IMAGE)
-"""The metrics of clean maps and of what the network answers."""
-SCORES = tuple(name for name in METRICS if name not in QUALITIES)
-"""The metrics of every stored map."""
 
 
 def subset_names(measure: MeasureSpec) -> tuple[str, ...]:
@@ -47,10 +42,19 @@ def subset_names(measure: MeasureSpec) -> tuple[str, ...]:
     )
 
 
-def depth_shares(measure: MeasureSpec) -> Mapping[str, float]:
-    """Return depth -> the share of the layers whose weights are drawn again."""
-    whole = {f"{WHOLE_DEPTH}#{draw}": 1.0 for draw in range(1, measure.redraws + 1)}
-    return {**PARTIAL_DEPTHS, **whole}
+@dataclass(frozen=True)
+class Depth:
+    """A share of the layers whose weights are drawn again, from the input on."""
+
+    share: float
+    draw: int
+    """The number of the draw, from 1 on: those of one number have the same first layers."""
+
+
+def depths(measure: MeasureSpec) -> Mapping[str, Depth]:
+    """Return the depths by name."""
+    partial = {name: Depth(float(Fraction(name)), 1) for name in PARTIAL_DEPTHS}
+    return partial | {f"{WHOLE_DEPTH}#{draw}": Depth(1.0, draw) for draw in range(1, measure.redraws + 1)}
 
 
 def steps(measure: MeasureSpec) -> tuple[float, ...]:
@@ -67,6 +71,6 @@ def references(measure: MeasureSpec) -> Mapping[str, ReferenceMap]:
             f"the same method's map by the network with {depth.partition('#')[0]} of its layers drawn again",
             "randomised_attribution",
         )
-        for depth in depth_shares(measure)
+        for depth in depths(measure)
     }
     return {**REFERENCES, **redrawn}

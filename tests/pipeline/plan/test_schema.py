@@ -11,8 +11,8 @@ from pipeline.plan.stages import STAGES, VARIABLES
 
 SIZES = {
     "image": 7, "perturbation": 3, "method": 2, "metric": 4, "reference": 3, "similarity": 2, "evidence": 5,
-    "measure": 4, "class": 5, "channel": 3, "y": 6, "x": 8, "quality": 3, "subset": 9, "answer": 3, "control": 2, "fill": 4,
-    "order": 2, "step": 5, "ranking": 2, "depth": 6,
+    "measure": 4, "class": 5, "channel": 3, "y": 6, "x": 8, "quality": 3, "subset": 9, "answer": 3, "control": 2,
+    "fill": 4, "order": 2, "step": 5, "ranking": 2, "depth": 6,
 }  # fmt: skip
 
 every_variable = pytest.mark.parametrize("variable", VARIABLES.values(), ids=list(VARIABLES))
