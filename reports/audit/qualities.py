@@ -131,9 +131,8 @@ def is_floored(random: Values) -> NDArray[np.bool_]:
     random
         Curves (image, order, step) of random order.
     """
-    most = random[:, 0]
-    floor = most.min(1)
-    return np.asarray(most[:, 1] - floor <= FLOORED * (most[:, 0] - floor))
+    left = random[:, 0] - random[:, 0].min(1, keepdims=True)
+    return np.asarray((left[:, 0] > 0) & (left[:, 1] <= FLOORED * left[:, 0]))
 
 
 def _mean_over_share(curves: Values) -> Values:

@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from pipeline.plan.axes import WEIGHTS
 from pipeline.plan.conditions import CLEAN
 from pipeline.plan.schema import REFERENCES, Reason
 from pipeline.store.attributes import read_attributes
@@ -56,7 +57,9 @@ class Readings:
         self.methods = tuple(str(name) for name in dataset["method"].values)
         self.metrics = tuple(str(name) for name in dataset["metric"].values)
         self.similarities = tuple(str(name) for name in dataset["similarity"].values)
-        self.references = tuple(str(name) for name in dataset["reference"].values)
+        self._references = [str(name) for name in dataset["reference"].values]
+        self.references = tuple(name for name in self._references if not name.startswith(WEIGHTS))
+        """The references that give stability its scale: all but the maps of re-drawn networks."""
         self.image_ids = tuple(str(name) for name in dataset["image"].values)
         self.classes = tuple(str(name) for name in dataset["class"].values)
         self.has_masks = "mask" in dataset
@@ -154,7 +157,7 @@ class Readings:
 
     def reference_scores(self, method: str, reference: str, similarity: str) -> NDArray[np.float64]:
         """Return the similarities of the clean maps of all images to those of a reference, NaN where undefined."""
-        values = self._reference[:, self.methods.index(method), self.references.index(reference)]
+        values = self._reference[:, self.methods.index(method), self._references.index(reference)]
         return np.asarray(values[:, self.similarities.index(similarity)])
 
     def is_attributed(self, method: str) -> NDArray[np.bool_]:

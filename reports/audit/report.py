@@ -12,6 +12,7 @@ from pipeline.store.results import open_results
 from pipeline.store.runs import SPEC_COPY, location_of
 from reports.audit import maps
 from reports.audit.page import frames, html, markdown, pictures
+from reports.audit.randomisation import gallery
 from reports.audit.readings import Readings
 from reports.audit.result_file import RESULT, add_digest
 from reports.audit.run_record import record_of
@@ -71,6 +72,7 @@ def _parts(readings: Readings, result: AuditResult, drawn: Sequence[Picture]) ->
     yield from _data(result)
     yield from ((picture.file, picture.svg) for picture in drawn)
     yield from maps.drawings(readings, result.cases, result.overview)
+    yield from gallery.drawings(readings, result.redrawn_rows)
     yield STYLE, style_sheet().encode()
 
 

@@ -73,7 +73,7 @@ def _numbers(readings: Readings, _: RunFacts) -> Fields:
     return {
         "stability": stability.stabilities(readings),
         "references": _references(readings),
-        "reference_meanings": readings.attributes.references,
+        "reference_meanings": {name: readings.attributes.references[name] for name in readings.references},
     }
 
 

@@ -2,6 +2,7 @@
 
 from reports.audit.facts import RunFacts
 from reports.audit.localisation import Quality
+from reports.audit.maps import MapPanel
 from reports.result import Estimate, ResultModel
 
 
@@ -27,6 +28,15 @@ class RedrawnFloor(ResultModel):
     estimate: Estimate
 
 
+class RedrawnRow(ResultModel):
+    """The maps of one image by one method, as ever more layers are drawn again."""
+
+    method: str
+    image: str
+    maps: dict[str, MapPanel]
+    """Depth -> its map, on a scale of its own."""
+
+
 class RandomisationFields(RunFacts):
     """Fields that this section adds to the result. They are empty where the spec did not ask for them."""
 
@@ -35,3 +45,4 @@ class RandomisationFields(RunFacts):
     depth_similarities: tuple[DepthSimilarity, ...]
     redrawn_floors: tuple[RedrawnFloor, ...]
     complexity_rises: tuple[Quality, ...]
+    redrawn_rows: tuple[RedrawnRow, ...]

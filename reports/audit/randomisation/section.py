@@ -9,6 +9,7 @@ from pipeline.plan.axes import WHOLE_DEPTH
 from reports.audit.estimates import COLUMNS, estimate_frame, fields_of, frame_of_rows
 from reports.audit.randomisation.fields import DepthSimilarity, RandomisationFields
 from reports.audit.randomisation.figures import randomisation_figures
+from reports.audit.randomisation.gallery import depth_in_words, redrawn_rows
 from reports.audit.randomisation.measures import (
     complexity_rises,
     depth_similarities,
@@ -18,7 +19,7 @@ from reports.audit.randomisation.measures import (
 from reports.audit.readings import Readings
 from reports.audit.section import Fields, Pictures, Section
 from reports.cells import Cell, Table, estimate_cell, method_heading
-from reports.families import is_control
+from reports.families import by_family, is_control
 from reports.formatting import enumeration, interval, plural, value
 from reports.page import Exhibit
 from srd.registry import METRICS
@@ -43,6 +44,7 @@ def _numbers(readings: Readings, _: RandomisationFields) -> Fields:
         "depth_similarities": tuple(depth_similarities(readings)),
         "redrawn_floors": tuple(redrawn_floors(readings)),
         "complexity_rises": tuple(complexity_rises(readings)),
+        "redrawn_rows": redrawn_rows(readings),
     }
 
 
@@ -102,12 +104,14 @@ def _in_words(result: RandomisationFields, each: DepthSimilarity) -> str:
 
 def _body(result: RandomisationFields, drawn: Pictures) -> Mapping[str, Any]:
     if not result.depth_similarities:
-        return {"paragraphs": (NOT_ASKED,), "exhibits": (), "items": ()}
+        return {"paragraphs": (NOT_ASKED,), "exhibits": (), "items": (), "rows": (), "headings": ()}
     asked = f"{result.explained_again} of {plural(result.identity.sizes['image'], 'image')} were explained again."
     return {
         "paragraphs": (READING, f"{unmoved_sentence(result)} {asked}"),
         "exhibits": (Exhibit(None, (randomisation_table(result),)), Exhibit(drawn.get("randomisation"))),
         "items": tuple(_left_out(result)),
+        "rows": by_family(result.redrawn_rows, lambda row: row.method),
+        "headings": [depth_in_words(depth) for row in result.redrawn_rows[:1] for depth in row.maps],
     }
 
 
@@ -146,6 +150,7 @@ RANDOMISATION: Section[RandomisationFields] = Section(
     id="randomisation",
     title="Randomisation",
     heading="Do maps depend on what the network has learnt?",
+    template="randomisation",
     body=_body,
     numbers=_numbers,
     frames=_frames,

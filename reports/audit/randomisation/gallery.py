@@ -1,0 +1,77 @@
+"""The maps of one image as ever more layers are drawn again, drawn from the store."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from pipeline.machine.writing import File
+from pipeline.plan.axes import WHOLE_DEPTH
+from reports.audit.asked_again import is_redrawn
+from reports.audit.maps import FOLDER, MapPanel
+from reports.audit.randomisation.fields import RedrawnRow
+from reports.audit.readings import NOT_COMPUTED, Readings
+from reports.formatting import slug
+from reports.pixels import Pixels, clipped_share, colour_limit, heat_map, panel_side
+
+
+def redrawn_rows(readings: Readings) -> tuple[RedrawnRow, ...]:
+    """Return, for each method, the maps of one image at each depth; nothing where no weights were drawn again.
+
+    It is the middle one, in the order of the store, of the images that were explained again.
+    """
+    row = _shown_image(readings)
+    if row is None:
+        return ()
+    return tuple(
+        RedrawnRow(
+            method=method,
+            image=readings.image_ids[row],
+            maps={depth: _panel(readings, row, method, depth) for depth in shown_depths(readings)},
+        )
+        for method in readings.methods
+    )
+
+
+def shown_depths(readings: Readings) -> list[str]:
+    """Return the depths that are shown: of the re-draws of all weights, the first."""
+    return [depth for depth in readings.qualities.depths if depth not in readings.qualities.redraws[1:]]
+
+
+def drawings(readings: Readings, rows: tuple[RedrawnRow, ...]) -> Iterator[File]:
+    """Draw every panel. Yield its path and its PNG."""
+    native = max(readings.dataset.sizes["y"], readings.dataset.sizes["x"])
+    longest = panel_side(native, sum(len(each.maps) for each in rows))
+    for each in rows:
+        for depth, panel in each.maps.items():
+            if panel.limit is not None:
+                row = readings.image_ids.index(each.image)
+                yield panel.file, heat_map(_map(readings, row, each.method, depth), panel.limit, longest)
+
+
+def depth_in_words(depth: str) -> str:
+    """Return the heading of a depth."""
+    share = depth.partition("#")[0]
+    return "all layers" if share == WHOLE_DEPTH else f"{share} of the layers"
+
+
+def _shown_image(readings: Readings) -> int | None:
+    if not readings.qualities.redraws:
+        return None
+    asked = np.flatnonzero(np.any([is_redrawn(readings, method) for method in readings.methods], axis=0))
+    return int(asked[len(asked) // 2]) if len(asked) else None
+
+
+def _panel(readings: Readings, row: int, method: str, depth: str) -> MapPanel:
+    pixels = _map(readings, row, method, depth)
+    if not np.isfinite(pixels).all():
+        return MapPanel(method=method, file="", limit=None, clipped=None, reason=f"{NOT_COMPUTED}, or not finite")
+    end = colour_limit(pixels)[0]
+    file = f"{FOLDER}/redrawn-{slug(method)}-{depth.replace('/', '-of-').replace('#', '-')}.png"
+    return MapPanel(method=method, file=file, limit=end, clipped=clipped_share(pixels, end))
+
+
+def _map(readings: Readings, row: int, method: str, depth: str) -> Pixels:
+    where = {"image": row, "method": readings.methods.index(method)}
+    chosen = readings.dataset[["randomised_attribution", "randomised_scale"]].isel(where).sel(depth=depth)
+    values = chosen["randomised_attribution"].values.astype(np.float32) * chosen["randomised_scale"].values
+    return np.asarray(values, np.float32)
