@@ -73,8 +73,8 @@ def floored_values(readings: Readings, method: str, similarity: str, floor: str,
     codes = readings.reasons(CLEAN, method, similarity)
     reasons = list(_reasons(readings, values, codes))
     if floor:
-        blameless = np.isnan(readings.reference_scores(method, floor, similarity)) & (codes == 0)
-        for row in np.flatnonzero(blameless & readings.is_attributed(method)).tolist():
+        own, other = readings.scores(CLEAN, method, similarity), readings.reference_scores(method, floor, similarity)
+        for row in np.flatnonzero(~np.isnan(own) & np.isnan(other)).tolist():
             reasons[row] = readings.comparison_failure(row, method, floor)
     return ImageValues(values, tuple(reasons)).among(is_redrawn(readings, method))
 

@@ -144,7 +144,7 @@ def _ranked_images(readings: Readings, facts: ConditionFacts) -> list[RankedImag
 
 def _case(readings: Readings, facts: ConditionFacts, ranked: RankedImage) -> Case:
     row, method = ranked.row, facts.against
-    clean, perturbed = (_map(readings, row, name, method) for name in (CLEAN, facts.id))
+    clean, perturbed = (stored_map(readings, row, name, method) for name in (CLEAN, facts.id))
     end, rule = colour_limit(clean, perturbed)
     stem = f"{FOLDER}/{slug(facts.id)}-{ranked.rank}"
     names = [
@@ -190,7 +190,7 @@ def _overview(readings: Readings, number: int, row: int) -> Overview:
 
 
 def _panel_on_own_scale(readings: Readings, row: int, method: str, file: str) -> MapPanel:
-    pixels = _map(readings, row, CLEAN, method)
+    pixels = stored_map(readings, row, CLEAN, method)
     if not np.isfinite(pixels).all():
         reason = REASONS[Reason.NOT_FINITE] if readings.is_attributed(method)[row] else NOT_COMPUTED
         return MapPanel(method=method, file="", limit=None, clipped=None, reason=reason)
@@ -204,7 +204,7 @@ def _map_panel(method: str, file: str, pixels: Pixels, end: float) -> MapPanel:
 def _draw_case(readings: Readings, case: Case, longest: int) -> Iterator[File]:
     row = readings.image_ids.index(case.image)
     image, other = (_image(readings, row, name) for name in (CLEAN, case.condition))
-    clean, moved = (_map(readings, row, name, case.clean.method) for name in (CLEAN, case.condition))
+    clean, moved = (stored_map(readings, row, name, case.clean.method) for name in (CLEAN, case.condition))
     yield case.image_file, photo(image, longest)
     yield case.perturbed_file, photo(other, longest)
     yield case.change_file, magnified_change(image, other, longest)
@@ -218,7 +218,7 @@ def _draw_overview(readings: Readings, overview: Overview, longest: int) -> Iter
     yield overview.image_file, photo(_image(readings, row, CLEAN), longest, mask)
     for shown in overview.maps:
         if shown.limit is not None:
-            yield shown.file, heat_map(_map(readings, row, CLEAN, shown.method), shown.limit, longest, mask)
+            yield shown.file, heat_map(stored_map(readings, row, CLEAN, shown.method), shown.limit, longest, mask)
 
 
 def _panel_side(readings: Readings, cases: tuple[Case, ...], overview: tuple[Overview, ...]) -> int:
@@ -235,7 +235,8 @@ def _image(readings: Readings, row: int, condition: str) -> Pixels:
     return np.asarray(readings.dataset["input"].isel(image=row, perturbation=column).values)
 
 
-def _map(readings: Readings, row: int, condition: str, method: str) -> Pixels:
+def stored_map(readings: Readings, row: int, condition: str, method: str) -> Pixels:
+    """Return the map of an image under a condition, in the first of its draws."""
     where = {
         "image": row,
         "perturbation": readings.columns(condition)[0],

@@ -13,7 +13,7 @@ from reports.audit.faithfulness.sentences import NOT_ASKED
 from reports.audit.readings import Readings
 from reports.audit.section import Fields, Pictures, Section
 from reports.cells import Cell, Table, estimate_cell, method_heading
-from reports.formatting import Caveats, enumeration, method_title, percent, signed_interval, signed_value, size
+from reports.formatting import NONE, Caveats, enumeration, method_title, percent, signed_interval, signed_value, size
 from reports.page import Exhibit
 from reports.result import Estimate
 
@@ -53,7 +53,7 @@ def under_attack_table(result: FaithfulAndStableFields) -> Table:
 
 def _under_attack_row(each: FaithfulUnderAttack, caveats: Caveats) -> tuple[Cell, ...]:
     bounds = "" if each.low is None else f"exact bounds {percent(each.low)} and {percent(each.high)}"
-    share = estimate_cell(each.share)
+    share = estimate_cell(each.share) if each.moved else Cell(NONE, "no map moved")
     lead = each.lead
     measured = Cell(signed_value(lead), f"{signed_interval(lead)}\n{size(lead)}")
     return (
@@ -62,7 +62,7 @@ def _under_attack_row(each: FaithfulUnderAttack, caveats: Caveats) -> tuple[Cell
         Cell(f"{each.moved} of {each.asked}"),
         Cell(share.text, "\n".join(filter(None, (share.detail, bounds)))),
         Cell(each.answer, mark="failed" if each.answer == "below random order" else ""),
-        estimate_cell(lead) if lead.value is None else measured,
+        measured if lead.value is not None else estimate_cell(lead) if each.moved else Cell(NONE),
     )
 
 

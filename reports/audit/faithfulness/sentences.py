@@ -8,6 +8,7 @@ from reports.audit.faithfulness.measures import left_out
 from reports.audit.faithfulness.tables import NOT_CLAIMED, TITLES
 from reports.families import is_control
 from reports.formatting import enumeration, plural, signed_interval, signed_value, size
+from reports.result import Estimate
 from srd.registry import METRICS
 
 NOT_ASKED = (
@@ -31,14 +32,14 @@ def beaten_sentences(result: FaithfulnessFields) -> Iterator[str]:
 
 
 def left_out_sentences(result: FaithfulnessFields) -> Iterator[str]:
-    """Yield, for each reason and metric, how many images are left out of the means."""
-    by_metric: dict[str, list[str]] = {}
+    """Yield, for each reason and number of images, the qualities of whose means they are left out."""
+    alike: dict[tuple[str, str], list[str]] = {}
     for name in dict.fromkeys(each.metric for each in result.faithfulness):
         estimates = [each.estimate for each in result.faithfulness if each.metric == name]
         for reason, counts in left_out(estimates).items():
             if reason != NOT_CLAIMED:
-                by_metric.setdefault(f"{_range(counts)} of {METRICS[name].title}: {reason}", []).append(name)
-    yield from (f"Left out, by method: {text}." for text in by_metric)
+                alike.setdefault((_range(counts), reason), []).append(METRICS[name].title)
+    yield from (f"Left out: {count} of {enumeration(names)}: {why}." for (count, why), names in alike.items())
 
 
 def asked_sentence(asked: int, n: int) -> str:
@@ -57,13 +58,13 @@ def _leads(lead: RemovalLead) -> bool:
 
 
 def _in_words(result: FaithfulnessFields, leads: Iterable[RemovalLead]) -> str:
-    return enumeration(
-        f"{result.title_of(each.method)} (SRG {signed_value(each.difference)}, {signed_interval(each.difference)}, "
-        f"{size(each.difference)})"
-        for each in leads
-    )
+    return enumeration(f"{result.title_of(each.method)} ({_numbers_in_words(each.difference)})" for each in leads)
+
+
+def _numbers_in_words(difference: Estimate) -> str:
+    return f"difference of SRG {signed_value(difference)}, {signed_interval(difference)}, {size(difference)}"
 
 
 def _range(counts: list[int]) -> str:
     low, high = min(counts), max(counts)
-    return plural(low, "image") if low == high else f"{low} to {plural(high, 'image')}"
+    return plural(low, "image") if low == high else f"{low} to {plural(high, 'image')} by method"

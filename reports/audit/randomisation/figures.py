@@ -28,8 +28,8 @@ def randomisation_figures(result: RandomisationFields) -> Iterator[Picture]:
     caption = (
         f"Correlation of the clean map with that of the network whose layers are drawn again, from the input on, a "
         f"quarter at a time (95 % intervals; n = {result.explained_again} images). At full depth the interval is over "
-        "re-draws, before it over images of one re-draw. Dashed: correlation with the map of another image, below "
-        "which nothing of the network is left."
+        "re-draws, before it over images of one re-draw. Dashed: correlation with the map of another image; a map "
+        "that falls as low has nothing left of the one before."
     )
     caption += caveat_note(shown, result.caveats)
     alt = "; ".join(f"{result.title_of(name)}: {_in_words(found)}" for name, found in shown.items())
@@ -44,6 +44,8 @@ def _figure(result: RandomisationFields, shown: Depths) -> Figure:
     floors = {each.method: each.estimate.value for each in result.redrawn_floors}
     figure = Figure(figsize=(10, 0.9 + 2.0 * -(-len(shown) // WIDTH)), layout="constrained")
     panels = grid(figure, WIDTH, len(shown))
+    means = [each.estimate.value for found in shown.values() for each in found if each.estimate.value is not None]
+    panels[0].set_ylim(min(-0.35, min(means) - 0.15), 1.08)  # of all panels, which share it
     for axes, (method, found) in zip(panels, shown.items(), strict=True):
         _draw_method(axes, method, found)
         floor = floors.get(method)
@@ -67,7 +69,6 @@ def _draw_method(axes: Axes, method: str, found: list[DepthSimilarity]) -> None:
     axes.errorbar(range(len(labels)), values, yerr=[low, high], linewidth=1.5, elinewidth=1.2, markersize=4.5,
                   **look(method))  # fmt: skip
     axes.set_xticks(range(len(labels)), labels)
-    axes.set_ylim(-1.05 if min(values) < -0.3 else -0.35, 1.08)
 
 
 def _length(estimate: Estimate, end: str) -> float:

@@ -6,12 +6,16 @@ import numpy as np
 
 from pipeline.machine.writing import File
 from pipeline.plan.axes import WHOLE_DEPTH
+from pipeline.plan.conditions import CLEAN
 from reports.audit.asked_again import is_redrawn
-from reports.audit.maps import FOLDER, MapPanel
+from reports.audit.maps import FOLDER, MapPanel, stored_map
 from reports.audit.randomisation.fields import RedrawnRow
 from reports.audit.readings import NOT_COMPUTED, Readings
 from reports.formatting import slug
 from reports.pixels import Pixels, clipped_share, colour_limit, heat_map, panel_side
+
+AS_IT_IS = "0"
+"""The depth of the network that was audited."""
 
 
 def redrawn_rows(readings: Readings) -> tuple[RedrawnRow, ...]:
@@ -33,8 +37,8 @@ def redrawn_rows(readings: Readings) -> tuple[RedrawnRow, ...]:
 
 
 def shown_depths(readings: Readings) -> list[str]:
-    """Return the depths that are shown: of the re-draws of all weights, the first."""
-    return [depth for depth in readings.qualities.depths if depth not in readings.qualities.redraws[1:]]
+    """Return the depths that are shown: the network as it is, and, of the re-draws of all weights, the first."""
+    return [AS_IT_IS, *(depth for depth in readings.qualities.depths if depth not in readings.qualities.redraws[1:])]
 
 
 def drawings(readings: Readings, rows: tuple[RedrawnRow, ...]) -> Iterator[File]:
@@ -51,6 +55,8 @@ def drawings(readings: Readings, rows: tuple[RedrawnRow, ...]) -> Iterator[File]
 def depth_in_words(depth: str) -> str:
     """Return the heading of a depth."""
     share = depth.partition("#")[0]
+    if depth == AS_IT_IS:
+        return "the network as it is"
     return "all layers" if share == WHOLE_DEPTH else f"{share} of the layers"
 
 
@@ -71,6 +77,8 @@ def _panel(readings: Readings, row: int, method: str, depth: str) -> MapPanel:
 
 
 def _map(readings: Readings, row: int, method: str, depth: str) -> Pixels:
+    if depth == AS_IT_IS:
+        return stored_map(readings, row, CLEAN, method)
     where = {"image": row, "method": readings.methods.index(method)}
     chosen = readings.dataset[["randomised_attribution", "randomised_scale"]].isel(where).sel(depth=depth)
     values = chosen["randomised_attribution"].values.astype(np.float32) * chosen["randomised_scale"].values
