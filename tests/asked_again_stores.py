@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from pipeline.plan.axes import ANSWERS, CONTROLS, ORDERS, RANKINGS
 from pipeline.plan.schema import Reason
@@ -19,7 +19,15 @@ Values = NDArray[np.float64]
 def ask_again(dataset: xr.Dataset, seed: int = 0) -> xr.Dataset:
     """The store with curves that are drawn at random, and with qualities and similarities that are not known."""
     random = np.random.default_rng(seed)
-    sizes = {**dataset.sizes, "control": 2, "fill": len(FILLS), "order": 2, "step": STEPS + 1, "answer": 3, "ranking": 2}
+    sizes = {
+        **dataset.sizes,
+        "control": 2,
+        "fill": len(FILLS),
+        "order": 2,
+        "step": STEPS + 1,
+        "answer": 3,
+        "ranking": 2,
+    }
 
     def curves(*dims: str) -> tuple[tuple[str, ...], Values]:
         every = ("image", *dims, "order", "step", "answer")
@@ -46,7 +54,7 @@ def ask_again(dataset: xr.Dataset, seed: int = 0) -> xr.Dataset:
     )
 
 
-def set_quality(dataset: xr.Dataset, quality: str, values: Sequence[float] | float, method: str | None = None) -> None:
+def set_quality(dataset: xr.Dataset, quality: str, values: ArrayLike, method: str | None = None) -> None:
     """Write a quality of all images, of one method or of all."""
     where = {"quality": quality, **({"method": method} if method else {})}
     found = np.broadcast_to(np.asarray(values, float), dataset.sizes["image"])

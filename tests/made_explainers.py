@@ -63,6 +63,13 @@ def fixed(network: nn.Module, inputs: Inputs, target: Target, generators: Genera
     return torch.randn(inputs.shape[2:], generator=torch.Generator().manual_seed(0)).expand(len(inputs), -1, -1)
 
 
+def template(network: nn.Module, inputs: Inputs, target: Target, generators: Generators | None = None, *,
+             create_graph: bool = False) -> Maps:  # fmt: skip
+    """Return one drawn map for each class, whatever the image and the network."""
+    drawn = [torch.randn(inputs.shape[2:], generator=torch.Generator().manual_seed(int(each))) for each in target]
+    return torch.stack(drawn)
+
+
 def class_blind(network: nn.Module, inputs: Inputs, target: Target, generators: Generators | None = None, *,
                 create_graph: bool = False) -> Maps:  # fmt: skip
     """Return the correct map of class 0, whatever the class."""
@@ -127,6 +134,7 @@ ENTRIES = (
         name="made_fixed_drawn", title="Made fixed drawn", source="made_explainers:fixed", family="gradient",
         signed=True, stochastic=True, differentiable=False, cost="none",
     ),
+    _entry("template"),
     _entry("class_blind"),
     _entry("class_blind_drawn", stochastic=True),
     _entry("drawn", stochastic=True),

@@ -36,7 +36,7 @@ def test_a_control_differs_from_itself_by_nothing() -> None:
     """Its stored score is rounded to 32 bits."""
     dataset = ask_again(store_of(N, ("random",)))
     own = dataset.control_curve.sel(control="random", fill="blur", answer="probability")
-    set_quality(dataset, "srg", np.float32(srg_in_loops(own.transpose("image", "order", "step").values)))
+    set_quality(dataset, "srg", np.array(srg_in_loops(own.transpose("image", "order", "step").values), np.float32))
     assert srg_leads(readings_of(dataset), "random", "random", "blur").values.tolist() == [0.0] * N
 
 

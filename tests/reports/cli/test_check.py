@@ -87,7 +87,7 @@ def test_json_and_junit_say_what_the_table_says(command: Command, folder: Path) 
     end = command("check", folder, "-k", criteria, "--json", "--junit", "verdicts.xml", "--method", "edges",
                   "--method", "srd")  # fmt: skip
     told = json.loads(end.out)
-    assert (end.code, told["schema_version"]) == (6, 2)
+    assert (end.code, told["schema_version"]) == (6, 3)
     assert told["criteria"][0]["why"] == why.strip()
     assert (told["audit_verdict"]["outcome"], told["audit_verdict"]["worst"]) == ("FAIL", ["edges"])
     assert [each["code"] for each in told["reason_codes"]] == list(Reason)
@@ -118,7 +118,7 @@ def test_the_default_criteria_leave_a_method_open_at_best(command: Command, fold
 @pytest.mark.parametrize("character", ["\x00", "\x1b", "\x7f", "\ufffe", "\ud800", "\U0001f600", "<&>'\""])
 def test_a_junit_file_parses_whatever_names_hold(tmp_path: Path, character: str) -> None:
     decision = Decision(outcome="FAIL", reason=Reason.BOUND_MISSED, condition=f"noise{character}", value=0.0, low=0.0,
-                        high=0.2, bound=0.9, n=9, n_asked=9, undefined=0, undefined_reasons={})  # fmt: skip
+                        high=0.2, bound=0.9, n=9, unit="image", n_asked=9, undefined=0, undefined_reasons={})  # fmt: skip
     only = CriterionVerdict(criterion=0, decisions=(decision,), decided_by=decision)
     verdict = MethodVerdict(method=f"srd{character}", outcome="FAIL", reason=Reason.BOUND_MISSED, decided_by=0,
                             criteria=(only,))  # fmt: skip

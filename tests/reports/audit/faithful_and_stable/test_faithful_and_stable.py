@@ -49,7 +49,7 @@ def store(moved: int = N) -> xr.Dataset:
 
 
 def set_curves(dataset: xr.Dataset, condition: str, ranking: str, gains: Sequence[float]) -> None:
-    """Write curves of an attacked image whose areas are known: p falls from 1 to 0, the least first later by so much."""
+    """Write curves of attacked images whose areas are known: p falls from 1 to 0, by so much later the least first."""
     falling = np.linspace(1, 0, STEPS + 1)
     for row, gain in enumerate(gains):
         bump = np.zeros(STEPS + 1)

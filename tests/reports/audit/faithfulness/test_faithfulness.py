@@ -103,7 +103,9 @@ def test_leads_are_paired_by_image(result: FaithfulnessFields) -> None:
             srg_in_loops(readings.qualities.control_curves(each.method, each.fill)))  # fmt: skip
         assert each.difference.value == pytest.approx(np.mean(own - over), abs=1e-9)
         assert each.difference.interval in {"t", "none"}
-    edges = next(each for each in result.removal_leads if (each.method, each.over, each.fill) == ("edges",) * 2 + ("blur",))
+    edges = next(
+        each for each in result.removal_leads if (each.method, each.over, each.fill) == ("edges",) * 2 + ("blur",)
+    )
     assert edges.difference.value == 0
 
 

@@ -33,7 +33,7 @@ def store() -> xr.Dataset:
     set_redrawn(dataset, np.ones((N, len(DEPTHS))), "edges")
     dataset.reference_similarity.loc[{"reference": "other_image"}] = np.linspace(0, 0.2, N)[:, None, None]
     set_quality(dataset, "complexity_rise", np.arange(N) / N)
-    return dataset
+    return dataset.assign(scale=(("image", "perturbation", "method"), np.ones((N, 2, len(METHODS)))))
 
 
 def result_of(dataset: xr.Dataset) -> AuditResult:
@@ -58,7 +58,8 @@ def test_at_full_depth_it_is_over_re_draws() -> None:
     each = found_in(result_of(store()))["srd", "4/4"]
     means = [sum(similarities(0)[row, 3 + draw] for row in range(N)) / N for draw in range(REDRAWS)]
     half = t.ppf(0.975, REDRAWS - 1) * np.std(means, ddof=1) / np.sqrt(REDRAWS)
-    assert (each.estimate.value, each.estimate.n, each.estimate.interval) == (pytest.approx(np.mean(means)), REDRAWS, "t")
+    assert each.estimate.value == pytest.approx(np.mean(means))
+    assert (each.estimate.n, each.estimate.interval) == (REDRAWS, "t")
     assert (each.estimate.low, each.estimate.high) == pytest.approx((np.mean(means) - half, np.mean(means) + half))
     assert (each.redraws, each.images) == (REDRAWS, N)
     assert each.above_other_image is not None
@@ -70,7 +71,8 @@ def test_floors_and_rises_are_over_the_same_images() -> None:
     leave_out(dataset, [0, 1, 2], Reason.NOT_ASKED)
     result = result_of(dataset)
     assert result.explained_again == N - 3
-    assert {each.estimate.n for each in (*result.redrawn_floors, *result.complexity_rises)} == {N - 3}
+    floors, rises = result.redrawn_floors, result.complexity_rises
+    assert {each.estimate.n for each in floors} | {each.estimate.n for each in rises} == {N - 3}
     assert result.redrawn_floors[0].estimate.value == pytest.approx(np.mean(np.linspace(0, 0.2, N)[3:]))
     assert result.complexity_rises[0].estimate.value == pytest.approx(np.mean(np.arange(3, N) / N))
     assert found_in(result)["srd", "4/4"].images == N - 3
@@ -120,7 +122,7 @@ def test_table_figure_and_files_have_every_method() -> None:
 
 
 def test_the_gallery_shows_the_middle_image_that_was_explained_again() -> None:
-    dataset = store().assign(scale=(("image", "perturbation", "method"), np.ones((N, 2, len(METHODS)))))
+    dataset = store()
     leave_out(dataset, range(4), Reason.NOT_ASKED)
     result, readings = result_of(dataset), readings_of(dataset)
     assert [each.method for each in result.redrawn_rows] == list(METHODS)

@@ -1,4 +1,6 @@
-"""Criteria on what the network was asked again: leads are paired by image, re-draws are the unit of re-drawn weights."""
+"""Criteria on what the network was asked again: leads are paired by image, and of re-drawn weights the re-draw is the
+unit.
+"""
 
 from typing import Any
 
@@ -17,8 +19,7 @@ from reports.audit.verdicts.decisions import Decision, Outcome
 from reports.audit.verdicts.evidence import Evidence
 from reports.audit.verdicts.judging import MethodVerdict, judge_methods
 from reports.audit.verdicts.multiverse import Multiverse, declared_settings, explore
-from reports.audit.verdicts.section import note_sentences
-from reports.audit.verdicts.tables import count_text, verdict_table
+from reports.audit.verdicts.tables import count_text, note_sentences, verdict_table
 
 N = 40
 REDRAWS = len(DEPTHS) - 3
@@ -156,7 +157,9 @@ def test_any_quality_may_be_bounded(metric: str) -> None:
     assert (missed.outcome, missed.reason) == ("FAIL", reasons.Reason.BOUND_MISSED)
 
 
-@pytest.mark.parametrize("metric", ["srg_above_random", "srg_above_edges", "weights_similarity", "srg", "complexity_rise"])
+@pytest.mark.parametrize(
+    "metric", ["srg_above_random", "srg_above_edges", "weights_similarity", "srg", "complexity_rise"]
+)
 def test_what_was_not_asked_is_not_measured_and_never_a_pass(metric: str) -> None:
     found = decided(store_of(N, ("srd",)), criterion(metric, at_least=0.3))
     assert (found.outcome, found.reason, found.n) == ("INCONCLUSIVE", reasons.Reason.NOT_MEASURED, 0)

@@ -1,5 +1,6 @@
 """A file of criteria is read, or refused with place, value and way out."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         ("at_least = 0.8", "", "write at_least or at_most, one of the two"),
         ("at_least = 0.8", "at_least = 0.8\nat_most = 0.9", "write at_least or at_most, one of the two"),
         ("at_least = 0.8", "at_least = 0.8\nmin_n = 0", "number 1 min_n"),
+        ('"own_image"', '"srg_above_edges"', "condition = 'noise': srg_above_edges is measured on clean images alone"),
         ('why = "as agreed"', 'why = ""', "number 1 why: is empty"),
         ('why = "as agreed"', "", "number 1 why: is missing"),
         ('why = "as agreed"', 'why = "as agreed"\nwy = 1', "number 1 wy: unknown key; did you mean 'why'?"),
@@ -84,6 +86,21 @@ def test_a_criterion_on_what_was_not_measured_is_refused(tmp_path: Path, old: st
     with pytest.raises(SpecError, match=r"^mine: \[\[criterion\]\] number 1: ") as refusal:
         check_criteria_fit(criteria, "mine", MEASURED)
     assert told in str(refusal.value)
+
+
+WEIGHTS = GOOD.replace("own_image", "weights_similarity").replace('"noise"', '"clean"')
+
+
+def test_of_re_drawn_weights_the_least_count_is_of_re_draws(tmp_path: Path) -> None:
+    criteria = read_criteria(written(tmp_path, WEIGHTS.replace("why", "min_n = 6\nwhy")))
+    with pytest.raises(SpecError, match=r"min_n = 6: the run has 5 re-draws; write at most 5, or set measure.redraws$"):
+        check_criteria_fit(criteria, "mine", MEASURED)
+
+
+def test_criteria_on_what_the_spec_did_not_ask_for_are_taken(tmp_path: Path) -> None:
+    """They are not measured, which the verdict says."""
+    criteria = read_criteria(written(tmp_path, WEIGHTS.replace("why", "min_n = 6\nwhy")))
+    check_criteria_fit(criteria, "mine", replace(MEASURED, redraws=0))
 
 
 def test_criteria_on_what_was_measured_are_taken(tmp_path: Path) -> None:
