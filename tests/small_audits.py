@@ -69,13 +69,20 @@ strengths = ["8/255"]
 against = ["srd"]
 options.steps = 2
 
+[measure]
+n_faithfulness = 4
+n_randomise = 2
+steps = 4
+subsets = 8
+redraws = 2
+
 [run]
 tile = 4
 seed = 1
 """
-"""Two tiles, the second of which is half full: 8 tasks of perturb, 6 of attribute, 6 of score."""
+"""Two tiles, the second of which is half full. Of both the network is asked about some images, but not about all."""
 
-TASKS = {"perturb": 8, "attribute": 6, "score": 6}
+TASKS = {"perturb": 8, "attribute": 6, "occlude": 2, "remove": 6, "randomise": 6, "score": 6}
 
 
 @dataclass

@@ -20,11 +20,22 @@ from pipeline.store.store import (
 
 SIZES = {
     "image": 5, "perturbation": 2, "method": 2, "metric": 3, "reference": 3, "similarity": 2,
-    "class": 4, "channel": 3, "y": 6, "x": 6, "evidence": 2, "measure": 2,
+    "class": 4, "channel": 3, "y": 6, "x": 6, "evidence": 2, "measure": 2, "quality": 3, "subset": 6, "answer": 3,
+    "control": 2, "fill": 2, "order": 2, "step": 3, "ranking": 2, "depth": 4,
 }  # fmt: skip
 
 
-PLAN = Plan(SIZES, tile=2, has_masks=True, attacks=(1,), universal=(1,), stochastic=(1,))
+PLAN = Plan(
+    SIZES,
+    tile=2,
+    has_masks=True,
+    attacks=(1,),
+    universal=(1,),
+    stochastic=(1,),
+    attacked=(0,),
+    asked={"faithfulness": (0, 1, 4), "randomisation": (2, 3)},
+)
+"""The tile in the middle is not asked about faithfulness, and is the only one about randomisation."""
 
 
 SPEC = parse_spec(

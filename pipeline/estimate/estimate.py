@@ -5,10 +5,13 @@ from dataclasses import dataclass, replace
 from heapq import heapreplace
 from math import ceil
 
+from pipeline.execution.planning import asked_images
 from pipeline.machine.memory import Memory
+from pipeline.plan.schema import TILE
 from pipeline.plan.stage import Axis
-from pipeline.plan.stages import STAGES
+from pipeline.plan.stages import STAGES, VARIABLES
 from pipeline.plan.tasks import Plan, Task
+from pipeline.spec.measure import MeasureSpec
 from pipeline.store.receipts import receipt_size
 
 TaskColumn = tuple[str, int]
@@ -58,7 +61,11 @@ class Pilot:
     """The measurements of a pilot, which audits a few images; plain data."""
 
     plan: Plan
-    """The plan of the images that the pilot stored."""
+    """The plan of the images that the pilot stored; it asks the network about all of them."""
+    measure: MeasureSpec
+    """What the audit measures, and of how many images."""
+    seed: int
+    """The seed of the audit, by which it draws the images that it asks about."""
     methods: tuple[str, ...]
     condition_groups: tuple[str, ...]
     """The group of each condition, which all draws of one perturbation share."""
@@ -134,9 +141,10 @@ class CostEstimate:
 
 def estimate_cost(pilot: Pilot, images: int, tile: int, workers: int) -> CostEstimate:
     """Estimate the pilot's audit with `images` images in tiles of `tile`, on `workers` processes."""
-    plan = replace(pilot.plan, sizes={**pilot.plan.sizes, "image": images}, tile=tile)
+    asked = asked_images(pilot.measure, pilot.seed, images)
+    plan = replace(pilot.plan, sizes={**pilot.plan.sizes, TILE: images}, tile=tile, asked=asked)
     timed = _task_times(pilot, plan)
-    arrays = {name: _scale(stored, pilot.plan, plan) for name, stored in pilot.arrays.items()}
+    arrays = {name: _scale(name, stored, pilot.plan, plan) for name, stored in pilot.arrays.items()}
     receipts = _receipts(plan)
     return CostEstimate(
         machine=pilot.machine,
@@ -196,11 +204,20 @@ def _sum_by_column(names: Sequence[str], tasks: TaskTimes) -> dict[str, float]:
     return totals
 
 
-def _scale(stored: StoredFiles, few: Plan, plan: Plan) -> StoredFiles:
+def _scale(name: str, stored: StoredFiles, few: Plan, plan: Plan) -> StoredFiles:
     if not stored.by_image:
         return stored
-    n_bytes = ceil(stored.bytes / few.sizes["image"] * plan.sizes["image"])
-    return StoredFiles(n_bytes, ceil(stored.files / few.n_tiles * plan.n_tiles), by_image=True)
+    (images, tiles), (more_images, more_tiles) = _extent(name, few), _extent(name, plan)
+    n_bytes = ceil(stored.bytes / images * more_images)
+    return StoredFiles(n_bytes, ceil(stored.files / tiles * more_tiles), by_image=True)
+
+
+def _extent(name: str, plan: Plan) -> tuple[int, int]:
+    """Return how many images an array has values of, and in how many tiles."""
+    for stage in STAGES.values():
+        if stage.asks and VARIABLES[name] in stage.writes:
+            return len(plan.asked[stage.asks]), len(plan.tiles(stage.name))
+    return plan.sizes[TILE], plan.n_tiles
 
 
 def _receipts(plan: Plan) -> StoredFiles:

@@ -89,14 +89,15 @@ def measure(spec: AuditSpec, base: Path, tell: Tell = tell_nobody) -> Pilot:
         more = min(2 * trials[0].images, spec.run.tile, n)
         is_quick = perf_counter() - began < QUICK
         trials += [run_trial(more)] if is_quick and more > trials[0].images else []
-        return _pilot(trials, began)
+        return _pilot(spec, trials, began)
 
 
 def _shorten(spec: AuditSpec, images: int) -> AuditSpec:
-    """Return the same audit on a few images, in one tile unless its own tile is smaller."""
+    """Return the same audit on a few images, in one tile unless its own tile is smaller, that asks about all."""
     data = spec.data.model_copy(update={"n": images})
     run = spec.run.model_copy(update={"tile": min(spec.run.tile, images)})
-    return spec.model_copy(update={"data": data, "run": run})
+    measure = spec.measure.model_copy(update={"n_faithfulness": images, "n_randomise": images})
+    return spec.model_copy(update={"data": data, "run": run, "measure": measure})
 
 
 def _fewest_images(spec: AuditSpec, base: Path, n: int) -> int:
@@ -160,14 +161,16 @@ def _time(function: Callable[[], T]) -> tuple[float, T]:
     return perf_counter() - began, result
 
 
-def _pilot(trials: Sequence[Trial], began: float) -> Pilot:
+def _pilot(spec: AuditSpec, trials: Sequence[Trial], began: float) -> Pilot:
     last = trials[-1]
     files = _stored_files(Path(last.job.store.url))
     tasks = {column: [(trial.n_images(column), trial.seconds[column]) for trial in trials] for column in last.seconds}
     return Pilot(
         plan=store.attributes(last.job.store).plan,
-        methods=last.job.spec.explain.methods,
-        condition_groups=tuple(condition.group for condition in conditions(last.job.spec)),
+        measure=spec.measure,
+        seed=spec.run.seed,
+        methods=spec.explain.methods,
+        condition_groups=tuple(condition.group for condition in conditions(spec)),
         tasks=tasks,
         loading=_line_through(last.images, last.loading, _reading_seconds(last.job) / last.images),
         preparing=_line_through(last.images, last.preparing, fit_line(tasks["perturb", 0]).each),

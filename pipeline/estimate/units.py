@@ -2,7 +2,7 @@
 
 An attack on explanations costs what the cost of its entry says: restarts x steps x (1 map differentiated twice, half a
 map), and what its evidence runs. An attack on predictions costs in proportion to options that its entry names. A method
-explains one image after the other.
+explains one image after the other. What is asked of a network goes in batches.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,13 +21,18 @@ from attacks.explanations.options import AttackOptions
 from attacks.explanations.threat_model import Attack, attacking
 from attacks.registry import PERTURBATIONS
 from attacks.types import AttackResult, Images, Samples
+from pipeline.plan.axes import depths
 from pipeline.plan.conditions import Condition, threat
 from pipeline.plan.tasks import Task
+from pipeline.stages.asked import clean_images, is_asked, missing_arrays
 from pipeline.stages.attribute import explain_first
 from pipeline.stages.context import Context
 from pipeline.stages.perturb import arrays_of, perturb
+from pipeline.stages.randomise import explain_first as explain_redrawn
+from pipeline.stages.randomise import redraw
 from pipeline.stages.samples import images_at, options_of, samples
 from pipeline.store.store import Arrays
+from srd.removal.answers import ROWS, answers
 from srd.types import Generators
 
 T = TypeVar("T")
@@ -73,6 +78,10 @@ def measure_unit(context: Context, task: Task) -> UnitMeasurement | None:
         found = _step(context, task)
     elif task.stage == "perturb":
         found = _part(context, task)
+    elif task.stage in {"occlude", "remove"}:
+        found = _batch(context, task)
+    elif task.stage == "randomise":
+        found = _redrawn_network(context, task)
     else:
         return None
     return found if found and found.seconds > DEAR else None
@@ -82,6 +91,43 @@ def _first_image(context: Context, task: Task) -> UnitMeasurement:
     """Measure the maps of the first image, which then stand for those of all."""
     seconds, arrays = _time(partial(explain_first, context, task))
     return UnitMeasurement(seconds * len(context.rows(task)), 1, lambda: arrays)
+
+
+def _batch(context: Context, task: Task) -> UnitMeasurement:
+    """Measure one batch of the images that a task asks the network about."""
+    row, image = clean_images(context, task)[0]
+    inputs = context.inputs(image).expand(ROWS, -1, -1, -1)
+    seconds, _ = _time(partial(answers, context.model.network, inputs, context.target([row])))
+    asked = context.plan.n_images(task) * n_answers(context, task)
+    return UnitMeasurement(seconds / ROWS * asked, 1, partial(_random_answers, context, task))
+
+
+def n_answers(context: Context, task: Task) -> int:
+    """Return how often a task asks the network about parts of one image."""
+    sizes = context.plan.sizes
+    curve = sizes["order"] * (sizes["step"] - 1)  # both orders share both ends
+    if task.stage == "occlude":
+        return sizes["subset"] + sizes["control"] * sizes["fill"] * curve
+    method = context.spec.explain.methods[task.column]
+    attacks = sum(condition.against == method for condition in context.conditions)
+    return (sizes["fill"] + attacks * sizes["ranking"]) * curve
+
+
+def _random_answers(context: Context, task: Task) -> Arrays:
+    """Return arrays as the task would write them, with random numbers for the answers."""
+    missing, asked = missing_arrays(context, task), is_asked(context, task).numpy()
+    for values in missing.values():
+        values[asked] = torch.rand(values[asked].shape).numpy()
+    return missing
+
+
+def _redrawn_network(context: Context, task: Task) -> UnitMeasurement:
+    """Measure a network with all weights drawn again, and the map of the first image by it."""
+    depth = list(depths(context.spec.measure).values())[-1]
+    drawing, network = _time(partial(redraw, context, depth))
+    explaining, arrays = _time(partial(explain_redrawn, context, task, network))
+    seconds = context.plan.sizes["depth"] * (drawing + explaining * context.plan.n_images(task))
+    return UnitMeasurement(seconds, 1, lambda: arrays)
 
 
 def _part(context: Context, task: Task) -> UnitMeasurement | None:

@@ -29,7 +29,7 @@ class Dependencies:
     def _tiles(self, task: Task, read: ReadRule) -> Iterable[int]:
         if not STAGES[read.stage].per_tile:
             return [0]
-        if read.tiles == "own":
-            return [task.tile]
-        targets = {int(self.target_image[row]) // self.plan.tile for row in self.plan.rows(task)}
-        return sorted({task.tile, *targets})
+        tiles = {task.tile}
+        if read.tiles == "target images":
+            tiles |= {int(self.target_image[row]) // self.plan.tile for row in self.plan.rows(task)}
+        return sorted(tile for tile in tiles if self.plan.has_tasks(read.stage, tile))

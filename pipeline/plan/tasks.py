@@ -59,7 +59,7 @@ class Plan:
 
     def of_tile(self, stage: str, tile: int) -> Iterator[Task]:
         """Yield the tasks of a stage on one tile of images."""
-        columns = self.columns(stage) if self._has_tasks(STAGES[stage], tile) else ()
+        columns = self.columns(stage) if self.has_tasks(stage, tile) else ()
         return (Task(stage, tile, column) for column in columns)
 
     def tiles(self, stage: str) -> Sequence[int]:
@@ -68,6 +68,10 @@ class Plan:
         if row.asks:
             return sorted({image // self.tile for image in self._asked(row)})
         return range(self.n_tiles if row.per_tile else 1)
+
+    def has_tasks(self, stage: str, tile: int) -> bool:
+        """Return whether a stage has tasks on a tile of images: whether it asks about any of them."""
+        return not STAGES[stage].asks or bool(self._asked_of_tile(STAGES[stage], tile))
 
     def all_tasks(self) -> Iterator[Task]:
         """Yield all tasks of all stages, in an order in which they can run."""
@@ -134,7 +138,7 @@ class Plan:
         """Yield the tasks that write a variable at selected positions, which are given along each dimension."""
         stage = next(row for row in STAGES.values() if variable in row.writes)
         tiles = np.unique(selected[TILE] // self.tile).tolist() if stage.per_tile else [0]
-        tiles = [tile for tile in tiles if self._has_tasks(stage, tile)]
+        tiles = [tile for tile in tiles if self.has_tasks(stage.name, tile)]
         columns = [column for column in self.columns(stage.name) if self._is_written(variable, column)]
         if stage.axis in variable.dims and stage.axis not in variable.whole:
             columns = sorted(set(columns) & set(selected[stage.axis].tolist()))
@@ -150,9 +154,6 @@ class Plan:
     def _rows(self, tile: int) -> range:
         start = tile * self.tile
         return range(start, min(start + self.tile, self.sizes[TILE]))
-
-    def _has_tasks(self, stage: Stage, tile: int) -> bool:
-        return not stage.asks or bool(self._asked_of_tile(stage, tile))
 
     def _asked(self, stage: Stage) -> tuple[int, ...]:
         return self.asked.get(stage.asks, ()) if stage.asks else ()

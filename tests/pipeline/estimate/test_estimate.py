@@ -12,11 +12,14 @@ from pipeline.estimate.estimate import BLOCK, CostLine, Pilot, StoredFiles, esti
 from pipeline.machine.memory import Memory
 from pipeline.plan.stages import VARIABLES
 from pipeline.plan.tasks import Plan
+from pipeline.spec.measure import MeasureSpec
 
 SIZES = {dim: 1 for variable in VARIABLES.values() for dim in variable.dims}
 PLAN = Plan({**SIZES, "image": 4, "perturbation": 2, "method": 3}, 4, has_masks=False)
 PILOT = Pilot(
     plan=PLAN,
+    measure=MeasureSpec(categories=("similarity",)),
+    seed=0,
     methods=("srd", "saliency", "edges"),
     condition_groups=("clean", "universal:srd@8/255"),
     tasks={

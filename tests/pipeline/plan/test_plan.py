@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator
 from itertools import product
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.plan.schema import PREPARED, Variable
+from pipeline.plan.schema import PREPARED, Question, Variable
 from pipeline.plan.stages import STAGES, VARIABLES
 from pipeline.plan.tasks import Plan, Task
 
+QUESTIONS: tuple[Question, ...] = get_args(Question)
 DIMS = sorted({dim for variable in VARIABLES.values() for dim in variable.dims})
 
 
@@ -22,7 +23,13 @@ def plans(draw: st.DrawFn) -> Plan:
     attacks = tuple(column for column in columns if draw(st.booleans()))
     universal = tuple(column for column in attacks if draw(st.booleans()))
     stochastic = tuple(column for column in range(sizes["method"]) if draw(st.booleans()))
-    return Plan(sizes, draw(st.integers(1, 9)), draw(st.booleans()), attacks, universal, stochastic)
+    attacked = tuple(column for column in range(sizes["method"]) if draw(st.booleans()))
+    asked = {question: tuple(sorted(draw(st.sets(st.integers(0, sizes["image"] - 1))))) for question in QUESTIONS}
+    return Plan(sizes, draw(st.integers(1, 9)), draw(st.booleans()), attacks, universal, stochastic, attacked, asked)
+
+
+def tiles(plan: Plan, question: Question) -> list[int]:
+    return [image // plan.tile for image in plan.asked.get(question, ())]
 
 
 def regions(plan: Plan, variable: Variable) -> Iterator[tuple[slice, ...]]:
@@ -36,12 +43,20 @@ def regions(plan: Plan, variable: Variable) -> Iterator[tuple[slice, ...]]:
 def test_every_element_is_written_exactly_once_or_is_not_there_to_be_written(plan: Plan) -> None:
     columns = np.arange(plan.sizes["perturbation"])
     repeated = np.isin(np.arange(plan.sizes["method"]), plan.stochastic)
+    attacked = np.isin(np.arange(plan.sizes["method"]), plan.attacked)
+    answered, redrawn = (np.isin(np.arange(plan.sizes["image"]) // plan.tile, tiles(plan, each)) for each in QUESTIONS)
     expected: dict[str, Any] = dict.fromkeys(PREPARED, 0) | {
         "mask": int(plan.has_masks),
         "displacement": np.isin(columns, plan.universal)[:, None, None, None],
         "attack_evidence": np.isin(columns, plan.attacks)[:, None],
         "repeat_attribution": repeated[:, None, None],
         "repeat_scale": repeated,
+        "occluded": answered[:, None, None],
+        "control_curve": answered[:, None, None, None, None, None],
+        "curve": answered[:, None, None, None, None, None],
+        "attacked_curve": (answered[:, None] & attacked)[:, None, :, None, None, None, None],
+        "randomised_attribution": redrawn[:, None, None, None, None],
+        "randomised_scale": redrawn[:, None, None],
     }
     for variable in VARIABLES.values():
         written = np.zeros([plan.sizes[dim] for dim in variable.dims], int)

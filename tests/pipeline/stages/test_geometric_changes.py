@@ -11,6 +11,7 @@ from pipeline.plan.tasks import Task
 from pipeline.stages import score as scoring
 from pipeline.stages.context import Context
 from pipeline.stages.score import score
+from pipeline.stages.views import level
 from srd.registry import MAP_METRICS, METRICS
 
 GEOMETRIC = """[[perturbation]]
@@ -35,7 +36,7 @@ def geometric(tmp_path_factory: pytest.TempPathFactory) -> Context:
     """Return the context of an audit whose images were mirrored, shifted, turned and enlarged."""
     folder = tmp_path_factory.mktemp("geometric")
     spec = write_audit(folder / "audit")
-    old = "".join(spec.read_text().partition("[[perturbation]]")[1:]).partition("[run]")[0]
+    old = "".join(spec.read_text().partition("[[perturbation]]")[1:]).partition("[measure]")[0]
     return finish(edit(spec, old, GEOMETRIC + "\n"), folder / "run").context
 
 
@@ -52,7 +53,7 @@ def still(context: Context, task: Task) -> Tensor:
 
 def scored(context: Context, monkeypatch: pytest.MonkeyPatch, maps: object) -> dict[str, NDArray[np.float32]]:
     """Scores of the maps under each geometric change, by its name: (image, metric)."""
-    monkeypatch.setattr(scoring, "_read_maps", maps)
+    monkeypatch.setattr(scoring, "read_maps", maps)
     scores = np.concatenate([score(context, Task("score", tile, 0))["score"] for tile in range(context.plan.n_tiles)])
     return {condition.name: scores[:, column, 0] for column, condition in enumerate(context.conditions)}
 
@@ -86,7 +87,7 @@ def test_what_was_out_of_view_is_compared_with_nothing(geometric: Context, monke
 
     task, pearson = Task("score", 0, 0), list(MAP_METRICS).index("pearson")
     maps = unrelated(geometric, task)
-    moved, seen = scoring._in_clean_frame(geometric, task, maps)
+    moved, seen = scoring.in_clean_frame(geometric, task, maps)
     shift = [condition.name for condition in geometric.conditions].index("shift")
     assert (seen[:, shift].flatten(1).sum(1) == 16 * 12).all()
     pairs = zip(moved[:, shift], maps[:, 0], seen[:, shift], strict=True)
@@ -100,14 +101,14 @@ def test_maps_that_say_nothing_in_view_correlate_with_nothing() -> None:
     seen = torch.ones(3, 16, 16, dtype=torch.bool)
     seen[0, :4], seen[1] = False, False
     maps[0, 4:] = 0.3
-    levelled = scoring._level(maps, seen)
+    levelled = level(maps, seen)
     assert METRICS["pearson"](levelled, levelled).isnan().tolist() == [True, True, False]
     assert torch.equal(levelled[2], maps[2])
 
 
 def test_without_geometric_changes_the_maps_are_compared_as_they_are(context: Context) -> None:
     task = Task("score", 0, 0)
-    maps = scoring._read_maps(context, task)
-    moved, seen = scoring._in_clean_frame(context, task, maps)
+    maps = scoring.read_maps(context, task)
+    moved, seen = scoring.in_clean_frame(context, task, maps)
     assert torch.equal(moved, maps)
     assert seen.all()

@@ -59,14 +59,14 @@ against = ["rise"]
 options = { steps = 1, pairs = 1 }
 
 """
-TASKS = {"fit": 2, "perturb": 16, "attribute": 6, "score": 6}
+TASKS = {"fit": 2, "perturb": 16, "attribute": 6, "occlude": 2, "remove": 6, "randomise": 6, "score": 6}
 UNIVERSAL = (3, 4)
 
 
 def write(folder: Path) -> Path:
     """A small audit with every kind of attack on explanations."""
     spec = write_audit(folder)
-    old = "".join(spec.read_text().partition("[[perturbation]]")[1:]).partition("[run]")[0]
+    old = "".join(spec.read_text().partition("[[perturbation]]")[1:]).partition("[measure]")[0]
     edit(spec, old, ATTACKS)
     return edit(spec, '["srd", "saliency", "random"]', '["srd", "saliency", "rise"]\noptions.rise.masks = 8')
 

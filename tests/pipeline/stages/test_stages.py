@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_audits import create_like, needs_mask, same, store_in
+from small_audits import TASKS, create_like, needs_mask, same, store_in
 from torch import Tensor
 
 from attacks.types import Model
@@ -15,6 +15,7 @@ from pipeline.inputs.data import Data
 from pipeline.machine.phases import Tell, tell_nobody
 from pipeline.plan.schema import PREPARED, REASONS, REFERENCES
 from pipeline.plan.tasks import Task
+from pipeline.stages import comparisons, map_scores
 from pipeline.stages import score as scoring
 from pipeline.stages.attribute import attribute
 from pipeline.stages.compute import compute
@@ -31,7 +32,7 @@ def alone_in_tiles(context: Context, folder: Path) -> Context:
     prepared = {name: context.store.read(name) for name in PREPARED}
     create_like(store, context.store, plan, prepared)
     alone = replace(context, plan=plan, store=Store(store))
-    for task in (task for stage in ("perturb", "attribute") for task in plan.tasks(stage)):
+    for task in (task for task in plan.all_tasks() if task.stage != "score"):
         regions = {variable.name: plan.region(task, variable) for variable in plan.variables(task)}
         alone.store.write(task, {name: context.store.read(name, *region) for name, region in regions.items()})
     return alone
@@ -42,11 +43,12 @@ def one_by_one(context: Context, stage: str, folder: Path) -> Iterator[tuple[Con
     alone = alone_in_tiles(context, folder)
     for task in context.plan.tasks(stage):
         whole = compute(context, task)
-        for place, row in enumerate(context.rows(task)):
+        for row in context.plan.asked_rows(task):
+            place = row - context.rows(task).start
             yield alone, Task(stage, row, task.column), whole, slice(place, place + 1)
 
 
-@pytest.mark.parametrize("stage", ["attribute", "score"])
+@pytest.mark.parametrize("stage", ["attribute", "occlude", "remove", "randomise", "score"])
 def test_an_image_alone_gets_the_bytes_that_it_gets_among_others(context: Context, stage: str, tmp_path: Path) -> None:
     """Given the stored inputs, and the stored maps of its target image, which need not be in the subset itself."""
     for alone, task, whole, place in one_by_one(context, stage, tmp_path):
@@ -112,7 +114,7 @@ def test_no_two_random_maps_are_the_same(context: Context) -> None:
     assert len(set(drawn)) == len(drawn) == maps.shape[0] * (maps.shape[1] + 1)
 
 
-@pytest.mark.parametrize("stage", ["perturb", "attribute", "score"])
+@pytest.mark.parametrize("stage", TASKS)
 def test_doing_a_task_again_gives_the_same_bytes(context: Context, stage: str) -> None:
     for task in context.plan.tasks(stage):
         made = compute(context, task)
@@ -123,7 +125,7 @@ def test_doing_a_task_again_gives_the_same_bytes(context: Context, stage: str) -
             assert stored.tobytes() == np.ascontiguousarray(made[variable.name]).tobytes()
 
 
-@pytest.mark.parametrize("stage", ["perturb", "attribute", "score"])
+@pytest.mark.parametrize("stage", TASKS)
 def test_a_task_leaves_the_network_and_the_global_generator_as_found(context: Context, stage: str) -> None:
     before = {name: value.clone() for name, value in context.model.state_dict().items()}
     random = torch.get_rng_state()
@@ -254,7 +256,7 @@ def test_only_a_method_that_draws_has_a_repeat_and_it_is_another_draw(context: C
 
 def test_an_unsigned_method_has_no_score_that_needs_a_sign(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     signed = replace(METRICS["pearson"], needs_sign=True)
-    monkeypatch.setattr(scoring, "METRICS", {**METRICS, "pearson": signed})
+    monkeypatch.setattr(comparisons, "METRICS", {**METRICS, "pearson": signed})
     reason = REASONS.index("the method's maps have no sign")
     for column, name in enumerate(context.spec.explain.methods):
         arrays = score(context, Task("score", 0, column))
@@ -272,9 +274,9 @@ def test_an_unsigned_method_has_no_score_that_needs_a_sign(context: Context, mon
 def test_an_undefined_map_to_compare_with_is_not_the_maps_own_fault(
     context: Context, monkeypatch: pytest.MonkeyPatch, value: float
 ) -> None:
-    others = scoring._other_class_maps(context, Task("score", 0, 0))
+    others = comparisons.other_class_maps(context, Task("score", 0, 0))
     others[1] = value
-    monkeypatch.setattr(scoring, "_other_class_maps", lambda *_: others)
+    monkeypatch.setattr(comparisons, "other_class_maps", lambda *_: others)
     arrays = score(context, Task("score", 0, 0))
     missing = np.isnan(arrays["other_class_similarity"][..., SIMILARITIES.index("pearson")])
     assert missing[1].all()
@@ -308,7 +310,7 @@ def test_without_masks_every_score_that_needs_one_says_so(context: Context) -> N
 def test_an_empty_mask_is_a_reason_of_its_image_alone(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     masks = torch.from_numpy(context.store.read("mask", slice(0, 4)))
     masks[2] = False
-    monkeypatch.setattr(scoring, "_read_masks", lambda *_: masks)
+    monkeypatch.setattr(map_scores, "read_masks", lambda *_: masks)
     arrays = score(context, Task("score", 0, 0))
     empty = REASONS.index("the mask is empty")
     assert (arrays["reason"][2][..., needs_mask()] == empty).all()
@@ -317,9 +319,9 @@ def test_an_empty_mask_is_a_reason_of_its_image_alone(context: Context, monkeypa
 
 
 def test_a_map_without_contrast_is_a_reason(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    maps = scoring._read_maps(context, Task("score", 0, 0))
+    maps = scoring.read_maps(context, Task("score", 0, 0))
     maps[1, 2] = 0
-    monkeypatch.setattr(scoring, "_read_maps", lambda *_: maps)
+    monkeypatch.setattr(scoring, "read_maps", lambda *_: maps)
     arrays = score(context, Task("score", 0, 0))
     nothing = REASONS.index("the map has nothing to compare")
     column = list(MAP_METRICS).index("pearson")
@@ -331,10 +333,10 @@ def test_a_map_without_contrast_is_a_reason(context: Context, monkeypatch: pytes
 
 
 def test_a_map_that_is_not_finite_is_a_reason(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    maps = scoring._read_maps(context, Task("score", 0, 0))
+    maps = scoring.read_maps(context, Task("score", 0, 0))
     maps[1, 2, 0, 0] = torch.nan
     maps[3, 0, 0, 0] = torch.inf
-    monkeypatch.setattr(scoring, "_read_maps", lambda *_: maps)
+    monkeypatch.setattr(scoring, "read_maps", lambda *_: maps)
     arrays = score(context, Task("score", 0, 0))
     broken = np.zeros((*maps.shape[:2], len(MAP_METRICS)), bool)
     broken[1, 2] = broken[3, 0] = True

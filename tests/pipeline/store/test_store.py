@@ -94,7 +94,8 @@ def test_results_are_read_when_they_are_used(finished: Finished) -> None:
 
 def test_progress_counts_done_and_planned(path: Path, made: Store) -> None:
     made.write(Task("perturb", 0, 0), arrays(Task("perturb", 0, 0)))
-    assert progress(at(path)) == {"fit": (0, 1), "perturb": (1, 6), "attribute": (0, 6), "score": (0, 6)}
+    asked = {"occlude": (0, 2), "remove": (0, 4), "randomise": (0, 2)}
+    assert progress(at(path)) == {"fit": (0, 1), "perturb": (1, 6), "attribute": (0, 6), **asked, "score": (0, 6)}
 
 
 def test_litter_is_removed_and_nothing_else(path: Path, made: Store) -> None:
