@@ -19,6 +19,12 @@ NOT_CORRECTNESS = (
     "Similarity of maps is not correctness: a map may be stable and wrong, or move because the evidence moved."
 )
 
+ASKED_AGAIN = {
+    "remove": ("faithfulness", "whether the answer depends on what the maps show"),
+    "randomise": ("randomisation", "whether the maps depend on what the network has learnt"),
+}
+"""Stage that asks the network again -> the category of metrics, and its question."""
+
 
 class LimitFields(RunFacts):
     """Fields that these sections add to the result."""
@@ -88,9 +94,17 @@ def _unmeasured_aspects(result: RunFacts) -> Iterator[str]:
     yield from _untried_attacks(result)
     yield from _untried_kinds(result)
     yield "Manipulated models: the network is taken as given; only its inputs are perturbed."
-    yield "Faithfulness by deletion or insertion, and randomisation of the network's weights."
+    yield from _unasked(result)
     yield "Other networks, other trainings of this network, other data: one network on one set of images."
     yield "Formal guarantees: nothing was proved."
+
+
+def _unasked(result: RunFacts) -> Iterator[str]:
+    """Name what the spec does not ask the network again."""
+    planned = {stage.stage for stage in result.completeness.stages if stage.planned}
+    for stage, (category, what) in ASKED_AGAIN.items():
+        if stage not in planned:
+            yield f"{category.capitalize()}, that is, {what}: the spec leaves it out of measure.categories."
 
 
 def _untried_attacks(result: RunFacts) -> Iterator[str]:

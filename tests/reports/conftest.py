@@ -42,6 +42,11 @@ from srd.registry import ATTRIBUTORS
 ROOT = Path(__file__).parents[2]
 N_IMAGES = 6  # the fewest that leave an interval where one prediction changes; not a whole number of tiles
 
+ASKED_AGAIN = ("removal_curves", "faithfulness", "control_scores", "removal_leads", "tradeoffs",
+               "faithful_under_attack", "depth_similarities", "redrawn_floors", "complexity_rises",
+               "redrawn_rows")  # fmt: skip
+"""Fields that are empty where a spec did not ask the network again."""
+
 
 class Silent:
     """Hears how the run goes on and says nothing."""
@@ -142,6 +147,7 @@ def _made(
         "mask_share": None,
         "notes": {},
         "audit_verdict": None,
+        **dict.fromkeys(ASKED_AGAIN, ()),
     }
     return AuditResult.model_construct(**(given | fields))
 

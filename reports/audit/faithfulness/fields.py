@@ -24,7 +24,7 @@ class CurvePoint(ResultModel):
 class RemovalCurve(ResultModel):
     """The mean removal curve of a method or a control, over all images that were asked about."""
 
-    order_of: str
+    method: str
     """The method, or the control, whose map gives the order of removal."""
     is_control: bool
     """Whether it is the order of a control, which every run has, and not of a method of the spec."""

@@ -47,7 +47,7 @@ def faithfulness_figures(result: FaithfulnessFields) -> Iterator[Picture]:
 
 
 def _curves_picture(result: FaithfulnessFields, fill: str, curves: Sequence[RemovalCurve]) -> Picture:
-    methods = list(dict.fromkeys(each.order_of for each in curves if not each.is_control))
+    methods = list(dict.fromkeys(each.method for each in curves if not each.is_control))
     counts = count_range(pd.Series([each.n for each in curves]))
     caption = (
         f"Mean probability of the explained class as pixels are replaced ({fill}): those of the highest values first "
@@ -61,7 +61,7 @@ def _curves_picture(result: FaithfulnessFields, fill: str, curves: Sequence[Remo
 
 
 def _name(curve: RemovalCurve, result: FaithfulnessFields) -> str:
-    return TITLES[curve.order_of] if curve.is_control else result.title_of(curve.order_of)
+    return TITLES[curve.method] if curve.is_control else result.title_of(curve.method)
 
 
 def _halfway(curve: RemovalCurve) -> str:
@@ -76,9 +76,9 @@ def _curves_figure(methods: Sequence[str], curves: Iterable[RemovalCurve], cavea
     for axes, method in zip(panels, methods, strict=True):
         for curve in known:
             if curve.is_control:
-                _draw_line(axes, curve, GREY, CONTROL_LINES[curve.order_of], 1.0)
+                _draw_line(axes, curve, GREY, CONTROL_LINES[curve.method], 1.0)
         for curve in known:
-            if not curve.is_control and curve.order_of == method:
+            if not curve.is_control and curve.method == method:
                 _draw_line(axes, curve, look(method)["color"], LINES[curve.order], 1.7)
                 _draw_band(axes, curve, look(method)["color"])
         axes.set_title(short_title(method, caveats))

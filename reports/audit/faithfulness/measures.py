@@ -91,7 +91,7 @@ def _mean_curves(readings: Readings, name: str, fill: str, is_control: bool) -> 
     for number, order in enumerate(get_args(Order)):
         points = (_point(float(share), column) for share, column in zip(fractions, known[:, number].T, strict=True))
         yield RemovalCurve(
-            order_of=name,
+            method=name,
             is_control=is_control,
             fill=fill,
             order=order,

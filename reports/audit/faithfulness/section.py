@@ -75,7 +75,7 @@ def _frames(result: FaithfulnessFields) -> Mapping[str, pd.DataFrame]:
     return {
         "faithfulness": estimate_frame(result.faithfulness, ("method", "metric", *COLUMNS)),
         "removal-controls": estimate_frame(result.control_scores, ("control", "metric", *COLUMNS)),
-        "removal-curves": frame_of_rows(curves, ("order_of", "fill", "order")),
+        "removal-curves": frame_of_rows(curves, ("method", "fill", "order")),
         "removal-leads": frame_of_rows(leads, ("method", "over", "fill")),
     }
 

@@ -19,7 +19,11 @@ from reports.audit.sections import AuditResult
 from reports.audit.summarise import summarise
 from reports.families import is_control
 
-FILES = ("comparisons", "ranks", "concordance", "noise-equivalence", "sensitivity", "coupling-exploratory")
+FILES = ("comparisons", "ranks", "concordance", "noise-equivalence", "sensitivity", "coupling-exploratory",
+         "faithfulness", "removal-controls", "removal-curves", "removal-leads", "faithful-and-stable",
+         "faithful-under-attack", "randomisation", "randomisation-floor", "complexity-rise")  # fmt: skip
+AGAIN = ("faithfulness", "faithful_and_stable", "randomisation")
+"""The sections on what the network was asked again."""
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +49,7 @@ def test_the_summary_begins_with_the_verdict_wherever_it_stands(folder: Path, re
 def test_no_sentence_of_summary_comparisons_or_sensitivity_stands_twice(folder: Path) -> None:
     text = (folder / "report" / "index.html").read_text()
     everywhere = unescape(re.sub(r"<[^>]+>", "", text))
-    for section in ("summary", "verdicts", "comparisons", "sensitivity"):
+    for section in ("summary", "verdicts", *AGAIN, "comparisons", "sensitivity"):
         body = text[text.index(f'<section id="{section}">') :].partition("\n</section>\n")[0]
         parts = [part for told in sentences_of(body) for part in re.split(r"(?<=[a-z)])\. ", told)]
         assert len(parts) >= 3
@@ -56,9 +60,27 @@ def test_the_family_is_srd_against_every_other_method_that_is_no_control(result:
     others = [each.name for each in result.methods if each.name != "srd" and not is_control(each.name)]
     assert [each.method for each in result.family] == others
     assert {each.method for each in result.rank_orders[0].ranks} == {each.name for each in result.methods}
-    assert [each.category for each in result.concordances] == ["similarity", "localisation"]
+    assert [each.category for each in result.concordances] == ["similarity", "localisation", "faithfulness"]
     attacked = {each.against for each in result.conditions if each.name == "manipulate"}
     assert {each.method for each in result.noise_equivalences} == attacked
+
+
+def test_every_method_is_asked_whether_it_is_faithful_and_depends_on_the_weights(
+    result: AuditResult, dataset: xr.Dataset
+) -> None:
+    """The controls of a spec are the controls of the run: their SRG differs from themselves by nothing."""
+    methods, n = {each.name for each in result.methods}, dataset.sizes["image"]
+    assert (result.asked_about, result.explained_again) == (n, n)
+    assert {each.method for each in result.faithfulness} == {each.method for each in result.tradeoffs} == methods
+    assert (
+        {each.method for each in result.depth_similarities} == {each.method for each in result.redrawn_rows} == methods
+    )
+    itself = [each for each in result.removal_leads if each.method == each.over and not each.is_control]
+    assert {each.method for each in itself} == {"random", "edges"}
+    assert {each.difference.value for each in itself if each.fill == "blur"} == {0.0}
+    moved = {each.method: each.estimate.value for each in result.depth_similarities if each.depth == "4/4"}
+    assert moved["edges"] == moved["random"] == pytest.approx(1)
+    assert abs(moved["srd"] or 1) < 0.5
 
 
 def test_every_method_has_every_sensitivity_to_every_noise(result: AuditResult) -> None:
@@ -79,6 +101,15 @@ def test_each_table_has_a_file_with_all_its_numbers(folder: Path, result: AuditR
         "noise-equivalence": len(result.noise_equivalences),
         "sensitivity": len(result.sensitivities),
         "coupling-exploratory": sum(1 + (each.beyond_edges is not None) for each in result.couplings),
+        "faithfulness": len(result.faithfulness),
+        "removal-controls": len(result.control_scores),
+        "removal-curves": sum(len(curve.points) for curve in result.removal_curves),
+        "removal-leads": len(result.removal_leads),
+        "faithful-and-stable": len(result.tradeoffs),
+        "faithful-under-attack": len(result.faithful_under_attack),
+        "randomisation": len(result.depth_similarities),
+        "randomisation-floor": len(result.redrawn_floors),
+        "complexity-rise": len(result.complexity_rises),
     }
     frame = pd.read_csv(folder / "report" / "data" / f"{name}.csv")
     assert len(frame) == rows[name] > 0

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from reports.audit import limits, undefined_scores
-from reports.audit.facts import Completeness, Identity, UndefinedScores
+from reports.audit.facts import Completeness, Identity, StageProgress, UndefinedScores
 from reports.audit.sections import AuditResult
 
 Made = Callable[..., AuditResult]
@@ -34,6 +34,14 @@ def test_methods_attacked_at_any_strength_are_not_called_spared(made: Made) -> N
     found = text(made({"manipulate:srd@16/255": VALUES, "manipulate:saliency@8/255": VALUES}))
     assert "could be attacked" not in found
     assert NO_NOISE in found
+
+
+def test_what_the_spec_does_not_ask_the_network_is_named(made: Made) -> None:
+    done = [StageProgress(stage=name, done=4, planned=4) for name in ("perturb", "remove", "randomise")]
+    for stages, named in ((done, ()), (done[:2], ("Randomisation",)), (done[:1], ("Faithfulness", "Randomisation"))):
+        found = limits.unmeasured_aspects(made({}, completeness=Completeness(stages=stages, scores=9, undefined=())))
+        told = [sentence for sentence in found if sentence.endswith("leaves it out of measure.categories.")]
+        assert [sentence.partition(",")[0] for sentence in told] == list(named)
 
 
 def test_without_masks(made: Made) -> None:

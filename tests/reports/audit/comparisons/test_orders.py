@@ -1,6 +1,7 @@
 """Ranks and agreement of metrics, on scores whose order is known."""
 
 import pytest
+from asked_again_stores import ask_again, set_quality
 from compared_methods import NOISE, facts_of, set_misses, store_of
 from hand_made_readings import readings_of
 
@@ -44,6 +45,20 @@ def test_concordance_of_two_metrics_of_opposite_direction(changes: tuple[float, 
     (found,) = concordances(readings_of(dataset), facts_of(dataset))
     assert (found.category, found.condition, found.methods) == ("similarity", NOISE, METHODS)
     assert (found.metrics, found.left_out) == (("pearson", "relative_change"), ())
+    assert found.estimate.value == pytest.approx(w)
+
+
+@pytest.mark.parametrize(("gaps", "w"), [((0.1, 0.2, 0.3), 1.0), ((0.3, 0.2, 0.1), 0.0)])
+def test_metrics_of_faithfulness_agree_on_clean_images(gaps: tuple[float, float, float], w: float) -> None:
+    """Mu-fidelity orders SRD, Saliency, Grad-CAM; infidelity is the better the lower. Variants of fills do not count."""
+    dataset = ask_again(store_of(6, (*METHODS, "random")))
+    for method, fidelity, gap in zip(METHODS, (0.9, 0.8, 0.7), gaps, strict=True):
+        set_quality(dataset, "mu_fidelity", fidelity, method)
+        set_quality(dataset, "infidelity", gap, method)
+        set_quality(dataset, "srg_black", 1 - fidelity, method)
+    _, found = concordances(readings_of(dataset), facts_of(dataset))
+    assert (found.category, found.condition, found.metrics) == ("faithfulness", "clean", ("mu_fidelity", "infidelity"))
+    assert set(found.left_out) == {"deletion", "insertion", "srg", "single_deletion", "sensitivity_n", "completeness"}
     assert found.estimate.value == pytest.approx(w)
 
 

@@ -59,7 +59,7 @@ def result() -> AuditResult:
 @pytest.mark.parametrize("order", ["most", "least"])
 def test_mean_curves_are_means_over_images_at_each_share(result: FaithfulnessFields, fill: str, order: str) -> None:
     dataset = store()
-    found = {(each.order_of, each.is_control): each for each in result.removal_curves
+    found = {(each.method, each.is_control): each for each in result.removal_curves
              if (each.fill, each.order) == (fill, order)}  # fmt: skip
     assert found.keys() == {("random", True), ("edges", True), *((name, False) for name in METHODS)}
     for (name, is_control), curve in found.items():
