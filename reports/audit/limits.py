@@ -94,12 +94,12 @@ def _unmeasured_aspects(result: RunFacts) -> Iterator[str]:
     yield from _untried_attacks(result)
     yield from _untried_kinds(result)
     yield "Manipulated models: the network is taken as given; only its inputs are perturbed."
-    yield from _unasked(result)
+    yield from _questions_left_out(result)
     yield "Other networks, other trainings of this network, other data: one network on one set of images."
     yield "Formal guarantees: nothing was proved."
 
 
-def _unasked(result: RunFacts) -> Iterator[str]:
+def _questions_left_out(result: RunFacts) -> Iterator[str]:
     """Name what the spec does not ask the network again."""
     planned = {stage.stage for stage in result.completeness.stages if stage.planned}
     for stage, (category, what) in ASKED_AGAIN.items():

@@ -16,7 +16,7 @@ FLOORED = 0.1
 
 
 class Qualities:
-    """What a run asked the network again, by arrays of a store. Where it did not ask, there are no names."""
+    """The answers of a network that was asked again, by arrays of a store. Without a question there are no names."""
 
     def __init__(self, dataset: xr.Dataset) -> None:
         self._dataset = dataset

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from reports.audit.faithful_and_stable.fields import FaithfulAndStableFields, Tradeoff
-from reports.audit.faithful_and_stable.measures import undominated
+from reports.audit.faithful_and_stable.measures import front_of
 from reports.audit.faithfulness.figures import CONTROL_LINES
 from reports.audit.faithfulness.tables import TITLES
 from reports.families import is_control
@@ -26,7 +26,7 @@ def tradeoff_figures(result: FaithfulAndStableFields) -> Iterator[Picture]:
     found = tuple(each for each in result.tradeoffs if each.srg.value is not None)
     if not found:
         return
-    front = undominated(found)
+    front = front_of(found)
     caption = (
         "Calibrated stability under the strongest reliable attack on the method itself, against SRG (95 % intervals): "
         "above and to the right is better. Below the line: methods without such an attack, or without a scale, by SRG "

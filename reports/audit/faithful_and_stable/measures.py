@@ -118,7 +118,7 @@ def _answer(low: float | None, high: float | None) -> Answer:
     return "below random order" if high is not None and high < CHANCE else "not decided"
 
 
-def undominated(found: tuple[Tradeoff, ...]) -> list[Tradeoff]:
+def front_of(found: tuple[Tradeoff, ...]) -> list[Tradeoff]:
     """Return the methods that no other equals or exceeds in both means, controls left out, the least faithful first."""
     placed = [(each, each.place) for each in found if not each.is_control]
     points = [(each, place) for each, place in placed if place]

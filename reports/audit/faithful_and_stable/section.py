@@ -93,7 +93,7 @@ def misleading_sentences(result: FaithfulAndStableFields) -> Iterator[str]:
             yield f"{words}: {told}."
 
 
-def _unplaced(result: FaithfulAndStableFields) -> Iterator[str]:
+def _outsiders(result: FaithfulAndStableFields) -> Iterator[str]:
     """Yield, for each reason, the methods that have no place in the plane."""
     outside = [each for each in result.tradeoffs if each.reason]
     for reason in dict.fromkeys(each.reason for each in outside):
@@ -110,7 +110,7 @@ def _body(result: FaithfulAndStableFields, drawn: Pictures) -> Mapping[str, Any]
     return {
         "paragraphs": (READING, *told),
         "exhibits": (Exhibit(drawn.get("pareto"), (tradeoff_table(result),)), *(Exhibit(None, (e,)) for e in tables)),
-        "items": tuple(_unplaced(result)),
+        "items": tuple(_outsiders(result)),
     }
 
 
@@ -122,16 +122,16 @@ def _frames(result: FaithfulAndStableFields) -> Mapping[str, pd.DataFrame]:
             "condition": each.condition,
             "reason": each.reason,
             "is_at_floor": each.is_at_floor,
-            **_prefixed("srg", each.srg),
-            **(_prefixed("stability", each.stability) if each.stability else {}),
+            **_with_prefix("srg", each.srg),
+            **(_with_prefix("stability", each.stability) if each.stability else {}),
         }
         for each in result.tradeoffs
     )
     attacked = (
         {
             **each.model_dump(exclude={"share", "lead"}),
-            **_prefixed("share", each.share),
-            **_prefixed("lead", each.lead),
+            **_with_prefix("share", each.share),
+            **_with_prefix("lead", each.lead),
         }
         for each in result.faithful_under_attack
     )
@@ -141,7 +141,7 @@ def _frames(result: FaithfulAndStableFields) -> Mapping[str, pd.DataFrame]:
     }
 
 
-def _prefixed(name: str, estimate: Estimate) -> dict[str, object]:
+def _with_prefix(name: str, estimate: Estimate) -> dict[str, object]:
     return {f"{name}_{key}": value for key, value in fields_of(estimate).items()}
 
 

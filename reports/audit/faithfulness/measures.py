@@ -22,7 +22,7 @@ SHOWN_FILLS = ("blur", "black")
 LEAD_UNIT = "difference of SRG, -2 to 2"
 
 
-def images_asked(readings: Readings) -> int:
+def count_images(readings: Readings) -> int:
     """Return the number of images whose pixels were removed for any method."""
     if "srg" not in readings.qualities.names or not readings.qualities.fills:
         return 0

@@ -11,8 +11,8 @@ from reports.audit.faithfulness.fields import FaithfulnessFields
 from reports.audit.faithfulness.figures import faithfulness_figures
 from reports.audit.faithfulness.measures import (
     control_scores,
+    count_images,
     faithfulness,
-    images_asked,
     removal_curves,
     removal_leads,
 )
@@ -34,7 +34,7 @@ READING = (
 
 def _numbers(readings: Readings, _: FaithfulnessFields) -> Fields:
     return {
-        "asked_about": images_asked(readings),
+        "asked_about": count_images(readings),
         "removal_curves": tuple(removal_curves(readings)),
         "faithfulness": faithfulness(readings),
         "control_scores": tuple(control_scores(readings)),

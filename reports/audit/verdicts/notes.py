@@ -1,4 +1,4 @@
-"""What stability and faithfulness say together: a map that never moves may say nothing of the network."""
+"""The note on stability and faithfulness together: a map that never moves may say nothing of the network."""
 
 from collections.abc import Iterable
 from typing import Literal

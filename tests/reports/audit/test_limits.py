@@ -39,7 +39,9 @@ def test_methods_attacked_at_any_strength_are_not_called_spared(made: Made) -> N
 def test_what_the_spec_does_not_ask_the_network_is_named(made: Made) -> None:
     done = [StageProgress(stage=name, done=4, planned=4) for name in ("perturb", "remove", "randomise")]
     for stages, named in ((done, ()), (done[:2], ("Randomisation",)), (done[:1], ("Faithfulness", "Randomisation"))):
-        found = limits.unmeasured_aspects(made({}, completeness=Completeness(stages=stages, scores=9, undefined=())))
+        found = limits.unmeasured_aspects(
+            made({}, completeness=Completeness(stages=tuple(stages), scores=9, undefined=()))
+        )
         told = [sentence for sentence in found if sentence.endswith("leaves it out of measure.categories.")]
         assert [sentence.partition(",")[0] for sentence in told] == list(named)
 

@@ -50,7 +50,7 @@ def test_concordance_of_two_metrics_of_opposite_direction(changes: tuple[float, 
 
 @pytest.mark.parametrize(("gaps", "w"), [((0.1, 0.2, 0.3), 1.0), ((0.3, 0.2, 0.1), 0.0)])
 def test_metrics_of_faithfulness_agree_on_clean_images(gaps: tuple[float, float, float], w: float) -> None:
-    """Mu-fidelity orders SRD, Saliency, Grad-CAM; infidelity is the better the lower. Variants of fills do not count."""
+    """Mu-fidelity orders SRD, Saliency, Grad-CAM; infidelity is better the lower. Variants of fills do not count."""
     dataset = ask_again(store_of(6, (*METHODS, "random")))
     for method, fidelity, gap in zip(METHODS, (0.9, 0.8, 0.7), gaps, strict=True):
         set_quality(dataset, "mu_fidelity", fidelity, method)

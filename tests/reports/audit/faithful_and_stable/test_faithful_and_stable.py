@@ -14,7 +14,7 @@ from scipy.stats import binomtest
 from pipeline.plan.schema import REASONS, Reason
 from reports.audit.calibration import AT_FLOOR, CalibratedStability, calibrated_stabilities
 from reports.audit.faithful_and_stable.fields import FaithfulUnderAttack, Tradeoff
-from reports.audit.faithful_and_stable.measures import NOT_ATTACKED, strongest_attacks, undominated
+from reports.audit.faithful_and_stable.measures import NOT_ATTACKED, front_of, strongest_attacks
 from reports.audit.faithful_and_stable.section import (
     FAITHFUL_AND_STABLE,
     misleading_sentences,
@@ -147,9 +147,9 @@ def test_images_that_say_nothing_are_left_out_with_their_reason() -> None:
 def test_methods_that_nothing_exceeds_in_both_are_the_front() -> None:
     places = {"srd": (0.5, 0.5), "saliency": (0.4, 0.4), "grad_cam": (0.2, 0.9), "edges": (0.9, 0.95)}
     found = tuple(tradeoff(name, *place) for name, place in places.items())
-    assert [each.method for each in undominated(found)] == ["grad_cam", "srd"]
+    assert [each.method for each in front_of(found)] == ["grad_cam", "srd"]
     alike = (tradeoff("srd", 0.5, 0.5), tradeoff("saliency", 0.5, 0.5))
-    assert len(undominated(alike)) == 2
+    assert len(front_of(alike)) == 2
 
 
 def tradeoff(method: str, gain: float, stability: float) -> Tradeoff:
