@@ -1,4 +1,4 @@
-"""What stands in the place of removed pixels."""
+"""The images that fill removed pixels."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -36,7 +36,7 @@ def _smoothing(side: int, sigma: float) -> Tensor:
     """Return the weights of the pixels along an axis in each of the blurred ones: (side, side), in float64."""
     radius = int(TRUNCATE * sigma + 0.5)
     offsets = torch.arange(-radius, radius + 1)
-    weights = torch.exp(-0.5 * (offsets / sigma).double().square())
+    weights = torch.exp(-0.5 * (offsets.double() / sigma).square())
     places = (torch.arange(side)[:, None] + offsets).abs()
     mirrored = torch.minimum(places, 2 * (side - 1) - places)
     spread = (weights / weights.sum()).expand(side, -1)
