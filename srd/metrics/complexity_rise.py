@@ -22,8 +22,8 @@ ENTRY = MetricEntry(
     invariances=("positive scale of both", "positive scale of one", "shift", "negation", "permutation"),
     reference="Hedström, Weber, Lapuschkin, Höhne, 2024",
     note=(
-        "Efficient MPRT, of one re-drawn network. Of the values' histogram, which says nothing of where they lie. A map of noise cannot rise: read it beside "
-        "the similarity under re-drawn weights."
+        "Efficient MPRT, of one re-drawn network. Of the values' histogram, which says nothing of where they lie. A "
+        "map of noise cannot rise: read it beside the similarity under re-drawn weights."
     ),
 )
 

@@ -17,9 +17,9 @@ TRUNCATE = 4
 def fill(inputs: Inputs, masks: Masks, filled: Inputs) -> Inputs:
     """Return the inputs with those of `filled` where the masks say removed.
 
-    One row of inputs stands for all masks, or each has its own.
+    One row of inputs stands for all masks, or each has its own. The masks may lie on another device.
     """
-    return torch.where(masks[:, None], filled, inputs)
+    return torch.where(masks[:, None].to(inputs.device), filled, inputs)
 
 
 def blur(inputs: Inputs, black: Inputs, *, share: float) -> Inputs:

@@ -8,6 +8,7 @@ from threading import Lock
 
 import pytest
 import torch
+from played_device import played_device
 from torch import Tensor, nn
 from torch.nn import functional
 from toys import demo_network, demo_transformer, generator, left_as_found, normal, shaken, small
@@ -190,6 +191,18 @@ def test_depths_count_layers_from_the_input_and_add_up(kind: str) -> None:
         for name, old, new in pairs(network, copy):
             expected = deepest.get_parameter(name) if layer_of(name) in drawn else old
             assert torch.equal(new, expected), f"{name} at {share}"
+
+
+def test_weights_are_the_same_on_every_device() -> None:
+    """Played: no run on a GPU."""
+    network, x = built("small")
+    expected = redraw_network(network, x, 1.0, stream())
+    with played_device() as device:
+        copy = redraw_network(deepcopy(network).to(device), x.to(device), 1.0, stream())
+        assert all(parameter.device == device for parameter in copy.parameters())
+        assert all(
+            torch.equal(one.cpu(), other) for one, other in zip(copy.parameters(), expected.parameters(), strict=True)
+        )
 
 
 def test_nothing_is_drawn_at_depth_0() -> None:

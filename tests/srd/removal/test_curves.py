@@ -7,6 +7,7 @@ import pytest
 import torch
 from metric_arguments import Asked
 from numpy.typing import NDArray
+from played_device import played_device
 from torch import Tensor, nn
 from toys import classes, demo_inputs, demo_model, demo_network, generator, left_as_found, normal, small
 
@@ -70,6 +71,17 @@ def test_a_curve_leaves_the_network_and_its_arguments() -> None:
     order, filled, target = order_of(normal(1, 6, 9)), 0 * x, classes(1)
     with left_as_found(network, x, order, filled, target):
         removal_curve(network, x, target, order, filled, STEPS)
+
+
+def test_a_curve_is_asked_on_the_device_of_the_inputs() -> None:
+    """Played: no run on a GPU; the order stays where it was made."""
+    network, x, order, target = small(), normal(1, 3, 6, 9), order_of(normal(1, 6, 9)), classes(1)
+    expected = removal_curve(network, x, target, order, 0 * x, STEPS)
+    with played_device() as device:
+        moved = x.to(device)
+        found = removal_curve(small().to(device), moved, target.to(device), order, 0 * moved, STEPS)
+        assert found.device == device
+        assert torch.equal(found.cpu(), expected)
 
 
 def test_the_order_of_another_map_turned_round_exchanges_the_curves() -> None:
