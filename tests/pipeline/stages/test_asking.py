@@ -41,8 +41,9 @@ def inputs_of(context: Context, row: int, column: int = 0) -> NDArray[np.float32
 
 
 def map_of(context: Context, row: int, method: int, column: int = 0) -> NDArray[np.float32]:
-    values = context.store.read("attribution", row, column, method).astype(np.float32)
-    return values * context.store.read("scale", row, column, method)
+    values: NDArray[np.float32] = context.store.read("attribution", row, column, method).astype(np.float32)
+    scaled: NDArray[np.float32] = values * context.store.read("scale", row, column, method)
+    return scaled
 
 
 def asked(context: Context, stage: str) -> list[int]:
@@ -118,13 +119,14 @@ def test_the_answers_without_subsets_are_those_of_the_definition(controlled: Fin
 
 def curves_by(
     context: Context, row: int, values: NDArray[np.float32], fills: list[str], column: int = 0
-) -> list[object]:
+) -> NDArray[np.float64]:
     """Return (fill, order, step, answer)."""
     image, target = inputs_of(context, row, column), int(context.targets[row])
     order = slow.order(values, context.spec.run.seed, context.data.ids[row])
     fill = [slow.filled(image, each, context.model.black.numpy()) for each in fills]
     steps, network = context.spec.measure.steps, context.model.network
-    return [[slow.curve(network, image, target, each, one, steps) for each in (order, order[::-1])] for one in fill]
+    orders = order, order[::-1]
+    return np.array([[slow.curve(network, image, target, each, one, steps) for each in orders] for one in fill])
 
 
 def test_curves_are_those_of_the_definition(controlled: Finished) -> None:
@@ -173,7 +175,7 @@ def drawn_again(context: Context, layers: list[str], draw: int) -> torch.nn.Modu
     fresh.load_state_dict(context.model.network.state_dict())
     for name in layers:
         stream = seeds.generator(context.spec.run.seed, "randomise", str(draw), name)
-        layer = fresh.get_submodule(name)
+        layer = getattr(fresh, name)
         weight = layer.weight.double().numpy()
         noise = torch.randn(weight.shape, generator=stream, dtype=torch.float64).numpy()
         layer.weight.copy_(torch.from_numpy(weight.mean() + weight.std() * noise))
@@ -191,7 +193,7 @@ def test_maps_of_networks_drawn_again_are_the_methods_own(finished: Finished) ->
         network = drawn_again(context, layers, draw)
         for row in asked(context, "randomise"):
             inputs = torch.from_numpy(inputs_of(context, row))[None].requires_grad_()
-            network(inputs)[0, int(context.targets[row])].backward()  # type: ignore[no-untyped-call]
+            network(inputs)[0, int(context.targets[row])].backward()
             assert inputs.grad is not None
             stored = dataset.isel(image=row).sel({"method": "saliency", "depth": depth})
             found = stored["randomised_attribution"].values.astype(np.float32) * stored["randomised_scale"].values

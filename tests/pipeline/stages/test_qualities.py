@@ -20,6 +20,7 @@ from pipeline.stages.compute import compute
 from pipeline.stages.context import Context
 from pipeline.stages.evidence import Answers
 from pipeline.stages.score import score
+from pipeline.stages.stored_maps import redrawn_maps
 from pipeline.store.results import open_results
 from pipeline.store.store import Store
 from srd.registry import METRICS, QUALITIES, SIMILARITIES
@@ -132,7 +133,7 @@ LATER = CURVE.sqrt()
 
 def judged(by_chance: Tensor, most: Tensor = CURVE, least: Tensor = LATER) -> tuple[float, int]:
     sums = (torch.zeros(1), torch.ones(1), torch.zeros(1))
-    scores, why = Answers({"blur": (most, least)}, {"blur": by_chance}, {}, sums).found(METRICS["srg"])
+    scores, why = Answers({"blur": (most, least)}, {"blur": by_chance}, {}, sums).judge(METRICS["srg"])
     return float(scores), int(why)
 
 
@@ -239,7 +240,7 @@ def weights(context: Context, monkeypatch: pytest.MonkeyPatch, column: int, valu
     """Return the similarities (depth, similarity) to maps that are the same everywhere, of the image asked about."""
     task = Task("score", 0, column)
     (row,) = context.plan.asked_rows(Task("randomise", 0, column))
-    maps = comparisons.redrawn_maps(context, task)
+    maps = redrawn_maps(context, task)
     maps[row] = value
     monkeypatch.setattr(comparisons, "redrawn_maps", lambda *_: maps)
     similarities: NDArray[np.float32] = score(context, task)["reference_similarity"][row, 0, len(REFERENCES) :]
