@@ -60,10 +60,10 @@ audit: install ## audit SPEC (the demo by default) and print the report's path
 perturb: install ## only the first stage of SPEC: perturb the images
 	@$(AUDIT) run $(SPEC) --runs $(RUNS) $(RUN_OPTIONS) --stage perturb
 
-attribute: install ## ... up to the second stage: explain clean and perturbed images
+attribute: install ## ... up to the maps: explain clean and perturbed images
 	@$(AUDIT) run $(SPEC) --runs $(RUNS) $(RUN_OPTIONS) --stage attribute
 
-score: install ## ... up to the third stage: score the maps
+score: install ## ... up to the last stage: ask the network again, and score the maps
 	@$(AUDIT) run $(SPEC) --runs $(RUNS) $(RUN_OPTIONS) --stage score
 
 report: install ## write the report of SPEC's finished run again

@@ -22,6 +22,7 @@ from benchmarks.kernels import clock
 from benchmarks.measuring import CPU, time_in_turns
 from pipeline.execution.calls import prepare
 from pipeline.execution.job import Job
+from pipeline.execution.planning import asked_images
 from pipeline.plan.schema import PREPARED
 from pipeline.plan.tasks import Plan, Task
 from pipeline.spec.audit import load_spec
@@ -58,9 +59,10 @@ class Command:
 
 def plan_like(spec: Path, **sizes: int) -> Plan:
     """Return the plan of a spec's audit, with other sizes of some dimensions; `tile` is that of the plan."""
-    plan: Plan = _attributes(spec).plan
-    tile = sizes.pop("tile", plan.tile)
-    return replace(plan, sizes={**plan.sizes, **sizes}, tile=tile)
+    plan, asked_of = _attributes(spec).plan, _attributes(spec).fingerprinted.spec
+    tile, sizes = sizes.pop("tile", plan.tile), {**plan.sizes, **sizes}
+    asked = asked_images(asked_of.measure, asked_of.run.seed, sizes["image"])
+    return replace(plan, sizes=sizes, tile=tile, asked=asked)
 
 
 def create_empty(spec: Path, plan: Plan, place: Path) -> Store:

@@ -104,16 +104,16 @@ def _copy(network: nn.Module) -> nn.Module:
     try:
         return deepcopy(network)
     except (RuntimeError, TypeError) as error:
-        raise UnsupportedOperation(f"a copy of the network ({error}); let it keep no results of its passes") from error
+        raise UnsupportedOperation(f"a copy of the network ({error}); let copy.deepcopy copy it") from error
 
 
 @torch.no_grad()
 def _redraw(parameter: nn.Parameter, of_norm: bool, generator: torch.Generator) -> None:
-    values = parameter.detach().double().cpu()
+    values = parameter.cpu().to(torch.promote_types(parameter.dtype, torch.float32))
     if of_norm or values.dim() < 2:
         order = torch.randperm(values.numel(), generator=generator)
         drawn = values.flatten()[order].view_as(values)
     else:
-        noise = torch.randn(values.shape, generator=generator, dtype=torch.float64)
-        drawn = values.mean() + values.std(correction=0) * noise
+        spread, mean = torch.std_mean(values, correction=0)
+        drawn = torch.randn(values.shape, generator=generator, dtype=values.dtype).mul_(spread).add_(mean)
     parameter.copy_(drawn)

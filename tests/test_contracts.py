@@ -9,10 +9,11 @@ from contextlib import AbstractContextManager
 from copy import deepcopy
 from dataclasses import fields, replace
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
+from metric_arguments import arguments, truth
 from played_device import played_device
 from torch import Tensor, nn
 from toys import (
@@ -36,8 +37,8 @@ from attacks.entries import AMOUNT, DEGREES, EPSILON, L2_EPSILON, SEVERITY, SHIF
 from attacks.registry import PERTURBATIONS
 from attacks.types import AttackResult, Images, Model, Samples
 from srd.baselines.saliency import saliency
-from srd.entries import AttributorEntry, Entry, Invariance, MetricEntry
-from srd.registry import ATTRIBUTORS, METRICS, SIMILARITIES
+from srd.entries import AttributorEntry, Entry, Invariance, Measured, MetricEntry
+from srd.registry import ATTRIBUTORS, MAP_METRICS, METRICS, QUALITIES, SIMILARITIES
 from srd.surrogates import softplus
 from srd.types import Attributor, Maps, Scores
 
@@ -284,7 +285,7 @@ two_maps = pytest.mark.parametrize(
 
 def given(entry: MetricEntry, maps: Maps = MAPS, others: Maps = OTHERS, masks: Tensor = MASKS) -> tuple[Tensor, ...]:
     """The metric's arguments."""
-    return {"two maps": (maps, others), "map and mask": (maps, masks), "map": (maps,)}[entry.of]
+    return arguments(entry, maps, others, masks)
 
 
 def scores(entry: MetricEntry, maps: Maps = MAPS, others: Maps = OTHERS, masks: Tensor = MASKS) -> Scores:
@@ -327,19 +328,19 @@ def test_a_metric_scores_every_row_alone_to_the_bit_and_leaves_the_maps(
     entry: MetricEntry, size: tuple[int, int], dtype: torch.dtype
 ) -> None:
     maps, others = (normal(7, *size, seed=seed, dtype=dtype) for seed in (3, 4))
-    arguments = given(entry, maps, others, others > 0.5)
-    kept = [each.clone() for each in arguments]
-    together = entry(*arguments)
+    taken = given(entry, maps, others, others > 0.5)
+    kept = [each.clone() for each in taken]
+    together = entry(*taken)
     for length in (1, 3):
-        alone = torch.cat([entry(*(each[k : k + length] for each in arguments)) for k in range(0, 7, length)])
+        alone = torch.cat([entry(*(each[k : k + length] for each in taken)) for k in range(0, 7, length)])
         assert torch.equal(alone, together)
-    assert all(torch.equal(*pair) for pair in zip(arguments, kept, strict=True))
+    assert all(torch.equal(*pair) for pair in zip(taken, kept, strict=True))
 
 
 @pytest.mark.parametrize("change", CHANGES)
 @every_metric
 def test_a_metric_has_the_invariances_that_it_states_and_no_others(entry: MetricEntry, change: Invariance) -> None:
-    if change == "positive scale of both" and entry.of != "two maps":
+    if change == "positive scale of both" and entry.of not in {"two maps", "randomised"}:
         assert change not in entry.invariances
         return
     first, second = CHANGES[change]
@@ -402,17 +403,52 @@ def test_a_metric_of_one_map_tells_concentrated_maps_from_even_ones(entry: Metri
     assert entry.better is None
 
 
+@pytest.mark.parametrize(
+    "entry", [entry for entry in QUALITIES.values() if entry.category == "faithfulness"], ids=lambda entry: entry.name
+)
+def test_the_truth_about_a_network_scores_better_than_noise_and_noise_than_its_opposite(entry: MetricEntry) -> None:
+    right = truth(entry, 16, 32, 33)
+    noise = right.std() * normal(16, 32, 33, seed=9)
+    means = [float(scores(entry, a * right + b * noise).mean()) for a, b in ((1, 0), (1, 2), (0, 1), (-1, 2), (-1, 0))]
+    means = {"infidelity": means[:3], "completeness": means[::4]}.get(entry.name, means)
+    assert means == sorted(means, reverse=entry.better == "higher")
+    assert means[0] != means[-1]
+    if entry.of in {"subsets", "sum"}:
+        assert means[0] == pytest.approx(entry.bounds[entry.better == "higher"], abs=1e-9)
+
+
+def test_the_values_of_noise_are_less_orderly_than_those_of_blobs() -> None:
+    rise = METRICS["complexity_rise"]
+    assert float(rise(blobs(), normal(16, 28, 28)).min()) > 0.3
+    assert float(rise(normal(16, 28, 28), blobs()).max()) < -0.2
+    assert rise(blobs(), blobs()).tolist() == [0] * 16
+    assert rise(blobs(), 0 * blobs()).tolist() == [-1] * 16, "a constant map is in perfect order"
+
+
+@pytest.mark.parametrize("answer", ["the same", "NaN", "infinite"])
+@pytest.mark.parametrize(
+    "entry", [entry for entry in QUALITIES.values() if entry.of in {"curves", "subsets"}], ids=lambda entry: entry.name
+)
+def test_answers_that_do_not_change_or_are_not_finite_leave_no_score(entry: MetricEntry, answer: str) -> None:
+    first, second = (each.clone() for each in given(entry))
+    for each in (first, second) if entry.of == "curves" else (second,):
+        each[:] = each[:, :1]
+        each[:, 2] *= {"the same": 1, "NaN": math.nan, "infinite": math.inf}[answer]
+    assert bool(entry(first, second).isnan().all())
+
+
+OF_SUBSETS = {name for name, entry in METRICS.items() if entry.of == "subsets"}
 UNDEFINED = {
-    "zero": set(METRICS),
-    "constant": set(METRICS)
+    "zero": {*MAP_METRICS, *OF_SUBSETS, "complexity_rise"},
+    "constant": {*MAP_METRICS, "complexity_rise"}
     - {"ssim", "mass_centre_shift", "relative_change", "sliced_w1"}
     - {"attribution_localisation", "sparseness", "entropy", "share_90"},
     "one pixel": set(),
     "negative": {"sliced_w1", "attribution_localisation"},
-    "with NaN": set(METRICS),
-    "with infinity": set(METRICS),
+    "with NaN": {*MAP_METRICS, *OF_SUBSETS, "complexity_rise", "completeness"},
+    "with infinity": {*MAP_METRICS, *OF_SUBSETS, "complexity_rise", "completeness"},
 }
-"""The metrics that a degenerate first map leaves without a score."""
+"""The metrics that a degenerate first map leaves without a score. Curves take a map's order alone, whatever it is."""
 
 
 def degenerate(kind: str) -> Maps:
@@ -459,17 +495,21 @@ def test_similarities_are_the_metrics_of_two_maps_that_are_larger_for_more_alike
 
 
 def test_metrics_stand_in_the_order_of_reports() -> None:
-    kinds = [(("two maps", "map and mask", "map").index(entry.of), not entry.core) for entry in METRICS.values()]
+    kinds = [(get_args(Measured).index(entry.of), not entry.core) for entry in METRICS.values()]
     assert kinds == sorted(kinds)
     core = {"pearson", "ssim", "top_k_intersection", "coarse_pearson", "mass_centre_shift", "relative_change"}
     core |= {"pointing_game", "attribution_localisation", "sparseness"}
+    core |= {"deletion", "insertion", "srg", "mu_fidelity", "single_deletion", "complexity_rise", "completeness"}
     assert {name for name, entry in METRICS.items() if entry.core} == core
 
 
 @every_metric
 def test_a_metric_says_what_its_score_is(entry: MetricEntry) -> None:
     categories = {"two maps": "similarity", "map and mask": "localisation", "map": "complexity"}
+    categories |= dict.fromkeys(("curves", "subsets", "sum"), "faithfulness") | {"randomised": "randomisation"}
     assert entry.category == categories[entry.of]
+    assert bool(entry.fill) is (entry.of in {"curves", "subsets"})
+    assert bool(entry.design) is (entry.of == "subsets")
     assert entry.unit
     assert entry.reference or entry.note or entry.name == "pearson"
     assert entry.bounds[0] < entry.bounds[1]

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.plan import stages as stage_table
 from pipeline.plan.schema import Variable
-from pipeline.plan.stages import ReadRule, Stage
+from pipeline.plan.stage import ReadRule, Stage
 from pipeline.plan.tasks import Task
 from pipeline.stages.context import Context
 from pipeline.store.packing import unpack

@@ -10,12 +10,9 @@ from pipeline.machine.memory import Memory
 from pipeline.plan.schema import TILE
 from pipeline.plan.stage import Axis
 from pipeline.plan.stages import STAGES, VARIABLES
-from pipeline.plan.tasks import Plan, Task
+from pipeline.plan.tasks import Plan, Task, TaskColumn
 from pipeline.spec.measure import MeasureSpec
 from pipeline.store.receipts import receipt_size
-
-TaskColumn = tuple[str, int]
-"""A stage, and an index on its perturbation axis or method axis."""
 
 Point = tuple[int, float]
 """A number of images, and what was measured there."""

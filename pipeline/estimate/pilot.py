@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import torch
 
-from pipeline.estimate.estimate import CostLine, Pilot, Point, StoredFiles, TaskColumn, fit_line
+from pipeline.estimate.estimate import CostLine, Pilot, Point, StoredFiles, fit_line
 from pipeline.estimate.units import measure_unit
 from pipeline.execution.calls import perform
 from pipeline.execution.job import Job
@@ -29,7 +29,7 @@ from pipeline.machine.phases import Phase, Tell, tell_nobody
 from pipeline.plan.conditions import conditions
 from pipeline.plan.schema import TILE
 from pipeline.plan.stages import STAGES, VARIABLES
-from pipeline.plan.tasks import Task
+from pipeline.plan.tasks import Task, TaskColumn
 from pipeline.spec.audit import AuditSpec
 from pipeline.stages.context import Context
 from pipeline.store import store

@@ -63,11 +63,11 @@ def coordinates(spec: AuditSpec, data: Data) -> dict[str, Coordinate]:
         "method_title": tuple(ATTRIBUTORS[name].title for name in spec.explain.methods),
         "evidence": tuple(EVIDENCE),
         "measure": tuple(MEASURES),
-        **_measured(spec.measure),
+        **_measured_axes(spec.measure),
     }
 
 
-def _measured(measure: MeasureSpec) -> dict[str, Coordinate]:
+def _measured_axes(measure: MeasureSpec) -> dict[str, Coordinate]:
     """Return the coordinates of what is measured of maps and network."""
     return {
         "metric": tuple(MAP_METRICS),

@@ -34,6 +34,10 @@ class Task:
         return Task(stage, int(tile), int(column))
 
 
+TaskColumn = tuple[str, int]
+"""A stage, and an index on its axis: what tasks on all tiles have in common."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """The sizes of the store's dimensions, the size of a tile, and the groups of columns."""
@@ -66,7 +70,7 @@ class Plan:
         """Return the tiles that have tasks: of a stage that asks about some images, those that hold any of them."""
         row = STAGES[stage]
         if row.asks:
-            return sorted({image // self.tile for image in self._asked(row)})
+            return sorted({image // self.tile for image in self._images_about(row)})
         return range(self.n_tiles if row.per_tile else 1)
 
     def has_tasks(self, stage: str, tile: int) -> bool:
@@ -80,7 +84,7 @@ class Plan:
     def columns(self, stage: str) -> Sequence[int]:
         """Return the columns of a stage's axis that have tasks."""
         row = STAGES[stage]
-        if row.asks and not self._asked(row):
+        if row.asks and not self._images_about(row):
             return ()
         return self._group(row.group) if row.group else range(self.sizes[row.axis] if row.axis else 1)
 
@@ -148,14 +152,14 @@ class Plan:
         rows = self._rows(tile)
         if not stage.asks:
             return rows
-        asked = self._asked(stage)
+        asked = self._images_about(stage)
         return asked[bisect_left(asked, rows.start) : bisect_left(asked, rows.stop)]
 
     def _rows(self, tile: int) -> range:
         start = tile * self.tile
         return range(start, min(start + self.tile, self.sizes[TILE]))
 
-    def _asked(self, stage: Stage) -> tuple[int, ...]:
+    def _images_about(self, stage: Stage) -> tuple[int, ...]:
         return self.asked.get(stage.asks, ()) if stage.asks else ()
 
     def _is_written(self, variable: Variable, column: int) -> bool:

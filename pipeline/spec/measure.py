@@ -1,4 +1,4 @@
-"""What an audit measures beside stability: the categories of metrics, and how much it asks the network for them."""
+"""The categories of metrics that an audit measures, and how much it asks the network for them."""
 
 from typing import Annotated, Any, get_args
 

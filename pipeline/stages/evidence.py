@@ -1,4 +1,4 @@
-"""What the network answered about some images of a tile, as the arguments of the metrics that read it."""
+"""The answers of the network about some images of a tile, as the arguments of the metrics that read them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -49,7 +49,7 @@ class Answers:
     sums: tuple[Scores, Scores, Scores]
     """The sum of the map, the target's logit, and that of the black image."""
 
-    def found(self, entry: MetricEntry) -> Found:
+    def judge(self, entry: MetricEntry) -> Found:
         """Return the scores by a metric."""
         of = {"curves": self._of_curves, "subsets": self._of_subsets, "sum": self._of_sum}
         return of[entry.of](entry)
@@ -88,7 +88,7 @@ def read_answers(context: Context, task: Task, maps: Maps) -> Evidence:
         random_curves={fill: control[:, at, most, :, PROBABILITY] for at, fill in enumerate(measure.fills)},
         subsets=_subsets(context, context.plan.asked_rows(writer), maps, whole[:, None] - occluded),
         sums=(total(maps), whole, occluded[:, subset_names(measure).index("filled:black")]),
-    ).found
+    ).judge
 
 
 def read_redrawn(context: Context, task: Task, maps: Maps) -> Evidence:
@@ -96,12 +96,12 @@ def read_redrawn(context: Context, task: Task, maps: Maps) -> Evidence:
     asked = is_asked(context, replace(task, stage="randomise"))
     redrawn = redrawn_maps(context, task)[asked, len(PARTIAL_DEPTHS) :]  # all layers drawn again
 
-    def found(entry: MetricEntry) -> Found:
+    def judge(entry: MetricEntry) -> Found:
         scores: Scores = torch.stack([entry(maps, each) for each in redrawn.unbind(1)]).double().mean(0)
         finite = torch.stack([is_finite(each) for each in redrawn.unbind(1)]).all(0)
         return Found(scores, torch.where(finite, Reason.NO_CONTRAST, Reason.NOT_FINITE))
 
-    return found
+    return judge
 
 
 def _subsets(context: Context, rows: Sequence[int], maps: Maps, drops: Samples) -> dict[str, tuple[Samples, Samples]]:

@@ -27,12 +27,12 @@ def occlude(context: Context, task: Task) -> Arrays:
     def measure(row: int, image: Images) -> Measured:
         orders = (control_order(context, row, image, control) for control in CONTROLS)
         curves = [curves_of(context, row, image, order, context.spec.measure.fills) for order in orders]
-        return {"occluded": _occluded(context, row, image), "control_curve": np.stack(curves)}
+        return {"occluded": _answers_without_subsets(context, row, image), "control_curve": np.stack(curves)}
 
     return ask(context, task, measure)
 
 
-def _occluded(context: Context, row: int, image: Images) -> NDArray[np.float32]:
+def _answers_without_subsets(context: Context, row: int, image: Images) -> NDArray[np.float32]:
     """Return the answers (subset, answer) to the image without each subset, and to what fills it whole."""
     network, target, inputs = context.model.network, context.target([row]), context.inputs(image)
     filled = {name: make(inputs, context.model.black) for name, make in FILLS.items()}

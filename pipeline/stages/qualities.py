@@ -42,7 +42,7 @@ def qualities(context: Context, task: Task, clean: Maps) -> Arrays:
 
 def _judge(entry: MetricEntry, method: AttributorEntry, found: Found, maps: Maps) -> Found:
     """Return the scores with the reasons of those that are NaN: the method's, else the map's, else the network's."""
-    reason = _why_undefined(entry, method)
+    reason = _reason_of_method(entry, method)
     if reason != Reason.DEFINED:
         nothing = torch.full_like(found.scores, torch.nan)
         return Found(nothing, torch.full_like(nothing, int(reason)))
@@ -51,7 +51,7 @@ def _judge(entry: MetricEntry, method: AttributorEntry, found: Found, maps: Maps
     return Found(found.scores, reasons.where(found.scores.isnan(), Reason.DEFINED))
 
 
-def _why_undefined(entry: MetricEntry, method: AttributorEntry) -> Reason:
+def _reason_of_method(entry: MetricEntry, method: AttributorEntry) -> Reason:
     """Return why a metric is undefined for all maps of a method, DEFINED if it is not."""
     if entry.needs_sign and not method.signed:
         return Reason.UNSIGNED_METHOD

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import product
 
-from pipeline.estimate.estimate import TaskColumn
 from pipeline.execution.executors import Outcome
 from pipeline.plan.conditions import Condition
 from pipeline.plan.selection import Selection
 from pipeline.plan.stages import STAGES
-from pipeline.plan.tasks import Plan, Task
+from pipeline.plan.tasks import Plan, Task, TaskColumn
 
 SameCost = Callable[[TaskColumn], Hashable]
 """A function that returns the same for columns whose tasks are taken to cost the same until they are measured."""

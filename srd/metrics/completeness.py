@@ -18,6 +18,7 @@ ENTRY = MetricEntry(
     better="lower",
     bounds=(0, inf),
     core=True,
+    invariances=("permutation",),
     reference="Sundararajan, Taly, Yan, ICML 2017",
     note="Of methods that claim it alone. Quantus tests the two sides for equality of floating-point numbers.",
 )

@@ -19,11 +19,11 @@ ENTRY = MetricEntry(
     better="higher",
     bounds=(-1, inf),
     core=True,
-    invariances=("positive scale of both", "positive scale of one", "shift", "negation"),
+    invariances=("positive scale of both", "positive scale of one", "shift", "negation", "permutation"),
     reference="Hedström, Weber, Lapuschkin, Höhne, 2024",
     note=(
-        "Of the values' histogram, which says nothing of where they lie. A map of noise cannot rise: read it beside "
-        "the similarity under re-drawn weights."
+        "Efficient MPRT, of one re-drawn network. Of the values' histogram, which says nothing of where they lie. A "
+        "map of noise cannot rise: read it beside the similarity under re-drawn weights."
     ),
 )
 

@@ -19,8 +19,9 @@ ENTRY = MetricEntry(
     invariances=("positive scale of one", "shift", "increasing function"),
     reference="Petsiuk, Das, Saenko, BMVC 2018",
     note=(
-        "RISE fills with black, in as many steps as there are rows of pixels. Black alone may take the answer away, in "
-        "any order; the blurred image does so later. It is read beside that of a random order."
+        "RISE fills with black, which may take the answer away in any order, after a few pixels; the blurred image "
+        "does so later. It is read beside that of a random order. Equal pixels go in one random order, the same for "
+        "all methods."
     ),
 )
 

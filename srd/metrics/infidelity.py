@@ -36,7 +36,7 @@ def infidelity(sums: Samples, drops: Samples) -> Scores:
     ----------
     Yeh et al. 2019.
     """
-    s, d = sums.double(), drops.double()
+    s, d = sums.double().contiguous(), drops.double().contiguous()
     factor = (d * s).mean(1) / s.square().mean(1)
     left = (d - factor[:, None] * s).square().mean(1)
     return scores_or_nan(sums.any(1) & is_finite(sums) & has_order(drops), left, sums)

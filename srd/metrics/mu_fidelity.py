@@ -20,7 +20,8 @@ ENTRY = MetricEntry(
     reference="Bhatt, Weller, Moura, IJCAI 2020",
     note=(
         "Of cells, as xplique has it, with masks of its own for each image; the paper takes Pearson's correlation "
-        "over subsets of pixels."
+        "over subsets of pixels. Quantus' faithfulness correlation removes 224 of the 150 528 numbers of an image in "
+        "each subset, 0.15 %, which noise rules."
     ),
 )
 

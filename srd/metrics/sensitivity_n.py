@@ -32,7 +32,7 @@ def sensitivity_n(sums: Samples, drops: Samples, *, sizes: int = 3) -> Scores:
     ----------
     Ancona et al. 2018.
     """
-    of_sizes = [each.double().unflatten(1, (sizes, -1)).flatten(0, 1) for each in (sums, drops)]
+    of_sizes = [each.double().contiguous().unflatten(1, (sizes, -1)).flatten(0, 1) for each in (sums, drops)]
     defined = has_order(of_sizes[0]) & has_order(of_sizes[1])
     scores = scores_or_nan(defined, pearson(*of_sizes), of_sizes[0]).unflatten(0, (-1, sizes)).mean(1)
     mean: Scores = scores.to(sums.dtype)

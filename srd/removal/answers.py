@@ -1,4 +1,4 @@
-"""What a network answers, in batches that depend on nothing but the number of rows."""
+"""The answers of a network, asked in batches that depend on nothing but the number of rows."""
 
 from typing import Literal, get_args
 

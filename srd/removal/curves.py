@@ -1,4 +1,4 @@
-"""What a network answers while the pixels of one image are removed step by step."""
+"""The answers of a network while the pixels of one image are removed step by step."""
 
 import torch
 from jaxtyping import Float
@@ -34,5 +34,5 @@ def removal_curve(
     between = fractions_of(steps)[1:-1]
     removed = torch.cat([removal_masks(each, between, size) for each in (order, order.flip(0))])
     found = answers(network, torch.cat([inputs, fill(inputs, removed, filled), filled]), target)
-    middle = found[1:-1].reshape(len(ORDERS), steps - 1, -1)
+    middle = found[1:-1].reshape(len(ORDERS), steps - 1, found.shape[1])
     return torch.stack([torch.cat([found[:1], part, found[-1:]]) for part in middle])

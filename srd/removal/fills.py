@@ -1,4 +1,4 @@
-"""What stands in the place of removed pixels."""
+"""The images that fill removed pixels."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -17,9 +17,9 @@ TRUNCATE = 4
 def fill(inputs: Inputs, masks: Masks, filled: Inputs) -> Inputs:
     """Return the inputs with those of `filled` where the masks say removed.
 
-    One row of inputs stands for all masks, or each has its own.
+    One row of inputs stands for all masks, or each has its own. The masks may lie on another device.
     """
-    return torch.where(masks[:, None], filled, inputs)
+    return torch.where(masks[:, None].to(inputs.device), filled, inputs)
 
 
 def blur(inputs: Inputs, black: Inputs, *, share: float) -> Inputs:
@@ -36,7 +36,7 @@ def _smoothing(side: int, sigma: float) -> Tensor:
     """Return the weights of the pixels along an axis in each of the blurred ones: (side, side), in float64."""
     radius = int(TRUNCATE * sigma + 0.5)
     offsets = torch.arange(-radius, radius + 1)
-    weights = torch.exp(-0.5 * (offsets / sigma).double().square())
+    weights = torch.exp(-0.5 * (offsets.double() / sigma).square())
     places = (torch.arange(side)[:, None] + offsets).abs()
     mirrored = torch.minimum(places, 2 * (side - 1) - places)
     spread = (weights / weights.sum()).expand(side, -1)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import metric_arguments
 import numpy as np
 import torch
-from captum.metrics import sensitivity_max
+from captum.metrics import infidelity, sensitivity_max
 from fixed_maps import MASK, PAIRS, SIDE, TIED
 from measured_table import origin, row
 from numpy.typing import NDArray
@@ -75,6 +76,30 @@ def _recorded_ssim(a: Map, _: Map) -> float:
     return float(RECORDED["values"][kind]["scikit-image"])
 
 
+def _area(curve: Map) -> float:
+    return float(np.trapezoid(curve)) / (len(curve) - 1)
+
+
+def _mean_pearson(sums: Map, drops: Map) -> float:
+    blocks = zip(*(np.split(each, 3) for each in (sums, drops)), strict=True)
+    return float(np.mean([pearsonr(*block).statistic for block in blocks]))
+
+
+def _captums_infidelity(sums: Map, drops: Map) -> float:
+    """A network that returns its input, of which captum takes these drops, and a map of one pixel that is 1."""
+
+    def perturb(_: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.from_numpy(sums)[:, None], torch.from_numpy(-drops)[:, None]
+
+    one = torch.ones(1, 1, dtype=torch.float64)
+    return float(infidelity(lambda x: x[:, 0], perturb, 0 * one, one, n_perturb_samples=len(sums), normalize=True))
+
+
+def _rise(clean: Map, redrawn: Map) -> float:
+    before, after = (entropy(np.histogram(each, 100)[0]) for each in (clean, redrawn))
+    return float((after - before) / before)
+
+
 def _slow(name: str) -> Oracle:
     return Oracle("definition in numpy", SLOW[name])
 
@@ -90,6 +115,18 @@ ORACLES: Mapping[str, Oracle] = {
     "pointing_game_near": Oracle("scipy `distance_transform_edt`", _points_near),
     "roc_auc": Oracle("scikit-learn `roc_auc_score`", lambda a, s: float(roc_auc_score(s.ravel(), a.ravel()))),
     "entropy": Oracle("scipy `entropy` / ln N", lambda a: float(entropy(np.abs(a).ravel())) / math.log(a.size)),
+    **dict.fromkeys(("deletion", "deletion_black"), Oracle("numpy `trapezoid`", lambda most, least: _area(most))),
+    **dict.fromkeys(("insertion", "insertion_black"), Oracle("numpy `trapezoid`", lambda most, least: _area(least))),
+    **dict.fromkeys(
+        ("srg", "srg_black", "srg_narrow_blur", "srg_wide_blur"),
+        Oracle("numpy `trapezoid`", lambda most, least: _area(least) - _area(most)),
+    ),
+    **dict.fromkeys(
+        ("mu_fidelity", "single_deletion"), Oracle("scipy `spearmanr`", lambda s, d: float(spearmanr(s, d).statistic))
+    ),
+    "sensitivity_n": Oracle("scipy `pearsonr`, mean of 3 sizes", _mean_pearson),
+    "infidelity": Oracle("captum `infidelity`, normalised", _captums_infidelity),
+    "complexity_rise": Oracle("scipy `entropy` of numpy `histogram`", _rise),
 }
 """The metrics that a library has; to the others, their slow definitions are held."""
 
@@ -101,18 +138,21 @@ CAUSES = {
 """Why Quantus' value is another: metric and kind of maps, or all kinds."""
 
 HEADER = f"""\
-# Metrics of stored maps
+# Metrics
 
 Written by `make docs`: facts from `srd/metrics/`, and what each metric makes of two pairs of fixed maps
 (`tests/srd/fixed_maps.py`), {SIDE} x {SIDE}, float32, beside other people's code. Sums are in float64, but those of
-Pearson correlation, SSIM, attribution localisation and sparseness, which are in the maps' own precision. Laws of all
-metrics are tested in `tests/test_contracts.py`, definitions and oracles in `tests/srd/metrics`.
+Pearson correlation, SSIM, attribution localisation and sparseness, which are in the maps' own precision. Metrics of
+curves, subsets and sums read answers of a network; here it is linear (`tests/srd/metric_arguments.py`), and the other
+map stands for that of re-drawn weights. Laws of all metrics are tested in `tests/test_contracts.py`, definitions and
+oracles in `tests/srd/metrics`, removal and re-drawing in `tests/srd/removal` and `tests/srd/test_redrawn.py`.
 
 {{origin}}
 
 Quantus {VERSIONS["quantus"]}, which needs numpy < 2.4, is recorded, with scikit-image {VERSIONS["scikit-image"]}, by
 the command in `tests/srd/quantus_values.py`: one map at a time, `normalise=False`, `abs=True` for sparseness and
-entropy only. A difference to the oracle is at most {EQUAL:g}; one to Quantus above it has its cause in the last column.
+entropy only. A difference to the oracle is at most {EQUAL:g}, or that share of a value above 1; one to Quantus above
+it has its cause in the last column.
 
 | metric | maps | oracle | ours | oracle's | difference | Quantus | difference | cause |
 |---|---|---|---|---|---|---|---|---|
@@ -120,12 +160,12 @@ entropy only. A difference to the oracle is at most {EQUAL:g}; one to Quantus ab
 
 
 def arguments(entry: MetricEntry, kind: str) -> tuple[Map, ...]:
-    a, b = PAIRS[kind]
-    return {"two maps": (a, b), "map and mask": (a, MASK), "map": (a,)}[entry.of]
+    a, b, mask = (torch.from_numpy(each)[None] for each in (*PAIRS[kind], MASK))
+    return tuple(each[0].numpy() for each in metric_arguments.arguments(entry, a, b, mask))
 
 
 def ours(entry: MetricEntry, kind: str) -> float:
-    return float(entry(*(torch.from_numpy(each)[None] for each in arguments(entry, kind))))
+    return float(entry(*(torch.as_tensor(each)[None] for each in arguments(entry, kind))))
 
 
 def oracles(entry: MetricEntry, kind: str) -> float:
@@ -176,10 +216,16 @@ def _fact(entry: MetricEntry) -> str:
         f"`{entry.name}`, of {entry.of}, {entry.category}{', core' if entry.core else ''}. {text}",
         f"Unit: {entry.unit}; {_bounds(entry)}; better: {entry.better or 'neither'}.",
         f"Unchanged by: {', '.join(entry.invariances)}{'; exchange of the maps' if entry.symmetric else ''}.",
+        f"Removed: {_removed(entry)}." if entry.fill else "",
         entry.note,
         f"Source: {entry.reference}." if entry.reference else "",
     ]
     return "\n".join(f"- {line}" for line in lines if line) + "\n"
+
+
+def _removed(entry: MetricEntry) -> str:
+    what = {"": "pixels in the map's order", "random": "cells at random", "cells": "each cell alone"}
+    return f"{what.get(entry.design, 'cells, of fixed numbers')}, filled with {entry.fill.replace('_', ' ')}"
 
 
 def _bounds(entry: MetricEntry) -> str:

@@ -1,4 +1,4 @@
-"""Every metric of stored maps by its definition, one map at a time in numpy, loops where they are plainest."""
+"""Every metric by its definition, one map at a time in numpy, loops where they are plainest."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -194,6 +194,60 @@ def slow_share_90(a: Array) -> float:
     return count / a.size
 
 
+def slow_area(curve: Array) -> float:
+    """The area of the trapezoids under a curve over 0 to 1."""
+    return float(sum((left + right) / 2 for left, right in pairwise(curve)) / (len(curve) - 1))
+
+
+def slow_deletion(most: Array, least: Array) -> float:
+    return slow_area(most) if len(set(most.tolist())) > 1 else math.nan
+
+
+def slow_insertion(most: Array, least: Array) -> float:
+    """The pixels come back in the opposite order of removal."""
+    return slow_area(least[::-1]) if len(set(least.tolist())) > 1 else math.nan
+
+
+def slow_srg(most: Array, least: Array) -> float:
+    if len(set(most.tolist())) == 1 and len(set(least.tolist())) == 1:
+        return math.nan
+    return slow_area(least[::-1]) - slow_area(most)
+
+
+def slow_sensitivity_n(sums: Array, drops: Array) -> float:
+    blocks = range(0, len(sums), len(sums) // 3)
+    return float(np.mean([slow_pearson(*(each[k : k + len(sums) // 3] for each in (sums, drops))) for k in blocks]))
+
+
+def slow_infidelity(sums: Array, drops: Array) -> float:
+    """The square that least squares leave of the drops, given one multiple of the sums."""
+    if not sums.any() or np.ptp(drops) == 0:
+        return math.nan
+    scaled = sums / np.abs(sums).max()
+    factor = np.linalg.lstsq(scaled[:, None], drops)[0]
+    return float(np.mean((drops - factor * scaled) ** 2))
+
+
+def slow_complexity_rise(clean: Array, redrawn: Array) -> float:
+    before, after = (histogram_entropy(each) for each in (clean, redrawn))
+    return (after - before) / before if before else math.nan
+
+
+def histogram_entropy(a: Array) -> float:
+    """Of 100 bins, found in whole fractions, so that no value falls beside its bin."""
+    values = [Fraction(value) for value in a.ravel().tolist()]
+    low, width = min(values), (max(values) - min(values)) / 100
+    counts = [0] * 100
+    for value in values:
+        counts[min(int((value - low) / width), 99) if width else 0] += 1
+    return -sum(count / a.size * math.log(count / a.size) for count in counts if count)
+
+
+def slow_completeness(total: Array, logit: Array, black: Array) -> float:
+    claimed = float(logit) - float(black)
+    return abs(float(total) - claimed) / abs(claimed) if claimed else math.nan
+
+
 SLOW: Mapping[str, Slow] = {
     "pearson": slow_pearson,
     "ssim": slow_ssim,
@@ -213,6 +267,20 @@ SLOW: Mapping[str, Slow] = {
     "sparseness": slow_sparseness,
     "entropy": slow_entropy,
     "share_90": slow_share_90,
+    "deletion": slow_deletion,
+    "deletion_black": slow_deletion,
+    "insertion": slow_insertion,
+    "insertion_black": slow_insertion,
+    "srg": slow_srg,
+    "srg_black": slow_srg,
+    "srg_narrow_blur": slow_srg,
+    "srg_wide_blur": slow_srg,
+    "mu_fidelity": slow_spearman,
+    "single_deletion": slow_spearman,
+    "sensitivity_n": slow_sensitivity_n,
+    "infidelity": slow_infidelity,
+    "complexity_rise": slow_complexity_rise,
+    "completeness": slow_completeness,
 }
 """By the name of the entry."""
 

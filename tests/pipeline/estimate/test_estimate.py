@@ -97,6 +97,27 @@ def test_fit_takes_what_it_takes_however_many_images_there_are() -> None:
         assert found.stages["fit"].seconds == pytest.approx(seconds)
 
 
+def test_what_is_asked_grows_with_the_images_that_are_asked_about() -> None:
+    """Of one to 40 images at most 5 are asked about, in tiles of 4."""
+    measured = {("occlude", 0): [(2, 4.0), (4, 6.0)]}  # 2 seconds and one an image
+    plan = replace(PLAN, asked={"faithfulness": (0, 1, 2, 3)})
+    pilot = replace(
+        PILOT,
+        plan=plan,
+        measure=MeasureSpec(categories=("similarity", "faithfulness"), n_faithfulness=5),
+        tasks={**PILOT.tasks, **measured, **{("remove", column): [(4, 8.0)] for column in range(3)}},
+        arrays={"occluded": StoredFiles(4000, 1, by_image=True), "curve": StoredFiles(800, 3, by_image=True)},
+    )
+    for images, asked in ((1, 1), (4, 4), (40, 5)):
+        found = estimate_cost(pilot, images, 4, 1)
+        tiles = found.stages["occlude"].tasks
+        assert 1 <= tiles <= asked
+        assert found.stages["occlude"].seconds == pytest.approx(2 * tiles + asked)
+        assert found.stages["remove"].tasks == 3 * tiles
+        assert found.stages["remove"].seconds == pytest.approx(3 * 2 * asked)
+        assert found.arrays == {"occluded": 1000 * asked, "curve": 200 * asked}
+
+
 def test_bytes_grow_with_the_images_and_blocks_with_the_files() -> None:
     found = estimate_cost(PILOT, 10, 4, 1)
     assert found.arrays == {"input": 10000, "displacement": 70}

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from small_audits import Finished
 
@@ -132,6 +133,34 @@ def test_an_image_times_the_images_is_the_task_of_a_method(
     assert {key: value.shape for key, value in expected.arrays().items()} == {k: v.shape for k, v in arrays.items()}
 
 
+@pytest.mark.parametrize("tile", [0, 1])
+@pytest.mark.parametrize(("stage", "column"), [("occlude", 0), ("remove", 0), ("remove", 1)])
+def test_a_batch_times_the_questions_is_the_task(
+    finished: Finished, monkeypatch: pytest.MonkeyPatch, stage: str, column: int, tile: int
+) -> None:
+    """The first method is attacked; of the tiles one has three images that are asked about, the other one."""
+    expected, arrays, true = measure_and_compute(finished.context, Task(stage, tile, column), monkeypatch)
+    assert expected.seconds == true > 0
+    made = expected.arrays()
+    assert {key: (value.shape, value.dtype) for key, value in made.items()} == {
+        key: (value.shape, value.dtype) for key, value in arrays.items()
+    }
+    unasked = np.isnan(arrays["curve" if stage == "remove" else "occluded"])
+    assert (np.isnan(made["curve" if stage == "remove" else "occluded"]) == unasked).all()
+
+
+@pytest.mark.parametrize("tile", [0, 1])
+def test_a_map_by_a_network_drawn_again_times_the_depths_is_the_task(
+    finished: Finished, monkeypatch: pytest.MonkeyPatch, tile: int
+) -> None:
+    expected, arrays, true = measure_and_compute(finished.context, Task("randomise", tile, 1), monkeypatch)
+    assert expected.seconds == true > 0
+    made = expected.arrays()
+    assert {key: value.shape for key, value in made.items()} == {key: value.shape for key, value in arrays.items()}
+    for name, values in arrays.items():
+        assert (np.isnan(made[name]) == np.isnan(values)).all()
+
+
 @pytest.mark.parametrize("task", [Task("perturb", 0, ATTACK), Task("attribute", 0, 0), Task("score", 0, 0)])
 def test_what_is_cheap_is_measured_whole(finished: Finished, task: Task) -> None:
     assert measure_unit(finished.context, task) is None
@@ -163,7 +192,7 @@ def test_units_leave_bytes_as_tasks_do(by_units: tuple[Pilot, list[Phase]], fini
 
 def test_every_measurement_is_told_before_it(by_units: tuple[Pilot, list[Phase]]) -> None:
     details = [phase.detail for phase in by_units[1] if phase.words == "measuring"]
-    assert len(details) == 4 + 3 + 3
-    assert details[0] == "perturb clean (1 of 10)"
-    assert details[3:5] == ["perturb manipulate:srd@8/255 (4 of 10)", "attribute srd (5 of 10)"]
-    assert details[-1] == "score random (10 of 10)"
+    assert len(details) == 4 + 3 + 1 + 3 + 3 + 3
+    assert details[0] == "perturb clean (1 of 17)"
+    assert details[3:5] == ["perturb manipulate:srd@8/255 (4 of 17)", "attribute srd (5 of 17)"]
+    assert details[-1] == "score random (17 of 17)"

@@ -11,7 +11,8 @@ from pipeline.plan.tasks import Task
 from pipeline.stages import score as scoring
 from pipeline.stages.context import Context
 from pipeline.stages.score import score
-from pipeline.stages.views import level
+from pipeline.stages.stored_maps import read_maps
+from pipeline.stages.views import in_clean_frame, level
 from srd.registry import MAP_METRICS, METRICS
 
 GEOMETRIC = """[[perturbation]]
@@ -87,7 +88,7 @@ def test_what_was_out_of_view_is_compared_with_nothing(geometric: Context, monke
 
     task, pearson = Task("score", 0, 0), list(MAP_METRICS).index("pearson")
     maps = unrelated(geometric, task)
-    moved, seen = scoring.in_clean_frame(geometric, task, maps)
+    moved, seen = in_clean_frame(geometric, task, maps)
     shift = [condition.name for condition in geometric.conditions].index("shift")
     assert (seen[:, shift].flatten(1).sum(1) == 16 * 12).all()
     pairs = zip(moved[:, shift], maps[:, 0], seen[:, shift], strict=True)
@@ -108,7 +109,7 @@ def test_maps_that_say_nothing_in_view_correlate_with_nothing() -> None:
 
 def test_without_geometric_changes_the_maps_are_compared_as_they_are(context: Context) -> None:
     task = Task("score", 0, 0)
-    maps = scoring.read_maps(context, task)
-    moved, seen = scoring.in_clean_frame(context, task, maps)
+    maps = read_maps(context, task)
+    moved, seen = in_clean_frame(context, task, maps)
     assert torch.equal(moved, maps)
     assert seen.all()

@@ -22,6 +22,7 @@ from pipeline.stages.compute import compute
 from pipeline.stages.context import BACKGROUND, Context
 from pipeline.stages.perturb import perturb
 from pipeline.stages.score import score
+from pipeline.stages.stored_maps import other_class_maps, read_maps
 from pipeline.store.store import Arrays, Store
 from srd.registry import ATTRIBUTORS, MAP_METRICS, METRICS, SIMILARITIES
 
@@ -274,7 +275,7 @@ def test_an_unsigned_method_has_no_score_that_needs_a_sign(context: Context, mon
 def test_an_undefined_map_to_compare_with_is_not_the_maps_own_fault(
     context: Context, monkeypatch: pytest.MonkeyPatch, value: float
 ) -> None:
-    others = comparisons.other_class_maps(context, Task("score", 0, 0))
+    others = other_class_maps(context, Task("score", 0, 0))
     others[1] = value
     monkeypatch.setattr(comparisons, "other_class_maps", lambda *_: others)
     arrays = score(context, Task("score", 0, 0))
@@ -319,7 +320,7 @@ def test_an_empty_mask_is_a_reason_of_its_image_alone(context: Context, monkeypa
 
 
 def test_a_map_without_contrast_is_a_reason(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    maps = scoring.read_maps(context, Task("score", 0, 0))
+    maps = read_maps(context, Task("score", 0, 0))
     maps[1, 2] = 0
     monkeypatch.setattr(scoring, "read_maps", lambda *_: maps)
     arrays = score(context, Task("score", 0, 0))
@@ -333,7 +334,7 @@ def test_a_map_without_contrast_is_a_reason(context: Context, monkeypatch: pytes
 
 
 def test_a_map_that_is_not_finite_is_a_reason(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    maps = scoring.read_maps(context, Task("score", 0, 0))
+    maps = read_maps(context, Task("score", 0, 0))
     maps[1, 2, 0, 0] = torch.nan
     maps[3, 0, 0, 0] = torch.inf
     monkeypatch.setattr(scoring, "read_maps", lambda *_: maps)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from metric_arguments import arguments
 from slow_metrics import SLOW, slow_scores
 from torch import Tensor
 from toys import normal, uniform
@@ -35,7 +36,7 @@ def given(entry: MetricEntry, kind: str, size: tuple[int, int], dtype: torch.dty
     maps = KINDS[kind](normal(N, *size)).to(dtype)
     others = KINDS[kind](0.6 * normal(N, *size) + normal(N, *size, seed=1)).to(dtype)
     masks = uniform(N, *size, seed=2) < torch.tensor([0.02, 0.2, 0.5, 0.9, 0.3])[:, None, None]
-    return {"two maps": (maps, others), "map and mask": (maps, masks), "map": (maps,)}[entry.of]
+    return arguments(entry, maps, others, masks)
 
 
 def test_every_metric_has_a_slow_definition() -> None:
