@@ -27,14 +27,14 @@ from pipeline.execution.subjects import Subject, context_of, load_subject
 from pipeline.plan.dependencies import Dependencies
 from pipeline.plan.schema import REASONS
 from pipeline.plan.selection import ALL, Selection
-from pipeline.plan.stages import VARIABLES
+from pipeline.plan.stages import STAGES, VARIABLES
 from pipeline.plan.tasks import Plan, Task
 from pipeline.spec.audit import AuditSpec, load_spec, parse_spec
 from pipeline.stages.context import Context
 from pipeline.store.attributes import FingerprintedFacts, RunAttributes
 from pipeline.store.creation import NewStore, create
 from pipeline.store.location import Location
-from pipeline.store.receipts import LITTER, METADATA, RECEIPTS
+from pipeline.store.receipts import DIGEST, LITTER, METADATA, RECEIPTS
 from pipeline.store.store import NAME, Arrays, Store
 from srd.registry import METRICS
 
@@ -187,7 +187,8 @@ def plain_attributes(versions: dict[str, str]) -> RunAttributes:
 
 def attributes_of(spec: AuditSpec, plan: Plan) -> RunAttributes:
     """Return the attributes of a store of a plan, of which nothing else matters."""
-    made = FingerprintedFacts(spec=spec, data="", weights="", network="", sources="", versions={}, hardware="")
+    sources = dict.fromkeys(STAGES, "0" * DIGEST)
+    made = FingerprintedFacts(spec=spec, data="", weights="", network="", sources=sources, versions={}, hardware="")
     return RunAttributes(
         fingerprint=made.fingerprint,
         fingerprinted=made,

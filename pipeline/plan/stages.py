@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pipeline.plan.schema import MEASURES, PREPARED, Group, Variable
 
 Axis = Literal["perturbation", "method"]
+Entries = Literal["methods", "attacked methods", "perturbations", "metrics"]
+"""Entries of registries: those that the spec names, and all metrics."""
 _MAP = ("y", "x")
 
 
@@ -44,6 +46,15 @@ class Stage:
     """Whether there is a task for each tile of images; else there is one task for all images."""
     images: int | None = None
     """The largest number of images that a task for all images looks at; None stands for all."""
+    entries: tuple[Entries, ...] = get_args(Entries)
+    """The entries that the tasks call, whose sources are part of the stage's."""
+    controls: tuple[str, ...] = ()
+    """The methods that the tasks call whatever the spec names."""
+    spec_keys: tuple[str, ...] = ()
+    """The keys of the spec, such as `run.seed`, that only stages which name them read.
+
+    After a change of one, a run goes on with the same store, and does these stages again.
+    """
 
     def load(self) -> Callable[..., Any]:
         """Import the function, and return it."""
@@ -61,6 +72,7 @@ _ROWS: dict[str, Stage] = {
             group="universal",
             per_tile=False,
             images=32,
+            entries=("perturbations", "attacked methods"),
             reads=(),
             writes=(
                 Variable(
@@ -77,6 +89,7 @@ _ROWS: dict[str, Stage] = {
         Stage(
             name="perturb",
             axis="perturbation",
+            entries=("perturbations", "attacked methods"),
             reads=(ReadRule("fit", "same"),),
             writes=(
                 Variable(
@@ -110,6 +123,7 @@ _ROWS: dict[str, Stage] = {
         Stage(
             name="attribute",
             axis="method",
+            entries=("methods",),
             reads=(ReadRule("perturb", "all"),),
             writes=(
                 Variable(
@@ -164,6 +178,8 @@ _ROWS: dict[str, Stage] = {
         Stage(
             name="score",
             axis="method",
+            entries=("metrics",),
+            controls=("edges",),
             reads=(ReadRule("perturb", "clean"), ReadRule("attribute", "same", tiles="target images")),
             writes=(
                 Variable(

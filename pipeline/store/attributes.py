@@ -16,7 +16,7 @@ from srd.errors import DamagedStore, StoreError
 
 MOST_IMAGES, MOST_OTHERS = 10**7, 10**5
 """The largest sizes of dimensions."""
-FORMAT = 5
+FORMAT = 6
 """Whoever changes what a store holds raises this number. Stores without a number are older."""
 
 
@@ -33,8 +33,8 @@ class FingerprintedFacts(_Frozen):
     weights: str
     network: str
     """The digest of the network's sources."""
-    sources: str
-    """The digest of the sources of srd, attacks and pipeline."""
+    sources: dict[str, str]
+    """The digest of the sources of each stage that has tasks, and of the preparation."""
     versions: dict[str, str]
     hardware: str
     """The class of machine."""

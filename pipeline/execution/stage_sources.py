@@ -1,0 +1,111 @@
+"""The sources of each stage for one spec: which files, and which part of the spec, decide what its tasks write."""
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from attacks.registry import PERTURBATIONS
+from pipeline.machine.imports import followed_files
+from pipeline.plan.conditions import conditions
+from pipeline.plan.stages import STAGES, Entries, Stage
+from pipeline.plan.tasks import Plan
+from pipeline.spec.audit import AuditSpec
+from pipeline.store.sources import PREPARING, Sources, StageSources
+from srd.registry import ATTRIBUTORS, METRICS
+
+PREPARER = "pipeline.execution.preparation"
+RUNNER = "pipeline.execution.worker"
+"""The module that loads model and data, and runs a task of any stage."""
+
+
+def sources_of(spec: AuditSpec, plan: Plan) -> Sources:
+    """Return the sources of the preparation and of all stages that have tasks.
+
+    A file of an entry, such as a metric, is among the sources of a stage that calls it. What else a stage imports is
+    among its sources as a whole: this is coarse, but it misses nothing.
+    """
+    planned = [stage for name, stage in STAGES.items() if plan.columns(name)]
+    files = {
+        PREPARING: followed_files([PREPARER, *_asked_modules(spec)]),
+        **{stage.name: followed_files(_modules(stage, spec)) for stage in planned},
+    }
+    table, names = spec.model_dump(mode="json"), {stage.name for stage in planned}
+    stages = {
+        stage.name: StageSources(
+            files=tuple(files[stage.name]),
+            spec={key: _value(table, key) for key in stage.spec_keys},
+            reads=tuple(dict.fromkeys(read.stage for read in stage.reads if read.stage in names)),
+        )
+        for stage in planned
+    }
+    return Sources(
+        files={file: digest for found in files.values() for file, digest in found.items()},
+        stages={PREPARING: StageSources(files=tuple(files[PREPARING])), **stages},
+    )
+
+
+def spec_keys() -> frozenset[str]:
+    """Return the keys of the spec that belong to the stages which name them, and to nothing else."""
+    return frozenset(key for stage in STAGES.values() for key in stage.spec_keys)
+
+
+def _value(table: Mapping[str, Any], key: str) -> Any:
+    """Return the value of a key such as `run.seed`."""
+    value: Any = table
+    for part in key.split("."):
+        value = value[part]
+    return value
+
+
+def _modules(stage: Stage, spec: AuditSpec) -> Iterator[str]:
+    """Yield the modules that a stage begins with; those that they import are found from them."""
+    yield from (RUNNER, _module(stage.function))
+    for name in stage.controls:
+        yield from _modules_of_method(name)
+    for kind in stage.entries:
+        yield from _MODULES[kind](spec)
+
+
+def _asked_modules(spec: AuditSpec) -> Iterator[str]:
+    """Yield the modules of the methods, and those of the books by which the law of conservation is checked."""
+    yield from _modules_of_methods(spec)
+    yield from (_module(ATTRIBUTORS[name].balance) for name in spec.explain.methods)
+
+
+def _modules_of_methods(spec: AuditSpec) -> Iterator[str]:
+    return (module for name in spec.explain.methods for module in _modules_of_method(name))
+
+
+def _modules_of_attacked_methods(spec: AuditSpec) -> Iterator[str]:
+    attacked = dict.fromkeys(condition.against for condition in conditions(spec) if condition.against)
+    return (module for name in attacked for module in _modules_of_method(name))
+
+
+def _modules_of_method(name: str) -> Iterator[str]:
+    """Yield the module of a method, and that of its facts, which no import names."""
+    yield from (_module(ATTRIBUTORS[name].source), f"srd.baselines.{name}")
+
+
+def _modules_of_perturbations(spec: AuditSpec) -> Iterator[str]:
+    for entry in (PERTURBATIONS[perturbation.name] for perturbation in spec.perturbation):
+        yield from map(_module, (entry.source, entry.applied, entry.inverse))
+
+
+def _modules_of_metrics(_: AuditSpec) -> Iterator[str]:
+    for name, entry in METRICS.items():
+        yield from (_module(entry.source), f"srd.metrics.{name}")
+
+
+def _module(place: str) -> str:
+    """Return the module of `module:function`."""
+    return place.partition(":")[0]
+
+
+_MODULES: Mapping[Entries, Callable[[AuditSpec], Iterator[str]]] = MappingProxyType(
+    {
+        "methods": _modules_of_methods,
+        "attacked methods": _modules_of_attacked_methods,
+        "perturbations": _modules_of_perturbations,
+        "metrics": _modules_of_metrics,
+    }
+)
