@@ -1,12 +1,11 @@
 """The sources of each stage for one spec: which files, and which part of the spec, decide what its tasks write."""
 
-from collections.abc import Callable, Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from attacks.registry import PERTURBATIONS
 from pipeline.machine.imports import followed_files
-from pipeline.plan.conditions import conditions
+from pipeline.plan.conditions import CLEAN, conditions
 from pipeline.plan.stages import STAGES, Entries, Stage
 from pipeline.plan.tasks import Plan
 from pipeline.spec.audit import AuditSpec
@@ -26,8 +25,8 @@ def sources_of(spec: AuditSpec, plan: Plan) -> Sources:
     """
     planned = [stage for name, stage in STAGES.items() if plan.columns(name)]
     files = {
-        PREPARING: followed_files([PREPARER, *_asked_modules(spec)]),
-        **{stage.name: followed_files(_modules(stage, spec)) for stage in planned},
+        PREPARING: followed_files([PREPARER, *_modules_of_checks(spec.explain.methods)]),
+        **{stage.name: followed_files(_modules(stage, spec, plan)) for stage in planned},
     }
     table, names = spec.model_dump(mode="json"), {stage.name for stage in planned}
     stages = {
@@ -57,41 +56,41 @@ def _value(table: Mapping[str, Any], key: str) -> Any:
     return value
 
 
-def _modules(stage: Stage, spec: AuditSpec) -> Iterator[str]:
+def _modules(stage: Stage, spec: AuditSpec, plan: Plan) -> Iterator[str]:
     """Yield the modules that a stage begins with; those that they import are found from them."""
+    asked, planned = conditions(spec), plan.columns(stage.name)
+    if stage.axis == "perturbation":
+        asked = tuple(condition for column, condition in enumerate(asked) if column in planned)
+    modules: Mapping[Entries, Callable[[], Iterator[str]]] = {
+        "methods": lambda: _modules_of_methods(spec.explain.methods),
+        "attacked methods": lambda: _modules_of_methods(each.against for each in asked if each.against),
+        "perturbations": lambda: _modules_of_perturbations(each.name for each in asked if each.id != CLEAN),
+        "metrics": _modules_of_metrics,
+    }
     yield from (RUNNER, _module(stage.function))
-    for name in stage.controls:
-        yield from _modules_of_method(name)
+    yield from _modules_of_methods(stage.controls)
     for kind in stage.entries:
-        yield from _MODULES[kind](spec)
+        yield from modules[kind]()
 
 
-def _asked_modules(spec: AuditSpec) -> Iterator[str]:
-    """Yield the modules of the methods, and those of the books by which the law of conservation is checked."""
-    yield from _modules_of_methods(spec)
-    yield from (_module(ATTRIBUTORS[name].balance) for name in spec.explain.methods)
+def _modules_of_checks(methods: Iterable[str]) -> Iterator[str]:
+    """Yield the modules of methods, and those of the books by which the law of conservation is checked."""
+    for name in methods:
+        yield from (*_modules_of_methods([name]), _module(ATTRIBUTORS[name].balance))
 
 
-def _modules_of_methods(spec: AuditSpec) -> Iterator[str]:
-    return (module for name in spec.explain.methods for module in _modules_of_method(name))
+def _modules_of_methods(names: Iterable[str]) -> Iterator[str]:
+    """Yield the modules of methods, and those of their facts, which no import names."""
+    for name in names:
+        yield from (_module(ATTRIBUTORS[name].source), f"srd.baselines.{name}")
 
 
-def _modules_of_attacked_methods(spec: AuditSpec) -> Iterator[str]:
-    attacked = dict.fromkeys(condition.against for condition in conditions(spec) if condition.against)
-    return (module for name in attacked for module in _modules_of_method(name))
-
-
-def _modules_of_method(name: str) -> Iterator[str]:
-    """Yield the module of a method, and that of its facts, which no import names."""
-    yield from (_module(ATTRIBUTORS[name].source), f"srd.baselines.{name}")
-
-
-def _modules_of_perturbations(spec: AuditSpec) -> Iterator[str]:
-    for entry in (PERTURBATIONS[perturbation.name] for perturbation in spec.perturbation):
+def _modules_of_perturbations(names: Iterable[str]) -> Iterator[str]:
+    for entry in map(PERTURBATIONS.__getitem__, names):
         yield from map(_module, (entry.source, entry.applied, entry.inverse))
 
 
-def _modules_of_metrics(_: AuditSpec) -> Iterator[str]:
+def _modules_of_metrics() -> Iterator[str]:
     for name, entry in METRICS.items():
         yield from (_module(entry.source), f"srd.metrics.{name}")
 
@@ -99,13 +98,3 @@ def _modules_of_metrics(_: AuditSpec) -> Iterator[str]:
 def _module(place: str) -> str:
     """Return the module of `module:function`."""
     return place.partition(":")[0]
-
-
-_MODULES: Mapping[Entries, Callable[[AuditSpec], Iterator[str]]] = MappingProxyType(
-    {
-        "methods": _modules_of_methods,
-        "attacked methods": _modules_of_attacked_methods,
-        "perturbations": _modules_of_perturbations,
-        "metrics": _modules_of_metrics,
-    }
-)

@@ -5,6 +5,7 @@ checkers alone, and modules that are named by a value, such as the callables of 
 """
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from hashlib import sha256
@@ -12,6 +13,8 @@ from importlib.util import resolve_name
 from types import MappingProxyType
 
 from pipeline.machine.sources import COMPUTING, ROOT
+
+OURS_IMPORTED = re.compile(rb"^\s*(from|import)\s+(%s)\b" % "|".join(COMPUTING).encode(), re.MULTILINE)
 
 
 def followed_files(modules: Iterable[str]) -> dict[str, str]:
@@ -28,6 +31,15 @@ def followed_files(modules: Iterable[str]) -> dict[str, str]:
             followed.add(module)
             left += _imported_modules(module)
     return {file: sha256(_contents()[file]).hexdigest() for file in sorted(map(_file, followed))}
+
+
+def imports_of_ours(content: bytes) -> frozenset[str]:
+    """Return what a source of somebody else imports of srd, attacks and pipeline, among names that are no modules."""
+    try:
+        found = _imports_in(content, "") if OURS_IMPORTED.search(content) else frozenset()
+    except SyntaxError:  # a template, which nobody imports
+        return frozenset()
+    return frozenset(name for name in found if name.partition(".")[0] in COMPUTING)
 
 
 @cache
@@ -57,7 +69,12 @@ def _imported_modules(module: str) -> frozenset[str]:
     """Return the modules that a module imports, among names that are none."""
     file = _file(module)
     package = module if file.endswith("/__init__.py") else module.rpartition(".")[0]
-    named = (name for node in _run_nodes(ast.parse(_contents()[file])) for name in _named_modules(node, package))
+    return _imports_in(_contents()[file], package)
+
+
+def _imports_in(content: bytes, package: str) -> frozenset[str]:
+    """Return what a source imports; relative imports are left out if it is in no package."""
+    named = (name for node in _run_nodes(ast.parse(content)) for name in _named_modules(node, package))
     return frozenset(each for name in named for each in _with_packages(name))
 
 
@@ -74,7 +91,7 @@ def _named_modules(node: ast.AST, package: str) -> Iterator[str]:
     match node:
         case ast.Import(names=names):
             yield from (alias.name for alias in names)
-        case ast.ImportFrom(module=module, names=names, level=level):
+        case ast.ImportFrom(module=module, names=names, level=level) if package or not level:
             home = resolve_name("." * level + (module or ""), package)
             yield from (home, *(f"{home}.{alias.name}" for alias in names))
         case ast.Call(
