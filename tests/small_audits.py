@@ -13,6 +13,7 @@ from typing import Any
 
 import colour_network
 import numpy as np
+import pytest
 import torch
 from colour_network import COLOURS
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from pipeline.execution.executors import Executor, Outcome, serial_executor
 from pipeline.execution.job import Job
 from pipeline.execution.logs import LOGS
 from pipeline.execution.subjects import Subject, context_of, load_subject
+from pipeline.machine import imports
 from pipeline.plan.dependencies import Dependencies
 from pipeline.plan.schema import REASONS
 from pipeline.plan.selection import ALL, Selection
@@ -154,6 +156,13 @@ def edit(file: Path, old: str, new: str) -> Path:
     assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
     file.write_text(text.replace(old, new))
     return file
+
+
+def change_sources(monkeypatch: pytest.MonkeyPatch, *files: str) -> None:
+    """Make this process find other contents in some files of the sources than those that it has imported."""
+    contents = imports._contents()
+    changed = {**contents, **{file: contents[file] + b"# changed" for file in files}}
+    monkeypatch.setattr(imports, "_contents", lambda: changed)
 
 
 def store_in(folder: Path) -> Location:

@@ -3,18 +3,16 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
-from small_audits import Finished, finish, path_of, write_audit
+from small_audits import Finished, change_sources, finish, path_of, write_audit
 
 from pipeline.execution import stage_sources
 from pipeline.execution.stage_sources import sources_of, spec_keys
-from pipeline.machine import imports
 from pipeline.machine.sources import ROOT
 from pipeline.plan.stages import STAGES
 from pipeline.spec.audit import parse_spec
@@ -115,13 +113,6 @@ def test_the_store_says_what_it_was_made_with(wide: Finished) -> None:
     assert list(sources.stages) == [PREPARING, *STAGES]
 
 
-def digests_after(finished: Finished, monkeypatch: pytest.MonkeyPatch, change: Mapping[str, bytes]) -> dict[str, str]:
-    contents = {**imports._contents(), **change}
-    with monkeypatch.context() as patched:
-        patched.setattr(imports, "_contents", lambda: contents)
-        return sources_of(finished.job.spec, finished.context.plan).digests()
-
-
 @pytest.mark.parametrize(
     ("file", "stages"),
     [
@@ -149,8 +140,8 @@ def test_a_change_reaches_the_stages_that_it_may_change(
     wide: Finished, monkeypatch: pytest.MonkeyPatch, file: str, stages: str
 ) -> None:
     before = wide.attributes.fingerprinted.sources
-    content = imports._contents()[file] + b"# changed"
-    after = digests_after(wide, monkeypatch, {file: content})
+    change_sources(monkeypatch, file)
+    after = sources_of(wide.job.spec, wide.context.plan).digests()
     assert [stage for stage in before if before[stage] != after[stage]] == stages.split()
 
 
