@@ -1,4 +1,4 @@
-"""What a module of a network returns, read beside a plain pass. No rule of SRD is imported for it."""
+"""The output of a module of a network, read beside a plain pass. No rule of SRD is imported for it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -25,7 +25,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Notice(Phase):
-    """What a user still has to see when the work is over, in words."""
+    """News that a user still has to see when the work is over."""
 
 
 Tell = Callable[[Phase], object]

@@ -28,7 +28,7 @@ SHOWN = 3
 
 @dataclass(frozen=True)
 class Renewal:
-    """What a store becomes, and which of its stages are done again."""
+    """The store that is made of another, and which of its stages are done again."""
 
     objects: Mapping[str, Buffer]
     """All objects of the new store, by key, but the manifest."""
@@ -90,15 +90,15 @@ def _redone_stages(sources: Sources, before: RunAttributes, new: NewStore, chang
     facts = [name for name in PREPARED if f"{name}/c/0" in changed]
     facts += ["encoder"] * (before.encoder != new.attributes.encoder)
     if facts:
-        return dict.fromkeys((name for name in (*now, *old) if name != PREPARING), f"{_listed(facts)} changed")
+        return dict.fromkeys((name for name in (*now, *old) if name != PREPARING), f"{_in_words(facts)} changed")
     touched, redone = _touched_stages(changed), {}
     for name in (name for name in STAGES if name in now):
         read = [rule.stage for rule in STAGES[name].reads if rule.stage in redone]
         own = differences(sources, new.sources, name) if old.get(name) != now[name] else []
         if own:
-            redone[name] = f"{_listed(own)} changed"
+            redone[name] = f"{_in_words(own)} changed"
         elif read:
-            redone[name] = f"it reads what {_listed(read)} wrote"
+            redone[name] = f"it reads what {_in_words(read)} wrote"
         elif name in touched or old.get(name) != now[name]:
             redone[name] = "its sources or the names in its arrays changed"
     return redone | {name: "it has no tasks any more" for name in old if name not in now}
@@ -115,7 +115,7 @@ def _touched_stages(changed: Collection[str]) -> set[str]:
     }
 
 
-def _listed(names: Sequence[str]) -> str:
+def _in_words(names: Sequence[str]) -> str:
     more = f" and {len(names) - SHOWN} more" * (len(names) > SHOWN)
     return ", ".join(dict.fromkeys(names[:SHOWN])) + more
 
@@ -143,8 +143,8 @@ async def _together(keys: Sequence[str], act: Callable[[str], Awaitable[None]]) 
     """Act on all keys, on some of them at the same time."""
     free = asyncio.Semaphore(TOGETHER)
 
-    async def limited(key: str) -> None:
+    async def act_in_turn(key: str) -> None:
         async with free:
             await act(key)
 
-    await asyncio.gather(*map(limited, keys))
+    await asyncio.gather(*map(act_in_turn, keys))
