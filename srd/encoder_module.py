@@ -1,7 +1,6 @@
 """The module whose output is that of a network's encoder, where plain passes can read it."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -45,21 +44,6 @@ def encoder_module(
             if name:
                 return name
     raise UnsupportedOperation("no module returns the output of the encoder")
-
-
-@contextmanager
-def reading(network: nn.Module, module: str) -> Iterator[list[Tensor]]:
-    """Yield a list that holds the last output of the module, detached, after each pass within the context."""
-    held: list[Tensor] = []
-
-    def hold(_: nn.Module, __: Any, output: Tensor) -> None:
-        held[:] = [output.detach().clone()]  # the next operation may write into it
-
-    handle = network.get_submodule(module).register_forward_hook(hold)
-    try:
-        yield held
-    finally:
-        handle.remove()
 
 
 def _encoder_end(

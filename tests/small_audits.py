@@ -13,6 +13,7 @@ from typing import Any
 
 import colour_network
 import numpy as np
+import pytest
 import torch
 from colour_network import COLOURS
 from numpy.typing import NDArray
@@ -24,17 +25,18 @@ from pipeline.execution.executors import Executor, Outcome, serial_executor
 from pipeline.execution.job import Job
 from pipeline.execution.logs import LOGS
 from pipeline.execution.subjects import Subject, context_of, load_subject
+from pipeline.machine import imports
 from pipeline.plan.dependencies import Dependencies
 from pipeline.plan.schema import REASONS
 from pipeline.plan.selection import ALL, Selection
-from pipeline.plan.stages import VARIABLES
+from pipeline.plan.stages import STAGES, VARIABLES
 from pipeline.plan.tasks import Plan, Task
 from pipeline.spec.audit import AuditSpec, load_spec, parse_spec
 from pipeline.stages.context import Context
 from pipeline.store.attributes import FingerprintedFacts, RunAttributes
 from pipeline.store.creation import NewStore, create
 from pipeline.store.location import Location
-from pipeline.store.receipts import LITTER, METADATA, RECEIPTS
+from pipeline.store.receipts import DIGEST, LITTER, METADATA, RECEIPTS
 from pipeline.store.store import NAME, Arrays, Store
 from srd.registry import MAP_METRICS
 
@@ -163,6 +165,13 @@ def edit(file: Path, old: str, new: str) -> Path:
     return file
 
 
+def change_sources(monkeypatch: pytest.MonkeyPatch, *files: str) -> None:
+    """Make this process find other contents in some files of the sources than those that it has imported."""
+    contents = imports._contents()
+    changed = {**contents, **{file: contents[file] + b"# changed" for file in files}}
+    monkeypatch.setattr(imports, "_contents", lambda: changed)
+
+
 def store_in(folder: Path) -> Location:
     """Return the location of the store of a run that lies in its folder."""
     return Location(str(folder / NAME))
@@ -194,7 +203,8 @@ def plain_attributes(versions: dict[str, str]) -> RunAttributes:
 
 def attributes_of(spec: AuditSpec, plan: Plan) -> RunAttributes:
     """Return the attributes of a store of a plan, of which nothing else matters."""
-    made = FingerprintedFacts(spec=spec, data="", weights="", network="", sources="", versions={}, hardware="")
+    sources = dict.fromkeys(STAGES, "0" * DIGEST)
+    made = FingerprintedFacts(spec=spec, data="", weights="", network="", sources=sources, versions={}, hardware="")
     return RunAttributes(
         fingerprint=made.fingerprint,
         fingerprinted=made,

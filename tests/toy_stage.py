@@ -18,6 +18,7 @@ from pipeline.store.store import Arrays
 TOTAL = Stage(
     name="total",
     axis="method",
+    entries=(),
     reads=(ReadRule("attribute", "same"),),
     writes=(
         Variable("total", ("image", "perturbation", "method"), "float32", "sum of the map", whole=("perturbation",)),
@@ -29,7 +30,8 @@ TOTAL = Stage(
 def total(context: Context, task: Task) -> Arrays:
     stored = context.store.read_output(Task("attribute", task.tile, task.column), ["attribution", "scale"])
     maps = unpack(stored["attribution"], stored["scale"])
-    return {"total": maps.sum((-2, -1)).astype(np.float32)}
+    sign = -1 if context.spec.model.outputs_are_logits else 1
+    return {"total": sign * maps.sum((-2, -1)).astype(np.float32)}
 
 
 def dask_setup(_: Any) -> None:

@@ -14,12 +14,12 @@ IMPORTING = Phase("importing torch")
 def prepare(job: Job, tell: Tell = tell_nobody) -> RunAttributes:
     """Load model and data and create the store, or open it; return its attributes.
 
-    Errors are those of `worker.prepare`.
+    Errors are those of `preparation.prepare`.
     """
     tell(IMPORTING)
-    from pipeline.execution import worker
+    from pipeline.execution import preparation
 
-    return worker.prepare(job, tell)
+    return preparation.prepare(job, tell)
 
 
 def import_worker() -> None:

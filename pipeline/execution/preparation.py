@@ -6,29 +6,33 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from attacks.entries import EVIDENCE
 from attacks.registry import PERTURBATIONS
 from pipeline.demo import certificates, shapes
 from pipeline.execution.admission import admit, clean_logits
-from pipeline.execution.fingerprints import differences, fingerprinted_facts, refuse_other
+from pipeline.execution.fingerprints import differences, fingerprinted_facts, lasting_differences, refuse_other
 from pipeline.execution.job import Job
 from pipeline.execution.law_checks import check_laws
 from pipeline.execution.planning import coordinates, plan_audit
-from pipeline.execution.subjects import Subject
+from pipeline.execution.prepared_arrays import prepared_arrays
+from pipeline.execution.stage_sources import sources_of
+from pipeline.execution.subjects import Subject, load_subject
 from pipeline.inputs.data import SHAPES, Data
 from pipeline.inputs.user_code import refusal
 from pipeline.machine import environment, seeds
-from pipeline.machine.phases import Phase, Tell, name_aloud, tell_nobody
+from pipeline.machine.outputs import divert_stdout
+from pipeline.machine.phases import Notice, Phase, Tell, name_aloud, tell_nobody
 from pipeline.plan.axes import references
 from pipeline.plan.conditions import conditions, threat
 from pipeline.plan.schema import REASONS
+from pipeline.plan.tasks import Plan
 from pipeline.spec.audit import AuditSpec
 from pipeline.stages.context import own_attributor
 from pipeline.store import store
 from pipeline.store.attributes import DemoCertificates, FingerprintedFacts, RunAttributes
 from pipeline.store.creation import NewStore, create, find_damaged_objects, mend
+from pipeline.store.renewal import is_half_renewed, plan_renewal, renew
 from pipeline.store.store import Arrays
 from srd.encoder_module import encoder_module
 from srd.errors import AuditError, DataError, ModelError, SpecError, UnsupportedOperation
@@ -39,24 +43,49 @@ WATCHED_CODE_RAISES = (AuditError, RuntimeError, TypeError, ValueError, LookupEr
 """The errors of a network, of any making, that has no encoder which can be watched."""
 
 
+def prepare(job: Job, tell: Tell = tell_nobody) -> RunAttributes:
+    """Load model and data and create the store, or open it; return its attributes.
+
+    Errors are those of `load_subject` and `prepare_store`.
+    """
+    with divert_stdout():
+        return prepare_store(job, load_subject(job, tell), tell)
+
+
 def prepare_store(job: Job, subject: Subject, tell: Tell = tell_nobody) -> RunAttributes:
     """Create the store of a job, or open the existing one and mend what was written before the tasks.
+
+    If sources have changed since, the tasks that they may change are made missing.
 
     Raises
     ------
     StoreError
-        If the existing store has another fingerprint, or its root is damaged.
+        If the existing store is that of another audit, or its root is damaged.
     ModelError, DataError
         If model and data do not fit.
     """
     tell(Phase("reading digests of sources, weights and images"))
-    ours = fingerprinted_facts(job.spec, subject.model, subject.data)
+    plan = plan_audit(job.spec, subject.data, conditions(job.spec))
+    ours = fingerprinted_facts(job.spec, subject.model, subject.data, plan)
     if not store.exists(job.store):
-        _create(job, subject, ours, tell)
+        create(job.store, _prepare_anew(job, subject, plan, ours, tell))
+    made = store.attributes(job.store)
+    refuse_other(job.store, lasting_differences(made.fingerprinted, ours))
+    if differences(made.fingerprinted, ours) or is_half_renewed(job.store):
+        _renew(job, made, _prepare_anew(job, subject, plan, ours, tell), tell)
     attributes = store.attributes(job.store)
-    refuse_other(job.store, differences(attributes.fingerprinted, ours))
     _mend(job, subject, attributes, tell)
     return attributes
+
+
+def _renew(job: Job, made: RunAttributes, new: NewStore, tell: Tell) -> None:
+    """Make the store anew for other sources, and tell what is done again."""
+    renewal = plan_renewal(job.store, made, new)
+    for stage, reason in renewal.redone.items():
+        tell(Notice(f"{stage} is done again: {reason}"))
+    if not renewal.redone:
+        tell(Notice("sources changed; no task is done again"))
+    renew(job.store, renewal)
 
 
 def _mend(job: Job, subject: Subject, attributes: RunAttributes, tell: Tell) -> None:
@@ -65,16 +94,17 @@ def _mend(job: Job, subject: Subject, attributes: RunAttributes, tell: Tell) -> 
     damaged = find_damaged_objects(job.store)
     if damaged:
         with environment.reproducible():
-            prepared = _prepared_arrays(job.spec, subject.data, clean_logits(job.spec, subject, tell))
+            prepared = prepared_arrays(job.spec, subject.data, clean_logits(job.spec, subject, tell))
         mend(job.store, _new_store(job, subject, prepared, attributes), damaged)
 
 
-def _create(job: Job, subject: Subject, ours: FingerprintedFacts, tell: Tell) -> None:
+def _prepare_anew(job: Job, subject: Subject, plan: Plan, ours: FingerprintedFacts, tell: Tell) -> NewStore:
+    """Return the store that a run starts with; what cannot be audited is refused."""
     refuse_small_images(subject.data)
     _refuse_without_masks(job.spec, subject.data)
     with environment.reproducible():
         admitted = admit(job.spec, subject, tell)
-        prepared = _prepared_arrays(job.spec, subject.data, admitted.logits)
+        prepared = prepared_arrays(job.spec, subject.data, admitted.logits)
         resolutions = try_methods(job.spec, subject, prepared["target"], tell)
         laws = check_laws(job.spec, subject, prepared["target"], tell)
         tell(Phase("preparing the store"))
@@ -84,7 +114,7 @@ def _create(job: Job, subject: Subject, ours: FingerprintedFacts, tell: Tell) ->
     attributes = RunAttributes(
         fingerprint=ours.fingerprint,
         fingerprinted=ours,
-        plan=plan_audit(job.spec, subject.data, columns),
+        plan=plan,
         correct=admitted.correct,
         data=subject.data.description,
         notes=admitted.notes,
@@ -98,11 +128,12 @@ def _create(job: Job, subject: Subject, ours: FingerprintedFacts, tell: Tell) ->
         evidence=dict(EVIDENCE),
         threats={condition.id: threat(condition) for condition in columns[1:]},
     )
-    create(job.store, _new_store(job, subject, prepared, attributes))
+    return _new_store(job, subject, prepared, attributes)
 
 
 def _new_store(job: Job, subject: Subject, prepared: Arrays, attributes: RunAttributes) -> NewStore:
-    return NewStore(coordinates(job.spec, subject.data), prepared, attributes)
+    sources = sources_of(job.spec, attributes.plan)
+    return NewStore(coordinates(job.spec, subject.data), prepared, attributes, sources)
 
 
 def refuse_small_images(data: Data) -> None:
@@ -172,39 +203,6 @@ def _encoder(spec: AuditSpec, subject: Subject, target: NDArray[np.int64]) -> st
         )
     except WATCHED_CODE_RAISES:
         return ""
-
-
-def _prepared_arrays(spec: AuditSpec, data: Data, logits: Tensor) -> Arrays:
-    """Return the arrays that hold what is known of every image before any task."""
-    predicted = logits.argmax(1).numpy()
-    target = predicted if spec.explain.target == "predicted" else np.array(data.labels)
-    rows = range(len(predicted))
-    return {
-        "label": np.array(data.labels),
-        "target": target,
-        "target_image": np.array([_target_image(spec, data, predicted, row) for row in rows]),
-        "other_class": np.array([_other_class(spec, data, int(target[row]), row) for row in rows]),
-    }
-
-
-def _other_class(spec: AuditSpec, data: Data, target: int, row: int) -> int:
-    """Return a class other than the target, drawn by the image's own stream.
-
-    The runner-up would be no good choice: it may be next to the same thing.
-    """
-    drawn = seeds.index(spec.run.seed, len(data.classes) - 1, "other class", data.ids[row])
-    return drawn + (drawn >= target)
-
-
-def _target_image(spec: AuditSpec, data: Data, predicted: NDArray[np.int64], row: int) -> int:
-    """Return the position of an image of another predicted class, drawn by the image's own stream."""
-    candidates = np.flatnonzero(predicted != predicted[row])
-    if not len(candidates):
-        raise DataError(
-            "every image is predicted as the same class, but audits compare maps of different classes; "
-            "add images of other classes, or check model.mean and model.std"
-        )
-    return int(candidates[seeds.index(spec.run.seed, len(candidates), "target image", data.ids[row])])
 
 
 def _certificates(spec: AuditSpec, subject: Subject) -> DemoCertificates | None:

@@ -53,7 +53,7 @@ class PreparedRun:
 def prepare_run(job: Job, executor: Executor, tell: Tell = tell_nobody) -> PreparedRun:
     """Load model and data where tasks run, and create the store or open it.
 
-    Errors are those of `worker.prepare`.
+    Errors are those of `preparation.prepare`.
     """
     attributes = executor.call(calls.prepare, job, tell=tell)
     return PreparedRun(replace(job, fingerprint=attributes.fingerprint), attributes)

@@ -34,7 +34,8 @@ def context_of(job: Job) -> Context:
     """
     data = open_data(job.spec.data, job.spec.model, job.base)
     subject, made = Subject(load_model(job.spec.model, job.base), data), attributes(job.store)
-    unlike = differences(made.fingerprinted, fingerprinted_facts(job.spec, subject.model, subject.data))
+    ours = fingerprinted_facts(job.spec, subject.model, subject.data, made.plan)
+    unlike = differences(made.fingerprinted, ours)
     if unlike:
         raise ForeignWorker(
             f"the process on {platform.node()} would not make the same bytes (it differs in: {', '.join(unlike)}); "

@@ -1,4 +1,4 @@
-"""The functions of a process that runs tasks: preparation, and one task."""
+"""One task, in the process that runs it. What this imports may change the bytes of every task."""
 
 import os
 import platform
@@ -6,28 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
-from pipeline.execution import preparation
 from pipeline.execution.executors import Work
 from pipeline.execution.job import FATAL, Job
-from pipeline.execution.subjects import context_of, load_subject
+from pipeline.execution.subjects import context_of
 from pipeline.machine import devices
 from pipeline.machine.environment import reproducible
 from pipeline.machine.outputs import divert_stdout
-from pipeline.machine.phases import Tell, tell_nobody
 from pipeline.machine.tracebacks import locate
 from pipeline.plan.tasks import Task
 from pipeline.stages.compute import compute
-from pipeline.store.attributes import RunAttributes
 from srd.errors import DamagedTask, StageError
-
-
-def prepare(job: Job, tell: Tell = tell_nobody) -> RunAttributes:
-    """Load model and data and create the store, or open it; return its attributes.
-
-    Errors are those of `load_subject` and `preparation.prepare_store`.
-    """
-    with divert_stdout():
-        return preparation.prepare_store(job, load_subject(job, tell), tell)
 
 
 def perform(job: Job, task: Task) -> Work:

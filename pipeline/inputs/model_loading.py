@@ -17,7 +17,8 @@ from torch import nn
 
 from pipeline.inputs.user_code import Script
 from pipeline.machine.files import TEXT, UnreadableFile, open_file
-from pipeline.machine.sources import INSTALLED, OURS, STDLIB, files_digest
+from pipeline.machine.imports import followed_files, imports_of_ours
+from pipeline.machine.sources import INSTALLED, OURS, ROOT, STDLIB, files_digest
 from pipeline.spec.values import closest
 from srd.errors import ModelError
 
@@ -75,8 +76,10 @@ class Factory:
 
     @property
     def digest(self) -> str:
-        """Return the digest of the names and texts of all sources."""
-        return files_digest({str(file.relative_to(self.folder)): file for file in self.sources})
+        """Return the digest of the names and texts of all sources, and of what they import of this program."""
+        ours = followed_files(each for file in self.sources for each in imports_of_ours(file.read_bytes()))
+        own = {str(file.relative_to(self.folder)): file for file in self.sources}
+        return files_digest({**own, **{name: ROOT / name for name in ours}})
 
 
 @contextmanager

@@ -23,6 +23,11 @@ class Phase:
         return f"{self.words} {self.detail}".rstrip()
 
 
+@dataclass(frozen=True)
+class Notice(Phase):
+    """News that a user still has to see when the work is over."""
+
+
 Tell = Callable[[Phase], object]
 """A function that receives phases, each when it begins or has got further."""
 

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pipeline.plan.schema import Group, Question, Variable
 
 Axis = Literal["perturbation", "method"]
+Entries = Literal["methods", "attacked methods", "perturbations", "metrics"]
+"""Entries of registries: those that the spec names, and all metrics."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,15 @@ class Stage:
     """The largest number of images that a task for all images looks at; None stands for all."""
     asks: Question | None = None
     """The question that the stage asks the network, about the images that the plan names; None stands for all."""
+    entries: tuple[Entries, ...] = get_args(Entries)
+    """The entries that the tasks call, whose sources are part of the stage's."""
+    controls: tuple[str, ...] = ()
+    """The methods that the tasks call whatever the spec names."""
+    spec_keys: tuple[str, ...] = ()
+    """The keys of the spec, such as `run.seed`, that only stages which name them read.
+
+    After a change of one, a run goes on with the same store, and does these stages again.
+    """
 
     def load(self) -> Callable[..., Any]:
         """Import the function, and return it."""

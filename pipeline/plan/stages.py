@@ -11,6 +11,7 @@ from pipeline.plan.schema import MEASURES, PREPARED, Variable
 from pipeline.plan.stage import ReadRule, Stage
 
 _MAP = ("y", "x")
+_REMOVAL = ("measure.categories", "measure.n_faithfulness", "measure.steps", "measure.fills")
 _CURVE = ("order", "step", "answer")
 _ANSWER = "answers: target logit, its softmax, and 1 if the target is the class predicted, else 0"
 
@@ -23,6 +24,7 @@ _ROWS: dict[str, Stage] = {
             group="universal",
             per_tile=False,
             images=32,
+            entries=("perturbations", "attacked methods"),
             reads=(),
             writes=(
                 Variable(
@@ -39,6 +41,7 @@ _ROWS: dict[str, Stage] = {
         Stage(
             name="perturb",
             axis="perturbation",
+            entries=("perturbations", "attacked methods"),
             reads=(ReadRule("fit", "same"),),
             writes=(
                 Variable(
@@ -72,6 +75,7 @@ _ROWS: dict[str, Stage] = {
         Stage(
             name="attribute",
             axis="method",
+            entries=("methods",),
             reads=(ReadRule("perturb", "all"),),
             writes=(
                 Variable(
@@ -127,6 +131,9 @@ _ROWS: dict[str, Stage] = {
             name="occlude",
             axis=None,
             asks="faithfulness",
+            entries=(),
+            controls=("random", "edges"),
+            spec_keys=(*_REMOVAL, "measure.subsets"),
             reads=(ReadRule("perturb", "clean"),),
             writes=(
                 Variable(
@@ -150,6 +157,9 @@ _ROWS: dict[str, Stage] = {
             name="remove",
             axis="method",
             asks="faithfulness",
+            entries=(),
+            controls=("random",),
+            spec_keys=_REMOVAL,
             reads=(ReadRule("perturb", "all"), ReadRule("attribute", "same")),
             writes=(
                 Variable(
@@ -175,6 +185,8 @@ _ROWS: dict[str, Stage] = {
             name="randomise",
             axis="method",
             asks="randomisation",
+            entries=("methods",),
+            spec_keys=("measure.categories", "measure.n_randomise", "measure.redraws"),
             reads=(ReadRule("perturb", "clean"),),
             writes=(
                 Variable(
@@ -199,6 +211,9 @@ _ROWS: dict[str, Stage] = {
         Stage(
             name="score",
             axis="method",
+            entries=("metrics",),
+            controls=("edges",),
+            spec_keys=("measure.categories",),
             reads=(
                 ReadRule("perturb", "clean"),
                 ReadRule("attribute", "same", tiles="target images"),

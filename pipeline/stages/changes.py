@@ -7,7 +7,7 @@ from torch import Tensor
 
 from attacks.types import Images
 from pipeline.stages.context import Context
-from srd.encoder_module import reading
+from srd.module_output import reading
 from srd.types import Inputs, Logits
 
 

@@ -14,6 +14,7 @@ from pipeline.plan.schema import CONDITION_FACTS, PREPARED, TILE, Variable
 from pipeline.plan.stages import VARIABLES
 from pipeline.plan.tasks import Plan
 from pipeline.store.receipts import GROUPS, METADATA
+from pipeline.store.sources import SOURCES
 from srd.errors import DamagedStore
 
 _NUMERIC: Mapping[str, Any] = MappingProxyType(
@@ -54,7 +55,7 @@ def prepared_keys(plan: Plan) -> frozenset[str]:
     """Return the keys of all objects that are written before any task, other than the manifest."""
     arrays = [*COORDINATES, *(name for name, variable in VARIABLES.items() if plan.holds(variable))]
     metadata = (f"{name}/{METADATA}" for name in (*GROUPS, *arrays))
-    return frozenset({METADATA, *metadata, *(f"{name}/c/0" for name in (*COORDINATES, *PREPARED))})
+    return frozenset({METADATA, SOURCES, *metadata, *(f"{name}/c/0" for name in (*COORDINATES, *PREPARED))})
 
 
 def check_arrays(group: zarr.Group, plan: Plan, place: object) -> None:

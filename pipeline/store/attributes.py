@@ -33,8 +33,8 @@ class FingerprintedFacts(_Frozen):
     weights: str
     network: str
     """The digest of the network's sources."""
-    sources: str
-    """The digest of the sources of srd, attacks and pipeline."""
+    sources: dict[str, str]
+    """The digest of the sources of each stage that has tasks, and of the preparation."""
     versions: dict[str, str]
     hardware: str
     """The class of machine."""

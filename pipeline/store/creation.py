@@ -1,13 +1,13 @@
 """The creation of a store: whole, before any task, and with the same bytes whoever creates it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
 
 import numpy as np
 import zarr
 from zarr.abc.store import Store
-from zarr.core.buffer import Buffer
+from zarr.core.buffer import Buffer, default_buffer_prototype
 from zarr.core.sync import sync
 from zarr.storage import MemoryStore
 
@@ -17,6 +17,7 @@ from pipeline.store.attributes import RunAttributes
 from pipeline.store.location import Location
 from pipeline.store.manifest import MANIFEST, check_root, damaged_objects, manifest_of
 from pipeline.store.receipts import GROUPS, LITTER, METADATA
+from pipeline.store.sources import SOURCES, Sources
 from pipeline.store.store import Arrays
 from srd.errors import DamagedStore, StoreError
 
@@ -28,6 +29,7 @@ class NewStore:
     coordinates: Mapping[str, Sequence[str | float]]
     prepared: Arrays
     attributes: RunAttributes
+    sources: Sources = field(default_factory=Sources)
 
 
 def create(location: Location, new: NewStore) -> None:
@@ -41,7 +43,7 @@ def create(location: Location, new: NewStore) -> None:
     StoreError
         If remains of something else lie there.
     """
-    objects = _objects(new)
+    objects = objects_of(new)
     store = location.open()
     present = sync(_keys(store))
     if METADATA not in present:
@@ -70,7 +72,7 @@ def mend(location: Location, new: NewStore, keys: Iterable[str]) -> None:
     DamagedStore
         If one of them is no object of the new store.
     """
-    objects = _objects(new)
+    objects = objects_of(new)
     try:
         damaged = {key: objects[key] for key in keys}
     except KeyError as error:
@@ -78,8 +80,8 @@ def mend(location: Location, new: NewStore, keys: Iterable[str]) -> None:
     sync(_put(location.open(), damaged))
 
 
-def _objects(new: NewStore) -> dict[str, Buffer]:
-    """Return all objects of the new store, by key."""
+def objects_of(new: NewStore) -> dict[str, Buffer]:
+    """Return all objects of the new store, by key; the manifest among them is of all others."""
     objects: dict[str, Buffer] = {}
     group = zarr.create_group(MemoryStore(objects), attributes=new.attributes.model_dump(mode="json"))
     for name in GROUPS:
@@ -89,6 +91,7 @@ def _objects(new: NewStore) -> dict[str, Buffer]:
     for name in (*COORDINATES, *PREPARED):
         array = array_of(group, name)
         array[:] = np.asarray(values[name], array.dtype)
+    objects[SOURCES] = default_buffer_prototype().buffer.from_bytes(new.sources.model_dump_json(indent=1).encode())
     return {**objects, MANIFEST: manifest_of(objects)}
 
 

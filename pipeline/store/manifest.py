@@ -28,12 +28,21 @@ class Manifest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sha256: Mapping[str, Digest]
+    former: Digest | None = None
+    """The digest of the root that is about to be replaced, while a store is made anew: else nothing would vouch for
+    one of the two."""
+
+    @property
+    def roots(self) -> frozenset[str]:
+        """Return the digests of the roots that may lie there."""
+        return frozenset({self.sha256.get(METADATA), self.former} - {None})  # type: ignore[arg-type]
 
 
-def manifest_of(objects: Mapping[str, Buffer]) -> Buffer:
-    """Return the manifest of objects, which are given by key."""
-    manifest = Manifest(sha256={key: _digest(content) for key, content in sorted(objects.items())})
-    return default_buffer_prototype().buffer.from_bytes(manifest.model_dump_json(indent=1).encode())
+def manifest_of(objects: Mapping[str, Buffer], former: str | None = None) -> Buffer:
+    """Return the manifest of objects, which are given by key; `former` is that of `Manifest`."""
+    digests = {key: digest_of(content) for key, content in sorted(objects.items())}
+    text = Manifest(sha256=digests, former=former).model_dump_json(indent=1, exclude_none=True)
+    return default_buffer_prototype().buffer.from_bytes(text.encode())
 
 
 def check_root(store: Store, place: object) -> None:
@@ -44,19 +53,27 @@ def check_root(store: Store, place: object) -> None:
     DamagedStore
         If it is not, or if the manifest is missing or damaged.
     """
-    if _changed_keys(store, {METADATA: _read_manifest(store, place).sha256.get(METADATA)}):
+    if root_digest(store) not in read_manifest(store, place).roots:
         raise DamagedStore(f"{place}: {METADATA} is not what was written; restore it, or remove the store")
+
+
+def root_digest(store: Store) -> str | None:
+    """Return the digest of the root as it lies there; None if there is none."""
+    return sync(_digests(store, [METADATA]))[METADATA]
 
 
 def damaged_objects(store: Store, place: object) -> list[str]:
     """Return the keys of the objects that are not as they were written before any task.
+
+    The manifest is among them if it still vouches for a root that has been replaced.
 
     Raises
     ------
     DamagedStore
         If the manifest is missing or damaged.
     """
-    return _changed_keys(store, _read_manifest(store, place).sha256)
+    manifest = read_manifest(store, place)
+    return [*_changed_keys(store, manifest.sha256), *[MANIFEST] * (manifest.former is not None)]
 
 
 def check_preparation(store: Store, keys: Collection[str], place: object) -> None:
@@ -72,7 +89,10 @@ def check_preparation(store: Store, keys: Collection[str], place: object) -> Non
     DamagedStore
         If an object is not, or if the manifest is missing or damaged, or is that of other objects.
     """
-    digests = _read_manifest(store, place).sha256
+    manifest = read_manifest(store, place)
+    digests = manifest.sha256
+    if manifest.former is not None and root_digest(store) == manifest.former:
+        raise DamagedStore(f"{place}: is half made anew, after a change of code; run the same spec, which goes on")
     unequal = digests.keys() ^ set(keys)
     if unequal:
         raise DamagedStore(f"{place}: {MANIFEST} is wrong about {min(unequal)}; restore it, or remove the store")
@@ -84,7 +104,14 @@ def check_preparation(store: Store, keys: Collection[str], place: object) -> Non
         raise DamagedStore(f"{place}: {min(damaged)} is not what was prepared; run the same spec, which mends it")
 
 
-def _read_manifest(store: Store, place: object) -> Manifest:
+def read_manifest(store: Store, place: object) -> Manifest:
+    """Return the manifest.
+
+    Raises
+    ------
+    DamagedStore
+        If it is missing or damaged.
+    """
     content = sync(store.get(MANIFEST, default_buffer_prototype()))
     if content is None:
         raise DamagedStore(f"{place}: {MANIFEST} is missing; restore it, or remove the store")
@@ -106,11 +133,12 @@ async def _digests(store: Store, keys: Iterable[str]) -> dict[str, str | None]:
     async def digest(key: str) -> str | None:
         async with free:
             content = await store.get(key, default_buffer_prototype())
-            return None if content is None else _digest(content)
+            return None if content is None else digest_of(content)
 
     keys = list(keys)
     return dict(zip(keys, await asyncio.gather(*map(digest, keys)), strict=True))
 
 
-def _digest(content: Buffer) -> str:
+def digest_of(content: Buffer) -> str:
+    """Return the digest of an object."""
     return sha256(content.to_bytes()).hexdigest()

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatch
+from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -32,10 +33,12 @@ Digests = Mapping[str, tuple[Digest, ...]]
 
 
 class Receipt(BaseModel):
-    """The receipt of a task: what it wrote."""
+    """The receipt of a task: what it wrote, and by which code."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    sources: Digest
+    """The digest of the sources of its stage."""
     sha256: Digests
 
 
@@ -54,10 +57,13 @@ def failure_of(error: BaseException | None) -> Failure:
 
 
 class Receipts:
-    """The receipts and failures in a store: one small object for each task, under the task's key."""
+    """The receipts and failures in a store: one small object for each task, under the task's key.
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    `sources` are the digests of the sources of each stage, for those that read or write receipts.
+    """
+
+    def __init__(self, store: Store, sources: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._store, self._sources = store, sources
 
     def task_keys(self) -> frozenset[str]:
         """Return the keys of all tasks that have a receipt."""
@@ -69,13 +75,17 @@ class Receipts:
         Raises
         ------
         DamagedTask
-            If the receipt is missing or unreadable.
+            If the receipt is missing or unreadable, or that of other code, which was at work when the store was made
+            anew.
         """
         text = self._get(f"{RECEIPTS}/{task.key}")
         try:
-            return Receipt.model_validate_json(text).sha256
+            receipt = Receipt.model_validate_json(text)
         except ValidationError as error:
             raise DamagedTask(task.key, "its receipt cannot be read" if text else "it has no receipt") from error
+        if receipt.sources != self._sources[task.stage]:
+            raise DamagedTask(task.key, "its receipt is of other code")
+        return receipt.sha256
 
     def withdraw(self, keys: Iterable[str]) -> None:
         """Delete the receipts of tasks, which then count as missing and will be done again."""
@@ -105,7 +115,8 @@ class Receipts:
 
     def write(self, task: Task, digests: Digests) -> None:
         """Write the receipt of a task whose arrays are all written."""
-        self._set(f"{RECEIPTS}/{task.key}", Receipt(sha256=dict(sorted(digests.items()))).model_dump_json().encode())
+        receipt = Receipt(sources=self._sources[task.stage], sha256=dict(sorted(digests.items())))
+        self._set(f"{RECEIPTS}/{task.key}", receipt.model_dump_json().encode())
 
     def _keys(self, folder: str) -> frozenset[str]:
         return frozenset(name for name in self._names(folder) if not fnmatch(name, LITTER)) - {METADATA}
@@ -133,11 +144,20 @@ class Receipts:
         sync(self._store.set(key, default_buffer_prototype().buffer.from_bytes(content)))
 
 
+def sources_in(receipt: bytes) -> str:
+    """Return the digest of sources in a receipt; "" if it cannot be read."""
+    try:
+        return Receipt.model_validate_json(receipt).sources
+    except ValidationError:
+        return ""
+
+
 def receipt_size(plan: Plan, task: Task) -> int:
     """Return the bytes of the receipt of a task."""
     chunks = {variable.name: len(plan.rows(task)) if variable.is_large else 1 for variable in plan.variables(task)}
     of_names = sum(len(f'"{name}":[],') for name in chunks)
-    return len('{"sha256":{}}') - 1 + of_names + sum(chunks.values()) * (DIGEST + len('"",')) - len(chunks)
+    empty = len('{"sources":"","sha256":{}}') + DIGEST
+    return empty - 1 + of_names + sum(chunks.values()) * (DIGEST + len('"",')) - len(chunks)
 
 
 _FAILURE = TypeAdapter(Failure)

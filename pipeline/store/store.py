@@ -46,7 +46,7 @@ class Store:
     def __init__(self, location: Location, read_only: bool = False) -> None:
         self._group, self.attributes = _open_whole(location, read_only)
         self._plan = self.attributes.plan
-        self.receipts = Receipts(self._group.store)
+        self.receipts = Receipts(self._group.store, self.attributes.fingerprinted.sources)
         """The receipts of tasks that are done, and the failures of others."""
         self._array = cache(partial(array_of, self._group))
 

@@ -45,6 +45,8 @@ class Verification:
     damaged: tuple[tuple[str, str], ...]
     """The tasks whose output is not what their receipt says, with what is wrong."""
     repetitions: tuple[Repetition, ...]
+    other_sources: tuple[str, ...] = ()
+    """The stages of which no task was done again, because their sources are not those that made the store."""
 
     @property
     def is_kept(self) -> bool:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.execution.fingerprints import ELSEWHERE, differences, fingerprinted_facts, refuse_other
+from pipeline.execution.fingerprints import ELSEWHERE, fingerprinted_facts, lasting_differences, refuse_other
 from pipeline.execution.job import Job
-from pipeline.execution.subjects import Subject, load_subject, make_context
+from pipeline.execution.subjects import load_subject, make_context
 from pipeline.machine.environment import hardware, reproducible
 from pipeline.plan.dependencies import Dependencies
 from pipeline.plan.stages import STAGES
@@ -25,26 +25,32 @@ from pipeline.verification.stored_bytes import StoredBytes, check_bytes
 def verify(job: Job, sample: int, seed: int) -> Verification:
     """Check every digest of a store, and do `sample` tasks of each stage again, drawn by `seed`; write nothing.
 
-    Of a damaged store no task is done again: the network that the job names is not even imported.
+    Of a damaged store no task is done again: the network that the job names is not even imported. Nor are the tasks of
+    a stage whose sources are not those that made the store.
 
     Raises
     ------
     StoreError
-        If spec, weights, data or code are not those of the store.
+        If spec, weights or data are not those of the store.
     """
     held = check_bytes(job.store)
     if held.damaged:
-        return _findings(held, (), ())
-    subject = load_subject(job)
-    unlike = _unlike(job, subject, attributes_of(job.store).fingerprinted)
+        return _findings(held, (), (), ())
+    subject, attributes = load_subject(job), attributes_of(job.store)
+    made = attributes.fingerprinted
+    ours = fingerprinted_facts(job.spec, subject.model, subject.data, attributes.plan)
+    unlike = _unlike(job, made, ours)
+    others = tuple(stage for stage in STAGES if made.sources.get(stage) != ours.sources.get(stage))
     context = make_context(job, subject)
-    repeatable = _tasks_with_their_input(context, held.done)
+    repeatable = [task for task in _tasks_with_their_input(context, held.done) if task.stage not in others]
     with reproducible():
         repeated = [each for task in _draw(repeatable, sample, seed) for each in _repeat(context, task)]
-    return _findings(held, unlike, tuple(_summaries(repeated)))
+    return _findings(held, unlike, others, tuple(_summaries(repeated)))
 
 
-def _findings(held: StoredBytes, unlike: Sequence[str], repetitions: tuple[Repetition, ...]) -> Verification:
+def _findings(
+    held: StoredBytes, unlike: Sequence[str], others: tuple[str, ...], repetitions: tuple[Repetition, ...]
+) -> Verification:
     return Verification(
         store=held.fingerprint,
         hardware=hardware(),
@@ -53,6 +59,7 @@ def _findings(held: StoredBytes, unlike: Sequence[str], repetitions: tuple[Repet
         done=len(held.done),
         damaged=held.damaged,
         repetitions=repetitions,
+        other_sources=others,
     )
 
 
@@ -63,8 +70,8 @@ def _tasks_with_their_input(context: Context, done: Sequence[Task]) -> list[Task
     return [task for task in done if there.issuperset(dependencies.of(task))]
 
 
-def _unlike(job: Job, subject: Subject, made: FingerprintedFacts) -> list[str]:
-    differ = differences(made, fingerprinted_facts(job.spec, subject.model, subject.data))
+def _unlike(job: Job, made: FingerprintedFacts, ours: FingerprintedFacts) -> list[str]:
+    differ = lasting_differences(made, ours)
     refuse_other(job.store, [each for each in differ if not each.startswith(ELSEWHERE)])
     return differ
 

@@ -9,6 +9,8 @@ from reports.formatting import Caveats, title_with_caveat
 from reports.result import ResultModel
 from reports.statistics import Policy
 
+DIGEST_SHOWN = 16
+"""The characters of a digest that are shown."""
 OptionScalar = bool | int | float | str
 
 EXPLANATION = "attack on the explanation"
@@ -33,8 +35,8 @@ class Identity(ResultModel):
     """Sentences on the input: what was left out or unwrapped, and an accuracy near chance."""
     data_digest: str
     """SHA-256 of all that images, labels and masks are made from."""
-    sources: str
-    """SHA-256 of the auditing code: srd, attacks, pipeline."""
+    sources: dict[str, str]
+    """SHA-256 of the auditing code of each stage, and of what it reads from others."""
     versions: dict[str, str]
     hardware: str
     sizes: dict[str, int]
@@ -48,6 +50,11 @@ class Identity(ResultModel):
     """The torch functions that the spec declares, each with what it says that they are; they change the maps."""
     spec: str
     """The spec of the run as TOML; relative paths in it start at the folder of the original file."""
+
+    @property
+    def code(self) -> str:
+        """Return the beginnings of the digests in `sources`, in words."""
+        return ", ".join(f"{stage} {digest[:DIGEST_SHOWN]}" for stage, digest in self.sources.items())
 
 
 class StageProgress(ResultModel):

@@ -172,7 +172,7 @@ def _identity_table(result: RunFacts) -> Table:
         f"{made.classes_present:,} of {sizes['class']:,} classes; {'with' if made.has_masks else 'no'} object masks",
         "Explained class": f"the {made.target} class of the clean image, kept under perturbation",
         "Fingerprint of the run": made.fingerprint,
-        "Auditing code, SHA-256": made.sources,
+        "Auditing code, SHA-256": made.code,
         "Versions": ", ".join(f"{name} {version}" for name, version in made.versions.items()),
         "Hardware": made.hardware,
         "Tile and seed": f"{made.tile} images per task, seed {made.seed}",
@@ -274,7 +274,8 @@ def _verification(each: Verification) -> tuple[Cell, ...]:
     if each.unlike:
         promise = Cell("no promise", f"other: {', '.join(each.unlike)}")
     else:
-        promise = Cell("PASS", "", "passed") if each.is_kept else Cell("FAIL", "", "failed")
+        others = f"of other code, not done again: {', '.join(each.other_sources)}" if each.other_sources else ""
+        promise = Cell("PASS", others, "passed") if each.is_kept else Cell("FAIL", others, "failed")
     counts = (each.done, len(each.damaged), again, same)
     return promise, *(Cell(f"{count:,}") for count in counts)
 

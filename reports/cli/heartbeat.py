@@ -9,7 +9,7 @@ from time import monotonic
 from rich.console import Console
 from rich.text import Text
 
-from pipeline.machine.phases import Phase, Tell
+from pipeline.machine.phases import Notice, Phase, Tell
 
 PERIOD = 30.0
 """Seconds after which a line is due."""
@@ -50,12 +50,20 @@ class Heartbeat:
 def tell_phases(console: Console, subject: str = "", period: float = PERIOD) -> Iterator[Tell]:
     """Yield a function that shows phases, those of `subject`: on a terminal a line that changes, else lines.
 
-    There is a line for each phase when it begins, and after each period in which there was no other.
+    There is a line for each phase when it begins, and after each period in which there was no other. A notice is a line
+    that stays.
     """
     shown = _ChangingLine(console, subject) if console.is_terminal else _Lines(console, subject, period)
+
+    def tell(phase: Phase) -> None:
+        if isinstance(phase, Notice):
+            console.print(Text(_in_words(subject, phase)))
+        else:
+            shown.tell(phase)
+
     shown.start()
     try:
-        yield shown.tell
+        yield tell
     finally:
         shown.stop()
 

@@ -129,6 +129,8 @@ def _print_repetitions(found: Verification, console: Console) -> None:
     console.print(Text(f"done again on {found.hardware}:"))
     if found.unlike:
         console.print(Text(f"the store was made elsewhere ({', '.join(found.unlike)}): equal bytes are not promised"))
+    for stage in found.other_sources:
+        console.print(Text(f"{stage}: no task was done again, its sources are not those that made the store"))
     table = Table(*(Column(name, overflow="fold") for name in COLUMNS))
     for each in found.repetitions:
         largest = "not finite" if each.largest is None else f"{each.largest:.2g}"

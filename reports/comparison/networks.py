@@ -73,7 +73,7 @@ def _settings(result: AuditResult) -> Iterator[tuple[str, str]]:
     yield "Explained class", made.target
     yield "Images per task", str(made.tile)
     yield "Seed", str(made.seed)
-    yield "Auditing code, SHA-256", made.sources[:16]
+    yield "Auditing code, SHA-256", made.code
     yield "Versions", ", ".join(f"{name} {version}" for name, version in made.versions.items())
     yield "Hardware", made.hardware
     for method in result.methods:

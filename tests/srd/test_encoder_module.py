@@ -7,8 +7,9 @@ from torch.nn import functional
 from torchvision import models
 
 from pipeline.demo import networks
-from srd.encoder_module import encoder_module, reading
+from srd.encoder_module import encoder_module
 from srd.errors import ModelError, UnsupportedOperation
+from srd.module_output import reading
 
 
 def of(network: nn.Module, side: int = 64, encoder: str | None = None) -> str:

@@ -16,7 +16,7 @@ from pipeline.execution.preparation import prepare_store
 from pipeline.execution.self_checks import SELF_CHECKS
 from pipeline.execution.subjects import load_subject
 from pipeline.inputs.data import Shapes
-from pipeline.machine import environment, seeds, sources
+from pipeline.machine import environment, seeds
 from pipeline.plan.schema import REASONS, REFERENCES
 from pipeline.store.attributes import RunAttributes
 from pipeline.store.results import open_results
@@ -164,9 +164,7 @@ def test_another_spec_is_refused_by_what_differs(spec: Path, tmp_path: Path, old
     assert tree(folder) == before
 
 
-def test_other_weights_code_images_or_sources_are_refused(
-    spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_other_weights_code_or_images_are_refused(spec: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     prepared(spec, folder)
     for name, message in (("weights.pt", "weights"), ("images/red/0.png", "data"), ("masks/red/1.png", "data")):
@@ -180,8 +178,6 @@ def test_other_weights_code_images_or_sources_are_refused(
             torch.save(state, file)
         assert f"(it differs in: {message});" in refused(spec, folder)
         file.write_bytes(original)
-    monkeypatch.setattr(sources, "source_digest", lambda: "other")
-    assert "(it differs in: sources);" in refused(spec, folder)
 
 
 def test_a_store_that_is_no_audit_is_refused(spec: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from small_audits import Finished, finish, write_picture
+from small_audits import Finished, change_sources, finish, write_picture
 
 from pipeline.execution.calls import perform
 from pipeline.execution.subjects import context_of
@@ -28,4 +28,11 @@ def test_another_network_is_refused(run: Finished) -> None:
     network = run.spec.parent / "network.py"
     network.write_text(network.read_text() + "\n# another\n")
     with pytest.raises(ForeignWorker, match="it differs in: network"):
+        perform(run.job, Task("perturb", 0, 0))
+
+
+def test_other_sources_of_any_stage_are_refused_by_its_name(run: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    context_of.cache_clear()
+    change_sources(monkeypatch, "srd/metrics/share_90.py")
+    with pytest.raises(ForeignWorker, match=r"it differs in: sources\.score\); run all workers .* with the same code"):
         perform(run.job, Task("perturb", 0, 0))

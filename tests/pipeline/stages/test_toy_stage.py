@@ -1,5 +1,6 @@
 """A new stage is its file and its row: plan, store, executors, resume, status and estimate know it without more."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import dask
@@ -7,7 +8,7 @@ import distributed  # noqa: F401  before the configuration of a test: that of it
 import numpy as np
 import pytest
 from command_line import Command
-from small_audits import TASKS, Finished, Watch, finish, job_of, run, tree
+from small_audits import TASKS, Finished, Watch, edit, finish, job_of, run, tree
 from toy_stage import TOTAL
 
 from pipeline.estimate.estimate import estimate_cost
@@ -15,12 +16,14 @@ from pipeline.estimate.pilot import measure
 from pipeline.execution import run as running
 from pipeline.execution.executors import serial_executor
 from pipeline.execution.on_dask.executor import dask_executor
+from pipeline.machine.phases import Notice, Phase
 from pipeline.plan import stages as stage_table
 from pipeline.plan.selection import Selection
 from pipeline.spec.audit import load_spec
 from pipeline.spec.deployment import LocalSpec
 from pipeline.store.results import open_results
 from pipeline.store.store import Store, progress
+from srd.errors import StoreError
 
 N_TASKS = TASKS["attribute"]
 
@@ -61,6 +64,27 @@ def test_it_waits_for_what_it_reads_and_costs_nothing_else(registered: None, spe
     Store(job.store).receipts.withdraw(["attribute-00000-01"])
     run(job, serial_executor, watch)
     assert [outcome.task.key for outcome in watch.outcomes].count("total-00000-01") == 1
+
+
+def test_a_key_of_the_spec_that_it_alone_reads_costs_its_own_tasks(
+    monkeypatch: pytest.MonkeyPatch, spec: Path, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(stage_table._ROWS, TOTAL.name, replace(TOTAL, spec_keys=("model.outputs_are_logits",)))
+    before = tree(finish(spec, tmp_path / "toy").job.store)
+    edit(spec, "[model]", "[model]\noutputs_are_logits = true")
+    told: list[Phase] = []
+    job, watch = job_of(spec, tmp_path / "toy"), Watch()
+    running.run(running.prepare_run(job, serial_executor, told.append), serial_executor, watch)
+    assert {outcome.task.stage for outcome in watch.outcomes} == {"total"}
+    assert Notice("total is done again: model.outputs_are_logits changed") in told
+    assert tree(job.store) == tree(finish(spec, tmp_path / "new").job.store) != before
+
+
+def test_a_key_that_no_stage_names_makes_another_audit(registered: None, spec: Path, tmp_path: Path) -> None:
+    finish(spec, tmp_path / "toy")
+    edit(spec, "[model]", "[model]\noutputs_are_logits = true")
+    with pytest.raises(StoreError, match=r"it differs in: spec\.model\.outputs_are_logits"):
+        finish(spec, tmp_path / "toy")
 
 
 @pytest.mark.slow

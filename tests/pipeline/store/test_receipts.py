@@ -15,10 +15,11 @@ from small_stores import PLAN, arrays, shard_file
 from pipeline.plan.stages import VARIABLES
 from pipeline.plan.tasks import Task
 from pipeline.store import store as store_module
-from pipeline.store.receipts import Failure, receipt_size
+from pipeline.store.receipts import DIGEST, Failure, receipt_size
 from pipeline.store.store import (
     Store,
 )
+from srd.errors import DamagedTask
 
 
 def test_the_receipt_holds_the_digest_and_nothing_of_time_or_place(path: Path, made: Store) -> None:
@@ -29,7 +30,7 @@ def test_the_receipt_holds_the_digest_and_nothing_of_time_or_place(path: Path, m
         return (path / "_ledger" / task.key).read_text()
 
     first = receipt()
-    assert list(json.loads(first)) == ["sha256"]
+    assert list(json.loads(first)) == ["sources", "sha256"]
     assert list(json.loads(first)["sha256"]) == sorted(arrays(task))
     digests = json.loads(first)["sha256"]
     assert all(re.fullmatch("[0-9a-f]{64}", digest) for chunks in digests.values() for digest in chunks)
@@ -109,7 +110,7 @@ def test_every_digest_is_of_the_values_in_the_store(finished: Finished) -> None:
                 for n, chunk in enumerate(chunks)
             ]
         stored = json.loads((path_of(finished.job.store) / "_ledger" / task.key).read_text())
-        assert stored == {"sha256": expected}
+        assert stored == {"sources": finished.attributes.fingerprinted.sources[task.stage], "sha256": expected}
 
 
 def test_a_withdrawn_task_is_missing_and_done_again_the_same(path: Path, made: Store) -> None:
@@ -138,3 +139,14 @@ def test_failures_are_kept_until_their_tasks_are_done(path: Path, made: Store) -
         *(f"_ledger/{task.key}" for task in (one, other)),
         *(str(shard_file(path, task, name).relative_to(path)) for task in (one, other) for name in arrays(task)),
     }
+
+
+def test_a_receipt_of_other_code_is_none(path: Path, made: Store) -> None:
+    """A process that was at work when the store was made anew for other code may end its task afterwards."""
+    task = Task("score", 0, 1)
+    made.write(task, arrays(task))
+    receipt = path / "_ledger" / task.key
+    receipt.write_text(receipt.read_text().replace("0" * DIGEST, "1" * DIGEST))
+    with pytest.raises(DamagedTask, match=f"{task.key}: its receipt is of other code"):
+        made.read_output(task, ["score"])
+    assert [damage.key for damage in made.find_damage([task])] == [task.key]

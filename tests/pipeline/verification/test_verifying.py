@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_audits import Finished, edit, finish, path_of, tree
+from small_audits import Finished, change_sources, edit, finish, path_of, tree
 
 from pipeline.plan.stages import STAGES
 from pipeline.plan.tasks import Task
@@ -110,6 +110,25 @@ def test_a_changed_weight_is_refused_instead_of_compared(run: Finished) -> None:
     edit(run.spec.parent / "network.py", "def build(", "# another file\ndef build(")
     with pytest.raises(StoreError, match="was made by another audit \\(it differs in: network"):
         verify(run.job, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("file", "others"),
+    [
+        ("srd/metrics/share_90.py", ("score",)),
+        ("pipeline/stages/attribute.py", ("attribute", "score")),
+        ("pipeline/stages/perturb.py", ("perturb", "attribute", "score")),
+        ("pipeline/execution/self_checks.py", ()),
+    ],
+)
+def test_tasks_of_other_code_are_not_done_again_but_named(
+    run: Finished, monkeypatch: pytest.MonkeyPatch, file: str, others: tuple[str, ...]
+) -> None:
+    change_sources(monkeypatch, file)
+    found = verify(run.job, 100, 0)
+    assert found.is_kept
+    assert found.other_sources == others
+    assert {each.stage for each in found.repetitions} == {"perturb", "attribute", "score"} - set(others)
 
 
 ELSEWHERE = """\

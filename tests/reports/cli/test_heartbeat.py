@@ -4,9 +4,10 @@ from io import StringIO
 from threading import Event
 from time import sleep
 
+import pytest
 from rich.console import Console
 
-from pipeline.machine.phases import Phase
+from pipeline.machine.phases import Notice, Phase
 from reports.cli.heartbeat import Heartbeat, tell_phases
 from reports.cli.progress import Lines, StageProgress
 
@@ -78,3 +79,14 @@ def test_a_stage_in_which_no_task_ends_is_told() -> None:
     while "perturb 3/40" not in written.getvalue():
         sleep(0.01)
     lines.end()
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_notice_is_a_line_that_stays_beside_the_phase(is_terminal: bool) -> None:
+    written = StringIO()
+    with tell_phases(Console(file=written, force_terminal=is_terminal, width=100), "one") as tell:
+        for phase in (Phase("loading"), Notice("score is done again: [its] code changed"), Phase("loading")):
+            tell(phase)
+    (line,) = [line for line in written.getvalue().splitlines() if "done again" in line]
+    assert line.endswith("one: score is done again: [its] code changed")
+    assert written.getvalue().count("one: loading ...") == (not is_terminal)
