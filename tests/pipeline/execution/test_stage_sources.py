@@ -113,25 +113,30 @@ def test_the_store_says_what_it_was_made_with(wide: Finished) -> None:
     assert list(sources.stages) == [PREPARING, *STAGES]
 
 
+ASKING = "occlude remove randomise"
+"""The stages that read what the earlier ones wrote, and ask the network."""
+
+
 @pytest.mark.parametrize(
     ("file", "stages"),
     [
         ("srd/metrics/share_90.py", "score"),
-        ("srd/metrics/_maps.py", "fit perturb attribute score"),  # attacks on explanations measure maps as well
+        # attacks on explanations measure maps as well
+        ("srd/metrics/_maps.py", f"fit perturb attribute {ASKING} score"),
         ("srd/metrics/ssim.py", "preparation score"),
-        ("srd/baselines/edges.py", "score"),
-        ("srd/rules.py", "preparation fit perturb attribute score"),
-        ("srd/baselines/expected_gradients.py", "preparation attribute score"),
-        ("srd/layers.py", "preparation attribute score"),
-        ("attacks/corruptions/imagenet_c/weather.py", "perturb attribute score"),
-        ("attacks/explanations/universal.py", "fit perturb attribute score"),
+        ("srd/baselines/edges.py", "occlude score"),
+        ("srd/rules.py", f"preparation fit perturb attribute {ASKING} score"),
+        ("srd/baselines/expected_gradients.py", "preparation attribute remove randomise score"),
+        ("srd/layers.py", "preparation attribute remove randomise score"),
+        ("attacks/corruptions/imagenet_c/weather.py", f"perturb attribute {ASKING} score"),
+        ("attacks/explanations/universal.py", f"fit perturb attribute {ASKING} score"),
         ("attacks/manipulated_models/goals.py", ""),
         ("srd/baselines/rise.py", ""),
         ("srd/concepts.py", ""),
         ("pipeline/execution/law_checks.py", "preparation"),
-        ("pipeline/execution/worker.py", "fit perturb attribute score"),
+        ("pipeline/execution/worker.py", f"fit perturb attribute {ASKING} score"),
         ("pipeline/stages/score.py", "score"),
-        ("pipeline/store/packing.py", "attribute score"),
+        ("pipeline/store/packing.py", f"attribute {ASKING} score"),
         ("pipeline/estimate/pilot.py", ""),
         ("pipeline/execution/on_dask/executor.py", ""),
     ],
