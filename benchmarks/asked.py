@@ -34,7 +34,7 @@ WHOLE_FILLS: Sequence[Fill] = ("blur", "black", "mean")
 
 @dataclass(frozen=True)
 class Audit:
-    """What both sides are given: (n) images, their targets, and the maps of each method, (methods, n, h, w)."""
+    """Holds what both sides are given: n images, their targets, and the maps of each method, (methods, n, h, w)."""
 
     network: nn.Module
     inputs: Tensor

@@ -74,7 +74,7 @@ LINES: Sequence[tuple[str, ...]] = (
 
 @dataclass(frozen=True)
 class Run:
-    """What a run costs: its calls of the network, their rows, and the seconds of each turn."""
+    """Counts the calls of the network, their rows, and the seconds of each turn."""
 
     calls: int
     rows: int
