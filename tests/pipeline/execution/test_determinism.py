@@ -121,7 +121,11 @@ def closed_subset(context: Context) -> list[int]:
 
 def audit_of(context: Context, rows: Sequence[int], folder: Path, tile: int) -> Context:
     """An audit of some images, in tiles of its own, that holds what was stored of their inputs."""
-    plan = replace(context.plan, sizes={**context.plan.sizes, "image": len(rows)}, tile=tile)
+    asked = {
+        question: tuple(sorted(rows.index(row) for row in positions if row in rows))
+        for question, positions in context.plan.asked.items()
+    }
+    plan = replace(context.plan, sizes={**context.plan.sizes, "image": len(rows)}, tile=tile, asked=asked)
     prepared = {name: context.store.read(name)[rows] for name in PREPARED}
     prepared["target_image"] = np.array([rows.index(row) for row in prepared["target_image"].tolist()])
     create_like(store_in(folder), context.store, plan, prepared)

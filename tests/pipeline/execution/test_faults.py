@@ -128,7 +128,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, bad: Task, times: int) -> list[Task
 def test_a_task_that_fails_once_costs_nothing(
     finished: Finished, spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
-    bad = Task(stage, 1, 1)
+    bad = Task(stage, 1, finished.context.plan.columns(stage)[-1])
     with monkeypatch.context() as patched:
         tried = failing(patched, bad, 1)
         job = finish(spec, tmp_path / "run").job
@@ -141,7 +141,7 @@ def test_a_task_that_fails_once_costs_nothing(
 def test_a_task_that_fails_always_costs_only_those_that_read_from_it(
     finished: Finished, spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
-    bad = Task(stage, 1, 1)
+    bad = Task(stage, 1, finished.context.plan.columns(stage)[-1])
     job, watch = job_of(spec, tmp_path / "run"), Watch()
     with monkeypatch.context() as patched:
         tried = failing(patched, bad, N_TASKS)

@@ -17,7 +17,8 @@ from pipeline.execution.self_checks import SELF_CHECKS
 from pipeline.execution.subjects import load_subject
 from pipeline.inputs.data import Shapes
 from pipeline.machine import environment, seeds, sources
-from pipeline.plan.schema import REASONS, REFERENCES
+from pipeline.plan.axes import references
+from pipeline.plan.schema import REASONS
 from pipeline.store.attributes import RunAttributes
 from pipeline.store.results import open_results
 from pipeline.store.store import attributes
@@ -48,7 +49,8 @@ def test_the_store_says_what_it_was_made_from(finished: Finished) -> None:
     assert stored.data == subject.data.digest
     assert stored.versions == environment.versions()
     assert attributes.reasons == REASONS
-    assert attributes.references == {name: reference.meaning for name, reference in REFERENCES.items()}
+    compared = references(finished.job.spec.measure)
+    assert attributes.references == {name: reference.meaning for name, reference in compared.items()}
     assert attributes.parameters == subject.model.n_parameters
     assert attributes.certificates is None
 

@@ -36,7 +36,7 @@ def test_a_plan_names_what_costs_and_leaves_nothing(command: Command, spec: Path
         "importing torch ...",
         *[line for line in err.splitlines() if line.startswith("measuring")],
     ]
-    assert "measuring perturb clean (1 of 10) ..." in err
+    assert "measuring perturb clean (1 of 17) ..." in err
     assert tree(tmp_path) == before
     words = " ".join(out.replace("│", " ").replace("┃", " ").split())
     assert "6 images in tiles of 4" in words
