@@ -18,7 +18,8 @@ OTHER_PROCESSOR_default := ATEN_CPU_CAPABILITY=default
 NUMERIC_default := not slow and $(EMPTY)
 TESTS := OMP_NUM_THREADS=1 PYTHONPATH=$(CURDIR) $(BIN)/python -P -m pytest
 FUZZ_TIMEOUT := --timeout 590 --timeout-method thread
-BENCHMARK := MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_MMAP_THRESHOLD_=1073741824 $(BIN)/python -P -W ignore -m
+KEEP_MEMORY := MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_MMAP_THRESHOLD_=1073741824
+BENCHMARK := $(KEEP_MEMORY) $(BIN)/python -P -W ignore -m
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev audit perturb attribute score report status plan verify models bench docs docs-figures docs-messages docs-faults docs-edits test test-all test-slow test-numeric test-faults test-fuzz check format clean
@@ -88,6 +89,7 @@ bench: install-dev .venv-quantus/.installed ## what SRD, baselines, attacks, cor
 	@$(BENCHMARK) benchmarks.corruptions
 	@$(BENCHMARK) benchmarks.engine
 	@.venv-quantus/bin/python -P -W ignore -m benchmarks.metrics
+	@$(KEEP_MEMORY) .venv-quantus/bin/python -P -W ignore -m benchmarks.faithfulness
 
 docs: docs-figures docs-faults docs-edits ## measure all that docs/ says of this machine, and write it (half an hour)
 

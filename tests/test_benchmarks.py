@@ -1,11 +1,13 @@
-"""The harness of the benchmark: what it counts as memory, and how competitors take turns."""
+"""The harness of the benchmark: what it counts as memory and as questions, and how competitors take turns."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import count
 
 import pytest
 import torch
 from toys import demo_inputs, demo_network
 
+from benchmarks.asked import METHODS, REDRAWS, Audit, audit_of, scores_of
 from benchmarks.measuring import CPU, peak, ratio, time_in_turns
 from srd.decomposition import decompose
 from srd.rules import Bias
@@ -55,6 +57,56 @@ def test_competitors_take_turns_and_the_first_turn_is_dropped() -> None:
 
 def test_ratios_are_taken_within_a_turn() -> None:
     assert ratio([1, 20, 300], [1, 10, 100]) == (1, 2, 3)
+
+
+def test_seconds_are_those_of_the_clock() -> None:
+    ticks = count()
+    assert time_in_turns({"a": lambda: next(ticks)}, 2, CPU, lambda: next(ticks)) == {"a": [2, 2]}
+
+
+@pytest.fixture(scope="module")
+def audit() -> Audit:
+    return audit_of(demo_network("vgg").float(), *demo_inputs(2))
+
+
+def asked(audit: Audit, *names: str) -> int:
+    audit.asked.clear()
+    scores_of(audit, names, steps=3)
+    return sum(audit.asked)
+
+
+STEPS_ASKED = 2 * 2 + 2
+
+
+@pytest.mark.parametrize(
+    ("names", "rows"),
+    [
+        (["deletion", "insertion", "srg"], len(METHODS) * STEPS_ASKED),
+        (["mu_fidelity"], 1 + 200),
+        (["mu_fidelity", "infidelity"], 1 + 200),
+        (["single_deletion", "sensitivity_n"], 1 + 81 + 150),
+        (["completeness"], 2),
+        (["mu_fidelity", "completeness"], 1 + 200 + 2),
+    ],
+)
+def test_an_audit_asks_once_for_all_metrics_and_where_it_can_for_all_methods(
+    audit: Audit, names: Sequence[str], rows: int
+) -> None:
+    assert asked(audit, *names) == len(audit.inputs) * rows
+
+
+def test_calls_of_copies_are_counted(audit: Audit) -> None:
+    to_find_the_order = 1
+    per_draw = to_find_the_order + audit.n_maps
+    assert asked(audit, "complexity_rise") == per_draw
+    assert asked(audit, "weights_similarity", "complexity_rise") == REDRAWS * per_draw
+
+
+def test_scores_asked_for_together_are_those_asked_for_alone(audit: Audit) -> None:
+    names = ["mu_fidelity", "infidelity"]
+    both = torch.stack(scores_of(audit, names, steps=3))
+    alone = [torch.stack(scores_of(audit, [name], steps=3)) for name in names]
+    assert torch.equal(both, torch.stack(alone, 1).flatten(0, 1))
 
 
 @pytest.mark.parametrize(("bias", "limit"), [("norm", 1.6), ("ratio", 1.3), ("drop", 1.3)])

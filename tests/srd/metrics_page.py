@@ -154,6 +154,11 @@ the command in `tests/srd/quantus_values.py`: one map at a time, `normalise=Fals
 entropy only. A difference to the oracle is at most {EQUAL:g}, or that share of a value above 1; one to Quantus above
 it has its cause in the last column.
 
+Of what asks a network, Quantus has a value here for the rise of complexity alone, which is a function of two maps
+there too. To its metrics of removal nobody can hand these subsets or curves: each draws or orders what it removes by
+itself, each channel of a pixel by its own, and its curves start after the first step. Its completeness is
+whether two floating-point numbers are equal. What both cost is in [benchmarks.md](benchmarks.md).
+
 | metric | maps | oracle | ours | oracle's | difference | Quantus | difference | cause |
 |---|---|---|---|---|---|---|---|---|
 """

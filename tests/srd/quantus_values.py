@@ -15,6 +15,7 @@ import torch
 from fixed_maps import MASK, PAIRS
 from numpy.typing import NDArray
 from quantus.functions import similarity_func
+from quantus.functions.complexity_func import discrete_entropy
 from skimage.metrics import structural_similarity
 
 RECORDED = Path(__file__).with_suffix(".json")
@@ -27,10 +28,19 @@ OF_A_MAP: Mapping[str, Any] = {
     "sparseness": lambda: quantus.Sparseness(abs=True, **PLAIN),
     "entropy": lambda: quantus.Complexity(abs=True, **PLAIN),
 }
+
+
+def rise(clean: NDArray[Any], redrawn: NDArray[Any]) -> float:
+    """The score of EfficientMPRT, without its network, of which it takes nothing but the maps."""
+    before, after = (discrete_entropy(each, each, n_bins=100) for each in (clean, redrawn))
+    return float((after - before) / before)
+
+
 OF_TWO_MAPS: Mapping[str, Any] = {
     "pearson": lambda a, b: similarity_func.correlation_pearson(a.ravel(), b.ravel()),
     "spearman": lambda a, b: similarity_func.correlation_spearman(a.ravel(), b.ravel()),
     "ssim": similarity_func.ssim,
+    "complexity_rise": rise,
 }
 
 
