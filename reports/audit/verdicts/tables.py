@@ -127,7 +127,7 @@ def _note_in_words(verdict: MethodVerdict, result: VerdictFields) -> str:
 
 
 def _numbers_in_words(decision: Decision, criterion: Criterion) -> str:
-    where = f" under {decision.condition}" if decision.condition else ""
+    where = f" under {decision.condition}" if decision.condition not in ("", CLEAN) else ""
     interval = interval_text(decision, criterion).strip("[]").replace(",", " to", 1)
     return f"{value_text(decision, criterion)}{where}{f', {interval}' if interval else ''}, n = {_n_of_units(decision)}"
 

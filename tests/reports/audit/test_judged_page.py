@@ -69,8 +69,8 @@ def test_every_method_is_asked_whether_it_is_faithful_and_depends_on_the_weights
     result: AuditResult, dataset: xr.Dataset
 ) -> None:
     """The controls of a spec are the controls of the run: their SRG differs from themselves by nothing."""
-    methods, n = {each.name for each in result.methods}, dataset.sizes["image"]
-    assert (result.asked_about, result.explained_again) == (n, n)
+    methods, measure = {each.name for each in result.methods}, Readings(dataset).attributes.fingerprinted.spec.measure
+    assert (result.asked_about, result.explained_again) == (measure.n_faithfulness, measure.n_randomise)
     assert {each.method for each in result.faithfulness} == {each.method for each in result.tradeoffs} == methods
     assert {each.method for each in result.depth_similarities} == methods
     assert [each.method for each in result.redrawn_rows] == [each.name for each in result.methods]
