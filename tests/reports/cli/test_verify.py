@@ -9,7 +9,7 @@ from audit_processes import start_command, wait_for_end
 from command_line import Command
 from forgery import forge_fingerprint, forge_manifest
 from made_once import made_once
-from small_audits import TASKS, edit, tree, write_audit
+from small_audits import TASKS, change_sources, edit, tree, write_audit
 
 from pipeline.store.receipts import METADATA
 
@@ -45,6 +45,16 @@ def test_a_sound_run_passes_and_its_report_says_so(command: Command, spec: Path)
     assert f"{N_TASKS} of {N_TASKS} tasks hold what their receipts say" in " ".join(out.split())
     assert "Verified: what is stored against its receipts" in PAGE.read_text()
     assert tree(Path("run/audit.zarr")) == before
+
+
+def test_a_stage_of_other_code_is_named_and_not_done_again(
+    command: Command, spec: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_sources(monkeypatch, "srd/metrics/share_90.py")
+    code, out, err = command("verify", spec, "--out", "run", "--sample", 1)
+    assert (code, err) == (0, "")
+    assert "score: no task was done again, its sources are not those that made the store" in " ".join(out.split())
+    assert "of other code, not done again: score" in PAGE.read_text()
 
 
 def test_a_damaged_run_is_named_and_mended_by_the_next_run(command: Command, spec: Path) -> None:
