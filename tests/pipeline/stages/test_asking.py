@@ -177,7 +177,7 @@ def drawn_again(context: Context, layers: list[str], draw: int) -> torch.nn.Modu
         stream = seeds.generator(context.spec.run.seed, "randomise", str(draw), name)
         layer = getattr(fresh, name)
         weight = layer.weight.double().numpy()
-        noise = torch.randn(weight.shape, generator=stream, dtype=torch.float64).numpy()
+        noise = torch.randn(weight.shape, generator=stream).double().numpy()
         layer.weight.copy_(torch.from_numpy(weight.mean() + weight.std() * noise))
         layer.bias.copy_(layer.bias[torch.randperm(len(layer.bias), generator=stream)])
     return fresh.eval()
