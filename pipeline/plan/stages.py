@@ -213,7 +213,7 @@ _ROWS: dict[str, Stage] = {
             axis="method",
             entries=("metrics",),
             controls=("edges",),
-            spec_keys=("measure.categories",),
+            spec_keys=("measure.categories", "measure.fills", "measure.subsets"),
             reads=(
                 ReadRule("perturb", "clean"),
                 ReadRule("attribute", "same", tiles="target images"),

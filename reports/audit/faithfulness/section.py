@@ -1,4 +1,4 @@
-"""The section on faithfulness: whether the answer hangs on the pixels that a map ranks highest."""
+"""The section on faithfulness: whether the answer depends on the pixels that a map ranks highest."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -83,7 +83,7 @@ def _frames(result: FaithfulnessFields) -> Mapping[str, pd.DataFrame]:
 FAITHFULNESS: Section[FaithfulnessFields] = Section(
     id="faithfulness",
     title="Faithfulness",
-    heading="Does the answer hang on what the maps show?",
+    heading="Does the answer depend on what the maps show?",
     body=_body,
     numbers=_numbers,
     frames=_frames,

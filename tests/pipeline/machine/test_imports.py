@@ -77,7 +77,7 @@ VALUED = {
     "srd/__init__.py": "names that `from srd import` reads later",
     "srd/entries.py": "entries, which a stage's row names",
     "attacks/predictions/entries.py": "entries",
-    "pipeline/plan/stages.py": "the function of a stage",
+    "pipeline/plan/stage.py": "the function of a stage",
     "pipeline/store/exports.py": "libraries that export",
     "pipeline/inputs/model_loading.py": "the network of a spec",
     "pipeline/execution/on_dask/clusters.py": "clusters, which change no byte",

@@ -164,7 +164,7 @@ def test_a_task_that_fails_in_our_own_code_ends_with_1(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = write_audit(tmp_path / "audit")
-    monkeypatch.setattr(scoring, "_read_maps", lambda *_: None)
+    monkeypatch.setattr(scoring, "read_maps", lambda *_: None)
     ended = command("run", spec, "--out", tmp_path / "run")
     assert ended.code == 1
     assert "AttributeError" in ended.err

@@ -87,7 +87,7 @@ def missing(path: Path) -> set[str]:
     return {stage for stage, (done, planned) in progress(at(path)).items() if done < planned}
 
 
-ALL = {"fit", "perturb", "attribute", "score"}
+ALL = {"fit", "perturb", "attribute", "occlude", "remove", "randomise", "score"}
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,8 @@ ALL = {"fit", "perturb", "attribute", "score"}
         (new(score="1"), PLAN, {"score"}),
         (new(WIDER, score="1"), WIDER, {"score"}),
         (new(NARROWER, score="1"), NARROWER, {"score"}),
-        (new(attribute="1", score="1"), PLAN, {"attribute", "score"}),
-        (new(attribute="1"), PLAN, {"attribute", "score"}),
+        (new(attribute="1", score="1"), PLAN, {"attribute", "remove", "score"}),
+        (new(attribute="1"), PLAN, {"attribute", "remove", "score"}),
         (new(WIDER), WIDER, {"score"}),
         (new(values=1), PLAN, ALL),
         (new(encoder="features"), PLAN, ALL),
@@ -252,7 +252,8 @@ def test_the_reason_names_files_and_keys_and_what_is_read(path: Path) -> None:
     moved = StageSources(files=("a.py", "b.py", "new.py"), spec={"measure.steps": 5})
     assert reasons(after, moved, attribute="1", score="1") == {
         "attribute": "b.py, new.py, gone.py and 1 more changed",
-        "score": "it reads what attribute wrote",
+        "remove": "it reads what attribute wrote",
+        "score": "it reads what attribute, remove wrote",
     }
     steps = attribute.model_copy(update={"spec": {"measure.steps": 5}})
     assert reasons(before, steps, attribute="1")["attribute"] == "measure.steps changed"

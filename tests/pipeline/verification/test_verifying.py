@@ -116,8 +116,8 @@ def test_a_changed_weight_is_refused_instead_of_compared(run: Finished) -> None:
     ("file", "others"),
     [
         ("srd/metrics/share_90.py", ("score",)),
-        ("pipeline/stages/attribute.py", ("attribute", "score")),
-        ("pipeline/stages/perturb.py", ("perturb", "attribute", "score")),
+        ("pipeline/stages/attribute.py", ("attribute", "remove", "score")),
+        ("pipeline/stages/perturb.py", ("perturb", "attribute", "occlude", "remove", "randomise", "score")),
         ("pipeline/execution/self_checks.py", ()),
     ],
 )
@@ -128,7 +128,7 @@ def test_tasks_of_other_code_are_not_done_again_but_named(
     found = verify(run.job, 100, 0)
     assert found.is_kept
     assert found.other_sources == others
-    assert {each.stage for each in found.repetitions} == {"perturb", "attribute", "score"} - set(others)
+    assert {each.stage for each in found.repetitions} == set(STAGES) - {"fit", *others}
 
 
 ELSEWHERE = """\
