@@ -21,6 +21,7 @@ N_COLOURS = 255
 OUTLINE = N_COLOURS  # the palette's last entry
 OUTLINE_COLOUR = (0, 0, 0)
 PHOTO_OUTLINE = (255, 214, 10)
+MAP_COLOURS = "RdBu_r"
 
 
 def panel_side(native: int, panels: int) -> int:
@@ -73,7 +74,7 @@ def heat_map(pixels: Pixels, end: float, longest: int, mask: Mask | None = None)
 
 
 def _palette() -> list[int]:
-    colours = matplotlib.colormaps["RdBu_r"](np.linspace(0, 1, N_COLOURS))[:, :3]
+    colours = matplotlib.colormaps[MAP_COLOURS](np.linspace(0, 1, N_COLOURS))[:, :3]
     return [*(colours * 255).round().astype(int).flatten().tolist(), *OUTLINE_COLOUR]
 
 

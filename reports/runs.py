@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.store.runs import SPEC_COPY, audits_in, location_of
-from pipeline.store.store import NAME
 from srd.errors import IncompleteRun, InputError, SpecError, StoreError
 
 if TYPE_CHECKING:
@@ -123,6 +122,7 @@ def keeper_of(spec: Path) -> Path | None:
 
 def _holds_run(folder: Path) -> bool:
     from pipeline.execution import logs
+    from pipeline.store.store import NAME
 
     places = [folder]
     with suppress(SpecError):  # of a spec that cannot be read whoever loads it says so

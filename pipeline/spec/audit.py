@@ -1,6 +1,6 @@
 """The spec of an audit: TOML that is read once, refused with place, value and way out, and frozen."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from attacks.entries import PerturbationEntry
 from attacks.registry import PERTURBATIONS
 from pipeline.spec.measure import MeasureSpec
+from pipeline.spec.settings import Setting, place_with
 from pipeline.spec.toml import parse_table, read_table
 from pipeline.spec.values import (
     NO_STRENGTH,
@@ -152,20 +153,20 @@ class AuditSpec(ProtocolSpec, SubjectSpec):
         return self
 
 
-def load_spec(path: Path) -> AuditSpec:
-    """Return the spec in a TOML file.
+def load_spec(path: Path, settings: Sequence[Setting] = ()) -> AuditSpec:
+    """Return the spec in a TOML file, as settings change it.
 
     Raises
     ------
     SpecError
         With the file, the place, the value and the way out.
     """
-    table = read_table(path)
+    table = read_table(path, settings)
     if "subject" in table:
         raise SpecError(f"{path}: subject: this command takes one network; move one subject's tables to the top")
     if "manipulation" in table:
         raise SpecError(f"{path}: manipulation: is for `srd-audit manipulate-model`; remove the table")
-    return parse_spec(table, str(path))
+    return parse_spec(table, place_with(path, settings))
 
 
 def parse_spec(table: Mapping[str, Any], place: str) -> AuditSpec:

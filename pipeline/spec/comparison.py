@@ -1,12 +1,14 @@
 """The spec of several subjects, of which each gets the same audit."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import model_validator
 
 from pipeline.spec.audit import AuditSpec, ProtocolSpec, SubjectSpec, refuse_other_target
+from pipeline.spec.settings import Setting, place_with
 from pipeline.spec.toml import parse_table, read_table
 from pipeline.spec.values import shorten_value
 
@@ -47,13 +49,15 @@ class ComparisonSpec(ProtocolSpec):
         return {name: AuditSpec(**dict(subject), **protocol) for name, subject in self.subject.items()}
 
 
-def load_audits(path: Path) -> dict[str, AuditSpec]:
-    """Return the audit of each subject of a spec; none if the spec has one network.
+def load_audits(path: Path, settings: Sequence[Setting] = ()) -> dict[str, AuditSpec]:
+    """Return the audit of each subject of a spec, as settings change it; none if the spec has one network.
 
     Raises
     ------
     SpecError
         As `load_spec` does.
     """
-    table = read_table(path)
-    return parse_table(ComparisonSpec, table, str(path)).audits() if "subject" in table else {}
+    table = read_table(path, settings)
+    if "subject" not in table:
+        return {}
+    return parse_table(ComparisonSpec, table, place_with(path, settings)).audits()

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -11,14 +11,13 @@ from pydantic import ValidationError
 
 from pipeline.machine.files import MIB, UnreadableFile, read_file, refuse_what_a_parser_raises
 from pipeline.spec.secrets import WAY_OUT, is_secret_name, is_secret_value
+from pipeline.spec.settings import DEPLOYMENT, Setting, apply_settings
 from pipeline.spec.values import SpecTable, closest, shorten_value
 from srd.errors import SpecError
 
 T = TypeVar("T", bound=SpecTable)
 Place = tuple[Any, ...]
 
-DEPLOYMENT = frozenset({"cluster", "store"})
-"""The tables that say where an audit runs. `pipeline.spec.deployment` reads them; no spec holds them."""
 LISTS = (("perturbation",), ("criterion",))
 """The places of tables of which a file has several."""
 DEEPEST = 16  # levels of tables and lists
@@ -32,15 +31,16 @@ DOTTED = re.compile(rf"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t
 EXAMPLE = "compare it with what `srd-audit init` writes"
 
 
-def read_table(path: Path) -> dict[str, Any]:
-    """Return the tables of a TOML file except those of the deployment.
+def read_table(path: Path, settings: Sequence[Setting] = ()) -> dict[str, Any]:
+    """Return the tables of a TOML file except those of the deployment, as settings change them.
 
     Raises
     ------
     SpecError
-        As `read_toml` does.
+        As `read_toml` and `apply_settings` do.
     """
-    return {name: value for name, value in read_toml(path).items() if name not in DEPLOYMENT}
+    table = {name: value for name, value in read_toml(path).items() if name not in DEPLOYMENT}
+    return apply_settings(table, settings)
 
 
 def read_toml(path: Path) -> dict[str, Any]:

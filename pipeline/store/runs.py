@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from pipeline.store.location import Location
-from pipeline.store.store import NAME
 
 SPEC_COPY = "audit.toml"
 
@@ -26,6 +25,8 @@ def home_of(spec: Path, folder: Path) -> Location:
 
 def location_of(folder: Path) -> Location:
     """Return the place of an audit's store. The folder is that of a run, or of a subject within a run."""
+    from pipeline.store.store import NAME
+
     for run, subject in ((folder, ""), (folder.parent, folder.name)):
         spec = run / SPEC_COPY
         if spec.exists() and (not subject or subject in audits_in(run)):

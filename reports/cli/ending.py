@@ -6,9 +6,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
+from pathlib import Path
 from traceback import extract_tb, format_exception
 from typing import Any, NamedTuple, NoReturn, TextIO
 
+import typer
 from rich.text import Text
 from typer.exceptions import TyperException
 
@@ -76,9 +78,9 @@ def _end_of(command: Callable[[], Any]) -> End:
 
 
 def _usage(error: TyperException) -> str:
-    """Return the message of a wrong command line. There is none where no command was given and help was printed."""
+    """Return the message of a wrong command line."""
     message, context = error.format_message(), getattr(error, "ctx", None)
-    return f"{message} `{context.command_path} --help` tells more." if message and context else message
+    return f"{message} `{context.command_path} --help` tells more." if context else message
 
 
 def _end_by_error(error: Exception) -> End:
@@ -99,6 +101,8 @@ def _end_by_others(stop: SystemExit) -> End:
     if isinstance(stop.__context__, BrokenPipeError):  # so ends typer's help
         return End(NO_ROOM, str(output_failure("standard output", stop.__context__)))
     place = extract_tb(stop.__traceback__)[-1]
+    if Path(place.filename).is_relative_to(Path(typer.__file__).parent):  # so ends its completion of a shell
+        return End(int(stop.code or DONE))
     way_out = "remove the call, or raise an error instead"
     return End(FAILED, f"{place.filename}:{place.lineno}: ended the program by SystemExit({stop.code!r}); {way_out}")
 

@@ -10,7 +10,6 @@ from rich.text import Text
 
 from pipeline.store.location import Location
 from pipeline.store.runs import SPEC_COPY, location_of
-from pipeline.store.store import NAME
 from reports.runs import folder_of, is_spec, keeper_of
 from srd.errors import InputError
 
@@ -21,7 +20,7 @@ Runs = Annotated[
     Path | None,
     typer.Option(
         metavar="DIR",
-        help="Folder of all runs, this one in DIR/NAME. NAME is that of SPEC, or of its folder if SPEC is audit.toml.",
+        help="Folder of all runs; NAME is that of SPEC, or of its folder if SPEC is audit.toml.",
         show_default="runs beside SPEC",
     ),
 ]
@@ -32,6 +31,8 @@ def find_folder(run: Path, runs: Path | None, console: Console) -> Path:
 
     The folder may be somebody else's, and the place one that its reader would not ask for anything.
     """
+    from pipeline.store.store import NAME
+
     folder = folder_of(run, runs)
     store = location_of(folder)
     is_own_spec = is_spec(run) and keeper_of(run) is None
@@ -41,7 +42,7 @@ def find_folder(run: Path, runs: Path | None, console: Console) -> Path:
     return folder
 
 
-def refuse_idle_options(run: Path, out: Path | None, source: Path | None) -> None:
+def refuse_idle_options(run: Path, out: Path | None, source: Path | None, settings: Sequence[str] | None) -> None:
     """Refuse an option of `verify` that the other form of RUN needs.
 
     Raises
@@ -51,6 +52,8 @@ def refuse_idle_options(run: Path, out: Path | None, source: Path | None) -> Non
     """
     if is_spec(run) and source:
         raise InputError(f"--source {source}: {run} says itself where its network lies; leave it out, or name a FOLDER")
+    if settings and (source or not is_spec(run)):
+        raise InputError(f"--set {settings[0]}: {run} keeps the spec that was run; leave it out, or name your own spec")
     if not is_spec(run) and out:
         raise InputError(f"--out {out}: {run} is the run's folder already; leave it out, or name your own spec")
 

@@ -1,6 +1,6 @@
 """The command `plan`. It imports torch, so only the command that needs it imports this module."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -19,18 +19,21 @@ from pipeline.machine.memory import refuse_memory
 from pipeline.spec.audit import AuditSpec, load_spec
 from pipeline.spec.comparison import load_audits
 from pipeline.spec.deployment import ClusterSpec, GpuSpec
+from pipeline.spec.settings import Setting
 from pipeline.store.capacity import refuse_store
 from pipeline.store.location import Location
 from reports.cli.heartbeat import tell_phases
 
 
-def plan_audit(spec: Path, cluster: ClusterSpec | None, console: Console) -> dict[str, CostEstimate]:
+def plan_audit(
+    spec: Path, cluster: ClusterSpec | None, settings: Sequence[Setting], console: Console
+) -> dict[str, CostEstimate]:
     """Return the cost estimate of each subject's audit, by subject. The subject of a single audit is "".
 
     Nothing is left behind. It raises what the audits would raise on their first images.
     """
     base, workers = spec.parent.resolve(), _processes(cluster)
-    audits = load_audits(spec) or {"": load_spec(spec)}
+    audits = load_audits(spec, settings) or {"": load_spec(spec, settings)}
     images = {name: n_images(audit.data, base) for name, audit in audits.items()}
     with _process_like_workers(cluster, console) as call:
         pilots = {name: _measure(call, audit, base, console, name) for name, audit in audits.items()}

@@ -12,39 +12,58 @@ from pipeline.execution.job import Job
 from pipeline.execution.logs import Log
 from pipeline.execution.on_dask.executor import dask_executor
 from pipeline.execution.run import PreparedRun, prepare_run, run
-from pipeline.machine.files import TEXT, UnreadableFile, read_file
 from pipeline.machine.phases import Phase
-from pipeline.machine.writing import write_files
 from pipeline.plan.selection import Selection
 from pipeline.spec.audit import load_spec
 from pipeline.spec.comparison import load_audits
 from pipeline.spec.deployment import ClusterSpec
+from pipeline.spec.settings import Setting
 from pipeline.store.location import Location
 from pipeline.store.runs import SPEC_COPY, home_of, location_of
 from pipeline.store.store import NAME, exists
 from reports.cli.heartbeat import tell_phases
 from reports.cli.progress import Display, Observers
+from reports.cli.spec_copy import copy_spec, refuse_overwriting
 from reports.runs import PAGE, refuse_among_images
 from srd.errors import FailedTasks, IncompleteRun, SpecError, StoreError
 
 PREPARING = Phase("preparing")
 
 
-def run_audit(spec: Path, folder: Path, cluster: ClusterSpec | None, selection: Selection, console: Console) -> None:
-    """Run what is missing of a selection of an audit. The folder gets a copy of the spec, and logs."""
+def run_audit(
+    spec: Path,
+    folder: Path,
+    cluster: ClusterSpec | None,
+    selection: Selection,
+    console: Console,
+    settings: Sequence[Setting] = (),
+) -> None:
+    """Run what is missing of a selection of an audit. The folder gets a copy of the spec, and logs.
+
+    Parameters
+    ----------
+    settings
+        What changes the spec; the copy has it.
+    """
     home = home_of(spec, folder)
-    job = Job(load_spec(spec), spec.parent.resolve(), home / NAME)
+    job = Job(load_spec(spec, settings), spec.parent.resolve(), home / NAME)
     refuse_among_images(folder, job.spec.data, job.base)
     _refuse_elsewhere(folder, home)
+    refuse_overwriting(spec, folder, settings)
     with _executor(cluster, console) as executor:
         prepared = _prepare(job, executor, console)
-        _copy_spec(spec, folder)
+        copy_spec(spec, folder, settings)
         waiting = _PreparedAudit(prepared, Log(folder, spec, _in_words(cluster))).run(executor, selection, console)
     _refuse_waiting(waiting)
 
 
 def run_comparison(
-    spec: Path, folder: Path, cluster: ClusterSpec | None, selection: Selection, console: Console
+    spec: Path,
+    folder: Path,
+    cluster: ClusterSpec | None,
+    selection: Selection,
+    console: Console,
+    settings: Sequence[Setting] = (),
 ) -> None:
     """Run what is missing of the audits of all subjects, each in a folder of its own, as `run_audit` does.
 
@@ -58,16 +77,18 @@ def run_comparison(
         If `folder` is that of a single audit.
     """
     home = home_of(spec, folder)
-    jobs = {name: Job(audit, spec.parent.resolve(), home / name / NAME) for name, audit in load_audits(spec).items()}
+    base, audits = spec.parent.resolve(), load_audits(spec, settings)
+    jobs = {name: Job(audit, base, home / name / NAME) for name, audit in audits.items()}
     for job in jobs.values():
         refuse_among_images(folder, job.spec.data, job.base)
     _refuse_elsewhere(folder, home)
+    refuse_overwriting(spec, folder, settings)
     _refuse_taken_folder(folder, home, jobs)
     with _executor(cluster, console) as executor:
         prepared = {}
         for name, job in jobs.items():
             prepared[name] = _prepare(job, executor, console, name)
-        _copy_spec(spec, folder)
+        copy_spec(spec, folder, settings)
         words = _in_words(cluster)
         running = {name: _PreparedAudit(each, Log(folder / name, spec, words)) for name, each in prepared.items()}
         waiting = _run_all(running, executor, selection, console)
@@ -138,17 +159,6 @@ def _refuse_taken_folder(folder: Path, home: Location, jobs: Mapping[str, Job]) 
         raise SpecError(f"subject.{page.name}: {page} is where the comparison goes; choose another name")
     if exists(home / NAME):
         raise StoreError(f"{folder}: holds the run of one network; choose another folder with --out")
-
-
-def _copy_spec(spec: Path, folder: Path) -> None:
-    """Copy the spec into the folder, unless it lies there. Other parts of the run read the copy."""
-    copy = folder / SPEC_COPY
-    if not copy.exists() or not copy.samefile(spec):
-        try:
-            content = read_file(spec, TEXT)
-        except UnreadableFile as error:
-            raise SpecError(f"{spec}: {error}; name a file") from None
-        write_files(folder, [(SPEC_COPY, content)])
 
 
 def _in_words(cluster: ClusterSpec | None) -> str:

@@ -1,7 +1,6 @@
 """The command `check`: the verdicts of a run, for a reader, a program or a continuous integration."""
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.machine.writing import write_files
 from pipeline.spec.values import closest, shorten_value
 from pipeline.store.results import open_results
 from pipeline.store.runs import location_of
@@ -35,11 +33,11 @@ from reports.audit.verdicts.judging import MethodVerdict, worst_first
 from reports.audit.verdicts.section import judge_audit
 from reports.audit.verdicts.tables import sentence_of, verdict_table
 from reports.cli import consoles
+from reports.cli.junit import add_element, refuse_no_file, write_suites
 from srd.errors import InputError
 
 EXIT_CODES: Mapping[Outcome, int] = {"PASS": 0, "WARN": 0, "FAIL": 6, "INCONCLUSIVE": 7}
 
-_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 Results = Mapping[str, AuditResult]
 """Name of a subject, or an empty text -> the result of its audit."""
 
@@ -97,12 +95,25 @@ def judge_runs(folders: Mapping[str, Path], criteria: Path | None, methods: Sequ
 def _judge(folder: Path, criteria: Path | None, methods: Sequence[str]) -> AuditResult:
     store = location_of(folder)
     readings = Readings(open_results(store))
-    _refuse_unknown(methods, readings.methods, f"is not in the run {folder}")
-    read = default_criteria() if criteria is None else _criteria_of(criteria, readings)
-    judged = [method for method in readings.methods if any(each.judges(method) for each in read)]
-    _refuse_unknown(methods, judged, f"no criterion of {criteria or DEFAULTS} is on it")
+    read = default_criteria() if criteria is None else criteria_of(criteria, readings)
+    refuse_unknown_methods(methods, readings.methods, read, folder, criteria)
     result = summarise(readings, record_of(folder, store), read)
     return result.model_copy(update={"audit_verdict": judge_audit(result.method_verdicts, methods)})
+
+
+def refuse_unknown_methods(
+    methods: Sequence[str], known: Sequence[str], criteria: Sequence[Criterion], folder: Path, file: Path | None
+) -> None:
+    """Refuse methods that a run does not have, or that no criterion is on; `file` is that of the criteria.
+
+    Raises
+    ------
+    InputError
+        For the first such method.
+    """
+    _refuse_unknown(methods, known, f"is not in the run {folder}")
+    judged = [method for method in known if any(each.judges(method) for each in criteria)]
+    _refuse_unknown(methods, judged, f"no criterion of {file or DEFAULTS} is on it")
 
 
 def _refuse_unknown(methods: Iterable[str], known: Iterable[str], fault: str) -> None:
@@ -112,8 +123,14 @@ def _refuse_unknown(methods: Iterable[str], known: Iterable[str], fault: str) ->
             raise InputError(f"--method {shorten_value(method)}: {fault}; {closest(method, names)}")
 
 
-def _criteria_of(file: Path, readings: Readings) -> tuple[Criterion, ...]:
-    """Return the criteria of a file, all of them on what the run measured."""
+def criteria_of(file: Path, readings: Readings) -> tuple[Criterion, ...]:
+    """Return the criteria of a file, all of them on what the run measured.
+
+    Raises
+    ------
+    SpecError
+        If one is not.
+    """
     criteria, names = read_criteria(file), names_of_conditions(conditions(readings))
     measured = Measured(readings.methods, names, len(readings.image_ids), readings.has_masks,
                         len(readings.qualities.redraws))  # fmt: skip
@@ -135,10 +152,11 @@ def print_verdicts(results: Results, console: Console) -> None:
         for row in shown.rows:
             table.add_row(*(Text("\n".join(filter(None, (cell.text, cell.detail)))) for cell in row))
         console.print(table)
-        console.print(Text(f"{f'{name}: ' if name else ''}{_verdict_in_words(result)}"))
+        console.print(Text(f"{f'{name}: ' if name else ''}{verdict_in_words(result)}"))
 
 
-def _verdict_in_words(result: AuditResult) -> str:
+def verdict_in_words(result: AuditResult) -> str:
+    """Return the verdict of an audit, with the sentence on its worst method."""
     verdict = result.audit_verdict
     if verdict is None:
         return "INCONCLUSIVE: no criterion is on a method that is asked about"
@@ -161,20 +179,6 @@ def _facts(result: AuditResult) -> dict[str, object]:
     }
 
 
-def refuse_no_file(junit: Path) -> None:
-    """Refuse a JUnit file that cannot be written.
-
-    Raises
-    ------
-    InputError
-        If there is no folder to write it into, or a folder has its name.
-    """
-    if junit.is_dir():
-        raise InputError(f"--junit {junit}: is a folder; name a file")
-    if not junit.parent.is_dir():
-        raise InputError(f"--junit {junit}: there is no folder {junit.parent}; make it, or name another file")
-
-
 def write_junit(results: Results, path: Path) -> None:
     """Write the verdicts as a JUnit file: a suite for each audit, a case for each method and criterion.
 
@@ -183,16 +187,14 @@ def write_junit(results: Results, path: Path) -> None:
     root = ElementTree.Element("testsuites")
     for name, result in results.items():
         _add_suite(root, name or "audit", result)
-    ElementTree.indent(root)
-    content = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
-    write_files(path.parent, [(path.name, content + b"\n")])
+    write_suites(root, path)
 
 
 def _add_suite(root: ElementTree.Element, name: str, result: AuditResult) -> None:
     verdict: AuditVerdict | None = result.audit_verdict
     asked = verdict.methods if verdict else ()
     judged = [each for each in result.method_verdicts if each.method in asked]
-    suite = _add_element(root, "testsuite", {"name": name})
+    suite = add_element(root, "testsuite", {"name": name})
     outcomes = [outcome for each in judged for outcome in _add_cases(suite, each, result)]
     suite.set("tests", str(len(outcomes)))
     suite.set("failures", str(outcomes.count("FAIL")))
@@ -202,20 +204,10 @@ def _add_suite(root: ElementTree.Element, name: str, result: AuditResult) -> Non
 def _add_cases(suite: ElementTree.Element, verdict: MethodVerdict, result: AuditResult) -> Iterable[Outcome]:
     for each in verdict.criteria:
         decision, criterion = each.decided_by, result.criteria[each.criterion]
-        case = _add_element(suite, "testcase", {"classname": verdict.method, "name": criterion.sentence})
+        case = add_element(suite, "testcase", {"classname": verdict.method, "name": criterion.sentence})
         alone = verdict.model_copy(update={"criteria": (each,), "decided_by": 0, "outcome": decision.outcome,
                                            "reason": decision.reason})  # fmt: skip
         tag = {"FAIL": "failure", "INCONCLUSIVE": "error"}.get(decision.outcome)
         if tag:
-            _add_element(case, tag, {"message": sentence_of(alone, result), "type": decision.reason.value})
+            add_element(case, tag, {"message": sentence_of(alone, result), "type": decision.reason.value})
         yield decision.outcome
-
-
-def _add_element(parent: ElementTree.Element, tag: str, texts: Mapping[str, str]) -> ElementTree.Element:
-    """Add an element whose attributes hold no character that XML forbids: such are written as Python writes them."""
-    attributes = {name: _NOT_IN_XML.sub(_escape_character, text) for name, text in texts.items()}
-    return ElementTree.SubElement(parent, tag, attributes)
-
-
-def _escape_character(found: re.Match[str]) -> str:
-    return found.group().encode("unicode_escape").decode()

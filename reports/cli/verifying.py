@@ -1,6 +1,6 @@
 """The command `verify` with the user's word for the code. It imports torch: only the command imports it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from rich.text import Text
 from pipeline.execution.job import Job
 from pipeline.spec.audit import ModelSpec, load_spec
 from pipeline.spec.comparison import load_audits
+from pipeline.spec.settings import Setting
 from pipeline.store.location import Location
 from pipeline.store.runs import audits_in, home_of, location_of
 from pipeline.store.store import NAME, attributes
@@ -39,8 +40,8 @@ class Request:
     repair: bool
 
 
-def jobs_of_spec(spec: Path, folder: Path) -> Jobs:
-    """Return the jobs of the user's own spec. The copy of a spec in the folder is not read.
+def jobs_of_spec(spec: Path, folder: Path, settings: Sequence[Setting] = ()) -> Jobs:
+    """Return the jobs of the user's own spec, as settings change it. The copy of a spec in the folder is not read.
 
     Raises
     ------
@@ -50,11 +51,11 @@ def jobs_of_spec(spec: Path, folder: Path) -> Jobs:
         If its run is to lie in the folder, and there is none.
     """
     base, home = spec.parent.resolve(), home_of(spec, folder)
-    audits = load_audits(spec)
+    audits = load_audits(spec, settings)
     if home == Location(str(folder)):
         refuse_missing(folder)
     if not audits:
-        return {folder: Job(load_spec(spec), base, home / NAME)}
+        return {folder: Job(load_spec(spec, settings), base, home / NAME)}
     return {folder / name: Job(audit, base, home / name / NAME) for name, audit in audits.items()}
 
 

@@ -77,10 +77,11 @@ def _settings(result: AuditResult) -> Iterator[tuple[str, str]]:
     yield "Versions", ", ".join(f"{name} {version}" for name, version in made.versions.items())
     yield "Hardware", made.hardware
     for method in result.methods:
-        yield f"Options of {method.title}", _options(method.options)
+        yield f"Options of {method.title}", options_in_words(method.options)
     for perturbation in result.perturbations:
-        yield f"Options of {perturbation.title}", _options((*perturbation.budget, *perturbation.options))
+        yield f"Options of {perturbation.title}", options_in_words((*perturbation.budget, *perturbation.options))
 
 
-def _options(options: Iterable[OptionValue]) -> str:
+def options_in_words(options: Iterable[OptionValue]) -> str:
+    """Return options with their values, as text."""
     return ", ".join(f"{option.name} = {option.value}" for option in options)

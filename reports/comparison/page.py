@@ -8,6 +8,7 @@ from pipeline.machine.writing import File, remove_folders, write_files
 from pipeline.store.runs import location_of
 from pipeline.store.store import exists
 from reports.comparison import difference, networks, stability
+from reports.comparison.change_words import change_table
 from reports.comparison.result import HEADLINE, ComparisonResult
 from reports.comparison.summarise import summarise
 from reports.families import registry_position
@@ -24,7 +25,13 @@ FIGURES = f"{REPORT}/figures"
 
 
 def write_comparison(audits: Sequence[Path], folder: Path) -> Path:
-    """Write the comparison of finished audits into `folder`, and return the path of its page.
+    """Write the comparison of finished audits into `folder`, and return the path of its page, as `compare` does."""
+    compare(audits, folder)
+    return folder / PAGE
+
+
+def compare(audits: Sequence[Path], folder: Path) -> ComparisonResult:
+    """Write the comparison of finished audits into `folder`, and return its numbers.
 
     The same stores give the same bytes each time.
 
@@ -45,7 +52,7 @@ def write_comparison(audits: Sequence[Path], folder: Path) -> Path:
     drawn = tuple(pictures(result))
     remove_folders(folder, [FIGURES])
     write_files(folder, _files(result, drawn))
-    return folder / PAGE
+    return result
 
 
 def _files(result: ComparisonResult, drawn: Sequence[Picture]) -> Iterator[File]:
@@ -73,6 +80,7 @@ def html(result: ComparisonResult, drawn: Sequence[Picture]) -> str:
         result=result,
         srd=SRD.title,
         methods=sorted({row.method for row in result.similarities}, key=registry_position),
+        change_table=change_table(result.change) if result.change else None,
         calibrated=stability.calibrated_table(result),
         stability=Exhibit(by_name.get("stability"), (stability.table(result, *HEADLINE),)),
         difference=Exhibit(by_name.get("difference"), (difference.table(result, *HEADLINE),)),

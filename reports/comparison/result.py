@@ -3,6 +3,7 @@
 from typing import Literal
 
 from reports.audit.facts import Identity
+from reports.comparison.change_result import Change
 from reports.formatting import Caveats
 from reports.result import MEASURE, Estimate, ImageSet, ResultModel
 from reports.statistics import Policy
@@ -95,6 +96,10 @@ class ComparisonResult(ResultModel):
     unlike: tuple[str, ...]
     """The settings that differ between the audits, beside network and data."""
     limits: tuple[str, ...]
+    change: Change | None = None
+    """What changed from the first run to the second; None unless two runs of the same images are compared."""
+    unpaired: tuple[str, ...] = ()
+    """Why two runs are not compared image by image."""
 
     def caveats_on(self, network: str) -> Caveats:
         """Return method -> caveat, on one network."""

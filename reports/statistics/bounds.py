@@ -14,11 +14,20 @@ import numpy as np
 from scipy.stats import binomtest, ttest_1samp
 
 from reports.result import ResultModel
-from reports.statistics.intervals import CONFIDENCE, RESAMPLES, SEED, NoInterval, Values, refuse_too_few
+from reports.statistics.intervals import (
+    CONFIDENCE,
+    RESAMPLES,
+    SEED,
+    NoInterval,
+    Values,
+    exact_interval,
+    refuse_too_few,
+)
 
-Kind = Literal["outcome", "difference", "mean", "re-draws"]
-"""outcome: 1 or 0 for each image. difference: of two values of each image. mean: any other value of each image.
-re-draws: a mean over images for each of several re-draws of the network's weights, which are the units.
+Kind = Literal["outcome", "outcome change", "difference", "mean", "re-draws"]
+"""outcome: 1 or 0 for each image. outcome change: the difference of two of these, -1, 0 or 1. difference: of two other
+values of each image. mean: any other value of each image. re-draws: a mean over images for each of several re-draws of
+the network's weights, which are the units.
 """
 Side = Literal["lower", "upper"]
 RuleName = Literal["Clopper-Pearson", "t", "studentised bootstrap", "none"]
@@ -86,6 +95,12 @@ def _clopper_pearson_lower(hits: int, n: int) -> float:
     return float(binomtest(hits, n, alternative="greater").proportion_ci(CONFIDENCE, method="exact").low)
 
 
+def _exact_change_lower(values: Values, _: int) -> float:
+    """Return the share of gains less that of losses, each at its exact bound that errs in at most 2.5 %."""
+    gained, lost = int((values > 0).sum()), int((values < 0).sum())
+    return exact_interval(gained, len(values))[0] - exact_interval(lost, len(values))[1]
+
+
 def _t_lower(values: Values, _: int) -> float:
     _refuse_equal(values)
     return float(ttest_1samp(values, 0, alternative="greater").confidence_interval(CONFIDENCE).low)
@@ -115,6 +130,7 @@ def _refuse_equal(values: Values) -> None:
 
 _RULES: dict[Kind, _Rule] = {
     "outcome": _Rule("Clopper-Pearson", 1, _exact_lower, top=1),
+    "outcome change": _Rule("Clopper-Pearson", 1, _exact_change_lower, top=0),
     "difference": _Rule("t", 8, _t_lower, top=0),
     "mean": _Rule("studentised bootstrap", 32, _studentised_lower, top=0),
     "re-draws": _Rule("t", 5, _t_lower, top=0),

@@ -4,12 +4,15 @@ from collections import Counter
 
 import numpy as np
 
+from pipeline.spec.measure import DECIDING_FILL
 from reports.audit.asked_again import quality_values, redrawn_values, srg_leads
 from reports.audit.image_values import ImageValues
-from reports.audit.qualities import Qualities
+from reports.audit.qualities import Qualities, removal_score
 from reports.audit.readings import Readings
 from reports.audit.verdicts.quantities import ABOVE_OTHER_IMAGE, Quantity
 from reports.audit.verdicts.samples import RedrawSample, Sample
+from reports.result import MEASURE
+from reports.statistics import Values
 
 FLOORS = {ABOVE_OTHER_IMAGE: "other_image"}
 """Quantity of re-draws -> the reference whose similarity is subtracted."""
@@ -29,6 +32,19 @@ def sample_again(readings: Readings, quantity: Quantity, method: str, similarity
     if quantity.source == "lead":
         return _sample(srg_leads(readings, method, quantity.control, fill))
     return _sample(quality_values(readings, method, quantity.name))
+
+
+def values_again(readings: Readings, quantity: Quantity, method: str) -> Values:
+    """Return the values that decide: one for each image of the store, NaN where it has none, or for each re-draw."""
+    if quantity.source == "re-draws":
+        return _redraw_sample(readings, quantity, method, MEASURE).values
+    if quantity.source == "lead":
+        found, name = srg_leads(readings, method, quantity.control, DECIDING_FILL), removal_score("srg", DECIDING_FILL)
+    else:
+        found, name = quality_values(readings, method, quantity.name), quantity.name
+    values = np.full(len(readings.image_ids), np.nan)
+    values[readings.qualities.is_asked(method, name)] = found.values
+    return values
 
 
 def _sample(values: ImageValues) -> Sample:

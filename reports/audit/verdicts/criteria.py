@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from pipeline.spec.toml import parse_table, read_toml
 from pipeline.spec.values import SpecTable, Text, as_tuple, closest, shorten_value
 from reports.audit.verdicts.quantities import QUANTITIES, Quantity
+from reports.statistics import MARGIN
 from srd.errors import SpecError
 
 ALL = "all"
@@ -39,6 +40,8 @@ class Criterion(SpecTable):
     at_most: Finite | None = None
     min_n: Annotated[int, Field(ge=1)] = 1
     """With fewer images, or of `weights_` metrics fewer re-draws, nothing is decided."""
+    margin: Annotated[float, Field(gt=0, allow_inf_nan=False)] = MARGIN
+    """The loss against an older run that is no regression."""
     why: Text
 
     @model_validator(mode="after")

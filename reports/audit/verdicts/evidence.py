@@ -15,12 +15,12 @@ from reports.audit.facts import EXPLANATION, ConditionFacts, MethodFacts, aims_t
 from reports.audit.image_values import ImageValues
 from reports.audit.readings import Readings
 from reports.audit.reliability import NO_CONTROL, AttackVerdict, control_of
-from reports.audit.verdicts.again import is_measured, sample_again
+from reports.audit.verdicts.again import is_measured, sample_again, values_again
 from reports.audit.verdicts.criteria import ATTACKS, LARGEST, NOISE, Criterion
 from reports.audit.verdicts.reasons import Reason
 from reports.audit.verdicts.samples import Sample
 from reports.result import MEASURE, ImageSet
-from reports.statistics import bound_below
+from reports.statistics import Values, bound_below
 
 OUTCOMES: Mapping[str, Callable[[Readings, str, str, str], ImageValues]] = MappingProxyType(
     {
@@ -94,6 +94,18 @@ class Evidence:
             self._samples[key] = self._sample(criterion, condition, method, setting)
         return self._samples[key]
 
+    def values_by_image(self, criterion: Criterion, condition: str, method: str) -> Values:
+        """Return the values that decide, one for each image of the store, NaN where it has none.
+
+        Of re-drawn weights it is one for each re-draw.
+        """
+        if criterion.quantity.source == "outcome":
+            return self._values(criterion, condition, method, BASE.similarity).values
+        if criterion.quantity.is_of_clean_maps:
+            return values_again(self.readings, criterion.quantity, method)
+        scores = self.readings.scores(condition, method, criterion.metric)
+        return _worst_draw(scores, criterion) if criterion.quantity.kind == "outcome" else scores
+
     @cached_property
     def _samples(self) -> dict[tuple[Criterion, str, str, Setting], Sample]:
         return {}
@@ -105,8 +117,7 @@ class Evidence:
             return sample_again(self.readings, criterion.quantity, method, setting.similarity, setting.fill)
         scores = self.readings.defined_scores(condition, method, criterion.metric, setting.images)
         if criterion.quantity.kind == "outcome":
-            worst_draw = np.floor if criterion.is_lower else np.ceil
-            return Sample(worst_draw(scores.values), scores.excluded)
+            return Sample(_worst_draw(scores.values, criterion), scores.excluded)
         return Sample(scores.values, scores.excluded)
 
     def _outcome_sample(self, criterion: Criterion, condition: str, method: str, setting: Setting) -> Sample:
@@ -186,6 +197,11 @@ def names_of_conditions(conditions: Iterable[ConditionFacts]) -> dict[str, set[s
             if _is_named(facts, name):
                 names.setdefault(name, set()).add(facts.strength_text)
     return names
+
+
+def _worst_draw(shares: Values, criterion: Criterion) -> Values:
+    """Return the outcome of each image in its worst draw, given the share of the draws that are 1."""
+    return np.asarray(np.floor(shares) if criterion.is_lower else np.ceil(shares))
 
 
 def _is_named(facts: ConditionFacts, name: str) -> bool:

@@ -16,7 +16,7 @@ from pipeline.spec.deployment import (
     load_deployment,
     walltime_seconds,
 )
-from pipeline.spec.toml import DEPLOYMENT
+from pipeline.spec.settings import DEPLOYMENT
 from reports.cli.cluster_options import cluster_of
 from srd.errors import InputError, SpecError
 
