@@ -1,6 +1,7 @@
 """The images that the viewer holds: chosen by rule, and read from the store one after the other."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,20 @@ from srd.registry import METRICS
 
 FOLDER = "viewer"
 RANKS = ("worst", "median", "best")
-Scores = Mapping[tuple[str, str], NDArray[np.float64]]
-"""Condition and method -> similarities to the clean map (image, measure)."""
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """What is small enough to be read at once for all images."""
+
+    columns: list[int]
+    """Position of each condition on the perturbation axis: that of its first draw."""
+    logits: NDArray[np.float64]
+    """(image, condition, class)."""
+    scales: NDArray[np.float64]
+    """(image, condition, method)."""
+    scores: NDArray[np.float64]
+    """Similarities to the clean map (image, condition, method, measure)."""
 
 
 def viewer(readings: Readings, result: MapFields) -> Iterator[File]:
@@ -31,8 +44,8 @@ def viewer(readings: Readings, result: MapFields) -> Iterator[File]:
     computed = np.flatnonzero(readings.is_predicted(CLEAN))
     size = viewer_size(_shape(readings), len(computed), len(readings.conditions), len(readings.methods))
     rows = chosen_rows(computed, size.images, _rows_of_gallery(readings, result))
-    scores = _scores(readings)
-    images = (_image(readings, row, scores) for row in rows)
+    numbers = _numbers(readings)
+    images = (_image(readings, row, numbers) for row in rows)
     for name, content in viewer_files(_holdings(readings, result, len(rows)), images, size):
         yield f"{FOLDER}/{name}", content
 
@@ -91,31 +104,34 @@ def _condition(facts: ConditionFacts, doubt: str) -> ShownCondition:
     return ShownCondition(facts.id, " ".join(filter(None, words)), facts.family, facts.against, doubt, facts.draws)
 
 
-def _scores(readings: Readings) -> Scores:
-    measures = shown_metrics(readings.similarities)
-    return {
-        (condition, method): np.stack([readings.scores(condition, method, name) for name in measures], 1)
-        for condition in readings.perturbed_conditions
-        for method in readings.methods
-    }
-
-
-def _image(readings: Readings, row: int, scores: Scores) -> ShownImage:
+def _numbers(readings: Readings) -> _Numbers:
     columns = [readings.columns(name)[0] for name in readings.conditions]
-    chosen = readings.dataset[["input", "attribution", "scale", "prediction"]].isel(image=row, perturbation=columns)
+    dataset = readings.dataset.isel(perturbation=columns)
+    measures = shown_metrics(readings.similarities)
+    scores = [
+        [[readings.scores(condition, method, name) for name in measures] for method in readings.methods]
+        for condition in readings.conditions
+    ]
+    return _Numbers(
+        columns=columns,
+        logits=dataset["prediction"].transpose("image", "perturbation", "class").values.astype(np.float64),
+        scales=dataset["scale"].transpose("image", "perturbation", "method").values.astype(np.float64),
+        scores=np.moveaxis(np.array(scores), -1, 0),
+    )
+
+
+def _image(readings: Readings, row: int, numbers: _Numbers) -> ShownImage:
+    chosen = readings.dataset[["input", "attribution"]].isel(image=row, perturbation=numbers.columns)
     photos = chosen["input"].transpose("perturbation", "channel", "y", "x").values
-    scales = chosen["scale"].transpose("perturbation", "method").values
     maps = chosen["attribution"].transpose("perturbation", "method", "y", "x").values.astype(np.float32)
-    maps *= scales[..., None, None]
-    logits = chosen["prediction"].transpose("perturbation", "class").values.astype(np.float64)
     target = int(readings.dataset["target"].values[row])
 
-    def shown(column: int, condition: str) -> Shown:
-        found = (scores.get((condition, method)) for method in readings.methods)
+    def under(condition: int) -> Shown:
+        photo = photos[condition]
         return Shown(
-            photo=photos[column] if np.isfinite(photos[column]).all() else None,
-            prediction=_prediction(readings, logits[column], target),
-            maps=tuple(map(_map, maps[column], scales[column], (() if each is None else each[row] for each in found))),
+            photo=photo if np.isfinite(photo).all() else None,
+            prediction=_prediction(readings, numbers.logits[row, condition], target),
+            maps=tuple(map(_map, maps[condition], numbers.scales[row, condition], numbers.scores[row, condition])),
         )
 
     return ShownImage(
@@ -123,7 +139,7 @@ def _image(readings: Readings, row: int, scores: Scores) -> ShownImage:
         label=readings.classes[readings.label[row]],
         explained=readings.classes[target],
         mask=_mask(readings, row),
-        under=tuple(shown(*each) for each in enumerate(readings.conditions)),
+        under=tuple(map(under, range(len(readings.conditions)))),
     )
 
 
@@ -133,10 +149,11 @@ def _prediction(readings: Readings, logits: NDArray[np.float64], target: int) ->
     return Prediction(readings.classes[int(logits.argmax())], float(softmax(logits)[target]))
 
 
-def _map(pixels: Pixels, scale: float, scores: Sequence[float]) -> ShownMap:
+def _map(stored: Pixels, scale: float, scores: NDArray[np.float64]) -> ShownMap:
     """Return a map with its similarities, or why there is none. Only a map that was computed has a scale."""
     if np.isnan(scale):
         return ShownMap(None, NOT_COMPUTED)
+    pixels = stored * np.float32(scale)
     if not np.isfinite(pixels).all():
         return ShownMap(None, REASONS[Reason.NOT_FINITE])
     return ShownMap(pixels, scores=tuple(None if np.isnan(score) else float(score) for score in scores))

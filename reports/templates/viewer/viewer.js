@@ -43,6 +43,7 @@ viewer.fill = numbers => {
   legend.forEach((each, at) => { each.textContent = `${at ? "+" : "−"}${end}`; });
   $("limit").textContent = viewer.limitInWords(numbers);
   $("banner").hidden = !viewer.state.own;
+  $("measures").hidden = isClean;
 };
 
 viewer.reason = (panel, numbers) => {
@@ -234,10 +235,13 @@ viewer.start = () => {
   viewer.fillChoices();
   viewer.readAddress();
   viewer.paintLegend();
+  $("filters").open = window.innerWidth > 640 || location.hash.length > 1;
   for (const key of ["method", "condition", "measure"]) $(key).onchange = event => viewer.change({ [key]: Number(event.target.value) });
   for (const key of ["family", "prediction", "order"]) $(key).onchange = event => viewer.change({ [key]: event.target.value });
   $("class").onchange = event => viewer.change({ class: event.target.value === "" ? null : Number(event.target.value) });
   for (const key of SWITCHES) $(key).onclick = toggle(key);
+  $("previous").onclick = KEYS.ArrowLeft;
+  $("next").onclick = KEYS.ArrowRight;
   $("closer").onclick = KEYS["+"];
   $("wider").onclick = KEYS["-"];
   $("whole").onclick = KEYS.z;

@@ -2,8 +2,13 @@
 // What the panels show, in words and numbers.
 const NINTHS = ["top left", "top", "top right", "left", "middle", "right", "bottom left", "bottom", "bottom right"];
 
-const sign = (value, digits) => `${value < 0 ? "−" : "+"}${Math.abs(value).toPrecision(digits)}`;
-viewer.number = value => value === 0 ? "0" : sign(value, 4);
+const sign = (value, digits) => {
+  const size = Math.abs(value), text = size >= 1e-3 ? size.toPrecision(digits) : size.toExponential(digits - 1);
+  return value === 0 ? "0" : `${value < 0 ? "−" : "+"}${text}`;
+};
+// Text of any direction, which leaves that of the sentence around it alone.
+const isolate = text => `\u2068${text}\u2069`;
+viewer.number = value => sign(value, 4);
 viewer.fixed = value => typeof value === "number" ? value.toFixed(3).replace("-", "−") : "–";
 viewer.percent = share => `${(100 * share).toFixed(1)} %`;
 
@@ -19,14 +24,14 @@ viewer.valueAt = (panel, numbers) => {
 const predicted = (image, condition) => {
   const { predictions, explained } = viewer.index.images[image], names = viewer.index.classes;
   const [answer, probability] = predictions[condition] ?? [];
-  return answer === undefined ? "not computed" : `${names[answer]}, p(${names[explained]}) = ${viewer.fixed(probability)}`;
+  return answer === undefined ? "not computed" : `${isolate(names[answer])}, p(${isolate(names[explained])}) = ${viewer.fixed(probability)}`;
 };
 
 // Sentences on the image, the method and the condition of the state.
 viewer.sentence = listed => {
   const { image, method, condition, measure } = viewer.state, facts = viewer.index.images[image];
   const names = viewer.index.classes, under = viewer.index.conditions[condition], how = viewer.index.methods[method];
-  const said = [`Class ${names[facts.label]}, explained: ${names[facts.explained]}.`];
+  const said = [`Class ${isolate(names[facts.label])}, explained: ${isolate(names[facts.explained])}.`];
   const remarks = [how.caveat, how.signed ? "" : "never negative by construction", under.doubt].filter(Boolean);
   if (condition > 0) {
     const place = listed.indexOf(image) + 1, score = viewer.score(image);
@@ -48,6 +53,7 @@ viewer.limitInWords = numbers => {
 
 viewer.beneath = (panel, numbers) => {
   const { image, condition } = viewer.state, entry = condition ? numbers.after : numbers.before;
+  if (viewer.state.own && panel.startsWith("map")) return `own v = ${viewer.ownLimit(numbers[panel]).toPrecision(3)}`;
   const beyond = shares => shares === undefined ? "" : `beyond v: ${viewer.percent(shares)}`;
   const clipped = () => numbers[panel].filter(value => Math.abs(value) > numbers.limit).length / numbers[panel].length;
   return {
