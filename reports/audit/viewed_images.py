@@ -52,7 +52,7 @@ def viewer(readings: Readings, result: MapFields) -> Iterator[File]:
 
 def chosen_rows(computed: NDArray[np.intp], count: int, first: Sequence[int]) -> list[int]:
     """Return the rows of `count` images, in the order of the store: those of `first`, and others evenly spaced."""
-    taken = list(dict.fromkeys(first))[:count]
+    taken = [row for row in dict.fromkeys(first) if row in computed][:count]
     others = np.setdiff1d(computed, taken)
     spaced = np.linspace(0, len(others) - 1, count - len(taken)).round().astype(int)
     return sorted([*taken, *(int(row) for row in others[spaced])])

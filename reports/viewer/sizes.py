@@ -10,7 +10,7 @@ SHARD = 1_000_000
 """Bytes of one shard at most."""
 LARGEST = 128
 """The longest side, in pixels, at which images and maps are shown as they are."""
-SIDES = (112, 80, 56, 40)
+SIDES = (112, 80, 56)
 """The longest sides to which larger ones are reduced."""
 ENOUGH = 12
 """Images that are worth a smaller side."""
@@ -33,13 +33,12 @@ class Size:
 
 
 def viewer_size(shape: tuple[int, int], images: int, conditions: int, methods: int) -> Size:
-    """Return the largest size within the budget: the longest side with which all images fit, or ENOUGH of them do.
+    """Return the size within the budget: of the longest side with which all images fit, or ENOUGH, or of the shortest.
 
     At least one image is held, whatever it takes.
     """
     native = max(shape)
-    sides = [native] if native <= LARGEST else [side for side in SIDES if side < native]
-    sides += [side for side in SIDES if side < sides[0]]
+    sides = [*([native] if native <= LARGEST else []), *(side for side in SIDES if side < native)]
     sizes = [_size(shape, side, images, conditions * (1 + methods)) for side in sides]
     return next((size for size in sizes if size.images >= min(images, ENOUGH)), sizes[-1])
 
