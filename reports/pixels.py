@@ -69,23 +69,37 @@ def heat_map(pixels: Pixels, end: float, longest: int, mask: Mask | None = None)
     if mask is not None:
         indices[_outline(mask, drawn.shape)] = OUTLINE
     image = Image.fromarray(indices)
-    image.putpalette(_palette())
+    image.putpalette([*map_colours().flatten().tolist(), *OUTLINE_COLOUR])
     return _png(image)
 
 
-def _palette() -> list[int]:
+def map_colours() -> NDArray[np.uint8]:
+    """Return the colours of maps (N_COLOURS, 3), from that of -v over white, which is 0, to that of +v."""
     colours = matplotlib.colormaps[MAP_COLOURS](np.linspace(0, 1, N_COLOURS))[:, :3]
-    return [*(colours * 255).round().astype(int).flatten().tolist(), *OUTLINE_COLOUR]
+    return np.asarray((colours * 255).round(), np.uint8)
+
+
+def reduced_shape(shape: tuple[int, int], longest: int) -> tuple[int, int]:
+    """Return the shape of an image whose longer side is at most `longest`."""
+    factor = min(1.0, longest / max(shape))
+    height, width = (max(1, round(side * factor)) for side in shape)
+    return height, width
+
+
+def reduce_by_area(pixels: Pixels, longest: int) -> Pixels:
+    """Return an image (h, w) by area means, its longer side at most `longest`; as it is, if it is no larger."""
+    height, width = reduced_shape(pixels.shape, longest)
+    if (height, width) == pixels.shape:
+        return pixels
+    drawn = Image.fromarray(pixels.astype(np.float32)).resize((width, height), Image.Resampling.BOX)
+    return np.asarray(drawn, np.float32)
 
 
 def _resize(pixels: Pixels, longest: int) -> Pixels:
     """Reduce an image by area means if it is too large, or repeat its pixels if it is too small to see."""
-    height, width = pixels.shape
-    if max(height, width) > longest:
-        factor = longest / max(height, width)
-        size = max(1, round(width * factor)), max(1, round(height * factor))
-        return np.asarray(Image.fromarray(pixels.astype(np.float32)).resize(size, Image.Resampling.BOX))
-    times = max(1, SMALLEST // max(height, width))
+    if max(pixels.shape) > longest:
+        return reduce_by_area(pixels, longest)
+    times = max(1, SMALLEST // max(pixels.shape))
     return pixels.repeat(times, 0).repeat(times, 1)
 
 

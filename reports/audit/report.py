@@ -10,7 +10,7 @@ from pipeline.machine.writing import File, remove_folders, write_files
 from pipeline.store.location import Location
 from pipeline.store.results import open_results
 from pipeline.store.runs import SPEC_COPY, location_of
-from reports.audit import maps
+from reports.audit import maps, viewed_images
 from reports.audit.page import frames, html, markdown, pictures
 from reports.audit.randomisation import gallery
 from reports.audit.readings import Readings
@@ -24,7 +24,7 @@ from reports.runs import CONCEPTS, PAGE, REPORT
 
 SUMMARY = "summary.md"
 SCHEMA = "data/audit.schema.json"
-GENERATED = tuple(f"{REPORT}/{name}" for name in ("figures", maps.FOLDER, "data"))
+GENERATED = tuple(f"{REPORT}/{name}" for name in ("figures", maps.FOLDER, "data", viewed_images.FOLDER))
 """The folders that a report generates as a whole."""
 
 
@@ -73,6 +73,7 @@ def _parts(readings: Readings, result: AuditResult, drawn: Sequence[Picture]) ->
     yield from ((picture.file, picture.svg) for picture in drawn)
     yield from maps.drawings(readings, result.cases, result.overview)
     yield from gallery.drawings(readings, result.redrawn_rows)
+    yield from viewed_images.viewer(readings, result)
     yield STYLE, style_sheet().encode()
 
 
