@@ -94,4 +94,5 @@ def entries_of(files: Iterable[File], image: int) -> list[dict[str, Any]]:
 
 def map_of(entry: dict[str, Any], shape: tuple[int, int]) -> NDArray[np.float64]:
     """Return the map of an entry, read independently of the page."""
-    return np.frombuffer(b64decode(entry["map"]), "<f2").reshape(shape).astype(np.float64) * entry["scale"]
+    values = np.frombuffer(b64decode(entry["map"]), "<f2").reshape(shape)
+    return values.astype(np.float64) * float(entry["scale"])

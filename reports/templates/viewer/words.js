@@ -10,7 +10,7 @@ const sign = (value, digits) => {
 const isolate = text => `\u2068${text}\u2069`;
 viewer.number = value => sign(value, 4);
 viewer.fixed = value => typeof value === "number" ? value.toFixed(3).replace("-", "−") : "–";
-viewer.percent = share => `${(100 * share).toFixed(1)} %`;
+viewer.percent = share => `${(100 * share).toFixed(1)}\u00a0%`;
 
 // The value of a panel at the pixel of the cross-hair.
 viewer.valueAt = (panel, numbers) => {
@@ -31,7 +31,7 @@ const predicted = (image, condition) => {
 viewer.sentence = listed => {
   const { image, method, condition, measure } = viewer.state, facts = viewer.index.images[image];
   const names = viewer.index.classes, under = viewer.index.conditions[condition], how = viewer.index.methods[method];
-  const said = [`Class ${isolate(names[facts.label])}, explained: ${isolate(names[facts.explained])}.`];
+  const said = [`${isolate(facts.id)}: class ${isolate(names[facts.label])}, explained: ${isolate(names[facts.explained])}.`];
   const remarks = [how.caveat, how.signed ? "" : "never negative by construction", under.doubt].filter(Boolean);
   if (condition > 0) {
     const place = listed.indexOf(image) + 1, score = viewer.score(image);
