@@ -27,7 +27,7 @@ RANKS = ("worst", "median", "best")
 
 @dataclass(frozen=True)
 class _Numbers:
-    """What is small enough to be read at once for all images."""
+    """Numbers that are small enough to be read at once for all images."""
 
     columns: list[int]
     """Position of each condition on the perturbation axis: that of its first draw."""

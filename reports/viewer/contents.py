@@ -1,4 +1,4 @@
-"""What the viewer shows: facts of an audit as texts, and images with their maps as arrays. It knows no store."""
+"""The contents of the viewer: facts of an audit as texts, and images with their maps as arrays. It knows no store."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class ShownCondition:
 
 @dataclass(frozen=True)
 class Holdings:
-    """What all images of the viewer have in common."""
+    """The facts that all images of the viewer have in common."""
 
     model: str
     data: str
@@ -52,7 +52,7 @@ class Holdings:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the network answers to an image under a condition."""
+    """The answer of the network to an image under a condition."""
 
     name: str
     """The predicted class."""
