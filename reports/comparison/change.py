@@ -1,4 +1,4 @@
-"""What changed from one audit to another: a test of non-inferiority for each criterion, method and condition.
+"""The change from one audit to another: a test of non-inferiority for each criterion, method and condition.
 
 A difference is after - before, of one image. Its mean is no loss beyond a margin m if its one-sided 95 % bound reaches
 -m, in the direction that is better; it is one if its other bound lies below -m.
@@ -80,19 +80,21 @@ class _Pair:
         if isinstance(older, Reason):
             return
         if method not in after.readings.methods:
-            yield _not_compared(number, method, "", f"{after.name} does not explain by it")
+            yield _without_comparison(number, method, "", f"{after.name} does not explain by it")
             return
         newer = self._evidence[1].select(criterion, method)
         if isinstance(newer, Reason):
-            yield _not_compared(number, method, "", f"in {after.name} {IN_WORDS[newer]}")
+            yield _without_comparison(number, method, "", f"in {after.name} {IN_WORDS[newer]}")
             return
         for condition in older:
             if condition not in newer:
-                yield _not_compared(number, method, condition, f"{after.name} has no such condition that is reliable")
+                yield _without_comparison(
+                    number, method, condition, f"{after.name} has no such condition that is reliable"
+                )
                 continue
             unlike = unlike_measurement(before, after, criterion, condition)
             yield (
-                _not_compared(number, method, condition, unlike)
+                _without_comparison(number, method, condition, unlike)
                 if unlike
                 else self._change(number, criterion, condition, method)
             )
@@ -195,5 +197,5 @@ def _verdict(audit: Audit, number: int, condition: str, method: str) -> Outcome 
     return next((each.outcome for each in decisions if each.condition == condition), None)
 
 
-def _not_compared(number: int, method: str, condition: str, reason: str) -> CriterionChange:
+def _without_comparison(number: int, method: str, condition: str, reason: str) -> CriterionChange:
     return CriterionChange(method=method, criterion=number, condition=condition, outcome="NOT COMPARED", reason=reason)

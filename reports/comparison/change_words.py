@@ -1,4 +1,4 @@
-"""What changed from one run to another, in sentences and as a table."""
+"""The change from one run to another, in sentences and as a table."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -72,20 +72,20 @@ def _worse(change: Change) -> Iterator[str]:
 def _others(change: Change) -> Iterator[str]:
     better, same = _of(change, "BETTER"), _of(change, "NO WORSE")
     if better:
-        yield f"Better: {_named(better, change, _values_in_words)}."
+        yield f"Better: {_list_cases(better, change, _values_in_words)}."
     if same:
         yield f"No worse: {plural(len(same), 'comparison')}, each within its margin by the 95 % bound."
     if open_ := _of(change, "UNDECIDED"):
-        yield f"Undecided, a loss beyond the margin is possible: {_named(open_, change, _possible_loss)}."
+        yield f"Undecided, a loss beyond the margin is possible: {_list_cases(open_, change, _possible_loss)}."
     if left := _of(change, "NOT COMPARED"):
-        yield f"Not compared: {_named(left, change, lambda each, _: each.reason)}."
+        yield f"Not compared: {_list_cases(left, change, lambda each, _: each.reason)}."
 
 
 def _of(change: Change, outcome: ChangeOutcome) -> list[CriterionChange]:
     return [each for each in change.changes if each.outcome == outcome]
 
 
-def _named(changes: Iterable[CriterionChange], change: Change, tell: Teller) -> str:
+def _list_cases(changes: Iterable[CriterionChange], change: Change, tell: Teller) -> str:
     cases = [
         f"{_case(each, change.criteria[each.criterion])} ({tell(each, change.criteria[each.criterion])})"
         for each in changes

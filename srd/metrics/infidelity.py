@@ -22,8 +22,8 @@ ENTRY = MetricEntry(
     note=(
         "With the factor that fits best, as captum has it if asked to normalise: the mean square of the drops times "
         "1 - cos^2 of sums and drops. In units of the network: networks do not compare, and a map of the wrong sign "
-        "is as good as its opposite. Sums and drops are not centred: where every removal lowers the answer, a map of one "
-        "sign does well whatever it shows; read it beside edges and mu-fidelity, which ranks."
+        "is as good as its opposite. Sums and drops are not centred: where every removal lowers the answer, a map of "
+        "one sign does well whatever it shows; read it beside edges and mu-fidelity, which ranks."
     ),
 )
 

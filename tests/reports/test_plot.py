@@ -26,7 +26,7 @@ def a_map(seed: int = 0) -> NDArray[np.float32]:
 def drawn(ax: Axes) -> NDArray[np.float64]:
     """Return the colours of the map on the axes, (h, w, 3) in 0 to 1."""
     image = ax.images[-1]
-    return np.asarray(image.to_rgba(np.asarray(image.get_array())))[..., :3]
+    return np.asarray(image.to_rgba(np.asanyarray(image.get_array())))[..., :3]
 
 
 def test_colours_are_those_of_a_panel_of_the_report() -> None:
