@@ -130,7 +130,7 @@ def test_a_failing_task_ends_with_exit_code_4_and_the_next_run_completes(
         ended = srd_audit("run", spec, "--out", "run")
     assert (ended.code, ended.out) == (4, "run/report/index.html\n")
     cause = "attribute-00000-01 failed: FloatingPointError: on purpose"
-    assert f"error 2 tasks failed, the first: {cause}; 2 tasks that read from these were not run" in ended.err
+    assert f"error 2 tasks failed, the first: {cause}; 4 tasks that read from these were not run" in ended.err
     assert "Traceback" not in ended.err
     page = Path("run/report/index.html").read_text()
     assert "INCOMPLETE" in page

@@ -34,6 +34,12 @@ tile = 3
 """Two tiles, the second of which holds one image."""
 MAIN = "from reports.cli import main; main()"
 NOTHING: tuple[str, ...] = ()
+ALL = ("perturb", "attribute", "occlude", "remove", "randomise", "score")
+
+
+def tasks_of(stages: tuple[str, ...]) -> list[str]:
+    """Return the stage of each task: on each of two tiles one that occludes, and two of any other stage."""
+    return [stage for stage in stages for _ in range(2 if stage == "occlude" else 4)]
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copytree(ROOT / package, home / "root" / package, ignore=ignored)
         (home / "audit.toml").write_text(SPEC)
         assert Copy(home).run("run").count("done again") == 0
-        assert Copy(home).done("run") == [stage for stage in ("perturb", "attribute", "score") for _ in range(4)]
+        assert Copy(home).done("run") == tasks_of(ALL)
 
     return made_once(tmp_path_factory, "changed_code", make)
 
@@ -119,17 +125,17 @@ CHANGES = {
     "metric less": (removes_a_metric, ("score",), "score is done again: srd/metrics/share_90.py changed"),
     "rules": (
         comment("srd/rules.py"),
-        ("attribute", "score"),
-        "attribute is done again: srd/rules.py changed\nscore is done again: it reads what attribute wrote",
+        ("attribute", "remove", "randomise", "score"),
+        "attribute is done again: srd/rules.py changed\nremove is done again: it reads what attribute wrote",
     ),
     "noise": (
         makes_more_noise,
-        ("perturb", "attribute", "score"),
+        ALL,
         "perturb is done again: attacks/corruptions/noise.py changed",
     ),
     "store": (
         comment("pipeline/store/receipts.py"),
-        ("perturb", "attribute", "score"),
+        ALL,
         "perturb is done again: pipeline/store/receipts.py changed",
     ),
     "self-check": (comment("pipeline/execution/self_checks.py"), NOTHING, "sources changed; no task is done again"),
@@ -146,7 +152,7 @@ def test_the_same_command_does_again_what_may_have_changed(
     out = copy.run("run")
     assert said in out
     assert out.count("done again") == max(1, len(stages))
-    assert copy.done("run")[12:] == [stage for stage in stages for _ in range(4)]
+    assert copy.done("run")[len(tasks_of(ALL)) :] == tasks_of(stages)
     copy.run("fresh")
     after = tree(copy.folder / "run" / "audit.zarr")
     assert after == tree(copy.folder / "fresh" / "audit.zarr")
@@ -169,5 +175,5 @@ def test_what_the_audit_does_not_use_changes_nothing(copy: Copy, change: Callabl
     before = tree(copy.folder / "run" / "audit.zarr")
     change(copy.root)
     assert "done again" not in copy.run("run")
-    assert len(copy.done("run")) == 12
+    assert len(copy.done("run")) == len(tasks_of(ALL))
     assert tree(copy.folder / "run" / "audit.zarr") == before

@@ -586,7 +586,7 @@ def test_one_command_audits_all_subjects_and_compares_them(command: Command, spe
 
     code, out, err = command("run", spec, "--stage", "score")
     assert (code, out) == (0, "")
-    assert err.count("nothing to do") == 6
+    assert err.count("nothing to do") == 12
     assert command("report", folder)[0] == 0
     assert tree(folder) == before
 
