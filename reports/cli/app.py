@@ -264,7 +264,7 @@ def manipulate_model(spec: SpecFile, out: Out = None, runs: Runs = None) -> None
 def init(path: Annotated[Path, typer.Argument(help="File to write.")] = Path("audit.toml")) -> None:
     """Write a spec to start from, with a comment on every key."""
     _refuse_existing(path)
-    path.write_text((files("reports") / "templates" / "audit.toml").read_text())
+    path.write_text((files("reports") / "templates" / "audit.toml").read_text(encoding="utf-8"), encoding="utf-8")
     _print_path(path)
     command = f"srd-audit run {quote(str(path))}"
     messages.print(Text(f"written; once it names your network and your images: {command}"))

@@ -28,7 +28,7 @@ def test_the_receipt_holds_the_digest_and_nothing_of_time_or_place(path: Path, m
 
     def receipt(seed: int = 0) -> str:
         made.write(task, arrays(task, seed=seed))
-        return (path / "_ledger" / task.key).read_text()
+        return (path / "_ledger" / task.key).read_text(encoding="utf-8")
 
     first = receipt()
     assert list(json.loads(first)) == ["sha256"]
@@ -110,7 +110,7 @@ def test_every_digest_is_of_the_values_in_the_store(finished: Finished) -> None:
                 ).hexdigest()
                 for n, chunk in enumerate(chunks)
             ]
-        stored = json.loads((path_of(finished.job.store) / "_ledger" / task.key).read_text())
+        stored = json.loads((path_of(finished.job.store) / "_ledger" / task.key).read_text(encoding="utf-8"))
         assert stored == {"sha256": expected}
 
 
