@@ -23,6 +23,7 @@ from pipeline.spec.deployment import ClusterSpec
 from pipeline.store.location import Location
 from pipeline.store.runs import SPEC_COPY, home_of, location_of
 from pipeline.store.store import NAME, exists
+from reports.cli.folder_options import tell_credentials
 from reports.cli.heartbeat import tell_phases
 from reports.cli.progress import Decoration, Display, Observers
 from reports.runs import PAGE, refuse_among_images
@@ -34,6 +35,7 @@ PREPARING = Phase("preparing")
 def run_audit(spec: Path, folder: Path, cluster: ClusterSpec | None, selection: Selection, console: Console) -> None:
     """Run what is missing of a selection of an audit. The folder gets a copy of the spec, and logs."""
     home = home_of(spec, folder)
+    tell_credentials(home, console)
     job = Job(load_spec(spec), spec.parent.resolve(), home / NAME)
     refuse_among_images(folder, job.spec.data, job.base)
     _refuse_elsewhere(folder, home)
@@ -60,6 +62,7 @@ def run_comparison(
         If `folder` is that of a single audit.
     """
     home = home_of(spec, folder)
+    tell_credentials(home, console)
     jobs = {name: Job(audit, spec.parent.resolve(), home / name / NAME) for name, audit in load_audits(spec).items()}
     for job in jobs.values():
         refuse_among_images(folder, job.spec.data, job.base)
