@@ -14,9 +14,10 @@ from zarr.storage import MemoryStore
 from pipeline.plan.schema import PREPARED
 from pipeline.store.arrays import COORDINATES, array_of, create_arrays
 from pipeline.store.attributes import RunAttributes
+from pipeline.store.consolidation import consolidate
 from pipeline.store.location import Location
 from pipeline.store.manifest import MANIFEST, check_root, damaged_objects, manifest_of
-from pipeline.store.receipts import GROUPS, LITTER, METADATA
+from pipeline.store.receipts import LITTER, METADATA
 from pipeline.store.store import Arrays
 from srd.errors import DamagedStore, StoreError
 
@@ -81,13 +82,12 @@ def _objects(new: NewStore) -> dict[str, Buffer]:
     """Return all objects of the new store, by key."""
     objects: dict[str, Buffer] = {}
     group = zarr.create_group(MemoryStore(objects), attributes=new.attributes.model_dump(mode="json"))
-    for name in GROUPS:
-        group.create_group(name)
     create_arrays(group, new.attributes.plan)
     values = {**new.coordinates, **new.prepared}
     for name in (*COORDINATES, *PREPARED):
         array = array_of(group, name)
         array[:] = np.asarray(values[name], array.dtype)
+    consolidate(objects)
     return {**objects, MANIFEST: manifest_of(objects)}
 
 

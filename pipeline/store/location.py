@@ -15,6 +15,7 @@ from zarr.storage import FsspecStore, ObjectStore, WrapperStore
 from pipeline.spec.secrets import WAY_OUT, is_secret_name, is_secret_value
 from pipeline.store.addresses import check_address
 from pipeline.store.folder import Folder
+from pipeline.store.records import is_record, key_in_records, key_in_store, records_url
 from srd.errors import StoreError
 
 OBJECT_STORES = frozenset("s3 s3a gs az azure adl abfs abfss http https".split())
@@ -84,7 +85,8 @@ class Location:
                 raise StoreError(f"{self}: is no folder, so it holds no store; remove it, or choose another place")
             return Folder(self.path, read_only=read_only)
         try:
-            return _Remote(self._remote(read_only), self)
+            records = Location(records_url(self.url), self.options)
+            return _Remote(self._remote(read_only), records._remote(read_only), self)
         except Exception as error:
             raise StoreError(f"{self}: {_text(error)}; correct url and options of the store") from error
 
@@ -110,21 +112,22 @@ def _object_store(url: str, options: Mapping[str, str]) -> Any:
 
 
 class _Remote(WrapperStore[Store]):
-    """A store behind a network: whatever its library raises becomes an OSError that names the place."""
+    """A store behind a network, with its records beside it: what their library raises is an OSError of the place."""
 
     _get_many = Store._get_many
     _set_many = Store._set_many
 
-    def __init__(self, store: Store, location: Location) -> None:
+    def __init__(self, store: Store, records: Store, location: Location) -> None:
         super().__init__(store)
-        self._location = location
+        self._records, self._location = records, location
 
     def _with_store(self, store: Store) -> "_Remote":
-        return _Remote(store, self._location)
+        return _Remote(store, self._records, self._location)
 
     async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
+        store, inner = self._home(key)
         with self._environment():
-            return await super().get(key, prototype, byte_range)
+            return await store.get(inner, prototype, byte_range)
 
     async def get_partial_values(
         self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
@@ -133,25 +136,36 @@ class _Remote(WrapperStore[Store]):
             return await super().get_partial_values(prototype, key_ranges)
 
     async def exists(self, key: str) -> bool:
+        store, inner = self._home(key)
         with self._environment():
-            return await super().exists(key)
+            return await store.exists(inner)
 
     async def set(self, key: str, value: Buffer) -> None:
+        store, inner = self._home(key)
         with self._environment():
-            await super().set(key, value)
+            await store.set(inner, value)
 
     async def delete(self, key: str) -> None:
+        store, inner = self._home(key)
         with self._environment():
-            await super().delete(key)
+            await store.delete(inner)
 
-    def list(self) -> AsyncIterator[str]:
-        return self._list_keys(super().list())
+    async def list(self) -> AsyncIterator[str]:
+        async for key in self._list_keys(self._store.list()):
+            yield key
+        async for key in self._list_keys(self._records.list()):
+            yield key_in_store(key)
 
     def list_prefix(self, prefix: str) -> AsyncIterator[str]:
         return self._list_keys(super().list_prefix(prefix))
 
     def list_dir(self, prefix: str) -> AsyncIterator[str]:
-        return self._list_keys(super().list_dir(prefix))
+        store, inner = self._home(prefix)
+        return self._list_keys(store.list_dir(inner))
+
+    def _home(self, key: str) -> tuple[Store, str]:
+        """Return the store that holds an object, and its key there."""
+        return (self._records, key_in_records(key)) if is_record(key) else (self._store, key)
 
     async def _list_keys(self, keys: AsyncIterable[str]) -> AsyncIterator[str]:
         with self._environment():

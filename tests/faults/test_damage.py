@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from command_line import Command, CommandEnd
 from fault_trials import FaultTrial
-from small_audits import path_of, receipts, shard_key, tree
+from small_audits import object_path, path_of, receipts, shard_key, tree
 
 from pipeline.plan.dependencies import Dependencies
 from pipeline.plan.schema import PREPARED
@@ -90,7 +90,7 @@ def withdraw_readers(trial: FaultTrial, writer: Task) -> None:
     dependencies = Dependencies(trial.context.plan, trial.context.target_images.tolist())
     for task in trial.context.plan.all_tasks():
         if writer in dependencies.of(task):
-            (path_of(trial.store) / RECEIPTS / task.key).unlink()
+            object_path(trial.store, RECEIPTS, task.key).unlink()
 
 
 def test_damage_after_a_run_is_found_by_verify(trial: FaultTrial, command: Command) -> None:
