@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from pipeline.execution.on_dask.kubernetes import manifest
 from pipeline.spec.deployment import CLUSTERS, KubernetesSpec, parse_cluster
@@ -67,7 +67,7 @@ def test_both_builds_are_told() -> None:
 def tables() -> dict[str, Any]:
     """Return the tables [cluster] of the page, by kind."""
     blocks = re.findall(r"(?:^    .*\n|^\n)+", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
-    found = {}
+    found: dict[str, Any] = {}
     for block in blocks:
         for table in re.findall(r"\[cluster\]\n(?:(?!\[).+\n)+", re.sub(r"^    ", "", block, flags=re.MULTILINE)):
             cluster = tomllib.loads(table)["cluster"]
