@@ -112,9 +112,19 @@ def status(run: Run, runs: Runs = None) -> None:
 
 
 @app.command()
-def report(run: Run, runs: Runs = None) -> None:
+def report(
+    run: Run,
+    runs: Runs = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Print it as PDF too, by Chromium or WeasyPrint.")] = False,
+) -> None:
     """Write the report of a run again, from its store alone, and print its path."""
-    _print_report(find_folder(run, runs, messages))
+    folder = find_folder(run, runs, messages)
+    _print_report(folder)
+    if pdf:
+        from reports.cli.reporting import print_reports
+
+        for file in print_reports(folder):
+            _print_path(file)
 
 
 @app.command()
