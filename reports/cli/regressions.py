@@ -16,7 +16,7 @@ from reports.cli.output_options import print_json
 from reports.cli.verdicts import EXIT_CODES, Forms, criteria_of, refuse_unknown_methods
 from reports.comparison.change_result import Change, CriterionChange, RunOutcome
 from reports.comparison.change_words import sentence_of_change
-from reports.comparison.pairing import unpaired
+from reports.comparison.pairing import faults_of_pairing
 from reports.comparison.summarise import change_of, names_of_runs, read_audit
 from srd.errors import InputError
 
@@ -68,7 +68,7 @@ def _pairs(folders: Mapping[str, Path], older: Sequence[Path]) -> dict[str, tupl
 def _change(before: Path, after: Path, criteria: Path | None, methods: Sequence[str]) -> Change:
     names, judged_by = names_of_runs((before, after)), _criteria(after, criteria, methods)
     older, newer = (read_audit(*each, judged_by) for each in zip(names, (before, after), strict=True))
-    faults = unpaired(older, newer)
+    faults = faults_of_pairing(older, newer)
     if faults:
         raise InputError(f"--against {before}: cannot be compared with {after}: {'; '.join(faults)}")
     return change_of(older, newer, methods)

@@ -16,7 +16,7 @@ def copy_spec(spec: Path, folder: Path, settings: Sequence[Setting]) -> None:
     """Write the spec into the folder: as it is, unless it lies there, or, where settings change it, with these."""
     copy = folder / SPEC_COPY
     if settings:
-        write_files(folder, [(SPEC_COPY, _changed(spec, settings))])
+        write_files(folder, [(SPEC_COPY, _content(spec, settings))])
     elif not copy.exists() or not copy.samefile(spec):
         try:
             content = read_file(spec, TEXT)
@@ -41,7 +41,7 @@ def refuse_overwriting(spec: Path, folder: Path, settings: Sequence[Setting]) ->
         )
 
 
-def _changed(spec: Path, settings: Sequence[Setting]) -> bytes:
+def _content(spec: Path, settings: Sequence[Setting]) -> bytes:
     """Return the spec with its settings, which its first lines name."""
     head = "".join(f"# {each}\n" for each in settings)
     return f"# {spec.name} as changed by\n{head}\n{toml(apply_settings(read_toml(spec), settings))}".encode()

@@ -1,4 +1,4 @@
-"""What changed from one audit to another: a test for each criterion, method and condition."""
+"""The change from one audit to another: a test for each criterion, method and condition."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -13,7 +13,6 @@ from reports.comparison.change_result import Change, CriterionChange, RunOutcome
 from reports.comparison.paired_differences import PairedDifferences
 from reports.comparison.pairing import is_one_network, notes, unlike_measurement
 from reports.families import is_control
-
 
 
 def find_change(before: Audit, after: Audit, methods: Iterable[str] = ()) -> Change:
@@ -72,19 +71,19 @@ class _Pair:
         if isinstance(older, Reason):
             return
         if method not in after.readings.methods:
-            yield _not_compared(number, method, "", f"{after.name} does not explain by it")
+            yield _open_change(number, method, "", f"{after.name} does not explain by it")
             return
         newer = self._evidence[1].select(criterion, method)
         if isinstance(newer, Reason):
-            yield _not_compared(number, method, "", f"in {after.name} {IN_WORDS[newer]}")
+            yield _open_change(number, method, "", f"in {after.name} {IN_WORDS[newer]}")
             return
         for condition in older:
             if condition not in newer:
-                yield _not_compared(number, method, condition, f"{after.name} has no such condition that is reliable")
+                yield _open_change(number, method, condition, f"{after.name} has no such condition that is reliable")
                 continue
             unlike = unlike_measurement(before, after, criterion, condition)
             yield (
-                _not_compared(number, method, condition, unlike)
+                _open_change(number, method, condition, unlike)
                 if unlike
                 else self._change(number, criterion, condition, method)
             )
@@ -135,5 +134,5 @@ def _verdict(audit: Audit, number: int, condition: str, method: str) -> Outcome 
     return next((each.outcome for each in decisions if each.condition == condition), None)
 
 
-def _not_compared(number: int, method: str, condition: str, reason: str) -> CriterionChange:
+def _open_change(number: int, method: str, condition: str, reason: str) -> CriterionChange:
     return CriterionChange(method=method, criterion=number, condition=condition, outcome="NOT COMPARED", reason=reason)

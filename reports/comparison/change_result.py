@@ -1,4 +1,4 @@
-"""What changed from one run to another of the same images: each criterion on each method, paired by image."""
+"""The result of comparing two runs of the same images: each criterion on each method, paired by image."""
 
 from typing import Literal
 
@@ -45,7 +45,7 @@ class CriterionChange(ResultModel):
 
 
 class Change(ResultModel):
-    """What changed from one run to another."""
+    """The change from one run to another."""
 
     before: str
     """The name of the older run."""

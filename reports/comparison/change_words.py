@@ -1,4 +1,4 @@
-"""What changed from one run to another, in sentences and as a table."""
+"""The change from one run to another, in sentences and as a table."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -72,14 +72,15 @@ def _worse(change: Change) -> Iterator[str]:
 def _others(change: Change) -> Iterator[str]:
     better, same = _of(change, "BETTER"), _of(change, "NO WORSE")
     if better:
-        yield f"Better: {_named(better, change, _values_in_words)}."
+        yield f"Better: {_list(better, change, _values_in_words)}."
     if same:
         yield f"No worse: {plural(len(same), 'comparison')}, each within its margin by the 95 % bound."
     if open_ := _of(change, "UNDECIDED"):
         count = plural(len(open_), "comparison")
-        yield f"Undecided: {count}, of which the images do not exclude a loss beyond the margin. {_losses(open_, change)}"
+        why = "the images do not exclude a loss beyond the margin"
+        yield f"Undecided: {count}, of which {why}. {_losses(open_, change)}"
     if left := _of(change, "NOT COMPARED"):
-        yield f"Not compared: {_named(left, change, lambda each, _: each.reason)}."
+        yield f"Not compared: {_list(left, change, lambda each, _: each.reason)}."
 
 
 def _of(change: Change, outcome: ChangeOutcome) -> list[CriterionChange]:
@@ -90,10 +91,10 @@ def _losses(changes: Iterable[CriterionChange], change: Change) -> str:
     """Name the largest losses that were seen."""
     seen = [(_seen_loss(each, change.criteria[each.criterion]), each) for each in changes]
     lost = [each for loss, each in sorted(seen, key=lambda one: -one[0]) if loss > 0]
-    return f"The largest losses seen: {_named(lost, change, _possible_loss)}." if lost else "No loss was seen in them."
+    return f"The largest losses seen: {_list(lost, change, _possible_loss)}." if lost else "No loss was seen in them."
 
 
-def _named(changes: Iterable[CriterionChange], change: Change, tell: Teller) -> str:
+def _list(changes: Iterable[CriterionChange], change: Change, tell: Teller) -> str:
     cases = [
         f"{_case(each, change.criteria[each.criterion])} ({tell(each, change.criteria[each.criterion])})"
         for each in changes

@@ -19,7 +19,7 @@ SETTINGS: Mapping[Source, tuple[str, ...]] = {
 """Source of a quantity -> the keys of the table [measure] that change what it means."""
 
 
-def unpaired(before: Audit, after: Audit) -> tuple[str, ...]:
+def faults_of_pairing(before: Audit, after: Audit) -> tuple[str, ...]:
     """Return why two audits cannot be compared image by image; empty if they can."""
     return tuple(_faults(before, after))
 

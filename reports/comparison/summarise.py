@@ -18,7 +18,7 @@ from reports.comparison.change_result import Change
 from reports.comparison.change_words import summarise_change
 from reports.comparison.difference import differences
 from reports.comparison.networks import differing_settings, kept_predictions, network_facts
-from reports.comparison.pairing import unpaired
+from reports.comparison.pairing import faults_of_pairing
 from reports.comparison.result import ComparisonResult
 from reports.comparison.stability import calibrated_stabilities, similarities
 from srd.errors import InputError
@@ -33,7 +33,7 @@ def summarise(folders: Sequence[Path], home: Path) -> ComparisonResult:
         If a folder is given twice.
     """
     audits = _read(folders)
-    faults = unpaired(audits[0], audits[1]) if len(audits) == 2 else ()
+    faults = faults_of_pairing(audits[0], audits[1]) if len(audits) == 2 else ()
     compared = ComparisonResult(
         summary=(),
         statistics=statistics.policy(),

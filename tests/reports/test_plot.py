@@ -26,7 +26,7 @@ def a_map(seed: int = 0) -> NDArray[np.float32]:
 def drawn(ax: Axes) -> NDArray[np.float64]:
     """Return the colours of the map on the axes, (h, w, 3) in 0 to 1."""
     image = ax.images[-1]
-    return np.asarray(image.to_rgba(image.get_array()))[..., :3]
+    return np.asarray(image.to_rgba(np.ma.asarray(image.get_array())))[..., :3]
 
 
 def test_colours_are_those_of_a_panel_of_the_report() -> None:
@@ -56,7 +56,7 @@ def test_an_image_shows_where_the_map_is_small(channels: int) -> None:
     image = np.full((channels, 4, 5), 0.25)
     ax = show(pixels, image, Figure().subplots())
     below, above = ax.images
-    np.testing.assert_allclose(below.get_array(), 0.25)
+    np.testing.assert_allclose(np.asarray(below.get_array()), 0.25)
     alpha = np.asarray(above.get_alpha())
     assert (alpha[0, 0], alpha[1:].max()) == (1, 0)
 

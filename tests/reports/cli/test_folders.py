@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -139,14 +140,15 @@ def test_report_export_and_compare_find_it_too(
     command: Command, tmp_path: Path, finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("reports.cli.reporting.write_report", lambda run, tell: run / "page")
-    monkeypatch.setattr("reports.comparison.page.write_comparison", lambda runs, place: place / str(len(runs)))
+    nothing = SimpleNamespace(change=None, unpaired=())
+    monkeypatch.setattr("reports.cli.comparing.compare", lambda runs, place: nothing)
     spec = Path(shutil.copytree(finished / "mine", tmp_path / "mine")) / "small.toml"
     for options, place in (((), tmp_path / "mine" / "runs"), (("--runs", "all"), Path("all"))):
         shutil.copytree(finished / "run", place / "small")
         assert command("report", spec, *options)[:2] == (0, f"{place}/small/page\n")
         assert command("export", spec, f"{len(options)}.nc", *options)[:2] == (0, f"{len(options)}.nc\n")
-        assert command("compare", spec, *options)[:2] == (0, f"{place}/comparison/1\n")
-        assert command("compare", spec, *options, "--out", "joint")[:2] == (0, "joint/1\n")
+        assert command("compare", spec, *options)[:2] == (0, f"{place}/comparison/report/index.html\n")
+        assert command("compare", spec, *options, "--out", "joint")[:2] == (0, "joint/report/index.html\n")
         next((place / "small" / "audit.zarr" / RECEIPTS).glob("score-*")).unlink()
         code, _, err = command("compare", spec, *options)
         way_out = " ".join(map(str, ("srd-audit run", spec, *options)))
