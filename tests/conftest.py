@@ -1,4 +1,8 @@
-"""One torch thread for every test: threads that wait for each other cost more than these tensors. The command line."""
+"""One torch thread and one seed for every test, and the command line.
+
+Threads that wait for each other cost more than these tensors. Networks whose weights a test does not set draw them from
+torch's own generator, and must be the same whichever tests ran before.
+"""
 
 import sys
 from collections.abc import Iterator
@@ -24,6 +28,11 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(n_threads)
+
+
+@pytest.fixture(autouse=True)
+def one_seed() -> None:
+    torch.manual_seed(0)
 
 
 @pytest.fixture
