@@ -14,8 +14,8 @@ SIDES = (112, 80, 56)
 """The longest sides to which larger ones are reduced."""
 ENOUGH = 12
 """Images that are worth a smaller side."""
-BYTES_PER_PIXEL = 4
-"""Of a photo of three channels of one byte, or a map of two bytes, in base64, which makes four characters of three."""
+PHOTO, MAP = 4.0, 8 / 3
+"""Bytes per pixel, in base64, of a photo of three bytes and of a map of two."""
 FACTS = 400
 """Bytes of what stands beside the pixels of an entry: limit, scale, reason, brackets."""
 
@@ -39,12 +39,12 @@ def viewer_size(shape: tuple[int, int], images: int, conditions: int, methods: i
     """
     native = max(shape)
     sides = [*([native] if native <= LARGEST else []), *(side for side in SIDES if side < native)]
-    sizes = [_size(shape, side, images, conditions * (1 + methods)) for side in sides]
+    sizes = [_size(reduced_shape(shape, side), images, conditions, methods) for side in sides]
     return next((size for size in sizes if size.images >= min(images, ENOUGH)), sizes[-1])
 
 
-def _size(shape: tuple[int, int], longest: int, images: int, entries: int) -> Size:
-    height, width = reduced_shape(shape, longest)
-    entry = height * width * BYTES_PER_PIXEL + FACTS
-    fitting = max(1, BUDGET // (entries * entry))
-    return Size(longest, min(images, fitting), max(1, SHARD // entry))
+def _size(shape: tuple[int, int], images: int, conditions: int, methods: int) -> Size:
+    pixels = shape[0] * shape[1]
+    image = conditions * (PHOTO * pixels + methods * MAP * pixels + (1 + methods) * FACTS)
+    fitting = max(1, int(BUDGET / image))
+    return Size(max(shape), min(images, fitting), max(1, int(SHARD / (PHOTO * pixels + FACTS))))

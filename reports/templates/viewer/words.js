@@ -55,12 +55,12 @@ viewer.beneath = (panel, numbers) => {
   const { image, condition } = viewer.state, entry = condition ? numbers.after : numbers.before;
   if (viewer.state.own && panel.startsWith("map")) return `own v = ${viewer.ownLimit(numbers[panel]).toPrecision(3)}`;
   const beyond = shares => shares === undefined ? "" : `beyond v: ${viewer.percent(shares)}`;
-  const clipped = () => numbers[panel].filter(value => Math.abs(value) > numbers.limit).length / numbers[panel].length;
+  const { limit, beyond: own } = numbers.before;  // another limit is that of a clean map of zeros
   return {
     "photo-before": () => predicted(image, 0),
     "photo-after": () => predicted(image, condition),
     "photo-change": () => `× ${viewer.index.magnified}, grey = none`,
-    "map-before": () => beyond(condition ? clipped() : entry.beyond[0]),
+    "map-before": () => beyond(limit === numbers.limit ? own[0] : 0),
     "map-after": () => beyond(entry.beyond?.[0]),
     "map-change": () => beyond(entry.beyond?.[1]),
   }[panel]();

@@ -10,6 +10,7 @@ from shown_images import ABSENT, CONDITIONS, METHODS, NAMES, SCRIPT, arguments_o
 
 from pipeline.machine.writing import File
 from reports.pixels import clipped_share, colour_limit
+from reports.viewer import sizes
 from reports.viewer.contents import ShownImage, ShownMap
 from reports.viewer.entries import NO_CLEAN_MAP
 from reports.viewer.files import INDEX, PAGE, SCRIPTS, viewer_files
@@ -127,3 +128,14 @@ def test_the_page_holds_no_script_and_no_style_and_names_stay_texts(files: list[
 def test_no_script_loads_what_a_file_cannot_or_turns_text_into_markup(files: list[File]) -> None:
     code = "".join(content.decode() for name, content in files if name in SCRIPTS)
     assert not re.search(r"\bfetch\(|XMLHttpRequest|^import |innerHTML|eval\(|localStorage", code, re.MULTILINE)
+
+
+@pytest.mark.parametrize("shape", [(12, 12), (96, 128), (224, 224)])
+def test_the_room_that_is_counted_is_taken(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With room for two images and a half there are two; three would not fit."""
+    images = shown_images.images(shape, NAMES[:4])
+    taken = sum(len(content) for name, content in files_of(images, shape) if name.startswith("data/0"))
+    monkeypatch.setattr(sizes, "BUDGET", int(taken / 4 * 2.5))
+    monkeypatch.setattr(sizes, "FACTS", 0)
+    monkeypatch.setattr(sizes, "ENOUGH", 1)  # at full size
+    assert shown_images.size(shape, 4).images == 2
