@@ -22,7 +22,7 @@ KEEP_MEMORY := MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_MMAP_THRESHOLD_=10737418
 BENCHMARK := $(KEEP_MEMORY) $(BIN)/python -P -W ignore -m
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev audit perturb attribute score report status plan verify models bench docs docs-figures docs-messages docs-faults docs-edits test test-all test-slow test-numeric test-faults test-fuzz check format clean
+.PHONY: help install install-dev audit perturb attribute score report status plan gate compare verify models bench docs docs-figures docs-messages docs-faults docs-edits test test-all test-slow test-numeric test-faults test-fuzz check format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,12 @@ status: install ## what is done and what is missing in SPEC's run
 
 plan: install ## what SPEC would take: tasks, time, disk, memory
 	@$(AUDIT) plan $(SPEC) --runs $(RUNS) $(RUN_OPTIONS)
+
+gate: install ## judge SPEC's run by criteria, or with AGAINST=runs/old ask what became worse; ends with 0, 6 or 7
+	@$(AUDIT) check $(SPEC) --runs $(RUNS) $(if $(AGAINST),--against $(AGAINST))
+
+compare: install ## what changed from the run AGAINST=runs/old to SPEC's, on a page
+	@$(AUDIT) compare $(or $(AGAINST),$(error name the older run: make compare AGAINST=runs/old)) $(SPEC) --runs $(RUNS)
 
 verify: install ## check SPEC's run against its receipts, do some tasks again with SPEC's network
 	@$(AUDIT) verify $(SPEC) --runs $(RUNS)

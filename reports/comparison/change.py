@@ -1,27 +1,19 @@
-"""The change from one audit to another: a test of non-inferiority for each criterion, method and condition.
-
-A difference is after - before, of one image. Its mean is no loss beyond a margin m if its one-sided 95 % bound reaches
--m, in the direction that is better; it is one if its other bound lies below -m.
-"""
+"""What changed from one audit to another: a test for each criterion, method and condition."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from reports.audit.verdicts.criteria import Criterion
-from reports.audit.verdicts.decisions import UNDEFINED_SHARE, Outcome
+from reports.audit.verdicts.decisions import Outcome
 from reports.audit.verdicts.evidence import Evidence
 from reports.audit.verdicts.reasons import IN_WORDS, Reason
 from reports.comparison.audits import Audit
-from reports.comparison.change_result import Change, ChangeOutcome, CriterionChange, RunOutcome
+from reports.comparison.change_result import Change, CriterionChange, RunOutcome
+from reports.comparison.paired_differences import PairedDifferences
 from reports.comparison.pairing import is_one_network, notes, unlike_measurement
 from reports.families import is_control
-from reports.statistics import Kind, Values, bound_above, bound_below, non_inferiority
 
-PASSED: tuple[Outcome, ...] = ("PASS", "WARN")
-NEW_FAILURE = "its verdict went from {} to FAIL"
-UNCHANGED = "every image has the same value in both runs, which are of one network"
 
 
 def find_change(before: Audit, after: Audit, methods: Iterable[str] = ()) -> Change:
@@ -102,7 +94,7 @@ class _Pair:
     def _change(self, number: int, criterion: Criterion, condition: str, method: str) -> CriterionChange:
         before, after = (each.values_by_image(criterion, condition, method) for each in self._evidence)
         is_pair = ~np.isnan(before) & ~np.isnan(after)
-        tested = _Differences(after[is_pair] - before[is_pair], criterion, self._is_one_network)
+        tested = PairedDifferences(after[is_pair] - before[is_pair], criterion, self._is_one_network)
         verdicts = self._verdicts(number, condition, method)
         vanished = int((~np.isnan(before) & np.isnan(after)).sum())
         outcome, reason = tested.judge(verdicts, vanished)
@@ -136,58 +128,6 @@ class _Pair:
             return None
         first, second = (_verdict(each, number, condition, method) for each in self._audits)
         return (first, second) if first and second else None
-
-
-@dataclass(frozen=True)
-class _Differences:
-    """The paired differences of what a criterion bounds, after - before."""
-
-    values: Values
-    criterion: Criterion
-    is_one_network: bool
-
-    @property
-    def kind(self) -> Kind:
-        """Return how their bounds are found."""
-        own = self.criterion.quantity.kind
-        return "outcome change" if own == "outcome" else "re-draws" if own == "re-draws" else "difference"
-
-    @property
-    def interval(self) -> tuple[float | None, float | None]:
-        """Return the two one-sided bounds of the mean, None where there are none."""
-        if self._is_unchanged:
-            return 0.0, 0.0
-        return bound_below(self.values, self.kind).value, bound_above(self.values, self.kind).value
-
-    def count(self, difference: int) -> int:
-        """Return how many images of a rate differ so."""
-        return int((self.values == difference).sum())
-
-    def judge(self, verdicts: tuple[Outcome, Outcome] | None, vanished: int) -> tuple[ChangeOutcome, str]:
-        """Return the outcome with its reason. A new failure of the criterion is a loss, whatever the margin."""
-        if verdicts and verdicts[0] in PASSED and verdicts[1] == "FAIL":
-            return "WORSE", NEW_FAILURE.format(verdicts[0])
-        if vanished > UNDEFINED_SHARE * (len(self.values) + vanished):
-            return "UNDECIDED", f"{vanished} images had a value before and have none now"
-        if len(self.values) < self.criterion.min_n:
-            return "UNDECIDED", f"{len(self.values)} pairs, where the criterion asks for {self.criterion.min_n}"
-        if self._is_unchanged:
-            return "NO WORSE", UNCHANGED
-        return self._test()
-
-    @property
-    def _is_unchanged(self) -> bool:
-        return self.is_one_network and len(self.values) > 0 and not self.values.any()
-
-    def _test(self) -> tuple[ChangeOutcome, str]:
-        gains, margin = self.values if self.criterion.is_lower else -self.values, self.criterion.margin
-        tested = non_inferiority(gains, self.kind, -margin)
-        most = bound_above(gains, self.kind).value
-        if tested.holds is None or tested.bound.value is None or most is None:
-            return "UNDECIDED", tested.bound.reason
-        if tested.holds:
-            return ("BETTER" if tested.bound.value > 0 else "NO WORSE"), ""
-        return ("WORSE" if most < -margin else "UNDECIDED"), ""
 
 
 def _verdict(audit: Audit, number: int, condition: str, method: str) -> Outcome | None:

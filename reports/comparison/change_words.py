@@ -76,13 +76,21 @@ def _others(change: Change) -> Iterator[str]:
     if same:
         yield f"No worse: {plural(len(same), 'comparison')}, each within its margin by the 95 % bound."
     if open_ := _of(change, "UNDECIDED"):
-        yield f"Undecided, a loss beyond the margin is possible: {_list_cases(open_, change, _possible_loss)}."
+        count = plural(len(open_), "comparison")
+        yield f"Undecided: {count}, of which the images do not exclude a loss beyond the margin. {_losses(open_, change)}"
     if left := _of(change, "NOT COMPARED"):
         yield f"Not compared: {_list_cases(left, change, lambda each, _: each.reason)}."
 
 
 def _of(change: Change, outcome: ChangeOutcome) -> list[CriterionChange]:
     return [each for each in change.changes if each.outcome == outcome]
+
+
+def _losses(changes: Iterable[CriterionChange], change: Change) -> str:
+    """Name the largest losses that were seen."""
+    seen = [(_seen_loss(each, change.criteria[each.criterion]), each) for each in changes]
+    lost = [each for loss, each in sorted(seen, key=lambda one: -one[0]) if loss > 0]
+    return f"The largest losses seen: {_list_cases(lost, change, _possible_loss)}." if lost else "No loss was seen in them."
 
 
 def _list_cases(changes: Iterable[CriterionChange], change: Change, tell: Teller) -> str:
@@ -96,7 +104,8 @@ def _list_cases(changes: Iterable[CriterionChange], change: Change, tell: Teller
 
 def _case(change: CriterionChange, criterion: Criterion) -> str:
     where = "" if change.condition in ("", CLEAN) else f" under {change.heading}"
-    return f"{method_title(change.method)}, {criterion.quantity.title}{where}"
+    direction = "" if criterion.is_lower else ", lower is better"
+    return f"{method_title(change.method)}, {criterion.quantity.title}{where}{direction}"
 
 
 def _values_in_words(change: CriterionChange, criterion: Criterion) -> str:
@@ -112,6 +121,11 @@ def _possible_loss(change: CriterionChange, criterion: Criterion) -> str:
 
 def _least_loss(change: CriterionChange, criterion: Criterion) -> float | None:
     return _loss(change.high, change.low, criterion)
+
+
+def _seen_loss(change: CriterionChange, criterion: Criterion) -> float:
+    difference = (change.after or 0.0) - (change.before or 0.0)
+    return -difference if criterion.is_lower else difference
 
 
 def _loss(if_lower: float | None, if_upper: float | None, criterion: Criterion) -> float | None:
@@ -135,10 +149,11 @@ def _row(change: CriterionChange, criterion: Criterion) -> tuple[Cell, ...]:
     difference = None if change.before is None or change.after is None else change.after - change.before
     bounds = "" if change.low is None or change.high is None else f"[{change.low:+.3f},{TIGHT}{change.high:+.3f}]"
     moved = "" if change.lost is None else f"{change.lost} lost, {change.gained} gained"
+    direction = "higher is better" if criterion.is_lower else "lower is better"
     verdicts = " to ".join(dict.fromkeys(change.verdicts)) if change.verdicts else ""
     return (
         Cell(method_title(change.method)),
-        Cell(criterion.quantity.title, change.heading),
+        Cell(criterion.quantity.title, "\n".join(filter(None, (change.heading, direction)))),
         Cell(f"{SHAPES[change.outcome]}{TIGHT}{change.outcome}", change.reason, MARKS[change.outcome]),
         Cell(_value(change.before, criterion)),
         Cell(_value(change.after, criterion), verdicts),

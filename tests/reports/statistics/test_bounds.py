@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.stats import binom, bootstrap
+from scipy.stats import binom, bootstrap, multinomial
 from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.weightstats import DescrStatsW
 
@@ -112,3 +112,24 @@ def test_studentised_bounds_miss_seldom_and_less_than_bca(name: str, n: int) -> 
     ).confidence_interval
     assert max(above, below) <= 0.08
     assert above + below < np.mean(bca.low > truth) + np.mean(bca.high < truth) + 0.005
+
+
+@pytest.mark.parametrize(("gained", "lost", "n"), [(0, 0, 36), (3, 5, 20), (0, 9, 9), (7, 0, 64)])
+def test_bounds_of_a_change_are_gains_and_losses_at_their_exact_bounds(gained: int, lost: int, n: int) -> None:
+    changes = np.repeat([1.0, -1.0, 0.0], [gained, lost, n - gained - lost])
+    gains, losses = (proportion_confint(count, n, alpha=0.05, method="beta") for count in (gained, lost))
+    assert value_of(bound_below(changes, "outcome change")) == pytest.approx(gains[0] - losses[1], abs=1e-9)
+    assert value_of(bound_above(changes, "outcome change")) == pytest.approx(gains[1] - losses[0], abs=1e-9)
+
+
+@pytest.mark.parametrize(("gain", "loss"), [(0.0, 0.1), (0.05, 0.05), (0.2, 0.5), (0.3, 0.02)])
+def test_bounds_of_a_change_miss_at_most_one_time_in_twenty(gain: float, loss: float) -> None:
+    """All pairs of counts of 15 images, with their exact probabilities."""
+    n, missed = 15, {"below": 0.0, "above": 0.0}
+    for gained in range(n + 1):
+        for lost in range(n + 1 - gained):
+            changes = np.repeat([1.0, -1.0, 0.0], [gained, lost, n - gained - lost])
+            share = float(multinomial.pmf([gained, lost, n - gained - lost], n, [gain, loss, 1 - gain - loss]))
+            missed["below"] += share * (value_of(bound_below(changes, "outcome change")) > gain - loss)
+            missed["above"] += share * (value_of(bound_above(changes, "outcome change")) < gain - loss)
+    assert max(missed.values()) <= 0.05
