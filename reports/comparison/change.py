@@ -1,4 +1,4 @@
-"""What changed from one audit to another: a test for each criterion, method and condition."""
+"""The change from one audit to another: a test for each criterion, method and condition."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -13,7 +13,6 @@ from reports.comparison.change_result import Change, CriterionChange, RunOutcome
 from reports.comparison.paired_differences import PairedDifferences
 from reports.comparison.pairing import is_one_network, notes, unlike_measurement
 from reports.families import is_control
-
 
 
 def find_change(before: Audit, after: Audit, methods: Iterable[str] = ()) -> Change:

@@ -1,4 +1,4 @@
-"""The change from one run to another of the same images: each criterion on each method, paired by image."""
+"""The result of comparing two runs of the same images: each criterion on each method, paired by image."""
 
 from typing import Literal
 

@@ -77,7 +77,8 @@ def _others(change: Change) -> Iterator[str]:
         yield f"No worse: {plural(len(same), 'comparison')}, each within its margin by the 95 % bound."
     if open_ := _of(change, "UNDECIDED"):
         count = plural(len(open_), "comparison")
-        yield f"Undecided: {count}, of which the images do not exclude a loss beyond the margin. {_losses(open_, change)}"
+        why = "the images do not exclude a loss beyond the margin"
+        yield f"Undecided: {count}, of which {why}. {_losses(open_, change)}"
     if left := _of(change, "NOT COMPARED"):
         yield f"Not compared: {_list_cases(left, change, lambda each, _: each.reason)}."
 
@@ -90,7 +91,11 @@ def _losses(changes: Iterable[CriterionChange], change: Change) -> str:
     """Name the largest losses that were seen."""
     seen = [(_seen_loss(each, change.criteria[each.criterion]), each) for each in changes]
     lost = [each for loss, each in sorted(seen, key=lambda one: -one[0]) if loss > 0]
-    return f"The largest losses seen: {_list_cases(lost, change, _possible_loss)}." if lost else "No loss was seen in them."
+    return (
+        f"The largest losses seen: {_list_cases(lost, change, _possible_loss)}."
+        if lost
+        else "No loss was seen in them."
+    )
 
 
 def _list_cases(changes: Iterable[CriterionChange], change: Change, tell: Teller) -> str:

@@ -67,25 +67,25 @@ def _largest_strengths(result: ComparisonResult) -> Cases:
 
 
 def _comparison_with(result: ComparisonResult, baselines: Sequence[str], hardest: Cases) -> str:
-    """Say how many intervals of the paired differences lie above and below 0, and name the furthest of each side."""
+    """Say in how many cases SRD is the more and the less stable one, and name the furthest case of each side."""
     rows = [row for row in result.differences if row.method in baselines and row.is_headline and _case(row) in hardest]
     doubted = [row for row in rows if row.doubt]
     bounded = [row for row in rows if not row.doubt and row.estimate.low is not None]
     above = [row for row in bounded if _low(row) > 0]
     below = [row for row in bounded if _high(row) < 0]
     counts = [
-        f"{len(above)} lie above 0{_furthest_in_words(result, max(above, key=_value, default=None))}",
-        f"{len(below)} below 0{_furthest_in_words(result, min(below, key=_value, default=None))}",
-        f"{len(bounded) - len(above) - len(below)} across 0",
+        f"more stable in {len(above)}{_furthest_in_words(result, max(above, key=_value, default=None))}",
+        f"less stable in {len(below)}{_furthest_in_words(result, min(below, key=_value, default=None))}",
+        f"not to be told apart in {len(bounded) - len(above) - len(below)}",
     ]
     if len(rows) > len(bounded) + len(doubted):
-        counts.append(f"{len(rows) - len(bounded) - len(doubted)} without interval")
+        counts.append(f"without interval in {len(rows) - len(bounded) - len(doubted)}")
     if doubted:
-        counts.append(f"{len(doubted)} not counted because an attack is in doubt")
+        counts.append(f"not counted in {len(doubted)}, where an attack is in doubt")
     names = enumeration(_name_of_baseline(result, name) for name in baselines)
     return (
-        f"{SRD.title} minus {names}, calibrated stabilities paired by image, at the largest strength of each "
-        f"perturbation: of {plural(len(rows), 'difference')} {enumeration(counts)}."
+        f"{SRD.title} beside {names}, at the largest strength of each perturbation: of {plural(len(rows), 'case')} "
+        f"{SRD.title} is {enumeration(counts)}."
     )
 
 

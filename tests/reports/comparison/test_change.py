@@ -23,7 +23,7 @@ from reports.comparison.audits import Audit
 from reports.comparison.change import find_change, outcome_of
 from reports.comparison.change_result import Change, CriterionChange
 from reports.comparison.change_words import change_table, headline, sentence_of_change, summarise_change
-from reports.comparison.pairing import unpaired
+from reports.comparison.pairing import reasons_against_pairs
 from reports.comparison.summarise import change_of
 
 CRITERIA = (
@@ -214,13 +214,13 @@ def unlike(audit: Audit, **identity: Any) -> Audit:
 
 
 def test_runs_of_other_images_are_not_paired(before: Audit, make: Make, dataset: xr.Dataset) -> None:
-    assert not unpaired(before, before)
-    (told,) = unpaired(before, unlike(before, data_digest="other"))
+    assert not reasons_against_pairs(before, before)
+    (told,) = reasons_against_pairs(before, unlike(before, data_digest="other"))
     assert told.startswith("images of the same names are not the same pixels, labels or masks")
-    (told,) = unpaired(before, unlike(before, target="label"))
+    (told,) = reasons_against_pairs(before, unlike(before, target="label"))
     assert told == "explain.target is 'predicted' in old and 'label' in new; explain the same class"
     fewer = replace(before, name="new", readings=Readings(dataset.isel(image=slice(4))))
-    (told,) = unpaired(before, fewer)
+    (told,) = reasons_against_pairs(before, fewer)
     assert told == "old reads 6 images and new 4, of which 4 are in both; audit the same images, in the same order"
 
 

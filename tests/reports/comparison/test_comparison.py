@@ -449,9 +449,10 @@ def test_intervals_are_counted_by_the_side_of_0_on_which_they_lie_whole() -> Non
     ]
     first, *_ = findings.summary(made(met(*((row.network, row.column) for row in rows)), rows))
     assert first == (
-        "SRD minus Saliency, calibrated stabilities paired by image, at the largest strength of each perturbation: of "
-        f"4 differences 2 lie above 0 (furthest Saliency on a under pgd@0.2: +0.300, +0.250 to +0.350, {N}), "
-        f"1 below 0 (furthest Saliency on b under manipulate@0.1: -0.200, -0.250 to -0.150, {N}) and 1 across 0."
+        "SRD beside Saliency, at the largest strength of each perturbation: of "
+        f"4 cases SRD is more stable in 2 (furthest Saliency on a under pgd@0.2: +0.300, +0.250 to +0.350, {N}), "
+        f"less stable in 1 (furthest Saliency on b under manipulate@0.1: -0.200, -0.250 to -0.150, {N}) "
+        "and not to be told apart in 1."
     )
 
 
@@ -462,16 +463,16 @@ def test_a_difference_without_interval_or_with_an_attack_in_doubt_counts_for_no_
     ]
     first, *_ = findings.summary(made(met(*((row.network, row.column) for row in rows)), rows))
     assert first.endswith(
-        "of 2 differences 0 lie above 0, 0 below 0, 0 across 0, 1 without interval and 1 not counted because an "
-        "attack is in doubt."
+        "of 2 cases SRD is more stable in 0, less stable in 0, not to be told apart in 0, without interval in 1 and "
+        "not counted in 1, where an attack is in doubt."
     )
 
 
 def test_each_network_counts_at_the_largest_strength_that_it_met() -> None:
     rows = [difference("a", "pgd@0.1", -0.3), difference("a", "pgd@0.2", 0.3), difference("b", "pgd@0.1", -0.1)]
     first, *_ = findings.summary(made(met(*((row.network, row.column) for row in rows)), rows))
-    assert "of 2 differences 1 lie above 0 (furthest Saliency on a under pgd@0.2" in first
-    assert "1 below 0 (furthest Saliency on b under pgd@0.1" in first
+    assert "of 2 cases SRD is more stable in 1 (furthest Saliency on a under pgd@0.2" in first
+    assert "less stable in 1 (furthest Saliency on b under pgd@0.1" in first
 
 
 def test_baselines_of_one_family_share_a_sentence() -> None:
@@ -479,11 +480,11 @@ def test_baselines_of_one_family_share_a_sentence() -> None:
     rows = [difference("a", "pgd@0.2", value, method=method) for method, value in methods.items()]
     found = list(findings.summary(made(met(("a", "pgd@0.2")), rows)))[:3]
     assert [text.partition(",")[0] for text in found] == [
-        "SRD minus LRP-z+",
-        "SRD minus Saliency and SmoothGrad",
-        "SRD minus Grad-CAM",
+        "SRD beside LRP-z+",
+        "SRD beside Saliency and SmoothGrad",
+        "SRD beside Grad-CAM",
     ]
-    assert "of 2 differences 2 lie above 0 (furthest Saliency on a under pgd@0.2: +0.400" in found[1]
+    assert "of 2 cases SRD is more stable in 2 (furthest Saliency on a under pgd@0.2: +0.400" in found[1]
 
 
 def test_the_lowest_calibrated_stability_of_each_family_is_told_without_attacks_in_doubt() -> None:

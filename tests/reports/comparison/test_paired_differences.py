@@ -75,7 +75,7 @@ def test_a_new_failure_is_worse_whatever_the_margin() -> None:
         outcome, reason = same.judge((verdict, "FAIL"), 0)
         assert (outcome, reason) == ("WORSE", f"the verdict of this criterion went from {verdict} to FAIL")
     for verdicts in (("FAIL", "FAIL"), ("INCONCLUSIVE", "FAIL"), ("FAIL", "PASS"), ("PASS", "INCONCLUSIVE")):
-        assert same.judge(verdicts, 0) == ("NO WORSE", "")  # type: ignore[arg-type]
+        assert same.judge(verdicts, 0) == ("NO WORSE", "")
 
 
 def test_equal_values_say_that_nothing_changed_only_of_one_network() -> None:
