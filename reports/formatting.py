@@ -7,6 +7,7 @@ from typing import Any
 
 import tomli_w
 
+from attacks.registry import PERTURBATIONS
 from reports.result import Estimate, ImageSet
 from srd.registry import ATTRIBUTORS
 
@@ -98,6 +99,23 @@ def p_value(value: float | None) -> str:
 def method_title(method: str) -> str:
     """Return the title under which a method is printed."""
     return ATTRIBUTORS[method].title
+
+
+def condition_in_words(condition: str) -> str:
+    """Return a condition, given by its id, as people say it, such as `PGD, 8/255` or `Manipulation of SRD, 8/255`."""
+    change, _, strength = condition.rpartition("@")
+    if not strength[:1].isdigit():  # a condition without strength, whose method may be at a layer
+        change, strength = condition, ""
+    strength, _, draw = strength.partition("#")
+    name, _, against = change.partition(":")
+    title = PERTURBATIONS[name].title if name in PERTURBATIONS else name
+    told = at_strength(f"{title} of {method_title(against)}" if against else title, strength)
+    return f"{told} (draw {draw})" if draw else told
+
+
+def at_strength(title: str, strength: str) -> str:
+    """Return the title of a perturbation with its strength, where it has one."""
+    return f"{title}, {strength}" if strength else title
 
 
 def title_with_caveat(method: str, caveats: Caveats) -> str:

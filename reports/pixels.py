@@ -1,5 +1,6 @@
 """Images and maps as PNG files, for galleries."""
 
+from collections.abc import Mapping
 from io import BytesIO
 
 import matplotlib
@@ -9,6 +10,8 @@ from PIL import Image
 
 Pixels = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Colours = NDArray[np.uint8]
+"""A panel as it is drawn: (height, width, 3)."""
 
 QUANTILE = 0.99
 USUAL_RULE = "99th percentile of |clean map|"
@@ -16,7 +19,7 @@ MAGNIFIED = 10  # factor for the change between two images
 SMALLEST = 144  # pixels; smaller panels are enlarged by repeating pixels
 SIDES = (224, 160, 112, 80)
 BUDGET = 3_000_000  # bytes of all panels together, out of 5 MB for a report
-BYTES_PER_PIXEL = 2  # of PNG: between 3 of a noisy photograph and 1 of a map with a palette
+BYTES_PER_PIXEL = 2  # of PNG: between 3 of a noisy photograph and 1.5 of a map
 N_COLOURS = 255
 OUTLINE = N_COLOURS  # the palette's last entry
 OUTLINE_COLOUR = (0, 0, 0)
@@ -48,29 +51,62 @@ def clipped_share(pixels: Pixels, end: float) -> float:
 
 
 def photo(image: Pixels, longest: int, mask: Mask | None = None) -> bytes:
+    """Draw an image (c, h, w) in [0, 1] as PNG, with the outline of a mask if given."""
+    return _png(Image.fromarray(photo_panel(image, longest, mask)))
+
+
+def photo_panel(image: Pixels, longest: int, mask: Mask | None = None) -> Colours:
     """Draw an image (c, h, w) in [0, 1], with the outline of a mask if given."""
     colours = np.broadcast_to(image, (3, *image.shape[1:])) if len(image) == 1 else image[:3]
     drawn = np.stack([_resize(channel, longest) for channel in colours], -1)
     pixels = (drawn.clip(0, 1) * 255).round().astype(np.uint8)
     if mask is not None:
         pixels[_outline(mask, drawn.shape[:2])] = PHOTO_OUTLINE
+    return pixels
+
+
+def change_panel(clean: Pixels, perturbed: Pixels, longest: int) -> Colours:
+    """Draw ten times the change between two images. Pixels without change are grey."""
+    return photo_panel((0.5 + MAGNIFIED * (perturbed - clean)).astype(np.float32), longest)
+
+
+def heat_map(pixels: Pixels, end: float, longest: int) -> bytes:
+    """Draw a map as PNG, in the colours of `map_panel`."""
+    image = Image.fromarray(_colour_numbers(pixels, end, longest))
+    image.putpalette(map_colours().flatten().tolist())
+    return _png(image)
+
+
+def map_panel(pixels: Pixels, end: float, longest: int, mask: Mask | None = None) -> Colours:
+    """Draw a map in red (positive), white (0) and blue (negative). The colours end at -end and +end."""
+    numbers = _colour_numbers(pixels, end, longest)
+    if mask is not None:
+        numbers[_outline(mask, numbers.shape)] = OUTLINE
+    return np.vstack([map_colours(), np.array([OUTLINE_COLOUR], np.uint8)])[numbers]
+
+
+def draw_sheet(panels: Mapping[int, Colours], columns: int) -> bytes:
+    """Return one PNG of panels of equal size, each at its place: row by row, from the left. Empty places are white."""
+    height, width = next(iter(panels.values())).shape[:2]
+    rows = 1 + max(panels) // columns
+    pixels = np.full((rows * height, columns * width, 3), 255, np.uint8)
+    for place, panel in panels.items():
+        top, left = place // columns * height, place % columns * width
+        pixels[top : top + height, left : left + width] = panel
     return _png(Image.fromarray(pixels))
 
 
-def magnified_change(clean: Pixels, perturbed: Pixels, longest: int) -> bytes:
-    """Draw ten times the change between two images. Pixels without change are grey."""
-    return photo((0.5 + MAGNIFIED * (perturbed - clean)).astype(np.float32), longest)
+def panel_size(height: int, width: int, longest: int) -> tuple[int, int]:
+    """Return height and width of the panel of an image, in pixels."""
+    if max(height, width) > longest:
+        return reduced_shape((height, width), longest)
+    times = max(1, SMALLEST // max(height, width))
+    return height * times, width * times
 
 
-def heat_map(pixels: Pixels, end: float, longest: int, mask: Mask | None = None) -> bytes:
-    """Draw a map in red (positive), white (0) and blue (negative). The colours end at -end and +end."""
+def _colour_numbers(pixels: Pixels, end: float, longest: int) -> Colours:
     drawn = _resize(pixels, longest)
-    indices = ((drawn / end).clip(-1, 1) * (N_COLOURS // 2) + N_COLOURS // 2).round().astype(np.uint8)
-    if mask is not None:
-        indices[_outline(mask, drawn.shape)] = OUTLINE
-    image = Image.fromarray(indices)
-    image.putpalette([*map_colours().flatten().tolist(), *OUTLINE_COLOUR])
-    return _png(image)
+    return ((drawn / end).clip(-1, 1) * (N_COLOURS // 2) + N_COLOURS // 2).round().astype(np.uint8)
 
 
 def map_colours() -> NDArray[np.uint8]:

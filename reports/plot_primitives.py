@@ -26,6 +26,8 @@ class Picture:
     svg: bytes
     caption: str
     alt: str
+    data: str = ""
+    """The name of the CSV file of its numbers, if it has one."""
 
     @property
     def file(self) -> str:

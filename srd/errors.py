@@ -19,7 +19,8 @@ AuditError                    1
 │   └── ForeignWorker             a worker would not make the same bytes
 ├── VerificationError         3   (RuntimeError) a store differs from its receipts, or cannot be made again
 ├── ClusterError              5   (RuntimeError) a cluster cannot be reached, or cannot run tasks
-└── CapacityError             5   (RuntimeError) the machine has too little disk or memory
+├── CapacityError             5   (RuntimeError) the machine has too little disk or memory
+└── PrintError                5   (RuntimeError) this machine has nothing that prints a page
 """
 
 
@@ -127,6 +128,12 @@ class WorkerLost(AuditError, RuntimeError):
 
 class ClusterError(AuditError, RuntimeError):
     """A cluster cannot be reached, has no workers, or its workers cannot run tasks."""
+
+    exit_code = 5
+
+
+class PrintError(AuditError, RuntimeError):
+    """A page could not be printed on this machine."""
 
     exit_code = 5
 

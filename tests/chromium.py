@@ -6,22 +6,28 @@ import shutil
 import subprocess
 from html import unescape
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PAPER = 703  # CSS pixels between the margins of a sheet of A4 in portrait: 210 mm less two of 12 mm
+Scheme = Literal["light", "dark"]
+SCHEMES: dict[Scheme, int] = {"dark": 0, "light": 1}
 MEASURE = """
 const page = document.querySelector("iframe"), found = {};
 page.onload = () => {
   const inside = page.contentDocument;
   inside.querySelectorAll("details").forEach(each => { each.open = true; });
   const all = names => [...inside.querySelectorAll(names)];
-  const told = each => each.tagName + " " + (each.textContent || each.getAttribute("src")).trim().slice(0, 60);
+  const name = each => each.textContent || each.getAttribute("src") || each.getAttribute("aria-label") || "";
+  const told = each => each.tagName + " " + name(each).trim().slice(0, 60);
   const right = each => each.getBoundingClientRect().right + page.contentWindow.scrollX;
   found.width = inside.documentElement.scrollWidth;
   found.tables = all("table").length;
-  found.cut = all("table, caption span, img, pre, p, li").filter(each => right(each) > page.clientWidth + 1).map(told);
+  const blocks = all("table, caption span, img, svg, pre, p, li, dt, dd, h1, h2, h3");
+  found.cut = blocks.filter(each => right(each) > page.clientWidth + 1).map(told);
   found.captions = all("caption span").filter(each => right(each) > page.clientWidth + 1).map(told);
+  found.missing = all("img").filter(each => !each.naturalWidth).map(told);
+  found.unseen = all("main svg use, main svg image").filter(each => !each.getBoundingClientRect().width).map(told);
   found.narrow = all("th, td").filter(each => each.innerText.length > 3 && each.clientWidth < 30).map(told);
   document.body.textContent = JSON.stringify(found);
 };
@@ -34,10 +40,17 @@ def measure(page: Path, width: int, home: Path) -> dict[str, Any]:
     script = MEASURE.replace("SOURCE", json.dumps(page.as_uri()))
     frame = f'<iframe style="border:0;width:{width}px;height:900px"></iframe><script>{script}</script>'
     (home / "frame.html").write_text(f'<!DOCTYPE html><meta charset="utf-8"><body>{frame}')
-    text = _run_chromium("--dump-dom", "--virtual-time-budget=20000", (home / "frame.html").as_uri(), home=home)
-    (found,) = re.findall(r"<body>(\{.*\})", text)
+    ended = _run_chromium("--dump-dom", "--virtual-time-budget=20000", (home / "frame.html").as_uri(), home=home)
+    (found,) = re.findall(r"<body>(\{.*\})", ended.stdout)
     measured: dict[str, Any] = json.loads(unescape(found))
     return measured
+
+
+def console_of(page: Path, width: int, scheme: Scheme, home: Path) -> list[str]:
+    """Return what a page, opened from disk, writes to the console: errors, and what its policy refuses."""
+    opened = (f"--window-size={width},1000", f"--blink-settings=preferredColorScheme={SCHEMES[scheme]}")
+    log = _run_chromium("--dump-dom", "--enable-logging=stderr", *opened, page.as_uri(), home=home).stderr
+    return [line for line in log.splitlines() if ":CONSOLE" in line]
 
 
 def lay_out_for_print(page: Path, home: Path) -> Path:
@@ -49,7 +62,7 @@ def lay_out_for_print(page: Path, home: Path) -> Path:
     return copy / page.name
 
 
-def _run_chromium(*arguments: str, home: Path) -> str:
+def _run_chromium(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
     assert PROGRAM
     options = (
         "--headless",
@@ -60,7 +73,6 @@ def _run_chromium(*arguments: str, home: Path) -> str:
         "--window-size=1600,1000",
     )
     profile = f"--user-data-dir={home / 'profile'}"
-    ended = subprocess.run(
+    return subprocess.run(
         [PROGRAM, *options, profile, *arguments], capture_output=True, text=True, timeout=120, check=True
     )
-    return ended.stdout

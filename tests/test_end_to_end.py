@@ -61,7 +61,7 @@ def test_a_run_writes_store_result_summary_and_report(srd_audit: Command, spec: 
     assert ended.code == 0, ended.err
     assert ended.out == f"{folder / 'report' / 'index.html'}\n"
     assert "100.0% of 6 clean images are classified as labelled" in ended.err
-    assert {"audit.toml", "audit.zarr", "audit.json", "summary.md", "report", "logs"} == {
+    assert {"audit.toml", "audit.zarr", "audit.json", "summary.md", "report", "report.html", "logs"} == {
         path.name for path in folder.iterdir()
     }
     assert (folder / "audit.toml").read_text() == spec.read_text()

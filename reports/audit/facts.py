@@ -5,7 +5,7 @@ from typing import Literal
 
 from attacks.registry import PERTURBATIONS
 from pipeline.verification.findings import Verification
-from reports.formatting import Caveats, title_with_caveat
+from reports.formatting import Caveats, at_strength, title_with_caveat
 from reports.result import ResultModel
 from reports.statistics import Policy
 
@@ -186,13 +186,13 @@ class ConditionFacts(ResultModel):
     def heading(self) -> str:
         """Return the title, with the strength if there is one, and the number of draws if there are several."""
         drawn = f" ({self.draws} draws)" if self.draws > 1 else ""
-        return f"{self.title} {self.strength_text}".rstrip() + drawn
+        return at_strength(self.title, self.strength_text) + drawn
 
 
 class RunFacts(ResultModel):
     """The first fields of the result: facts of a run that every section may read."""
 
-    schema_version: Literal[3] = 3
+    schema_version: Literal[4] = 4
     summary: tuple[str, ...]
     identity: Identity
     completeness: Completeness

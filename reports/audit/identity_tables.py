@@ -158,28 +158,45 @@ def _method(name: str, given: Mapping[str, Any], resolution: tuple[int, int], ca
 
 
 def _identity_table(result: RunFacts) -> Table:
-    """Return the table of model, data, code and machine."""
+    """Return the table of model, data and machine."""
     made, sizes = result.identity, result.identity.sizes
-    facts = {
-        "Model": f"{made.model}, {made.parameters:,} parameters",
-        "Weights, SHA-256": made.weights,
-        "Network source, SHA-256": made.network,
-        **declared_operations(made),
-        "Data": f"{made.data}: {made.description}",
-        "Data, SHA-256": made.data_digest,
-        "Notes on the input": "; ".join(made.notes) or "none",
-        "Images": f"{sizes['image']:,}, each {sizes['channel']} x {sizes['y']} x {sizes['x']}; "
-        f"{made.classes_present:,} of {sizes['class']:,} classes; {'with' if made.has_masks else 'no'} object masks",
-        "Explained class": f"the {made.target} class of the clean image, kept under perturbation",
-        "Fingerprint of the run": made.fingerprint,
-        "Auditing code, SHA-256": made.code,
-        "Versions": ", ".join(f"{name} {version}" for name, version in made.versions.items()),
-        "Hardware": made.hardware,
-        "Tile and seed": f"{made.tile} images per task, seed {made.seed}",
-        "Summarised with": ", ".join(f"{name} {version}" for name, version in result.statistics.versions.items()),
-    }
+    return _facts_table(
+        "Model, data and machine.",
+        {
+            "Model": f"{made.model}, {made.parameters:,} parameters",
+            **declared_operations(made),
+            "Data": f"{made.data}: {made.description}",
+            "Notes on the input": "; ".join(made.notes) or "none",
+            "Images": f"{sizes['image']:,}, each {sizes['channel']} x {sizes['y']} x {sizes['x']}; "
+            f"{made.classes_present:,} of {sizes['class']:,} classes; "
+            f"{'with' if made.has_masks else 'no'} object masks",
+            "Explained class": f"the {made.target} class of the clean image, kept under perturbation",
+            "Hardware": made.hardware,
+        },
+    )
+
+
+def _digests_table(result: RunFacts) -> Table:
+    """Return the table of what tells this run from every other."""
+    made = result.identity
+    return _facts_table(
+        "Digests, versions and seed.",
+        {
+            "Fingerprint of the run": made.fingerprint,
+            "Weights, SHA-256": made.weights,
+            "Network source, SHA-256": made.network,
+            "Data, SHA-256": made.data_digest,
+            "Auditing code, SHA-256": made.code,
+            "Versions": ", ".join(f"{name} {version}" for name, version in made.versions.items()),
+            "Tile and seed": f"{made.tile} images per task, seed {made.seed}",
+            "Summarised with": ", ".join(f"{name} {version}" for name, version in result.statistics.versions.items()),
+        },
+    )
+
+
+def _facts_table(caption: str, facts: Mapping[str, str]) -> Table:
     rows = tuple((Cell(name), Cell(fact)) for name, fact in facts.items())
-    return Table("Model, data, code and machine.", ("what", "value"), rows)
+    return Table(caption, ("what", "value"), rows)
 
 
 def declared_operations(made: Identity) -> dict[str, str]:
@@ -283,6 +300,7 @@ def _verification(each: Verification) -> tuple[Cell, ...]:
 def _body(result: RunFacts, _: Pictures) -> Mapping[str, object]:
     return {
         "identity": _identity_table(result),
+        "digests": _digests_table(result),
         "certificates": _certificates_table(result),
         "methods": _methods_table(result),
         "completeness": _completeness_table(result),

@@ -8,7 +8,7 @@ from reports.audit.localisation import metrics_of_masks
 from reports.audit.reliability import CONTROLS
 from reports.audit.section import Section
 from reports.audit.undefined_scores import undefined_scores_in_words
-from reports.formatting import enumeration
+from reports.formatting import condition_in_words, enumeration, plural
 
 SMALL_N = 30
 UNCORRECTED = (
@@ -36,6 +36,19 @@ class LimitFields(RunFacts):
 def unmeasured_aspects(result: RunFacts) -> tuple[str, ...]:
     """Return sentences on what this audit does not measure, and why."""
     return tuple(_unmeasured_aspects(result))
+
+
+def scope(result: RunFacts) -> str:
+    """Return a sentence on what was audited, and under which conditions."""
+    made, real = result.identity, [method.title for method in result.methods if not method.is_control]
+    beside = [method.title for method in result.methods if method.is_control]
+    controls = f", and as controls {enumeration(beside)}" if beside else ""
+    under = "; ".join(dict.fromkeys(each.heading for each in result.conditions)) or "no perturbation"
+    return (
+        f"Audited: {made.model} on {plural(made.sizes['image'], 'image')} of {made.data}, explained by "
+        f"{enumeration(real)}{controls}. Conditions beside clean images: {under}. What follows was not measured, or "
+        "only in part."
+    )
 
 
 def limits(result: RunFacts) -> tuple[str, ...]:
@@ -76,7 +89,7 @@ def _unchanged_images(result: RunFacts) -> str:
     left = [each for each in result.conditions if each.unchanged and PERTURBATIONS[each.name].clean_where_it_fails]
     if not left:
         return ""
-    counts = enumeration(f"{each.id} {each.unchanged} of {each.n}" for each in left)
+    counts = enumeration(f"{condition_in_words(each.id)} {each.unchanged} of {each.n}" for each in left)
     return (
         f"Some attacks return an image as it was where they do not succeed ({counts}): its maps are the same, and "
         "stability over all images, and over those whose prediction was kept, is as much higher."
@@ -145,8 +158,8 @@ def _spared_methods(result: RunFacts, attacks: list[PerturbationFacts]) -> Itera
 UNMEASURED: Section[LimitFields] = Section(
     id="unmeasured",
     title="Not measured",
-    heading="What was not measured",
-    body=lambda result, _: {"paragraphs": (), "exhibits": (), "items": result.not_measured},
+    heading="Scope, and what was not measured",
+    body=lambda result, _: {"paragraphs": (scope(result),), "exhibits": (), "items": result.not_measured},
     sentences=lambda result: {"not_measured": unmeasured_aspects(result)},
 )
 LIMITS: Section[RunFacts] = Section(

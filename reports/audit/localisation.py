@@ -145,7 +145,7 @@ def _figures(result: LocalisationFields) -> Iterator[Picture]:
     values = "; ".join(
         f"{METRICS[str(name)].title}: {values_in_words(part, 'method', result.title_of)}" for name, part in parts
     )
-    yield Picture("localisation", svg(_figure(frame, result)), caption, f"{values}.")
+    yield Picture("localisation", svg(_figure(frame, result)), caption, f"{values}.", "localisation")
 
 
 def _figure(frame: pd.DataFrame, result: LocalisationFields) -> Figure:

@@ -4,37 +4,42 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.machine.writing import File
 from pipeline.plan.conditions import CLEAN
-from pipeline.plan.schema import REASONS, Reason
 from reports.audit.facts import EXPLANATION, ConditionFacts, RunFacts, strongest_conditions
-from reports.audit.readings import NOT_COMPUTED, Readings
+from reports.audit.panels import (
+    MapPanel,
+    Sheet,
+    image_of,
+    longest_side,
+    mask_of,
+    native_side,
+    panel_of,
+    panel_on_own_scale,
+    sheet_of,
+    stored_map,
+)
+from reports.audit.readings import Readings
 from reports.audit.reliability import ReliabilityFields
 from reports.audit.section import Fields, Pictures, Section
 from reports.families import by_family
-from reports.formatting import method_title, plural, slug
-from reports.pixels import Mask, Pixels, clipped_share, colour_limit, heat_map, magnified_change, panel_side, photo
+from reports.formatting import condition_in_words, plural, slug
+from reports.pixels import (
+    Colours,
+    change_panel,
+    colour_limit,
+    draw_sheet,
+    map_panel,
+    panel_side,
+    photo_panel,
+)
 from reports.result import ResultModel, shown_metrics
 from srd.registry import METRICS
 
 RANKED_BY = "pearson"
 OVERVIEWS = 4
-FOLDER = "maps"
-
-
-class MapPanel(ResultModel):
-    """A panel that shows a map: its file and the scale of its colours."""
-
-    method: str
-    file: str
-    limit: float | None
-    """White is 0, and the colours end at -limit and +limit; None if there is no map."""
-    clipped: float | None
-    """Share of the pixels beyond the limits."""
-    reason: str = ""
-    """The reason why there is no map."""
+CASE_PANELS = 6
 
 
 class Case(ResultModel):
@@ -53,9 +58,8 @@ class Case(ResultModel):
     perturbed_probability: float
     explained: str
     similarities: dict[str, float | None]
-    image_file: str
-    perturbed_file: str
-    change_file: str
+    sheet: Sheet
+    """Clean image, perturbed image, ten times their difference, then the three maps."""
     clean: MapPanel
     perturbed: MapPanel
     difference: MapPanel
@@ -68,7 +72,8 @@ class Overview(ResultModel):
     image: str
     label: str
     explained: str
-    image_file: str
+    sheet: Sheet
+    """The image, then the maps."""
     has_outline: bool
     maps: tuple[MapPanel, ...]
 
@@ -90,47 +95,68 @@ class RankedImage:
     row: int
 
 
-def cases(readings: Readings, conditions: Iterable[ConditionFacts]) -> tuple[Case, ...]:
-    """Return worst, median and best image under each attack on a method's explanation, at its largest strength.
+@dataclass(frozen=True)
+class Choice:
+    """The images that are shown, and the longest side of their panels in pixels."""
+
+    cases: tuple[tuple[ConditionFacts, RankedImage], ...]
+    overview: tuple[int, ...]
+    longest: int
+
+
+def choose(readings: Readings, conditions: Iterable[ConditionFacts]) -> Choice:
+    """Choose the images: worst, median and best under each attack on a method's explanation, at its largest strength.
 
     The rank is by the similarity RANKED_BY of the attacked method's maps. Ties are ordered by position, and an even
-    number of images has the lower median.
+    number of images has the lower median. For the overview a few images are evenly spaced in the store.
     """
     attacks = strongest_conditions(facts for facts in conditions if facts.family == EXPLANATION)
-    return tuple(_case(readings, facts, ranked) for facts in attacks for ranked in _ranked_images(readings, facts))
+    ranked = tuple((facts, each) for facts in attacks for each in _ranked_images(readings, facts))
+    rows = _spaced_rows(readings)
+    panels = CASE_PANELS * len(ranked) + (1 + len(readings.methods)) * len(rows)
+    return Choice(ranked, rows, panel_side(native_side(readings), panels))
 
 
-def overview(readings: Readings) -> tuple[Overview, ...]:
-    """Return the clean maps of all methods on a few images, which are evenly spaced in the store."""
+def cases(readings: Readings, choice: Choice) -> tuple[Case, ...]:
+    """Return the chosen images under attack."""
+    return tuple(_case(readings, facts, ranked, choice.longest) for facts, ranked in choice.cases)
+
+
+def overview(readings: Readings, choice: Choice) -> tuple[Overview, ...]:
+    """Return the clean maps of all methods on the chosen images."""
+    return tuple(_overview(readings, number, row, choice.longest) for number, row in enumerate(choice.overview, 1))
+
+
+def _spaced_rows(readings: Readings) -> tuple[int, ...]:
     computed = np.flatnonzero(readings.is_predicted(CLEAN))
     if not len(computed):
         return ()
     positions = np.unique(np.linspace(0, len(computed) - 1, OVERVIEWS).round().astype(int))
-    return tuple(_overview(readings, number, int(row)) for number, row in enumerate(computed[positions], 1))
+    return tuple(int(row) for row in computed[positions])
 
 
-def selection_in_words(readings: Readings, cases: tuple[Case, ...], overview: tuple[Overview, ...]) -> str:
+def selection_in_words(readings: Readings, choice: Choice) -> str:
     """Return a text on how the shown images were chosen and drawn."""
-    drawn, native = _panel_side(readings, cases, overview), _native_side(readings)
+    drawn, native = choice.longest, native_side(readings)
     size = f"reduced from {native} to {drawn} pixels by area means" if drawn < native else "in full size"
     extremes = (
         "for each attack on a method's explanation, at its largest strength, the images whose maps of that method are "
         f"least, median and most alike by {METRICS[RANKED_BY].title}; "
     )
     return (
-        f"Images are chosen by rule, not by eye: {extremes if cases else ''}the overview takes "
-        f"{plural(len(overview), 'image')} evenly spaced in the order of the data. All other images and strengths are "
-        f"left out here and are in the store. Panels are {size}; small ones are enlarged by repeating pixels."
+        f"Images are chosen by rule, not by eye: {extremes if choice.cases else ''}the overview takes "
+        f"{plural(len(choice.overview), 'image')} evenly spaced in the order of the data. All other images and "
+        f"strengths are left out here and are in the store. Panels are {size}; small ones are enlarged by repeating "
+        "pixels."
     )
 
 
-def drawings(readings: Readings, cases: tuple[Case, ...], overview: tuple[Overview, ...]) -> Iterator[File]:
-    """Draw every panel. Yield its path and its PNG."""
-    longest = _panel_side(readings, cases, overview)
+def drawings(readings: Readings, cases: Iterable[Case], overview: Iterable[Overview]) -> Iterator[File]:
+    """Draw every sheet. Yield its path and its PNG."""
     for case in cases:
-        yield from _draw_case(readings, case, longest)
+        yield case.sheet.file, draw_sheet(dict(enumerate(_draw_case(readings, case))), case.sheet.columns)
     for row in overview:
-        yield from _draw_overview(readings, row, longest)
+        yield row.sheet.file, draw_sheet(dict(_draw_overview(readings, row)), row.sheet.columns)
 
 
 def _ranked_images(readings: Readings, facts: ConditionFacts) -> list[RankedImage]:
@@ -142,17 +168,16 @@ def _ranked_images(readings: Readings, facts: ConditionFacts) -> list[RankedImag
     return [RankedImage(ranks[row], row) for row in order if row in ranks]
 
 
-def _case(readings: Readings, facts: ConditionFacts, ranked: RankedImage) -> Case:
+def _case(readings: Readings, facts: ConditionFacts, ranked: RankedImage, longest: int) -> Case:
     row, method = ranked.row, facts.against
     clean, perturbed = (stored_map(readings, row, name, method) for name in (CLEAN, facts.id))
     end, rule = colour_limit(clean, perturbed)
-    stem = f"{FOLDER}/{slug(facts.id)}-{ranked.rank}"
     names = [
         readings.classes[max(0, readings.predicted_classes(readings.draws[each][0])[row])] for each in (CLEAN, facts.id)
     ]
     return Case(
         condition=facts.id,
-        title=f"{facts.title} of {method_title(method)} at {facts.strength_text}",
+        title=condition_in_words(facts.id),
         rank=ranked.rank,
         image=readings.image_ids[row],
         label=readings.classes[readings.label[row]],
@@ -164,94 +189,45 @@ def _case(readings: Readings, facts: ConditionFacts, ranked: RankedImage) -> Cas
         similarities={
             name: _score(readings, row, facts.id, method, name) for name in shown_metrics(readings.similarities)
         },
-        image_file=f"{stem}-image.png",
-        perturbed_file=f"{stem}-perturbed.png",
-        change_file=f"{stem}-change.png",
-        clean=_map_panel(method, f"{stem}-map.png", clean, end),
-        perturbed=_map_panel(method, f"{stem}-perturbed-map.png", perturbed, end),
-        difference=_map_panel(method, f"{stem}-map-change.png", perturbed - clean, end),
+        sheet=sheet_of(readings, f"{slug(facts.id)}-{ranked.rank}", CASE_PANELS, 1, longest),
+        clean=panel_of(method, 3, clean, end),
+        perturbed=panel_of(method, 4, perturbed, end),
+        difference=panel_of(method, 5, perturbed - clean, end),
         limit_rule=rule,
     )
 
 
-def _overview(readings: Readings, number: int, row: int) -> Overview:
-    mask = _mask(readings, row)
+def _overview(readings: Readings, number: int, row: int, longest: int) -> Overview:
+    mask, methods = mask_of(readings, row), readings.methods
     return Overview(
         image=readings.image_ids[row],
         label=readings.classes[readings.label[row]],
         explained=readings.classes[_target(readings, row)],
-        image_file=f"{FOLDER}/overview-{number}-image.png",
+        sheet=sheet_of(readings, f"overview-{number}", 1 + len(methods), 1, longest),
         has_outline=mask is not None,
-        maps=tuple(
-            _panel_on_own_scale(readings, row, method, f"{FOLDER}/overview-{number}-{slug(method)}.png")
-            for method in readings.methods
-        ),
+        maps=tuple(panel_on_own_scale(readings, row, method, place) for place, method in enumerate(methods, 1)),
     )
 
 
-def _panel_on_own_scale(readings: Readings, row: int, method: str, file: str) -> MapPanel:
-    pixels = stored_map(readings, row, CLEAN, method)
-    if not np.isfinite(pixels).all():
-        reason = REASONS[Reason.NOT_FINITE] if readings.is_attributed(method)[row] else NOT_COMPUTED
-        return MapPanel(method=method, file="", limit=None, clipped=None, reason=reason)
-    return _map_panel(method, file, pixels, colour_limit(pixels)[0])
-
-
-def _map_panel(method: str, file: str, pixels: Pixels, end: float) -> MapPanel:
-    return MapPanel(method=method, file=file, limit=end, clipped=clipped_share(pixels, end))
-
-
-def _draw_case(readings: Readings, case: Case, longest: int) -> Iterator[File]:
-    row = readings.image_ids.index(case.image)
-    image, other = (_image(readings, row, name) for name in (CLEAN, case.condition))
+def _draw_case(readings: Readings, case: Case) -> Iterator[Colours]:
+    longest, row = longest_side(case.sheet), readings.image_ids.index(case.image)
+    image, other = (image_of(readings, row, name) for name in (CLEAN, case.condition))
     clean, moved = (stored_map(readings, row, name, case.clean.method) for name in (CLEAN, case.condition))
-    yield case.image_file, photo(image, longest)
-    yield case.perturbed_file, photo(other, longest)
-    yield case.change_file, magnified_change(image, other, longest)
+    yield photo_panel(image, longest)
+    yield photo_panel(other, longest)
+    yield change_panel(image, other, longest)
     for shown, pixels in ((case.clean, clean), (case.perturbed, moved), (case.difference, moved - clean)):
-        yield shown.file, heat_map(pixels, shown.limit or 1.0, longest)
+        yield map_panel(pixels, shown.limit or 1.0, longest)
 
 
-def _draw_overview(readings: Readings, overview: Overview, longest: int) -> Iterator[File]:
-    row = readings.image_ids.index(overview.image)
-    mask = _mask(readings, row)
-    yield overview.image_file, photo(_image(readings, row, CLEAN), longest, mask)
+def _draw_overview(readings: Readings, overview: Overview) -> Iterator[tuple[int, Colours]]:
+    longest, row = longest_side(overview.sheet), readings.image_ids.index(overview.image)
+    mask = mask_of(readings, row)
+    yield 0, photo_panel(image_of(readings, row, CLEAN), longest, mask)
     for shown in overview.maps:
-        if shown.limit is not None:
-            yield shown.file, heat_map(stored_map(readings, row, CLEAN, shown.method), shown.limit, longest, mask)
-
-
-def _panel_side(readings: Readings, cases: tuple[Case, ...], overview: tuple[Overview, ...]) -> int:
-    panels = 6 * len(cases) + sum(1 + len(row.maps) for row in overview)
-    return panel_side(_native_side(readings), panels)
-
-
-def _native_side(readings: Readings) -> int:
-    return max(readings.dataset.sizes["y"], readings.dataset.sizes["x"])
-
-
-def _image(readings: Readings, row: int, condition: str) -> Pixels:
-    column = readings.columns(condition)[0]
-    return np.asarray(readings.dataset["input"].isel(image=row, perturbation=column).values)
-
-
-def stored_map(readings: Readings, row: int, condition: str, method: str) -> Pixels:
-    """Return the map of an image under a condition, in the first of its draws."""
-    where = {
-        "image": row,
-        "perturbation": readings.columns(condition)[0],
-        "method": readings.methods.index(method),
-    }
-    dataset = readings.dataset
-    values = dataset["attribution"].isel(where).values.astype(np.float32) * dataset["scale"].isel(where).values
-    return np.asarray(values, np.float32)
-
-
-def _mask(readings: Readings, row: int) -> Mask | None:
-    if not readings.has_masks:
-        return None
-    mask: NDArray[np.bool_] = np.asarray(readings.dataset["mask"].isel(image=row).values)
-    return mask if mask.any() else None
+        if shown.place is not None and shown.limit is not None:
+            pixels = stored_map(readings, row, CLEAN, shown.method)
+            yield shown.place, map_panel(pixels, shown.limit, longest, mask)
 
 
 def _target(readings: Readings, row: int) -> int:
@@ -271,8 +247,12 @@ def _score(readings: Readings, row: int, condition: str, method: str, metric: st
 
 
 def _numbers(readings: Readings, result: RunFacts) -> Fields:
-    shown, clean = cases(readings, result.conditions), overview(readings)
-    return {"cases": shown, "overview": clean, "gallery": selection_in_words(readings, shown, clean)}
+    choice = choose(readings, result.conditions)
+    return {
+        "cases": cases(readings, choice),
+        "overview": overview(readings, choice),
+        "gallery": selection_in_words(readings, choice),
+    }
 
 
 def _body(result: MapFields, _: Pictures) -> Mapping[str, object]:

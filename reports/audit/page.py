@@ -1,5 +1,6 @@
 """The page and the short summary of a result, rendered by templates from what its sections give."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pandas as pd
@@ -8,10 +9,18 @@ from jinja2 import Environment
 from reports.audit.localisation import chance_in_words
 from reports.audit.section import Pictures, Section
 from reports.audit.sections import SECTIONS, AuditResult
-from reports.formatting import Caveats
+from reports.audit.summary import LEAD
+from reports.audit.verdicts.decisions import SEVERITY
+from reports.audit.verdicts.tables import MARKS, SHAPES
+from reports.cells import Table
+from reports.formatting import Caveats, enumeration, plural
+from reports.glossary import add_glossary
 from reports.page import markdown_environment, template_environment
 from reports.plot_primitives import Picture
 from reports.style import figure_style
+
+LONGEST = 60_000
+"""The most bytes of the summary: a comment of GitHub holds 65536 characters."""
 
 
 def pictures(result: AuditResult, advance: Callable[[], object] = int) -> Iterator[Picture]:
@@ -39,18 +48,42 @@ def html(result: AuditResult, pictures: Iterable[Picture], data: Sequence[str], 
         Layers whose concepts have a page.
     """
     templates, drawn = template_environment(), {picture.name: picture for picture in pictures}
-    return templates.get_template("audit/page.html.j2").render(
+    page = templates.get_template("audit/page.html.j2").render(
         result=result,
         sections=[(section, _body(templates, section, result, drawn, data)) for section in SECTIONS],
         layers=layers,
+        verdict=_badge(result),
     )
+    return add_glossary(page)
+
+
+def _badge(result: AuditResult) -> dict[str, str] | None:
+    """Return shape, word and mark of the verdict, and whose it is; None if there is no verdict."""
+    verdict = result.audit_verdict
+    if verdict is None:
+        return None
+    counts = Counter(each.outcome for each in result.method_verdicts if each.method in verdict.methods)
+    each = enumeration(f"{counts[name]} {name}" for name in reversed(SEVERITY) if counts[name])
+    words = f"Of {plural(len(verdict.methods), 'method')}: {each}. The worst decides."
+    outcome = verdict.outcome
+    return {"shape": SHAPES[outcome], "outcome": outcome, "mark": MARKS[outcome], "words": words}
 
 
 def markdown(result: AuditResult) -> str:
-    """Return the summary as Markdown: sentences, and the tables with their numbers."""
+    """Return the summary as Markdown: the verdict, findings, and tables, of which the last are left out if too long."""
+    tables = [table for section in SECTIONS for table in section.summary_tables(result)]
+    texts = (_markdown(result, tables, shown) for shown in range(len(tables), 0, -1))
+    return next((text for text in texts if len(text.encode()) <= LONGEST), _markdown(result, tables, 0))
+
+
+def _markdown(result: AuditResult, tables: Sequence[Table], shown: int) -> str:
     return markdown_environment().get_template("audit/summary.md.j2").render(
         result=result,
-        tables=[table for section in SECTIONS for table in section.summary_tables(result)],
+        verdict=_badge(result),
+        lead=LEAD,
+        first=tables[: min(1, shown)],
+        tables=tables[1:shown],
+        left_out=len(tables) - shown,
         chance=chance_in_words(result),
     )  # fmt: skip
 

@@ -17,6 +17,7 @@ from reports.audit.facts import RunFacts
 from reports.audit.readings import NOT_COMPUTED, Readings
 from reports.audit.section import Fields, Pictures, Section
 from reports.cells import Cell, Table, estimate_cell
+from reports.formatting import condition_in_words
 from reports.page import Exhibit
 from reports.plot_primitives import Picture, distinct_texts, draw_points, label_rows, short_number, values_in_words
 from reports.result import Estimate, ResultModel
@@ -73,7 +74,10 @@ def _missing_images(computed: NDArray[np.bool_]) -> dict[str, int]:
 
 def table(result: PredictionFields) -> Table:
     """Return the table of right and of kept predictions."""
-    rows = ((Cell(each.condition), estimate_cell(each.accuracy), estimate_cell(each.kept)) for each in result.accuracy)
+    rows = (
+        (Cell(condition_in_words(each.condition)), estimate_cell(each.accuracy), estimate_cell(each.kept))
+        for each in result.accuracy
+    )
     caption = "Predictions: share of images with the right class, and with the class of the clean image (95 % Wilson)."
     return Table(caption, ("condition", "right class", "class of the clean image"), tuple(rows))
 
@@ -107,7 +111,7 @@ def _rates(result: PredictionFields) -> Iterator[Picture]:
     figure.legend(loc="outside upper left", ncols=2, frameon=False)
     right = values_in_words(shown[shown["rate"] == "accuracy"], "condition", str)
     alt = f"Share of images with the right class: {right}."
-    yield Picture("accuracy", svg(figure), "Accuracy and kept predictions under each perturbation.", alt)
+    yield Picture("accuracy", svg(figure), "Accuracy and kept predictions under each perturbation.", alt, "accuracy")
 
 
 def _curve(result: PredictionFields) -> Iterator[Picture]:
@@ -121,7 +125,7 @@ def _curve(result: PredictionFields) -> Iterator[Picture]:
         axes.set(xlabel=scale, ylabel="share with the right class", ylim=(-0.03, 1.03))
     caption = "Accuracy against the strength of each perturbation, from the clean images on (95 % Wilson intervals)."
     told = "; ".join(_curve_in_words(name, curve) for curves in panels.values() for name, curve in curves.items())
-    yield Picture("accuracy-curve", svg(figure), caption, f"Share of images with the right class: {told}.")
+    yield Picture("accuracy-curve", svg(figure), caption, f"Share of images with the right class: {told}.", "accuracy")
 
 
 def _panels(result: PredictionFields) -> dict[str, dict[str, Curve]]:

@@ -1,7 +1,7 @@
 """The report of a run: audit.json, summary.md and a folder of pages that opens from a disk."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,21 +10,23 @@ from pipeline.machine.writing import File, remove_folders, write_files
 from pipeline.store.location import Location
 from pipeline.store.results import open_results
 from pipeline.store.runs import SPEC_COPY, location_of
-from reports.audit import maps, viewed_images
+from reports.audit import maps, one_file, viewed_images
 from reports.audit.page import frames, html, markdown, pictures
+from reports.audit.panels import FOLDER
 from reports.audit.randomisation import gallery
 from reports.audit.readings import Readings
 from reports.audit.result_file import RESULT, add_digest
 from reports.audit.run_record import record_of
 from reports.audit.sections import SECTIONS, AuditResult
 from reports.audit.summarise import summarise
+from reports.csv_files import csv_file
 from reports.page import STYLE, style_sheet
 from reports.plot_primitives import Picture
 from reports.runs import CONCEPTS, PAGE, REPORT
 
 SUMMARY = "summary.md"
 SCHEMA = "data/audit.schema.json"
-GENERATED = tuple(f"{REPORT}/{name}" for name in ("figures", maps.FOLDER, "data", viewed_images.FOLDER))
+GENERATED = tuple(f"{REPORT}/{name}" for name in ("figures", FOLDER, "data", viewed_images.FOLDER))
 """The folders that a report generates as a whole."""
 
 
@@ -60,19 +62,28 @@ def _write_all(folder: Path, store: Location, progress: _Progress) -> Path:
     result = summarise(readings, record_of(folder, store), advance=progress.advance)
     drawn = tuple(pictures(result, progress.advance))
     progress.advance()
-    parts = [(f"{REPORT}/{name}", content) for name, content in _parts(readings, result, drawn)]
+    sheets = dict(_sheets(readings, result))
+    parts = [(f"{REPORT}/{name}", content) for name, content in _parts(readings, result, drawn, sheets)]
     remove_folders(folder, GENERATED)  # once all that is drawn was read: it may be damaged
     write_files(folder, parts)
     write_files(folder, _texts(result, drawn, _layers(folder / REPORT)))
+    write_files(folder, [(one_file.NAME, one_file.mailed_page(result, drawn, sheets).encode())])
     return folder / PAGE
 
 
-def _parts(readings: Readings, result: AuditResult, drawn: Sequence[Picture]) -> Iterator[File]:
+def _sheets(readings: Readings, result: AuditResult) -> Iterator[File]:
+    """Yield the sheets of maps that the page shows."""
+    yield from maps.drawings(readings, result.cases, result.overview)
+    yield from gallery.drawings(readings, result.redrawn_rows, result.redrawn_sheet)
+
+
+def _parts(
+    readings: Readings, result: AuditResult, drawn: Sequence[Picture], sheets: Mapping[str, bytes]
+) -> Iterator[File]:
     """Yield the files that the page shows or links."""
     yield from _data(result)
     yield from ((picture.file, picture.svg) for picture in drawn)
-    yield from maps.drawings(readings, result.cases, result.overview)
-    yield from gallery.drawings(readings, result.redrawn_rows)
+    yield from sheets.items()
     yield from viewed_images.viewer(readings, result)
     yield STYLE, style_sheet().encode()
 
@@ -89,7 +100,7 @@ def _texts(result: AuditResult, drawn: tuple[Picture, ...], layers: Sequence[str
 
 def _data(result: AuditResult) -> Iterator[File]:
     for name, frame in frames(result).items():
-        yield f"data/{name}.csv", frame.to_csv(index=False, lineterminator="\n").encode()
+        yield f"data/{name}.csv", csv_file(frame)
     yield SCHEMA, (json.dumps(AuditResult.model_json_schema(), indent=1) + "\n").encode()
 
 

@@ -220,7 +220,7 @@ def _references_picture(result: ScaleFields) -> Iterator[Picture]:
     after = "".join(f" {label}: {values_in_words(part, 'method', result.title_of)}." for label, part, _ in perturbed)
     alt = f"Correlation of the clean map with other maps. {values}.{after}"
     figure = _figure(distinct_texts(frame["method"]), _reference_series(frame) + perturbed, result.caveats)
-    yield Picture("references", svg(figure), caption, alt)
+    yield Picture("references", svg(figure), caption, alt, "references")
 
 
 def _figure(methods: list[str], series: Series, caveats: Caveats) -> Figure:

@@ -5,10 +5,11 @@ from reports.audit.comparisons.section import COMPARISONS
 from reports.audit.faithful_and_stable.fields import FaithfulAndStableFields
 from reports.audit.faithful_and_stable.section import FAITHFUL_AND_STABLE
 from reports.audit.faithfulness.section import FAITHFULNESS
+from reports.audit.findings import FINDINGS, FindingFields
 from reports.audit.identity_tables import IDENTITY
 from reports.audit.limits import LIMITS, UNMEASURED, LimitFields
 from reports.audit.localisation import LOCALISATION
-from reports.audit.maps import MAPS, MapFields
+from reports.audit.maps import MAPS
 from reports.audit.predictions import PREDICTIONS
 from reports.audit.randomisation.fields import RandomisationFields
 from reports.audit.randomisation.section import RANDOMISATION
@@ -29,9 +30,9 @@ class AuditResult(
     SensitivityFields,
     ComparisonFields,
     LimitFields,
-    MapFields,
     SelfCheckFields,
     SummaryFields,
+    FindingFields,
 ):
     """Everything that the page shows beside its figures."""
 
@@ -43,8 +44,10 @@ class AuditResult(
 REPRODUCE: Section[AuditResult] = Section(id="again", title="Reproduce", heading="How to reproduce", template="again")
 
 SECTIONS: tuple[Section[AuditResult], ...] = (
-    VERDICTS,
     SUMMARY,
+    FINDINGS,
+    UNMEASURED,
+    VERDICTS,
     IDENTITY,
     SELF_CHECKS,
     THREATS,
@@ -58,7 +61,6 @@ SECTIONS: tuple[Section[AuditResult], ...] = (
     SENSITIVITY,
     MAPS,
     LOCALISATION,
-    UNMEASURED,
     LIMITS,
     REPRODUCE,
 )

@@ -188,7 +188,7 @@ def _picture(result: StabilityFields, frame: pd.DataFrame, similarity: str, imag
         caption += " Hollow: the attack is in doubt."
     caption += caveat_note(frame["method"], result.caveats)
     name, alt = _name(similarity, images), f"{caption} {_strongest_in_words(result, frame)}."
-    return Picture(name, svg(_figure(frame, similarity, result.caveats)), caption, alt)
+    return Picture(name, svg(_figure(frame, similarity, result.caveats)), caption, alt, data="stability")
 
 
 def _without_empty_panels(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

@@ -1,25 +1,28 @@
 """The summary: a handful of sentences made from the numbers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from attacks.registry import PERTURBATIONS
 from reports.audit import ranking_words as words
 from reports.audit.calibration import Ranking
+from reports.audit.headline import headline_frame, headline_picture
 from reports.audit.localisation import LOCALISED, methods_by_localisation
+from reports.audit.maps import Case, MapFields
 from reports.audit.predictions import Accuracy, PredictionFields
 from reports.audit.scale import CLASS_BLIND, ScaleFields, other_class
 from reports.audit.searches import NOT_FOUND
-from reports.audit.section import Section
+from reports.audit.section import Pictures, Section
 from reports.audit.transfer_tables import Headline, TransferCell, TransferRow, headlines, stronger_transfers
 from reports.audit.verdicts.fields import VerdictFields
-from reports.audit.verdicts.section import verdict_sentences
-from reports.formatting import enumeration, estimate_in_words, method_title
-from reports.result import Estimate
+from reports.audit.verdicts.section import verdict_sentences, verdict_tables
+from reports.formatting import condition_in_words, enumeration, estimate_in_words, method_title
+from reports.result import MEASURE, Estimate
 
+LEAD = 3  # sentences at the top
 FEW = 2  # kinds of attack that the summary describes in full
 
 
-class SummaryFields(ScaleFields, PredictionFields, VerdictFields):
+class SummaryFields(MapFields, ScaleFields, PredictionFields, VerdictFields):
     """Fields of the result that this section reads."""
 
 
@@ -59,7 +62,8 @@ def _predictions(result: SummaryFields) -> str:
         return f"{sentence}; no perturbation of this run lowers that."
     lowest = [row for row in measured if _accuracy(row) == least]
     share = estimate_in_words(lowest[0].accuracy)
-    return f"{sentence}, and on {share} under {enumeration(row.condition for row in lowest)}, the lowest share here."
+    where = enumeration(condition_in_words(row.condition) for row in lowest)
+    return f"{sentence}, and on {share} under {where}, the lowest share here."
 
 
 def _attacks(result: SummaryFields) -> Iterator[str]:
@@ -242,10 +246,39 @@ def _accuracy(row: Accuracy) -> float:
     return row.accuracy.value or 0.0
 
 
+def worst_case(result: SummaryFields) -> Case | None:
+    """Return the case whose maps moved furthest: of reliable attacks, and of the worst method, where it has one."""
+    doubted = {each.condition for each in result.verdicts if each.verdict}
+    worst = set(result.audit_verdict.worst if result.audit_verdict else ())
+    reliable = [each for each in result.cases if each.rank == "worst" and each.condition not in doubted]
+    return min(reliable, key=lambda each: (each.clean.method not in worst, _likeness(each)), default=None)
+
+
+def _likeness(case: Case) -> float:
+    value = case.similarities.get(MEASURE)
+    return 1.0 if value is None else value
+
+
+def _body(result: SummaryFields, drawn: Pictures) -> Mapping[str, object]:
+    tables = verdict_tables(result)
+    return {
+        "lead": result.summary[:LEAD],
+        "more": result.summary[LEAD:],
+        "verdict_table": tables[:1] if result.audit_verdict else (),
+        "control_tables": tables[1:] if result.audit_verdict else tables,
+        "headline": drawn.get("headline"),
+        "worst": worst_case(result),
+    }
+
+
 SUMMARY: Section[SummaryFields] = Section(
     id="summary",
     title="Summary",
-    heading="Summary",
+    heading="In short",
     template="summary",
+    body=_body,
     sentences=lambda result: {"summary": summary(result)},
+    frames=lambda result: {"headline": headline_frame(result)},
+    figures=headline_picture,
+    summary_tables=verdict_tables,
 )

@@ -16,7 +16,7 @@ from reports.audit.options import free_options, in_words
 from reports.audit.readings import Readings
 from reports.audit.section import Fields, Pictures, Section
 from reports.cells import Cell, Table
-from reports.formatting import NONE, method_title
+from reports.formatting import NONE, condition_in_words, method_title
 
 
 def _numbers(readings: Readings, _: RunFacts) -> Fields:
@@ -95,8 +95,6 @@ def _sizes_of_change(inputs: xr.DataArray, column: int) -> tuple[float, float]:
 
 def _threats_table(result: RunFacts) -> Table:
     """Return the table of the threat models."""
-    threat = ("goal", "constraint", "access", "budget", "strengths")
-    header = ("perturbation", *threat, "options", "against", "cost", "source")
     rows = (
         (
             Cell(each.title, each.family),
@@ -105,20 +103,28 @@ def _threats_table(result: RunFacts) -> Table:
             Cell(each.access),
             Cell(in_words(each.budget)),
             Cell(", ".join(each.strengths) or NONE),
-            Cell(in_words(each.options)),
             Cell(", ".join(method_title(name) for name in each.against) or NONE),
-            Cell(each.cost),
-            Cell(each.reference or NONE),
         )
         for each in result.perturbations
     )
+    header = ("perturbation", "goal", "constraint", "access", "budget", "strengths", "against")
     caption = "Threat model: goal, constraint, access, budget and strengths of each perturbation. Pixels lie in [0, 1]."
     return Table(caption, header, tuple(rows))
 
 
+def _options_table(result: RunFacts) -> Table:
+    """Return the table of all other options, with cost and source."""
+    rows = (
+        (Cell(each.title), Cell(in_words(each.options)), Cell(each.cost), Cell(each.reference or NONE))
+        for each in result.perturbations
+    )
+    header = ("perturbation", "options", "cost", "source")
+    return Table("Options, cost and source of each perturbation.", header, tuple(rows))
+
+
 def _changes_table(result: RunFacts) -> Table:
     """Return the table of how far each condition really moved the images."""
-    rows = ((Cell(each.id), *_change(each)) for each in result.conditions)
+    rows = ((Cell(condition_in_words(each.id)), *_change(each)) for each in result.conditions)
     header = (
         "condition",
         "strength",
@@ -138,7 +144,7 @@ def _change(each: ConditionFacts) -> tuple[Cell, ...]:
 
 
 def _body(result: RunFacts, _: Pictures) -> Mapping[str, object]:
-    return {"threats": _threats_table(result), "changes": _changes_table(result)}
+    return {"threats": _threats_table(result), "options": _options_table(result), "changes": _changes_table(result)}
 
 
 THREATS = Section(

@@ -20,7 +20,7 @@ from reports.audit.stability import StabilityFields
 from reports.audit.transfer_tables import TransferCell, TransferFields, TransferTable, frame, headlines, transfers
 from reports.cells import Cell, Table, estimate_cell, method_heading
 from reports.families import family_of
-from reports.formatting import Caveats, images_in_words, interval, slug, title_with_caveat, value
+from reports.formatting import Caveats, condition_in_words, images_in_words, interval, slug, title_with_caveat, value
 from reports.page import Exhibit
 from reports.plot_primitives import Picture, caveat_note, name_families, part_groups, short_number, short_title
 from reports.style import INK, svg
@@ -69,7 +69,7 @@ def searches_table(result: TransferFields) -> Table:
     shown = [name for name in result.evidence if result.searches and name in result.searches[0].values]
     rows = (
         (
-            Cell(each.condition, result.caveats.get(attacked[each.condition], "")),
+            Cell(condition_in_words(each.condition), result.caveats.get(attacked[each.condition], "")),
             _verdict_cell(verdicts[each.condition]),
             *(Cell(value(each.values[name]), interval(each.values[name])) for name in shown),
         )
@@ -117,7 +117,7 @@ def _picture(table: TransferTable, caveats: Caveats) -> Picture:
     )
     caption += caveat_note((cell.evaluating for cell in table.rows[0].cells), caveats)
     alt = f"{caption} Attacked method on itself: {_white_box_in_words(table, caveats)}."
-    return Picture(_name(table), svg(_figure(table, caveats)), caption, alt)
+    return Picture(_name(table), svg(_figure(table, caveats)), caption, alt, "transfer")
 
 
 def _figure(table: TransferTable, caveats: Caveats) -> Figure:

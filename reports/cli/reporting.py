@@ -7,7 +7,10 @@ from pipeline.machine.phases import Tell
 from pipeline.store.runs import audits_in
 from reports.audit.report import write_report
 from reports.comparison.page import write_comparison
-from reports.runs import finished_audits
+from reports.printing import print_page
+from reports.runs import PAGE, finished_audits
+
+PRINTED = "report.pdf"
 
 
 def write_reports(folder: Path, tell: Tell) -> Path:
@@ -18,6 +21,13 @@ def write_reports(folder: Path, tell: Tell) -> Path:
     for audit in subjects.values():
         write_report(audit, tell)
     return write_comparison(finished_audits(folder), folder)
+
+
+def print_reports(folder: Path) -> Iterator[Path]:
+    """Print the page of each audit of a run as PDF beside its report, and yield its path."""
+    for audit in audits_in(folder).values() or (folder,):
+        print_page(audit / PAGE, audit / PRINTED)
+        yield audit / PRINTED
 
 
 def write_unfinished_reports(folder: Path, tell: Tell) -> Iterator[Path]:

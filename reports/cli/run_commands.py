@@ -120,13 +120,25 @@ def status(run: Run, runs: Runs = None, as_json: Json = False) -> None:
         raise typer.Exit(IncompleteRun.exit_code)
 
 
-def report(run: Run, runs: Runs = None, as_json: Json = False, quiet: Quiet = False) -> None:
+def report(
+    run: Run,
+    runs: Runs = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Print it as PDF too, by Chromium or WeasyPrint.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
     """Write the report of a run again, from its store.
 
     Prints the verdict, the path of the report and the next step.
     """
     with silence(messages, quiet):
-        _print_report(find_folder(run, runs, messages), as_json)
+        folder = find_folder(run, runs, messages)
+        _print_report(folder, as_json)
+        if pdf:
+            from reports.cli.reporting import print_reports
+
+            for file in print_reports(folder):
+                messages.print(Text(f"printed  {file}"))
 
 
 def init(path: Annotated[Path, typer.Argument(help="File to write.")] = Path("audit.toml")) -> None:

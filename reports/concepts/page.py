@@ -7,7 +7,7 @@ from reports.audit.facts import ConditionFacts, strongest_conditions
 from reports.cells import Cell, Table, estimate_cell
 from reports.concepts.crops import CORE, MASS
 from reports.concepts.result import Concept, ConceptsResult, ConceptStability, ExplainedClass
-from reports.formatting import estimate_in_words, interval, method_title, percent, plural
+from reports.formatting import condition_in_words, estimate_in_words, interval, percent, plural
 from reports.page import template_environment
 
 CLASSES = 5
@@ -129,5 +129,4 @@ def _stay_share(stability: ConceptStability) -> float:
 
 
 def _title(facts: ConditionFacts) -> str:
-    of_method = f" of {method_title(facts.against)}" if facts.against else ""
-    return f"{facts.title}{of_method} at {facts.strength_text}"
+    return condition_in_words(facts.id)

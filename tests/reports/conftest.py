@@ -147,6 +147,7 @@ def _made(
         "mask_share": None,
         "notes": {},
         "audit_verdict": None,
+        "redrawn_sheet": None,
         **dict.fromkeys(ASKED_AGAIN, ()),
     }
     return AuditResult.model_construct(**(given | fields))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.formatting import slug
+from reports.formatting import condition_in_words, slug
 
 AS_THEY_ARE = ["srd", "srd@layer2", "grad_cam", "layer3.0.conv1", "features.3", "0", "0.1", "pearson"]
 HYPHENATED = {
@@ -65,3 +65,21 @@ def test_two_names_never_give_one_slug(one: str, other: str) -> None:
 @pytest.mark.parametrize("other", ["pgd-8-255", "pgd@8@255", "pgd/8/255", "pgd:8/255", "pgd 8 255"])
 def test_what_looks_like_a_condition_gets_a_name_of_its_own(other: str) -> None:
     assert slug(other) != slug("pgd@8/255")
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        ("clean", "clean"),
+        ("pgd@8/255", "PGD, 8/255"),
+        ("manipulate:srd@8/255", "Manipulation of SRD, 8/255"),
+        ("manipulate:srd@layer2@8/255", "Manipulation of SRD at layer2, 8/255"),
+        ("manipulate:srd@layer2", "Manipulation of SRD at layer2"),
+        ("gaussian_noise@0.1", "Gaussian noise, 0.1"),
+        ("gaussian_noise@0.1#2", "Gaussian noise, 0.1 (draw 2)"),
+        ("deep_fool", "DeepFool"),
+        ("", ""),
+    ],
+)
+def test_conditions_are_named_as_people_say_them(condition: str, words: str) -> None:
+    assert condition_in_words(condition) == words

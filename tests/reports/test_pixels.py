@@ -11,10 +11,13 @@ from reports.pixels import (
     BUDGET,
     BYTES_PER_PIXEL,
     USUAL_RULE,
+    change_panel,
     colour_limit,
+    draw_sheet,
     heat_map,
-    magnified_change,
+    map_panel,
     panel_side,
+    panel_size,
     photo,
 )
 
@@ -52,15 +55,32 @@ def test_panels_are_as_large_as_the_budget_allows() -> None:
     assert large**2 * 150 * BYTES_PER_PIXEL <= BUDGET
 
 
+@pytest.mark.parametrize(("shape", "longest"), [((48, 48), 48), ((224, 224), 112), ((30, 60), 224), ((300, 200), 112)])
+def test_a_panel_has_the_size_that_is_told_beforehand(shape: tuple[int, int], longest: int) -> None:
+    assert map_panel(np.ones(shape, np.float32), 1.0, longest).shape == (*panel_size(*shape, longest), 3)
+
+
+def test_a_map_has_the_same_colours_alone_and_on_a_sheet() -> None:
+    assert (decoded(heat_map(ramp(48), 1.0, 48)) == map_panel(ramp(48), 1.0, 48)).all()
+
+
+def test_each_panel_of_a_sheet_stands_at_its_place_and_an_empty_place_is_white() -> None:
+    panels = {place: np.full((2, 3, 3), place, np.uint8) for place in (0, 1, 3)}
+    pixels = decoded(draw_sheet(panels, 2))
+    assert pixels.shape == (4, 6, 3)
+    quarters = [pixels[:2, :3], pixels[:2, 3:], pixels[2:, :3], pixels[2:, 3:]]
+    assert [(int(each.min()), int(each.max())) for each in quarters] == [(0, 0), (1, 1), (255, 255), (3, 3)]
+
+
 def test_no_change_is_grey() -> None:
     image = np.random.default_rng(0).random((3, 20, 20), np.float32)
-    assert (np.abs(decoded(magnified_change(image, image, 224)) - 127.5) <= 0.5).all()
+    assert (np.abs(change_panel(image, image, 224).astype(np.int64) - 127.5) <= 0.5).all()
 
 
 def test_the_outline_leaves_what_is_inside_of_the_mask() -> None:
     mask = np.zeros((48, 48), bool)
     mask[10:20, 12:30] = True
-    plain, outlined = (decoded(heat_map(ramp(48), 1.0, 48, each)) for each in (None, mask))
+    plain, outlined = (map_panel(ramp(48), 1.0, 48, each) for each in (None, mask))
     differs = (plain != outlined).any(-1)
     assert differs.any()
     assert not (differs & mask.repeat(3, 0).repeat(3, 1)).any()

@@ -7,6 +7,7 @@ from reports.audit.comparisons.orders import Concordance, RankOrder
 from reports.cells import Cell, Table, estimate_cell, method_heading
 from reports.formatting import (
     Caveats,
+    condition_in_words,
     counts_in_words,
     number,
     p_value,
@@ -75,7 +76,7 @@ def concordance_table(result: ComparisonFields) -> Table:
 def _concordance_row(each: Concordance) -> tuple[Cell, ...]:
     names, absent = (", ".join(METRICS[name].title for name in group) for group in (each.metrics, each.left_out))
     without = f"without a value for one of the methods: {absent}" if absent else ""
-    where = f"{each.condition}, {plural(len(each.methods), 'method')}"
+    where = f"{condition_in_words(each.condition)}; {plural(len(each.methods), 'method')}"
     return Cell(each.category, where), estimate_cell(each.estimate), Cell(names, without)
 
 
@@ -98,7 +99,7 @@ def _equivalence_row(each: NoiseEquivalence, caveats: Caveats) -> tuple[Cell, ..
     details = (why or interval, f"n = {each.n}", f"left out {left_out}" if left_out else "")
     return (
         method_heading(each.method, caveats),
-        Cell(each.condition, f"against {each.control}"),
+        Cell(condition_in_words(each.condition), f"against {condition_in_words(each.control)}"),
         Cell(signed_number(each.value), "\n".join(filter(None, details))),
         Cell(answer, each.attack_verdict, "unreliable" if each.attack_verdict else ""),
     )

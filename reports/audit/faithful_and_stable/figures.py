@@ -38,7 +38,9 @@ def tradeoff_figures(result: FaithfulAndStableFields) -> Iterator[Picture]:
     caption += caveat_note((each.method for each in found), result.caveats)
     alt = "; ".join(f"{result.title_of(each.method)}: {_in_words(each)}" for each in found)
     lines = {each.control: each.estimate for each in result.control_scores if each.metric == "srg"}
-    yield Picture("pareto", svg(_figure(found, front, lines, result.caveats)), caption, f"{alt}.")
+    yield Picture(
+        "pareto", svg(_figure(found, front, lines, result.caveats)), caption, f"{alt}.", "faithful-and-stable"
+    )
 
 
 def _in_words(each: Tradeoff) -> str:

@@ -13,7 +13,17 @@ from reports.audit.faithfulness.sentences import NOT_ASKED
 from reports.audit.readings import Readings
 from reports.audit.section import Fields, Pictures, Section
 from reports.cells import Cell, Table, estimate_cell, method_heading
-from reports.formatting import NONE, Caveats, enumeration, method_title, percent, signed_interval, signed_value, size
+from reports.formatting import (
+    NONE,
+    Caveats,
+    condition_in_words,
+    enumeration,
+    method_title,
+    percent,
+    signed_interval,
+    signed_value,
+    size,
+)
 from reports.page import Exhibit
 from reports.result import Estimate
 
@@ -58,7 +68,7 @@ def _under_attack_row(each: FaithfulUnderAttack, caveats: Caveats) -> tuple[Cell
     measured = Cell(signed_value(lead), f"{signed_interval(lead)}\n{size(lead)}")
     return (
         method_heading(each.method, caveats),
-        Cell(each.condition),
+        Cell(condition_in_words(each.condition)),
         Cell(f"{each.moved} of {each.asked}"),
         Cell(share.text, "\n".join(filter(None, (share.detail, bounds)))),
         Cell(each.answer, mark="failed" if each.answer == "below random order" else ""),
@@ -75,7 +85,12 @@ def tradeoff_table(result: FaithfulAndStableFields) -> Table:
 
 def _tradeoff_row(each: Tradeoff, caveats: Caveats) -> tuple[Cell, ...]:
     stability = Cell("not measured", each.reason) if each.stability is None else estimate_cell(each.stability)
-    return method_heading(each.method, caveats), estimate_cell(each.srg), stability, Cell(each.condition)
+    return (
+        method_heading(each.method, caveats),
+        estimate_cell(each.srg),
+        stability,
+        Cell(condition_in_words(each.condition)),
+    )
 
 
 def misleading_sentences(result: FaithfulAndStableFields) -> Iterator[str]:

@@ -57,7 +57,13 @@ def _curves_picture(result: FaithfulnessFields, fill: str, curves: Sequence[Remo
     caption += caveat_note(methods, result.caveats)
     alt = "; ".join(f"{_name(each, result)}, {each.order} first: {_halfway(each)}" for each in curves)
     figure = _curves_figure(methods, curves, result.caveats)
-    return Picture(f"removal-{fill}", svg(figure), caption, f"Probability with half of the pixels removed. {alt}.")
+    return Picture(
+        f"removal-{fill}",
+        svg(figure),
+        caption,
+        f"Probability with half of the pixels removed. {alt}.",
+        "removal-curves",
+    )
 
 
 def _name(curve: RemovalCurve, result: FaithfulnessFields) -> str:
@@ -121,7 +127,13 @@ def _srg_picture(result: FaithfulnessFields) -> Iterator[Picture]:
     )
     caption += caveat_note(frame["method"], result.caveats)
     figure = _srg_figure(frame, lines, result.caveats)
-    yield Picture("srg", svg(figure), caption, f"SRG: {values_in_words(frame, 'method', result.title_of)}; {told}.")
+    yield Picture(
+        "srg",
+        svg(figure),
+        caption,
+        f"SRG: {values_in_words(frame, 'method', result.title_of)}; {told}.",
+        "faithfulness",
+    )
 
 
 def _srg_figure(frame: pd.DataFrame, lines: dict[str, float | None], caveats: Caveats) -> Figure:

@@ -2,7 +2,7 @@
 
 from reports.audit.facts import RunFacts
 from reports.audit.localisation import Quality
-from reports.audit.maps import MapPanel
+from reports.audit.panels import MapPanel, Sheet
 from reports.result import Estimate, ResultModel
 
 
@@ -46,3 +46,4 @@ class RandomisationFields(RunFacts):
     redrawn_floors: tuple[RedrawnFloor, ...]
     complexity_rises: tuple[Quality, ...]
     redrawn_rows: tuple[RedrawnRow, ...]
+    redrawn_sheet: Sheet | None

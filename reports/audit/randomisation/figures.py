@@ -33,7 +33,9 @@ def randomisation_figures(result: RandomisationFields) -> Iterator[Picture]:
     )
     caption += caveat_note(shown, result.caveats)
     alt = "; ".join(f"{result.title_of(name)}: {_in_words(found)}" for name, found in shown.items())
-    yield Picture("randomisation", svg(_figure(result, shown)), caption, f"Correlation by depth. {alt}.")
+    yield Picture(
+        "randomisation", svg(_figure(result, shown)), caption, f"Correlation by depth. {alt}.", "randomisation"
+    )
 
 
 def _in_words(found: list[DepthSimilarity]) -> str:

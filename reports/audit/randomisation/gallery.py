@@ -8,11 +8,10 @@ from pipeline.machine.writing import File
 from pipeline.plan.axes import WHOLE_DEPTH
 from pipeline.plan.conditions import CLEAN
 from reports.audit.asked_again import is_redrawn
-from reports.audit.maps import FOLDER, MapPanel, stored_map
+from reports.audit.panels import MapPanel, Sheet, longest_side, native_side, panel_of, sheet_of, stored_map
 from reports.audit.randomisation.fields import RedrawnRow
 from reports.audit.readings import NOT_COMPUTED, Readings
-from reports.formatting import slug
-from reports.pixels import Pixels, clipped_share, colour_limit, heat_map, panel_side
+from reports.pixels import Colours, Pixels, colour_limit, draw_sheet, map_panel, panel_side
 
 AS_IT_IS = "0"
 """The depth of the network that was audited."""
@@ -26,14 +25,27 @@ def redrawn_rows(readings: Readings) -> tuple[RedrawnRow, ...]:
     row = _shown_image(readings)
     if row is None:
         return ()
+    depths = shown_depths(readings)
     return tuple(
         RedrawnRow(
             method=method,
             image=readings.image_ids[row],
-            maps={depth: _panel(readings, row, method, depth) for depth in shown_depths(readings)},
+            maps={
+                depth: _panel(readings, row, method, depth, number * len(depths) + column)
+                for column, depth in enumerate(depths)
+            },
         )
-        for method in readings.methods
+        for number, method in enumerate(readings.methods)
     )
+
+
+def redrawn_sheet(readings: Readings) -> Sheet | None:
+    """Return the sheet of these maps: a row for each method, a column for each depth; None without any."""
+    if _shown_image(readings) is None:
+        return None
+    rows, columns = len(readings.methods), len(shown_depths(readings))
+    longest = panel_side(native_side(readings), rows * columns)
+    return sheet_of(readings, "redrawn", columns, rows, longest)
 
 
 def shown_depths(readings: Readings) -> list[str]:
@@ -41,15 +53,19 @@ def shown_depths(readings: Readings) -> list[str]:
     return [AS_IT_IS, *(depth for depth in readings.qualities.depths if depth not in readings.qualities.redraws[1:])]
 
 
-def drawings(readings: Readings, rows: tuple[RedrawnRow, ...]) -> Iterator[File]:
-    """Draw every panel. Yield its path and its PNG."""
-    native = max(readings.dataset.sizes["y"], readings.dataset.sizes["x"])
-    longest = panel_side(native, sum(len(each.maps) for each in rows))
+def drawings(readings: Readings, rows: tuple[RedrawnRow, ...], sheet: Sheet | None) -> Iterator[File]:
+    """Draw the sheet. Yield its path and its PNG."""
+    panels = dict(_panels(readings, rows, longest_side(sheet))) if sheet else {}
+    if sheet and panels:
+        yield sheet.file, draw_sheet(panels, sheet.columns)
+
+
+def _panels(readings: Readings, rows: tuple[RedrawnRow, ...], longest: int) -> Iterator[tuple[int, Colours]]:
     for each in rows:
         for depth, panel in each.maps.items():
-            if panel.limit is not None:
+            if panel.place is not None and panel.limit is not None:
                 row = readings.image_ids.index(each.image)
-                yield panel.file, heat_map(_map(readings, row, each.method, depth), panel.limit, longest)
+                yield panel.place, map_panel(_map(readings, row, each.method, depth), panel.limit, longest)
 
 
 def depth_in_words(depth: str) -> str:
@@ -67,13 +83,11 @@ def _shown_image(readings: Readings) -> int | None:
     return int(asked[len(asked) // 2]) if len(asked) else None
 
 
-def _panel(readings: Readings, row: int, method: str, depth: str) -> MapPanel:
+def _panel(readings: Readings, row: int, method: str, depth: str, place: int) -> MapPanel:
     pixels = _map(readings, row, method, depth)
     if not np.isfinite(pixels).all():
-        return MapPanel(method=method, file="", limit=None, clipped=None, reason=f"{NOT_COMPUTED}, or not finite")
-    end = colour_limit(pixels)[0]
-    file = f"{FOLDER}/redrawn-{slug(method)}-{depth.replace('/', '-of-').replace('#', '-')}.png"
-    return MapPanel(method=method, file=file, limit=end, clipped=clipped_share(pixels, end))
+        return MapPanel(method=method, place=None, limit=None, clipped=None, reason=f"{NOT_COMPUTED}, or not finite")
+    return panel_of(method, place, pixels, colour_limit(pixels)[0])
 
 
 def _map(readings: Readings, row: int, method: str, depth: str) -> Pixels:

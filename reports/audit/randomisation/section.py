@@ -9,7 +9,7 @@ from pipeline.plan.axes import WHOLE_DEPTH
 from reports.audit.estimates import COLUMNS, estimate_frame, fields_of, frame_of_rows
 from reports.audit.randomisation.fields import DepthSimilarity, RandomisationFields
 from reports.audit.randomisation.figures import randomisation_figures
-from reports.audit.randomisation.gallery import depth_in_words, redrawn_rows
+from reports.audit.randomisation.gallery import depth_in_words, redrawn_rows, redrawn_sheet
 from reports.audit.randomisation.measures import (
     complexity_rises,
     depth_similarities,
@@ -45,6 +45,7 @@ def _numbers(readings: Readings, _: RandomisationFields) -> Fields:
         "redrawn_floors": tuple(redrawn_floors(readings)),
         "complexity_rises": tuple(complexity_rises(readings)),
         "redrawn_rows": redrawn_rows(readings),
+        "redrawn_sheet": redrawn_sheet(readings),
     }
 
 

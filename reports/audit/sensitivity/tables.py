@@ -7,7 +7,7 @@ from reports.audit.facts import ConditionFacts
 from reports.audit.sensitivity.fields import MethodSensitivity, SensitivityFields
 from reports.audit.sensitivity.measures import CORE, FOUND
 from reports.cells import Cell, Table, estimate_cell, method_heading
-from reports.formatting import NONE, plural
+from reports.formatting import NONE, condition_in_words, plural
 
 HEADINGS = {
     "max_sensitivity": "largest change",
@@ -46,7 +46,10 @@ def found_table(result: SensitivityFields) -> Table:
         (
             method_heading(each.method, result.caveats),
             _cell(each),
-            Cell(each.found_under or NONE, f"on {plural(each.found_on, 'image')}" if each.found_on else ""),
+            Cell(
+                condition_in_words(each.found_under) or NONE,
+                f"on {plural(each.found_on, 'image')}" if each.found_on else "",
+            ),
         )
         for each in result.sensitivities
         if each.name == FOUND
@@ -62,7 +65,10 @@ def coupling_table(result: SensitivityFields) -> Table:
     """Return the table of couplings, two columns for each condition."""
     found = {(each.condition, each.method): each for each in result.couplings}
     conditions = list(dict.fromkeys(each.condition for each in result.couplings))
-    header = ("method", *(f"{name}{what}" for name in conditions for what in ("", ", less that of edges")))
+    header = (
+        "method",
+        *(f"{condition_in_words(name)}{what}" for name in conditions for what in ("", ", less that of edges")),
+    )
     rows = (
         (
             method_heading(name, result.caveats),

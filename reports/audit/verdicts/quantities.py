@@ -68,8 +68,8 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
     {
         quantity.name: quantity
         for quantity in (
-            Quantity("own_image", "Own image", "outcome", (0, 1), "outcome"),
-            Quantity("own_class", "Own class", "outcome", (0, 1), "outcome"),
+            Quantity("own_image", "Share of maps nearer to their own image", "outcome", (0, 1), "outcome"),
+            Quantity("own_class", "Share of maps nearer to their own class", "outcome", (0, 1), "outcome"),
             Quantity("kept_under_flip", "Map kept under a flipped prediction", "outcome", (0, 1), "outcome"),
             Quantity("target_gain", "Gain towards the target's map", "difference", (-2, 2), "outcome"),
             Quantity("beyond_control", "Similarity lost beyond the control", "difference", (-2, 2), "outcome"),

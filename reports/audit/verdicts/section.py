@@ -1,4 +1,4 @@
-"""The section on verdicts: the first table of the page."""
+"""The section on how verdicts were made, and the tables of them, which stand at the top of the page."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -68,7 +68,8 @@ def verdict_sentences(result: VerdictFields) -> tuple[str, ...]:
     )
 
 
-def _tables(result: VerdictFields) -> tuple[Table, ...]:
+def verdict_tables(result: VerdictFields) -> tuple[Table, ...]:
+    """Return the table of the verdicts, the worst first, and that of the controls, where there are some."""
     asked = [each for each in result.method_verdicts if not is_control(each.method)]
     controls = [each for each in result.method_verdicts if is_control(each.method)]
     captions = (("Verdicts", asked), ("Verdicts on the controls, which should fail", controls))
@@ -77,7 +78,7 @@ def _tables(result: VerdictFields) -> tuple[Table, ...]:
 
 def _body(result: VerdictFields, _: Pictures) -> Mapping[str, Any]:
     shown = (criteria_table(result.method_verdicts, result), undefined_table(result.method_verdicts, result))
-    tables = (*_tables(result), *(table for table in shown if table.rows))
+    tables = tuple(table for table in shown if table.rows)
     reasons = (f"{criterion.sentence}: {criterion.why}" for criterion in result.criteria)
     return {
         "paragraphs": (INTRODUCTION, FRAGILITY, *note_sentences(result.method_verdicts, result)),
@@ -105,9 +106,8 @@ def _frames(result: VerdictFields) -> Mapping[str, pd.DataFrame]:
 VERDICTS: Section[VerdictFields] = Section(
     id="verdicts",
     title="Verdicts",
-    heading="Verdicts",
+    heading="How the verdicts were made",
     body=_body,
     numbers=measure_verdicts,
     frames=_frames,
-    summary_tables=_tables,
 )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from reports.audit.verdicts.criteria import CLEAN, Criterion
+from reports.audit.verdicts.criteria import CLEAN, NOISE, Criterion
 from reports.audit.verdicts.decisions import Decision
 from reports.audit.verdicts.fields import VerdictFields
 from reports.audit.verdicts.judging import CriterionVerdict, MethodVerdict
@@ -11,9 +11,20 @@ from reports.audit.verdicts.multiverse import Multiverse
 from reports.audit.verdicts.notes import PASSED
 from reports.audit.verdicts.reasons import IN_WORDS
 from reports.cells import Cell, Mark, Table, method_heading
-from reports.formatting import NONE, TIGHT, counts_in_words, enumeration, number, percent, plural
+from reports.families import is_control
+from reports.formatting import (
+    NONE,
+    TIGHT,
+    condition_in_words,
+    counts_in_words,
+    enumeration,
+    method_title,
+    number,
+    percent,
+    plural,
+)
 
-HEADER = ("method", "verdict", "criterion that decided", "value", "bound", "n", "settings that agree")
+HEADER = ("method", "verdict", "criterion that decided", "value", "needed", "control", "settings that agree")
 MARKS: dict[str, Mark] = {"PASS": "passed", "FAIL": "failed", "WARN": "unreliable", "INCONCLUSIVE": "unreliable"}
 SHAPES = {"PASS": "\N{CHECK MARK}", "WARN": "!", "FAIL": "\N{BALLOT X}", "INCONCLUSIVE": "?"}
 
@@ -35,12 +46,38 @@ def _row(verdict: MethodVerdict, result: VerdictFields) -> tuple[Cell, ...]:
             "\n".join(filter(None, (verdict.reason.value, verdict.note))),
             MARKS[verdict.outcome],
         ),
-        Cell(criterion.sentence, "" if decision.condition == CLEAN else decision.condition),
-        Cell(value_text(decision, criterion), interval_text(decision, criterion)),
-        Cell(_as_text(decision.bound, criterion)),
-        Cell(_n_of_units(decision), count_text(decision)),
+        Cell(criterion.sentence, "" if decision.condition == CLEAN else condition_in_words(decision.condition)),
+        Cell(value_text(decision, criterion), "\n".join(filter(None, _details(decision, criterion)))),
+        Cell(f"{'above' if criterion.is_lower else 'below'} {_as_text(decision.bound, criterion)}"),
+        _control_cell(verdict, deciding.criterion, result),
         Cell(f"{multiverse.agreeing} of {multiverse.settings}", _fragility(multiverse)),
     )
+
+
+def _details(decision: Decision, criterion: Criterion) -> tuple[str, ...]:
+    return interval_text(decision, criterion), f"n = {_n_of_units(decision)}", count_text(decision)
+
+
+def _control_cell(verdict: MethodVerdict, number_: int, result: VerdictFields) -> Cell:
+    """Return what stands beside a value: under attack the same under noise, else what the controls reach."""
+    criterion = result.criteria[number_]
+    if criterion.condition not in {CLEAN, NOISE}:
+        found = (
+            (result.criteria[each.criterion], each.decided_by, "the same under noise")
+            for each in verdict.criteria
+            if (result.criteria[each.criterion].metric, result.criteria[each.criterion].condition)
+            == (criterion.metric, NOISE)
+        )
+    else:
+        found = (
+            (criterion, each.decided_by, method_title(other.method))
+            for other in result.method_verdicts
+            if is_control(other.method) and other.method != verdict.method
+            for each in other.criteria
+            if each.criterion == number_
+        )
+    told = [f"{value_text(decision, of)} {what}" for of, decision, what in found if decision.value is not None]
+    return Cell("\n".join(told[:1]) or NONE, "\n".join(told[1:]))
 
 
 def criteria_table(verdicts: Iterable[MethodVerdict], result: VerdictFields) -> Table:
@@ -62,7 +99,7 @@ def undefined_table(verdicts: Iterable[MethodVerdict], result: VerdictFields) ->
     rows = (
         (
             method_heading(verdict.method, result.caveats),
-            Cell(result.criteria[each.criterion].sentence, decision.condition),
+            Cell(result.criteria[each.criterion].sentence, condition_in_words(decision.condition)),
             Cell(f"{decision.undefined} of {decision.n_asked}"),
             Cell(counts_in_words(decision.undefined_reasons)),
         )
@@ -102,7 +139,7 @@ def sentence_of(verdict: MethodVerdict, result: VerdictFields) -> str:
     """Return a verdict with its reason and its numbers as a sentence."""
     deciding: CriterionVerdict = verdict.deciding
     criterion, decision = result.criteria[deciding.criterion], deciding.decided_by
-    numbers = f" ({_numbers_in_words(decision, criterion)})" if decision.value is not None else ""
+    numbers = f" ({numbers_in_words(decision, criterion)})" if decision.value is not None else ""
     why = f"{verdict.outcome}, {IN_WORDS[verdict.reason]}"
     return f"{result.title_of(verdict.method)}: {why}: {criterion.sentence}{numbers}."
 
@@ -119,15 +156,16 @@ def _note_in_words(verdict: MethodVerdict, result: VerdictFields) -> str:
     """Return a method with those of its leads over removal orders that do not pass."""
     decided = [(result.criteria[each.criterion], each.decided_by) for each in verdict.criteria]
     leads = (
-        f"{criterion.quantity.title} {_numbers_in_words(decision, criterion)}"
+        f"{criterion.quantity.title} {numbers_in_words(decision, criterion)}"
         for criterion, decision in decided
         if criterion.quantity.source == "lead" and decision.value is not None and decision.outcome not in PASSED
     )
     return f"{result.title_of(verdict.method)} ({'; '.join(leads)})"
 
 
-def _numbers_in_words(decision: Decision, criterion: Criterion) -> str:
-    where = f" under {decision.condition}" if decision.condition not in ("", CLEAN) else ""
+def numbers_in_words(decision: Decision, criterion: Criterion) -> str:
+    """Return value, condition, one-sided bounds and n of a decision as part of a sentence."""
+    where = f" under {condition_in_words(decision.condition)}" if decision.condition not in ("", CLEAN) else ""
     interval = interval_text(decision, criterion).strip("[]").replace(",", " to", 1)
     return f"{value_text(decision, criterion)}{where}{f', {interval}' if interval else ''}, n = {_n_of_units(decision)}"
 

@@ -1,13 +1,17 @@
 """Which images are shown, and what stands where a map cannot be."""
 
 from collections.abc import Callable
+from io import BytesIO
 
 import numpy as np
 import pytest
 import xarray as xr
+from numpy.typing import NDArray
+from PIL import Image
 
 from reports.audit import maps
-from reports.audit.maps import MapPanel
+from reports.audit.maps import Choice
+from reports.audit.panels import MapPanel
 from reports.audit.readings import NOT_COMPUTED, Readings
 from reports.audit.sections import AuditResult
 
@@ -23,9 +27,13 @@ def with_scores(dataset: xr.Dataset, values: list[float]) -> Readings:
     return Readings(dataset.assign(score=score))
 
 
+def chosen(readings: Readings, made: Made, *conditions: str) -> Choice:
+    return maps.choose(readings, made({name: {} for name in conditions}).conditions)
+
+
 def shown(readings: Readings, made: Made, *conditions: str) -> list[tuple[str, str, int]]:
     """(condition, rank, position of the image)."""
-    cases = maps.cases(readings, made({name: {} for name in conditions}).conditions)
+    cases = maps.cases(readings, chosen(readings, made, *conditions))
     return [(case.condition, case.rank, readings.image_ids.index(case.image)) for case in cases]
 
 
@@ -57,7 +65,8 @@ def test_predictions_are_named_and_the_probability_is_that_of_the_explained_clas
     for condition, values in probabilities.items():
         prediction.loc[{"perturbation": condition}] = np.log(values) + 7
     explained = dataset.assign(prediction=prediction, target=xr.full_like(dataset.target, 3))
-    case, *_ = maps.cases(Readings(explained), made({ON_SRD: {}}).conditions)
+    readings = Readings(explained)
+    case, *_ = maps.cases(readings, chosen(readings, made, ON_SRD))
     classes = dataset["class"].values.tolist()
     assert [case.clean_prediction, case.perturbed_prediction, case.explained] == [classes[i] for i in (2, 5, 3)]
     assert [case.clean_probability, case.perturbed_probability] == pytest.approx([0.15, 0.2], abs=1e-6)
@@ -74,7 +83,7 @@ def test_each_method_is_shown_at_the_largest_strength_it_was_attacked_with(datas
 
 def test_the_overview_is_evenly_spaced_among_the_images_that_were_computed(dataset: xr.Dataset) -> None:
     def rows(readings: Readings) -> list[int]:
-        return [readings.image_ids.index(each.image) for each in maps.overview(readings)]
+        return [readings.image_ids.index(each.image) for each in maps.overview(readings, maps.choose(readings, ()))]
 
     assert rows(Readings(dataset)) == [0, 2, 3, 5]
     prediction = dataset.prediction.copy()
@@ -84,32 +93,34 @@ def test_the_overview_is_evenly_spaced_among_the_images_that_were_computed(datas
 
 def test_the_selection_speaks_of_attacks_only_where_there_are_some(dataset: xr.Dataset, made: Made) -> None:
     readings = Readings(dataset)
-    overview = maps.overview(readings)
-    cases = maps.cases(readings, made({ON_SRD: {}}).conditions)
-    assert "attack" in maps.selection_in_words(readings, cases, overview)
-    assert "attack" not in maps.selection_in_words(readings, (), overview)
+    assert "attack" in maps.selection_in_words(readings, chosen(readings, made, ON_SRD))
+    assert "attack" not in maps.selection_in_words(readings, chosen(readings, made))
 
 
-def broken_map(dataset: xr.Dataset, value: float, scale: float) -> tuple[MapPanel, dict[str, bytes]]:
-    """How the first clean map of saliency is shown with one such pixel, and all panels."""
+def broken_map(dataset: xr.Dataset, value: float, scale: float) -> tuple[MapPanel, int, NDArray[np.uint8]]:
+    """How the first clean map of saliency is shown with one such pixel, where it would stand, and the sheet."""
     attribution, scales = dataset.attribution.copy(), dataset["scale"].copy()
     where = {"image": dataset.image.values[0], "perturbation": "clean", "method": "saliency"}
     attribution.loc[where][3, 4] = value
     scales.loc[where] = scale
     readings = Readings(dataset.assign(attribution=attribution, scale=scales))
-    overview = maps.overview(readings)
-    panel = next(panel for panel in overview[0].maps if panel.method == "saliency")
-    return panel, dict(maps.drawings(readings, (), overview))
+    first, *_ = maps.overview(readings, maps.choose(readings, ()))
+    panel = next(panel for panel in first.maps if panel.method == "saliency")
+    ((_, drawn),) = maps.drawings(readings, (), [first])
+    place = 1 + readings.methods.index("saliency")
+    return panel, place * first.sheet.width, np.asarray(Image.open(BytesIO(drawn)))
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
 def test_a_map_that_is_not_finite_is_not_drawn_and_says_why(dataset: xr.Dataset, value: float) -> None:
-    panel, panels = broken_map(dataset, value, scale=1.0)
-    assert panel == MapPanel(method="saliency", file="", limit=None, clipped=None, reason="the map is not finite")
-    n_methods = dataset.sizes["method"]
-    assert len(panels) == 4 * (1 + n_methods) - 1
+    panel, left, sheet = broken_map(dataset, value, scale=1.0)
+    assert panel == MapPanel(method="saliency", place=None, limit=None, clipped=None, reason="the map is not finite")
+    side = sheet.shape[0]
+    assert sheet.shape[1] == (1 + dataset.sizes["method"]) * side
+    assert (sheet[:, left : left + side] == 255).all()
+    assert (sheet[:, :left] != 255).any()
 
 
 def test_a_map_that_was_not_computed_says_so(dataset: xr.Dataset) -> None:
-    panel, _ = broken_map(dataset, NAN, scale=NAN)
+    panel, *_ = broken_map(dataset, NAN, scale=NAN)
     assert (panel.limit, panel.reason) == (None, NOT_COMPUTED)

@@ -27,6 +27,7 @@ from reports.audit.report import write_report
 from reports.audit.run_record import RunRecord
 from reports.audit.sections import AuditResult
 from reports.audit.summarise import summarise
+from reports.formatting import method_title
 from reports.viewer.sizes import BUDGET
 from srd.errors import StoreError
 from srd.registry import ATTRIBUTORS, METRICS
@@ -53,7 +54,7 @@ class Page(HTMLParser):
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    files = [folder / "audit.json", folder / "summary.md", *(folder / "report").rglob("*")]
+    files = [folder / "audit.json", folder / "summary.md", folder / "report.html", *(folder / "report").rglob("*")]
     return {str(file.relative_to(folder)): file.read_bytes() for file in files if file.is_file()}
 
 
@@ -62,8 +63,8 @@ def rendered(dataset: xr.Dataset, progress: dict[str, tuple[int, int]] | None = 
     readings = Readings(dataset)
     result = summarise(readings, RunRecord(progress or PROGRESS))
     drawn = tuple(pictures(result))
-    panels = dict(maps.drawings(readings, result.cases, result.overview))
-    assert all(panels.values())
+    sheets = dict(maps.drawings(readings, result.cases, result.overview))
+    assert all(sheets.values())
     page.markdown(result)
     return result, page.html(result, drawn, [])
 
@@ -112,7 +113,7 @@ def test_a_second_report_has_the_same_bytes(folder: Path, tmp_path: Path) -> Non
 
 def test_everything_that_is_shown_is_there(folder: Path, parsed: Page) -> None:
     links = [a["href"] for a in parsed.all("a")] + [i["src"] for i in parsed.all("img")]
-    links += [link["href"] for link in parsed.all("link")]
+    links += [each["href"] for each in (*parsed.all("link"), *parsed.all("image"))]
     for link in links:
         assert link is not None
         if not link.startswith("#"):
@@ -157,6 +158,9 @@ def test_accessible(parsed: Page) -> None:
     assert parsed.all("html") == [{"lang": "en"}]
     assert len(parsed.all("h1")) == 1
     assert all((image["alt"] or "").strip() for image in parsed.all("img"))
+    panels = parsed.all("svg")
+    assert len(panels) > 20
+    assert all(panel["role"] == "img" and (panel["aria-label"] or "").strip() for panel in panels)
     assert len(parsed.all("caption")) == len(parsed.all("table"))
     assert all(heading.get("scope") in {"col", "row", "rowgroup"} for heading in parsed.all("th"))
 
@@ -306,8 +310,9 @@ def test_methods_stand_under_their_families_in_the_order_of_the_registry(folder:
     scale = text[text.index("<caption><span>Stability on its own scale") :].partition("</table>")[0]
     assert re.findall('scope="rowgroup">([^<]*)<', scale) == families
     assert re.findall("<h4>([^<]*)</h4>", text) == families * len(result.overview)
-    figures = [image["src"] for image in parsed.all("img") if "overview-1-" in (image["src"] or "")]
-    assert figures == [f"maps/overview-1-{name}.png" for name in ("image", *names)]
+    first = text[text.index('id="overview-1"') :].partition('id="overview-2"')[0]
+    titles = [method_title(name) for name in names]
+    assert re.findall(r'aria-label="(?:Image|Map of) (.*?), c', first)[1:] == titles
 
 
 def test_with_a_map_that_is_not_finite(small: xr.Dataset) -> None:

@@ -13,6 +13,7 @@ from pipeline.machine.writing import write_files
 from pipeline.store.results import open_results
 from pipeline.store.runs import location_of
 from reports.audit import maps, page
+from reports.audit.facts import EXPLANATION, ConditionFacts
 from reports.audit.readings import Readings
 from reports.audit.report import write_report
 from reports.audit.sections import AuditResult
@@ -83,27 +84,39 @@ def test_a_pipe_in_place_of_a_file_is_refused_and_not_waited_for(run: Path, plac
         write_report(run)
 
 
+ON_SRD = "manipulate:srd@8/255"
 HOSTILE_LAYERS = ["/../../../../x", "../../x", "\x1b[31m", "a" * 300]
 
 
-def panel_files(readings: Readings, method: str) -> list[str]:
-    """Return the files of the clean maps, with another name for SRD."""
-    names = [method if name == "srd" else name for name in readings.methods]
-    dataset = readings.dataset.assign_coords(method=names)
-    return [panel.file for row in maps.overview(Readings(dataset)) for panel in row.maps]
+def sheet_files(readings: Readings, method: str) -> list[str]:
+    """Return the files of the cases of an attack on SRD, with another name for SRD."""
+    conditions = [
+        f"manipulate:{method}@8/255" if name == ON_SRD else name for name in readings.dataset.perturbation.values
+    ]
+    dataset = readings.dataset.assign_coords(
+        method=[method if name == "srd" else name for name in readings.methods],
+        perturbation=conditions,
+        perturbation_group=("perturbation", conditions),
+    )
+    renamed = Readings(dataset)
+    facts = ConditionFacts.model_construct(
+        id=f"manipulate:{method}@8/255", name="manipulate", family=EXPLANATION, against=method, strength=8 / 255
+    )
+    return [case.sheet.file for case in maps.cases(renamed, maps.choose(renamed, [facts]))]
 
 
 @pytest.mark.parametrize("layer", HOSTILE_LAYERS, ids=range(len(HOSTILE_LAYERS)))
 def test_a_name_from_the_store_stays_below_the_folder(readings: Readings, tmp_path: Path, layer: str) -> None:
     """A method at a layer may be called anything."""
-    files = panel_files(readings, f"srd@{layer}")
+    files = sheet_files(readings, f"srd@{layer}")
+    assert files
     write_files(tmp_path, [(file, b"") for file in files])
     assert sorted(f"maps/{file.name}" for file in (tmp_path / "maps").iterdir()) == sorted(files)
 
 
 def test_two_layers_never_have_one_file(readings: Readings) -> None:
-    names = [set(panel_files(readings, f"srd@{layer}")) for layer in ("a/b", "a-b", "a:b", "a b")]
-    assert len(set.union(*names)) == len(set.intersection(*names)) + 4 * maps.OVERVIEWS
+    names = [sheet_files(readings, f"srd@{layer}") for layer in ("a/b", "a-b", "a:b", "a b")]
+    assert len({file for files in names for file in files}) == sum(map(len, names))
 
 
 def test_what_a_text_holds_is_shown_and_not_obeyed(run: Path) -> None:

@@ -29,7 +29,7 @@ def summary(result: AuditResult) -> list[str]:
 
 
 FROM_NOISE = (
-    "Without any attack, Random signs 8/255 moves the maps of Saliency the furthest, to a calibrated stability of "
+    "Without any attack, Random signs, 8/255 moves the maps of Saliency the furthest, to a calibrated stability of "
     "0.800 (0.750 to 0.850, n = 9)."
 )
 CHECKS = "passes its checks, of which one is that it moves the maps further than a random change of the same size does"
@@ -63,7 +63,7 @@ def test_methods_that_cannot_be_told_apart_get_no_superlative(made: Made) -> Non
     assert moved.endswith(
         "n = 9)), from which that of Saliency cannot be told apart, so no method is called the most or the least moved."
     )
-    assert unaimed.endswith("n = 9), from which that of SRD under Random signs 8/255 cannot be told apart.")
+    assert unaimed.endswith("n = 9), from which that of SRD under Random signs, 8/255 cannot be told apart.")
     assert not any(word in moved + unaimed for word in ("furthest", "among", "least moved are"))
 
 
@@ -134,8 +134,8 @@ def test_maps_that_left_their_scale_are_named_and_no_other_is_called_furthest(ma
     assert len(cells) == 2
     _, unaimed, moved, _ = summary(result)
     assert unaimed.startswith(
-        "Without any attack, Random signs 8/255 leaves the maps of SRD (-0.200 against 0.000, n = 9) no more like the "
-        "clean maps than those of another image are; Random signs 8/255 moves the maps of Saliency to"
+        "Without any attack, Random signs, 8/255 leaves the maps of SRD (-0.200 against 0.000, n = 9) no more like the "
+        "clean maps than those of another image are; Random signs, 8/255 moves the maps of Saliency to"
     )
     assert "class, leaves the maps of SRD (-0.100 against 0.000, n = 9) no more like" in moved
     assert "furthest" not in moved + unaimed
@@ -245,7 +245,7 @@ def test_many_attacks_without_doubts(made: Made) -> None:
 def test_the_perturbations_with_the_lowest_share_are_all_named(made: Made) -> None:
     accuracy = {"clean": 0.9, "fgsm@8/255": 0.25, "pgd@4/255": 0.5, "pgd@8/255": 0.25}
     assert summary(made({}, accuracy=accuracy)) == [
-        f"{ACCURATE}, and on 25.0 % (20.0 to 30.0, n = 9) under fgsm@8/255 and pgd@8/255, the lowest share here."
+        f"{ACCURATE}, and on 25.0 % (20.0 to 30.0, n = 9) under FGSM, 8/255 and PGD, 8/255, the lowest share here."
     ]
 
 

@@ -31,7 +31,7 @@ def plain(text: str) -> str:
 
 def test_each_method_is_shown_at_the_largest_strength_it_was_attacked_with(made: Made) -> None:
     rows = scale(made(ENTRIES))
-    attack, noise = "Manipulation 16/255, method itself", "Random signs 16/255"
+    attack, noise = "Manipulation, 16/255, method itself", "Random signs, 16/255"
     assert [list(row) for row in rows.values()] == [[noise, attack]] * 3
     srd, saliency, random = (rows[name][attack] for name in ("SRD", "Saliency", "Random (control)"))
     assert (srd.text, plain(srd.detail)) == ("0.200", "[0.150, 0.250]\nn = 9")
@@ -43,20 +43,25 @@ def test_each_method_is_shown_at_the_largest_strength_it_was_attacked_with(made:
 
 def test_an_attack_no_better_than_noise_is_marked_with_the_verdict_of_its_own_condition(made: Made) -> None:
     rows = scale(made(ENTRIES, verdicts={"manipulate:saliency@8/255": "attack unreliable"}))
-    srd, saliency = (rows[name]["Manipulation 16/255, method itself"] for name in ("SRD", "Saliency"))
+    srd, saliency = (rows[name]["Manipulation, 16/255, method itself"] for name in ("SRD", "Saliency"))
     assert (srd.mark, saliency.mark) == ("", "unreliable")
     assert saliency.detail.endswith("at 8/255\nattack unreliable")
 
 
 def test_a_method_that_only_others_attacks_meet_is_not_attacked(made: Made) -> None:
     rows = scale(made({"manipulate:srd@8/255": VALUES}))
-    assert rows["Saliency"]["Manipulation 8/255, method itself"].detail == "not attacked"
+    assert rows["Saliency"]["Manipulation, 8/255, method itself"].detail == "not attacked"
 
 
 def test_every_strength_has_a_column_in_which_each_method_is_under_its_own_attack(made: Made) -> None:
     table = stability.table(made(ENTRIES), "pearson", "all")
-    sizes = ("Random signs 8/255", "Random signs 16/255")
-    assert table.header == ("method", *sizes, "Manipulation 8/255, method itself", "Manipulation 16/255, method itself")
+    sizes = ("Random signs, 8/255", "Random signs, 16/255")
+    assert table.header == (
+        "method",
+        *sizes,
+        "Manipulation, 8/255, method itself",
+        "Manipulation, 16/255, method itself",
+    )
     assert {row[0].text: [cell.text for cell in row[1:]] for row in table.rows} == {
         "SRD": ["0.900", "0.900", "0.500", "0.200"],
         "Saliency": ["0.800", "0.700", "0.400", "\N{EN DASH}"],

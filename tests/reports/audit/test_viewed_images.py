@@ -11,7 +11,7 @@ from small_audits import tree
 from pipeline.store.results import open_results
 from pipeline.store.runs import location_of
 from reports.audit import viewed_images
-from reports.audit.maps import stored_map
+from reports.audit.panels import stored_map
 from reports.audit.readings import NOT_COMPUTED, Readings
 from reports.audit.result_file import RESULT
 from reports.audit.sections import AuditResult

@@ -333,7 +333,7 @@ def shown(row: ComparisonRow, sign: str) -> str:
 
 def test_the_page_says_what_an_audit_lacks_and_every_sentence(parsed: Page, result: ComparisonResult) -> None:
     _, other = (network.name for network in result.networks)
-    assert parsed.cells("Pearson correlation of", SETS["all"])[other, "Saliency", "FGSM 8/255"].endswith(
+    assert parsed.cells("Pearson correlation of", SETS["all"])[other, "Saliency", "FGSM, 8/255"].endswith(
         "not in this run"
     )
     for text in (*result.summary, *result.unlike, *result.limits):
@@ -576,7 +576,7 @@ def test_one_command_audits_all_subjects_and_compares_them(command: Command, spe
     folder = spec.parent / "runs" / "several"
     assert (code, out) == (0, f"{folder / 'report' / 'index.html'}\n"), err
     assert {path.name for path in folder.iterdir()} == {"audit.toml", "comparison.json", "report", "one", "another"}
-    made = {"audit.zarr", "audit.json", "summary.md", "report", "logs"}
+    made = {"audit.zarr", "audit.json", "summary.md", "report", "report.html", "logs"}
     assert {path.name for path in (folder / "one").iterdir()} == made
     networks = json.loads((folder / "comparison.json").read_text())["networks"]
     assert [(each["name"], each["report"], each["identity"]["sizes"]["image"]) for each in networks] == [

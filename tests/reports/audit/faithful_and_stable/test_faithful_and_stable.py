@@ -170,7 +170,7 @@ def test_tables_figure_and_files_have_every_method() -> None:
     result = result_of(dataset)
     assert [row[0].text for row in tradeoff_table(result).rows] == ["SRD", "Saliency", "Edges (control)"]
     first, _ = under_attack_table(result).rows
-    assert [cell.text for cell in first][:3] == ["SRD", STRONG, f"{N} of {N}"]
+    assert [cell.text for cell in first][:3] == ["SRD", "Top-k attack of SRD, 8/255", f"{N} of {N}"]
     assert (first[4].text, first[4].mark) == ("below random order", "failed")
     assert "Wilson" not in first[3].detail
     assert "exact bounds 0.0" in first[3].detail

@@ -128,8 +128,10 @@ def test_the_gallery_shows_the_middle_image_that_was_explained_again() -> None:
     assert [each.method for each in result.redrawn_rows] == list(METHODS)
     assert {each.image for each in result.redrawn_rows} == {"image 8"}
     assert list(result.redrawn_rows[0].maps) == ["0", "1/4", "2/4", "3/4", "4/4#1"]
-    files = dict(drawings(readings, result.redrawn_rows))
-    assert len(files) == len(METHODS) * 5
+    ((name, _),) = drawings(readings, result.redrawn_rows, result.redrawn_sheet)
+    assert name == "maps/redrawn.png"
+    places = [panel.place for each in result.redrawn_rows for panel in each.maps.values()]
+    assert places == list(range(len(METHODS) * 5))
     limit = result.redrawn_rows[1].maps["2/4"].limit
     shown = np.abs(dataset.randomised_attribution[8].sel({"method": "saliency", "depth": "2/4"}).values)
     assert limit == pytest.approx(np.quantile(shown, 0.99))

@@ -91,13 +91,13 @@ def test_draws_that_flip_the_prediction_are_counted_with_their_reason(count: int
 def test_each_random_change_has_a_table_of_its_own() -> None:
     dataset = moved_store("random_sign@8/255")
     noise, signs = sensitivity_tables(result_of(dataset))
-    assert noise.caption == "Gaussian noise 0.1 (3 draws): lower is better."
-    assert signs.caption == "Random signs 8/255 (1 draw): lower is better."
+    assert noise.caption == "Gaussian noise, 0.1 (3 draws): lower is better."
+    assert signs.caption == "Random signs, 8/255 (1 draw): lower is better."
     assert [[cell.text for cell in row] for row in noise.rows] == [
         ["SRD", "0.300", "0.200", "0.520"],
         ["Saliency", "0.600", "0.400", "1.039"],
     ]
-    assert [row[2].text for row in found_table(result_of(dataset)).rows] == ["random_sign@8/255"] * 2
+    assert [row[2].text for row in found_table(result_of(dataset)).rows] == ["Random signs, 8/255"] * 2
 
 
 def test_without_a_perturbation_there_is_nothing_to_show() -> None:
