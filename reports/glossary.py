@@ -23,7 +23,7 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "faithful": "The answer changes as the map says when pixels are removed in its order.",
         "floor": "The mean correlation of a method's clean maps of two different images.",
         "INCONCLUSIVE": "The images do not decide whether a bound is met.",
-        "localisation": "The share of a map that lies on the object, where masks say where it is.",
+        "localisation": "The share of a map that lies on the object that is explained.",
         "n": "The number of images, or of re-drawn networks, that a number is made from.",
         "perturbation": "A change of the image: noise, a corruption or an attack.",
         "random map": "The control whose map is noise.",

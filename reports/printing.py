@@ -7,6 +7,7 @@ from pathlib import Path
 from shutil import which
 from tempfile import TemporaryDirectory
 
+from pipeline.machine.writing import write_files
 from srd.errors import PrintError
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -50,10 +51,10 @@ def _print_by_browser(browser: str, page: Path, file: Path) -> None:
             raise PrintError(f"{browser}: could not print {page}: {error}; print the page from any browser") from error
         if not printed.exists():
             raise PrintError(f"{browser}: printed nothing of {page}; print the page from any browser")
-        file.write_bytes(printed.read_bytes())
+        write_files(file.parent, [(file.name, printed.read_bytes())])
 
 
 def _print_by_weasyprint(page: Path, file: Path) -> None:
     from weasyprint import HTML
 
-    HTML(filename=str(page)).write_pdf(str(file), pdf_variant="pdf/ua-1")
+    write_files(file.parent, [(file.name, HTML(filename=str(page)).write_pdf(pdf_variant="pdf/ua-1"))])

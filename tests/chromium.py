@@ -20,6 +20,7 @@ page.onload = () => {
   const all = names => [...inside.querySelectorAll(names)];
   const name = each => each.textContent || each.getAttribute("src") || each.getAttribute("aria-label") || "";
   const told = each => each.tagName + " " + name(each).trim().slice(0, 60);
+  const isSeen = each => each.getClientRects().length > 0;
   const right = each => each.getBoundingClientRect().right + page.contentWindow.scrollX;
   found.width = inside.documentElement.scrollWidth;
   found.tables = all("table").length;
@@ -28,7 +29,8 @@ page.onload = () => {
   found.captions = all("caption span").filter(each => right(each) > page.clientWidth + 1).map(told);
   found.missing = all("img").filter(each => !each.naturalWidth).map(told);
   found.unseen = all("main svg use, main svg image").filter(each => !each.getBoundingClientRect().width).map(told);
-  found.narrow = all("th, td").filter(each => each.innerText.length > 3 && each.clientWidth < 30).map(told);
+  const isNarrow = each => isSeen(each) && each.innerText.length > 3 && each.clientWidth < 30;
+  found.narrow = all("th, td").filter(isNarrow).map(told);
   document.body.textContent = JSON.stringify(found);
 };
 page.src = SOURCE;

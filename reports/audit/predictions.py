@@ -101,6 +101,7 @@ def _rates(result: PredictionFields) -> Iterator[Picture]:
     shown = _frame(result)
     if shown["value"].isna().all():
         return
+    shown["condition"] = shown["condition"].map(condition_in_words)
     conditions = distinct_texts(shown["condition"])
     figure = Figure(figsize=(9, 1.3 + 0.34 * len(conditions)), layout="constrained")
     axes = figure.subplots()

@@ -14,6 +14,7 @@ from reports.audit.verdicts.decisions import Outcome
 from reports.audit.verdicts.evidence import BASE, Evidence, Setting
 from reports.audit.verdicts.judging import Judge, MethodVerdict
 from reports.result import IMAGE_SETS, ResultModel
+from srd.registry import METRICS
 
 SIMILARITIES = ("pearson", "coarse_pearson", "ssim", "top_k_near")
 MISS_FACTORS = (0.8, 1.0, 1.2)
@@ -76,7 +77,7 @@ def _multiverse(verdict: MethodVerdict, outcomes: dict[Setting, dict[str, Outcom
 def _single_choice(setting: Setting) -> str:
     """Return the choice in words, if a setting makes only one choice otherwise."""
     if replace(setting, similarity=BASE.similarity) == BASE:
-        return f"similarity {setting.similarity}"
+        return f"likeness of maps by {METRICS[setting.similarity].title}"
     if replace(setting, images=BASE.images) == BASE:
         return f"images: {setting.images}"
     if replace(setting, miss_factor=BASE.miss_factor) == BASE:

@@ -32,7 +32,8 @@ def result(folder: Path) -> AuditResult:
 
 
 def sentences_of(text: str) -> Iterator[str]:
-    """The texts of paragraphs and of list items, without the spec."""
+    """The texts of paragraphs and of list items, without the spec, and without a case that the maps show again."""
+    text = re.sub(r'<figure class="case".*?</figure>', "", text, flags=re.DOTALL)
     for part in re.findall(r"<(?:p|li)[^>]*>(.*?)</(?:p|li)>", text, re.DOTALL):
         yield unescape(re.sub(r"<[^>]+>", "", part)).strip()
 

@@ -56,7 +56,7 @@ def found(request: pytest.FixtureRequest, dataset: xr.Dataset) -> AuditResult:
 def texts(result: AuditResult) -> list[str]:
     """Return the texts of the page and of the summary, without the spec, whose comments are the user's."""
     shown = page.html(result, [], [])
-    shown = re.sub(r"<pre>.*?</pre>", "", shown, flags=re.DOTALL)
+    shown = re.sub(r"<pre[^>]*>.*?</pre>", "", shown, flags=re.DOTALL)
     parts = [unescape(part).strip() for part in re.split(r"<[^>]+>", shown)]
     captions = [text for picture in LOCALISATION.figures(result) for text in (picture.caption, picture.alt)]
     return [part for part in (*parts, *page.markdown(result).splitlines(), *captions) if part]

@@ -112,20 +112,20 @@ def test_a_newly_failed_criterion_is_a_regression(change: Change) -> None:
     assert change.outcome == "REGRESSION"
     assert change.summary[0] == f"REGRESSION from old to new: 1 of {len(change.changes)} comparisons is worse."
     assert change.summary[1] == (
-        "Saliency, Own class: 100\N{NO-BREAK SPACE}% before, 0\N{NO-BREAK SPACE}% after, 6 images. 6 images lost it, "
-        "0 gained it. The verdict of this criterion went from PASS to FAIL."
+        "Saliency, Share of maps nearer to their own class: 100\N{NO-BREAK SPACE}% before, 0\N{NO-BREAK SPACE}% after, "
+        "6 images. 6 images lost it, 0 gained it. The verdict of this criterion went from PASS to FAIL."
     )
 
 
 def test_a_loss_within_the_margin_of_its_criterion_is_none(change: Change) -> None:
     """Two of six images: a loss of up to 78 points is possible, and less than a margin of 0.7 is not shown."""
     noise = found(change, "saliency", 1)
-    assert (noise.outcome, noise.heading) == ("UNDECIDED", "Gaussian noise 0.1")
+    assert (noise.outcome, noise.heading) == ("UNDECIDED", "Gaussian noise, 0.1")
     assert noise.low == pytest.approx(-0.777, abs=1e-3)
     (told,) = [text for text in change.summary if text.startswith("Undecided")]
     assert (
-        "Saliency, Own image under Gaussian noise 0.1 (100\N{NO-BREAK SPACE}% before, 67\N{NO-BREAK SPACE}% after, "
-        in told
+        "Saliency, Share of maps nearer to their own image under Gaussian noise, 0.1 (100\N{NO-BREAK SPACE}% before, "
+        "67\N{NO-BREAK SPACE}% after, " in told
     )
     assert "up to 78 points may be lost" in told
 
@@ -141,7 +141,7 @@ def test_the_table_shows_every_change_the_worst_first(change: Change) -> None:
     assert len(table.rows) == len(change.changes)
     assert [cell.text for cell in table.rows[0][:3]] == [
         "Saliency",
-        "Own class",
+        "Share of maps nearer to their own class",
         "\N{DOWNWARDS ARROW}\N{NO-BREAK SPACE}WORSE",
     ]
     directions = {row[1].detail.splitlines()[-1] for row in table.rows}
@@ -200,10 +200,11 @@ def test_nothing_to_compare_is_inconclusive() -> None:
 
 
 def test_a_loss_that_the_interval_shows_is_told_with_its_least_size_and_the_margin() -> None:
-    case = CriterionChange(method="grad_cam", criterion=0, condition="pgd@8/255", heading="PGD 8/255", outcome="WORSE",
+    case = CriterionChange(method="grad_cam", criterion=0, condition="pgd@8/255", heading="PGD, 8/255", outcome="WORSE",
                            before=1.0, after=0.25, low=-0.9, high=-0.55, n=40, gained=0, lost=30)  # fmt: skip
     assert sentence_of_change(case, CRITERIA[0]).replace("\N{NO-BREAK SPACE}", " ") == (
-        "Grad-CAM, Own class under PGD 8/255: 100 % before, 25 % after, 40 images. 30 images lost it, 0 gained it. "
+        "Grad-CAM, Share of maps nearer to their own class under PGD, 8/255: 100 % before, 25 % after, 40 images. "
+        "30 images lost it, 0 gained it. "
         "The loss is at least 55 points (95 % bound); 10 points would be within the margin."
     )
 

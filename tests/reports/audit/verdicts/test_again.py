@@ -209,7 +209,11 @@ def test_the_note_stands_in_the_row_and_in_a_sentence_with_its_numbers() -> None
     verdict, _ = noted(-0.2)
     criteria = (criterion("own_image", condition="noise", at_least=0.8), criterion("srg_above_random"))
     result = facts_of(store_of(N, ("srd",))).model_copy(
-        update={"criteria": criteria, "multiverses": {"srd": Multiverse(agreeing=1, settings=1, turned_by=())}}
+        update={
+            "criteria": criteria,
+            "method_verdicts": (verdict,),
+            "multiverses": {"srd": Multiverse(agreeing=1, settings=1, turned_by=())},
+        }
     )
     (row,) = verdict_table("", [verdict], result).rows
     assert row[1].detail == "NOT_FAITHFUL\nstable because unfaithful"

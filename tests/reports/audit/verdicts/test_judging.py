@@ -217,7 +217,7 @@ def test_the_multiverse_counts_settings_and_names_what_turns_a_verdict() -> None
     found = explore(evidence, [criterion()], judge_methods(evidence, [criterion()], ["srd"]))["srd"]
     assert (found.agreeing, found.settings) == (6, 12)
     assert found.is_fragile
-    assert found.turned_by == ("similarity ssim: FAIL",)
+    assert found.turned_by == ("likeness of maps by SSIM: FAIL",)
 
 
 def test_fewer_misses_allowed_turn_a_close_verdict() -> None:
