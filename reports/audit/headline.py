@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -85,6 +86,14 @@ def _conditions_in_words(frame: pd.DataFrame) -> str:
     return f" Noise: {'; '.join(names)}." if names else ""
 
 
+def _note_no_attack(axes: Axes, row: int, drawn: pd.DataFrame) -> None:
+    """Say that a method has no reliable attack, on the side of its markers that has room."""
+    ends = drawn[["value", "low", "high"]].astype(float)
+    low, high = float(ends.min().min()), float(ends.max().max())
+    x, side = (high + 0.02, "left") if high < 0.6 else (low - 0.02, "right")
+    axes.text(x, row, "no reliable attack", ha=side, va="center", fontsize=8, color=GREY)
+
+
 def _figure(frame: pd.DataFrame, methods: list[str], unattacked: Iterable[str], caveats: Caveats) -> Figure:
     figure = Figure(figsize=(9, 1.3 + 0.38 * len(methods)), layout="constrained")
     axes = figure.subplots()
@@ -93,7 +102,7 @@ def _figure(frame: pd.DataFrame, methods: list[str], unattacked: Iterable[str], 
             style = {"color": look(method)["color"], **LOOKS[str(kind)]}
             draw_points(axes, part[part["method"] == method], methods, "method", 0.0, style)
     for method in unattacked:
-        axes.text(0.01, methods.index(method), "no reliable attack", va="center", fontsize=8, color=GREY)
+        _note_no_attack(axes, methods.index(method), frame[frame["method"] == method])
     axes.axvline(0, color=GREY, linewidth=1, linestyle="--")
     label_methods(axes, methods, caveats)
     name_families(axes, methods)

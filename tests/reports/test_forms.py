@@ -108,6 +108,7 @@ def test_strange_names_of_classes_and_images_do_no_harm(folder: Path, tmp_path: 
     result = AuditResult.model_validate_json((folder / "audit.json").read_text())
     strange = {
         "cases": tuple(named(case, name) for case in result.cases),
+        "not_measured": (f"{name} was left out.",),
         "overview": tuple(row.model_copy(update={"label": name, "explained": name}) for row in result.overview),
     }
     shutil.copytree(folder / "report", tmp_path / "strange")
