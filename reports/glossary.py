@@ -7,7 +7,6 @@ from types import MappingProxyType
 
 WORDS: Mapping[str, str] = MappingProxyType(
     {
-        "attribution map": "A number for each pixel of an image: how much it speaks for the explained class.",
         "attack unreliable": "The attack fails a check of its own, so what it did not move says nothing of the method.",
         "BCa bootstrap": "An interval from drawing the images again and again, corrected for bias and skew.",
         "calibrated stability": "The likeness of clean and perturbed map, on a scale where 0 is the likeness of the "
@@ -24,12 +23,15 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "floor": "The mean correlation of a method's clean maps of two different images.",
         "INCONCLUSIVE": "The images do not decide whether a bound is met.",
         "localisation": "The share of a map that lies on the object that is explained.",
+        "manipulation": "An attack that changes pixels a little, so that the map shows something else and the class "
+        "stays.",
         "n": "The number of images, or of re-drawn networks, that a number is made from.",
         "perturbation": "A change of the image: noise, a corruption or an attack.",
-        "random map": "The control whose map is noise.",
         "re-drawn weights": "Weights drawn at random in place of what was learnt: a map that stays explains nothing "
         "learnt.",
         "softplus": "A smooth stand-in for ReLU, so that an attack can follow the gradient of a map.",
+        "SRD": "Sharing ratio decomposition: a method that passes the answer back through the network, to each "
+        "vector the share that it had in the next layer's.",
         "SRG": "Symmetric relevance gain: the mean answer when the least relevant pixels go first, less that when the "
         "most relevant go first. Higher is better.",
         "stability": "Likeness of the clean and the perturbed map of one image. High is good only beside the controls.",

@@ -10,6 +10,7 @@ MOST = 5_000_000
 _STYLE = re.compile(r'<link rel="stylesheet" href="[^"]*">')
 _POLICY = re.compile(r'(http-equiv="Content-Security-Policy" content=")[^"]*')
 _DATA_LINK = re.compile(r' ?<a class="data"[^>]*>.*?</a>')
+_OTHER_PAGE = re.compile(r'<li><a href="(?!#)[^"]*">[^<]*</a></li>\n?')
 _LINK = re.compile(r'<a(?: class="[^"]*")? href="(?!#)[^"]*">(.*?)</a>', re.DOTALL)
 _FIGURE = re.compile(r'(<img src=")([^"]*)"')
 _SHEET = re.compile(r'<image href="([^"]*)"( width="[^"]*" height="[^"]*")/>')
@@ -27,7 +28,7 @@ def single_file(page: str, style: str, files: Mapping[str, bytes]) -> str:
     digest = b64encode(sha256(style.encode()).digest()).decode()
     page = _POLICY.sub(rf"\g<1>default-src 'none'; img-src data:; style-src 'sha256-{digest}'", page)
     page = _STYLE.sub(lambda _: f"<style>{style}</style>", page)
-    page = _LINK.sub(r"\g<1>", _DATA_LINK.sub("", page))
+    page = _LINK.sub(r"\g<1>", _OTHER_PAGE.sub("", _DATA_LINK.sub("", page)))
     page = _FIGURE.sub(lambda found: f'{found[1]}{data_address(found[2], files[found[2]])}"', page)
     return _hold_sheets_once(page, files)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from reports.audit.faithful_and_stable.fields import Answer, FaithfulAndStableFields
 from reports.audit.section import Section
 from reports.audit.verdicts.criteria import Criterion
 from reports.audit.verdicts.decisions import SEVERITY, Decision, Outcome
@@ -12,10 +13,10 @@ from reports.audit.verdicts.judging import MethodVerdict
 from reports.audit.verdicts.reasons import Reason, precedence
 from reports.audit.verdicts.tables import MARKS, SHAPES, numbers_in_words
 from reports.families import is_control
-from reports.formatting import enumeration, plural
+from reports.formatting import enumeration, estimate_in_words, plural
 from reports.result import ResultModel
 
-MORE = "Audit more images; how many would decide, if values stay as they are, stands behind each number."
+MORE = "Audit more images; behind each number stands how many would decide if the values stay as they are."
 OTHER = "Use a method that passes this check."
 ADVICE: Mapping[Reason, tuple[str, str, str]] = MappingProxyType(
     {
@@ -51,13 +52,13 @@ ADVICE: Mapping[Reason, tuple[str, str, str]] = MappingProxyType(
         ),
         Reason.MOVED_BY_NOISE: (
             "noise moves the maps too far",
-            "A change that nobody sees gives another explanation.",
+            "A random change of the image gives another explanation.",
             "Do not lean on single maps; average them over noise and audit that, or use a method that passes.",
         ),
         Reason.MOVED_BY_ATTACK: (
             "an attack moves the maps too far",
-            "Who may change the image unnoticed decides what the explanation shows.",
-            "Do not use it where images come from somebody with an interest in the explanation.",
+            "Somebody who may change the image a little can choose what the explanation shows.",
+            "Do not lean on it where images come from somebody with an interest in the explanation.",
         ),
         Reason.LOSES_CLASS: (
             "maps are not reliably nearer to those of their own class than to those of another",
@@ -75,9 +76,10 @@ ADVICE: Mapping[Reason, tuple[str, str, str]] = MappingProxyType(
             "Add an attack on it to the spec, if it has a gradient; until then lean on it only where nobody attacks.",
         ),
         Reason.NO_RELIABLE_ATTACK: (
-            "no attack on the method is reliable",
-            "The attacks failed their own checks: that they moved nothing does not speak for the method.",
-            "Give the attacks more steps or a larger strength in the spec, and run again.",
+            "no attack on the method passed its own checks",
+            "How far somebody could move its maps on purpose is not known; nothing here speaks for the method.",
+            "Read under Transfer which check failed. More steps may mend it; where noise of the same size moves the "
+            "maps as far as the attack does, noise alone already does the harm.",
         ),
         Reason.UNDECIDED: (
             "the images do not decide whether the bound is met",
@@ -100,13 +102,24 @@ ADVICE: Mapping[Reason, tuple[str, str, str]] = MappingProxyType(
             "Let the spec measure it, or leave the criterion out; see Not measured.",
         ),
         Reason.OFTEN_UNDEFINED: (
-            "many values are undefined",
+            "many images have no value",
             "The bound is met, but only by the images that have a value.",
-            "Look at the images without a value before you lean on the rest.",
+            "Find the images without a value, and why, under Faithfulness and in the CSV files; then judge the rest.",
         ),
     }
 )
 """Reason -> what was found, what it means for who leans on the method, and what to do."""
+
+
+MOVED: Mapping[Answer, str] = MappingProxyType(
+    {
+        "above random order": "the moved maps still tell more of the answer on the attacked image than random order "
+        "does, so the network seems to have moved with them",
+        "below random order": "the moved maps tell less of the answer on the attacked image than random order does: "
+        "they mislead",
+    }
+)
+"""What the removal of pixels from attacked images says of the maps that an attack moved."""
 
 
 class Finding(ResultModel):
@@ -120,7 +133,7 @@ class Finding(ResultModel):
     what_to_do: str
 
 
-class FindingFields(VerdictFields):
+class FindingFields(FaithfulAndStableFields, VerdictFields):
     """Fields that this section adds to the result."""
 
     findings: tuple[Finding, ...]
@@ -135,7 +148,7 @@ class _Case:
     decision: Decision
 
 
-def findings(result: VerdictFields) -> tuple[Finding, ...]:
+def findings(result: FindingFields) -> tuple[Finding, ...]:
     """Return the findings, the worst first; last what passes."""
     real = [each for each in result.method_verdicts if not is_control(each.method)]
     groups: dict[tuple[Outcome, Reason], list[_Case]] = {}
@@ -149,34 +162,44 @@ def findings(result: VerdictFields) -> tuple[Finding, ...]:
     )
 
 
-def _cases(verdicts: Sequence[MethodVerdict], result: VerdictFields) -> Iterator[_Case]:
+def _cases(verdicts: Sequence[MethodVerdict], result: FindingFields) -> Iterator[_Case]:
     for verdict in verdicts:
         for each in verdict.criteria:
             if each.decided_by.outcome != "PASS":
                 yield _Case(verdict, result.criteria[each.criterion], each.decided_by)
 
 
-def _finding(outcome: Outcome, reason: Reason, cases: Sequence[_Case], result: VerdictFields) -> Finding:
+def _finding(outcome: Outcome, reason: Reason, cases: Sequence[_Case], result: FindingFields) -> Finding:
     whose = enumeration(dict.fromkeys(result.title_of(case.verdict.method) for case in cases))
     what, so_what, what_to_do = ADVICE[reason]
     return Finding(
         outcome=outcome,
         what=f"{whose}: {what}.",
-        numbers=tuple(_number(case, result) for case in cases),
+        numbers=(*(_number(case, result) for case in cases), *_moved_maps(reason, cases, result)),
         so_what=so_what,
         what_to_do=what_to_do,
     )
 
 
-def _number(case: _Case, result: VerdictFields) -> str:
+def _number(case: _Case, result: FindingFields) -> str:
     decision = case.decision
     told = "no value" if decision.value is None else numbers_in_words(decision, case.criterion)
     unit = "image" if decision.unit == "image" else decision.unit
+    lost = f"; {decision.undefined} of {decision.n_asked} undefined" if decision.undefined else ""
     more = f"; {plural(decision.would_decide, unit)} would decide" if decision.would_decide else ""
-    return f"{result.title_of(case.verdict.method)}: {case.criterion.sentence}: {told}{more}"
+    return f"{result.title_of(case.verdict.method)}: {told}{lost}{more}. Asked: {case.criterion.sentence}"
 
 
-def _passes(verdicts: Sequence[MethodVerdict], result: VerdictFields) -> Iterator[Finding]:
+def _moved_maps(reason: Reason, cases: Sequence[_Case], result: FindingFields) -> Iterator[str]:
+    """Yield what the moved maps of attacked methods say of the network, where it was asked and decided."""
+    methods = {case.verdict.method for case in cases if reason == Reason.MOVED_BY_ATTACK}
+    for each in result.faithful_under_attack:
+        if each.method in methods and each.answer in MOVED:
+            share = estimate_in_words(each.share)
+            yield f"{result.title_of(each.method)}: {MOVED[each.answer]} ({share} of the moved maps)"
+
+
+def _passes(verdicts: Sequence[MethodVerdict], result: FindingFields) -> Iterator[Finding]:
     passed = [each for each in verdicts if each.outcome == "PASS"]
     if passed:
         yield Finding(
@@ -188,7 +211,7 @@ def _passes(verdicts: Sequence[MethodVerdict], result: VerdictFields) -> Iterato
         )
 
 
-def _passing_controls(result: VerdictFields) -> Iterator[Finding]:
+def _passing_controls(result: FindingFields) -> Iterator[Finding]:
     passed = [each for each in result.method_verdicts if is_control(each.method) and each.outcome == "PASS"]
     if passed:
         yield Finding(

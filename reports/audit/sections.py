@@ -2,7 +2,6 @@
 
 from reports.audit.comparisons.fields import ComparisonFields
 from reports.audit.comparisons.section import COMPARISONS
-from reports.audit.faithful_and_stable.fields import FaithfulAndStableFields
 from reports.audit.faithful_and_stable.section import FAITHFUL_AND_STABLE
 from reports.audit.faithfulness.section import FAITHFULNESS
 from reports.audit.findings import FINDINGS, FindingFields
@@ -25,7 +24,6 @@ from reports.audit.verdicts.section import VERDICTS
 
 
 class AuditResult(
-    FaithfulAndStableFields,
     RandomisationFields,
     SensitivityFields,
     ComparisonFields,

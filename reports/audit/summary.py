@@ -247,11 +247,12 @@ def _accuracy(row: Accuracy) -> float:
 
 
 def worst_case(result: SummaryFields) -> Case | None:
-    """Return the case whose maps moved furthest: of reliable attacks, and of the worst method, where it has one."""
+    """Return the case whose map moved furthest, by a reliable attack on the worst method that has one."""
     doubted = {each.condition for each in result.verdicts if each.verdict}
-    worst = set(result.audit_verdict.worst if result.audit_verdict else ())
+    order = result.audit_verdict.worst if result.audit_verdict else ()
+    places = {method: place for place, method in enumerate(order)}
     reliable = [each for each in result.cases if each.rank == "worst" and each.condition not in doubted]
-    return min(reliable, key=lambda each: (each.clean.method not in worst, _likeness(each)), default=None)
+    return min(reliable, key=lambda each: (places.get(each.clean.method, len(places)), _likeness(each)), default=None)
 
 
 def _likeness(case: Case) -> float:

@@ -95,13 +95,18 @@ class Criterion(SpecTable):
 
     @property
     def sentence(self) -> str:
-        """Return the criterion in words, such as `own_image at least 0.9 under noise`."""
-        side = "at least" if self.is_lower else "at most"
+        """Return the criterion in words, such as `SSIM: more than 0.9 under noise`."""
         where = {CLEAN: "on clean images", ATTACKS: "under every reliable attack"}.get(
             self.condition, f"under {self.condition}"
         )
         at = "" if self.strength == LARGEST else f" at {self.strength}"
-        return f"{self.quantity.title} {side} {self.bound:g} {where}{at}"
+        return f"{self.quantity.title}: {self.demand} {where}{at}"
+
+    @property
+    def demand(self) -> str:
+        """Return what is asked of a value, in words."""
+        bound = f"{100 * self.bound:g} %" if self.quantity.kind == "outcome" else f"{self.bound:g}"
+        return f"{'more' if self.is_lower else 'less'} than {bound}"
 
 
 @dataclass(frozen=True)

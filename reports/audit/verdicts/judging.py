@@ -85,8 +85,14 @@ def worst_outcome(verdicts: Iterable[MethodVerdict]) -> Outcome:
 
 
 def worst_first(verdicts: Iterable[MethodVerdict]) -> list[MethodVerdict]:
-    """Return verdicts, the worst outcome first, among equals the reason that takes precedence."""
-    return sorted(verdicts, key=lambda each: (-SEVERITY.index(each.outcome), precedence(each.reason)))
+    """Return verdicts, the worst outcome first, among equals the reason that takes precedence, then the widest miss."""
+    return sorted(verdicts, key=lambda each: (-SEVERITY.index(each.outcome), precedence(each.reason), -_miss(each)))
+
+
+def _miss(verdict: MethodVerdict) -> float:
+    """Return how far the value that decided a FAIL lies from its bound."""
+    decision = verdict.deciding.decided_by
+    return abs(decision.value - decision.bound) if verdict.outcome == "FAIL" and decision.value is not None else 0.0
 
 
 def _judge_criterion(

@@ -16,13 +16,13 @@ from reports.audit.verdicts.reasons import reason_texts
 from reports.audit.verdicts.tables import criteria_table, note_sentences, sentence_of, undefined_table, verdict_table
 from reports.cells import Table
 from reports.families import is_control
-from reports.formatting import counts_in_words, enumeration, method_title
+from reports.formatting import counts_in_words, enumeration, method_title, plural
 from reports.page import Exhibit
 
 INTRODUCTION = (
-    "A method passes if it meets every criterion. A bound is met if the one-sided 95 % bound of the value lies "
-    "strictly on its right side, and missed if the whole interval lies on the wrong side; else the images do not "
-    "decide. Under attack means under every reliable attack on the method itself."
+    "A method passes if it meets every criterion. The interval of a value has two one-sided 95 % bounds, so that it is "
+    "a 90 % interval. A criterion is met if all of the interval is as asked, and missed if none of it is; else the "
+    "images do not decide. Under attack means under every reliable attack on the method itself."
 )
 FRAGILITY = (
     "Each verdict was made again under other settings that were declared beforehand: another similarity of maps, only "
@@ -62,8 +62,7 @@ def verdict_sentences(result: VerdictFields) -> tuple[str, ...]:
     worst = next(each for each in result.method_verdicts if each.method == verdict.worst[0])
     whose = enumeration(method_title(method) for method in verdict.worst)
     return (
-        f"The verdict of this audit is {verdict.outcome}: that of {whose}, the worst of the {len(verdict.methods)} "
-        f"methods that it is asked about.",
+        f"{verdict.outcome}: {whose}, {len(verdict.worst)} of {plural(len(verdict.methods), 'method')}.",
         sentence_of(worst, result),
     )
 

@@ -24,8 +24,17 @@ from reports.formatting import (
     plural,
 )
 
-HEADER = ("method", "verdict", "criterion that decided", "value", "needed", "control", "settings that agree")
+HEADER = (
+    "method",
+    "verdict",
+    "criterion that decided",
+    "value, 90 % interval",
+    "needed",
+    "control",
+    "settings that agree",
+)
 MARKS: dict[str, Mark] = {"PASS": "passed", "FAIL": "failed", "WARN": "unreliable", "INCONCLUSIVE": "unreliable"}
+FRAGILE = "fragile"
 SHAPES = {"PASS": "\N{CHECK MARK}", "WARN": "!", "FAIL": "\N{BALLOT X}", "INCONCLUSIVE": "?"}
 
 
@@ -43,12 +52,12 @@ def _row(verdict: MethodVerdict, result: VerdictFields) -> tuple[Cell, ...]:
         ),  # the worst come first, whatever their family
         Cell(
             f"{SHAPES[verdict.outcome]}{TIGHT}{verdict.outcome}",
-            "\n".join(filter(None, (verdict.reason.value, verdict.note))),
+            "\n".join(filter(None, (verdict.reason.value, verdict.note, FRAGILE if multiverse.is_fragile else ""))),
             MARKS[verdict.outcome],
         ),
         Cell(criterion.sentence, "" if decision.condition == CLEAN else condition_in_words(decision.condition)),
         Cell(value_text(decision, criterion), "\n".join(filter(None, _details(decision, criterion)))),
-        Cell(f"{'above' if criterion.is_lower else 'below'} {_as_text(decision.bound, criterion)}"),
+        Cell(criterion.demand),
         _control_cell(verdict, deciding.criterion, result),
         Cell(f"{multiverse.agreeing} of {multiverse.settings}", _fragility(multiverse)),
     )
@@ -63,7 +72,7 @@ def _control_cell(verdict: MethodVerdict, number_: int, result: VerdictFields) -
     criterion = result.criteria[number_]
     if criterion.condition not in {CLEAN, NOISE}:
         found = (
-            (result.criteria[each.criterion], each.decided_by, "the same under noise")
+            (result.criteria[each.criterion], each.decided_by, "under noise alone")
             for each in verdict.criteria
             if (result.criteria[each.criterion].metric, result.criteria[each.criterion].condition)
             == (criterion.metric, NOISE)
@@ -139,9 +148,9 @@ def sentence_of(verdict: MethodVerdict, result: VerdictFields) -> str:
     """Return a verdict with its reason and its numbers as a sentence."""
     deciding: CriterionVerdict = verdict.deciding
     criterion, decision = result.criteria[deciding.criterion], deciding.decided_by
-    numbers = f" ({numbers_in_words(decision, criterion)})" if decision.value is not None else ""
+    found = f" Measured: {numbers_in_words(decision, criterion)}." if decision.value is not None else ""
     why = f"{verdict.outcome}, {IN_WORDS[verdict.reason]}"
-    return f"{result.title_of(verdict.method)}: {why}: {criterion.sentence}{numbers}."
+    return f"{result.title_of(verdict.method)}: {why}. Asked: {criterion.sentence}.{found}"
 
 
 def note_sentences(verdicts: Iterable[MethodVerdict], result: VerdictFields) -> Iterator[str]:
@@ -164,10 +173,11 @@ def _note_in_words(verdict: MethodVerdict, result: VerdictFields) -> str:
 
 
 def numbers_in_words(decision: Decision, criterion: Criterion) -> str:
-    """Return value, condition, one-sided bounds and n of a decision as part of a sentence."""
+    """Return value, condition, n and the two one-sided 95 % bounds of a decision, which are a 90 % interval."""
     where = f" under {condition_in_words(decision.condition)}" if decision.condition not in ("", CLEAN) else ""
-    interval = interval_text(decision, criterion).strip("[]").replace(",", " to", 1)
-    return f"{value_text(decision, criterion)}{where}{f', {interval}' if interval else ''}, n = {_n_of_units(decision)}"
+    ends = interval_text(decision, criterion).strip("[]").replace(",", " to", 1)
+    interval = f", 90 % interval {ends}" if ends else ""
+    return f"{value_text(decision, criterion)}{where}{interval}, n = {_n_of_units(decision)}"
 
 
 def _n_of_units(decision: Decision) -> str:
@@ -180,5 +190,4 @@ def _as_text(value: float | None, criterion: Criterion) -> str:
 
 
 def _fragility(multiverse: Multiverse) -> str:
-    turned = f"turned by {'; '.join(multiverse.turned_by)}" if multiverse.turned_by else ""
-    return "; ".join(filter(None, ("fragile" if multiverse.is_fragile else "", turned)))
+    return f"turned by {'; '.join(multiverse.turned_by)}" if multiverse.turned_by else ""

@@ -32,7 +32,7 @@ def test_the_default_criteria_have_reasons() -> None:
 
 def test_a_file_is_read(tmp_path: Path) -> None:
     (criterion,) = read_criteria(written(tmp_path, GOOD))
-    assert criterion.sentence == "Share of maps nearer to their own image at least 0.8 under noise"
+    assert criterion.sentence == "Maps nearer to their own image than to another: more than 80 % under noise"
     assert (criterion.method, criterion.strength, criterion.min_n) == ("all", "largest", 1)
 
 
