@@ -54,9 +54,9 @@ def test_every_decision_that_is_no_pass_is_a_number_of_one_finding(result: Audit
     told = [number for finding in result.findings for number in finding.numbers]
     for verdict in result.method_verdicts:
         for each in verdict.criteria:
-            start = f"{result.title_of(verdict.method)}: {result.criteria[each.criterion].sentence}: "
+            start, end = f"{result.title_of(verdict.method)}: ", f". Asked: {result.criteria[each.criterion].sentence}"
             is_told = not is_control(verdict.method) and each.decided_by.outcome != "PASS"
-            assert sum(number.startswith(start) for number in told) == is_told
+            assert sum(number.startswith(start) and number.endswith(end) for number in told) == is_told
 
 
 def test_findings_say_what_so_what_and_what_to_do(result: AuditResult, text: str) -> None:

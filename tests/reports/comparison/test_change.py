@@ -112,8 +112,9 @@ def test_a_newly_failed_criterion_is_a_regression(change: Change) -> None:
     assert change.outcome == "REGRESSION"
     assert change.summary[0] == f"REGRESSION from old to new: 1 of {len(change.changes)} comparisons is worse."
     assert change.summary[1] == (
-        "Saliency, Maps nearer to their own class than to another: 100\N{NO-BREAK SPACE}% before, 0\N{NO-BREAK SPACE}% after, "
-        "6 images. 6 images lost it, 0 gained it. The verdict of this criterion went from PASS to FAIL."
+        "Saliency, Maps nearer to their own class than to another: 100\N{NO-BREAK SPACE}% before, "
+        "0\N{NO-BREAK SPACE}% after, 6 images. 6 images lost it, 0 gained it. "
+        "The verdict of this criterion went from PASS to FAIL."
     )
 
 
@@ -124,8 +125,8 @@ def test_a_loss_within_the_margin_of_its_criterion_is_none(change: Change) -> No
     assert noise.low == pytest.approx(-0.777, abs=1e-3)
     (told,) = [text for text in change.summary if text.startswith("Undecided")]
     assert (
-        "Saliency, Maps nearer to their own image than to another under Gaussian noise, 0.1 (100\N{NO-BREAK SPACE}% before, "
-        "67\N{NO-BREAK SPACE}% after, " in told
+        "Saliency, Maps nearer to their own image than to another under Gaussian noise, 0.1 "
+        "(100\N{NO-BREAK SPACE}% before, 67\N{NO-BREAK SPACE}% after, " in told
     )
     assert "up to 78 points may be lost" in told
 
@@ -203,8 +204,8 @@ def test_a_loss_that_the_interval_shows_is_told_with_its_least_size_and_the_marg
     case = CriterionChange(method="grad_cam", criterion=0, condition="pgd@8/255", heading="PGD, 8/255", outcome="WORSE",
                            before=1.0, after=0.25, low=-0.9, high=-0.55, n=40, gained=0, lost=30)  # fmt: skip
     assert sentence_of_change(case, CRITERIA[0]).replace("\N{NO-BREAK SPACE}", " ") == (
-        "Grad-CAM, Maps nearer to their own class than to another under PGD, 8/255: 100 % before, 25 % after, 40 images. "
-        "30 images lost it, 0 gained it. "
+        "Grad-CAM, Maps nearer to their own class than to another under PGD, 8/255: 100 % before, 25 % after, "
+        "40 images. 30 images lost it, 0 gained it. "
         "The loss is at least 55 points (95 % bound); 10 points would be within the margin."
     )
 
