@@ -1,7 +1,7 @@
 """The search loop of all attacks on explanations, independent of norm, objective, attributor and gradients' source."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +12,8 @@ from srd.types import Scores
 
 MOMENTUM = 0.9
 JUDGED = 2  # every second iterate is judged, the last one included: each costs a map
+CHECKS = ((0.25, 0.5), (0.5, 1.0))
+"""Share of the steps, and the share that a run must then have reached of what an earlier run had gained at that step."""
 LEAST_STEP = 0.02  # relative to the first step; the last of many steps comes near it, fine enough to settle
 
 Gradient = Callable[[Images, float], tuple[Images, Scores]]
@@ -49,11 +51,19 @@ class Ascent:
     relative_step: float
     """Size of the first step in units of the ball's radius."""
 
-    def __call__(self, clean: Images, start: Tensor) -> SearchTrace:
-        """Return the displacement that `judge` rates highest, or no displacement if none is rated higher."""
+    def __call__(self, clean: Images, start: Tensor, earlier: Sequence[Scores] = ()) -> SearchTrace:
+        """Return the displacement that `judge` rates highest, or no displacement if none is rated higher.
+
+        Parameters
+        ----------
+        earlier
+            The best value of earlier runs, at the start and after each step. A row that falls behind them as CHECKS says
+            is given up: it keeps what it has found. The run ends when all rows are given up.
+        """
         displacement, velocity = start, torch.zeros_like(start)
         best = torch.zeros_like(start)
         highest, gains = [self.judge(self.displace(clean, best))], []
+        hopeful = torch.ones_like(highest[0], dtype=torch.bool)
         for k in range(self.steps):
             gradient, gain = self.gradient(displace(clean, displacement), k / max(1, self.steps - 1))
             gains.append(gain)
@@ -63,12 +73,23 @@ class Ascent:
             highest.append(highest[-1])
             if (self.steps - 1 - k) % JUDGED == 0:
                 value = self.judge(self.displace(clean, displacement))
-                better = value > highest[-1]
+                better = hopeful & (value > highest[-1])
                 best = torch.where(better[:, None, None, None], displacement, best)
                 highest[-1] = torch.where(better, value, highest[-1])
-            if not velocity.any():
+            if earlier:
+                hopeful &= self._keeps_up(highest, earlier)
+            if not (velocity.any() and hopeful.any()):
                 break
+        highest += [highest[-1]] * (self.steps + 1 - len(highest))
         return SearchTrace(best, tuple(highest), tuple(gains))
+
+    def _keeps_up(self, highest: Sequence[Scores], earlier: Sequence[Scores]) -> Tensor:
+        """Return whether each row has gained enough, after as many steps as `highest` has, to go on."""
+        enough, step = torch.ones_like(highest[0], dtype=torch.bool), len(highest) - 1
+        for share_of_steps, share_of_gain in CHECKS:
+            if step == round(share_of_steps * self.steps):
+                enough &= highest[step] - highest[0] > share_of_gain * (earlier[step] - earlier[0])
+        return enough
 
 
 def displace(clean: Images, displacement: Tensor) -> Images:

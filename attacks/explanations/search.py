@@ -1,6 +1,7 @@
 """Restarts of the search loop for one aim, and the best of them for each image."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -27,14 +28,32 @@ class Search:
         """Run the search from `origin`, and then again from random points.
 
         Clean maps are a stationary point of goals that compare with them: the network as it is shows no way away from
-        there.
+        there. A later run is given up where it falls behind the best of those before it.
         """
-        return tuple(self._run(restart, clean, origin, generators) for restart in range(self.restarts))
+        traces: list[SearchTrace] = []
+        for restart in range(self.restarts):
+            start = self.ball.sample(origin, generators) if restart else origin
+            with _equal_use(generators):
+                traces.append(self._ascent(restart)(clean, start, _best_so_far(traces)))
+        return tuple(traces)
 
-    def _run(self, restart: int, clean: Images, origin: Tensor, generators: Generators) -> SearchTrace:
+    def _ascent(self, restart: int) -> Ascent:
         gradient = self.gradients[restart % len(self.gradients)]
-        ascent = Ascent(self.ball, gradient, self.judge, self.displace, self.steps, self.relative_step)
-        return ascent(clean, self.ball.sample(origin, generators) if restart else origin)
+        return Ascent(self.ball, gradient, self.judge, self.displace, self.steps, self.relative_step)
+
+
+@contextmanager
+def _equal_use(generators: Generators) -> Iterator[None]:
+    """Leave generators in states that do not depend on how much is drawn within: a run may be given up early."""
+    seeds = [int(torch.randint(2**62, (1,), generator=each)) for each in generators]
+    yield
+    for each, seed in zip(generators, seeds, strict=True):
+        each.manual_seed(seed)
+
+
+def _best_so_far(traces: Sequence[SearchTrace]) -> list[Scores]:
+    """Return the best value of any run at the start and after each step; nothing if there was none."""
+    return [torch.stack(values).amax(0) for values in zip(*(trace.highest for trace in traces), strict=True)]
 
 
 def best(traces: Sequence[SearchTrace]) -> Tensor:

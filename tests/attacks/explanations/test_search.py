@@ -5,9 +5,9 @@ from torch import Tensor
 from toys import generators, normal, uniform
 
 from attacks.balls import L2, Linf
-from attacks.explanations.ascent import SearchTrace, displace
+from attacks.explanations.ascent import Ascent, SearchTrace, displace
 from attacks.explanations.gradients import DifferentiatedGradient, without_surrogate
-from attacks.explanations.search import Search, best, highest
+from attacks.explanations.search import Search, _equal_use, best, highest
 from attacks.types import Images
 from srd.types import Scores
 
@@ -75,6 +75,7 @@ def test_only_the_first_run_starts_at_the_origin_the_others_at_random_points_of_
     assert not first.any()
     draws = generators(4)
     for other in others:
+        draws = reseeded(draws)
         torch.testing.assert_close(other, ball.sample(CLEAN, draws))
     assert not torch.equal(others[0], others[1])
 
@@ -98,6 +99,47 @@ def test_a_row_is_searched_alike_alone_and_among_others() -> None:
     together = best(searched(4))
     first = search(4)(CLEAN[:1], torch.zeros_like(CLEAN[:1]), generators(4)[:1])
     torch.testing.assert_close(best(first), together[:1], atol=1e-9, rtol=0)
+
+
+def test_a_later_run_is_given_up_row_by_row_where_it_falls_behind() -> None:
+    """The definition: the same runs without giving up, cut where the rule says."""
+    ball, draws = Linf(0.2), generators(4)
+    traces = searched(5)
+    alone = Ascent(ball, DifferentiatedGradient(wavy, without_surrogate), wavy, displace, 6, 0.25)
+    known: list[list[list[float]]] = [torch.stack(alone(CLEAN, torch.zeros_like(CLEAN)).highest, 1).tolist()]
+    cuts = 0
+    for trace in traces[1:]:
+        draws = reseeded(draws)
+        whole = torch.stack(alone(CLEAN, ball.sample(CLEAN, draws)).highest, 1).tolist()
+        known.append([cut(row, [run[at] for run in known]) for at, row in enumerate(whole)])
+        assert torch.stack(trace.highest, 1).tolist() == known[-1]
+        cuts += sum(mine != row for mine, row in zip(known[-1], whole, strict=True))
+    assert cuts > 0
+
+
+def reseeded(draws: list[torch.Generator]) -> list[torch.Generator]:
+    """Streams after a run, which began with drawing their seeds."""
+    return [torch.Generator().manual_seed(int(torch.randint(2**62, (1,), generator=each))) for each in draws]
+
+
+def cut(row: list[float], earlier: list[list[float]]) -> list[float]:
+    best_before = [max(values) for values in zip(*earlier, strict=True)]
+    for step, share in ((2, 0.5), (3, 1.0)):  # a quarter and a half of 6 steps; 1.5 rounds to 2
+        if row[step] - row[0] <= share * (best_before[step] - best_before[0]):
+            return row[: step + 1] + [row[step]] * (6 - step)
+    return row
+
+
+def test_how_early_a_run_is_given_up_changes_no_later_draw() -> None:
+    ends = []
+    for use in (0, 7):
+        draws = generators(2)
+        with _equal_use(draws):
+            for each in draws:
+                torch.rand(use, generator=each)
+        ends.append(draws)
+    assert [torch.equal(one.get_state(), other.get_state()) for one, other in zip(*ends, strict=True)] == [True] * 2
+    assert not torch.equal(ends[0][0].get_state(), ends[0][1].get_state())
 
 
 def test_equal_streams_search_alike_and_others_otherwise() -> None:
