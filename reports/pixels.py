@@ -150,5 +150,5 @@ def _outline(mask: Mask, shape: tuple[int, ...]) -> Mask:
 
 def _png(image: Image.Image) -> bytes:
     buffer = BytesIO()
-    image.save(buffer, format="PNG", optimize=True)
+    image.save(buffer, format="PNG")
     return buffer.getvalue()

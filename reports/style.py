@@ -70,6 +70,9 @@ def colour(family: str, lightness: int = SHADES[0]) -> str:
     return to_hex(found)
 
 
+POINTS_PER_INCH = 72  # the resolution at which SVG is laid out
+
+
 @contextmanager
 def figure_style() -> Iterator[None]:
     """Set the style of all figures, and restore matplotlib's own at the end."""
@@ -83,7 +86,15 @@ def despine(axes: Axes) -> None:
 
 
 def svg(figure: Figure) -> bytes:
-    """Return a figure as SVG, the same bytes each time."""
+    """Return a figure as SVG, the same bytes each time.
+
+    The layout is made once: matplotlib would make it twice, each time with a drawing of the whole figure.
+    """
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        figure.set_dpi(POINTS_PER_INCH)
+        engine.execute(figure)
+        figure.set_layout_engine("none")
     buffer = BytesIO()
     metadata: dict[str, Any] = {"Date": None, "Creator": None}
     figure.savefig(buffer, format="svg", metadata=metadata)

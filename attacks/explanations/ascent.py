@@ -13,7 +13,7 @@ from srd.types import Scores
 MOMENTUM = 0.9
 JUDGED = 2  # every second iterate is judged, the last one included: each costs a map
 CHECKS = ((0.25, 0.5), (0.5, 1.0))
-"""Share of the steps, and the share that a run must then have reached of what an earlier run had gained at that step."""
+"""Share of the steps, and the share that a run must then have reached of what an earlier run had gained by then."""
 LEAST_STEP = 0.02  # relative to the first step; the last of many steps comes near it, fine enough to settle
 
 Gradient = Callable[[Images, float], tuple[Images, Scores]]
@@ -57,7 +57,7 @@ class Ascent:
         Parameters
         ----------
         earlier
-            The best value of earlier runs, at the start and after each step. A row that falls behind them as CHECKS says
+            The best value of earlier runs, at the start and after each step. A row that falls behind as CHECKS says
             is given up: it keeps what it has found. The run ends when all rows are given up.
         """
         displacement, velocity = start, torch.zeros_like(start)

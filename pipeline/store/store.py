@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, partial
 from hashlib import sha256
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -84,13 +85,15 @@ class Store:
         return values
 
     def read_chunks(self, task: Task, name: str, images: Iterable[int]) -> Iterator[NDArray[Any]]:
-        """Yield what the task wrote of a large variable for each of these images, as `read_image` returns it."""
+        """Yield what the task wrote of a large variable for each of these images, as `read_image` returns it.
+
+        Images that follow each other are read at once, and are in memory together.
+        """
         digests, start = self.receipts.digests(task).get(name, ()), self._plan.rows(task).start
         rest = self._plan.region(task, VARIABLES[name])[1:]
-        for image in images:
-            position = image - start
-            region = (slice(image, image + 1), *rest)
-            yield self._read_chunks(task, name, region, digests[position : position + 1], position)[0]
+        for run in _consecutive(images):
+            first, stop = run.start - start, run.stop - start
+            yield from self._read_chunks(task, name, (run, *rest), digests[first:stop], first)
 
     def finished_tasks(self) -> Iterator[Task]:
         """Return the planned tasks that have a receipt."""
@@ -129,6 +132,13 @@ class Store:
         if _reads_as_missing(array, values) and not sync(array.store.exists(_shard_key(array, region))):
             raise DamagedTask(task.key, f"{name} is missing")
         return values
+
+
+def _consecutive(images: Iterable[int]) -> Iterator[slice]:
+    """Yield runs of images that follow each other, in the order given."""
+    for _, run in groupby(enumerate(images), lambda each: each[1] - each[0]):
+        members = [image for _, image in run]
+        yield slice(members[0], members[-1] + 1)
 
 
 def refusal_of(location: Location, damage: DamagedTask) -> DamagedStore:

@@ -1,5 +1,6 @@
 """The section on threats: the threat model of each perturbation, and the measured change by each condition."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -18,6 +19,9 @@ from reports.audit.section import Fields, Pictures, Section
 from reports.cells import Cell, Table
 from reports.formatting import NONE, condition_in_words, method_title
 
+BLOCK = 64_000_000
+"""Bytes of images that are in memory at once, at least one image under all conditions."""
+
 
 def _numbers(readings: Readings, _: RunFacts) -> Fields:
     return {"perturbations": perturbations(readings), "conditions": conditions(readings)}
@@ -32,7 +36,8 @@ def perturbations(readings: Readings) -> tuple[PerturbationFacts, ...]:
 def conditions(readings: Readings) -> tuple[ConditionFacts, ...]:
     """Return the conditions but `clean`, with the change that each really made."""
     asked = {condition.group: condition for condition in expand(readings.attributes.fingerprinted.spec)}
-    return tuple(_condition(readings, asked[name]) for name in readings.perturbed_conditions)
+    sizes = _sizes_of_changes(readings.dataset["input"])
+    return tuple(_condition(readings, asked[name], sizes) for name in readings.perturbed_conditions)
 
 
 def _perturbation(asked: PerturbationSpec, entry: PerturbationEntry, readings: Readings) -> PerturbationFacts:
@@ -54,8 +59,8 @@ def _perturbation(asked: PerturbationSpec, entry: PerturbationEntry, readings: R
     )
 
 
-def _condition(readings: Readings, condition: Condition) -> ConditionFacts:
-    changes = _changes(readings, condition.group)
+def _condition(readings: Readings, condition: Condition, sizes: NDArray[np.float64]) -> ConditionFacts:
+    changes = _changes(readings, condition.group, sizes)
     return ConditionFacts(
         id=condition.group,
         name=condition.name,
@@ -72,25 +77,30 @@ def _condition(readings: Readings, condition: Condition) -> ConditionFacts:
     )
 
 
-def _changes(readings: Readings, condition: str) -> NDArray[np.float64]:
+def _changes(readings: Readings, condition: str, sizes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the largest absolute change of a value and the L2 distance of every computed image: (n, 2).
 
-    Of several draws, both are the largest. One image is in memory at a time.
+    Of several draws, both are the largest.
     """
     both = readings.is_predicted(CLEAN) & readings.is_predicted(condition)
-    inputs = readings.dataset["input"]
-    sizes = [
-        np.max(
-            [_sizes_of_change(inputs.isel(image=int(row)), column) for column in readings.columns(condition)], axis=0
-        )
-        for row in np.flatnonzero(both)
-    ]
-    return np.array(sizes).reshape(-1, 2)
+    largest: NDArray[np.float64] = sizes[both][:, readings.columns(condition)].max(1)
+    return largest
 
 
-def _sizes_of_change(inputs: xr.DataArray, column: int) -> tuple[float, float]:
-    clean, moved = inputs.isel(perturbation=[0, column]).values.astype(np.float64)
-    return float(np.abs(moved - clean).max()), float(np.linalg.norm(moved - clean))
+def _sizes_of_changes(inputs: xr.DataArray) -> NDArray[np.float64]:
+    """Return the largest absolute change of a value and the L2 distance from the clean image: (n, columns, 2)."""
+    n, columns, *shape = inputs.shape
+    at_once = max(1, BLOCK // (columns * math.prod(shape) * inputs.dtype.itemsize))
+    blocks = (inputs.isel(image=slice(start, start + at_once)).values for start in range(0, n, at_once))
+    return np.concatenate([_sizes_in_block(block) for block in blocks])
+
+
+def _sizes_in_block(block: NDArray[np.float32]) -> NDArray[np.float64]:
+    rows = []
+    for images in block.astype(np.float64):
+        moved = (images - images[0]).reshape(len(images), -1)
+        rows.append(np.stack([np.abs(moved).max(1), np.linalg.norm(moved, axis=1)], 1))
+    return np.stack(rows)
 
 
 def _threats_table(result: RunFacts) -> Table:
