@@ -45,9 +45,8 @@ def create(location: Location, new: NewStore) -> None:
     """
     objects = objects_of(new)
     store = location.open()
-    present = sync(_keys(store))
-    if METADATA not in present:
-        _refuse_remains(location, present - objects.keys())
+    if not sync(store.exists(METADATA)):  # by name: a listing may be older than what another process has made
+        _refuse_remains(location, sync(_keys(store)) - objects.keys())
         sync(_put(store, objects))
 
 

@@ -94,7 +94,7 @@ class Store:
 
     def finished_tasks(self) -> Iterator[Task]:
         """Return the planned tasks that have a receipt."""
-        done = self.receipts.task_keys()
+        done = self.receipts.find(task.key for task in self._plan.all_tasks())
         return (task for task in self._plan.all_tasks() if task.key in done)
 
     def find_damage(self, tasks: Iterable[Task]) -> Iterator[DamagedTask]:
@@ -158,7 +158,7 @@ def attributes(location: Location) -> RunAttributes:
 def progress(location: Location) -> dict[str, tuple[int, int]]:
     """Return the number of tasks done and the number of tasks planned, for each stage."""
     group, attributes = _open_root(location)
-    done = Receipts(group.store).task_keys()
+    done = Receipts(group.store).find(task.key for task in attributes.plan.all_tasks())
     counts: dict[str, tuple[int, int]] = {}
     for task in attributes.plan.all_tasks():
         finished, planned = counts.get(task.stage, (0, 0))

@@ -1,6 +1,7 @@
 """A receipt comes last and holds digests; a failure is recorded until its task is done."""
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from hashlib import sha256
@@ -15,6 +16,7 @@ from small_stores import PLAN, arrays, shard_file
 from pipeline.plan.stages import VARIABLES
 from pipeline.plan.tasks import Task
 from pipeline.store import store as store_module
+from pipeline.store.location import Location
 from pipeline.store.receipts import DIGEST, Failure, receipt_size
 from pipeline.store.store import (
     Store,
@@ -150,3 +152,31 @@ def test_a_receipt_of_other_code_is_none(path: Path, made: Store) -> None:
     with pytest.raises(DamagedTask, match=f"{task.key}: its receipt is of other code"):
         made.read_output(task, ["score"])
     assert [damage.key for damage in made.find_damage([task])] == [task.key]
+
+
+def test_a_failure_is_past_if_its_task_is_done_though_no_listing_shows_it(
+    path: Path, made: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = next(iter(PLAN.tasks("score")))
+    made.receipts.record_failures({task.key: Failure("first")})
+    made.write(task, arrays(task))
+    listing = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda folder: [] if str(folder).endswith("_ledger") else listing(folder))
+    assert Store(Location(str(path))).receipts.failures() == {}
+
+
+@pytest.mark.parametrize("thing", ["folder", "link", "large"])
+def test_what_is_no_receipt_is_none_by_its_name_either(
+    path: Path, made: Store, thing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = next(iter(PLAN.tasks("score")))
+    file = path / "_ledger" / task.key
+    if thing == "folder":
+        file.mkdir()
+    elif thing == "link":
+        file.symlink_to(path / "zarr.json")
+    else:
+        file.touch()
+        os.truncate(file, 2**30)
+    monkeypatch.setattr(made.receipts, "_names", lambda folder: [])
+    assert made.receipts.find([task.key]) == frozenset()
