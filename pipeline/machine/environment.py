@@ -9,8 +9,7 @@ from pathlib import Path
 import torch
 
 from pipeline.machine import devices
-
-LIBRARIES = ("torch", "torchvision", "torchattacks", "numpy", "pillow", "zarr", "xarray", "dask")
+from pipeline.machine.libraries import LIBRARIES
 
 
 def versions() -> dict[str, str]:

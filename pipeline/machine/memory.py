@@ -61,6 +61,11 @@ def free_memory() -> int:
     return min([int(psutil.virtual_memory().available), *_group_limits()])
 
 
+def total_memory() -> int:
+    """Return the bytes that all processes together may take: those of the machine, or of its container."""
+    return min([int(psutil.virtual_memory().total), *_group_limits()])
+
+
 def forget_peak() -> None:
     """Start the measurement of `peak_memory` anew, where the system allows it.
 

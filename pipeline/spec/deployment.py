@@ -37,6 +37,14 @@ class ClusterSpec(SpecTable):
     worker_timeout: Seconds = 300.0
     """The run stops after this number of seconds without any worker, and can be continued."""
 
+    @property
+    def advice(self) -> str:
+        """Return what an operator does if no worker comes."""
+        return (
+            "its processes end as they start, or are paused: see whether memory, files and threads are left "
+            "(`free -h`, `ulimit -a`), or use fewer of them"
+        )
+
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         """Yield what logs say of the fields: of a table only the names, of lines of shell only how many."""
         for name, value in super().__repr_args__():
@@ -91,6 +99,10 @@ class SchedulerSpec(EncryptedSpec):
     address: Annotated[str, Field(pattern=r"^[a-z]+://.+")]
     """For example `tcp://10.0.0.1:8786`, or with TLS `tls://10.0.0.1:8786`."""
 
+    @property
+    def advice(self) -> str:
+        return "start some with `dask worker ADDRESS --nthreads 1`"
+
     @model_validator(mode="after")
     def _check_protocol(self) -> "SchedulerSpec":
         address, is_encrypted = shorten_value(self.address), self.address.startswith(("tls://", "wss://"))
@@ -126,6 +138,11 @@ class SlurmSpec(EncryptedSpec):
     logs: Text | None = None
     """The folder of the jobs' output; by default the folder in which the command runs."""
 
+    @property
+    def advice(self) -> str:
+        output = Path(self.logs or ".") / ("srd-audit-*.out" if self.logs else "slurm-*.out")
+        return f"`squeue --me` tells why jobs wait, {output} what those said that have ended"
+
 
 class KubernetesSpec(ClusterSpec):
     """One pod for each worker, made by the Dask operator of a Kubernetes cluster."""
@@ -147,6 +164,11 @@ class KubernetesSpec(ClusterSpec):
     """Variables of the pods, none of them secret."""
     env_from: Names = ()
     """Names of Kubernetes secrets, each entry of which becomes a variable of the pods."""
+
+    @property
+    def advice(self) -> str:
+        place = f"--namespace {self.namespace}"
+        return f"`kubectl get pods {place}` tells why pods wait, `kubectl logs {place} POD` what they said"
 
 
 class StoreSpec(SpecTable):

@@ -46,7 +46,7 @@ def manifest(spec: KubernetesSpec) -> dict[str, Any]:
     made["spec"]["worker"] = make_worker_spec(
         n_workers=spec.workers,
         resources={"requests": size | gpu, "limits": size | gpu},
-        worker_command=WORKER,
+        worker_command=f"{WORKER} --memory-limit {spec.memory}",
         **common,
     )
     scheduler, worker = (made["spec"][part]["spec"]["containers"][0] for part in ("scheduler", "worker"))

@@ -14,6 +14,7 @@ SCHEDULER = {
 WORKER = {
     "distributed.worker.memory.target": False,  # tasks return nothing: there is nothing to spill
     "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": False,  # a task needs its memory until it ends: the pause would not end either
 }
 # Dask trims freed memory at once; giving each tensor back to the kernel cost more than a third of the time
 ALLOCATOR = {"MALLOC_TRIM_THRESHOLD_": str(512 * MIB), "MALLOC_MMAP_THRESHOLD_": str(1024 * MIB)}

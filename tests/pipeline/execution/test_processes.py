@@ -1,5 +1,6 @@
 """Real processes: schedulers and workers that others start, tasks that never return, tasks that kill."""
 
+import json
 import os
 import re
 import signal
@@ -7,10 +8,11 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 
 import pytest
-from dask_processes import IMPORTS, scheduler, scheduler_with_workers, worker
+from bare_environment import bare_process, bare_python
+from dask_processes import IMPORTS, process, scheduler, scheduler_with_workers, worker
 from small_audits import Finished, finish, tree
 
 from pipeline.execution.executors import Outcome, Work
@@ -185,3 +187,67 @@ def test_a_job_that_slurm_refuses_is_told_at_once(slurm: None) -> None:
     refused = pytest.raises(ClusterError, match=r"SLURM refuses the job: Invalid account; change \[cluster\]")
     with dask_executor(SlurmSpec(workers=1, memory="2GiB", account="nobody", interface="lo")) as executor, refused:
         executor.call(os.getpid)
+
+
+UNFIT = (
+    r"the worker tcp://127.0.0.1:\d+, .*/bare/bin/python on .*, cannot run this project: "
+    r"it has no package attacks, pipeline, srd of this project; install this project there"
+)
+
+
+def test_a_worker_without_this_project_is_told_at_once(tmp_path: Path) -> None:
+    began = monotonic()
+    with (
+        scheduler(tmp_path) as (address, _),
+        bare_process(tmp_path, "worker", address, "--nthreads", 1, "--no-nanny", "--no-dashboard"),
+        dask_executor(SchedulerSpec(address=address)) as executor,
+        pytest.raises(ClusterError, match=UNFIT) as refused,
+    ):
+        executor.call(os.getpid)
+    assert refused.value.exit_code == 5
+    assert monotonic() - began < 60
+
+
+def test_a_worker_without_this_project_that_comes_later_stops_the_run(tmp_path: Path) -> None:
+    with scheduler_with_workers(tmp_path, 1) as address, dask_executor(SchedulerSpec(address=address)) as executor:
+        running = executor([Task("perturb", tile, 0) for tile in range(30)], slow)
+        next(running)
+        late = bare_process(tmp_path, "worker", address, "--nthreads", 1, "--no-dashboard")
+        with late, pytest.raises(ClusterError, match=UNFIT):
+            assert [outcome.error for outcome in running] == [None] * 29
+
+
+def test_a_scheduler_without_this_project_is_told_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "scheduler.json"
+    with bare_process(tmp_path, "scheduler", "--host", "127.0.0.1", "--port", 0, "--scheduler-file", file):
+        while not file.exists() or not file.read_text():
+            sleep(0.05)
+        address = json.loads(file.read_text())["address"]
+        refused = pytest.raises(ClusterError, match=r"the scheduler, .*/bare/bin/python on .*, cannot run this project")
+        with dask_executor(SchedulerSpec(address=address)) as executor, refused:
+            executor.call(os.getpid)
+
+
+def test_slurm_jobs_without_this_project_are_not_submitted_for_ever(
+    slurm: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONPATH")
+    monkeypatch.chdir(tmp_path)  # which Python would look into
+    python = str(bare_python(tmp_path / "bare"))
+    cluster = SlurmSpec(workers=2, memory="2GiB", interface="lo", python=python, worker_timeout=100.0)
+    with dask_executor(cluster) as executor, pytest.raises(ClusterError, match="cannot run this project"):
+        executor.call(os.getpid)
+
+
+def test_a_worker_that_comes_paused_by_its_memory_works(
+    finished: Finished, spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As somebody starts it who has not read which thresholds to switch off."""
+    monkeypatch.setenv("DASK_DISTRIBUTED__WORKER__MEMORY__PAUSE", "0.001")
+    with (
+        scheduler(tmp_path) as (address, _),
+        process("worker", address, "--nthreads", 1, "--no-dashboard", "--memory-limit", "8GiB"),
+        dask_executor(SchedulerSpec(address=address)) as executor,
+    ):
+        finish(spec, tmp_path / "run", executor)
+    assert tree(tmp_path / "run" / "audit.zarr") == tree(finished.job.store)
