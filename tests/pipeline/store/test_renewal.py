@@ -1,6 +1,7 @@
 """A store is made anew for other code: killed wherever, it becomes what a new store would be, and nothing is lost."""
 
 import json
+import os
 import shutil
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
@@ -88,6 +89,16 @@ def missing(path: Path) -> set[str]:
 
 
 ALL = {"fit", "perturb", "attribute", "occlude", "remove", "randomise", "score"}
+
+
+def test_a_receipt_that_no_listing_shows_is_withdrawn_as_well(
+    path: Path, filled: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda folder: [] if str(folder).endswith("_ledger") else listing(folder))
+    apply(path, new(score="1"))
+    monkeypatch.undo()
+    assert missing(path) == {"score"}
 
 
 @pytest.mark.parametrize(
