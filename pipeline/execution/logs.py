@@ -3,7 +3,7 @@
 import json
 import platform
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,11 +23,12 @@ TASKS = "tasks.jsonl"
 class Log:
     """An observer that appends a line for the run, once its store is there, and one for every task that ends.
 
-    `spec` is the file that the run was started with. `executor` says in words where its tasks run.
+    `spec` is the file that the run was started with. `executor` says in words where its tasks run. `tell` receives what
+    is wrong if no line can be written; the run goes on.
     """
 
-    def __init__(self, folder: Path, spec: Path, executor: str) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, spec: Path, executor: str, tell: Callable[[str], object] = str) -> None:
+        self._folder, self._tell, self._is_lost = folder, tell, False
         self._run = {"host": platform.node(), "spec": str(spec.resolve()), "executor": executor}
         self._failures: Counter[str] = Counter()
 
@@ -50,4 +51,9 @@ class Log:
 
     def _append(self, name: str, record: Mapping[str, Any]) -> None:
         line = json.dumps({"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **record}) + "\n"
-        append_line(self._folder, f"{LOGS}/{name}", line)
+        try:
+            append_line(self._folder, f"{LOGS}/{name}", line)
+        except OSError as error:
+            if not self._is_lost:
+                self._tell(f"{self._folder / LOGS}: {error}; the run goes on, and lines of its logs are missing")
+            self._is_lost = True

@@ -11,6 +11,9 @@ def main() -> NoReturn:
 
 
 def _run_command() -> Any:
+    from reports.cli.surroundings import settle_surroundings
+
+    settle_surroundings()
     from reports.cli.app import app  # what its imports raise is a failure of the command as well
 
     return app(standalone_mode=False, prog_name="srd-audit")

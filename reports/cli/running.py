@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -22,7 +23,7 @@ from pipeline.store.location import Location
 from pipeline.store.runs import SPEC_COPY, home_of, location_of
 from pipeline.store.store import NAME, exists
 from reports.cli.heartbeat import tell_phases
-from reports.cli.progress import Display, Observers
+from reports.cli.progress import Decoration, Display, Observers
 from reports.cli.spec_copy import copy_spec, refuse_overwriting
 from reports.runs import PAGE, refuse_among_images
 from srd.errors import FailedTasks, IncompleteRun, SpecError, StoreError
@@ -53,7 +54,8 @@ def run_audit(
     with _executor(cluster, console) as executor:
         prepared = _prepare(job, executor, console)
         copy_spec(spec, folder, settings)
-        waiting = _PreparedAudit(prepared, Log(folder, spec, _in_words(cluster))).run(executor, selection, console)
+        log = Log(folder, spec, _in_words(cluster), partial(console.print, markup=False))
+        waiting = _PreparedAudit(prepared, log).run(executor, selection, console)
     _refuse_waiting(waiting)
 
 
@@ -89,8 +91,8 @@ def run_comparison(
         for name, job in jobs.items():
             prepared[name] = _prepare(job, executor, console, name)
         copy_spec(spec, folder, settings)
-        words = _in_words(cluster)
-        running = {name: _PreparedAudit(each, Log(folder / name, spec, words)) for name, each in prepared.items()}
+        words, tell = _in_words(cluster), partial(console.print, markup=False)
+        running = {name: _PreparedAudit(each, Log(folder / name, spec, words, tell)) for name, each in prepared.items()}
         waiting = _run_all(running, executor, selection, console)
     for keys in waiting:
         _refuse_waiting(keys)
@@ -105,7 +107,7 @@ class _PreparedAudit:
 
     def run(self, executor: Executor, selection: Selection, console: Console) -> list[str]:
         """Run the audit, and return the keys of the tasks that wait for other parts."""
-        with Display(console, selection, lambda: executor.workers) as display:
+        with Decoration(Display(console, selection, lambda: executor.workers), console) as display:
             return run(self.prepared, executor, Observers(display, self.log), selection)
 
 
@@ -121,7 +123,7 @@ def _run_all(
     failed: list[FailedTasks] = []
     waiting = []
     for name, audit in running.items():
-        console.print(name, style="bold")
+        console.print(name, style="bold", markup=False)
         try:
             waiting.append(audit.run(executor, selection, console))
         except FailedTasks as error:
@@ -170,5 +172,5 @@ def _executor(cluster: ClusterSpec | None, console: Console) -> Iterator[Executo
     if cluster is None:
         yield serial_executor
         return
-    with dask_executor(cluster, console.print) as executor:
+    with dask_executor(cluster, partial(console.print, markup=False)) as executor:
         yield executor
