@@ -143,7 +143,7 @@ def write_finished_run(spec: Path, plan: Plan, folder: Path) -> int:
     create_empty(spec, plan, folder / NAME)
     keys = [task.key for task in plan.all_tasks()]
     for key in keys:
-        (folder / NAME / RECEIPTS / key).write_text(RECEIPT)
+        (folder / NAME / RECEIPTS / key).write_text(RECEIPT, encoding="utf-8")
     return len(keys)
 
 

@@ -134,9 +134,9 @@ def write_audit(folder: Path) -> Path:
             write_picture(folder, index, f"{colour}/{number}.png")
     shutil.copyfile(colour_network.__file__, folder / "network.py")
     torch.save(colour_network.build().state_dict(), folder / "weights.pt")
-    (folder / "classes.json").write_text(json.dumps([[colour, colour.title()] for colour in COLOURS]))
+    (folder / "classes.json").write_text(json.dumps([[colour, colour.title()] for colour in COLOURS]), encoding="utf-8")
     spec = folder / "small.toml"
-    spec.write_text(SPEC)
+    spec.write_text(SPEC, encoding="utf-8")
     return spec
 
 
@@ -159,9 +159,9 @@ def write_png(path: Path, values: NDArray[Any]) -> None:
 
 def edit(file: Path, old: str, new: str) -> Path:
     """Replace the only `old` in a text file."""
-    text = file.read_text()
+    text = file.read_text(encoding="utf-8")
     assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
-    file.write_text(text.replace(old, new))
+    file.write_text(text.replace(old, new), encoding="utf-8")
     return file
 
 

@@ -72,7 +72,7 @@ def forget_peak() -> None:
     Elsewhere the measurement goes on from the start of the process.
     """
     with suppress(OSError):
-        (_PROCESS / "clear_refs").write_text("5")
+        (_PROCESS / "clear_refs").write_text("5", encoding="utf-8")
 
 
 def peak_memory() -> Memory:
@@ -80,7 +80,7 @@ def peak_memory() -> Memory:
     if not (_PROCESS / "status").exists():
         unit = 1 if sys.platform == "darwin" else 1024
         return Memory(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit, 0)
-    lines = dict(line.split(":", 1) for line in (_PROCESS / "status").read_text().splitlines())
+    lines = dict(line.split(":", 1) for line in (_PROCESS / "status").read_text(encoding="utf-8").splitlines())
     most, shared = (int(lines[name].split()[0]) * 1024 for name in ("VmHWM", "RssFile"))
     return Memory(most - shared, shared)
 
@@ -88,13 +88,13 @@ def peak_memory() -> Memory:
 def _group_limits() -> Iterator[int]:
     """Yield the memory limits of the process's control groups, version 1 or 2, and of their parents."""
     groups = _PROCESS / "cgroup"
-    for line in groups.read_text().splitlines() if groups.exists() else ():
+    for line in groups.read_text(encoding="utf-8").splitlines() if groups.exists() else ():
         _, controllers, path = line.split(":", 2)
         if controllers and "memory" not in controllers.split(","):
             continue
         home, name = (_GROUPS / "memory", "memory.limit_in_bytes") if controllers else (_GROUPS, "memory.max")
         for relative in (Path(path.lstrip("/")), *Path(path.lstrip("/")).parents):
             file = home / relative / name
-            text = file.read_text().strip() if file.exists() else "max"
+            text = file.read_text(encoding="utf-8").strip() if file.exists() else "max"
             if text != "max":
                 yield int(text)

@@ -39,7 +39,7 @@ class Renewal:
     redone: Mapping[str, str]
     """Why each stage is done again, by its name."""
     tasks: frozenset[str]
-    """The keys of their tasks in the old store. A listing of receipts may be half a minute old, so each is looked for."""
+    """The keys of their tasks in the old store, each of which is looked for: a listing may be half a minute old."""
     ahead: Mapping[str, str]
     """The digest of the sources of stages that were others before: a receipt which has it is of a run that is ahead."""
 
@@ -79,7 +79,12 @@ def renew(location: Location, renewal: Renewal) -> None:
     former = root_digest(store)
     receipts = Receipts(store)
     listed = (key for key in receipts.task_keys() if _stage(key) in renewal.redone)
-    sync(_together(sorted({*listed, *receipts.find(renewal.tasks)}), lambda key: _withdraw(store, key, renewal.ahead.get(_stage(key)))))
+    sync(
+        _together(
+            sorted({*listed, *receipts.find(renewal.tasks)}),
+            lambda key: _withdraw(store, key, renewal.ahead.get(_stage(key))),
+        )
+    )
     sync(_delete_shards(store, renewal))
     for key in sorted(set(renewal.changed) - {METADATA}):
         sync(store.set(key, renewal.objects[key]))

@@ -3,10 +3,12 @@
 from typing import Any, NoReturn
 
 from reports.cli.ending import run_to_exit
+from reports.cli.locales import start_in_utf8
 
 
 def main() -> NoReturn:
     """Start the command: every refusal is one message on stderr and the exit code of its kind."""
+    start_in_utf8()
     run_to_exit(_run_command)
 
 

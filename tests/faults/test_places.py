@@ -146,7 +146,7 @@ def test_a_read_only_store_is_told_at_once(trial: FaultTrial, command: Command, 
 def in_bucket(trial: FaultTrial, bucket: Bucket) -> tuple[Path, Location]:
     """The trial's spec with its store in a bucket, and that store."""
     spec = trial.spec.with_name(f"{bucket.name}.toml")
-    spec.write_text(bucket.table("audits") + trial.spec.read_text())
+    spec.write_text(bucket.table("audits") + trial.spec.read_text(encoding="utf-8"), encoding="utf-8")
     return spec, bucket / "audits" / NAME
 
 

@@ -99,7 +99,7 @@ def test_a_run_with_edited_json(sound: SoundRun, data: st.DataObject) -> None:
 
 
 def write_failure(run: Path) -> None:
-    (run / FAILED).write_text(json.dumps(FAILURE))
+    (run / FAILED).write_text(json.dumps(FAILURE), encoding="utf-8")
 
 
 def is_json(file: Path) -> bool:
@@ -124,12 +124,12 @@ def test_a_run_with_something_else_in_place_of_a_file(sound: SoundRun, data: st.
 FOLDERS: Mapping[str, Callable[[Path, SoundRun], object]] = {
     "a folder removed": lambda folder, _: clear(folder),
     "a folder emptied": lambda folder, _: clear(folder).mkdir(),
-    "a file in place of a folder": lambda folder, _: clear(folder).write_text("a"),
+    "a file in place of a folder": lambda folder, _: clear(folder).write_text("a", encoding="utf-8"),
     "a pipe in place of a folder": lambda folder, _: os.mkfifo(clear(folder)),
     "a link to an empty folder": lambda folder, sound: clear(folder).symlink_to(sound.beside),
     "a link to itself": lambda folder, _: clear(folder).symlink_to(folder.name),
-    "files that nobody wrote": lambda folder, _: (folder / "a").write_text("a"),
-    "litter": lambda folder, _: (folder / "a.partial").write_text("a"),
+    "files that nobody wrote": lambda folder, _: (folder / "a").write_text("a", encoding="utf-8"),
+    "litter": lambda folder, _: (folder / "a.partial").write_text("a", encoding="utf-8"),
     "a link among the files": lambda folder, sound: (folder / "a.partial").symlink_to(sound.beside),
 }
 

@@ -51,5 +51,5 @@ def test_the_page_in_docs_says_how_each_edit_ends(request: pytest.FixtureRequest
         pytest.skip("not all edits were tried")
     path, seen = DOCS / "edits.md", page(outcomes)
     if request.config.getoption("write_docs"):
-        path.write_text(seen)
-    assert frame(path.read_text(), CELLS) == frame(seen, CELLS)
+        path.write_text(seen, encoding="utf-8")
+    assert frame(path.read_text(encoding="utf-8"), CELLS) == frame(seen, CELLS)

@@ -31,6 +31,8 @@ def examine(python: str, modules: Iterable[str], versions: Mapping[str, str]) ->
     """
     own = ".".join(platform.python_version_tuple()[:2])
     wrong = [f"its Python is {own}, here it is {python}"] * (own != python)
+    names = sys.getfilesystemencoding().lower()
+    wrong += [f"its names of files are {names}, not UTF-8 (set PYTHONUTF8=1)"] * (names != "utf-8")
     packages = sorted({name.partition(".")[0] for name in modules if not _is_there(name)})
     wrong += [f"it has no package {', '.join(packages)} of this project"] * bool(packages)
     found = {name: _version(name) for name in versions}

@@ -16,6 +16,7 @@ from pipeline.execution.on_dask.fixed_size import keep_workers
 from pipeline.execution.on_dask.loggers import silence_logger
 from pipeline.execution.on_dask.settings import ANY_PORT, LOOPBACK
 from pipeline.machine.memory import total_memory
+from pipeline.machine.outputs import AS_TEXT
 from pipeline.spec.deployment import GpuSpec, LocalSpec
 from srd.errors import ClusterError
 
@@ -72,7 +73,7 @@ def _visible_gpus() -> tuple[str, ...] | None:
     command = shutil.which("nvidia-smi")
     if command is None:
         return None
-    listed = subprocess.run([command, "-L"], capture_output=True, text=True, check=False).stdout.splitlines()
+    listed = subprocess.run([command, "-L"], capture_output=True, check=False, **AS_TEXT).stdout.splitlines()
     return tuple(str(number) for number, _ in enumerate(line for line in listed if line.startswith("GPU ")))
 
 

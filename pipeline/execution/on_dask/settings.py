@@ -22,18 +22,20 @@ WORKER = {
 ALLOCATOR = {"MALLOC_TRIM_THRESHOLD_": str(512 * MIB), "MALLOC_MMAP_THRESHOLD_": str(1024 * MIB)}
 LINK = "distributed.dashboard.link"
 PLAIN_LINK = "{scheme}://{host}:{port}/status"
+UTF8 = {"PYTHONUTF8": "1"}  # names of files are UTF-8 whatever a node's locale says
 QUIET = {"DASK_LOGGING__DISTRIBUTED": "critical"}  # on the run's own terminal, which reports what fails
 
 
 def configuration() -> dict[str, object]:
     """Return the configuration for clusters that this process starts."""
-    spawned = {f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in (ALLOCATOR | QUIET).items()}
+    variables = ALLOCATOR | UTF8 | QUIET
+    spawned = {f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in variables.items()}
     return CLUSTER | SCHEDULER | WORKER | spawned | {LINK: _dashboard_link()}
 
 
 def environment() -> dict[str, str]:
     """Return the same settings for schedulers and workers that start elsewhere; they keep their logs."""
-    return ALLOCATOR | {_variable(key): str(value) for key, value in (SCHEDULER | WORKER).items()}
+    return ALLOCATOR | UTF8 | {_variable(key): str(value) for key, value in (SCHEDULER | WORKER).items()}
 
 
 def _dashboard_link() -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.execution.on_dask.fixed_size import keep_workers
 from pipeline.execution.on_dask.security import security_of
 from pipeline.execution.on_dask.settings import ANY_PORT, LOOPBACK, environment
+from pipeline.machine.outputs import AS_TEXT
 from pipeline.spec.deployment import SlurmSpec, walltime_seconds
 from srd.errors import ClusterError
 
@@ -96,9 +97,9 @@ def refuse_without_slurm(cluster: Any) -> None:
     if shutil.which(SBATCH) is None:
         raise ClusterError("there is no sbatch here; run this where jobs are submitted")
     # dask-jobqueue only logs that a job was refused, and the wait for workers would go on
-    with NamedTemporaryFile("w", suffix=".sh") as script:
+    with NamedTemporaryFile("w", suffix=".sh", encoding="utf-8") as script:
         script.write(cluster.job_script())
         script.flush()
-        tried = subprocess.run([SBATCH, "--test-only", script.name], capture_output=True, text=True, check=False)
+        tried = subprocess.run([SBATCH, "--test-only", script.name], capture_output=True, check=False, **AS_TEXT)
     if tried.returncode:
         raise ClusterError(f"SLURM refuses the job: {tried.stderr.strip()}; change [cluster]")

@@ -63,7 +63,7 @@ def make_sound_run(folder: Path) -> SoundRun:
     for name in ("home", "beside"):
         (folder / name).mkdir()
     spec = write_audit(folder / "audit")
-    spec.write_text(SHORT + RUN)
+    spec.write_text(SHORT + RUN, encoding="utf-8")
     sound = SoundRun(folder / "whole", folder / "home" / "run", folder / "beside", spec)
     commands: tuple[tuple[object, ...], ...] = (
         ("run", spec, "--out", sound.whole),

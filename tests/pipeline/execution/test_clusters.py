@@ -145,7 +145,7 @@ def test_each_gpu_has_a_process_of_one_thread_that_sees_no_other(monkeypatch: py
 
 def test_gpus_are_counted_without_touching_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     smi = tmp_path / "nvidia-smi"
-    smi.write_text("#!/bin/sh\necho 'GPU 0: one (UUID: a)'\necho 'GPU 1: two (UUID: b)'\n")
+    smi.write_text("#!/bin/sh\necho 'GPU 0: one (UUID: a)'\necho 'GPU 1: two (UUID: b)'\n", encoding="utf-8")
     smi.chmod(0o755)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
@@ -194,7 +194,7 @@ def test_workers_here_and_elsewhere_are_told_the_same() -> None:
 
 
 def test_the_manual_says_what_foreign_workers_are_to_be_told() -> None:
-    text = DOCS.read_text()
+    text = DOCS.read_text(encoding="utf-8")
     for name, value in environment().items():
         assert f"{name}={value}" in text or f'{name}="{value}"' in text
 
@@ -256,7 +256,8 @@ def test_a_kubernetes_that_does_not_answer_is_refused(tmp_path: Path, monkeypatc
     config.write_text(
         "{apiVersion: v1, kind: Config, current-context: x, "
         "clusters: [{name: c, cluster: {server: 'http://127.0.0.1:9'}}], users: [{name: u, user: {token: t}}], "
-        "contexts: [{name: x, context: {cluster: c, user: u}}]}"
+        "contexts: [{name: x, context: {cluster: c, user: u}}]}",
+        encoding="utf-8",
     )
     monkeypatch.setenv("KUBECONFIG", str(config))
     with pytest.raises(ClusterError, match=r"no Kubernetes answers .*check it with `kubectl version`"):

@@ -170,7 +170,7 @@ for job in sys.argv[1:]:
 def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands of SLURM's names that run jobs on this machine at once."""
     for name, text in (("sbatch", SBATCH), ("scancel", SCANCEL)):
-        (tmp_path / name).write_text(text.format(python=sys.executable))
+        (tmp_path / name).write_text(text.format(python=sys.executable), encoding="utf-8")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setenv("PYTHONPATH", IMPORTS["PYTHONPATH"])
@@ -220,9 +220,9 @@ def test_a_worker_without_this_project_that_comes_later_stops_the_run(tmp_path: 
 def test_a_scheduler_without_this_project_is_told_at_once(tmp_path: Path) -> None:
     file = tmp_path / "scheduler.json"
     with bare_process(tmp_path, "scheduler", "--host", "127.0.0.1", "--port", 0, "--scheduler-file", file):
-        while not file.exists() or not file.read_text():
+        while not file.exists() or not file.read_text(encoding="utf-8"):
             sleep(0.05)
-        address = json.loads(file.read_text())["address"]
+        address = json.loads(file.read_text(encoding="utf-8"))["address"]
         refused = pytest.raises(ClusterError, match=r"the scheduler, .*/bare/bin/python on .*, cannot run this project")
         with dask_executor(SchedulerSpec(address=address)) as executor, refused:
             executor.call(os.getpid)

@@ -90,7 +90,7 @@ def test_without_a_true_receipt_nothing_is_believed(path: Path, made: Store, tex
     task = Task("attribute", 0, 0)
     made.write(task, arrays(task))
     receipt = path / "_ledger" / task.key
-    receipt.unlink() if text is None else receipt.write_text(text)
+    receipt.unlink() if text is None else receipt.write_text(text, encoding="utf-8")
     with pytest.raises(DamagedTask, match=f"^{task.key}: "):
         made.read_output(task, ["scale"])
 

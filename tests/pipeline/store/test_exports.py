@@ -52,10 +52,10 @@ def test_icechunk_holds_the_results_in_one_commit(finished: Finished, tmp_path: 
 
 @pytest.mark.parametrize("name", ["results.nc", "results.icechunk"])
 def test_nothing_is_overwritten(finished: Finished, tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_text("mine")
+    (tmp_path / name).write_text("mine", encoding="utf-8")
     with pytest.raises(InputError, match="is there already; name another"):
         export(finished.job.store, str(tmp_path / name))
-    assert (tmp_path / name).read_text() == "mine"
+    assert (tmp_path / name).read_text(encoding="utf-8") == "mine"
 
 
 @pytest.mark.parametrize(("destination", "form"), [("results.csv", None), ("results", None), ("results.nc", "csv")])

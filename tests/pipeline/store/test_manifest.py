@@ -37,7 +37,7 @@ def exchange(path: Path, one: str, other: str) -> None:
 
 
 def test_the_manifest_is_of_all_that_is_written_before_the_tasks(path: Path, made: Store) -> None:
-    digests = json.loads((path / MANIFEST).read_text())["sha256"]
+    digests = json.loads((path / MANIFEST).read_text(encoding="utf-8"))["sha256"]
     assert digests == {key: digest for key, digest in tree(path).items() if key != MANIFEST}
     assert digests.keys() == prepared_keys(PLAN)
 
@@ -108,7 +108,7 @@ def test_without_a_true_root_and_manifest_nothing_is_believed(path: Path, made: 
 
 @pytest.mark.parametrize("text", ["[]", "{}", '{"sha256": 1}', '{"sha256": {"zarr.json": "0"}}', "[" * 100_000])
 def test_a_manifest_of_another_form_is_one_refusal(path: Path, made: Store, text: str) -> None:
-    (path / MANIFEST).write_text(text)
+    (path / MANIFEST).write_text(text, encoding="utf-8")
     for read in ROOT:
         with pytest.raises(DamagedStore, match=f"{MANIFEST} cannot be read; restore it"):
             read(at(path))
@@ -132,12 +132,12 @@ def test_exchanged_objects_are_refused(path: Path, made: Store, one: str, other:
 
 def test_a_manifest_that_leaves_something_out_is_refused(path: Path, made: Store) -> None:
     for key in AS_WRITTEN:
-        manifest = json.loads((path / MANIFEST).read_text())
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
         digest = manifest["sha256"].pop(key)
-        (path / MANIFEST).write_text(json.dumps(manifest))
+        (path / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
         with pytest.raises(DamagedStore, match=f"{MANIFEST} is wrong about {key}"):
             Store(at(path))
-        (path / MANIFEST).write_text(json.dumps({"sha256": manifest["sha256"] | {key: digest}}))
+        (path / MANIFEST).write_text(json.dumps({"sha256": manifest["sha256"] | {key: digest}}), encoding="utf-8")
     Store(at(path))
 
 

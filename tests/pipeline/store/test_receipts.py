@@ -29,7 +29,7 @@ def test_the_receipt_holds_the_digest_and_nothing_of_time_or_place(path: Path, m
 
     def receipt(seed: int = 0) -> str:
         made.write(task, arrays(task, seed=seed))
-        return (path / "_ledger" / task.key).read_text()
+        return (path / "_ledger" / task.key).read_text(encoding="utf-8")
 
     first = receipt()
     assert list(json.loads(first)) == ["sources", "sha256"]
@@ -111,7 +111,7 @@ def test_every_digest_is_of_the_values_in_the_store(finished: Finished) -> None:
                 ).hexdigest()
                 for n, chunk in enumerate(chunks)
             ]
-        stored = json.loads((path_of(finished.job.store) / "_ledger" / task.key).read_text())
+        stored = json.loads((path_of(finished.job.store) / "_ledger" / task.key).read_text(encoding="utf-8"))
         assert stored == {"sources": finished.attributes.fingerprinted.sources[task.stage], "sha256": expected}
 
 
@@ -148,7 +148,7 @@ def test_a_receipt_of_other_code_is_none(path: Path, made: Store) -> None:
     task = Task("score", 0, 1)
     made.write(task, arrays(task))
     receipt = path / "_ledger" / task.key
-    receipt.write_text(receipt.read_text().replace("0" * DIGEST, "1" * DIGEST))
+    receipt.write_text(receipt.read_text(encoding="utf-8").replace("0" * DIGEST, "1" * DIGEST), encoding="utf-8")
     with pytest.raises(DamagedTask, match=f"{task.key}: its receipt is of other code"):
         made.read_output(task, ["score"])
     assert [damage.key for damage in made.find_damage([task])] == [task.key]

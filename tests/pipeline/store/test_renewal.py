@@ -223,17 +223,17 @@ def test_receipts_of_a_run_that_is_ahead_stay(path: Path, filled: Store) -> None
 def test_nothing_outside_is_deleted_whatever_the_manifest_names(path: Path, filled: Store, tmp_path: Path) -> None:
     outside = tmp_path / "outside" / "zarr.json"
     outside.parent.mkdir()
-    outside.write_text("mine")
-    manifest = json.loads((path / MANIFEST).read_text())
+    outside.write_text("mine", encoding="utf-8")
+    manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
     named = ("../outside/zarr.json", "/etc/zarr.json", "_ledger/deep/zarr.json", "old/zarr.json")
     manifest["sha256"] |= dict.fromkeys(named, "0" * 64)
-    (path / MANIFEST).write_text(json.dumps(manifest))
+    (path / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     (path / "old").mkdir()
-    (path / "old" / "zarr.json").write_text("{}")
+    (path / "old" / "zarr.json").write_text("{}", encoding="utf-8")
     renewal = planned(path, new(score="1"))
     assert renewal.remade == ("old",)
     renew(at(path), renewal)
-    assert outside.read_text() == "mine"
+    assert outside.read_text(encoding="utf-8") == "mine"
     assert not (path / "old" / "zarr.json").exists()
 
 
@@ -270,7 +270,7 @@ def test_the_reason_names_files_and_keys_and_what_is_read(path: Path) -> None:
     assert reasons(before, steps, attribute="1")["attribute"] == "measure.steps changed"
     assert reasons(before | {"c.py": "1"}, attribute, score="1") == {"score": "c.py changed"}
     assert reasons(before, attribute, score="1") == {"score": "its sources or the names in its arrays changed"}
-    (path / "_preparation" / "sources").write_text("{")
+    (path / "_preparation" / "sources").write_text("{", encoding="utf-8")
     assert "b.py" in reasons(before, attribute, attribute="1")["attribute"]
 
 

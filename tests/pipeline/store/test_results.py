@@ -57,7 +57,7 @@ def test_a_run_is_opened_by_its_folder_or_by_that_of_its_store(
 
 
 def test_a_store_that_lies_elsewhere_is_found_by_the_spec_of_its_run(filled: Path, tmp_path: Path) -> None:
-    (tmp_path / "audit.toml").write_text(f'[store]\nurl = "{filled.parent}"\n')
+    (tmp_path / "audit.toml").write_text(f'[store]\nurl = "{filled.parent}"\n', encoding="utf-8")
     assert open_results(tmp_path).identical(open_results(at(filled)))
 
 

@@ -231,7 +231,7 @@ def test_figures_are_drawn_whatever_matplotlib_is_told(tmp_path: Path, variables
         env=os.environ | IMPORTS | variables,
         cwd=tmp_path,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     assert ended.returncode == 0, ended.stderr

@@ -65,10 +65,10 @@ def finished(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home: Path = tmp_path_factory.mktemp("finished")
     shutil.copytree(folder, home / "run")
     n_images = len(open_results(store_in(folder))["image"])
-    spec = (ROOT / "specs" / "smoke.toml").read_text().replace("n = 8", f"n = {n_images}")
+    spec = (ROOT / "specs" / "smoke.toml").read_text(encoding="utf-8").replace("n = 8", f"n = {n_images}")
     (home / "mine").mkdir()
     for file in ("mine/small.toml", "run/audit.toml"):
-        (home / file).write_text(spec)
+        (home / file).write_text(spec, encoding="utf-8")
     return home
 
 
@@ -173,9 +173,9 @@ def test_no_run_is_made_among_the_images(command: Command, tmp_path: Path, name:
     spec = write_audit(tmp_path / "mine")
     edit(spec, 'path = "images"', 'path = "."')
     if name == "manipulate-model":
-        text = spec.read_text()
+        text = spec.read_text(encoding="utf-8")
         table = '[manipulation]\nagainst = "srd"\ngoal = "location_corner"\nsteps = 1\nimages = 3\n'
-        spec.write_text(text[: text.index("[[perturbation]]")] + table + text[text.index("[run]") :])
+        spec.write_text(text[: text.index("[[perturbation]]")] + table + text[text.index("[run]") :], encoding="utf-8")
     before = tree(tmp_path)
     code, out, err = command(name, spec, *WORKING[name][1])
     assert (code, out) == (2, "")
@@ -185,6 +185,8 @@ def test_no_run_is_made_among_the_images(command: Command, tmp_path: Path, name:
 
 @pytest.mark.parametrize("target", ["audit", "perturb", "attribute", "score", "report", "status", "plan", "verify"])
 def test_make_keeps_the_runs_of_all_specs_in_one_folder(target: str) -> None:
-    printed = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(
+        ["make", "--dry-run", target], cwd=ROOT, capture_output=True, encoding="utf-8", check=True
+    ).stdout
     (line,) = (line for line in printed.splitlines() if line.startswith(".venv/bin/srd-audit "))
     assert " specs/demo.toml --runs runs" in line

@@ -263,7 +263,7 @@ def test_compare_tells_what_changed(command: Command, copies: Mapping[str, Path]
     end = command("compare", copies["old"], copies["new"], "--out", "comparison")
     assert (end.code, end.out) == (0, "comparison/report/index.html\n")
     assert end.err.startswith("NO REGRESSION from old to new: none of ")
-    page = (tmp_path / "comparison" / "report" / "index.html").read_text()
+    page = (tmp_path / "comparison" / "report" / "index.html").read_text(encoding="utf-8")
     assert "What changed from old to new" in page
     told = command("compare", copies["old"], copies["new"], "--out", "comparison", "--json", "--quiet")
     assert told.err == ""

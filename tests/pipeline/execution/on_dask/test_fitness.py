@@ -48,7 +48,7 @@ def test_a_foreign_package_of_our_name_is_none_of_ours(
 ) -> None:
     package = tmp_path / "foreign_of_theirs"
     package.mkdir()
-    (package / "__init__.py").write_text(text)
+    (package / "__init__.py").write_text(text, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     assert found(modules=("foreign_of_theirs.execution.calls",)) == [
         "it has no package foreign_of_theirs of this project"
@@ -61,7 +61,7 @@ def test_what_is_sent_needs_nothing_of_this_project(tmp_path: Path) -> None:
     program = "import pickle, sys; print(pickle.load(open(sys.argv[1], 'rb'))()['wrong'])"
     python = bare_python(tmp_path / "bare")
     ended = subprocess.run(
-        [python, "-P", "-c", program, tmp_path / "sent"], capture_output=True, text=True, check=True, env={}
+        [python, "-P", "-c", program, tmp_path / "sent"], capture_output=True, encoding="utf-8", check=True, env={}
     )
     assert ended.stdout == "['it has no package attacks, pipeline, srd of this project']\n"
 
