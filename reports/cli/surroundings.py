@@ -3,7 +3,8 @@
 import os
 import sys
 import tempfile
-from contextlib import suppress
+from contextlib import chdir, suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 from reports.cli.consoles import is_terminal
@@ -11,6 +12,8 @@ from reports.cli.consoles import is_terminal
 TYPER_PLAIN = "_TYPER_FORCE_DISABLE_TERMINAL"
 TYPER_WIDTH = "TERMINAL_WIDTH"
 MATPLOTLIB_HOME = "MPLCONFIGDIR"
+MATPLOTLIB_SETTINGS = "MATPLOTLIBRC"
+SETTINGS = "matplotlibrc"
 SHARED_MEMORY = "/dev/shm"
 
 
@@ -23,6 +26,19 @@ def settle_surroundings() -> None:
         del os.environ[TYPER_WIDTH]
     if not (_can_hold_cache(_matplotlib_home()) or _has_temporary_folder()) and os.access(SHARED_MEMORY, os.W_OK):
         os.environ[MATPLOTLIB_HOME] = f"{SHARED_MEMORY}/matplotlib-{os.getuid()}"
+    _pass_over_settings_of_matplotlib()
+
+
+def _pass_over_settings_of_matplotlib() -> None:
+    """Have matplotlib read its own settings when it is imported: figures use no others, which may be unreadable."""
+    found = find_spec("matplotlib")
+    if found is None or found.origin is None:
+        return
+    own = Path(found.origin).parent / "mpl-data"
+    os.environ[MATPLOTLIB_SETTINGS] = str(own / SETTINGS)
+    if os.path.lexists(SETTINGS):  # it would come first
+        with chdir(own):
+            import matplotlib as mpl  # noqa: F401
 
 
 def _matplotlib_home() -> Path:

@@ -237,6 +237,26 @@ def test_figures_are_drawn_whatever_matplotlib_is_told(tmp_path: Path, variables
     assert ended.returncode == 0, ended.stderr
 
 
+@pytest.mark.parametrize("where", ["here", "named"])
+@pytest.mark.parametrize("content", [b"font.family: K\xe4fer\n", b"nonsense\x00", b"figure.dpi: very\n"], ids=str)
+def test_no_settings_of_matplotlib_stop_a_figure(tmp_path: Path, where: str, content: bytes) -> None:
+    file = tmp_path / ("matplotlibrc" if where == "here" else "other")
+    file.write_bytes(content)
+    program = (
+        "from reports.cli.surroundings import settle_surroundings as settle; settle(); "
+        "import os, matplotlib as mpl; print(os.getcwd(), mpl.rcParams['figure.dpi'])"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        env=os.environ | IMPORTS | ({"MATPLOTLIBRC": str(file)} if where == "named" else {}),
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert (ended.stdout, ended.stderr) == (f"{tmp_path} 100.0\n", "")
+
+
 def test_a_style_of_the_users_changes_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     import matplotlib as mpl
 
