@@ -22,6 +22,7 @@ from pipeline.spec.settings import Setting
 from pipeline.store.location import Location
 from pipeline.store.runs import SPEC_COPY, home_of, location_of
 from pipeline.store.store import NAME, exists
+from reports.cli.folder_options import tell_credentials
 from reports.cli.heartbeat import tell_phases
 from reports.cli.progress import Decoration, Display, Observers
 from reports.cli.spec_copy import copy_spec, refuse_overwriting
@@ -47,6 +48,7 @@ def run_audit(
         What changes the spec; the copy has it.
     """
     home = home_of(spec, folder)
+    tell_credentials(home, console)
     job = Job(load_spec(spec, settings), spec.parent.resolve(), home / NAME)
     refuse_among_images(folder, job.spec.data, job.base)
     _refuse_elsewhere(folder, home)
@@ -81,6 +83,7 @@ def run_comparison(
     home = home_of(spec, folder)
     base, audits = spec.parent.resolve(), load_audits(spec, settings)
     jobs = {name: Job(audit, base, home / name / NAME) for name, audit in audits.items()}
+    tell_credentials(home, console)
     for job in jobs.values():
         refuse_among_images(folder, job.spec.data, job.base)
     _refuse_elsewhere(folder, home)
