@@ -5,15 +5,20 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 
+from pipeline.machine.groups import GROUPS, PROCESS, group_folders, read_number, read_table
 from srd.errors import CapacityError
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
-_PROCESS, _GROUPS = Path("/proc/self"), Path("/sys/fs/cgroup")
+_PROCESS, _GROUPS = PROCESS, GROUPS
+NAMES = {
+    1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    2: ("memory.max", "memory.current", "inactive_file"),
+}
+"""The files of a control group's limit and usage, and the name of files in memory that nobody uses, by its version."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +61,10 @@ def in_units(n_bytes: int) -> str:
 def free_memory() -> int:
     """Return the bytes that new processes may take.
 
-    This is the available memory, but at most the limit of this process's control group.
+    This is the available memory, but at most what is left of the limit of this process's control group.
     """
-    return min([int(psutil.virtual_memory().available), *_group_limits()])
+    left = (max(limit - used, 0) for limit, used in _groups())
+    return min([int(psutil.virtual_memory().available), *left])
 
 
 def total_memory() -> int:
@@ -86,15 +92,15 @@ def peak_memory() -> Memory:
 
 
 def _group_limits() -> Iterator[int]:
-    """Yield the memory limits of the process's control groups, version 1 or 2, and of their parents."""
-    groups = _PROCESS / "cgroup"
-    for line in groups.read_text(encoding="utf-8").splitlines() if groups.exists() else ():
-        _, controllers, path = line.split(":", 2)
-        if controllers and "memory" not in controllers.split(","):
-            continue
-        home, name = (_GROUPS / "memory", "memory.limit_in_bytes") if controllers else (_GROUPS, "memory.max")
-        for relative in (Path(path.lstrip("/")), *Path(path.lstrip("/")).parents):
-            file = home / relative / name
-            text = file.read_text(encoding="utf-8").strip() if file.exists() else "max"
-            if text != "max":
-                yield int(text)
+    """Yield the memory limits of the process's control groups, and of those above."""
+    return (limit for limit, _ in _groups())
+
+
+def _groups() -> Iterator[tuple[int, int]]:
+    """Yield the limit of each control group, and what is used of it, without files that the kernel would drop."""
+    for folder, version in group_folders("memory", _PROCESS, _GROUPS):
+        limit_name, usage_name, cache_name = NAMES[version]
+        limit = read_number(folder / limit_name)
+        if limit is not None:
+            cache = read_table(folder / "memory.stat").get(cache_name, 0)
+            yield limit, max((read_number(folder / usage_name) or 0) - cache, 0)

@@ -1,7 +1,8 @@
 """Clusters with one process of one thread for each worker. A cluster's spec starts it; it is closed in the end."""
 
+import logging
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from time import sleep
 from typing import Any
@@ -10,12 +11,14 @@ from pipeline.execution.on_dask.loggers import silence_logger
 from pipeline.execution.on_dask.patience import Patience, idle_in_words
 from pipeline.execution.on_dask.security import security_of
 from pipeline.execution.on_dask.settings import configuration
+from pipeline.machine.limits import usable_cores
 from pipeline.spec.deployment import ClusterSpec
-from srd.errors import ClusterError
+from srd.errors import AuditError, ClusterError
 
 Tell = Callable[[str], object]
 """A function that receives messages: what the cluster waits for, and where its dashboard is."""
 
+DASK = "distributed"
 ADAPTIVE = "distributed.deploy.adaptive"  # warns of each worker that dies before it is known, and starts another
 ANSWERS = 10  # seconds in which a scheduler must
 ASKED_AGAIN = 0.5  # seconds after which a cluster without workers is asked again
@@ -54,14 +57,40 @@ def start_cluster(spec: ClusterSpec, tell: Tell) -> Iterator[Any]:
 
 def _opening_in_words(spec: ClusterSpec) -> str:
     """Return what is done now, which may take a minute: `starting 2 workers`."""
-    count = getattr(spec, "workers", None) or getattr(spec, "gpus", None)
-    return f"starting {count} workers" if count else "connecting to the cluster"
+    count: int = getattr(spec, "workers", None) or getattr(spec, "gpus", None) or 0
+    if not count:
+        return "connecting to the cluster"
+    cores = usable_cores() if spec.is_on_this_machine else count
+    return f"starting {count} workers" + f", which share {cores} cores" * (count > cores)
 
 
-def _open_cluster(spec: ClusterSpec) -> AbstractContextManager[Any]:
+@contextmanager
+def _open_cluster(spec: ClusterSpec) -> Iterator[Any]:
+    """Open the cluster of a spec.
+
+    Raises
+    ------
+    ClusterError
+        In one line, if it does not start.
+    """
     module, function = spec.start.split(":")
-    cluster: AbstractContextManager[Any] = getattr(import_module(module), function)(spec)
-    return cluster
+    with ExitStack() as stack:
+        try:
+            with silence_logger(DASK, logging.CRITICAL):  # which would tell the same as a traceback
+                cluster = stack.enter_context(getattr(import_module(module), function)(spec))
+        except AuditError:
+            raise
+        except Exception as error:  # Dask, what it imports and what it asks raise anything
+            text = f"the cluster does not start ({cause_of(error)}); correct [cluster]"
+            raise ClusterError(f"{text}, or else: {spec.advice}") from error
+        yield cluster
+
+
+def cause_of(error: BaseException) -> str:
+    """Return the first cause of an error in one line: Dask's own say that something failed."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _wait_for_workers(client: Any, spec: ClusterSpec, tell: Tell) -> None:

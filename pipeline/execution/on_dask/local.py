@@ -15,6 +15,7 @@ from distributed import LocalCluster, Nanny, Scheduler, SpecCluster
 from pipeline.execution.on_dask.fixed_size import keep_workers
 from pipeline.execution.on_dask.loggers import silence_logger
 from pipeline.execution.on_dask.settings import ANY_PORT, LOOPBACK
+from pipeline.machine.limits import refuse_small_machine
 from pipeline.machine.memory import total_memory
 from pipeline.machine.outputs import AS_TEXT
 from pipeline.spec.deployment import GpuSpec, LocalSpec
@@ -80,6 +81,7 @@ def _visible_gpus() -> tuple[str, ...] | None:
 @contextmanager
 def _open_local_cluster(start: Callable[[], Any], workers: int) -> Iterator[Any]:
     """Start a cluster with this number of processes, and close it in the end."""
+    refuse_small_machine(workers)
     with ExitStack() as stack:
         with _delay_interrupts():
             cluster = start()
