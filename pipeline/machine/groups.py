@@ -17,9 +17,14 @@ def group_folders(controller: str, process: Path = PROCESS, groups: Path = GROUP
         _, controllers, path = line.split(":", 2)
         if controllers and controller not in controllers.split(","):
             continue
-        home, version = (groups / controller, 1) if controllers else (groups, 2)
+        home, version = (_home(groups, controller, controllers), 1) if controllers else (groups, 2)
         for relative in (Path(path.lstrip("/")), *Path(path.lstrip("/")).parents):
             yield home / relative, version
+
+
+def _home(groups: Path, controller: str, controllers: str) -> Path:
+    """Return the folder of a controller of version 1, which may be named after all that are counted there."""
+    return groups / controller if (groups / controller).exists() else groups / controllers
 
 
 def read_number(file: Path) -> int | None:

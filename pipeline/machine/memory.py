@@ -15,10 +15,13 @@ UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 _PROCESS, _GROUPS = PROCESS, GROUPS
 NAMES = {
-    1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-    2: ("memory.max", "memory.current", "inactive_file"),
+    1: (("memory.limit_in_bytes",), "memory.usage_in_bytes", "total_inactive_file"),
+    2: (("memory.max", "memory.high"), "memory.current", "inactive_file"),
 }
-"""The files of a control group's limit and usage, and the name of files in memory that nobody uses, by its version."""
+"""The files of a control group's limits and usage, and the name of files in memory that nobody uses, by its version.
+
+Above `memory.high` processes are slowed down until they stand still.
+"""
 
 
 @dataclass(frozen=True)
@@ -99,8 +102,8 @@ def _group_limits() -> Iterator[int]:
 def _groups() -> Iterator[tuple[int, int]]:
     """Yield the limit of each control group, and what is used of it, without files that the kernel would drop."""
     for folder, version in group_folders("memory", _PROCESS, _GROUPS):
-        limit_name, usage_name, cache_name = NAMES[version]
-        limit = read_number(folder / limit_name)
-        if limit is not None:
+        limit_names, usage_name, cache_name = NAMES[version]
+        limits = [limit for name in limit_names if (limit := read_number(folder / name)) is not None]
+        if limits:
             cache = read_table(folder / "memory.stat").get(cache_name, 0)
-            yield limit, max((read_number(folder / usage_name) or 0) - cache, 0)
+            yield min(limits), max((read_number(folder / usage_name) or 0) - cache, 0)

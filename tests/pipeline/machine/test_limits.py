@@ -48,6 +48,8 @@ def write(folder: Path, files: dict[str, str]) -> tuple[Path, Path]:
         ({"sys/kubepods/a/memory.max": "2000", "sys/kubepods/a/memory.current": "3000"}, 0),
         ({"sys/kubepods/a/memory.max": "max", "sys/kubepods/a/memory.current": "3000"}, 10_000),
         ({"sys/kubepods/a/memory.max": "8000"}, 8000),
+        ({"sys/kubepods/a/memory.max": "8000", "sys/kubepods/a/memory.high": "4000",
+          "sys/kubepods/a/memory.current": "3000"}, 1000),
         (
             {
                 "sys/kubepods/memory.max": "9000",
@@ -58,7 +60,7 @@ def write(folder: Path, files: dict[str, str]) -> tuple[Path, Path]:
             500,
         ),
     ],
-)
+)  # fmt: skip
 def test_of_version_2_the_memory_left_is_the_limit_less_usage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], free: int
 ) -> None:
@@ -101,6 +103,8 @@ def free_in(folder: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str]
           "sys/cpu/docker/a/cpu.cfs_period_us": "100000"}, 4),
         ({"proc/cgroup": V1, "sys/cpu/cpu.cfs_quota_us": "100000", "sys/cpu/cpu.cfs_period_us": "100000"}, 1),
         ({"proc/cgroup": V1, "sys/cpu/cpu.cfs_quota_us": "-1", "sys/cpu/cpu.cfs_period_us": "100000"}, 8),
+        ({"proc/cgroup": V1, "sys/cpu,cpuacct/cpu.cfs_quota_us": "300000",
+          "sys/cpu,cpuacct/cpu.cfs_period_us": "100000"}, 3),
         ({}, 8),
     ],
 )  # fmt: skip
