@@ -48,6 +48,8 @@ def start_cluster(spec: ClusterSpec, tell: Tell) -> Iterator[Any]:
         except (OSError, ValueError) as error:
             way_out = "start `dask scheduler` there, or name another address"
             raise ClusterError(f"{cluster}: no scheduler answers ({error}); {way_out}") from error
+        except RuntimeError as error:  # no thread can be started
+            raise _no_start(spec, error) from error
         with client, examine_all(client):
             tell(f"dashboard: {client.dashboard_link}")
             _wait_for_workers(client, spec, tell)
@@ -81,9 +83,12 @@ def _open_cluster(spec: ClusterSpec) -> Iterator[Any]:
         except AuditError:
             raise
         except Exception as error:  # Dask, what it imports and what it asks raise anything
-            text = f"the cluster does not start ({cause_of(error)}); correct [cluster]"
-            raise ClusterError(f"{text}, or else: {spec.advice}") from error
+            raise _no_start(spec, error) from error
         yield cluster
+
+
+def _no_start(spec: ClusterSpec, error: Exception) -> ClusterError:
+    return ClusterError(f"the cluster does not start ({cause_of(error)}); correct [cluster], or else: {spec.advice}")
 
 
 def cause_of(error: BaseException) -> str:

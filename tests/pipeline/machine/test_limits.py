@@ -192,6 +192,17 @@ def test_a_cluster_that_does_not_start_is_one_line(spec: ClusterSpec, monkeypatc
     assert caught.value.exit_code == 5
 
 
+def test_a_client_that_gets_no_thread_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("distributed.Client.__init__", refuse)
+    monkeypatch.setattr("distributed.Client.__del__", lambda self: None)
+    refused = pytest.raises(ClusterError, match=r"does not start \(RuntimeError: can't start new thread\)")
+    with refused, start_cluster(LocalSpec(workers=1), str):
+        pass
+
+
 def test_a_network_that_is_not_there_is_one_line() -> None:
     spec = SlurmSpec(workers=1, memory="1GiB", interface="no-such-network")
     with pytest.raises(ClusterError, match=r"does not start .*no-such-network"), start_cluster(spec, str):
