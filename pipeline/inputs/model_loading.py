@@ -80,7 +80,7 @@ class Factory:
         """Return the digest of the names and texts of all sources, and of what they import of this program."""
         ours = followed_files(each for file in self.sources for each in imports_of_ours(file.read_bytes()))
         own = {str(file.relative_to(self.folder)): file for file in self.sources}
-        return files_digest({**own, **{name: ROOT / name for name in ours}})
+        return files_digest({name: ROOT / name for name in ours} | own)
 
 
 @contextmanager
