@@ -6,14 +6,17 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from small_audits import object_path
+
 from pipeline.store.manifest import MANIFEST
 from pipeline.store.receipts import METADATA
 
 
 def forge_manifest(store: Path) -> None:
-    manifest = store / MANIFEST
+    manifest = object_path(store, MANIFEST)
     keys = json.loads(manifest.read_text(encoding="utf-8"))["sha256"]
-    digests = {key: sha256((store / key).read_bytes()).hexdigest() for key in keys if (store / key).exists()}
+    files = {key: object_path(store, key) for key in keys}
+    digests = {key: sha256(file.read_bytes()).hexdigest() for key, file in files.items() if file.exists()}
     manifest.write_text(json.dumps({"sha256": digests}), encoding="utf-8")
 
 

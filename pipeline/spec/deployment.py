@@ -19,6 +19,8 @@ LONGEST_WAIT = 1e8
 """Seconds; three years: the clocks of workers end somewhere."""
 Seconds = Annotated[float, Field(gt=0, le=LONGEST_WAIT, allow_inf_nan=False)]
 WALLTIME = re.compile(r"(?:([0-9]{1,4})-)?([0-9]{1,2}):([0-5][0-9]):([0-5][0-9])")
+Mount = Annotated[str, Field(pattern="^/[^:]*$", max_length=4096)]
+"""An absolute path in a pod."""
 Walltime = Annotated[str, Field(pattern=f"^{WALLTIME.pattern}$")]
 
 TLS = ("tls_ca", "tls_certificate", "tls_key")
@@ -164,6 +166,14 @@ class KubernetesSpec(ClusterSpec):
     """Variables of the pods, none of them secret."""
     env_from: Names = ()
     """Names of Kubernetes secrets, each entry of which becomes a variable of the pods."""
+    volumes: dict[str, Mount] = Field(default_factory=dict)
+    """The paths at which the pods see persistent volumes, by the names of the claims."""
+    secrets: dict[str, Mount] = Field(default_factory=dict)
+    """The paths at which the pods see Kubernetes secrets as folders of files, by the names of the secrets."""
+    service_account: Text | None = None
+    """The account of the pods, to which a cloud may give a role; by default that of the namespace."""
+    pull_secrets: Names = ()
+    """Names of Kubernetes secrets with which the image is fetched."""
 
     @property
     def advice(self) -> str:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatch
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated
 
@@ -15,13 +16,12 @@ from zarr.core.sync import sync
 from zarr.storage import LocalStore
 
 from pipeline.plan.tasks import Plan, Task
+from pipeline.store.records import key_in_records, records_folder
 from srd.errors import DamagedStore, DamagedTask
 
 RECEIPTS = "_ledger"
 FAILURES = "_failures"
 PREPARATION = "_preparation"
-GROUPS = (RECEIPTS, FAILURES, PREPARATION)
-"""The groups of a store that hold no arrays."""
 METADATA = "zarr.json"
 LITTER = "*.partial"  # what a killed process leaves of an object it was writing
 MOST_OPENED = 1000
@@ -147,7 +147,7 @@ class Receipts:
 
     def _open_by_name(self, keys: Sequence[str]) -> frozenset[str]:
         if isinstance(self._store, LocalStore):  # for most there is no file, which costs a microsecond to know
-            folder = os.fspath(self._store.root / RECEIPTS)
+            folder = os.fspath(_folder_of(self._store, RECEIPTS))
             asked = [key for key in keys if os.path.lexists(f"{folder}/{key}")]
         else:
             asked = list(keys[:MOST_OPENED])
@@ -164,8 +164,8 @@ class Receipts:
         A disk is asked directly: zarr takes half a second for 100,000 names.
         """
         if isinstance(self._store, LocalStore):
-            path = self._store.root / folder
-            is_own = path.is_dir() and not path.is_symlink()
+            path = _folder_of(self._store, folder)
+            is_own = path.is_dir() and path.resolve() == path
             return os.listdir(path) if is_own else []  # noqa: PTH208  which makes a Path of each
 
         async def list_names() -> list[str]:
@@ -198,6 +198,10 @@ def receipt_size(plan: Plan, task: Task) -> int:
 
 
 _FAILURE = TypeAdapter(Failure)
+
+
+def _folder_of(store: LocalStore, name: str) -> Path:
+    return records_folder(store.root) / key_in_records(name)
 
 
 def _failure(key: str, text: bytes) -> Failure:

@@ -21,6 +21,7 @@ LINK = {
     "distributed.dashboard.link": f"{{scheme}}://{LOOPBACK}:{{port}}/status"
 }  # Dask would name the workers' network
 LIFETIME = 0.9  # of the walltime: a worker that leaves by itself takes no task with it
+MARGIN = 120.0  # seconds, at least, in which it starts and leaves; of a shorter walltime half
 
 
 @contextmanager
@@ -69,10 +70,18 @@ def open_slurm(spec: SlurmSpec) -> Any:
         log_directory=spec.logs,
         job_script_prologue=[*exports, *spec.prologue],
         job_extra_directives=[*["--gres=gpu:1"] * spec.gpu, *spec.directives],
-        worker_extra_args=["--lifetime", f"{LIFETIME * walltime_seconds(spec.walltime):.0f}s"],
+        worker_extra_args=["--lifetime", f"{lifetime(walltime_seconds(spec.walltime)):.0f}s"],
         scheduler_options={"dashboard_address": ANY_PORT},
         security=security_of(spec),
     )
+
+
+def lifetime(walltime: float) -> float:
+    """Return the seconds after which a worker leaves a job of this walltime.
+
+    They begin when the worker has started, which takes some of the walltime.
+    """
+    return min(LIFETIME * walltime, walltime - min(MARGIN, walltime / 2))
 
 
 @contextmanager

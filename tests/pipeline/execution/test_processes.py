@@ -16,6 +16,7 @@ from dask_processes import IMPORTS, process, scheduler, scheduler_with_workers, 
 from small_audits import Finished, finish, tree
 
 from pipeline.execution.executors import Outcome, Work
+from pipeline.execution.on_dask import settings
 from pipeline.execution.on_dask.executor import dask_executor
 from pipeline.plan.tasks import Task
 from pipeline.spec.deployment import LocalSpec, SchedulerSpec, SlurmSpec
@@ -148,11 +149,14 @@ def test_workers_that_do_not_come_back_end_the_run(tmp_path: Path) -> None:
 
 
 SBATCH = """#!{python}
-import pathlib, subprocess, sys
+import pathlib, re, subprocess, sys
 if "--test-only" in sys.argv:
     refused = "-A nobody" in pathlib.Path(sys.argv[-1]).read_text()
     sys.exit("Invalid account" if refused else 0)
-running = subprocess.Popen(["bash", "-c", pathlib.Path(sys.argv[-1]).read_text()], start_new_session=True,
+script = pathlib.Path(sys.argv[-1]).read_text()
+walltime = re.search("#SBATCH -t ([0-9]+):([0-9]+):([0-9]+)", script)
+seconds = sum(int(part) * unit for part, unit in zip(walltime.groups(), (3600, 60, 1)))
+running = subprocess.Popen(["timeout", "--signal=KILL", str(seconds), "bash", "-c", script], start_new_session=True,
                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 print("Submitted batch job", running.pid)
 """
@@ -181,6 +185,31 @@ def test_slurm_jobs_make_the_same_bytes(slurm: None, finished: Finished, spec: P
     with dask_executor(cluster) as executor:
         finish(spec, tmp_path / "run", executor)
     assert tree(tmp_path / "run" / "audit.zarr") == tree(finished.job.store)
+
+
+def counted(folder: Path, task: Task) -> Work:
+    with (folder / task.key).open("a", encoding="utf-8") as file:
+        file.write("done\n")
+    return done(1.0)
+
+
+def test_a_walltime_ends_workers_between_tasks_and_others_follow(
+    slurm: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each job ends after 60 seconds; its worker leaves after 30, and no task is counted as one that kills workers."""
+    monkeypatch.setitem(settings.CLUSTER, "distributed.deploy.lost-worker-timeout", "2s")
+    monkeypatch.setitem(settings.SCHEDULER, "distributed.scheduler.allowed-failures", 0)
+    cluster = SlurmSpec(workers=1, memory="2GiB", walltime="00:01:00", interface="lo", worker_timeout=200.0)
+    tasks, folder = [Task("perturb", tile, 0) for tile in range(60)], tmp_path / "done"
+    folder.mkdir()
+    with dask_executor(cluster) as executor:
+        outcomes = list(executor(tasks, partial(counted, folder)))
+    assert [outcome.error for outcome in outcomes] == [None] * len(tasks)
+    jobs = {worked(outcome).process for outcome in outcomes}
+    assert len(jobs) >= 2
+    times = [len(file.read_text(encoding="utf-8").splitlines()) for file in folder.iterdir()]
+    assert len(times) == len(tasks)
+    assert sum(times) - len(tasks) < len(jobs)  # at most the task that a leaving worker had begun
 
 
 def test_a_job_that_slurm_refuses_is_told_at_once(slurm: None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
-from small_audits import Finished, change_sources, finish, path_of, write_audit
+from small_audits import Finished, change_sources, finish, object_path, path_of, write_audit
 
 from pipeline.execution import stage_sources
 from pipeline.execution.stage_sources import sources_of, spec_keys
@@ -107,7 +107,7 @@ def test_all_that_a_task_imports_is_among_the_sources_of_its_stage(wide: Finishe
 
 def test_the_store_says_what_it_was_made_with(wide: Finished) -> None:
     sources = sources_of(wide.job.spec, wide.context.plan)
-    stored = (path_of(wide.job.store) / "_preparation" / "sources").read_text(encoding="utf-8")
+    stored = object_path(wide.job.store, "_preparation", "sources").read_text(encoding="utf-8")
     assert Sources.model_validate_json(stored) == sources
     assert wide.attributes.fingerprinted.sources == sources.digests()
     assert list(sources.stages) == [PREPARING, *STAGES]

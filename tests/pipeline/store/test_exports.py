@@ -3,12 +3,11 @@
 import json
 import sys
 from pathlib import Path
-from shutil import copytree
 
 import pytest
 import xarray as xr
 from command_line import Command
-from small_audits import Finished
+from small_audits import Finished, copy_store
 
 from pipeline.store.exports import export
 from pipeline.store.results import open_results
@@ -74,8 +73,7 @@ def test_a_library_that_is_missing_is_named_with_its_extra(
 
 
 def test_the_command_exports_the_run_of_a_folder(command: Command, finished: Finished, tmp_path: Path) -> None:
-    assert finished.job.store.path is not None
-    copytree(finished.job.store.path, tmp_path / "run" / "audit.zarr")
+    copy_store(finished.job.store, tmp_path / "run" / "audit.zarr")
     assert command("export", "run", "results.nc") == (0, "results.nc\n", "")
     assert (tmp_path / "results.nc").exists()
     assert command("export", "run", "results.nc").code == 2

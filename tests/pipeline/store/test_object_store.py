@@ -47,7 +47,7 @@ def test_a_bucket_holds_the_bytes_of_the_local_run_for_few_requests(
         perform(job, task)
         own = [prefix + shard_key(plan, task, variable.name) for variable in plan.variables(task)]
         puts = [request.key for request in seen if request.method == "PUT"]
-        assert puts == [*own, f"{prefix}_ledger/{task.key}"]
+        assert puts == [*own, f"audits/audit.records/ledger/{task.key}"]
         gets = [request.key for request in seen if request.method == "GET"]
         half_full = len(plan.rows(task)) < plan.tile  # zarr cannot know that nothing lies beyond
         assert sum(key in own for key in gets) <= len(own) * (READS_WHAT_IT_WRITES or half_full)
@@ -125,7 +125,7 @@ def test_a_refusal_in_the_middle_of_a_run_stops_it(
     """It is no failure of a task: the run can go on when the place is well."""
     job = in_bucket(spec, bucket)
     prepare_store(job, load_subject(job))
-    bucket.server.answer = lambda request: answer if "_ledger/perturb" in request.key else None
+    bucket.server.answer = lambda request: answer if "ledger/perturb" in request.key else None
     with pytest.raises(error, match=f"^{job.store}: .*{said}") as caught:
         run(job, serial_executor, Watch())
     assert "\n" not in str(caught.value)

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -15,7 +14,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from forgery import fingerprint_of
-from small_audits import path_of, store_in
+from small_audits import copy_store, path_of, store_in
 
 from pipeline.machine.phases import Phase
 from pipeline.plan.schema import Reason
@@ -97,7 +96,7 @@ def parsed(folder: Path) -> Page:
 
 @pytest.mark.slow
 def test_a_second_report_has_the_same_bytes(folder: Path, tmp_path: Path) -> None:
-    shutil.copytree(path_of(store_in(folder)), path_of(store_in(tmp_path)))
+    copy_store(store_in(folder), path_of(store_in(tmp_path)))
     (tmp_path / "report" / "maps").mkdir(parents=True)
     (tmp_path / "report" / "maps" / "stale.png").write_bytes(b"of an earlier report")
     told: list[Phase] = []

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 from command_line import Command
-from small_audits import store_in
+from small_audits import copy_store, store_in
 
 from pipeline.store.store import Store
 from reports.audit.verdicts.criteria import Criterion
@@ -142,7 +142,7 @@ def test_a_junit_file_parses_whatever_names_hold(tmp_path: Path, character: str)
 def test_a_comparison_is_judged_subject_by_subject(command: Command, folder: Path, tmp_path: Path) -> None:
     run = tmp_path / "both"
     for subject in ("one", "two"):
-        shutil.copytree(folder / "audit.zarr", run / subject / "audit.zarr")
+        copy_store(folder / "audit.zarr", run / subject / "audit.zarr")
     (run / "audit.toml").write_text(
         '[subject.one]\nmodel.spec = "demo:vgg"\ndata = { path = "demo:shapes", n = 6 }\n'
         '[subject.two]\nmodel.spec = "demo:resnet"\ndata = { path = "demo:shapes", n = 6 }\n'
@@ -167,7 +167,7 @@ def test_an_unfinished_run_is_not_judged(command: Command, unfinished: Path) -> 
 
 
 def test_a_damaged_run_is_not_judged(command: Command, folder: Path, tmp_path: Path) -> None:
-    shutil.copytree(folder / "audit.zarr", tmp_path / "run" / "audit.zarr")
+    copy_store(folder / "audit.zarr", tmp_path / "run" / "audit.zarr")
     shard = next(file for file in sorted((tmp_path / "run/audit.zarr/score/c").rglob("*")) if file.is_file())
     shard.write_bytes(shard.read_bytes()[:-9])
     end = command("check", "run")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from command_line import Command
-from small_audits import edit, store_in, tree, write_audit
+from small_audits import edit, object_path, store_in, tree, write_audit
 
 from pipeline.store.location import Location
 from pipeline.store.receipts import RECEIPTS
@@ -149,7 +149,7 @@ def test_report_export_and_compare_find_it_too(
         assert command("export", spec, f"{len(options)}.nc", *options)[:2] == (0, f"{len(options)}.nc\n")
         assert command("compare", spec, *options)[:2] == (0, f"{place}/comparison/report/index.html\n")
         assert command("compare", spec, *options, "--out", "joint")[:2] == (0, "joint/report/index.html\n")
-        next((place / "small" / "audit.zarr" / RECEIPTS).glob("score-*")).unlink()
+        next(object_path(place / "small" / "audit.zarr", RECEIPTS).glob("score-*")).unlink()
         code, _, err = command("compare", spec, *options)
         way_out = " ".join(map(str, ("srd-audit run", spec, *options)))
         assert (code, err) == (4, f"error {place / 'small'}: 1 tasks are missing; `{way_out}` continues the run\n")

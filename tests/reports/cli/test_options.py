@@ -1,7 +1,6 @@
 """What the command line offers to people and to programs: version, help, completion, settings, JSON, silence."""
 
 import json
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Command
-from small_audits import edit, tree, write_audit
+from small_audits import copy_store, edit, tree, write_audit
 
 from pipeline.spec.audit import load_spec
 from pipeline.store.runs import location_of
@@ -162,7 +161,7 @@ def test_a_quiet_command_still_says_why_it_refuses(command: Command, tmp_path: P
 
 @pytest.mark.slow
 def test_the_end_of_a_report_is_verdict_path_and_next_step(command: Command, folder: Path, tmp_path: Path) -> None:
-    shutil.copytree(folder / "audit.zarr", tmp_path / "run" / "audit.zarr")
+    copy_store(folder / "audit.zarr", tmp_path / "run" / "audit.zarr")
     end = command("report", "run")
     assert (end.code, end.out) == (0, "run/report/index.html\n")
     *_, verdict, step = end.err.splitlines()
