@@ -1,5 +1,6 @@
 """The table of faults in docs: it says what each is and how it is caused; tests measure how each ends."""
 
+import platform
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -93,7 +94,7 @@ def _message(end: CommandEnd) -> str:
     lines = end.err.strip().splitlines()
     if not end.code or not lines or end.code < 0:
         return ""
-    words = PLACE.sub("...", lines[-1]).replace("|", "/").split()
+    words = PLACE.sub("...", lines[-1]).replace(f" on {platform.node()}", " on ...").replace("|", "/").split()
     return f"`{' '.join(words[:WORDS])}{' ...' * (len(words) > WORDS)}`"
 
 

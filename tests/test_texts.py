@@ -12,6 +12,7 @@ OF_PATHS = {"read_text": 0, "write_text": 1}
 """The methods that take an encoding after so many arguments."""
 OF_PROCESSES = frozenset({"text", "universal_newlines"})
 OPEN = frozenset({"open", "fdopen", "NamedTemporaryFile", "TemporaryFile"})
+OTHER_OPENS = frozenset({"zarr.open", "tarfile.open"})
 MODES = frozenset("rwxabt+")
 
 
@@ -19,8 +20,8 @@ def unnamed(tree: ast.AST) -> Iterator[int]:
     """Yield the lines of calls that leave an encoding to the locale."""
     for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
         name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        name = "" if ast.unparse(call.func) in OTHER_OPENS else name
         keywords = {keyword.arg for keyword in call.keywords}
-        keywords |= {None} if "fileobj" in keywords else set()  # that of an archive
         is_text = len(call.args) <= OF_PATHS[name] if name in OF_PATHS else name in OPEN and opens_text(call)
         of_process = any(keyword.arg in OF_PROCESSES and is_true(keyword.value) for keyword in call.keywords)
         if not keywords & {"encoding", None} and (is_text or of_process):
