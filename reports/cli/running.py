@@ -1,6 +1,6 @@
 """The command `run` on the terminal."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +10,7 @@ from rich.console import Console
 
 from pipeline.execution.executors import Executor, serial_executor
 from pipeline.execution.job import Job
-from pipeline.execution.logs import Log
+from pipeline.execution.logs import ClusterLog, Log
 from pipeline.execution.on_dask.executor import dask_executor
 from pipeline.execution.run import PreparedRun, prepare_run, run
 from pipeline.machine.phases import Phase
@@ -53,9 +53,11 @@ def run_audit(
     refuse_among_images(folder, job.spec.data, job.base)
     _refuse_elsewhere(folder, home)
     refuse_overwriting(spec, folder, settings)
-    with _executor(cluster, console) as executor:
+    cluster_log = ClusterLog(folder, partial(console.print, markup=False))
+    with _executor(cluster, cluster_log) as executor:
         prepared = _prepare(job, executor, console)
         copy_spec(spec, folder, settings)
+        cluster_log.begin()
         log = Log(folder, spec, _in_words(cluster), partial(console.print, markup=False))
         waiting = _PreparedAudit(prepared, log).run(executor, selection, console)
     _refuse_waiting(waiting)
@@ -89,11 +91,13 @@ def run_comparison(
     _refuse_elsewhere(folder, home)
     refuse_overwriting(spec, folder, settings)
     _refuse_taken_folder(folder, home, jobs)
-    with _executor(cluster, console) as executor:
+    cluster_log = ClusterLog(folder, partial(console.print, markup=False))
+    with _executor(cluster, cluster_log) as executor:
         prepared = {}
         for name, job in jobs.items():
             prepared[name] = _prepare(job, executor, console, name)
         copy_spec(spec, folder, settings)
+        cluster_log.begin()
         words, tell = _in_words(cluster), partial(console.print, markup=False)
         running = {name: _PreparedAudit(each, Log(folder / name, spec, words, tell)) for name, each in prepared.items()}
         waiting = _run_all(running, executor, selection, console)
@@ -171,9 +175,9 @@ def _in_words(cluster: ClusterSpec | None) -> str:
 
 
 @contextmanager
-def _executor(cluster: ClusterSpec | None, console: Console) -> Iterator[Executor]:
+def _executor(cluster: ClusterSpec | None, tell: Callable[[str], object]) -> Iterator[Executor]:
     if cluster is None:
         yield serial_executor
         return
-    with dask_executor(cluster, partial(console.print, markup=False)) as executor:
+    with dask_executor(cluster, tell) as executor:
         yield executor

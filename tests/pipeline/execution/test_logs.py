@@ -12,7 +12,7 @@ import pytest
 from small_audits import TASKS, Watch, job_of, plain_attributes, run, tree
 
 from pipeline.execution.executors import Outcome, Work, serial_executor
-from pipeline.execution.logs import Log
+from pipeline.execution.logs import ClusterLog, Log
 from pipeline.plan.tasks import Task
 from srd.errors import ModelError, StoreError
 
@@ -112,3 +112,15 @@ def test_logs_change_no_byte_that_is_compared(tmp_path: Path) -> None:
     before = tree(tmp_path)
     logged(tmp_path, tmp_path / "audit.toml", "this process")
     assert tree(tmp_path) == before
+
+
+def test_what_a_cluster_tells_is_passed_on_and_becomes_lines(tmp_path: Path) -> None:
+    told: list[str] = []
+    log = ClusterLog(tmp_path / "run", told.append)
+    log("starting 2 workers")
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "run").mkdir()
+    log.begin()
+    log("no worker is there")
+    texts = [line["told"] for line in lines(tmp_path / "run" / "logs" / "cluster.jsonl")]
+    assert texts == told == ["starting 2 workers", "no worker is there"]
