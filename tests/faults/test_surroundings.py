@@ -1,8 +1,10 @@
 """What the places of others do to a run: listings that lag, workers that pause or lack us, lost terminals."""
 
+import json
 import os
 from contextlib import ExitStack
 from pathlib import Path
+from time import sleep
 
 import pytest
 from audit_processes import start_command, wait_for_end
@@ -10,6 +12,7 @@ from bare_environment import bare_process
 from command_line import CommandEnd
 from dask_processes import IMPORTS, process, scheduler, worker
 from fault_trials import FaultTrial
+from small_audits import receipts
 
 pytestmark = pytest.mark.faults
 
@@ -67,6 +70,28 @@ def test_no_worker_comes(trial: FaultTrial, tmp_path: Path) -> None:
     assert end.code == 5, end.err
     assert "no worker is there, waiting at most 5 seconds more; start some with `dask worker" in end.err
     trial.settle("no worker comes", end, 0, trial.run(*NO_REPORT))
+
+
+def test_the_log_of_a_stalled_run_says_what_to_do(trial: FaultTrial, tmp_path: Path) -> None:
+    spec = trial.spec.parent / "stalled.toml"
+    with scheduler(tmp_path) as (address, _):
+        cluster = f'[cluster]\nkind = "scheduler"\naddress = "{address}"\nworker_timeout = 15\n'
+        spec.write_text(cluster + trial.spec.read_text(encoding="utf-8"), encoding="utf-8")
+        try:
+            with worker(address, tmp_path):
+                running = start_command("run", spec, "--out", trial.out, *NO_REPORT, folder=trial.folder)
+                while running.poll() is None and not receipts(trial.store):
+                    sleep(0.1)
+            end = wait_for_end(running)
+        finally:
+            spec.unlink()
+    assert end.code == 4, end.err
+    lines = (trial.folder / trial.out / "logs" / "cluster.jsonl").read_text(encoding="utf-8").splitlines()
+    texts = [json.loads(line)["told"] for line in lines]
+    assert texts[0] == "connecting to the cluster"
+    (stalled,) = [text for text in texts if text.startswith("no worker is there, waiting at most")]
+    assert "start some with `dask worker ADDRESS --nthreads 1`" in stalled
+    assert stalled in end.err
 
 
 def test_a_terminal_that_is_lost_stops_nothing(trial: FaultTrial) -> None:
