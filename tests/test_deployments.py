@@ -87,7 +87,7 @@ def resources() -> dict[tuple[str, str], Any]:
 
 def test_what_the_table_names_is_made_by_the_resources() -> None:
     spec = KubernetesSpec.model_validate(tables()["kubernetes"])
-    for name in spec.env_from:
+    for name in (*spec.env_from, *spec.secrets, *spec.pull_secrets):
         assert ("Secret", name) in resources()
     for name in spec.volumes:
         assert ("PersistentVolumeClaim", name) in resources()
@@ -103,6 +103,25 @@ def test_the_script_of_parts_runs_a_part_of_each_job() -> None:
     (first, last) = re.findall(r"#SBATCH --array=(\d+)-(\d+)", text)[0]
     assert first == "1"
     assert f'--part "$SLURM_ARRAY_TASK_ID/{last}"' in text
+    (command,) = [line for line in text.splitlines() if line.startswith("exec ")]
+    assert f"    {command}\n" in PAGE.read_text(encoding="utf-8")
+
+
+def test_a_build_sends_nothing_but_what_the_image_copies() -> None:
+    first, *rest = (HOME / "Dockerfile.dockerignore").read_text(encoding="utf-8").split()
+    copied = {source for line in instructions() if line[0] == "COPY" for source in line[1:-1]}
+    assert first == "*"
+    assert {word.removeprefix("!") for word in rest if word.startswith("!")} == copied
+
+
+def test_the_claim_is_filled_by_a_pod_that_may_write() -> None:
+    spec = KubernetesSpec.model_validate(tables()["kubernetes"])
+    pod = resources()["Pod", "fill"]["spec"]
+    claims = {each["name"]: each["persistentVolumeClaim"]["claimName"] for each in pod["volumes"]}
+    mounts = {claims[each["name"]]: each["mountPath"] for each in pod["containers"][0]["volumeMounts"]}
+    assert mounts == spec.volumes
+    for name in spec.volumes:
+        assert resources()["PersistentVolumeClaim", name]["spec"]["accessModes"] == ["ReadWriteMany"]
 
 
 @pytest.mark.parametrize("kind", CLUSTERS)

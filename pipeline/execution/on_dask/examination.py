@@ -34,7 +34,10 @@ def examine(python: str, modules: Iterable[str], versions: Mapping[str, str]) ->
     names = sys.getfilesystemencoding().lower()
     wrong += [f"its names of files are {names}, not UTF-8 (set PYTHONUTF8=1)"] * (names != "utf-8")
     packages = sorted({name.partition(".")[0] for name in modules if not _is_there(name)})
-    wrong += [f"it has no package {', '.join(packages)} of this project"] * bool(packages)
+    places = {name: _place(name) for name in packages}
+    absent = ", ".join(name for name, place in places.items() if not place)
+    wrong += [f"it has no package {absent} of this project"] * bool(absent)
+    wrong += [f"its {name} is {place}, which is not that of this project" for name, place in places.items() if place]
     found = {name: _version(name) for name in versions}
     wrong += [f"it has no {name}" for name, there in found.items() if not there]
     wrong += [
@@ -50,6 +53,15 @@ def _is_there(name: str) -> bool:
         return find_spec(name) is not None
     except Exception:  # noqa: BLE001  a foreign package of the name may raise anything
         return False
+
+
+def _place(package: str) -> str:
+    """Return where a package of the name comes from, whosever it is; "" if there is none."""
+    try:
+        found = find_spec(package)
+    except Exception:  # noqa: BLE001  as above
+        return ""
+    return "" if found is None else found.origin or ", ".join(found.submodule_search_locations or ())
 
 
 def _version(name: str) -> str:

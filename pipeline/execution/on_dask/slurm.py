@@ -20,6 +20,7 @@ SBATCH = "sbatch"
 LINK = {
     "distributed.dashboard.link": f"{{scheme}}://{LOOPBACK}:{{port}}/status"
 }  # Dask would name the workers' network
+SAFE_PATH = {"PYTHONSAFEPATH": "1"}  # else a job imports first from the folder where it starts, which is the user's
 LIFETIME = 0.9  # of the walltime: a worker that leaves by itself takes no task with it
 MARGIN = 120.0  # seconds, at least, in which it starts and leaves; of a shorter walltime half
 
@@ -56,7 +57,7 @@ def open_slurm(spec: SlurmSpec) -> Any:
             from dask_jobqueue.slurm import SLURMCluster
     except ImportError as error:
         raise ClusterError("[cluster] kind = 'slurm' needs dask-jobqueue; install the extra 'slurm'") from error
-    exports = [f"export {name}={shlex.quote(value)}" for name, value in environment().items()]
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in (environment() | SAFE_PATH).items()]
     return SLURMCluster(
         job_name="srd-audit",
         cores=1,

@@ -187,6 +187,16 @@ def test_slurm_jobs_make_the_same_bytes(slurm: None, finished: Finished, spec: P
     assert tree(tmp_path / "run" / "audit.zarr") == tree(finished.job.store)
 
 
+def test_modules_of_our_names_where_a_job_starts_are_not_taken_for_ours(
+    slurm: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("attacks.py", "pipeline.py", "srd.py"):
+        (tmp_path / name).write_text("raise SystemError('of a user')\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with dask_executor(SlurmSpec(workers=1, memory="2GiB", interface="lo", worker_timeout=60.0)) as executor:
+        assert executor.call(divmod, 7, 2) == (3, 1)
+
+
 def counted(folder: Path, task: Task) -> Work:
     with (folder / task.key).open("a", encoding="utf-8") as file:
         file.write("done\n")

@@ -50,8 +50,9 @@ def test_a_foreign_package_of_our_name_is_none_of_ours(
     package.mkdir()
     (package / "__init__.py").write_text(text, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "foreign_of_theirs", raising=False)
     assert found(modules=("foreign_of_theirs.execution.calls",)) == [
-        "it has no package foreign_of_theirs of this project"
+        f"its foreign_of_theirs is {package / '__init__.py'}, which is not that of this project"
     ]
 
 
@@ -80,7 +81,7 @@ def test_a_refusal_names_process_host_and_what_is_missing() -> None:
     ("name", "value", "said"),
     [
         ("PYTHON", "3.99", f"its Python is {PYTHON}, here it is 3.99"),
-        ("MODULES", ("pipeline.of.tomorrow",), "it has no package pipeline of this project"),
+        ("MODULES", ("pipeline.of.tomorrow",), r"its pipeline is .*pipeline/__init__\.py, which is not that of this"),
         ("RECEIVING", ("dask", "a-library-of-tomorrow"), "it has no a-library-of-tomorrow"),
     ],
 )
