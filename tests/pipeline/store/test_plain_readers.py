@@ -69,7 +69,8 @@ def test_records_lie_beside_the_hierarchy(path: Path, made: Store) -> None:
     assert object_path(path, "_ledger", task.key) == path.parent / f"{path.stem}.records" / "ledger" / task.key
     assert object_path(path, "_ledger", task.key).is_file()
     assert object_path(path, "_preparation", "manifest").is_file()
-    assert {f"_ledger/{task.key}", "_preparation/manifest"} == {key for key in tree(path) if key.startswith("_")}
+    records = {f"_ledger/{task.key}", "_preparation/manifest", "_preparation/sources"}
+    assert records == {key for key in tree(path) if key.startswith("_")}
     assert not [file for file in path.rglob("*") if file.name.startswith("_")]
 
 
