@@ -52,7 +52,7 @@ class Log:
 
 
 class ClusterLog:
-    """What a cluster tells its operator: what it waits for, for how long, and what to do. Each text becomes a line.
+    """A log of what a cluster tells its operator: what it waits for, for how long, and what to do.
 
     `tell` receives the texts at once. Those of before the run has a folder become lines when `begin` is called.
     """

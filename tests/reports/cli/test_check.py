@@ -88,7 +88,7 @@ def test_json_and_junit_say_what_the_table_says(command: Command, folder: Path) 
     end = command("check", folder, "-k", criteria, "--json", "--junit", "verdicts.xml", "--method", "edges",
                   "--method", "srd")  # fmt: skip
     told = json.loads(end.out)
-    assert (end.code, told["schema_version"]) == (6, 3)
+    assert (end.code, told["schema_version"]) == (6, 4)
     assert told["criteria"][0]["why"] == why.strip()
     assert (told["audit_verdict"]["outcome"], told["audit_verdict"]["worst"]) == ("FAIL", ["edges"])
     assert [each["code"] for each in told["reason_codes"]] == list(Reason)
