@@ -13,7 +13,7 @@ import pytest
 from command_line import Command, CommandEnd
 from fault_trials import FaultTrial
 from s3_server import Bucket, Request
-from small_audits import copy_store, shard_key, tree
+from small_audits import copy_store, object_path, shard_key, tree
 from zarr.core.sync import sync
 from zarr.storage import LocalStore
 
@@ -191,7 +191,7 @@ def test_whichever_write_of_a_task_fails_leaves_no_receipt(
         keys = objects_of(trial, task)
         for n in range(len(keys)):
             for key in keys:
-                (store / key).unlink()
+                object_path(store, key).unlink()
             fails = nth(n)
 
             async def failing(local: LocalStore, key: str, value: Any, fails: Callable[[], bool] = fails) -> None:
@@ -204,7 +204,7 @@ def test_whichever_write_of_a_task_fails_leaves_no_receipt(
                 patched.setattr(LocalStore, "set", failing)
                 end = again(trial, command)
             assert end.code == 5
-            assert [(store / key).exists() for key in keys] == [True] * n + [False] * (len(keys) - n)
+            assert [object_path(store, key).exists() for key in keys] == [True] * n + [False] * (len(keys) - n)
             assert trial.done_tasks() == before
             trial.settle("one write fails", end, 0, again(trial, command))
 
