@@ -166,7 +166,7 @@ def _sample_card() -> Iterator[Callable[[], list[CardSample]]]:
     if not which(QUERY[0]) or devices.device().type != devices.CUDA:
         yield list
         return
-    with TemporaryFile("w+") as file, subprocess.Popen(QUERY, stdout=file) as sampler:
+    with TemporaryFile("w+", encoding="utf-8") as file, subprocess.Popen(QUERY, stdout=file) as sampler:
 
         def samples() -> list[CardSample]:
             file.seek(0)
@@ -204,9 +204,9 @@ def _resnet50(folder: Path, n: int, size: int) -> Path:
     network = models.resnet50(num_classes=len(names)).eval()
     _fit_last_layer(network, files, torch.tensor([names.index(file.parent.name) for file in files]))
     torch.save(network.state_dict(), folder / "weights.pt")
-    (folder / "network.py").write_text(NETWORK.format(classes=len(names)))
+    (folder / "network.py").write_text(NETWORK.format(classes=len(names)), encoding="utf-8")
     spec = folder / "resnet50.toml"
-    spec.write_text(SPEC)
+    spec.write_text(SPEC, encoding="utf-8")
     return spec
 
 

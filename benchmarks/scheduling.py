@@ -50,7 +50,7 @@ class Scheduling:
 def call_apart(function: Callable[..., T], *arguments: object) -> T:
     """Call one of the two functions in a process that imports only what a run imports; return its result."""
     words = [sys.executable, "-P", "-W", "ignore", "-m", __name__, function.__name__, json.dumps(arguments)]
-    returned: T = json.loads(subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    returned: T = json.loads(subprocess.run(words, check=True, stdout=subprocess.PIPE, encoding="utf-8").stdout)
     return returned
 
 

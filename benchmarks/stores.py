@@ -30,6 +30,7 @@ from pipeline.store.attributes import RunAttributes
 from pipeline.store.creation import NewStore, create
 from pipeline.store.location import Location
 from pipeline.store.receipts import RECEIPTS
+from pipeline.store.records import key_in_records, records_folder
 from pipeline.store.runs import SPEC_COPY
 from pipeline.store.store import NAME, Store
 
@@ -142,8 +143,10 @@ def write_finished_run(spec: Path, plan: Plan, folder: Path) -> int:
     copyfile(spec, folder / SPEC_COPY)
     create_empty(spec, plan, folder / NAME)
     keys = [task.key for task in plan.all_tasks()]
+    receipts = records_folder(folder / NAME) / key_in_records(RECEIPTS)
+    receipts.mkdir(exist_ok=True)
     for key in keys:
-        (folder / NAME / RECEIPTS / key).write_text(RECEIPT)
+        (receipts / key).write_text(RECEIPT, encoding="utf-8")
     return len(keys)
 
 

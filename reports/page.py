@@ -28,7 +28,7 @@ class Exhibit:
 
 def style_sheet() -> str:
     """Return the style sheet."""
-    return (files("reports") / "templates" / STYLE).read_text()
+    return (files("reports") / "templates" / STYLE).read_text(encoding="utf-8")
 
 
 def template_environment() -> Environment:

@@ -76,8 +76,10 @@ POINTS_PER_INCH = 72  # the resolution at which SVG is laid out
 @contextmanager
 def figure_style() -> Iterator[None]:
     """Set the style of all figures, and restore matplotlib's own at the end."""
-    with sns.axes_style("whitegrid"), mpl.rc_context(RC):  # type: ignore[no-untyped-call]
-        yield
+    with mpl.rc_context():
+        mpl.rcdefaults()  # else a file of the user's would change the page
+        with sns.axes_style("whitegrid"), mpl.rc_context(RC):  # type: ignore[no-untyped-call]
+            yield
 
 
 def despine(axes: Axes) -> None:

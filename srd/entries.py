@@ -260,7 +260,7 @@ def _read_defaults(module: str, function: str) -> Mapping[str, Any]:
     They come from the class of options that the function `takes`, else from its signature.
     """
     spec = find_spec(module)
-    body = ast.parse(Path(str(spec.origin if spec else "")).read_text()).body
+    body = ast.parse(Path(str(spec.origin if spec else "")).read_text(encoding="utf-8")).body
     definition = next(node for node in body if isinstance(node, ast.FunctionDef) and node.name == function)
     match definition.decorator_list:
         case [ast.Call(func=ast.Name(id="takes"), args=[ast.Name(id=options)])]:
@@ -283,7 +283,11 @@ def read_entries(folder: Path, kind: type[E]) -> Iterator[E]:
     The arguments of each entry are literals, in which `inf` stands for infinity.
     """
     for file in sorted(folder.glob("[!_]*.py")):
-        facts = [fact for node in ast.parse(file.read_text()).body for fact in _read_facts(node, kind.__name__)]
+        facts = [
+            fact
+            for node in ast.parse(file.read_text(encoding="utf-8")).body
+            for fact in _read_facts(node, kind.__name__)
+        ]
         if not facts:
             raise ValueError(f"{file}: states no ENTRY = {kind.__name__}(...)")
         yield kind(**{str(fact.arg): ast.literal_eval(_Infinite().visit(fact.value)) for fact in facts})

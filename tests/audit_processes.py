@@ -28,7 +28,7 @@ def start_command(*arguments: object, folder: Path) -> Running:
     command = [sys.executable, "-c", MAIN, *map(str, arguments)]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     environment = os.environ | IMPORTS
-    return subprocess.Popen(command, cwd=folder, env=environment, text=True, start_new_session=True, **pipes)
+    return subprocess.Popen(command, cwd=folder, env=environment, encoding="utf-8", start_new_session=True, **pipes)
 
 
 def wait_for_end(process: Running) -> CommandEnd:

@@ -41,7 +41,7 @@ def measure(page: Path, width: int, home: Path) -> dict[str, Any]:
     """Return what reaches over the right edge of a page of this width, and the columns that are too narrow."""
     script = MEASURE.replace("SOURCE", json.dumps(page.as_uri()))
     frame = f'<iframe style="border:0;width:{width}px;height:900px"></iframe><script>{script}</script>'
-    (home / "frame.html").write_text(f'<!DOCTYPE html><meta charset="utf-8"><body>{frame}')
+    (home / "frame.html").write_text(f'<!DOCTYPE html><meta charset="utf-8"><body>{frame}', encoding="utf-8")
     ended = _run_chromium("--dump-dom", "--virtual-time-budget=20000", (home / "frame.html").as_uri(), home=home)
     (found,) = re.findall(r"<body>(\{.*\})", ended.stdout)
     measured: dict[str, Any] = json.loads(unescape(found))
@@ -59,8 +59,8 @@ def lay_out_for_print(page: Path, home: Path) -> Path:
     """Return a copy of a page whose style on paper holds on the screen too."""
     copy = home / "printed"
     shutil.copytree(page.parent, copy)
-    sheet = (copy / "style.css").read_text()
-    (copy / "style.css").write_text(sheet.replace("@media print", "@media all"))
+    sheet = (copy / "style.css").read_text(encoding="utf-8")
+    (copy / "style.css").write_text(sheet.replace("@media print", "@media all"), encoding="utf-8")
     return copy / page.name
 
 
@@ -76,5 +76,5 @@ def _run_chromium(*arguments: str, home: Path) -> subprocess.CompletedProcess[st
     )
     profile = f"--user-data-dir={home / 'profile'}"
     return subprocess.run(
-        [PROGRAM, *options, profile, *arguments], capture_output=True, text=True, timeout=120, check=True
+        [PROGRAM, *options, profile, *arguments], capture_output=True, encoding="utf-8", timeout=120, check=True
     )

@@ -34,9 +34,9 @@ def scheduler(folder: Path, port: int = 0) -> Iterator[tuple[str, subprocess.Pop
     with process(
         "scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard", "--scheduler-file", file
     ) as running:
-        while not file.exists() or not file.read_text():
+        while not file.exists() or not file.read_text(encoding="utf-8"):
             sleep(0.05)
-        yield json.loads(file.read_text())["address"], running
+        yield json.loads(file.read_text(encoding="utf-8"))["address"], running
 
 
 @contextmanager

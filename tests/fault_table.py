@@ -1,5 +1,6 @@
 """The table of faults in docs: it says what each is and how it is caused; tests measure how each ends."""
 
+import platform
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,6 +33,11 @@ FAULTS: Mapping[str, str] = {
     "damage after a run": "a bit flipped in a shard of each array, then `srd-audit verify FOLDER --repair`",
     "what was prepared is damaged": "each array written before the tasks: a bit flipped, cut off, empty, deleted",
     "two commands at once": "the same command started twice",
+    "listings are old": "each folder of receipts is listed for ever as it was first, as NFS lists it for half a minute",
+    "workers pause": "a worker whose memory is always above the threshold at which Dask pauses it",
+    "a worker lacks this project": "a `dask worker` of an environment that has the libraries alone",
+    "no worker comes": "a `dask scheduler` without workers, `worker_timeout = 15`",
+    "nobody reads what it says": "standard error closed by its reader when the command has begun",
     "Ctrl-C": "SIGINT to the process group",
     "Ctrl-C with workers": "SIGINT to the process group, with two workers",
 }
@@ -88,7 +94,7 @@ def _message(end: CommandEnd) -> str:
     lines = end.err.strip().splitlines()
     if not end.code or not lines or end.code < 0:
         return ""
-    words = PLACE.sub("...", lines[-1]).replace("|", "/").split()
+    words = PLACE.sub("...", lines[-1]).replace(f" on {platform.node()}", " on ...").replace("|", "/").split()
     return f"`{' '.join(words[:WORDS])}{' ...' * (len(words) > WORDS)}`"
 
 

@@ -50,7 +50,7 @@ class FaultTrial:
         """Make the network misbehave on the images of a perturb task."""
         images = self.context.store.read_output(task, ["input"])["input"][:, 0]
         batch = misbehaviour.digest(self.context.model.normalise(torch.from_numpy(images)))
-        self.misbehaviour.write_text(f"{kind} {batch}")
+        self.misbehaviour.write_text(f"{kind} {batch}", encoding="utf-8")
 
     def start(self, *options: object) -> Running:
         return start_command("run", self.spec, "--out", self.out, *options, folder=self.folder)

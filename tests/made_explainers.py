@@ -167,10 +167,11 @@ def write_made_audit(folder: Path, methods: Sequence[str] = METHODS, has_masks: 
         write_png(folder / "masks" / path.relative_to(folder / "images"), np.zeros((SIDE, SIDE)))
     for path in names[-FLAT:]:
         write_png(path, _with_white_corner(path))
-    (folder / "network.py").write_text(Path(linear_network.__file__).read_text())
+    (folder / "network.py").write_text(Path(linear_network.__file__).read_text(encoding="utf-8"), encoding="utf-8")
     spec = folder / "made.toml"
     masks = 'masks = "masks"' if has_masks else ""
-    spec.write_text(f"""
+    spec.write_text(
+        f"""
 [model]
 spec = "network.py:build"
 
@@ -185,7 +186,9 @@ methods = {list(methods)}
 
 [run]
 tile = 36
-""")
+""",
+        encoding="utf-8",
+    )
     return spec
 
 

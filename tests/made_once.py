@@ -15,7 +15,7 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
     if "PYTEST_XDIST_WORKER" in os.environ:
         root = root.parent
     home, whole = root / name, root / f"{name} is whole"
-    with (root / f"{name} lock").open("w") as lock:
+    with (root / f"{name} lock").open("w", encoding="utf-8") as lock:
         flock(lock, LOCK_EX)
         if not whole.exists():
             shutil.rmtree(home, ignore_errors=True)

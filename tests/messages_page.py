@@ -50,7 +50,7 @@ def page() -> str:
 
 
 def _messages_of(path: Path) -> Iterator[Message]:
-    name, tree = str(path.relative_to(ROOT)), ast.parse(path.read_text())
+    name, tree = str(path.relative_to(ROOT)), ast.parse(path.read_text(encoding="utf-8"))
     for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
         texts = {**_texts(tree), **_texts(function)}
         for node in ast.walk(function):

@@ -16,7 +16,7 @@ FILE = "MISBEHAVIOUR"
 def misbehave(inputs: Tensor) -> None:
     """Do what the file says: `slow SECONDS` on every forward pass, or something on the batch of a digest."""
     file = Path(os.environ.get(FILE, os.devnull))
-    kind, _, value = file.read_text().partition(" ") if file.exists() else ("", "", "")
+    kind, _, value = file.read_text(encoding="utf-8").partition(" ") if file.exists() else ("", "", "")
     if kind == "slow":
         sleep(float(value))
     elif kind and not torch.is_grad_enabled() and digest(inputs) == value:

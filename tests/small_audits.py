@@ -36,7 +36,8 @@ from pipeline.stages.context import Context
 from pipeline.store.attributes import FingerprintedFacts, RunAttributes
 from pipeline.store.creation import NewStore, create
 from pipeline.store.location import Location
-from pipeline.store.receipts import DIGEST, LITTER, METADATA, RECEIPTS
+from pipeline.store.receipts import DIGEST, LITTER, RECEIPTS
+from pipeline.store.records import is_record, key_in_records, key_in_store, records_folder
 from pipeline.store.store import NAME, Arrays, Store
 from srd.registry import MAP_METRICS
 
@@ -134,9 +135,9 @@ def write_audit(folder: Path) -> Path:
             write_picture(folder, index, f"{colour}/{number}.png")
     shutil.copyfile(colour_network.__file__, folder / "network.py")
     torch.save(colour_network.build().state_dict(), folder / "weights.pt")
-    (folder / "classes.json").write_text(json.dumps([[colour, colour.title()] for colour in COLOURS]))
+    (folder / "classes.json").write_text(json.dumps([[colour, colour.title()] for colour in COLOURS]), encoding="utf-8")
     spec = folder / "small.toml"
-    spec.write_text(SPEC)
+    spec.write_text(SPEC, encoding="utf-8")
     return spec
 
 
@@ -159,9 +160,9 @@ def write_png(path: Path, values: NDArray[Any]) -> None:
 
 def edit(file: Path, old: str, new: str) -> Path:
     """Replace the only `old` in a text file."""
-    text = file.read_text()
+    text = file.read_text(encoding="utf-8")
     assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
-    file.write_text(text.replace(old, new))
+    file.write_text(text.replace(old, new), encoding="utf-8")
     return file
 
 
@@ -255,8 +256,10 @@ def tree(folder: Path | Location) -> dict[str, str]:
     The logs of runs are left out: they tell the time.
     """
     root = path_of(folder)
-    files = {path.relative_to(root): path for path in sorted(root.rglob("*")) if path.is_file()}
-    return {str(name): sha256(file.read_bytes()).hexdigest() for name, file in files.items() if LOGS not in name.parts}
+    records = records_folder(root)
+    files = {str(path.relative_to(root)): path for path in sorted(root.rglob("*")) if path.is_file()}
+    files |= {key_in_store(str(path.relative_to(records))): path for path in records.rglob("*") if path.is_file()}
+    return {name: sha256(file.read_bytes()).hexdigest() for name, file in files.items() if LOGS not in Path(name).parts}
 
 
 def path_of(place: Path | Location) -> Path:
@@ -267,7 +270,19 @@ def path_of(place: Path | Location) -> Path:
 
 def receipts(store: Path | Location) -> set[str]:
     """Return the keys of the tasks with a complete receipt: a killed process may leave one half written."""
-    return {path.name for path in (path_of(store) / RECEIPTS).glob("*") if not path.match(LITTER)} - {METADATA}
+    return {path.name for path in object_path(store, RECEIPTS).glob("*") if not path.match(LITTER)}
+
+
+def copy_store(store: Path | Location, target: Path) -> None:
+    """Copy a store with its records."""
+    shutil.copytree(path_of(store), target)
+    shutil.copytree(records_folder(path_of(store)), records_folder(target))
+
+
+def object_path(store: Path | Location, *parts: str) -> Path:
+    """Return the path of an object of a store, such as `object_path(store, "_ledger", "score-00000-00")`."""
+    key = "/".join(parts)
+    return records_folder(path_of(store)) / key_in_records(key) if is_record(key) else path_of(store) / key
 
 
 def lost_with(bad: Task, context: Context) -> set[Task]:

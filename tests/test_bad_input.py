@@ -60,7 +60,7 @@ def removed(name: str) -> Damage:
 
 
 def written(name: str, text: str) -> Damage:
-    return lambda folder: (folder / name).write_text(text)
+    return lambda folder: (folder / name).write_text(text, encoding="utf-8")
 
 
 def moved(old: str, new: str) -> Damage:
@@ -389,7 +389,7 @@ def test_what_a_network_raises_is_told_from_a_worker_as_from_here(
     spec: Path, tmp_path: Path, srd_audit: Callable[..., tuple[int, str]], workers: int
 ) -> None:
     network = spec.parent / "network.py"
-    network.write_text(f"{network.read_text()}\n\n{OWN_ERROR}")
+    network.write_text(f"{network.read_text(encoding='utf-8')}\n\n{OWN_ERROR}", encoding="utf-8")
     code, message = srd_audit("run", spec, "--out", tmp_path / "run", "--workers", workers)
     assert code == 2
     *_, last = message.splitlines()
@@ -409,11 +409,10 @@ def assert_one_message(message: str) -> None:
 @pytest.mark.slow
 def test_a_thread_of_the_network_does_not_keep_the_command(spec: Path, tmp_path: Path) -> None:
     network = spec.parent / "network.py"
-    network.write_text(
-        f"{network.read_text()}\n\nfrom threading import Event, Thread\n\nThread(target=Event().wait).start()\n"
-    )
+    endless = "\n\nfrom threading import Event, Thread\n\nThread(target=Event().wait).start()\n"
+    network.write_text(network.read_text(encoding="utf-8") + endless, encoding="utf-8")
     command = [sys.executable, "-c", "from reports.cli import main; main()", "run", str(spec), "--out", str(tmp_path)]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    ended = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, timeout=120)
     assert ended.returncode == 2
     assert ended.stdout == ""
     assert "cannot be imported: starts the thread 'Thread-1 (wait)', which still runs" in ended.stderr
@@ -450,7 +449,7 @@ def test_another_audit_in_the_folder_is_refused(
 def test_a_file_in_place_of_the_folder_is_refused(
     spec: Path, tmp_path: Path, srd_audit: Callable[..., tuple[int, str]]
 ) -> None:
-    (tmp_path / "run").write_text("a file")
+    (tmp_path / "run").write_text("a file", encoding="utf-8")
     code, message = srd_audit("run", spec, "--out", tmp_path / "run")
     assert code == 2
     assert "--out" in message
@@ -477,12 +476,12 @@ def test_a_run_that_is_not_there_is_refused(
 
 
 def test_init_overwrites_nothing(tmp_path: Path, srd_audit: Callable[..., tuple[int, str]]) -> None:
-    (tmp_path / "mine.toml").write_text("# mine")
+    (tmp_path / "mine.toml").write_text("# mine", encoding="utf-8")
     code, message = srd_audit("init", tmp_path / "mine.toml")
     assert code == 2
     assert "mine.toml: is there already; name another file" in message
     assert_one_message(message)
-    assert (tmp_path / "mine.toml").read_text() == "# mine"
+    assert (tmp_path / "mine.toml").read_text(encoding="utf-8") == "# mine"
 
 
 USAGE = [
@@ -516,7 +515,7 @@ def test_whatever_is_refused_on_purpose_has_an_exit_code() -> None:
 def test_the_installed_command_refuses_in_the_same_way(arguments: list[str], tmp_path: Path) -> None:
     code = "from reports.cli import main; main()"
     command = [sys.executable, "-c", code, *arguments]
-    ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    ended = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=tmp_path, check=False)
     assert ended.returncode == 2
     assert ended.stdout == ""
     assert "Traceback" not in ended.stderr

@@ -64,7 +64,7 @@ def test_a_run_writes_store_result_summary_and_report(srd_audit: Command, spec: 
     assert {"audit.toml", "audit.zarr", "audit.json", "summary.md", "report", "report.html", "logs"} == {
         path.name for path in folder.iterdir()
     }
-    assert (folder / "audit.toml").read_text() == spec.read_text()
+    assert (folder / "audit.toml").read_text(encoding="utf-8") == spec.read_text(encoding="utf-8")
     assert (folder / "report" / "index.html").stat().st_size
     assert (folder / "audit.json").stat().st_size
     assert (folder / "summary.md").stat().st_size
@@ -88,7 +88,7 @@ def test_a_run_writes_store_result_summary_and_report(srd_audit: Command, spec: 
 
 
 def test_accuracy_near_chance_is_pointed_out_before_any_work(srd_audit: Command, spec: Path, tmp_path: Path) -> None:
-    (spec.parent / "classes.json").write_text('["green", "blue", "red"]')
+    (spec.parent / "classes.json").write_text('["green", "blue", "red"]', encoding="utf-8")
     ended = srd_audit("run", spec, "--out", tmp_path / "run", "--stage", "perturb")
     first, second, *_ = (line for line in ended.err.splitlines() if not line.endswith("..."))
     assert first == "0.0% of 6 clean images are classified as labelled"
@@ -132,7 +132,7 @@ def test_a_failing_task_ends_with_exit_code_4_and_the_next_run_completes(
     cause = "attribute-00000-01 failed: FloatingPointError: on purpose"
     assert f"error 2 tasks failed, the first: {cause}; 4 tasks that read from these were not run" in ended.err
     assert "Traceback" not in ended.err
-    page = Path("run/report/index.html").read_text()
+    page = Path("run/report/index.html").read_text(encoding="utf-8")
     assert "INCOMPLETE" in page
     assert page.count("FloatingPointError: on purpose") == 2
     status = srd_audit("status", "run")
@@ -140,7 +140,7 @@ def test_a_failing_task_ends_with_exit_code_4_and_the_next_run_completes(
     assert "attribute 4 6 2" in status.words
     assert srd_audit("run", spec, "--out", "run").code == 0
     assert srd_audit("status", "run").code == 0
-    assert "on purpose" not in Path("run/report/index.html").read_text()
+    assert "on purpose" not in Path("run/report/index.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
@@ -179,7 +179,7 @@ def test_a_spec_may_lie_in_the_folder_of_its_run(srd_audit: Command, spec: Path,
     for _ in range(2):
         ended = srd_audit("run", inside, "--out", inside.parent, "--stage", "perturb")
         assert ended.code == 0, ended.err
-    assert inside.read_text() == SPEC
+    assert inside.read_text(encoding="utf-8") == SPEC
 
 
 def test_init_writes_a_spec_that_can_be_read(srd_audit: Command, tmp_path: Path) -> None:
@@ -252,6 +252,6 @@ if __name__ == "__main__":
         print(*sys.modules, end="")
 """
     script = folder / "command.py"
-    script.write_text(code)
-    ended = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=folder, check=True)
+    script.write_text(code, encoding="utf-8")
+    ended = subprocess.run([sys.executable, script], capture_output=True, encoding="utf-8", cwd=folder, check=True)
     return set(ended.stdout.rpartition("\n")[2].split())

@@ -10,4 +10,4 @@ NAMED = 2
 def test_the_page_in_docs_has_a_row_for_each_fault_and_says_where_it_was_seen() -> None:
     ended = CommandEnd(0, "", "")
     written = page(dict.fromkeys(FAULTS, FaultOutcome(ended, 0, ended, True)))
-    assert frame((DOCS / "faults.md").read_text(), NAMED) == frame(written, NAMED)
+    assert frame((DOCS / "faults.md").read_text(encoding="utf-8"), NAMED) == frame(written, NAMED)

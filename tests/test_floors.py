@@ -39,12 +39,12 @@ READS_FILES_OF_OTHERS = {"numcodecs": "0.16.6", "pillow": "13", "safetensors": "
 
 
 def pinned() -> dict[str, Version]:
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     return {name: Version(version) for name, version in (line.split("==") for line in lines)}
 
 
 def required() -> dict[str, Requirement]:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return {each.name: each for each in map(Requirement, project["dependencies"])}
 
 

@@ -5,7 +5,7 @@ from messages_page import messages, page
 
 
 def test_the_page_lists_every_message_of_the_sources() -> None:
-    assert (DOCS / "messages.md").read_text() == page(), "make docs-messages writes it"
+    assert (DOCS / "messages.md").read_text(encoding="utf-8") == page(), "make docs-messages writes it"
 
 
 def test_there_are_messages_of_every_part() -> None:

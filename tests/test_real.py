@@ -66,7 +66,7 @@ def write_spec(folder: Path, name: str, n: int | None, tile: int) -> Path:
     home = (HOME / name).resolve()
     facts = {key: value.format(home=home) for key, value in REAL[name][0].items()}
     spec = folder / f"{name}.toml"
-    spec.write_text(SPEC.format(home=home, n=f"n = {n}" if n else "", tile=tile, **facts))
+    spec.write_text(SPEC.format(home=home, n=f"n = {n}" if n else "", tile=tile, **facts), encoding="utf-8")
     return spec
 
 

@@ -19,7 +19,7 @@ PAGES: dict[str, Callable[[], str]] = {
 
 def main(names: list[str]) -> None:
     for name in names or PAGES:
-        (DOCS / f"{name}.md").write_text(PAGES[name]())
+        (DOCS / f"{name}.md").write_text(PAGES[name](), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -34,7 +34,8 @@ from pipeline.spec.audit import AuditSpec
 from pipeline.stages.context import Context
 from pipeline.store import store
 from pipeline.store.location import Location
-from pipeline.store.receipts import METADATA, RECEIPTS
+from pipeline.store.receipts import METADATA, PREPARATION
+from pipeline.store.records import key_in_records, records_folder
 
 T = TypeVar("T")
 
@@ -203,8 +204,9 @@ def _stored_files(path: Path) -> dict[str, StoredFiles]:
     """Return the files in a store except receipts: those of each array, and all others."""
     sizes: dict[str, list[int]] = defaultdict(list)
     for file in path.rglob("*"):
-        if file.is_file() and (file.parent.name != RECEIPTS or file.name == METADATA):
+        if file.is_file():
             sizes[_kind(file.relative_to(path))].append(file.stat().st_size)
+    sizes[OTHERS] += [file.stat().st_size for file in records_folder(path).glob(f"{key_in_records(PREPARATION)}/*")]
     return {kind: StoredFiles(sum(each), len(each), _grows(kind)) for kind, each in sizes.items()}
 
 

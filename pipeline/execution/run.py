@@ -18,7 +18,7 @@ from pipeline.plan.tasks import Plan, Task
 from pipeline.store import store
 from pipeline.store.attributes import RunAttributes
 from pipeline.store.capacity import refuse_hopeless_store
-from pipeline.store.receipts import failure_of
+from pipeline.store.receipts import Receipts, failure_of
 from srd.errors import DamagedTask, FailedByBug, FailedTasks, IncompleteRun, StageError, WorkerLost
 
 
@@ -77,7 +77,7 @@ def run(prepared: PreparedRun, executor: Executor, observer: Observer, selection
     refuse_hopeless_store(plan, job.store)
     filled = store.Store(job.store)
     dependencies = Dependencies(plan, filled.read("target_image").tolist())
-    failures = partial(_run_with_retry, executor, partial(calls.perform, job), observer)
+    failures = partial(_run_with_retry, executor, partial(calls.perform, job), observer, filled.receipts)
     underway = _RunInProgress(selection, plan, filled, dependencies, failures)
     repaired: set[str] = set()
     while True:
@@ -87,9 +87,8 @@ def run(prepared: PreparedRun, executor: Executor, observer: Observer, selection
             break
         filled.receipts.withdraw(damaged)
         repaired |= damaged
-    done = filled.receipts.task_keys()
-    waiting = underway.close(failed, done)
-    if all(task.key in done for task in plan.all_tasks()):
+    waiting = underway.close(failed)
+    if underway.is_all_done():
         store.remove_litter(job.store)
     return waiting
 
@@ -107,17 +106,17 @@ class _RunInProgress:
 
     def run(self, stage: str, observer: Observer) -> list[Outcome]:
         """Run those tasks of a stage that can run; return the failures."""
-        planned, done = self._planned_tasks(stage), self.store.receipts.task_keys()
+        planned = self._planned_tasks(stage)
         if not planned:
             return []
-        missing = [task for task in planned if task.key not in done]
-        ready = self._ready_tasks(missing, done)
+        missing = self._missing_tasks(planned)
+        ready = self._ready_tasks(missing)
         observer.on_stage(stage, ready, len(planned) - len(missing), len(planned))
         if len(ready) < len(missing):
             observer.on_wait(stage, len(missing) - len(ready))
         return self.failures(ready)
 
-    def close(self, failed: Sequence[Outcome], done: frozenset[str]) -> list[str]:
+    def close(self, failed: Sequence[Outcome]) -> list[str]:
         """Record what failed; return the keys of the selected tasks that are not done.
 
         Raises
@@ -128,26 +127,36 @@ class _RunInProgress:
             If an executor has forgotten tasks.
         """
         self.store.receipts.record_failures({outcome.task.key: failure_of(outcome.error) for outcome in failed})
-        missing = [
-            task for stage in self.selection.stages for task in self._planned_tasks(stage) if task.key not in done
-        ]
+        missing = self._missing_tasks([task for stage in self.selection.stages for task in self._planned_tasks(stage)])
         _refuse_failures(failed, len(missing) - len(failed) if self.selection.share == WHOLE else 0)
-        _refuse_missing_receipts(self._ready_tasks(missing, done))
+        _refuse_missing_receipts(self._ready_tasks(missing))
         return [task.key for task in missing]
+
+    def is_all_done(self) -> bool:
+        """Return whether every task of the plan is done, selected or not."""
+        return not self._missing_tasks(list(self.plan.all_tasks()))
 
     def _planned_tasks(self, stage: str) -> list[Task]:
         return [task for task in self.plan.tasks(stage) if self.selection.share.holds(task)]
 
-    def _ready_tasks(self, tasks: Sequence[Task], done: frozenset[str]) -> list[Task]:
+    def _missing_tasks(self, tasks: Sequence[Task]) -> list[Task]:
+        done = self.store.receipts.find(task.key for task in tasks)
+        return [task for task in tasks if task.key not in done]
+
+    def _ready_tasks(self, tasks: Sequence[Task]) -> list[Task]:
+        """Return the tasks that need not wait: all tasks whose output they read are done."""
+        done = self.store.receipts.find({other.key for task in tasks for other in self.dependencies.of(task)})
         return [task for task in tasks if all(other.key in done for other in self.dependencies.of(task))]
 
 
-def _run_with_retry(executor: Executor, perform: Perform, observer: Observer, tasks: Sequence[Task]) -> list[Outcome]:
+def _run_with_retry(
+    executor: Executor, perform: Perform, observer: Observer, receipts: Receipts, tasks: Sequence[Task]
+) -> list[Outcome]:
     """Run tasks, and those that fail once more; return the failures.
 
     If a worker was lost with a task, the task is tried alone, as others may be to blame.
     """
-    run = partial(_run_once, executor, perform, observer)
+    run = partial(_run_once, executor, perform, observer, receipts)
     first = run(tasks)
     damaged = [failure for failure in first if isinstance(failure.error, DamagedTask)]
     alone = [[failure.task] for failure in first if isinstance(failure.error, WorkerLost)]
@@ -155,14 +164,18 @@ def _run_with_retry(executor: Executor, perform: Perform, observer: Observer, ta
     return [*damaged, *(failure for again in (together, *alone) for failure in run(again))]
 
 
-def _run_once(executor: Executor, perform: Perform, observer: Observer, tasks: Sequence[Task]) -> list[Outcome]:
+def _run_once(
+    executor: Executor, perform: Perform, observer: Observer, receipts: Receipts, tasks: Sequence[Task]
+) -> list[Outcome]:
     """Run tasks once; return the failures."""
     failed: list[Outcome] = []
     for outcome in executor(tasks, perform):
         observer.on_task(outcome)
         if isinstance(outcome.error, FATAL):
             raise outcome.error
-        if outcome.error is not None:
+        if outcome.error is None:
+            receipts.report(outcome.task.key)
+        else:
             failed.append(outcome)
     return failed
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from pipeline.inputs.image_files import Picture, read_content, read_picture, resize_and_crop
 from pipeline.inputs.image_listing import RELATIVE, list_images, refuse_bad_path
 from pipeline.machine.files import LONG, TEXT, UnreadableFile, read_file, refuse_what_a_parser_raises
+from pipeline.machine.names import blame_name, blame_text
 from pipeline.machine.phases import Tell, count_aloud, tell_nobody
 from pipeline.spec.values import closest
 from srd.errors import DataError
@@ -113,7 +114,7 @@ def _image_id(file: Path) -> str:
     """Return the path of an image in its folder, which names its random streams and its row in the store."""
     name = str(file)
     if not name.isprintable():
-        raise DataError(f"data.path: {name!r}: the name is not plain UTF-8 text; rename the file")
+        raise DataError(f"data.path: {name!r}: {blame_name('rename the file')}")
     return name
 
 
@@ -141,7 +142,10 @@ def _class_rows(file: Path, place: str) -> object:
     except UnreadableFile as error:
         raise DataError(f"{place}: {error}; {RELATIVE}") from None
     with refuse_what_a_parser_raises(DataError, place, "write a list of names or of [folder, title], as UTF-8"):
-        text = content.decode("utf-8-sig")
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise DataError(f"{place}: {blame_text(error)}") from None
         return json.loads(text) if file.suffix == ".json" else [line for line in text.splitlines() if line.strip()]
 
 

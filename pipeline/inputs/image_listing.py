@@ -9,6 +9,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from pipeline.machine.files import OF_THE_PATH
+from pipeline.machine.names import blame_name
 from srd.errors import DataError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"})
@@ -109,7 +110,7 @@ def _class_folders(root: Path) -> list[Path]:
         raise DataError(f"data.path = {root}: holds no folders; put the images of each class into one")
     for folder in folders:
         if not folder.name.isprintable():
-            raise DataError(f"data.path: {folder.name!r}: the name is not plain UTF-8 text; rename the folder")
+            raise DataError(f"data.path: {folder.name!r}: {blame_name('rename the folder')}")
     return folders
 
 

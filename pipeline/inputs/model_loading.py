@@ -15,6 +15,7 @@ from typing import Any
 
 from torch import nn
 
+from pipeline.inputs.siblings import Siblings
 from pipeline.inputs.user_code import Script
 from pipeline.machine.files import TEXT, UnreadableFile, open_file
 from pipeline.machine.imports import followed_files, imports_of_ours
@@ -79,7 +80,7 @@ class Factory:
         """Return the digest of the names and texts of all sources, and of what they import of this program."""
         ours = followed_files(each for file in self.sources for each in imports_of_ours(file.read_bytes()))
         own = {str(file.relative_to(self.folder)): file for file in self.sources}
-        return files_digest({**own, **{name: ROOT / name for name in ours}})
+        return files_digest({name: ROOT / name for name in ours} | own)
 
 
 @contextmanager
@@ -105,8 +106,9 @@ def open_factory(spec: str, base: Path, kwargs: Mapping[str, Any] = MappingProxy
         yield Factory(spec, _callable(module, spec), script, *_package(module), kwargs)
         return
     file = _source_file(base / place)
-    script = Script(str(file), file.parent, is_file=True)
-    with _import_from(file.parent) as sources:
+    siblings = Siblings(file.parent)
+    script = Script(str(file), file.parent, is_file=True, siblings=siblings)
+    with _import_from(file.parent, siblings) as sources:
         sources.add(file)
         yield Factory(spec, _callable(_run_file(file, script), spec), script, file.parent, sources, kwargs)
 
@@ -143,7 +145,10 @@ def _package(module: ModuleType) -> tuple[Path, set[Path]]:
 
 
 def _import(name: str, script: Script) -> ModuleType:
-    way_out = "put its folder into PYTHONPATH, or name the file, path/to/file.py:callable"
+    top = name.partition(".")[0]
+    is_ours = f"{top} is a package of this program, which comes first; name the file, path/to/file.py:callable"
+    elsewhere = "put its folder into PYTHONPATH, or name the file, path/to/file.py:callable"
+    way_out = is_ours if top in OURS else elsewhere
     with script.run(f"model.spec: cannot import {name!r}", way_out):
         return import_module(name)
 
@@ -174,7 +179,7 @@ def _run_file(file: Path, script: Script) -> ModuleType:
 
 
 @contextmanager
-def _import_from(folder: Path) -> Iterator[set[Path]]:
+def _import_from(folder: Path, siblings: Siblings | None = None) -> Iterator[set[Path]]:
     """Put `folder` first on the import path until the context ends; then list and forget its modules.
 
     Libraries may be installed below the folder, and this program may lie there: these do not belong to the network.
@@ -185,6 +190,7 @@ def _import_from(folder: Path) -> Iterator[set[Path]]:
         yield sources
     finally:
         sys.path.remove(str(folder))
+        sources |= siblings.sources if siblings else set()
         for name in set(sys.modules) - before:
             file = Path(getattr(sys.modules[name], "__file__", None) or "/")
             is_own = name.startswith(OWN_NAME)

@@ -10,6 +10,7 @@ from textwrap import shorten
 from time import monotonic
 from traceback import StackSummary, walk_stack
 
+from pipeline.inputs.siblings import Siblings
 from pipeline.machine.files import LONG
 from pipeline.machine.outputs import divert_stdout
 from pipeline.machine.tracebacks import locate, locate_frame
@@ -31,6 +32,8 @@ class Script:
     """The folder that is not named in messages."""
     is_file: bool
     """Whether it runs in its folder, as `cd FOLDER && python FILE` does."""
+    siblings: Siblings | None = None
+    """The modules beside a file that have names of ours."""
 
     @contextmanager
     def run(self, place: str, way_out: str) -> Iterator[None]:
@@ -61,6 +64,8 @@ class Script:
             stack.enter_context(divert_stdout())
             if self.is_file:
                 stack.enter_context(chdir(self.folder))
+            if self.siblings:
+                stack.enter_context(self.siblings.take_place())
             sys.argv = [self.name]
             try:
                 yield

@@ -9,8 +9,7 @@ from pathlib import Path
 import torch
 
 from pipeline.machine import devices
-
-LIBRARIES = ("torch", "torchvision", "torchattacks", "numpy", "pillow", "zarr", "xarray", "dask")
+from pipeline.machine.libraries import LIBRARIES
 
 
 def versions() -> dict[str, str]:
@@ -42,6 +41,6 @@ def reproducible() -> Iterator[None]:
 
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
+    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor()

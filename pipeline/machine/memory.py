@@ -5,15 +5,23 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 
+from pipeline.machine.groups import GROUPS, PROCESS, group_folders, read_number, read_table
 from srd.errors import CapacityError
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
-_PROCESS, _GROUPS = Path("/proc/self"), Path("/sys/fs/cgroup")
+_PROCESS, _GROUPS = PROCESS, GROUPS
+NAMES = {
+    1: (("memory.limit_in_bytes",), "memory.usage_in_bytes", "total_inactive_file"),
+    2: (("memory.max", "memory.high"), "memory.current", "inactive_file"),
+}
+"""The files of a control group's limits and usage, and the name of files in memory that nobody uses, by its version.
+
+Above `memory.high` processes are slowed down until they stand still.
+"""
 
 
 @dataclass(frozen=True)
@@ -56,9 +64,15 @@ def in_units(n_bytes: int) -> str:
 def free_memory() -> int:
     """Return the bytes that new processes may take.
 
-    This is the available memory, but at most the limit of this process's control group.
+    This is the available memory, but at most what is left of the limit of this process's control group.
     """
-    return min([int(psutil.virtual_memory().available), *_group_limits()])
+    left = (max(limit - used, 0) for limit, used in _groups())
+    return min([int(psutil.virtual_memory().available), *left])
+
+
+def total_memory() -> int:
+    """Return the bytes that all processes together may take: those of the machine, or of its container."""
+    return min([int(psutil.virtual_memory().total), *_group_limits()])
 
 
 def forget_peak() -> None:
@@ -67,7 +81,7 @@ def forget_peak() -> None:
     Elsewhere the measurement goes on from the start of the process.
     """
     with suppress(OSError):
-        (_PROCESS / "clear_refs").write_text("5")
+        (_PROCESS / "clear_refs").write_text("5", encoding="utf-8")
 
 
 def peak_memory() -> Memory:
@@ -75,21 +89,21 @@ def peak_memory() -> Memory:
     if not (_PROCESS / "status").exists():
         unit = 1 if sys.platform == "darwin" else 1024
         return Memory(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit, 0)
-    lines = dict(line.split(":", 1) for line in (_PROCESS / "status").read_text().splitlines())
+    lines = dict(line.split(":", 1) for line in (_PROCESS / "status").read_text(encoding="utf-8").splitlines())
     most, shared = (int(lines[name].split()[0]) * 1024 for name in ("VmHWM", "RssFile"))
     return Memory(most - shared, shared)
 
 
 def _group_limits() -> Iterator[int]:
-    """Yield the memory limits of the process's control groups, version 1 or 2, and of their parents."""
-    groups = _PROCESS / "cgroup"
-    for line in groups.read_text().splitlines() if groups.exists() else ():
-        _, controllers, path = line.split(":", 2)
-        if controllers and "memory" not in controllers.split(","):
-            continue
-        home, name = (_GROUPS / "memory", "memory.limit_in_bytes") if controllers else (_GROUPS, "memory.max")
-        for relative in (Path(path.lstrip("/")), *Path(path.lstrip("/")).parents):
-            file = home / relative / name
-            text = file.read_text().strip() if file.exists() else "max"
-            if text != "max":
-                yield int(text)
+    """Yield the memory limits of the process's control groups, and of those above."""
+    return (limit for limit, _ in _groups())
+
+
+def _groups() -> Iterator[tuple[int, int]]:
+    """Yield the limit of each control group, and what is used of it, without files that the kernel would drop."""
+    for folder, version in group_folders("memory", _PROCESS, _GROUPS):
+        limit_names, usage_name, cache_name = NAMES[version]
+        limits = [limit for name in limit_names if (limit := read_number(folder / name)) is not None]
+        if limits:
+            cache = read_table(folder / "memory.stat").get(cache_name, 0)
+            yield min(limits), max((read_number(folder / usage_name) or 0) - cache, 0)

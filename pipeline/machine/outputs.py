@@ -5,8 +5,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from threading import Lock
+from typing import Any
 
 STDOUT, STDERR = 1, 2
+AS_TEXT: Any = {"encoding": "utf-8", "errors": "backslashreplace"}
+"""The arguments by which another program's output is read as text, whatever it holds and the locale says."""
 
 
 class _Diversion:

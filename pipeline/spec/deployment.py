@@ -19,6 +19,8 @@ LONGEST_WAIT = 1e8
 """Seconds; three years: the clocks of workers end somewhere."""
 Seconds = Annotated[float, Field(gt=0, le=LONGEST_WAIT, allow_inf_nan=False)]
 WALLTIME = re.compile(r"(?:([0-9]{1,4})-)?([0-9]{1,2}):([0-5][0-9]):([0-5][0-9])")
+Mount = Annotated[str, Field(pattern="^/[^:]*$", max_length=4096)]
+"""An absolute path in a pod."""
 Walltime = Annotated[str, Field(pattern=f"^{WALLTIME.pattern}$")]
 
 TLS = ("tls_ca", "tls_certificate", "tls_key")
@@ -36,6 +38,14 @@ class ClusterSpec(SpecTable):
     """The process of a task is ended after this number of seconds."""
     worker_timeout: Seconds = 300.0
     """The run stops after this number of seconds without any worker, and can be continued."""
+
+    @property
+    def advice(self) -> str:
+        """Return what an operator does if no worker comes."""
+        return (
+            "its processes end as they start, or are paused: see whether memory, files and threads are left "
+            "(`free -h`, `ulimit -a`), or use fewer of them"
+        )
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         """Yield what logs say of the fields: of a table only the names, of lines of shell only how many."""
@@ -91,6 +101,10 @@ class SchedulerSpec(EncryptedSpec):
     address: Annotated[str, Field(pattern=r"^[a-z]+://.+")]
     """For example `tcp://10.0.0.1:8786`, or with TLS `tls://10.0.0.1:8786`."""
 
+    @property
+    def advice(self) -> str:
+        return "start some with `dask worker ADDRESS --nthreads 1`"
+
     @model_validator(mode="after")
     def _check_protocol(self) -> "SchedulerSpec":
         address, is_encrypted = shorten_value(self.address), self.address.startswith(("tls://", "wss://"))
@@ -126,6 +140,11 @@ class SlurmSpec(EncryptedSpec):
     logs: Text | None = None
     """The folder of the jobs' output; by default the folder in which the command runs."""
 
+    @property
+    def advice(self) -> str:
+        output = Path(self.logs or ".") / ("srd-audit-*.out" if self.logs else "slurm-*.out")
+        return f"`squeue --me` tells why jobs wait, {output} what those said that have ended"
+
 
 class KubernetesSpec(ClusterSpec):
     """One pod for each worker, made by the Dask operator of a Kubernetes cluster."""
@@ -147,6 +166,19 @@ class KubernetesSpec(ClusterSpec):
     """Variables of the pods, none of them secret."""
     env_from: Names = ()
     """Names of Kubernetes secrets, each entry of which becomes a variable of the pods."""
+    volumes: dict[str, Mount] = Field(default_factory=dict)
+    """The paths at which the pods see persistent volumes, by the names of the claims."""
+    secrets: dict[str, Mount] = Field(default_factory=dict)
+    """The paths at which the pods see Kubernetes secrets as folders of files, by the names of the secrets."""
+    service_account: Text | None = None
+    """The account of the pods, to which a cloud may give a role; by default that of the namespace."""
+    pull_secrets: Names = ()
+    """Names of Kubernetes secrets with which the image is fetched."""
+
+    @property
+    def advice(self) -> str:
+        place = f"--namespace {self.namespace}"
+        return f"`kubectl get pods {place}` tells why pods wait, `kubectl logs {place} POD` what they said"
 
 
 class StoreSpec(SpecTable):

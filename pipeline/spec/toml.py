@@ -10,6 +10,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import ValidationError
 
 from pipeline.machine.files import MIB, UnreadableFile, read_file, refuse_what_a_parser_raises
+from pipeline.machine.names import blame_text
 from pipeline.spec.secrets import WAY_OUT, is_secret_name, is_secret_value
 from pipeline.spec.settings import DEPLOYMENT, Setting, apply_settings
 from pipeline.spec.values import SpecTable, closest, shorten_value
@@ -58,7 +59,10 @@ def read_toml(path: Path) -> dict[str, Any]:
     except UnreadableFile as error:
         raise SpecError(f"{path}: {error}; `srd-audit init` writes a spec to start from") from None
     with refuse_what_a_parser_raises(SpecError, f"{path}: is no TOML", EXAMPLE):
-        text = content.decode("utf-8-sig").replace("\r\n", "\n")
+        try:
+            text = content.decode("utf-8-sig").replace("\r\n", "\n")
+        except UnicodeDecodeError as error:
+            raise SpecError(f"{path}: {blame_text(error)}") from None
         if DOTTED.search(text):
             raise SpecError(f"{path}: has a key of {DEEPEST} parts or more; {EXAMPLE}")
         return tomllib.loads(text)

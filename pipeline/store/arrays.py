@@ -13,7 +13,7 @@ from zarr.storage import MemoryStore
 from pipeline.plan.schema import CONDITION_FACTS, PREPARED, TILE, Variable
 from pipeline.plan.stages import VARIABLES
 from pipeline.plan.tasks import Plan
-from pipeline.store.receipts import GROUPS, METADATA
+from pipeline.store.receipts import METADATA
 from pipeline.store.sources import SOURCES
 from srd.errors import DamagedStore
 
@@ -54,7 +54,7 @@ def array_of(group: zarr.Group, name: str) -> zarr.Array[Any]:
 def prepared_keys(plan: Plan) -> frozenset[str]:
     """Return the keys of all objects that are written before any task, other than the manifest."""
     arrays = [*COORDINATES, *(name for name, variable in VARIABLES.items() if plan.holds(variable))]
-    metadata = (f"{name}/{METADATA}" for name in (*GROUPS, *arrays))
+    metadata = (f"{name}/{METADATA}" for name in arrays)
     return frozenset({METADATA, SOURCES, *metadata, *(f"{name}/c/0" for name in (*COORDINATES, *PREPARED))})
 
 

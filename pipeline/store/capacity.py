@@ -9,6 +9,7 @@ from pipeline.machine.memory import in_units
 from pipeline.plan.stages import VARIABLES
 from pipeline.plan.tasks import Plan
 from pipeline.store.location import Location
+from pipeline.store.records import records_folder
 from srd.errors import CapacityError
 
 LEAST_SHARE = 0.25
@@ -63,4 +64,5 @@ def _free(path: Path) -> int:
 
 
 def _size(path: Path) -> int:
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    places = (path, records_folder(path))
+    return sum(file.stat().st_size for place in places for file in place.rglob("*") if file.is_file())

@@ -14,9 +14,11 @@ from zarr.storage import MemoryStore
 from pipeline.plan.schema import PREPARED
 from pipeline.store.arrays import COORDINATES, array_of, create_arrays
 from pipeline.store.attributes import RunAttributes
+from pipeline.store.consolidation import consolidate
 from pipeline.store.location import Location
 from pipeline.store.manifest import MANIFEST, check_root, damaged_objects, manifest_of
-from pipeline.store.receipts import GROUPS, LITTER, METADATA
+from pipeline.store.receipts import LITTER, METADATA
+from pipeline.store.records import records_url
 from pipeline.store.sources import SOURCES, Sources
 from pipeline.store.store import Arrays
 from srd.errors import DamagedStore, StoreError
@@ -45,9 +47,8 @@ def create(location: Location, new: NewStore) -> None:
     """
     objects = objects_of(new)
     store = location.open()
-    present = sync(_keys(store))
-    if METADATA not in present:
-        _refuse_remains(location, present - objects.keys())
+    if not sync(store.exists(METADATA)):  # by name: a listing may be older than what another process has made
+        _refuse_remains(location, sync(_keys(store)) - objects.keys())
         sync(_put(store, objects))
 
 
@@ -84,13 +85,12 @@ def objects_of(new: NewStore) -> dict[str, Buffer]:
     """Return all objects of the new store, by key; the manifest among them is of all others."""
     objects: dict[str, Buffer] = {}
     group = zarr.create_group(MemoryStore(objects), attributes=new.attributes.model_dump(mode="json"))
-    for name in GROUPS:
-        group.create_group(name)
     create_arrays(group, new.attributes.plan)
     values = {**new.coordinates, **new.prepared}
     for name in (*COORDINATES, *PREPARED):
         array = array_of(group, name)
         array[:] = np.asarray(values[name], array.dtype)
+    consolidate(objects)
     objects[SOURCES] = default_buffer_prototype().buffer.from_bytes(new.sources.model_dump_json(indent=1).encode())
     return {**objects, MANIFEST: manifest_of(objects)}
 
@@ -108,5 +108,5 @@ def _refuse_remains(location: Location, keys: frozenset[str]) -> None:
     if keys:
         raise StoreError(
             f"{location}: holds remains of something else, such as {min(keys)}, and no {METADATA}; "
-            "restore that, choose another place, or remove this one"
+            f"restore that, choose another place, or remove this one and {records_url(location.url)}"
         )

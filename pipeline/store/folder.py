@@ -1,6 +1,6 @@
 """A folder as a store: links, pipes and devices in it are no objects, and nothing is written through a link."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from stat import S_ISREG
 
@@ -12,6 +12,7 @@ from pipeline.machine.files import MIB, OF_THE_PATH, TEXT
 from pipeline.plan.schema import PREPARED
 from pipeline.plan.stages import VARIABLES
 from pipeline.store.receipts import METADATA
+from pipeline.store.records import is_record, key_in_records, key_in_store, records_folder
 from srd.errors import DamagedStore
 
 MOST_PREPARED = 1024 * MIB
@@ -23,15 +24,21 @@ WRITTEN = frozenset(VARIABLES) - frozenset(PREPARED)
 class Folder(LocalStore):
     """A folder that may be somebody else's.
 
-    Whatever in it is no regular file below it, or is larger than what this program writes, reads as missing.
+    Whatever in it is no regular file below it, or is larger than what this program writes, reads as missing. Records
+    lie in the folder beside it.
     """
 
     def __init__(self, root: Path | str, *, read_only: bool = False) -> None:
         super().__init__(Path(root).resolve(), read_only=read_only)
+        self._records = LocalStore(records_folder(self.root), read_only=read_only)
+
+    def place_of(self, key: str) -> Path:
+        """Return the path of an object, or of all objects whose keys begin with `key/`."""
+        return self._records.root / key_in_records(key) if is_record(key) else self.root / key
 
     def size(self, key: str) -> int | None:
         """Return the bytes of an object; None if it is missing."""
-        path = self.root / key
+        path = self.place_of(key)
         try:
             status = path.lstat()
         except OSError as error:
@@ -45,13 +52,21 @@ class Folder(LocalStore):
         self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
         """Return the content of an object, or a part of it; None if it is missing."""
-        return await super().get(key, prototype, byte_range) if self._is_object(key) else None
+        if not self._is_object(key):
+            return None
+        if is_record(key):
+            return await self._records.get(key_in_records(key), prototype, byte_range)
+        return await super().get(key, prototype, byte_range)
 
     def get_sync(
         self, key: str, *, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
         """Return what `get` does."""
-        return super().get_sync(key, prototype=prototype, byte_range=byte_range) if self._is_object(key) else None
+        if not self._is_object(key):
+            return None
+        if is_record(key):
+            return self._records.get_sync(key_in_records(key), prototype=prototype, byte_range=byte_range)
+        return super().get_sync(key, prototype=prototype, byte_range=byte_range)
 
     async def get_partial_values(
         self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
@@ -72,17 +87,26 @@ class Folder(LocalStore):
             If what lies there, or on the way to it, can be no part of a store.
         """
         self.refuse_obstacles(key)
-        await super().set(key, value)
+        if is_record(key):
+            await self._records.set(key_in_records(key), value)
+        else:
+            await super().set(key, value)
 
     def set_sync(self, key: str, value: Buffer) -> None:
         """Write an object as `set` does."""
         self.refuse_obstacles(key)
-        super().set_sync(key, value)
+        if is_record(key):
+            self._records.set_sync(key_in_records(key), value)
+        else:
+            super().set_sync(key, value)
 
     async def set_if_not_exists(self, key: str, value: Buffer) -> None:
         """Write an object as `set` does, if it is missing."""
         self.refuse_obstacles(key)
-        await super().set_if_not_exists(key, value)
+        if is_record(key):
+            await self._records.set_if_not_exists(key_in_records(key), value)
+        else:
+            await super().set_if_not_exists(key, value)
 
     async def delete(self, key: str) -> None:
         """Delete an object.
@@ -93,7 +117,18 @@ class Folder(LocalStore):
             As `set` does.
         """
         self.refuse_obstacles(key)
-        await super().delete(key)
+        if is_record(key):
+            await self._records.delete(key_in_records(key))
+        else:
+            await super().delete(key)
+
+    async def list(self) -> AsyncIterator[str]:
+        """Yield the keys of all objects, records among them."""
+        async for key in super().list():
+            yield key
+        if self._records.root.is_dir():
+            async for key in self._records.list():
+                yield key_in_store(key)
 
     def refuse_obstacles(self, key: str) -> None:
         """Refuse what lies where an object goes, or on the way to it, and which writing the object does not replace.
@@ -103,8 +138,8 @@ class Folder(LocalStore):
         DamagedStore
             If a folder lies there, or a link or a file in place of a folder on the way.
         """
-        path = self.root / key
-        for folder in list(path.parents)[: len(Path(key).parts) - 1]:
+        path = self.place_of(key)
+        for folder in list(path.parents)[: len(Path(key).parts) - 1 + is_record(key)]:
             if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
                 raise DamagedStore(f"{folder}: is a link or a file, not a folder of the store; {WAY_OUT}")
         if path.is_dir() and not path.is_symlink():
@@ -118,6 +153,6 @@ class Folder(LocalStore):
 def _most_bytes(key: str) -> float:
     """Return the most bytes that an object may have which is read whole."""
     name, _, rest = key.partition("/")
-    if name.startswith("_") or METADATA in {name, rest}:
+    if is_record(key) or METADATA in {name, rest}:
         return TEXT
     return float("inf") if name in WRITTEN else MOST_PREPARED

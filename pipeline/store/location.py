@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from pipeline.spec.secrets import WAY_OUT, is_secret_name, is_secret_value
+from pipeline.store.addresses import check_address
 from srd.errors import StoreError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class Location:
     Raises
     ------
     StoreError
-        If the options or the URL hold credentials.
+        If the options or the URL hold credentials, or if a part of the URL is none of a store's address.
     """
 
     url: str
@@ -32,6 +33,7 @@ class Location:
 
     def __post_init__(self) -> None:
         _refuse_secrets(self.url, self.options)
+        check_address(self.url)
         parts = urlsplit(self.url)
         if "://" not in self.url or parts.scheme == "file":
             path = url2pathname(parts.path) if parts.scheme == "file" else self.url

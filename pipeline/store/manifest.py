@@ -15,6 +15,7 @@ from zarr.core.sync import sync
 
 from pipeline.store.folder import Folder
 from pipeline.store.receipts import METADATA, PREPARATION, Digest
+from pipeline.store.records import records_url
 from srd.errors import DamagedStore
 
 MANIFEST = f"{PREPARATION}/manifest"
@@ -114,7 +115,7 @@ def read_manifest(store: Store, place: object) -> Manifest:
     """
     content = sync(store.get(MANIFEST, default_buffer_prototype()))
     if content is None:
-        raise DamagedStore(f"{place}: {MANIFEST} is missing; restore it, or remove the store")
+        raise DamagedStore(f"{place}: {MANIFEST} is missing; restore {records_url(str(place))}, or remove the store")
     try:
         return Manifest.model_validate_json(content.to_bytes())
     except ValidationError as error:

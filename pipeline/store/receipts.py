@@ -1,8 +1,9 @@
 """The receipts of the tasks that are done, and the errors of the tasks that failed."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatch
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated
 
@@ -10,20 +11,22 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from zarr.abc.store import Store
 from zarr.core.buffer import default_buffer_prototype
+from zarr.core.common import concurrent_map
 from zarr.core.sync import sync
 from zarr.storage import LocalStore
 
 from pipeline.plan.tasks import Plan, Task
+from pipeline.store.records import key_in_records, records_folder
 from srd.errors import DamagedStore, DamagedTask
 
 RECEIPTS = "_ledger"
 FAILURES = "_failures"
 PREPARATION = "_preparation"
-GROUPS = (RECEIPTS, FAILURES, PREPARATION)
-"""The groups of a store that hold no arrays."""
 METADATA = "zarr.json"
 LITTER = "*.partial"  # what a killed process leaves of an object it was writing
-
+MOST_OPENED = 1000
+"""The most receipts of an object store that are looked for by name: more are missing of a run that is under way."""
+OPENED_TOGETHER = 16
 
 DIGEST = 64
 """The characters of a SHA-256."""
@@ -64,10 +67,31 @@ class Receipts:
 
     def __init__(self, store: Store, sources: Mapping[str, str] = MappingProxyType({})) -> None:
         self._store, self._sources = store, sources
+        self._reported: set[str] = set()
+        self._withdrawn: set[str] = set()
 
     def task_keys(self) -> frozenset[str]:
-        """Return the keys of all tasks that have a receipt."""
-        return self._keys(RECEIPTS)
+        """Return the keys of all tasks that have a receipt, as far as a listing and this process know.
+
+        The listing of a network's file system may be half a minute old: it may lack what was written since, and hold
+        what was deleted.
+        """
+        return (self._keys(RECEIPTS) | self._reported) - self._withdrawn
+
+    def find(self, keys: Iterable[str]) -> frozenset[str]:
+        """Return which of the keys have a receipt. One that no listing shows is opened by its name.
+
+        Of an object store, which lists what it holds, at most `MOST_OPENED` are.
+        """
+        wanted = frozenset(keys)
+        listed = wanted & self.task_keys()
+        unlisted = sorted(wanted - listed - self._withdrawn)
+        return listed | self._open_by_name(unlisted)
+
+    def report(self, key: str) -> None:
+        """Count a task as done whose receipt a worker has written, whatever the next listing shows."""
+        self._reported.add(key)
+        self._withdrawn.discard(key)
 
     def digests(self, task: Task) -> Digests:
         """Return the digests of every array that the task wrote.
@@ -91,11 +115,13 @@ class Receipts:
         """Delete the receipts of tasks, which then count as missing and will be done again."""
         for key in keys:
             sync(self._store.delete(f"{RECEIPTS}/{key}"))
+            self._reported.discard(key)
+            self._withdrawn.add(key)
 
     def record_failures(self, failures: Mapping[str, Failure]) -> None:
         """Record why tasks failed, by key, and delete the failures of tasks that have been done since."""
         known = self._keys(FAILURES)
-        for key in known & self.task_keys() if known else ():  # as in `failures`
+        for key in self.find(known) if known else ():  # as in `failures`
             sync(self._store.delete(f"{FAILURES}/{key}"))
         for key, failure in failures.items():
             self._set(f"{FAILURES}/{key}", _FAILURE.dump_json(failure))
@@ -109,7 +135,7 @@ class Receipts:
             If one of them cannot be read.
         """
         failed = self._keys(FAILURES)
-        left = sorted(failed - self.task_keys()) if failed else ()  # to list all receipts takes most of `status`
+        left = sorted(failed - self.find(failed)) if failed else ()  # to list all receipts takes most of `status`
         found = ((key, self._get(f"{FAILURES}/{key}")) for key in left)
         return {key: _failure(key, text) for key, text in found if text}  # another driver may have mended one
 
@@ -117,6 +143,17 @@ class Receipts:
         """Write the receipt of a task whose arrays are all written."""
         receipt = Receipt(sources=self._sources[task.stage], sha256=dict(sorted(digests.items())))
         self._set(f"{RECEIPTS}/{task.key}", receipt.model_dump_json().encode())
+        self.report(task.key)
+
+    def _open_by_name(self, keys: Sequence[str]) -> frozenset[str]:
+        if isinstance(self._store, LocalStore):  # for most there is no file, which costs a microsecond to know
+            folder = os.fspath(_folder_of(self._store, RECEIPTS))
+            asked = [key for key in keys if os.path.lexists(f"{folder}/{key}")]
+        else:
+            asked = list(keys[:MOST_OPENED])
+        names = [(f"{RECEIPTS}/{key}", default_buffer_prototype()) for key in asked]
+        found = sync(concurrent_map(names, self._store.get, OPENED_TOGETHER))
+        return frozenset(key for key, receipt in zip(asked, found, strict=True) if receipt is not None)
 
     def _keys(self, folder: str) -> frozenset[str]:
         return frozenset(name for name in self._names(folder) if not fnmatch(name, LITTER)) - {METADATA}
@@ -127,8 +164,8 @@ class Receipts:
         A disk is asked directly: zarr takes half a second for 100,000 names.
         """
         if isinstance(self._store, LocalStore):
-            path = self._store.root / folder
-            is_own = path.is_dir() and not path.is_symlink()
+            path = _folder_of(self._store, folder)
+            is_own = path.is_dir() and path.resolve() == path
             return os.listdir(path) if is_own else []  # noqa: PTH208  which makes a Path of each
 
         async def list_names() -> list[str]:
@@ -161,6 +198,10 @@ def receipt_size(plan: Plan, task: Task) -> int:
 
 
 _FAILURE = TypeAdapter(Failure)
+
+
+def _folder_of(store: LocalStore, name: str) -> Path:
+    return records_folder(store.root) / key_in_records(name)
 
 
 def _failure(key: str, text: bytes) -> Failure:

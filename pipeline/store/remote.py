@@ -9,6 +9,7 @@ from zarr.abc.store import ByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import FsspecStore, ObjectStore, WrapperStore
 
+from pipeline.store.records import is_record, key_in_records, key_in_store, records_url
 from srd.errors import StoreError
 
 OBJECT_STORES = frozenset("s3 s3a gs az azure adl abfs abfss http https".split())
@@ -35,7 +36,8 @@ def open_remote(url: str, options: Mapping[str, str], read_only: bool) -> Store:
         If no library knows the scheme or an option.
     """
     try:
-        return _Remote(_store_of_library(url, options, read_only), url)
+        store, records = (_store_of_library(place, options, read_only) for place in (url, records_url(url)))
+        return _Remote(store, records, url)
     except Exception as error:
         raise StoreError(f"{url}: {_text(error)}; correct url and options of the store") from error
 
@@ -56,21 +58,22 @@ def _object_store(url: str, options: Mapping[str, str]) -> Any:
 
 
 class _Remote(WrapperStore[Store]):
-    """A store behind a network: whatever its library raises becomes an OSError that names the place."""
+    """A store behind a network, with its records beside it: what their library raises is an OSError of the place."""
 
     _get_many = Store._get_many
     _set_many = Store._set_many
 
-    def __init__(self, store: Store, place: str) -> None:
+    def __init__(self, store: Store, records: Store, place: str) -> None:
         super().__init__(store)
-        self._place = place
+        self._records, self._place = records, place
 
     def _with_store(self, store: Store) -> "_Remote":
-        return _Remote(store, self._place)
+        return _Remote(store, self._records, self._place)
 
     async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
+        store, inner = self._home(key)
         with self._environment():
-            return await super().get(key, prototype, byte_range)
+            return await store.get(inner, prototype, byte_range)
 
     async def get_partial_values(
         self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
@@ -79,25 +82,36 @@ class _Remote(WrapperStore[Store]):
             return await super().get_partial_values(prototype, key_ranges)
 
     async def exists(self, key: str) -> bool:
+        store, inner = self._home(key)
         with self._environment():
-            return await super().exists(key)
+            return await store.exists(inner)
 
     async def set(self, key: str, value: Buffer) -> None:
+        store, inner = self._home(key)
         with self._environment():
-            await super().set(key, value)
+            await store.set(inner, value)
 
     async def delete(self, key: str) -> None:
+        store, inner = self._home(key)
         with self._environment():
-            await super().delete(key)
+            await store.delete(inner)
 
-    def list(self) -> AsyncIterator[str]:
-        return self._list_keys(super().list())
+    async def list(self) -> AsyncIterator[str]:
+        async for key in self._list_keys(self._store.list()):
+            yield key
+        async for key in self._list_keys(self._records.list()):
+            yield key_in_store(key)
 
     def list_prefix(self, prefix: str) -> AsyncIterator[str]:
         return self._list_keys(super().list_prefix(prefix))
 
     def list_dir(self, prefix: str) -> AsyncIterator[str]:
-        return self._list_keys(super().list_dir(prefix))
+        store, inner = self._home(prefix)
+        return self._list_keys(store.list_dir(inner))
+
+    def _home(self, key: str) -> tuple[Store, str]:
+        """Return the store that holds an object, and its key there."""
+        return (self._records, key_in_records(key)) if is_record(key) else (self._store, key)
 
     async def _list_keys(self, keys: AsyncIterable[str]) -> AsyncIterator[str]:
         with self._environment():

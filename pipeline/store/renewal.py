@@ -38,6 +38,8 @@ class Renewal:
     """The arrays that have other metadata in the new store, or are not in it: their shards could not be read."""
     redone: Mapping[str, str]
     """Why each stage is done again, by its name."""
+    tasks: frozenset[str]
+    """The keys of their tasks in the old store, each of which is looked for: a listing may be half a minute old."""
     ahead: Mapping[str, str]
     """The digest of the sources of stages that were others before: a receipt which has it is of a run that is ahead."""
 
@@ -66,6 +68,7 @@ def plan_renewal(location: Location, before: RunAttributes, new: NewStore) -> Re
         changed=changed,
         remade=tuple(sorted(name for name in others if name.isidentifier() and not name.startswith("_"))),
         redone=redone,
+        tasks=frozenset(task.key for task in before.plan.all_tasks() if task.stage in redone),
         ahead={name: now[name] for name in redone if name in now and now[name] != old.get(name)},
     )
 
@@ -74,8 +77,14 @@ def renew(location: Location, renewal: Renewal) -> None:
     """Make the store anew, its root last. Nothing is deleted but receipts, and what the new store could not read."""
     store = location.open()
     former = root_digest(store)
-    keys = [key for key in Receipts(store).task_keys() if _stage(key) in renewal.redone]
-    sync(_together(keys, lambda key: _withdraw(store, key, renewal.ahead.get(_stage(key)))))
+    receipts = Receipts(store)
+    listed = (key for key in receipts.task_keys() if _stage(key) in renewal.redone)
+    sync(
+        _together(
+            sorted({*listed, *receipts.find(renewal.tasks)}),
+            lambda key: _withdraw(store, key, renewal.ahead.get(_stage(key))),
+        )
+    )
     sync(_delete_shards(store, renewal))
     for key in sorted(set(renewal.changed) - {METADATA}):
         sync(store.set(key, renewal.objects[key]))

@@ -22,6 +22,7 @@ from pipeline.store.folder import Folder
 from pipeline.store.location import Location
 from pipeline.store.manifest import check_preparation, check_root
 from pipeline.store.receipts import LITTER, METADATA, Failure, Receipts
+from pipeline.store.records import records_folder
 from srd.errors import DamagedStore, DamagedTask, StoreError
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -97,7 +98,7 @@ class Store:
 
     def finished_tasks(self) -> Iterator[Task]:
         """Return the planned tasks that have a receipt."""
-        done = self.receipts.task_keys()
+        done = self.receipts.find(task.key for task in self._plan.all_tasks())
         return (task for task in self._plan.all_tasks() if task.key in done)
 
     def find_damage(self, tasks: Iterable[Task]) -> Iterator[DamagedTask]:
@@ -168,7 +169,7 @@ def attributes(location: Location) -> RunAttributes:
 def progress(location: Location) -> dict[str, tuple[int, int]]:
     """Return the number of tasks done and the number of tasks planned, for each stage."""
     group, attributes = _open_root(location)
-    done = Receipts(group.store).task_keys()
+    done = Receipts(group.store).find(task.key for task in attributes.plan.all_tasks())
     counts: dict[str, tuple[int, int]] = {}
     for task in attributes.plan.all_tasks():
         finished, planned = counts.get(task.stage, (0, 0))
@@ -186,15 +187,16 @@ def remove_litter(location: Location) -> None:
 
     Object stores show no object before it is whole.
     """
-    for file in location.path.rglob(LITTER) if location.path else ():
-        file.unlink(missing_ok=True)
+    for place in (location.path, records_folder(location.path)) if location.path else ():
+        for file in place.rglob(LITTER):
+            file.unlink(missing_ok=True)
 
 
 def _open_root(location: Location, read_only: bool = True) -> tuple[zarr.Group, RunAttributes]:
     """Open a store of which only the root is checked."""
     store = location.open(read_only)
     try:
-        group = zarr.open_group(store, mode="r" if read_only else "r+", zarr_format=3)
+        group = zarr.open_group(store, mode="r" if read_only else "r+", zarr_format=3, use_consolidated=False)
     except FileNotFoundError:
         Receipts(store).task_keys()  # a bucket that is not there is an OSError
         raise StoreError(f"{location}: no run here; start one with `srd-audit run SPEC`") from None

@@ -14,7 +14,7 @@ import typer
 from rich.text import Text
 from typer.exceptions import TyperException
 
-from reports.cli.consoles import escape, messages, output_failure
+from reports.cli.consoles import escape, messages, output_failure, refusals
 from srd.errors import AuditError, CapacityError, EndlessThread, InputError
 
 DONE, FAILED, INTERRUPTED = 0, AuditError.exit_code, 130
@@ -136,11 +136,14 @@ def _refuse_closed_outputs() -> None:
 
 def _tell(end: End) -> bool:
     """Print the message of an end, and return whether it could be printed."""
+    if not end.message:
+        _flush(sys.stderr)  # of progress, which may be lost
+        return True
     try:
-        if end.message and end.code == INTERRUPTED:
-            messages.print(Text(end.message))
-        elif end.message:
-            messages.print(Text.assemble(("error", "bold red"), " ", escape(end.message)))
+        if end.code == INTERRUPTED:
+            refusals.print(Text(end.message))
+        else:
+            refusals.print(Text.assemble(("error", "bold red"), " ", escape(end.message)))
     except CapacityError:
         _flush(sys.stderr)
         return False

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from pipeline.store.credentials import credentials_in_words
 from pipeline.store.location import Location
 from pipeline.store.runs import SPEC_COPY, location_of
 from reports.runs import folder_of, is_spec, keeper_of
@@ -39,7 +40,15 @@ def find_folder(run: Path, runs: Path | None, console: Console) -> Path:
     if not is_own_spec and store != Location(str(folder)) / NAME:
         keeper = next(each for each in (folder, folder.parent) if (each / SPEC_COPY).exists())
         console.print(Text(f"reading {store}, which {keeper / SPEC_COPY} names"))
+    tell_credentials(store, console)
     return folder
+
+
+def tell_credentials(store: Location, console: Console) -> None:
+    """Tell where credentials of a store are looked for, before a request waits for what may not answer."""
+    text = credentials_in_words(store)
+    if text:
+        console.print(Text(text))
 
 
 def refuse_idle_options(run: Path, out: Path | None, source: Path | None, settings: Sequence[str] | None) -> None:

@@ -73,7 +73,8 @@ class _ChangingLine:
 
     def __init__(self, console: Console, subject: str) -> None:
         self._subject = subject
-        self._status = console.status("", refresh_per_second=REFRESHES)
+        spinner = "line" if console.options.ascii_only else "dots"
+        self._status = console.status("", spinner=spinner, refresh_per_second=REFRESHES)
         self.start, self.stop = self._status.start, self._status.stop
 
     def tell(self, phase: Phase) -> None:

@@ -5,9 +5,17 @@ from typing import Annotated
 
 import typer
 
-from pipeline.store.runs import audits_in, location_of
+from pipeline.store.runs import audits_in, home_of, location_of
 from reports.cli.consoles import messages, results
-from reports.cli.folder_options import Out, Run, Runs, find_folder, refuse_idle_options, refuse_idle_runs
+from reports.cli.folder_options import (
+    Out,
+    Run,
+    Runs,
+    find_folder,
+    refuse_idle_options,
+    refuse_idle_runs,
+    tell_credentials,
+)
 from reports.cli.output_options import Json, Quiet, silence
 from reports.cli.paths import print_path, refuse_existing
 from reports.cli.setting_options import Set
@@ -73,6 +81,8 @@ def verify(
         from reports.cli.checking import check_run
 
         return check_run(folder, repair, results)
+    if is_spec(run):
+        tell_credentials(home_of(run, folder), messages)
     from pipeline.spec.settings import parse_settings
     from reports.cli.verifying import Request, jobs_of_source, jobs_of_spec, verify_jobs
 

@@ -69,7 +69,7 @@ def _process_like_workers(cluster: ClusterSpec | None, console: Console) -> Iter
     if cluster is None:
         yield partial(call_in_new_process, {})
     else:
-        with dask_executor(_single(cluster), console.print) as executor:
+        with dask_executor(_single(cluster), partial(console.print, markup=False)) as executor:
             yield executor.call
 
 

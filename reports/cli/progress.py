@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TaskID, TextColumn
@@ -168,6 +168,42 @@ class Display:
 
     def _remaining(self) -> Remaining | None:
         return self._left.remaining(self._clock(), self._workers())
+
+
+class Decoration:
+    """A display whose errors are told once, and stop no run: it shows what others do."""
+
+    def __init__(self, display: Display, console: Console) -> None:
+        self._display, self._console, self._is_whole = display, console, True
+
+    def __enter__(self) -> Self:
+        self._try(self._display.__enter__)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._try(self._display.__exit__, kind, error, trace)
+
+    def on_store(self, attributes: RunAttributes) -> None:
+        self._try(self._display.on_store, attributes)
+
+    def on_stage(self, name: str, tasks: Sequence[Task], done: int, total: int) -> None:
+        self._try(self._display.on_stage, name, tasks, done, total)
+
+    def on_wait(self, name: str, n: int) -> None:
+        self._try(self._display.on_wait, name, n)
+
+    def on_task(self, outcome: Outcome) -> None:
+        self._try(self._display.on_task, outcome)
+
+    def _try(self, show: Callable[..., object], *event: Any) -> None:
+        try:
+            show(*event)
+        except Exception as error:  # noqa: BLE001  whatever fails to be shown has been done
+            if self._is_whole:
+                self._console.print(f"the display failed ({error!r}); the run goes on", markup=False)
+            self._is_whole = False
 
 
 class Observers:

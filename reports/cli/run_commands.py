@@ -144,7 +144,7 @@ def report(
 def init(path: Annotated[Path, typer.Argument(help="File to write.")] = Path("audit.toml")) -> None:
     """Write a spec to start from, with comments."""
     refuse_existing(path)
-    path.write_text((files("reports") / "templates" / "audit.toml").read_text())
+    path.write_text((files("reports") / "templates" / "audit.toml").read_text(encoding="utf-8"), encoding="utf-8")
     print_path(path)
     command = f"srd-audit run {quote(str(path))}"
     messages.print(Text(f"written; once it names your network and your images: {command}"))

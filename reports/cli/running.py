@@ -1,15 +1,16 @@
 """The command `run` on the terminal."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
 from pipeline.execution.executors import Executor, serial_executor
 from pipeline.execution.job import Job
-from pipeline.execution.logs import Log
+from pipeline.execution.logs import ClusterLog, Log
 from pipeline.execution.on_dask.executor import dask_executor
 from pipeline.execution.run import PreparedRun, prepare_run, run
 from pipeline.machine.phases import Phase
@@ -21,8 +22,9 @@ from pipeline.spec.settings import Setting
 from pipeline.store.location import Location
 from pipeline.store.runs import SPEC_COPY, home_of, location_of
 from pipeline.store.store import NAME, exists
+from reports.cli.folder_options import tell_credentials
 from reports.cli.heartbeat import tell_phases
-from reports.cli.progress import Display, Observers
+from reports.cli.progress import Decoration, Display, Observers
 from reports.cli.spec_copy import copy_spec, refuse_overwriting
 from reports.runs import PAGE, refuse_among_images
 from srd.errors import FailedTasks, IncompleteRun, SpecError, StoreError
@@ -46,14 +48,18 @@ def run_audit(
         What changes the spec; the copy has it.
     """
     home = home_of(spec, folder)
+    tell_credentials(home, console)
     job = Job(load_spec(spec, settings), spec.parent.resolve(), home / NAME)
     refuse_among_images(folder, job.spec.data, job.base)
     _refuse_elsewhere(folder, home)
     refuse_overwriting(spec, folder, settings)
-    with _executor(cluster, console) as executor:
+    cluster_log = ClusterLog(folder, partial(console.print, markup=False))
+    with _executor(cluster, cluster_log) as executor:
         prepared = _prepare(job, executor, console)
         copy_spec(spec, folder, settings)
-        waiting = _PreparedAudit(prepared, Log(folder, spec, _in_words(cluster))).run(executor, selection, console)
+        cluster_log.begin()
+        log = Log(folder, spec, _in_words(cluster), partial(console.print, markup=False))
+        waiting = _PreparedAudit(prepared, log).run(executor, selection, console)
     _refuse_waiting(waiting)
 
 
@@ -79,18 +85,21 @@ def run_comparison(
     home = home_of(spec, folder)
     base, audits = spec.parent.resolve(), load_audits(spec, settings)
     jobs = {name: Job(audit, base, home / name / NAME) for name, audit in audits.items()}
+    tell_credentials(home, console)
     for job in jobs.values():
         refuse_among_images(folder, job.spec.data, job.base)
     _refuse_elsewhere(folder, home)
     refuse_overwriting(spec, folder, settings)
     _refuse_taken_folder(folder, home, jobs)
-    with _executor(cluster, console) as executor:
+    cluster_log = ClusterLog(folder, partial(console.print, markup=False))
+    with _executor(cluster, cluster_log) as executor:
         prepared = {}
         for name, job in jobs.items():
             prepared[name] = _prepare(job, executor, console, name)
         copy_spec(spec, folder, settings)
-        words = _in_words(cluster)
-        running = {name: _PreparedAudit(each, Log(folder / name, spec, words)) for name, each in prepared.items()}
+        cluster_log.begin()
+        words, tell = _in_words(cluster), partial(console.print, markup=False)
+        running = {name: _PreparedAudit(each, Log(folder / name, spec, words, tell)) for name, each in prepared.items()}
         waiting = _run_all(running, executor, selection, console)
     for keys in waiting:
         _refuse_waiting(keys)
@@ -105,7 +114,7 @@ class _PreparedAudit:
 
     def run(self, executor: Executor, selection: Selection, console: Console) -> list[str]:
         """Run the audit, and return the keys of the tasks that wait for other parts."""
-        with Display(console, selection, lambda: executor.workers) as display:
+        with Decoration(Display(console, selection, lambda: executor.workers), console) as display:
             return run(self.prepared, executor, Observers(display, self.log), selection)
 
 
@@ -121,7 +130,7 @@ def _run_all(
     failed: list[FailedTasks] = []
     waiting = []
     for name, audit in running.items():
-        console.print(name, style="bold")
+        console.print(name, style="bold", markup=False)
         try:
             waiting.append(audit.run(executor, selection, console))
         except FailedTasks as error:
@@ -166,9 +175,9 @@ def _in_words(cluster: ClusterSpec | None) -> str:
 
 
 @contextmanager
-def _executor(cluster: ClusterSpec | None, console: Console) -> Iterator[Executor]:
+def _executor(cluster: ClusterSpec | None, tell: Callable[[str], object]) -> Iterator[Executor]:
     if cluster is None:
         yield serial_executor
         return
-    with dask_executor(cluster, console.print) as executor:
+    with dask_executor(cluster, tell) as executor:
         yield executor

@@ -70,7 +70,7 @@ def _page(holdings: Holdings, size: Size) -> str:
 
 
 def _template(name: str) -> str:
-    return (files("reports") / "templates" / "viewer" / name).read_text()
+    return (files("reports") / "templates" / "viewer" / name).read_text(encoding="utf-8")
 
 
 def _shards(number: int, image: ShownImage, size: Size) -> Iterator[File]:

@@ -35,9 +35,11 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """A serial run of the cheap audit, whose network may misbehave."""
     folder = tmp_path_factory.mktemp("undisturbed")
     spec = write_audit(folder / "audit")
-    spec.write_text(SPEC.partition("\n[[perturbation]]")[0] + CHEAP)
+    spec.write_text(SPEC.partition("\n[[perturbation]]")[0] + CHEAP, encoding="utf-8")
     network = edit(folder / "audit" / "network.py", CALL, f"        misbehave(inputs)\n{CALL}")
-    network.write_text(Path(misbehaviour.__file__).read_text() + network.read_text())
+    network.write_text(
+        Path(misbehaviour.__file__).read_text(encoding="utf-8") + network.read_text(encoding="utf-8"), encoding="utf-8"
+    )
     return finish(spec, folder / "run")
 
 

@@ -1,6 +1,5 @@
 """Shards that are damaged after their receipt: the run finds them where it reads them, `verify` finds all."""
 
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import pytest
 from command_line import Command, CommandEnd
 from fault_trials import FaultTrial
-from small_audits import path_of, receipts, shard_key, tree
+from small_audits import copy_store, object_path, path_of, receipts, shard_key, tree
 
 from pipeline.plan.dependencies import Dependencies
 from pipeline.plan.schema import PREPARED
@@ -38,7 +37,7 @@ DAMAGES: Mapping[str, Damage] = {
 @pytest.fixture
 def trial(trial_with_attacks: FaultTrial) -> FaultTrial:
     """A finished run."""
-    shutil.copytree(path_of(trial_with_attacks.reference.job.store), path_of(trial_with_attacks.store))
+    copy_store(trial_with_attacks.reference.job.store, path_of(trial_with_attacks.store))
     return trial_with_attacks
 
 
@@ -90,7 +89,7 @@ def withdraw_readers(trial: FaultTrial, writer: Task) -> None:
     dependencies = Dependencies(trial.context.plan, trial.context.target_images.tolist())
     for task in trial.context.plan.all_tasks():
         if writer in dependencies.of(task):
-            (path_of(trial.store) / RECEIPTS / task.key).unlink()
+            object_path(trial.store, RECEIPTS, task.key).unlink()
 
 
 def test_damage_after_a_run_is_found_by_verify(trial: FaultTrial, command: Command) -> None:

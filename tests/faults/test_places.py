@@ -13,7 +13,7 @@ import pytest
 from command_line import Command, CommandEnd
 from fault_trials import FaultTrial
 from s3_server import Bucket, Request
-from small_audits import shard_key, tree
+from small_audits import copy_store, object_path, shard_key, tree
 from zarr.core.sync import sync
 from zarr.storage import LocalStore
 
@@ -146,7 +146,7 @@ def test_a_read_only_store_is_told_at_once(trial: FaultTrial, command: Command, 
 def in_bucket(trial: FaultTrial, bucket: Bucket) -> tuple[Path, Location]:
     """The trial's spec with its store in a bucket, and that store."""
     spec = trial.spec.with_name(f"{bucket.name}.toml")
-    spec.write_text(bucket.table("audits") + trial.spec.read_text())
+    spec.write_text(bucket.table("audits") + trial.spec.read_text(encoding="utf-8"), encoding="utf-8")
     return spec, bucket / "audits" / NAME
 
 
@@ -186,12 +186,12 @@ def test_whichever_write_of_a_task_fails_leaves_no_receipt(
 ) -> None:
     trial, write = trial_with_attacks, LocalStore.set
     store = trial.folder / trial.out / NAME
-    shutil.copytree(str(trial.reference.job.store), store)
+    copy_store(trial.reference.job.store, store)
     for task in ONE_OF_EACH:
         keys = objects_of(trial, task)
         for n in range(len(keys)):
             for key in keys:
-                (store / key).unlink()
+                object_path(store, key).unlink()
             fails = nth(n)
 
             async def failing(local: LocalStore, key: str, value: Any, fails: Callable[[], bool] = fails) -> None:
@@ -204,7 +204,7 @@ def test_whichever_write_of_a_task_fails_leaves_no_receipt(
                 patched.setattr(LocalStore, "set", failing)
                 end = again(trial, command)
             assert end.code == 5
-            assert [(store / key).exists() for key in keys] == [True] * n + [False] * (len(keys) - n)
+            assert [object_path(store, key).exists() for key in keys] == [True] * n + [False] * (len(keys) - n)
             assert trial.done_tasks() == before
             trial.settle("one write fails", end, 0, again(trial, command))
 

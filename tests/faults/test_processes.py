@@ -38,7 +38,7 @@ def some_done(trial: FaultTrial, process: Running) -> set[str]:
 
 def slow(trial: FaultTrial, seconds: float = 0.5) -> None:
     """Every forward pass lasts, so that what happens to processes hits them at work."""
-    trial.misbehaviour.write_text(f"slow {seconds}")
+    trial.misbehaviour.write_text(f"slow {seconds}", encoding="utf-8")
 
 
 def healed(trial: FaultTrial) -> FaultTrial:
@@ -146,7 +146,7 @@ def set_aside(trial: FaultTrial, command: Command, kind: str, options: tuple[obj
     assert f"error 1 tasks failed, the first: {BAD.key}" in end.err
     left_out = {task.key for task in lost_with(BAD, trial.context)}
     assert trial.done_tasks() == {task.key for task in trial.context.plan.all_tasks()} - left_out
-    page = (trial.folder / "run" / "report" / "index.html").read_text()
+    page = (trial.folder / "run" / "report" / "index.html").read_text(encoding="utf-8")
     assert "INCOMPLETE" in page
     assert BAD.key in page
     status = command("status", trial.folder / "run")
@@ -159,7 +159,7 @@ def assert_goes_on(trial: FaultTrial, fault: str, end: CommandEnd, options: tupl
     before = trial.done_tasks()
     again = healed(trial).run(*options)
     trial.settle(fault, end, len(before - trial.done_tasks()), again)
-    assert "INCOMPLETE" not in (trial.folder / "run" / "report" / "index.html").read_text()
+    assert "INCOMPLETE" not in (trial.folder / "run" / "report" / "index.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -14,5 +14,5 @@ def test_the_page_in_docs_says_how_each_fault_ends(outcomes: Outcomes, request: 
         pytest.skip(f"{len(missing)} faults were not tried, such as: {min(missing)}")
     file, seen = DOCS / "faults.md", page(outcomes)
     if request.config.getoption("write_docs"):
-        file.write_text(seen)
-    assert frame(file.read_text(), CELLS) == frame(seen, CELLS)
+        file.write_text(seen, encoding="utf-8")
+    assert frame(file.read_text(encoding="utf-8"), CELLS) == frame(seen, CELLS)

@@ -28,7 +28,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fuzz")
     for name in ("home", "beside"):
         (folder / name).mkdir()
-    (folder / "beside" / "file").write_text("not yours")
+    (folder / "beside" / "file").write_text("not yours", encoding="utf-8")
     return folder / "home"
 
 

@@ -56,10 +56,10 @@ def swallowed(act: Callable[[], object]) -> None:
 
 
 FORBIDDEN: Mapping[str, Act] = {
-    "write": lambda out: (out / "new").write_text("a"),
-    "append": lambda out: (out / "there").open("a").close(),
+    "write": lambda out: (out / "new").write_text("a", encoding="utf-8"),
+    "append": lambda out: (out / "there").open("a", encoding="utf-8").close(),
     "open to write": lambda out: os.open(out / "new", os.O_WRONLY | os.O_CREAT),
-    "write through a link": lambda out: (out.parent / "in" / "link" / "new").write_text("a"),
+    "write through a link": lambda out: (out.parent / "in" / "link" / "new").write_text("a", encoding="utf-8"),
     "write relative to a folder": lambda out: relative_to(
         out, lambda fd: os.close(os.open("new", os.O_CREAT | os.O_WRONLY, dir_fd=fd))
     ),
@@ -74,8 +74,8 @@ FORBIDDEN: Mapping[str, Act] = {
     "chmod": lambda out: (out / "there").chmod(0o600),
     "utime": lambda out: os.utime(out / "there", (0, 0)),
     "truncate": lambda out: os.truncate(out / "there", 0),
-    "in a thread": lambda out: in_thread(lambda: (out / "new").write_text("a")),
-    "with a swallowed error": lambda out: swallowed(lambda: (out / "new").write_text("a")),
+    "in a thread": lambda out: in_thread(lambda: (out / "new").write_text("a", encoding="utf-8")),
+    "with a swallowed error": lambda out: swallowed(lambda: (out / "new").write_text("a", encoding="utf-8")),
     "process": lambda _: subprocess.run(["true"], check=False),
     "spawn": lambda _: os.posix_spawn("/bin/true", ["true"], {}),
     "fork": lambda _: os.fork(),
@@ -89,12 +89,12 @@ FORBIDDEN: Mapping[str, Act] = {
     "memory": lambda _: bytearray(3 * 2**30),
 }
 ALLOWED: Mapping[str, Act] = {
-    "read": lambda out: (out / "there").read_text(),
-    "write": lambda out: (out.parent / "in" / "new").write_text("a"),
+    "read": lambda out: (out / "there").read_text(encoding="utf-8"),
+    "write": lambda out: (out.parent / "in" / "new").write_text("a", encoding="utf-8"),
     "rename": lambda out: (out.parent / "in" / "file").rename(out.parent / "in" / "new"),
     "remove a link": lambda out: (out.parent / "in" / "link").unlink(),
     "folder": lambda out: (out.parent / "in" / "new" / "new").mkdir(parents=True),
-    "null": lambda _: Path("/dev/null").write_text("a"),
+    "null": lambda _: Path("/dev/null").write_text("a", encoding="utf-8"),
     "loopback": lambda _: connect("127.0.0.1"),
     "port of loopback": lambda _: bind("127.0.0.1"),
     "pair": lambda _: pair(),
@@ -136,7 +136,7 @@ def test_other_acts_pass(act: str, out: Path) -> None:
 def test_after_its_context_a_guard_is_blind(out: Path) -> None:
     with guard_of(out).watch():
         pass
-    (out / "new").write_text("a")
+    (out / "new").write_text("a", encoding="utf-8")
     subprocess.run(["true"], check=True)
 
 

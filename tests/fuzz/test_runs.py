@@ -12,12 +12,12 @@ from fuzzing import count, examples
 from hypothesis import given
 from hypothesis import strategies as st
 from json_edits import edited_json
-from runs import DAMAGED, DONE, INCOMPLETE, SoundRun, guarded, pages, state
+from runs import DAMAGED, DONE, INCOMPLETE, STORED, SoundRun, guarded, pages, stored
 
 pytestmark = pytest.mark.fuzz
 
-RECEIPTS = "audit.zarr/_ledger/"
-FAILED = "audit.zarr/_failures/score-00001-00"
+RECEIPTS = "audit.records/ledger/"
+FAILED = "audit.records/failures/score-00001-00"
 """A record of a failure; it counts where its task has no receipt."""
 FAILURE = {"error": "ValueError: a", "traceback": "Traceback"}
 
@@ -33,8 +33,8 @@ def tree_of(folder: Path) -> list[str]:
 
 def check_readers(sound: SoundRun, name: str, with_report: bool) -> None:
     """Call the commands that read: none may take an edited store for a whole one, and none writes into it."""
-    changed, before = sound.changed(), state(sound.store)
-    withdrawn = {key for key in changed if key.startswith("_ledger/") and not (sound.store / key).exists()}
+    changed, before = sound.changed(), stored(sound.copy)
+    withdrawn = {key for key in changed if key.startswith(RECEIPTS) and not (sound.copy / key).exists()}
     if with_report or changed:
         reported = guarded(sound, "report", sound.copy)
         if reported.code == DONE and not withdrawn and changed:
@@ -42,7 +42,7 @@ def check_readers(sound: SoundRun, name: str, with_report: bool) -> None:
     verified = guarded(sound, "verify", sound.copy)  # which takes back what the report says of damage
     assert not changed or verified.code != DONE, (name, changed)
     guarded(sound, "status", sound.copy)
-    assert state(sound.store) == before
+    assert stored(sound.copy) == before
 
 
 def check_export(sound: SoundRun) -> None:
@@ -55,7 +55,7 @@ def check_export(sound: SoundRun) -> None:
 
 
 def missing(sound: SoundRun) -> bool:
-    return any(not (sound.store / key).exists() for key in sound.changed() if key.startswith("_ledger/"))
+    return any(not (sound.copy / key).exists() for key in sound.changed() if key.startswith(RECEIPTS))
 
 
 def check_run(sound: SoundRun) -> None:
@@ -99,7 +99,8 @@ def test_a_run_with_edited_json(sound: SoundRun, data: st.DataObject) -> None:
 
 
 def write_failure(run: Path) -> None:
-    (run / FAILED).write_text(json.dumps(FAILURE))
+    (run / FAILED).parent.mkdir()
+    (run / FAILED).write_text(json.dumps(FAILURE), encoding="utf-8")
 
 
 def is_json(file: Path) -> bool:
@@ -124,12 +125,12 @@ def test_a_run_with_something_else_in_place_of_a_file(sound: SoundRun, data: st.
 FOLDERS: Mapping[str, Callable[[Path, SoundRun], object]] = {
     "a folder removed": lambda folder, _: clear(folder),
     "a folder emptied": lambda folder, _: clear(folder).mkdir(),
-    "a file in place of a folder": lambda folder, _: clear(folder).write_text("a"),
+    "a file in place of a folder": lambda folder, _: clear(folder).write_text("a", encoding="utf-8"),
     "a pipe in place of a folder": lambda folder, _: os.mkfifo(clear(folder)),
     "a link to an empty folder": lambda folder, sound: clear(folder).symlink_to(sound.beside),
     "a link to itself": lambda folder, _: clear(folder).symlink_to(folder.name),
-    "files that nobody wrote": lambda folder, _: (folder / "a").write_text("a"),
-    "litter": lambda folder, _: (folder / "a.partial").write_text("a"),
+    "files that nobody wrote": lambda folder, _: (folder / "a").write_text("a", encoding="utf-8"),
+    "litter": lambda folder, _: (folder / "a.partial").write_text("a", encoding="utf-8"),
     "a link among the files": lambda folder, sound: (folder / "a.partial").symlink_to(sound.beside),
 }
 
@@ -151,7 +152,7 @@ def test_a_run_with_edited_folders(sound: SoundRun, data: st.DataObject) -> None
 @given(data=st.data())
 def test_the_export_of_an_edited_run(sound: SoundRun, data: st.DataObject) -> None:
     run = sound.restore()
-    name = data.draw(st.sampled_from([each for each in files_of(sound) if each.startswith("audit.zarr/")]))
+    name = data.draw(st.sampled_from([each for each in files_of(sound) if each.startswith(STORED)]))
     kind = data.draw(st.sampled_from(sorted(BYTE_EDITS)))
     (run / name).write_bytes(BYTE_EDITS[kind](data.draw, (run / name).read_bytes()))
     count("runs", f"exported, {kind}")
@@ -164,6 +165,6 @@ def test_a_sound_run_is_read_and_left_as_it_is(sound: SoundRun) -> None:
     check_export(sound)
     check_run(sound)
     assert guarded(sound, "verify", sound.copy).code == DONE
-    assert state(sound.store) == state(sound.whole / "audit.zarr")
+    assert stored(sound.copy) == stored(sound.whole)
     (sound.copy / RECEIPTS / "score-00000-00").unlink()
     assert guarded(sound, "verify", sound.copy).code == INCOMPLETE

@@ -39,8 +39,8 @@ options.region = "eu"
 PODS = '[cluster]\nkind = "kubernetes"\nworkers = 2\nimage = "a:1"\nenv.A = "b"\nenv_from = ["c"]\n'
 TLS = '[cluster]\nkind = "scheduler"\naddress = "tls://a:1"\ntls_ca = "/a"\ntls_certificate = "/b"\ntls_key = "/c"\n'
 TEXTS: Mapping[str, str] = {
-    **{path.name: path.read_text() for path in sorted((ROOT / "specs").glob("*.toml"))},
-    "template": (ROOT / "reports" / "templates" / "audit.toml").read_text(),
+    **{path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "specs").glob("*.toml"))},
+    "template": (ROOT / "reports" / "templates" / "audit.toml").read_text(encoding="utf-8"),
     "small": SPEC,
     "clusters": SPEC + CLUSTERS,
     "pods": SPEC + PODS,
@@ -132,7 +132,7 @@ EDITS: Mapping[str, Callable[[Choose, str], str]] = {
     "section of another spec": _other_section,
 }
 CRITERIA: Mapping[str, str] = {
-    "shipped": (ROOT / "reports" / "audit" / "verdicts" / "criteria.toml").read_text(),
+    "shipped": (ROOT / "reports" / "audit" / "verdicts" / "criteria.toml").read_text(encoding="utf-8"),
     "all keys": """
 [[criterion]]
 metric = "pearson"

@@ -5,13 +5,13 @@ from command_line import CommandEnd
 from edit_table import CELLS, EditOutcome, page
 from fuzzing import count
 from measured_table import DOCS, frame
-from runs import DONE, SoundRun, guarded, pages, state
+from runs import DONE, STORED, SoundRun, guarded, pages, stored
 from store_edits import EDITS, FILES, OTHERS, empty
 
 pytestmark = pytest.mark.fuzz
 
 CASES = [(file, edit) for file in FILES for edit in EDITS]
-IN_STORE = {file for file, path in FILES.items() if path.startswith("audit.zarr")}
+IN_STORE = {file for file, path in FILES.items() if path.startswith(STORED)}
 ROOT = {
     ("spec", "its folder a link out"),
     ("verification", "its folder a link out"),
@@ -43,7 +43,7 @@ def test_an_edited_run_is_refused_read_or_mended(sound: SoundRun, file: str, edi
         if is_changed and command == "report" and file != "receipt" and ends["report"].code == DONE:
             assert pages(sound.copy) == pages(sound.whole)
         empty(sound.beside)
-    outcomes[file, edit] = EditOutcome(ends, state(sound.store) == state(sound.whole / "audit.zarr"))
+    outcomes[file, edit] = EditOutcome(ends, stored(sound.copy) == stored(sound.whole))
 
 
 def test_the_page_in_docs_says_how_each_edit_ends(request: pytest.FixtureRequest) -> None:
@@ -51,5 +51,5 @@ def test_the_page_in_docs_says_how_each_edit_ends(request: pytest.FixtureRequest
         pytest.skip("not all edits were tried")
     path, seen = DOCS / "edits.md", page(outcomes)
     if request.config.getoption("write_docs"):
-        path.write_text(seen)
-    assert frame(path.read_text(), CELLS) == frame(seen, CELLS)
+        path.write_text(seen, encoding="utf-8")
+    assert frame(path.read_text(encoding="utf-8"), CELLS) == frame(seen, CELLS)

@@ -58,7 +58,7 @@ MANY = 10_000  # values of a tensor that another edit may copy
 PAYLOADS: Mapping[str, object] = {
     "command": Payload(os.system, "touch pwned"),
     "process": Payload(os.posix_spawn, "/bin/true", ["true"], {}),
-    "code": Payload(eval, "__import__('os').system('touch pwned')"),
+    "code": Payload(eval, "__import__('os').system('touch pwned')"),  # noqa: S307
     "file": Payload(open, "/tmp/pwned", "w"),
     "network": Payload(__import__, "socket"),
     "huge": Payload(bytearray, 2**40),
@@ -72,7 +72,7 @@ PAYLOADS: Mapping[str, object] = {
 def base(home: Path) -> Path:
     folder = home / "model"
     folder.mkdir()
-    (folder / "network.py").write_text(Path(colour_network.__file__).read_text())
+    (folder / "network.py").write_text(Path(colour_network.__file__).read_text(encoding="utf-8"), encoding="utf-8")
     return folder
 
 

@@ -69,7 +69,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _run_smoke_spec(home: Path) -> None:
-    table = tomllib.loads((ROOT / "specs" / "smoke.toml").read_text())
+    table = tomllib.loads((ROOT / "specs" / "smoke.toml").read_text(encoding="utf-8"))
     table["data"]["n"] = N_IMAGES
     run(Job(parse_spec(table, "smoke"), ROOT, store_in(home)), serial_executor, Silent())
     write_report(home)

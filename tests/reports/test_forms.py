@@ -55,8 +55,10 @@ def test_every_picture_is_seen_and_the_page_does_not_scroll_sideways(page: Path,
 
 def test_a_page_that_breaks_its_policy_is_heard(folder: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.html"
-    text = (folder / "report.html").read_text()
-    broken.write_text(text.replace("<main>", '<main><img src="https://example.org/a.png" alt="a">', 1))
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    broken.write_text(
+        text.replace("<main>", '<main><img src="https://example.org/a.png" alt="a">', 1), encoding="utf-8"
+    )
     assert "example.org" in "".join(chromium.console_of(broken, 1280, "light", tmp_path))
 
 
@@ -70,7 +72,7 @@ def printed(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def said_of(tool: str, *arguments: str) -> str:
     if shutil.which(tool) is None:
         pytest.skip(f"needs {tool}, which is not installed")
-    return subprocess.run([tool, *arguments], capture_output=True, text=True, check=True).stdout
+    return subprocess.run([tool, *arguments], capture_output=True, encoding="utf-8", check=True).stdout
 
 
 def test_the_pdf_is_a4_portrait_tagged_and_short(printed: Path) -> None:
@@ -84,7 +86,7 @@ def test_the_pdf_is_a4_portrait_tagged_and_short(printed: Path) -> None:
 
 def test_no_page_of_the_pdf_is_empty_and_the_first_tells_the_verdict(printed: Path, folder: Path) -> None:
     pages = said_of("pdftotext", "-layout", str(printed), "-").split("\f")[:-1]
-    result = AuditResult.model_validate_json((folder / "audit.json").read_text())
+    result = AuditResult.model_validate_json((folder / "audit.json").read_text(encoding="utf-8"))
     assert result.audit_verdict is not None
     assert result.audit_verdict.outcome in pages[0]
     assert all(len(each.split()) > 10 for each in pages)
@@ -105,7 +107,7 @@ def named(case: Case, name: str) -> Case:
 
 @pytest.mark.parametrize("name", STRANGE, ids=["script", "formula", "right to left", "200 characters", "quotes"])
 def test_strange_names_of_classes_and_images_do_no_harm(folder: Path, tmp_path: Path, name: str) -> None:
-    result = AuditResult.model_validate_json((folder / "audit.json").read_text())
+    result = AuditResult.model_validate_json((folder / "audit.json").read_text(encoding="utf-8"))
     strange = {
         "cases": tuple(named(case, name) for case in result.cases),
         "not_measured": (f"{name} was left out.",),
@@ -113,9 +115,9 @@ def test_strange_names_of_classes_and_images_do_no_harm(folder: Path, tmp_path: 
     }
     shutil.copytree(folder / "report", tmp_path / "strange")
     page = tmp_path / "strange" / "index.html"
-    page.write_text(html(result.model_copy(update=strange), (), ()))
-    (tmp_path / "strange" / "style.css").write_text(style_sheet())
-    assert "<script" not in page.read_text()
+    page.write_text(html(result.model_copy(update=strange), (), ()), encoding="utf-8")
+    (tmp_path / "strange" / "style.css").write_text(style_sheet(), encoding="utf-8")
+    assert "<script" not in page.read_text(encoding="utf-8")
     assert chromium.console_of(page, 1280, "light", tmp_path) == []
     wide = chromium.measure(page, 1280, tmp_path)
     assert (wide["width"], wide["cut"]) == (1280, [])

@@ -46,8 +46,10 @@ def test_the_widest_table_is_cut_neither_on_a_screen_nor_on_paper(tmp_path: Path
     )
     page = tmp_path / "page" / "index.html"
     page.parent.mkdir()
-    page.write_text(f"<!DOCTYPE html><body>{template_environment().from_string(source).render(wide=WIDE)}")
-    (page.parent / "style.css").write_text(style_sheet())
+    page.write_text(
+        f"<!DOCTYPE html><body>{template_environment().from_string(source).render(wide=WIDE)}", encoding="utf-8"
+    )
+    (page.parent / "style.css").write_text(style_sheet(), encoding="utf-8")
     shown = page if width == 1280 else chromium.lay_out_for_print(page, tmp_path)
     measured = chromium.measure(shown, width, tmp_path)
     assert (measured["width"], measured["cut"], measured["narrow"]) == (width, [], [])

@@ -17,10 +17,10 @@ BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 def test_the_lines_on_results_open_a_run(
     folder: Path, dataset: xr.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (lines,) = (block for block in BLOCK.findall(PAGE.read_text()) if "open_results" in block)
+    (lines,) = (block for block in BLOCK.findall(PAGE.read_text(encoding="utf-8")) if "open_results" in block)
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "demo").symlink_to(folder)
-    (tmp_path / "lines.py").write_text(lines)
+    (tmp_path / "lines.py").write_text(lines, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     found = runpy.run_path("lines.py")
     where = {"method": "srd"}
@@ -35,10 +35,12 @@ def test_the_lines_that_open_and_draw_a_run_do_so(
     folder: Path, dataset: xr.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: Path
 ) -> None:
     read = ("open_results", "open_zarr", "import show")
-    lines = "\n".join(block for block in BLOCK.findall(page.read_text()) if any(each in block for each in read))
+    lines = "\n".join(
+        block for block in BLOCK.findall(page.read_text(encoding="utf-8")) if any(each in block for each in read)
+    )
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "demo").symlink_to(folder)
-    (tmp_path / "lines.py").write_text(lines)
+    (tmp_path / "lines.py").write_text(lines, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "agg")
     found = runpy.run_path("lines.py")

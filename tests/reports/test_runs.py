@@ -64,7 +64,7 @@ def test_a_file_where_the_folder_goes_is_refused(
     taken: str, given: tuple[str | None, str | None], tmp_path: Path
 ) -> None:
     (tmp_path / taken).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / taken).write_text("")
+    (tmp_path / taken).write_text("", encoding="utf-8")
     runs, out = (None if each is None else tmp_path / each for each in given)
     with pytest.raises(InputError, match=rf"{tmp_path / taken}: is a file; name a folder with --out or --runs"):
         folder_for(tmp_path / "mine" / "small.toml", runs, out)
@@ -115,7 +115,7 @@ def test_the_copy_that_a_run_keeps_is_known(mark: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", ["no TOML", "[subject]", "[subject.one.model]\nspec = 3"])
 def test_a_spec_that_cannot_be_read_is_no_copy(content: str, tmp_path: Path) -> None:
-    (tmp_path / "audit.toml").write_text(content)
+    (tmp_path / "audit.toml").write_text(content, encoding="utf-8")
     assert keeper_of(tmp_path / "audit.toml") is None
 
 
@@ -140,7 +140,7 @@ def test_a_comparison_lies_beside_its_first_run(tmp_path: Path, monkeypatch: pyt
         edit(spec, f"[{table}]", f"[subject.one.{table}]")
     run = place_of(spec)
     (run / "one" / "audit.zarr").mkdir(parents=True)
-    (run / "audit.toml").write_text(spec.read_text())
+    (run / "audit.toml").write_text(spec.read_text(encoding="utf-8"), encoding="utf-8")
     beside = tmp_path / "mine" / "runs" / "comparison"
     assert {comparison_place(each, None) for each in (spec, run, run / "one", run / "audit.toml")} == {beside}
     assert comparison_place(spec, tmp_path / "all") == tmp_path / "all" / "comparison"

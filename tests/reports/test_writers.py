@@ -11,7 +11,7 @@ DOORS = frozenset("write_text write_bytes mkdir rmtree unlink open symlink_to to
 
 def writes(file: Path) -> set[str]:
     """Return the names of the calls in a module that may write beside the one function."""
-    calls = (node.func for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call))
+    calls = (node.func for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.Call))
     return {call.attr for call in calls if isinstance(call, ast.Attribute)} & DOORS
 
 

@@ -26,7 +26,7 @@ from srd.registry import METRICS
 
 NAMED = 3
 """Cells of a row that are no figures."""
-RECORDED: dict[str, Any] = json.loads((Path(__file__).parent / "quantus_values.json").read_text())
+RECORDED: dict[str, Any] = json.loads((Path(__file__).parent / "quantus_values.json").read_text(encoding="utf-8"))
 VERSIONS = RECORDED["versions"]
 EQUAL = 2e-6
 Map = NDArray[Any]

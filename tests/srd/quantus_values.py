@@ -76,7 +76,7 @@ def main() -> None:
         for kind, (a, b) in PAIRS.items()
     }
     versions = {name: version(name) for name in ("quantus", "scikit-image", "scikit-learn", "scipy", "numpy")}
-    RECORDED.write_text(json.dumps({"versions": versions, "values": found}, indent=2) + "\n")
+    RECORDED.write_text(json.dumps({"versions": versions, "values": found}, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

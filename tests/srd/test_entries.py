@@ -26,13 +26,13 @@ def test_a_stated_entry_is_the_modules_own(entry: AttributorEntry) -> None:
 
 def test_one_file_adds_a_method(tmp_path: Path) -> None:
     (tmp_path / "__init__.py").touch()
-    (tmp_path / "mine.py").write_text(FILE)
+    (tmp_path / "mine.py").write_text(FILE, encoding="utf-8")
     (entry,) = read_entries(tmp_path, AttributorEntry)
     assert (entry.name, entry.family, entry.needs, entry.signed) == ("mine", "gradient", ("encoder",), False)
 
 
 def test_a_file_that_states_no_entry_is_not_passed_over(tmp_path: Path) -> None:
-    (tmp_path / "forgotten.py").write_text("x = 1")
+    (tmp_path / "forgotten.py").write_text("x = 1", encoding="utf-8")
     with pytest.raises(ValueError, match="states no ENTRY"):
         list(read_entries(tmp_path, AttributorEntry))
 

@@ -43,4 +43,4 @@ def test_shrunken_network_equals_the_forward_built_definition(name: str) -> None
 
 def test_the_page_in_docs_has_a_row_for_each_family_and_says_where_it_was_measured() -> None:
     written = page(lambda _: ["figure"] * 10)
-    assert frame((DOCS / "families.md").read_text(), NAMED) == frame(written, NAMED)
+    assert frame((DOCS / "families.md").read_text(encoding="utf-8"), NAMED) == frame(written, NAMED)

@@ -46,13 +46,34 @@ def manifest(spec: KubernetesSpec) -> dict[str, Any]:
     made["spec"]["worker"] = make_worker_spec(
         n_workers=spec.workers,
         resources={"requests": size | gpu, "limits": size | gpu},
-        worker_command=WORKER,
+        worker_command=f"{WORKER} --memory-limit {spec.memory}",
         **common,
     )
     scheduler, worker = (made["spec"][part]["spec"]["containers"][0] for part in ("scheduler", "worker"))
     scheduler["args"] = SCHEDULER
     scheduler["envFrom"] = worker["envFrom"] = [{"secretRef": {"name": name}} for name in spec.env_from]
+    worker["volumeMounts"] = _mounts(spec)
+    made["spec"]["worker"]["spec"]["volumes"] = _volumes(spec)
+    for part in ("scheduler", "worker"):
+        made["spec"][part]["spec"] |= _identity(spec)
     return made
+
+
+def _volumes(spec: KubernetesSpec) -> list[dict[str, Any]]:
+    claims = [{"name": f"claim-{name}", "persistentVolumeClaim": {"claimName": name}} for name in spec.volumes]
+    return [*claims, *({"name": f"secret-{name}", "secret": {"secretName": name}} for name in spec.secrets)]
+
+
+def _mounts(spec: KubernetesSpec) -> list[dict[str, Any]]:
+    claims = [{"name": f"claim-{name}", "mountPath": path} for name, path in spec.volumes.items()]
+    secrets = spec.secrets.items()
+    return [*claims, *({"name": f"secret-{name}", "mountPath": path, "readOnly": True} for name, path in secrets)]
+
+
+def _identity(spec: KubernetesSpec) -> dict[str, Any]:
+    """Return who the pods are, and as whom they fetch the image."""
+    account = {"serviceAccountName": spec.service_account} if spec.service_account else {}
+    return account | {"imagePullSecrets": [{"name": name} for name in spec.pull_secrets]}
 
 
 def _refuse_unreachable() -> None:

@@ -15,13 +15,16 @@ from distributed import LocalCluster, Nanny, Scheduler, SpecCluster
 from pipeline.execution.on_dask.fixed_size import keep_workers
 from pipeline.execution.on_dask.loggers import silence_logger
 from pipeline.execution.on_dask.settings import ANY_PORT, LOOPBACK
+from pipeline.machine.limits import refuse_small_machine
+from pipeline.machine.memory import total_memory
+from pipeline.machine.outputs import AS_TEXT
 from pipeline.spec.deployment import GpuSpec, LocalSpec
 from srd.errors import ClusterError
 
 
 def local_cluster(spec: LocalSpec) -> AbstractContextManager[Any]:
     """Start processes of one thread each on this machine."""
-    size = {"n_workers": spec.workers, "threads_per_worker": 1}
+    size = {"n_workers": spec.workers, "threads_per_worker": 1, "memory_limit": memory_of_each(spec.workers)}
     return _open_local_cluster(partial(LocalCluster, host=LOOPBACK, dashboard_address=ANY_PORT, **size), spec.workers)
 
 
@@ -31,12 +34,20 @@ def gpu_cluster(spec: GpuSpec) -> AbstractContextManager[Any]:
     This process does not use CUDA: all processes that it starts would share what it used.
     """
     scheduler = {"cls": Scheduler, "options": {"dashboard_address": ANY_PORT, "host": LOOPBACK}}
-    options = {"nthreads": 1, "host": LOOPBACK}
+    gpus = gpu_ids(spec.gpus)
+    options = {"nthreads": 1, "host": LOOPBACK, "memory_limit": memory_of_each(len(gpus))}
     workers = {
-        f"gpu{gpu}": {"cls": Nanny, "options": {**options, "env": {"CUDA_VISIBLE_DEVICES": gpu}}}
-        for gpu in gpu_ids(spec.gpus)
+        f"gpu{gpu}": {"cls": Nanny, "options": {**options, "env": {"CUDA_VISIBLE_DEVICES": gpu}}} for gpu in gpus
     }
     return _open_local_cluster(partial(SpecCluster, scheduler=scheduler, workers=workers), len(workers))
+
+
+def memory_of_each(workers: int) -> int:
+    """Return the bytes at which a worker of this machine is ended: an equal share of its memory.
+
+    By default Dask gives a process its share of the processors instead, an eighth of the memory on eight cores.
+    """
+    return total_memory() // workers
 
 
 def gpu_ids(count: int | None) -> tuple[str, ...]:
@@ -63,13 +74,14 @@ def _visible_gpus() -> tuple[str, ...] | None:
     command = shutil.which("nvidia-smi")
     if command is None:
         return None
-    listed = subprocess.run([command, "-L"], capture_output=True, text=True, check=False).stdout.splitlines()
+    listed = subprocess.run([command, "-L"], capture_output=True, check=False, **AS_TEXT).stdout.splitlines()
     return tuple(str(number) for number, _ in enumerate(line for line in listed if line.startswith("GPU ")))
 
 
 @contextmanager
 def _open_local_cluster(start: Callable[[], Any], workers: int) -> Iterator[Any]:
     """Start a cluster with this number of processes, and close it in the end."""
+    refuse_small_machine(workers)
     with ExitStack() as stack:
         with _delay_interrupts():
             cluster = start()

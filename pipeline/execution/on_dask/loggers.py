@@ -6,11 +6,11 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def silence_logger(name: str) -> Iterator[None]:
-    """Show only the errors of a logger until the context ends."""
+def silence_logger(name: str, least: int = logging.ERROR) -> Iterator[None]:
+    """Show of a logger only what is as grave as `least` until the context ends."""
     log = logging.getLogger(name)
     level = log.level
-    log.setLevel(logging.ERROR)
+    log.setLevel(least)
     try:
         yield
     finally:

@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.execution.on_dask.fixed_size import keep_workers
 from pipeline.execution.on_dask.security import security_of
 from pipeline.execution.on_dask.settings import ANY_PORT, LOOPBACK, environment
+from pipeline.machine.outputs import AS_TEXT
 from pipeline.spec.deployment import SlurmSpec, walltime_seconds
 from srd.errors import ClusterError
 
@@ -19,7 +20,9 @@ SBATCH = "sbatch"
 LINK = {
     "distributed.dashboard.link": f"{{scheme}}://{LOOPBACK}:{{port}}/status"
 }  # Dask would name the workers' network
+SAFE_PATH = {"PYTHONSAFEPATH": "1"}  # else a job imports first from the folder where it starts, which is the user's
 LIFETIME = 0.9  # of the walltime: a worker that leaves by itself takes no task with it
+MARGIN = 120.0  # seconds, at least, in which it starts and leaves; of a shorter walltime half
 
 
 @contextmanager
@@ -54,7 +57,7 @@ def open_slurm(spec: SlurmSpec) -> Any:
             from dask_jobqueue.slurm import SLURMCluster
     except ImportError as error:
         raise ClusterError("[cluster] kind = 'slurm' needs dask-jobqueue; install the extra 'slurm'") from error
-    exports = [f"export {name}={shlex.quote(value)}" for name, value in environment().items()]
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in (environment() | SAFE_PATH).items()]
     return SLURMCluster(
         job_name="srd-audit",
         cores=1,
@@ -68,10 +71,18 @@ def open_slurm(spec: SlurmSpec) -> Any:
         log_directory=spec.logs,
         job_script_prologue=[*exports, *spec.prologue],
         job_extra_directives=[*["--gres=gpu:1"] * spec.gpu, *spec.directives],
-        worker_extra_args=["--lifetime", f"{LIFETIME * walltime_seconds(spec.walltime):.0f}s"],
+        worker_extra_args=["--lifetime", f"{lifetime(walltime_seconds(spec.walltime)):.0f}s"],
         scheduler_options={"dashboard_address": ANY_PORT},
         security=security_of(spec),
     )
+
+
+def lifetime(walltime: float) -> float:
+    """Return the seconds after which a worker leaves a job of this walltime.
+
+    They begin when the worker has started, which takes some of the walltime.
+    """
+    return min(LIFETIME * walltime, walltime - min(MARGIN, walltime / 2))
 
 
 @contextmanager
@@ -96,9 +107,9 @@ def refuse_without_slurm(cluster: Any) -> None:
     if shutil.which(SBATCH) is None:
         raise ClusterError("there is no sbatch here; run this where jobs are submitted")
     # dask-jobqueue only logs that a job was refused, and the wait for workers would go on
-    with NamedTemporaryFile("w", suffix=".sh") as script:
+    with NamedTemporaryFile("w", suffix=".sh", encoding="utf-8") as script:
         script.write(cluster.job_script())
         script.flush()
-        tried = subprocess.run([SBATCH, "--test-only", script.name], capture_output=True, text=True, check=False)
+        tried = subprocess.run([SBATCH, "--test-only", script.name], capture_output=True, check=False, **AS_TEXT)
     if tried.returncode:
         raise ClusterError(f"SLURM refuses the job: {tried.stderr.strip()}; change [cluster]")

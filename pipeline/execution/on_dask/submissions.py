@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
 from threading import Lock
-from time import monotonic
 from typing import Any
 from uuid import uuid4
 
+from pipeline.execution.on_dask.patience import Patience
 from pipeline.machine.phases import Phase, Tell
 from pipeline.spec.deployment import ClusterSpec
-from srd.errors import AuditError, IncompleteRun, WorkerLost
+from srd.errors import AuditError, ClusterError, IncompleteRun, WorkerLost
 
 ASKED_AGAIN = 2.0  # seconds after which the cluster is asked how many threads it has
 ALONE = Lock()  # of a worker's process: methods hook the network, so that two tasks at once give wrong maps
@@ -52,7 +52,11 @@ class Submissions:
         self._events: SimpleQueue[SubmissionEnd | int | BaseException] = SimpleQueue()
 
     def __enter__(self) -> "Submissions":
+        from pipeline.execution.on_dask.fitness import findings, topic_of
+
         self._client.subscribe_topic(self._group, self._receive_result)
+        self._client.subscribe_topic(topic_of(self._client), lambda event: self._receive_findings([event[1]]))
+        self._receive_findings(findings(self._client))  # of workers that came before
         self._watch = asyncio.run_coroutine_threadsafe(self._watch_workers(), self._client.loop.asyncio_loop)
         self._watch.add_done_callback(self._report_watch_error)
         return self
@@ -83,7 +87,9 @@ class Submissions:
         Raises
         ------
         IncompleteRun
-            If the scheduler is lost, or if there is no worker for `worker_timeout` seconds.
+            If the scheduler is lost, or if no worker works for `worker_timeout` seconds.
+        ClusterError
+            If a worker has come that cannot run this project.
         """
         event = self._events.get()
         if isinstance(event, BaseException):
@@ -105,6 +111,14 @@ class Submissions:
         name, result = event[1]
         self._results[name] = result
 
+    def _receive_findings(self, found: list[Any]) -> None:
+        from pipeline.execution.on_dask.fitness import refuse_unfit
+
+        try:
+            refuse_unfit(found)
+        except ClusterError as error:
+            self._events.put(error)
+
     def _explain_error(self, ended: SubmissionEnd) -> SubmissionEnd:
         from distributed import KilledWorker
 
@@ -122,20 +136,23 @@ class Submissions:
             self._tell(f"{len(lost)} workers were lost, {left} are there; what they worked on is done again")
 
     async def _watch_workers(self) -> None:
-        """Tell the queue how many threads there are, again and again, in the client's thread."""
-        patience = self._spec.worker_timeout
-        seen, known = monotonic(), frozenset[str]()
-        while monotonic() - seen < patience:
+        """Tell the queue how many threads work, again and again, in the client's thread."""
+        patience, known, scheduler = Patience(self._spec, self._tell), frozenset[str](), self._client.scheduler
+        while not patience.is_over():
             try:
-                workers = await self._client.nthreads(asynchronous=True)
+                workers, working = await scheduler.ncores(), await scheduler.ncores_running()
             except OSError as error:
                 raise IncompleteRun(LOST) from error
             self._tell_lost_workers(known - workers.keys(), len(workers))
-            known, threads = frozenset(workers), sum(workers.values())
-            seen = monotonic() if threads else seen
-            self._events.put(threads)
+            known, idle = frozenset(workers), len(workers) - len(working)
+            if working:
+                patience.restart()
+            else:
+                patience.wait(idle)
+            self._events.put(sum(working.values()))
             await asyncio.sleep(ASKED_AGAIN)
-        raise IncompleteRun(f"no worker for {patience:g} seconds; start some, and {CONTINUES}")
+        paused = f", and {idle} that are paused or closing" if idle else ""
+        raise IncompleteRun(f"no worker for {self._spec.worker_timeout:g} seconds{paused}; start some, and {CONTINUES}")
 
 
 @contextmanager

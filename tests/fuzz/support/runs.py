@@ -28,6 +28,8 @@ SECONDS = 30
 SHORT = SPEC.partition('\n[[perturbation]]\nname = "pgd"')[0].replace('["srd", "saliency", "random"]', '["saliency"]')
 RUN = "\n[run]\ntile = 4\nseed = 1\n"
 MARK = "error "
+STORED = ("audit.zarr/", "audit.records/")
+"""The folders of what is stored."""
 LARGEST = 2**20  # bytes of a file of the small run
 
 
@@ -53,9 +55,8 @@ class SoundRun:
 
     def changed(self) -> list[str]:
         """Return the files of the store that say something else than those of the sound run."""
-        before = self.whole / "audit.zarr"
-        keys = (str(each.relative_to(before)) for each in sorted(before.rglob("*")) if each.is_file())
-        return [key for key in keys if is_changed(self.store, key, before)]
+        files = (str(each.relative_to(self.whole)) for each in sorted(self.whole.rglob("*")) if each.is_file())
+        return [file for file in files if file.startswith(STORED) and is_changed(self.copy, file, self.whole)]
 
 
 def make_sound_run(folder: Path) -> SoundRun:
@@ -63,7 +64,7 @@ def make_sound_run(folder: Path) -> SoundRun:
     for name in ("home", "beside"):
         (folder / name).mkdir()
     spec = write_audit(folder / "audit")
-    spec.write_text(SHORT + RUN)
+    spec.write_text(SHORT + RUN, encoding="utf-8")
     sound = SoundRun(folder / "whole", folder / "home" / "run", folder / "beside", spec)
     commands: tuple[tuple[object, ...], ...] = (
         ("run", spec, "--out", sound.whole),
@@ -138,6 +139,11 @@ def state(folder: Path) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_symlink() or not path.is_dir()
     }
+
+
+def stored(folder: Path) -> dict[str, str]:
+    """Return the state of what a run has stored."""
+    return {name: each for name, each in state(folder).items() if name.startswith(STORED)}
 
 
 def pages(folder: Path) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_audits import Finished, edit, finish, path_of, tree, write_audit, write_picture
+from small_audits import Finished, edit, finish, object_path, tree, write_audit, write_picture
 
 from pipeline.estimate import pilot as measuring
 from pipeline.estimate.estimate import CostEstimate, Pilot, estimate_cost
@@ -39,7 +39,8 @@ def test_it_expects_the_tasks_of_the_run(finished: Finished, expected: CostEstim
 
 
 def test_it_expects_the_bytes_of_the_run(finished: Finished, expected: CostEstimate) -> None:
-    sizes = {file: file.stat().st_size for file in path_of(finished.job.store).rglob("*") if file.is_file()}
+    store = finished.job.store
+    sizes = {Path(key): object_path(store, key).stat().st_size for key in tree(store)}
     assert expected.store == pytest.approx(sum(sizes.values()), rel=0.05)
     for name in ("input", "attribution", "score"):
         values = sum(size for file, size in sizes.items() if name in file.parts and file.name != METADATA)

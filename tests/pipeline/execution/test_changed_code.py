@@ -57,13 +57,13 @@ class Copy:
         command = [sys.executable, "-P", "-c", MAIN, "run", "audit.toml", "--out", name, "--stage", "score", *options]
         environment = os.environ | {"PYTHONPATH": str(self.root), "OMP_NUM_THREADS": "1"}
         ended = subprocess.run(
-            command, cwd=self.folder, env=environment, timeout=300, capture_output=True, text=True, check=False
+            command, cwd=self.folder, env=environment, timeout=300, capture_output=True, encoding="utf-8", check=False
         )
         assert ended.returncode == 0, ended.stderr
         return ended.stdout + ended.stderr
 
     def done(self, name: str) -> list[str]:
-        lines = (self.folder / name / "logs" / "tasks.jsonl").read_text().splitlines()
+        lines = (self.folder / name / "logs" / "tasks.jsonl").read_text(encoding="utf-8").splitlines()
         return [json.loads(line)["stage"] for line in lines]
 
 
@@ -73,7 +73,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ignored = shutil.ignore_patterns("__pycache__")
         for package in OURS:
             shutil.copytree(ROOT / package, home / "root" / package, ignore=ignored)
-        (home / "audit.toml").write_text(SPEC)
+        (home / "audit.toml").write_text(SPEC, encoding="utf-8")
         assert Copy(home).run("run").count("done again") == 0
         assert Copy(home).done("run") == tasks_of(ALL)
 
@@ -88,7 +88,7 @@ def copy(made: Path, tmp_path: Path) -> Copy:
 
 def comment(file: str) -> Callable[[Path], None]:
     def change(root: Path) -> None:
-        (root / file).write_text((root / file).read_text() + "# changed\n")
+        (root / file).write_text((root / file).read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
 
     return change
 
@@ -98,9 +98,9 @@ def scores_otherwise(root: Path) -> None:
 
 
 def adds_a_metric(root: Path) -> None:
-    text = (root / "srd/metrics/share_90.py").read_text()
+    text = (root / "srd/metrics/share_90.py").read_text(encoding="utf-8")
     (root / "srd/metrics/share_50.py").write_text(
-        text.replace("share_90", "share_50").replace("9 * whole", "5 * whole")
+        text.replace("share_90", "share_50").replace("9 * whole", "5 * whole"), encoding="utf-8"
     )
 
 
@@ -109,8 +109,8 @@ def removes_a_metric(root: Path) -> None:
 
 
 def adds_a_method(root: Path) -> None:
-    text = (root / "srd/baselines/saliency.py").read_text()
-    (root / "srd/baselines/shyness.py").write_text(text.replace("saliency", "shyness"))
+    text = (root / "srd/baselines/saliency.py").read_text(encoding="utf-8")
+    (root / "srd/baselines/shyness.py").write_text(text.replace("saliency", "shyness"), encoding="utf-8")
 
 
 def makes_more_noise(root: Path) -> None:

@@ -14,7 +14,7 @@ from pipeline.execution.on_dask.clusters import start_cluster
 from pipeline.execution.on_dask.kubernetes import kubernetes_cluster, manifest
 from pipeline.execution.on_dask.local import gpu_ids
 from pipeline.execution.on_dask.settings import environment
-from pipeline.execution.on_dask.slurm import _keep_signals, open_slurm
+from pipeline.execution.on_dask.slurm import _keep_signals, lifetime, open_slurm
 from pipeline.spec.deployment import ClusterSpec, GpuSpec, KubernetesSpec, LocalSpec, SchedulerSpec, SlurmSpec
 from srd.errors import ClusterError
 
@@ -145,7 +145,7 @@ def test_each_gpu_has_a_process_of_one_thread_that_sees_no_other(monkeypatch: py
 
 def test_gpus_are_counted_without_touching_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     smi = tmp_path / "nvidia-smi"
-    smi.write_text("#!/bin/sh\necho 'GPU 0: one (UUID: a)'\necho 'GPU 1: two (UUID: b)'\n")
+    smi.write_text("#!/bin/sh\necho 'GPU 0: one (UUID: a)'\necho 'GPU 1: two (UUID: b)'\n", encoding="utf-8")
     smi.chmod(0o755)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
@@ -194,7 +194,7 @@ def test_workers_here_and_elsewhere_are_told_the_same() -> None:
 
 
 def test_the_manual_says_what_foreign_workers_are_to_be_told() -> None:
-    text = DOCS.read_text()
+    text = DOCS.read_text(encoding="utf-8")
     for name, value in environment().items():
         assert f"{name}={value}" in text or f'{name}="{value}"' in text
 
@@ -224,6 +224,13 @@ def test_a_slurm_job_is_one_worker_of_one_thread() -> None:
         assert option in worker
 
 
+@pytest.mark.parametrize(
+    ("walltime", "expected"), [(36_000, 32_400), (3600, 3240), (1200, 1080), (600, 480), (200, 100), (60, 30)]
+)
+def test_a_worker_leaves_before_its_job_ends(walltime: int, expected: int) -> None:
+    assert lifetime(walltime) == expected
+
+
 def test_a_slurm_job_exports_what_workers_are_told() -> None:
     with open_slurm(SlurmSpec(workers=1, memory="1GiB")) as cluster:
         script = cluster.job_script()
@@ -251,12 +258,48 @@ def test_a_kubernetes_manifest_has_a_pod_of_one_thread_for_each_worker() -> None
         assert container["envFrom"] == [{"secretRef": {"name": "aws"}}]
 
 
+def test_a_kubernetes_manifest_has_volumes_secrets_and_an_account() -> None:
+    spec = KubernetesSpec(
+        workers=1,
+        image="a",
+        volumes={"inputs": "/inputs", "runs": "/runs"},
+        secrets={"tls": "/secrets"},
+        service_account="audits",
+        pull_secrets=("registry",),
+    )
+    made = manifest(spec)["spec"]
+    worker, scheduler = made["worker"]["spec"], made["scheduler"]["spec"]
+    mounts = {each["mountPath"]: each for each in worker["containers"][0]["volumeMounts"]}
+    sources = {each["name"]: each for each in worker["volumes"]}
+    assert {path: sources[mount["name"]] for path, mount in mounts.items()} == {
+        "/inputs": {"name": "claim-inputs", "persistentVolumeClaim": {"claimName": "inputs"}},
+        "/runs": {"name": "claim-runs", "persistentVolumeClaim": {"claimName": "runs"}},
+        "/secrets": {"name": "secret-tls", "secret": {"secretName": "tls"}},
+    }
+    assert mounts["/secrets"]["readOnly"]
+    for pod in (worker, scheduler):
+        assert pod["serviceAccountName"] == "audits"
+        assert pod["imagePullSecrets"] == [{"name": "registry"}]
+
+
+def test_a_worker_of_kubernetes_has_the_memory_of_its_pod() -> None:
+    (worker,) = manifest(KubernetesSpec(workers=1, image="a", memory="12Gi"))["spec"]["worker"]["spec"]["containers"]
+    assert worker["args"][worker["args"].index("--memory-limit") + 1] == "12Gi"
+
+
+@pytest.mark.parametrize("path", ["inputs", "./inputs", "/a:b", ""])
+def test_a_volume_is_seen_at_an_absolute_path(path: str) -> None:
+    with pytest.raises(ValueError, match=r"volumes\.inputs"):
+        KubernetesSpec(workers=1, image="a", volumes={"inputs": path})
+
+
 def test_a_kubernetes_that_does_not_answer_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = tmp_path / "kubeconfig"
     config.write_text(
         "{apiVersion: v1, kind: Config, current-context: x, "
         "clusters: [{name: c, cluster: {server: 'http://127.0.0.1:9'}}], users: [{name: u, user: {token: t}}], "
-        "contexts: [{name: x, context: {cluster: c, user: u}}]}"
+        "contexts: [{name: x, context: {cluster: c, user: u}}]}",
+        encoding="utf-8",
     )
     monkeypatch.setenv("KUBECONFIG", str(config))
     with pytest.raises(ClusterError, match=r"no Kubernetes answers .*check it with `kubectl version`"):

@@ -33,7 +33,7 @@ def executor(request: pytest.FixtureRequest) -> Executor:
 
 
 def leave_a_note(folder: Path, task: Task) -> Work:
-    with (folder / task.key).open("a") as file:
+    with (folder / task.key).open("a", encoding="utf-8") as file:
         file.write("done\n")
     return Work("here", "cpu", os.getpid(), 0.5)
 
@@ -55,7 +55,9 @@ def outcomes(executor: Executor, tasks: Sequence[Task], perform: Any) -> dict[Ta
 
 def test_every_task_runs_once_and_has_an_outcome(executor: Executor, tmp_path: Path) -> None:
     assert outcomes(executor, TASKS, partial(leave_a_note, tmp_path)) == dict.fromkeys(TASKS)
-    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {task.key: "done\n" for task in TASKS}
+    assert {file.name: file.read_text(encoding="utf-8") for file in tmp_path.iterdir()} == {
+        task.key: "done\n" for task in TASKS
+    }
 
 
 @pytest.mark.parametrize("n", range(2 * WINDOW + 3))
@@ -100,7 +102,7 @@ def test_what_a_task_raises_is_its_outcome_and_the_others_go_on(executor: Execut
         if task.column == 2:
             assert isinstance(error, OSError)
             assert error.errno == 28
-    assert {file.read_text() for file in tmp_path.iterdir()} == {"done\n"}
+    assert {file.read_text(encoding="utf-8") for file in tmp_path.iterdir()} == {"done\n"}
 
 
 def test_the_serial_executor_keeps_the_order_and_runs_on_demand(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from small_audits import (
     finish_until_killed,
     job_of,
     lost_with,
+    object_path,
     path_of,
     receipts,
     run,
@@ -190,6 +191,6 @@ def test_work_without_a_receipt_is_done_again_over_whatever_lies_there(
     damage_every_large_shard(job.store)
     for name in receipts(job.store):
         if not name.startswith("perturb"):
-            (path_of(job.store) / RECEIPTS / name).unlink()
+            object_path(job.store, RECEIPTS, name).unlink()
     finish(spec, tmp_path / "run")
     assert tree(job.store) == tree(finished.job.store)

@@ -12,7 +12,7 @@ import pytest
 from small_audits import TASKS, Watch, job_of, plain_attributes, run, tree
 
 from pipeline.execution.executors import Outcome, Work, serial_executor
-from pipeline.execution.logs import Log
+from pipeline.execution.logs import ClusterLog, Log
 from pipeline.plan.tasks import Task
 from srd.errors import ModelError, StoreError
 
@@ -29,7 +29,7 @@ def logged(folder: Path, spec: Path = Path("audit.toml"), executor: str = "this 
 
 
 def lines(file: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in file.read_text().splitlines()]
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
 def test_a_run_that_is_refused_leaves_no_log(spec: Path, tmp_path: Path) -> None:
@@ -83,11 +83,11 @@ def test_every_start_of_a_run_names_its_spec_and_where_its_tasks_run(
 def test_no_line_is_written_through_a_link(tmp_path: Path, link: str) -> None:
     folder, outside = tmp_path / "run", tmp_path / "outside"
     (folder / link).parent.mkdir(parents=True)
-    outside.mkdir() if link == "logs" else outside.write_text("mine")
+    outside.mkdir() if link == "logs" else outside.write_text("mine", encoding="utf-8")
     (folder / link).symlink_to(outside)
     with pytest.raises(StoreError, match=f"{link}: is a link"):
         logged(folder).on_task(Outcome(TASK, ValueError("x")))
-    assert not list(outside.iterdir()) if link == "logs" else outside.read_text() == "mine"
+    assert not list(outside.iterdir()) if link == "logs" else outside.read_text(encoding="utf-8") == "mine"
 
 
 def _append(folder: Path, process: int) -> None:
@@ -108,7 +108,19 @@ def test_lines_of_several_processes_stay_whole(tmp_path: Path) -> None:
 
 
 def test_logs_change_no_byte_that_is_compared(tmp_path: Path) -> None:
-    (tmp_path / "result").write_text("1")
+    (tmp_path / "result").write_text("1", encoding="utf-8")
     before = tree(tmp_path)
     logged(tmp_path, tmp_path / "audit.toml", "this process")
     assert tree(tmp_path) == before
+
+
+def test_what_a_cluster_tells_is_passed_on_and_becomes_lines(tmp_path: Path) -> None:
+    told: list[str] = []
+    log = ClusterLog(tmp_path / "run", told.append)
+    log("starting 2 workers")
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "run").mkdir()
+    log.begin()
+    log("no worker is there")
+    texts = [line["told"] for line in lines(tmp_path / "run" / "logs" / "cluster.jsonl")]
+    assert texts == told == ["starting 2 workers", "no worker is there"]

@@ -35,8 +35,8 @@ if __name__ == "__main__":
 @pytest.mark.slow
 def test_a_command_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
     script = tmp_path / "waiting.py"
-    script.write_text(WAITING)
-    command = Popen([sys.executable, script], env=os.environ | IMPORTS, stderr=DEVNULL, text=True)
+    script.write_text(WAITING, encoding="utf-8")
+    command = Popen([sys.executable, script], env=os.environ | IMPORTS, stderr=DEVNULL, encoding="utf-8")
     wait_until(lambda: bool(workers_of(command)), command)
     processes = workers_of(command)
     command.kill()

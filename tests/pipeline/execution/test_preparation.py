@@ -79,7 +79,7 @@ def test_notes_on_model_and_data_are_stored(finished: Finished, spec: Path, tmp_
     [("", "model.mean and model.std are not set"), ("mean = [0.5]\nstd = [1.0]\n", "model.mean and model.std")],
 )
 def test_accuracy_near_chance_is_noted(spec: Path, tmp_path: Path, keys: str, told: str) -> None:
-    (spec.parent / "classes.json").write_text('["green", "blue", "red"]')
+    (spec.parent / "classes.json").write_text('["green", "blue", "red"]', encoding="utf-8")
     edit(spec, "[model]\n", f"[model]\n{keys}")
     (note,) = prepared(spec, tmp_path / "run").notes
     assert note == f"accuracy of 0.0% is near chance (33.3%): check model.classes; {told}"

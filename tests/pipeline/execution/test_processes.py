@@ -1,5 +1,6 @@
 """Real processes: schedulers and workers that others start, tasks that never return, tasks that kill."""
 
+import json
 import os
 import re
 import signal
@@ -7,13 +8,15 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 
 import pytest
-from dask_processes import IMPORTS, scheduler, scheduler_with_workers, worker
+from bare_environment import bare_process, bare_python
+from dask_processes import IMPORTS, process, scheduler, scheduler_with_workers, worker
 from small_audits import Finished, finish, tree
 
 from pipeline.execution.executors import Outcome, Work
+from pipeline.execution.on_dask import settings
 from pipeline.execution.on_dask.executor import dask_executor
 from pipeline.plan.tasks import Task
 from pipeline.spec.deployment import LocalSpec, SchedulerSpec, SlurmSpec
@@ -146,11 +149,14 @@ def test_workers_that_do_not_come_back_end_the_run(tmp_path: Path) -> None:
 
 
 SBATCH = """#!{python}
-import pathlib, subprocess, sys
+import pathlib, re, subprocess, sys
 if "--test-only" in sys.argv:
     refused = "-A nobody" in pathlib.Path(sys.argv[-1]).read_text()
     sys.exit("Invalid account" if refused else 0)
-running = subprocess.Popen(["bash", "-c", pathlib.Path(sys.argv[-1]).read_text()], start_new_session=True,
+script = pathlib.Path(sys.argv[-1]).read_text()
+walltime = re.search("#SBATCH -t ([0-9]+):([0-9]+):([0-9]+)", script)
+seconds = sum(int(part) * unit for part, unit in zip(walltime.groups(), (3600, 60, 1)))
+running = subprocess.Popen(["timeout", "--signal=KILL", str(seconds), "bash", "-c", script], start_new_session=True,
                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 print("Submitted batch job", running.pid)
 """
@@ -168,7 +174,7 @@ for job in sys.argv[1:]:
 def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands of SLURM's names that run jobs on this machine at once."""
     for name, text in (("sbatch", SBATCH), ("scancel", SCANCEL)):
-        (tmp_path / name).write_text(text.format(python=sys.executable))
+        (tmp_path / name).write_text(text.format(python=sys.executable), encoding="utf-8")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setenv("PYTHONPATH", IMPORTS["PYTHONPATH"])
@@ -181,7 +187,106 @@ def test_slurm_jobs_make_the_same_bytes(slurm: None, finished: Finished, spec: P
     assert tree(tmp_path / "run" / "audit.zarr") == tree(finished.job.store)
 
 
+def test_modules_of_our_names_where_a_job_starts_are_not_taken_for_ours(
+    slurm: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("attacks.py", "pipeline.py", "srd.py"):
+        (tmp_path / name).write_text("raise SystemError('of a user')\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with dask_executor(SlurmSpec(workers=1, memory="2GiB", interface="lo", worker_timeout=60.0)) as executor:
+        assert executor.call(divmod, 7, 2) == (3, 1)
+
+
+def counted(folder: Path, task: Task) -> Work:
+    with (folder / task.key).open("a", encoding="utf-8") as file:
+        file.write("done\n")
+    return done(1.0)
+
+
+def test_a_walltime_ends_workers_between_tasks_and_others_follow(
+    slurm: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each job ends after 60 seconds; its worker leaves after 30, and no task is counted as one that kills workers."""
+    monkeypatch.setitem(settings.CLUSTER, "distributed.deploy.lost-worker-timeout", "2s")
+    monkeypatch.setitem(settings.SCHEDULER, "distributed.scheduler.allowed-failures", 0)
+    cluster = SlurmSpec(workers=1, memory="2GiB", walltime="00:01:00", interface="lo", worker_timeout=200.0)
+    tasks, folder = [Task("perturb", tile, 0) for tile in range(60)], tmp_path / "done"
+    folder.mkdir()
+    with dask_executor(cluster) as executor:
+        outcomes = list(executor(tasks, partial(counted, folder)))
+    assert [outcome.error for outcome in outcomes] == [None] * len(tasks)
+    jobs = {worked(outcome).process for outcome in outcomes}
+    assert len(jobs) >= 2
+    times = [len(file.read_text(encoding="utf-8").splitlines()) for file in folder.iterdir()]
+    assert len(times) == len(tasks)
+    assert sum(times) - len(tasks) < len(jobs)  # at most the task that a leaving worker had begun
+
+
 def test_a_job_that_slurm_refuses_is_told_at_once(slurm: None) -> None:
     refused = pytest.raises(ClusterError, match=r"SLURM refuses the job: Invalid account; change \[cluster\]")
     with dask_executor(SlurmSpec(workers=1, memory="2GiB", account="nobody", interface="lo")) as executor, refused:
         executor.call(os.getpid)
+
+
+UNFIT = (
+    r"the worker tcp://127.0.0.1:\d+, .*/bare/bin/python on .*, cannot run this project: "
+    r"it has no package attacks, pipeline, srd of this project; install this project there"
+)
+
+
+def test_a_worker_without_this_project_is_told_at_once(tmp_path: Path) -> None:
+    began = monotonic()
+    with (
+        scheduler(tmp_path) as (address, _),
+        bare_process(tmp_path, "worker", address, "--nthreads", 1, "--no-nanny", "--no-dashboard"),
+        dask_executor(SchedulerSpec(address=address)) as executor,
+        pytest.raises(ClusterError, match=UNFIT) as refused,
+    ):
+        executor.call(os.getpid)
+    assert refused.value.exit_code == 5
+    assert monotonic() - began < 60
+
+
+def test_a_worker_without_this_project_that_comes_later_stops_the_run(tmp_path: Path) -> None:
+    with scheduler_with_workers(tmp_path, 1) as address, dask_executor(SchedulerSpec(address=address)) as executor:
+        running = executor([Task("perturb", tile, 0) for tile in range(30)], slow)
+        next(running)
+        late = bare_process(tmp_path, "worker", address, "--nthreads", 1, "--no-dashboard")
+        with late, pytest.raises(ClusterError, match=UNFIT):
+            assert [outcome.error for outcome in running] == [None] * 29
+
+
+def test_a_scheduler_without_this_project_is_told_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "scheduler.json"
+    with bare_process(tmp_path, "scheduler", "--host", "127.0.0.1", "--port", 0, "--scheduler-file", file):
+        while not file.exists() or not file.read_text(encoding="utf-8"):
+            sleep(0.05)
+        address = json.loads(file.read_text(encoding="utf-8"))["address"]
+        refused = pytest.raises(ClusterError, match=r"the scheduler, .*/bare/bin/python on .*, cannot run this project")
+        with dask_executor(SchedulerSpec(address=address)) as executor, refused:
+            executor.call(os.getpid)
+
+
+def test_slurm_jobs_without_this_project_are_not_submitted_for_ever(
+    slurm: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONPATH")
+    monkeypatch.chdir(tmp_path)  # which Python would look into
+    python = str(bare_python(tmp_path / "bare"))
+    cluster = SlurmSpec(workers=2, memory="2GiB", interface="lo", python=python, worker_timeout=100.0)
+    with dask_executor(cluster) as executor, pytest.raises(ClusterError, match="cannot run this project"):
+        executor.call(os.getpid)
+
+
+def test_a_worker_that_comes_paused_by_its_memory_works(
+    finished: Finished, spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As somebody starts it who has not read which thresholds to switch off."""
+    monkeypatch.setenv("DASK_DISTRIBUTED__WORKER__MEMORY__PAUSE", "0.001")
+    with (
+        scheduler(tmp_path) as (address, _),
+        process("worker", address, "--nthreads", 1, "--no-dashboard", "--memory-limit", "8GiB"),
+        dask_executor(SchedulerSpec(address=address)) as executor,
+    ):
+        finish(spec, tmp_path / "run", executor)
+    assert tree(tmp_path / "run" / "audit.zarr") == tree(finished.job.store)

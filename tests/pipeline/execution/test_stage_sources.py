@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
-from small_audits import Finished, change_sources, finish, path_of, write_audit
+from small_audits import Finished, change_sources, finish, object_path, path_of, write_audit
 
 from pipeline.execution import stage_sources
 from pipeline.execution.stage_sources import sources_of, spec_keys
@@ -81,7 +81,7 @@ for name, module in sys.modules.items():
 def wide(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     folder = tmp_path_factory.mktemp("wide")
     spec = write_audit(folder)
-    spec.write_text(WIDE)
+    spec.write_text(WIDE, encoding="utf-8")
     return finish(spec, folder / "run")
 
 
@@ -98,7 +98,7 @@ def test_all_that_a_task_imports_is_among_the_sources_of_its_stage(wide: Finishe
     assert keys
     command = [sys.executable, "-P", "-c", PERFORM, str(wide.spec), str(path_of(wide.job.store)), *keys]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    ended = subprocess.run(command, env=environment, check=True, timeout=300, capture_output=True, text=True)
+    ended = subprocess.run(command, env=environment, check=True, timeout=300, capture_output=True, encoding="utf-8")
     imported = {Path(line).relative_to(ROOT).as_posix() for line in ended.stdout.split()}
     sources = sources_of(wide.job.spec, wide.context.plan)
     assert len(imported) > 50
@@ -107,7 +107,7 @@ def test_all_that_a_task_imports_is_among_the_sources_of_its_stage(wide: Finishe
 
 def test_the_store_says_what_it_was_made_with(wide: Finished) -> None:
     sources = sources_of(wide.job.spec, wide.context.plan)
-    stored = (path_of(wide.job.store) / "_preparation" / "sources").read_text()
+    stored = object_path(wide.job.store, "_preparation", "sources").read_text(encoding="utf-8")
     assert Sources.model_validate_json(stored) == sources
     assert wide.attributes.fingerprinted.sources == sources.digests()
     assert list(sources.stages) == [PREPARING, *STAGES]
@@ -171,7 +171,7 @@ def test_the_facts_of_each_entry_of_a_folder_lie_in_the_file_of_its_name() -> No
     """That file is read as text, which no import shows."""
     for folder, registry in (("baselines", ATTRIBUTORS), ("metrics", METRICS)):
         files = {file.stem: file for file in (ROOT / "srd" / folder).glob("[!_]*.py")}
-        assert all(f'name="{name}"' in file.read_text() for name, file in files.items())
+        assert all(f'name="{name}"' in file.read_text(encoding="utf-8") for name, file in files.items())
         assert files.keys() <= set(registry)
 
 

@@ -26,7 +26,7 @@ def test_other_images_under_the_same_names_are_refused(run: Finished) -> None:
 def test_another_network_is_refused(run: Finished) -> None:
     context_of.cache_clear()
     network = run.spec.parent / "network.py"
-    network.write_text(network.read_text() + "\n# another\n")
+    network.write_text(network.read_text(encoding="utf-8") + "\n# another\n", encoding="utf-8")
     with pytest.raises(ForeignWorker, match="it differs in: network"):
         perform(run.job, Task("perturb", 0, 0))
 

@@ -101,7 +101,7 @@ def test_scenes_are_counted_as_they_are_made() -> None:
 def test_a_class_file_gives_the_order(
     root: Path, tmp_path: Path, name: str, text: str, titles: str, labels: tuple[int, ...]
 ) -> None:
-    (tmp_path / name).write_text(text)
+    (tmp_path / name).write_text(text, encoding="utf-8")
     data = folder(root, classes=tmp_path / name)
     assert data.classes == tuple(titles.split())
     assert data.labels == labels
@@ -118,7 +118,7 @@ def test_a_class_file_that_gives_no_order_is_refused(root: Path, tmp_path: Path,
         (b"[" * 100_000, "RecursionError"),
         (b'[{"a":' * 50_000, "RecursionError"),
         (b"[" + b"1" * 5000 + b"]", "ValueError"),
-        (b'["\xff"]', "UnicodeDecodeError"),
+        (b'["\xff"]', "line 1 is not UTF-8 text (byte 0xff); save it as UTF-8"),
         ('["ant"]'.encode("utf-16"), "as UTF-8"),
         (b"", "JSONDecodeError"),
         (b"[NaN, Infinity]", "expected a list of names"),
@@ -164,7 +164,7 @@ def test_a_class_list_is_a_file_of_bounded_size(root: Path, tmp_path: Path, plac
 @pytest.mark.parametrize("place", ["missing", "pipe", "bee.txt", "x" * 300, "a\0b", "loop"])
 def test_a_folder_that_cannot_be_listed_is_refused(tmp_path: Path, place: str) -> None:
     os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "bee.txt").write_text("bee")
+    (tmp_path / "bee.txt").write_text("bee", encoding="utf-8")
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(DataError, match=r"(?s)^data\.path = .*: no such folder \(.*\); relative paths start at"):
         folder(tmp_path / place)
@@ -327,7 +327,7 @@ def test_one_changed_byte_changes_the_digest(root: Path, tmp_path: Path) -> None
 
 def test_the_digest_covers_names_labels_choice_and_geometry(root: Path, tmp_path: Path) -> None:
     order = tmp_path / "classes.txt"
-    order.write_text("cat\nbee\nant\n")
+    order.write_text("cat\nbee\nant\n", encoding="utf-8")
     digests = [folder(root).digest, folder(root, 3).digest, folder(root, resize=8).digest]
     digests += [folder(root, classes=order).digest, folder(root, masks=tmp_path / "masks").digest]
     (root / "ant/2.png").rename(root / "ant/3.png")
@@ -342,9 +342,9 @@ def test_where_the_folder_stands_does_not_matter(root: Path, tmp_path: Path) -> 
 
 def test_what_is_no_image_is_left_alone(root: Path) -> None:
     before = folder(root).ids
-    (root / "ant/notes.txt").write_text("not an image")
+    (root / "ant/notes.txt").write_text("not an image", encoding="utf-8")
     (root / ".cache").mkdir()
-    (root / "README.md").write_text("not a class")
+    (root / "README.md").write_text("not a class", encoding="utf-8")
     assert folder(root).ids == before
 
 

@@ -290,7 +290,7 @@ def test_only_an_image_without_any_visible_pixel_is_invisible(tmp_path: Path, mo
 
 
 def table_rows(heading: str) -> list[list[str]]:
-    text = (Path(__file__).parents[3] / "docs" / "data.md").read_text()
+    text = (Path(__file__).parents[3] / "docs" / "data.md").read_text(encoding="utf-8")
     lines = text[text.index(heading) :].split("\n\n")[0].splitlines()[2:]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 

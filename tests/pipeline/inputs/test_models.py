@@ -34,7 +34,7 @@ def weights(spec: Path, state: object) -> None:
 
 def code(spec: Path, text: str) -> None:
     file = spec.parent / "network.py"
-    file.write_text(file.read_text() + "\n\n" + text)
+    file.write_text(file.read_text(encoding="utf-8") + "\n\n" + text, encoding="utf-8")
 
 
 def test_the_network_is_the_files_with_its_weights_in_evaluation_mode(spec: Path) -> None:
@@ -78,7 +78,7 @@ def test_digests_change_with_weights_and_with_source(spec: Path, tmp_path: Path)
     weights(spec, state)
     assert loaded(spec).weights_digest != one.weights_digest
     other = tmp_path / "other.py"
-    other.write_text((spec.parent / "network.py").read_text() + "# changed\n")
+    other.write_text((spec.parent / "network.py").read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
     assert loaded(spec, str(other) + ":build").source_digest != one.source_digest
 
 
@@ -227,7 +227,9 @@ ENDS = {
 def test_a_network_that_ends_the_program_is_refused_with_its_line(spec: Path, case: str) -> None:
     code(spec, f"class Ending(ColourNetwork):\n    def forward(self, inputs):\n        {ENDS[case]}\n")
     code(spec, "def end():\n    torch.manual_seed(0)\n    return Ending()\n")
-    line = (spec.parent / "network.py").read_text().splitlines().index("    def forward(self, inputs):") + 1
+    line = (spec.parent / "network.py").read_text(encoding="utf-8").splitlines().index(
+        "    def forward(self, inputs):"
+    ) + 1
     model = loaded(spec, "network.py:end").model
     with pytest.raises(ModelError, match=r"which would end the program \(network\.py, line \d+, in forward") as caught:
         logits_of(model, torch.zeros(1, 3, 16, 16), "place")
@@ -315,7 +317,7 @@ def test_loading_moves_no_random_state(spec: Path) -> None:
 
 
 def test_the_spec_of_another_folder_gets_its_own_file(spec: Path, tmp_path: Path) -> None:
-    (tmp_path / "network.py").write_text((spec.parent / "network.py").read_text())
+    (tmp_path / "network.py").write_text((spec.parent / "network.py").read_text(encoding="utf-8"), encoding="utf-8")
     edit(tmp_path / "network.py", "manual_seed(7)", "manual_seed(8)")
     one = load_model(ModelSpec(spec=NETWORK), spec.parent)
     other = load_model(ModelSpec(spec=NETWORK), tmp_path)

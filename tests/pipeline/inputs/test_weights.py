@@ -417,7 +417,9 @@ def test_a_machine_without_room_for_the_file_is_to_blame_itself(
 
 @pytest.mark.parametrize("name", ["model.safetensors.index.json", "pytorch_model.bin.index.json", "a.index.json"])
 def test_an_index_of_several_files_is_refused_with_how_to_join_them(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_text(json.dumps({"metadata": {}, "weight_map": {"3.weight": "model-00001-of-00002.x"}}))
+    (tmp_path / name).write_text(
+        json.dumps({"metadata": {}, "weight_map": {"3.weight": "model-00001-of-00002.x"}}), encoding="utf-8"
+    )
     assert "is the index of a state dict in several files; join them into one" in refused(tmp_path / name)
 
 

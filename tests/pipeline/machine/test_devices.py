@@ -126,7 +126,7 @@ options.steps = 2
 def audit(tmp_path: Path) -> Path:
     """Every stage, an attack of every kind."""
     spec = write_audit(tmp_path / "audit")
-    spec.write_text(EVERYTHING)
+    spec.write_text(EVERYTHING, encoding="utf-8")
     return edit(spec, '"random"]', '"random", "expected_gradients", "deep_lift"]')
 
 
@@ -144,7 +144,7 @@ def test_every_stage_moves_its_tensors_there_and_back(
 
 
 def ledger(finished: Finished) -> dict[str, str]:
-    return tree(finished.job.store / "_ledger")
+    return {key: digest for key, digest in tree(finished.job.store).items() if key.startswith("_ledger")}
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -194,7 +194,7 @@ def manipulated(home: Path) -> Any:
     """Of `srd-audit manipulate-model`."""
     before, _, after = SPEC.partition("[[perturbation]]")
     spec = write_audit(home)
-    spec.write_text(f"{before}{MANIPULATION}{after[after.index('[run]') :]}")
+    spec.write_text(f"{before}{MANIPULATION}{after[after.index('[run]') :]}", encoding="utf-8")
     subject = manipulated_models.load_manipulation_experiment(load_manipulated_model_spec(spec), home)
     networks = subject.networks()
     assert len(manipulated_models.weights_of(networks["manipulated"])) > 0

@@ -96,7 +96,7 @@ def test_modules_that_a_value_names_are_known() -> None:
     found = set()
     for package in COMPUTING:
         for file in (ROOT / package).rglob("*.py"):
-            for node in ast.walk(ast.parse(file.read_text())):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Call) and _imports_what_a_value_names(node):
                     found.add(file.relative_to(ROOT).as_posix())
     assert found == VALUED.keys()
@@ -108,6 +108,6 @@ def test_nobody_reads_names_of_srd_that_are_imported_later() -> None:
 
     for package in COMPUTING:
         for file in (ROOT / package).rglob("*.py"):
-            for node in ast.walk(ast.parse(file.read_text())):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.ImportFrom) and node.module == "srd" and file.parent.name != "srd":
                     assert not srd._HOMES.keys() & {alias.name for alias in node.names}, file

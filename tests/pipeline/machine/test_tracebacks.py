@@ -45,7 +45,7 @@ LINES = {"plain": 7, "in_torch": 10, "in_the_standard_library": 13, "in_a_librar
 
 @pytest.fixture
 def network(tmp_path: Path) -> ModuleType:
-    (tmp_path / "network.py").write_text(NETWORK)
+    (tmp_path / "network.py").write_text(NETWORK, encoding="utf-8")
     spec = spec_from_file_location("network_of_a_user", tmp_path / "network.py")
     assert spec
     assert spec.loader
@@ -128,7 +128,7 @@ def failing(tmp_path: Path) -> Path:
 
 
 def logged(run: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (run / "logs" / "tasks.jsonl").read_text().splitlines()]
+    return [json.loads(line) for line in (run / "logs" / "tasks.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
 @pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
@@ -137,7 +137,7 @@ def test_a_task_that_fails_in_the_users_code_names_its_line_last_and_ends_with_4
 ) -> None:
     ended = command("run", failing, "--out", tmp_path / "run", "--workers", workers)
     assert ended.code == 4
-    number = (failing.parent / "network.py").read_text().splitlines().index(
+    number = (failing.parent / "network.py").read_text(encoding="utf-8").splitlines().index(
         '            raise FloatingPointError("on purpose")'
     ) + 1  # fmt: skip
     assert ended.err.splitlines()[-1] == f"  network.py, line {number}, in forward"

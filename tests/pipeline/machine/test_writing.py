@@ -22,18 +22,18 @@ every_writer = pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
 def outside(tmp_path: Path) -> Path:
     """A folder with a file, neither of which a test may change."""
     (tmp_path / "outside").mkdir()
-    (tmp_path / "outside" / "file").write_text("mine")
+    (tmp_path / "outside" / "file").write_text("mine", encoding="utf-8")
     return tmp_path / "outside"
 
 
 def assert_untouched(outside: Path) -> None:
-    assert [file.read_text() for file in outside.iterdir()] == ["mine"]
+    assert [file.read_text(encoding="utf-8") for file in outside.iterdir()] == ["mine"]
 
 
 @every_writer
 def test_a_file_and_its_folders_are_made(tmp_path: Path, write: Write) -> None:
     write(tmp_path / "run", "a/b/file")
-    assert (tmp_path / "run/a/b/file").read_text() == "theirs"
+    assert (tmp_path / "run/a/b/file").read_text(encoding="utf-8") == "theirs"
     assert [path.name for path in (tmp_path / "run/a/b").iterdir()] == ["file"]
 
 
@@ -43,7 +43,7 @@ def test_a_file_is_replaced_and_a_line_is_appended(tmp_path: Path) -> None:
     for line in ("one\n", "two\n"):
         append_line(tmp_path, "lines", line)
     assert (tmp_path / "file").read_bytes() == b"new"
-    assert (tmp_path / "lines").read_text() == "one\ntwo\n"
+    assert (tmp_path / "lines").read_text(encoding="utf-8") == "one\ntwo\n"
 
 
 @every_writer
@@ -142,7 +142,7 @@ def test_no_folder_is_removed_through_a_link(tmp_path: Path, outside: Path, link
     (tmp_path / "run" / link).symlink_to(outside / "old" if link == "old" else outside)
     with pytest.raises(StoreError, match="is a link or a file, not a folder"):
         remove_folders(tmp_path / "run", ["old" if link == "old" else "part/old"])
-    assert (outside / "old" / "file").read_text() == "mine"
+    assert (outside / "old" / "file").read_text(encoding="utf-8") == "mine"
 
 
 def test_of_a_link_the_link_is_removed(tmp_path: Path, outside: Path) -> None:

@@ -23,7 +23,7 @@ from srd.errors import InputError, SpecError
 
 def spec_file(folder: Path, text: str) -> Path:
     path = folder / "deployed.toml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return path
 
 
@@ -84,7 +84,11 @@ def test_what_cannot_be_meant_is_refused(tmp_path: Path, text: str, message: str
 
 def test_the_tables_are_no_part_of_the_spec(spec: Path) -> None:
     before = load_spec(spec)
-    spec.write_text(spec.read_text() + "\n[cluster]\nkind = 'local'\nworkers = 2\n\n[store]\nurl = 's3://bucket/run'\n")
+    spec.write_text(
+        spec.read_text(encoding="utf-8")
+        + "\n[cluster]\nkind = 'local'\nworkers = 2\n\n[store]\nurl = 's3://bucket/run'\n",
+        encoding="utf-8",
+    )
     assert load_spec(spec) == before
     assert load_deployment(spec).cluster == LocalSpec(workers=2)
 
@@ -101,7 +105,7 @@ def test_a_walltime_is_read_as_slurm_does(walltime: str, expected: int) -> None:
 
 
 def test_options_go_before_the_table(spec: Path) -> None:
-    spec.write_text(spec.read_text() + "\n[cluster]\nkind = 'local'\nworkers = 2\n")
+    spec.write_text(spec.read_text(encoding="utf-8") + "\n[cluster]\nkind = 'local'\nworkers = 2\n", encoding="utf-8")
     assert cluster_of(spec, None, None, None, None) == LocalSpec(workers=2)
     assert cluster_of(spec, 5, None, None, None) == LocalSpec(workers=5)
     assert cluster_of(spec, 0, None, None, None) is None

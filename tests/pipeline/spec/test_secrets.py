@@ -104,7 +104,7 @@ PLACES = (
 @pytest.mark.parametrize("value", VALUES)
 def test_a_secret_anywhere_is_refused_and_not_repeated(tmp_path: Path, place: str, value: str) -> None:
     path = tmp_path / "a.toml"
-    path.write_text(place.format(value=quoted(value)))
+    path.write_text(place.format(value=quoted(value)), encoding="utf-8")
     with pytest.raises(SpecError, match=r"looks like a secret, .*; remove it and set it in the environment") as refused:
         load_deployment(path)
     assert "HIDDEN" not in str(refused.value)
@@ -117,7 +117,7 @@ def test_a_secret_anywhere_is_refused_and_not_repeated(tmp_path: Path, place: st
 @pytest.mark.parametrize("value", ["'HIDDEN'", "123456789", "1.5"])
 def test_a_setting_that_is_called_a_secret_is_refused(tmp_path: Path, name: str, table: str, value: str) -> None:
     path = tmp_path / "a.toml"
-    path.write_text(f"{table}.{name} = {value}")
+    path.write_text(f"{table}.{name} = {value}", encoding="utf-8")
     with pytest.raises(SpecError, match=f"{name}: looks like a secret") as refused:
         load_deployment(path)
     assert value.strip("'") not in str(refused.value)

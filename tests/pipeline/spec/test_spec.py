@@ -107,11 +107,11 @@ def test_a_spec_is_frozen() -> None:
 
 def test_equal_specs_have_equal_dumps_and_others_do_not(tmp_path: Path) -> None:
     one, again = tmp_path / "one.toml", tmp_path / "again.toml"
-    one.write_text(SPEC)
-    again.write_text("# a comment changes nothing\n" + SPEC)
+    one.write_text(SPEC, encoding="utf-8")
+    again.write_text("# a comment changes nothing\n" + SPEC, encoding="utf-8")
     assert load_spec(one) == load_spec(again)
     assert load_spec(one).model_dump_json() == load_spec(again).model_dump_json()
-    again.write_text(SPEC.replace("seed = 1", "seed = 2"))
+    again.write_text(SPEC.replace("seed = 1", "seed = 2"), encoding="utf-8")
     assert load_spec(one).model_dump_json() != load_spec(again).model_dump_json()
 
 
@@ -330,7 +330,7 @@ seed = 3
 
 def spec_file(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "spec.toml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return path
 
 

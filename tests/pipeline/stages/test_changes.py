@@ -89,7 +89,7 @@ def build():
     ids=["no positions", "a function", "no gradient"],
 )
 def test_the_preparation_finds_the_encoder_or_does_without(spec: Path, forward: str, found: str) -> None:
-    (spec.parent / "network.py").write_text(HEAD.format(forward))
+    (spec.parent / "network.py").write_text(HEAD.format(forward), encoding="utf-8")
     edit(spec, 'weights = "weights.pt"\n', "")
     edit(spec, 'methods = ["srd", "saliency", "random"]', 'methods = ["random", "edges"]')
     with_noise_alone(spec)
@@ -98,8 +98,10 @@ def test_the_preparation_finds_the_encoder_or_does_without(spec: Path, forward: 
 
 
 def with_noise_alone(spec: Path) -> None:
-    text = spec.read_text()
-    spec.write_text(text[: text.index('[[perturbation]]\nname = "pgd"')] + text[text.index("[run]") :])
+    text = spec.read_text(encoding="utf-8")
+    spec.write_text(
+        text[: text.index('[[perturbation]]\nname = "pgd"')] + text[text.index("[run]") :], encoding="utf-8"
+    )
 
 
 DRAWN = '[[perturbation]]\nname = "gaussian_noise"\nstrengths = [0.1]\n'

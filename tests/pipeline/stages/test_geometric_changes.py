@@ -37,7 +37,7 @@ def geometric(tmp_path_factory: pytest.TempPathFactory) -> Context:
     """Return the context of an audit whose images were mirrored, shifted, turned and enlarged."""
     folder = tmp_path_factory.mktemp("geometric")
     spec = write_audit(folder / "audit")
-    old = "".join(spec.read_text().partition("[[perturbation]]")[1:]).partition("[measure]")[0]
+    old = "".join(spec.read_text(encoding="utf-8").partition("[[perturbation]]")[1:]).partition("[measure]")[0]
     return finish(edit(spec, old, GEOMETRIC + "\n"), folder / "run").context
 
 

@@ -66,7 +66,7 @@ UNIVERSAL = (3, 4)
 def write(folder: Path) -> Path:
     """A small audit with every kind of attack on explanations."""
     spec = write_audit(folder)
-    old = "".join(spec.read_text().partition("[[perturbation]]")[1:]).partition("[measure]")[0]
+    old = "".join(spec.read_text(encoding="utf-8").partition("[[perturbation]]")[1:]).partition("[measure]")[0]
     edit(spec, old, ATTACKS)
     return edit(spec, '["srd", "saliency", "random"]', '["srd", "saliency", "rise"]\noptions.rise.masks = 8')
 

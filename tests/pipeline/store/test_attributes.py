@@ -33,7 +33,7 @@ def test_a_folder_without_a_store_says_how_to_start_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "[]"])
 def test_a_store_whose_metadata_are_damaged_says_what_to_restore(path: Path, made: Store, text: str) -> None:
-    (path / "zarr.json").write_text(text)
+    (path / "zarr.json").write_text(text, encoding="utf-8")
     with pytest.raises(StoreError, match=r"cannot be read .* restore its zarr\.json"):
         attributes(at(path))
 
@@ -52,9 +52,9 @@ def changed_plan(**changes: object) -> dict[str, object]:
 def rewrite(path: Path, **changes: object) -> None:
     """Exchange root attributes, and forge the manifest accordingly."""
     file = path / METADATA
-    root = json.loads(file.read_text())
+    root = json.loads(file.read_text(encoding="utf-8"))
     root["attributes"] |= changes
-    file.write_text(json.dumps(root))
+    file.write_text(json.dumps(root), encoding="utf-8")
     forge_manifest(path)
 
 

@@ -115,7 +115,7 @@ def test_a_control_group_limits_the_memory(
 ) -> None:
     for name, text in {"proc/cgroup": groups, **{f"sys/{name}": text for name, text in files.items()}}.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_text(text, encoding="utf-8")
     monkeypatch.setattr(memory, "_PROCESS", tmp_path / "proc")
     monkeypatch.setattr(memory, "_GROUPS", tmp_path / "sys")
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=10**6))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_audits import tree
+from small_audits import object_path, tree
 from small_stores import PLAN, arrays, make, shard_file
 
 from pipeline.plan.stages import STAGES, VARIABLES
@@ -89,8 +89,8 @@ def test_a_whole_shard_of_other_values_is_damage_as_well(path: Path, made: Store
 def test_without_a_true_receipt_nothing_is_believed(path: Path, made: Store, text: str | None) -> None:
     task = Task("attribute", 0, 0)
     made.write(task, arrays(task))
-    receipt = path / "_ledger" / task.key
-    receipt.unlink() if text is None else receipt.write_text(text)
+    receipt = object_path(path, "_ledger", task.key)
+    receipt.unlink() if text is None else receipt.write_text(text, encoding="utf-8")
     with pytest.raises(DamagedTask, match=f"^{task.key}: "):
         made.read_output(task, ["scale"])
 

@@ -3,12 +3,11 @@
 import json
 import sys
 from pathlib import Path
-from shutil import copytree
 
 import pytest
 import xarray as xr
 from command_line import Command
-from small_audits import Finished
+from small_audits import Finished, copy_store
 
 from pipeline.store.exports import export
 from pipeline.store.results import open_results
@@ -52,10 +51,10 @@ def test_icechunk_holds_the_results_in_one_commit(finished: Finished, tmp_path: 
 
 @pytest.mark.parametrize("name", ["results.nc", "results.icechunk"])
 def test_nothing_is_overwritten(finished: Finished, tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_text("mine")
+    (tmp_path / name).write_text("mine", encoding="utf-8")
     with pytest.raises(InputError, match="is there already; name another"):
         export(finished.job.store, str(tmp_path / name))
-    assert (tmp_path / name).read_text() == "mine"
+    assert (tmp_path / name).read_text(encoding="utf-8") == "mine"
 
 
 @pytest.mark.parametrize(("destination", "form"), [("results.csv", None), ("results", None), ("results.nc", "csv")])
@@ -74,8 +73,7 @@ def test_a_library_that_is_missing_is_named_with_its_extra(
 
 
 def test_the_command_exports_the_run_of_a_folder(command: Command, finished: Finished, tmp_path: Path) -> None:
-    assert finished.job.store.path is not None
-    copytree(finished.job.store.path, tmp_path / "run" / "audit.zarr")
+    copy_store(finished.job.store, tmp_path / "run" / "audit.zarr")
     assert command("export", "run", "results.nc") == (0, "results.nc\n", "")
     assert (tmp_path / "results.nc").exists()
     assert command("export", "run", "results.nc").code == 2

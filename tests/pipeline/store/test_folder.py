@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from small_audits import object_path
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
@@ -100,10 +101,11 @@ def test_nothing_is_written_or_deleted_elsewhere(root: Path, edit: str) -> None:
     [("zarr.json", TEXT), ("score/zarr.json", TEXT), ("_ledger/a", TEXT), ("label/c/0", MOST_PREPARED)],
 )
 def test_an_object_that_is_larger_than_any_is_missing(root: Path, key: str, most: int) -> None:
-    (root / key).parent.mkdir(parents=True, exist_ok=True)
-    hole(root / key, most)
+    file = object_path(root, key)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    hole(file, most)
     assert sync(Folder(root).exists(key))
-    hole(root / key, most + 1)
+    hole(file, most + 1)
     assert sync(Folder(root).get(key, PROTOTYPE)) is None
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import zarr
 from forgery import forge_manifest
-from small_audits import tree
+from small_audits import object_path, tree
 from small_stores import PLAN, at, new_store
 from zarr.codecs import GzipCodec
 
@@ -30,14 +30,14 @@ AS_WRITTEN = sorted(prepared_keys(PLAN) - {METADATA})
 
 def exchange(path: Path, one: str, other: str) -> None:
     """Exchange two objects."""
-    first, second = (path / key for key in (one, other))
+    first, second = (object_path(path, key) for key in (one, other))
     content = first.read_bytes()
     first.write_bytes(second.read_bytes())
     second.write_bytes(content)
 
 
 def test_the_manifest_is_of_all_that_is_written_before_the_tasks(path: Path, made: Store) -> None:
-    digests = json.loads((path / MANIFEST).read_text())["sha256"]
+    digests = json.loads(object_path(path, MANIFEST).read_text(encoding="utf-8"))["sha256"]
     assert digests == {key: digest for key, digest in tree(path).items() if key != MANIFEST}
     assert digests.keys() == prepared_keys(PLAN)
 
@@ -45,9 +45,10 @@ def test_the_manifest_is_of_all_that_is_written_before_the_tasks(path: Path, mad
 @pytest.mark.parametrize("key", AS_WRITTEN)
 def test_a_changed_or_missing_object_is_refused_by_name_and_mended(path: Path, made: Store, key: str) -> None:
     before = tree(path)
-    whole = (path / key).read_bytes()
+    file = object_path(path, key)
+    whole = file.read_bytes()
     for damaged in (None, b"", whole[:-1], bytes([whole[0] ^ 1]) + whole[1:], whole + b" "):
-        (path / key).unlink() if damaged is None else (path / key).write_bytes(damaged)
+        file.unlink() if damaged is None else file.write_bytes(damaged)
         for read in WHOLE:
             with pytest.raises(DamagedStore, match=f"{key} is not what was prepared; run the same spec, which mends"):
                 read(at(path))
@@ -82,25 +83,27 @@ def test_what_the_next_run_cannot_replace_has_to_be_removed(
 def test_a_link_in_place_of_an_object_is_replaced_by_the_next_run(
     path: Path, made: Store, key: str, tmp_path: Path
 ) -> None:
-    before, content = tree(path), (path / key).read_bytes()
-    outside = (path / key).rename(tmp_path / "outside")
-    (path / key).symlink_to(outside)
+    before, content = tree(path), object_path(path, key).read_bytes()
+    outside = object_path(path, key).rename(tmp_path / "outside")
+    object_path(path, key).symlink_to(outside)
     for read in WHOLE:
         with pytest.raises(DamagedStore, match=f"{key} is not what was prepared; run the same spec, which mends"):
             read(at(path))
     mend(at(path), new_store(), [key])
-    assert (tree(path), (path / key).is_symlink(), outside.read_bytes()) == (before, False, content)
+    assert (tree(path), object_path(path, key).is_symlink(), outside.read_bytes()) == (before, False, content)
 
 
 @pytest.mark.parametrize("key", [METADATA, MANIFEST])
 def test_without_a_true_root_and_manifest_nothing_is_believed(path: Path, made: Store, key: str) -> None:
-    whole = (path / key).read_bytes()
-    for damaged in (b"", whole[:-1], whole.replace(b"a", b"b"), whole.replace(b"0", b"1"), whole.replace(b"1", b"2")):
-        (path / key).write_bytes(damaged)
+    file = object_path(path, key)
+    whole = file.read_bytes()
+    for damaged in (b"", whole[:-1], whole.replace(b"a", b"b"), whole.replace(b"0", b"1"), whole.replace(b"1", b"0")):
+        file.write_bytes(damaged)
         for read in (*ROOT, find_damaged_objects):
             with pytest.raises(StoreError, match=r"restore it|restore its zarr\.json|is not the store of an audit"):
                 read(at(path))
-    (path / MANIFEST).unlink()
+    file.write_bytes(whole)
+    object_path(path, MANIFEST).unlink()
     for read in ROOT:
         with pytest.raises(DamagedStore, match=f"{MANIFEST} is missing"):
             read(at(path))
@@ -108,7 +111,7 @@ def test_without_a_true_root_and_manifest_nothing_is_believed(path: Path, made: 
 
 @pytest.mark.parametrize("text", ["[]", "{}", '{"sha256": 1}', '{"sha256": {"zarr.json": "0"}}', "[" * 100_000])
 def test_a_manifest_of_another_form_is_one_refusal(path: Path, made: Store, text: str) -> None:
-    (path / MANIFEST).write_text(text)
+    object_path(path, MANIFEST).write_text(text, encoding="utf-8")
     for read in ROOT:
         with pytest.raises(DamagedStore, match=f"{MANIFEST} cannot be read; restore it"):
             read(at(path))
@@ -132,12 +135,14 @@ def test_exchanged_objects_are_refused(path: Path, made: Store, one: str, other:
 
 def test_a_manifest_that_leaves_something_out_is_refused(path: Path, made: Store) -> None:
     for key in AS_WRITTEN:
-        manifest = json.loads((path / MANIFEST).read_text())
+        manifest = json.loads(object_path(path, MANIFEST).read_text(encoding="utf-8"))
         digest = manifest["sha256"].pop(key)
-        (path / MANIFEST).write_text(json.dumps(manifest))
+        object_path(path, MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
         with pytest.raises(DamagedStore, match=f"{MANIFEST} is wrong about {key}"):
             Store(at(path))
-        (path / MANIFEST).write_text(json.dumps({"sha256": manifest["sha256"] | {key: digest}}))
+        object_path(path, MANIFEST).write_text(
+            json.dumps({"sha256": manifest["sha256"] | {key: digest}}), encoding="utf-8"
+        )
     Store(at(path))
 
 

@@ -47,7 +47,7 @@ def test_a_bucket_holds_the_bytes_of_the_local_run_for_few_requests(
         perform(job, task)
         own = [prefix + shard_key(plan, task, variable.name) for variable in plan.variables(task)]
         puts = [request.key for request in seen if request.method == "PUT"]
-        assert puts == [*own, f"{prefix}_ledger/{task.key}"]
+        assert puts == [*own, f"audits/audit.records/ledger/{task.key}"]
         gets = [request.key for request in seen if request.method == "GET"]
         half_full = len(plan.rows(task)) < plan.tile  # zarr cannot know that nothing lies beyond
         assert sum(key in own for key in gets) <= len(own) * (READS_WHAT_IT_WRITES or half_full)
@@ -125,7 +125,7 @@ def test_a_refusal_in_the_middle_of_a_run_stops_it(
     """It is no failure of a task: the run can go on when the place is well."""
     job = in_bucket(spec, bucket)
     prepare_store(job, load_subject(job))
-    bucket.server.answer = lambda request: answer if "_ledger/perturb" in request.key else None
+    bucket.server.answer = lambda request: answer if "ledger/perturb" in request.key else None
     with pytest.raises(error, match=f"^{job.store}: .*{said}") as caught:
         run(job, serial_executor, Watch())
     assert "\n" not in str(caught.value)
@@ -135,7 +135,7 @@ def test_a_refusal_in_the_middle_of_a_run_stops_it(
 
 def on_bucket(spec: Path, bucket: Bucket, prefix: str = "audits") -> Path:
     """The spec with its store in the bucket."""
-    spec.write_text(bucket.table(prefix) + spec.read_text())
+    spec.write_text(bucket.table(prefix) + spec.read_text(encoding="utf-8"), encoding="utf-8")
     return spec
 
 
@@ -158,14 +158,14 @@ def test_commands_find_the_store_of_a_run_in_its_bucket(command: Command, spec: 
 
 @pytest.mark.faults
 def test_subjects_have_stores_of_their_own_in_the_bucket(command: Command, spec: Path, bucket: Bucket) -> None:
-    text = spec.read_text()
+    text = spec.read_text(encoding="utf-8")
     subjects = [
         text.partition("[explain]")[0]
         .replace("[model]", f"[subject.{name}.model]")
         .replace("[data]", f"[subject.{name}.data]")
         for name in ("one", "other")
     ]
-    spec.write_text("".join(subjects) + "[explain]" + text.partition("[explain]")[2])
+    spec.write_text("".join(subjects) + "[explain]" + text.partition("[explain]")[2], encoding="utf-8")
     folder = spec.parent / "runs" / "small"
     assert command("run", on_bucket(spec, bucket)).code == 0
     for name in ("one", "other"):
@@ -183,7 +183,7 @@ def test_a_folder_belongs_to_the_store_that_its_spec_names(command: Command, spe
     refused = command("run", spec, "--stage", "perturb")
     assert refused.code == 2
     assert f"holds a run that is stored in s3://{bucket.name}/audits/audit.zarr" in refused.err
-    assert "/audits" in (spec.parent / "runs" / "small" / "audit.toml").read_text()
+    assert "/audits" in (spec.parent / "runs" / "small" / "audit.toml").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_a_place_that_is_not_there_is_one_message(
         assert said in last
         assert all(phase.endswith(("...", f"which {folder / 'audit.toml'} names")) for phase in phases)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "audit.toml").write_text(spec.read_text())
+        (folder / "audit.toml").write_text(spec.read_text(encoding="utf-8"), encoding="utf-8")
 
 
 def test_wrong_credentials_are_one_message(command: Command, spec: Path, bucket: Bucket) -> None:

@@ -1,6 +1,7 @@
 """A receipt comes last and holds digests; a failure is recorded until its task is done."""
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from hashlib import sha256
@@ -9,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_audits import Finished, path_of, tree
+from small_audits import Finished, object_path, tree
 from small_stores import PLAN, arrays, shard_file
 
 from pipeline.plan.stages import VARIABLES
 from pipeline.plan.tasks import Task
 from pipeline.store import store as store_module
+from pipeline.store.location import Location
 from pipeline.store.receipts import DIGEST, Failure, receipt_size
 from pipeline.store.store import (
     Store,
@@ -27,7 +29,7 @@ def test_the_receipt_holds_the_digest_and_nothing_of_time_or_place(path: Path, m
 
     def receipt(seed: int = 0) -> str:
         made.write(task, arrays(task, seed=seed))
-        return (path / "_ledger" / task.key).read_text()
+        return object_path(path, "_ledger", task.key).read_text(encoding="utf-8")
 
     first = receipt()
     assert list(json.loads(first)) == ["sources", "sha256"]
@@ -45,7 +47,7 @@ def test_the_receipt_holds_the_digest_and_nothing_of_time_or_place(path: Path, m
 def test_the_size_of_every_receipt_is_known_before(path: Path, made: Store) -> None:
     for task in PLAN.all_tasks():
         made.write(task, arrays(task))
-        assert receipt_size(PLAN, task) == (path / "_ledger" / task.key).stat().st_size
+        assert receipt_size(PLAN, task) == object_path(path, "_ledger", task.key).stat().st_size
 
 
 def test_the_receipt_comes_last(made: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +94,7 @@ def test_done_are_the_tasks_with_a_receipt(made: Store) -> None:
 def test_a_receipt_half_written_is_none(path: Path, made: Store) -> None:
     task = Task("perturb", 0, 0)
     made.write(task, arrays(task))
-    (path / "_ledger" / "perturb-00001-00.4f2a.partial").write_bytes(b"{")
+    object_path(path, "_ledger", "perturb-00001-00.4f2a.partial").write_bytes(b"{")
     assert made.receipts.task_keys() == {task.key}
 
 
@@ -109,7 +111,7 @@ def test_every_digest_is_of_the_values_in_the_store(finished: Finished) -> None:
                 ).hexdigest()
                 for n, chunk in enumerate(chunks)
             ]
-        stored = json.loads((path_of(finished.job.store) / "_ledger" / task.key).read_text())
+        stored = json.loads(object_path(finished.job.store, "_ledger", task.key).read_text(encoding="utf-8"))
         assert stored == {"sources": finished.attributes.fingerprinted.sources[task.stage], "sha256": expected}
 
 
@@ -145,8 +147,37 @@ def test_a_receipt_of_other_code_is_none(path: Path, made: Store) -> None:
     """A process that was at work when the store was made anew for other code may end its task afterwards."""
     task = Task("score", 0, 1)
     made.write(task, arrays(task))
-    receipt = path / "_ledger" / task.key
-    receipt.write_text(receipt.read_text().replace("0" * DIGEST, "1" * DIGEST))
+    receipt = object_path(path, "_ledger", task.key)
+    receipt.write_text(receipt.read_text(encoding="utf-8").replace("0" * DIGEST, "1" * DIGEST), encoding="utf-8")
     with pytest.raises(DamagedTask, match=f"{task.key}: its receipt is of other code"):
         made.read_output(task, ["score"])
     assert [damage.key for damage in made.find_damage([task])] == [task.key]
+
+
+def test_a_failure_is_past_if_its_task_is_done_though_no_listing_shows_it(
+    path: Path, made: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = next(iter(PLAN.tasks("score")))
+    made.receipts.record_failures({task.key: Failure("first")})
+    made.write(task, arrays(task))
+    listing = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda folder: [] if str(folder).endswith("/ledger") else listing(folder))
+    assert Store(Location(str(path))).receipts.failures() == {}
+
+
+@pytest.mark.parametrize("thing", ["folder", "link", "large"])
+def test_what_is_no_receipt_is_none_by_its_name_either(
+    path: Path, made: Store, thing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = next(iter(PLAN.tasks("score")))
+    file = object_path(path, "_ledger", task.key)
+    file.parent.mkdir()
+    if thing == "folder":
+        file.mkdir()
+    elif thing == "link":
+        file.symlink_to(path / "zarr.json")
+    else:
+        file.touch()
+        os.truncate(file, 2**30)
+    monkeypatch.setattr(made.receipts, "_names", lambda folder: [])
+    assert made.receipts.find([task.key]) == frozenset()

@@ -1,7 +1,7 @@
 """A store is made anew for other code: killed wherever, it becomes what a new store would be, and nothing is lost."""
 
 import json
-import shutil
+import os
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_audits import tree
+from small_audits import copy_store, object_path, tree
 from small_stores import PLAN, SIZES, arrays, at, coordinates, new_store, prepared
 from zarr.storage import LocalStore
 
@@ -90,6 +90,16 @@ def missing(path: Path) -> set[str]:
 ALL = {"fit", "perturb", "attribute", "occlude", "remove", "randomise", "score"}
 
 
+def test_a_receipt_that_no_listing_shows_is_withdrawn_as_well(
+    path: Path, filled: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda folder: [] if str(folder).endswith("ledger") else listing(folder))
+    apply(path, new(score="1"))
+    monkeypatch.undo()
+    assert missing(path) == {"score"}
+
+
 @pytest.mark.parametrize(
     ("store", "plan", "redone"),
     [
@@ -141,7 +151,7 @@ def killed(path: Path, store: NewStore, monkeypatch: pytest.MonkeyPatch) -> Iter
     """Yield a copy of a store for each point at which its renewal can end, the last of which is its end."""
     for kth in count():
         copy = path.parent / f"killed at {kth}"
-        shutil.copytree(path, copy)
+        copy_store(path, copy)
         with monkeypatch.context() as patched, suppress(OSError):
             failing(patched, kth)
             apply(copy, store)
@@ -173,7 +183,7 @@ def test_after_a_kill_any_other_code_goes_on(
 ) -> None:
     """Killed so many steps before the end."""
     copy = tmp_path / "copy"
-    shutil.copytree(path, copy)
+    copy_store(path, copy)
     with monkeypatch.context() as patched:
         steps = failing(patched, 10**6)
         apply(copy, new(WIDER, score="1"))
@@ -212,17 +222,17 @@ def test_receipts_of_a_run_that_is_ahead_stay(path: Path, filled: Store) -> None
 def test_nothing_outside_is_deleted_whatever_the_manifest_names(path: Path, filled: Store, tmp_path: Path) -> None:
     outside = tmp_path / "outside" / "zarr.json"
     outside.parent.mkdir()
-    outside.write_text("mine")
-    manifest = json.loads((path / MANIFEST).read_text())
+    outside.write_text("mine", encoding="utf-8")
+    manifest = json.loads(object_path(path, MANIFEST).read_text(encoding="utf-8"))
     named = ("../outside/zarr.json", "/etc/zarr.json", "_ledger/deep/zarr.json", "old/zarr.json")
     manifest["sha256"] |= dict.fromkeys(named, "0" * 64)
-    (path / MANIFEST).write_text(json.dumps(manifest))
+    object_path(path, MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     (path / "old").mkdir()
-    (path / "old" / "zarr.json").write_text("{}")
+    (path / "old" / "zarr.json").write_text("{}", encoding="utf-8")
     renewal = planned(path, new(score="1"))
     assert renewal.remade == ("old",)
     renew(at(path), renewal)
-    assert outside.read_text() == "mine"
+    assert outside.read_text(encoding="utf-8") == "mine"
     assert not (path / "old" / "zarr.json").exists()
 
 
@@ -259,7 +269,7 @@ def test_the_reason_names_files_and_keys_and_what_is_read(path: Path) -> None:
     assert reasons(before, steps, attribute="1")["attribute"] == "measure.steps changed"
     assert reasons(before | {"c.py": "1"}, attribute, score="1") == {"score": "c.py changed"}
     assert reasons(before, attribute, score="1") == {"score": "its sources or the names in its arrays changed"}
-    (path / "_preparation" / "sources").write_text("{")
+    object_path(path, "_preparation", "sources").write_text("{", encoding="utf-8")
     assert "b.py" in reasons(before, attribute, attribute="1")["attribute"]
 
 

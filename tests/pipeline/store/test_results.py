@@ -1,6 +1,5 @@
 """What is read of a store is what its tasks wrote: each value is checked against a receipt."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_audits import copy_store, object_path
 from small_stores import PLAN, arrays, at, make, shard_file
 
 from pipeline.plan.stages import VARIABLES
@@ -57,12 +57,12 @@ def test_a_run_is_opened_by_its_folder_or_by_that_of_its_store(
 
 
 def test_a_store_that_lies_elsewhere_is_found_by_the_spec_of_its_run(filled: Path, tmp_path: Path) -> None:
-    (tmp_path / "audit.toml").write_text(f'[store]\nurl = "{filled.parent}"\n')
+    (tmp_path / "audit.toml").write_text(f'[store]\nurl = "{filled.parent}"\n', encoding="utf-8")
     assert open_results(tmp_path).identical(open_results(at(filled)))
 
 
 def test_a_store_of_another_name_is_opened_too(filled: Path, tmp_path: Path) -> None:
-    shutil.copytree(filled, tmp_path / "copy")
+    copy_store(filled, tmp_path / "copy")
     assert open_results(tmp_path / "copy").identical(open_results(at(filled)))
 
 
@@ -106,7 +106,7 @@ def exchange_shards(path: Path, one: Task, other: Task, name: str) -> None:
 
 
 def exchange_receipts(path: Path, one: Task, other: Task) -> None:
-    first, second = (path / "_ledger" / task.key for task in (one, other))
+    first, second = (object_path(path, "_ledger", task.key) for task in (one, other))
     content = first.read_bytes()
     first.write_bytes(second.read_bytes())
     second.write_bytes(content)
@@ -149,9 +149,9 @@ def test_exchanged_images_within_a_shard_are_refused(path: Path, made: Store) ->
     task = Task("perturb", 0, 0)
     written = arrays(task)
     made.write(task, written)
-    receipt = (path / "_ledger" / task.key).read_bytes()
+    receipt = object_path(path, "_ledger", task.key).read_bytes()
     made.write(task, {**written, "input": written["input"][::-1]})
-    (path / "_ledger" / task.key).write_bytes(receipt)
+    object_path(path, "_ledger", task.key).write_bytes(receipt)
     with pytest.raises(DamagedStore, match="perturb-00000-00: input is not what the receipt says"):
         open_results(at(path))["input"].isel(image=1, perturbation=0).load()
 

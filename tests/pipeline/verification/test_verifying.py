@@ -69,7 +69,7 @@ def test_the_sample_is_of_each_stage_and_follows_the_seed(run: Finished, monkeyp
 def test_damage_is_named_before_any_code_of_the_network_runs(run: Finished) -> None:
     shard = next(file for file in sorted((path_of(run.job.store) / "score" / "c").rglob("*")) if file.is_file())
     shard.write_bytes(b"")
-    (run.spec.parent / "network.py").write_text("raise SystemExit('imported')")
+    (run.spec.parent / "network.py").write_text("raise SystemExit('imported')", encoding="utf-8")
     found = verify(run.job, 100, 0)
     assert not found.is_kept
     assert [key for key, _ in found.damaged] == ["score-00000-00"]

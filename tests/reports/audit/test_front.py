@@ -25,12 +25,12 @@ AT_8 = {
 
 @pytest.fixture(scope="module")
 def result(folder: Path) -> AuditResult:
-    return AuditResult.model_validate_json((folder / "audit.json").read_text())
+    return AuditResult.model_validate_json((folder / "audit.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
 def text(folder: Path) -> str:
-    return (folder / "report" / "index.html").read_text()
+    return (folder / "report" / "index.html").read_text(encoding="utf-8")
 
 
 def test_the_header_tells_the_verdict_by_word_and_shape(result: AuditResult, text: str) -> None:

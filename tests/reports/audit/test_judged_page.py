@@ -28,7 +28,7 @@ AGAIN = ("faithfulness", "faithful_and_stable", "randomisation")
 
 @pytest.fixture(scope="module")
 def result(folder: Path) -> AuditResult:
-    return AuditResult.model_validate_json((folder / "audit.json").read_text())
+    return AuditResult.model_validate_json((folder / "audit.json").read_text(encoding="utf-8"))
 
 
 def sentences_of(text: str) -> Iterator[str]:
@@ -42,13 +42,16 @@ def test_the_summary_begins_with_the_verdict_wherever_it_stands(folder: Path, re
     verdict = result.audit_verdict
     assert verdict is not None
     assert result.summary[0].startswith(f"{verdict.outcome}:")
-    text, summary = (folder / "report" / "index.html").read_text(), (folder / "summary.md").read_text()
+    text, summary = (
+        (folder / "report" / "index.html").read_text(encoding="utf-8"),
+        (folder / "summary.md").read_text(encoding="utf-8"),
+    )
     assert next(sentences_of(text[text.index('<section id="summary">') :])) == result.summary[0]
     assert f"1. {result.summary[0]}" in summary
 
 
 def test_no_sentence_of_summary_comparisons_or_sensitivity_stands_twice(folder: Path) -> None:
-    text = (folder / "report" / "index.html").read_text()
+    text = (folder / "report" / "index.html").read_text(encoding="utf-8")
     everywhere = unescape(re.sub(r"<[^>]+>", "", text))
     for section in ("summary", "verdicts", *AGAIN, "comparisons", "sensitivity"):
         body = text[text.index(f'<section id="{section}">') :].partition("\n</section>\n")[0]
@@ -116,7 +119,7 @@ def test_each_table_has_a_file_with_all_its_numbers(folder: Path, result: AuditR
 
 
 def test_what_is_no_family_is_called_exploratory(folder: Path) -> None:
-    text = (folder / "report" / "index.html").read_text()
+    text = (folder / "report" / "index.html").read_text(encoding="utf-8")
     for section, declared in (("comparisons", 1), ("sensitivity", 3)):
         body = text[text.index(f'<section id="{section}">') :].partition("\n</section>\n")[0]
         captions = re.findall(r"<caption><span>(.*?)</span>", body)

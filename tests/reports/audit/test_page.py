@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -15,7 +14,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from forgery import fingerprint_of
-from small_audits import path_of, store_in
+from small_audits import copy_store, path_of, store_in
 
 from pipeline.machine.phases import Phase
 from pipeline.plan.schema import Reason
@@ -92,12 +91,12 @@ def asked(dataset: xr.Dataset, tables: list[dict[str, Any]]) -> xr.Dataset:
 
 @pytest.fixture(scope="module")
 def parsed(folder: Path) -> Page:
-    return Page((folder / "report" / "index.html").read_text())
+    return Page((folder / "report" / "index.html").read_text(encoding="utf-8"))
 
 
 @pytest.mark.slow
 def test_a_second_report_has_the_same_bytes(folder: Path, tmp_path: Path) -> None:
-    shutil.copytree(path_of(store_in(folder)), path_of(store_in(tmp_path)))
+    copy_store(store_in(folder), path_of(store_in(tmp_path)))
     (tmp_path / "report" / "maps").mkdir(parents=True)
     (tmp_path / "report" / "maps" / "stale.png").write_bytes(b"of an earlier report")
     told: list[Phase] = []
@@ -124,8 +123,8 @@ def test_everything_that_is_shown_is_there(folder: Path, parsed: Page) -> None:
 def test_the_folder_of_the_report_can_be_sent_alone(folder: Path) -> None:
     for name in ("audit.json", "summary.md"):
         assert (folder / "report" / name).read_bytes() == (folder / name).read_bytes()
-    spec = (folder / "report" / "audit.toml").read_text()
-    assert spec == AuditResult.model_validate_json((folder / "audit.json").read_text()).identity.spec
+    spec = (folder / "report" / "audit.toml").read_text(encoding="utf-8")
+    assert spec == AuditResult.model_validate_json((folder / "audit.json").read_text(encoding="utf-8")).identity.spec
     assert parse_spec(tomllib.loads(spec), "audit").data.n
 
 
@@ -134,7 +133,7 @@ def test_the_folder_of_the_report_can_be_sent_alone(folder: Path) -> None:
 def test_the_summary_has_no_gap_and_names_declared_operations(
     folder: Path, notes: dict[str, str], operations: dict[str, str]
 ) -> None:
-    result = AuditResult.model_validate_json((folder / "audit.json").read_text())
+    result = AuditResult.model_validate_json((folder / "audit.json").read_text(encoding="utf-8"))
     identity = result.identity.model_copy(update={"operations": operations})
     text = page.markdown(result.model_copy(update={"notes": notes, "identity": identity}))
     assert "\n\n\n" not in text
@@ -150,7 +149,9 @@ def test_every_anchor_has_its_place(parsed: Page) -> None:
 def test_no_network_no_scripts(folder: Path, parsed: Page) -> None:
     assert not parsed.all("script")
     assert not any("style" in attributes for _, attributes in parsed.elements)
-    text = (folder / "report" / "index.html").read_text() + (folder / "report" / "style.css").read_text()
+    text = (folder / "report" / "index.html").read_text(encoding="utf-8") + (folder / "report" / "style.css").read_text(
+        encoding="utf-8"
+    )
     assert not re.search(r"https?://|@import|url\(", text)
 
 
@@ -180,17 +181,20 @@ def test_small_enough(folder: Path) -> None:
 
 
 def test_the_json_is_of_the_published_schema(folder: Path) -> None:
-    text = (folder / "audit.json").read_text()
+    text = (folder / "audit.json").read_text(encoding="utf-8")
     assert "NaN" not in text
     assert "Infinity" not in text
     result = AuditResult.model_validate_json(text)
     assert result.model_dump_json(indent=1) + "\n" == text
-    schema = json.loads((folder / "report" / "data" / "audit.schema.json").read_text())
+    schema = json.loads((folder / "report" / "data" / "audit.schema.json").read_text(encoding="utf-8"))
     assert schema == AuditResult.model_json_schema()
 
 
 def test_sober(folder: Path) -> None:
-    text = ((folder / "report" / "index.html").read_text() + (folder / "summary.md").read_text()).lower()
+    text = (
+        (folder / "report" / "index.html").read_text(encoding="utf-8")
+        + (folder / "summary.md").read_text(encoding="utf-8")
+    ).lower()
     assert "compliant" not in text
     assert "robust" not in text
     assert str(Path.home()) not in text.replace(str(folder), "")
@@ -198,7 +202,7 @@ def test_sober(folder: Path) -> None:
 
 
 def test_the_summary_has_numbers_with_n_and_interval(folder: Path) -> None:
-    summary = AuditResult.model_validate_json((folder / "audit.json").read_text()).summary
+    summary = AuditResult.model_validate_json((folder / "audit.json").read_text(encoding="utf-8")).summary
     assert 3 <= len(summary) <= 7
     assert sum("n =" in sentence.replace("\N{NO-BREAK SPACE}", " ") for sentence in summary) >= 3
 
@@ -302,11 +306,11 @@ def test_the_order_of_the_spec_changes_nothing(small: xr.Dataset) -> None:
 
 
 def test_methods_stand_under_their_families_in_the_order_of_the_registry(folder: Path, parsed: Page) -> None:
-    result = AuditResult.model_validate_json((folder / "audit.json").read_text())
+    result = AuditResult.model_validate_json((folder / "audit.json").read_text(encoding="utf-8"))
     names = [method.name for method in result.methods]
     assert names == [name for name in ATTRIBUTORS if name in names]
     families = list(dict.fromkeys(ATTRIBUTORS[name].family for name in names))
-    text = (folder / "report" / "index.html").read_text()
+    text = (folder / "report" / "index.html").read_text(encoding="utf-8")
     scale = text[text.index("<caption><span>Stability on its own scale") :].partition("</table>")[0]
     assert re.findall('scope="rowgroup">([^<]*)<', scale) == families
     assert re.findall("<h4>([^<]*)</h4>", text) == families * len(result.overview)

@@ -65,14 +65,14 @@ def test_no_file_of_a_report_is_written_through_a_link(run: Path, tmp_path: Path
     outside = tmp_path / "outside"
     (run / place).rename(outside)
     (run / place).symlink_to(outside)
-    before = tree(outside) if outside.is_dir() else {"": outside.read_text()}
+    before = tree(outside) if outside.is_dir() else {"": outside.read_text(encoding="utf-8")}
     if place == "report/data/audit.schema.json":
         write_report(run)  # its folder is made anew
         assert not (run / place).is_symlink()
     else:
         with pytest.raises(StoreError, match=f"{place}: is a link"):
             write_report(run)
-    assert (tree(outside) if outside.is_dir() else {"": outside.read_text()}) == before
+    assert (tree(outside) if outside.is_dir() else {"": outside.read_text(encoding="utf-8")}) == before
 
 
 @pytest.mark.slow
@@ -120,7 +120,7 @@ def test_two_layers_never_have_one_file(readings: Readings) -> None:
 
 
 def test_what_a_text_holds_is_shown_and_not_obeyed(run: Path) -> None:
-    html = (run / "report" / "index.html").read_text()
+    html = (run / "report" / "index.html").read_text(encoding="utf-8")
     assert MARKUP not in html
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
 
@@ -137,7 +137,7 @@ LAYERS_OF_MARKUP = {
 
 @pytest.mark.parametrize(("layer", "shown"), LAYERS_OF_MARKUP.items(), ids=range(len(LAYERS_OF_MARKUP)))
 def test_a_method_title_is_escaped_in_html_and_in_markdown(run: Path, layer: str, shown: str) -> None:
-    result = AuditResult.model_validate_json((run / "audit.json").read_text())
+    result = AuditResult.model_validate_json((run / "audit.json").read_text(encoding="utf-8"))
     renamed = result.model_copy(update={"notes": {f"srd@{layer}": "a note"}})
     assert f"- SRD at {shown}: a note" in page.markdown(renamed)
     text = page.html(renamed, (), ())

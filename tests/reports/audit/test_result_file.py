@@ -15,7 +15,7 @@ def test_the_file_as_it_was_written_holds(tmp_path: Path) -> None:
     check_result_file(tmp_path)
     (tmp_path / RESULT).write_bytes(add_digest(TABLE))
     check_result_file(tmp_path)
-    table = json.loads((tmp_path / RESULT).read_text())
+    table = json.loads((tmp_path / RESULT).read_text(encoding="utf-8"))
     assert len(table.pop("sha256")) == 64
     assert table == {"n": 60, "verdict": "PASS"}
 

@@ -37,11 +37,11 @@ ADDED: Section[AuditResult] = Section(
 
 @pytest.fixture
 def result(folder: Path) -> AuditResult:
-    return AuditResult.model_validate_json((folder / "audit.json").read_text())
+    return AuditResult.model_validate_json((folder / "audit.json").read_text(encoding="utf-8"))
 
 
 def test_the_page_has_every_section_in_its_order_and_the_navigation_too(folder: Path) -> None:
-    text = (folder / "report" / "index.html").read_text()
+    text = (folder / "report" / "index.html").read_text(encoding="utf-8")
     ids = [section.id for section in SECTIONS]
     assert re.findall(r'<section id="(\w+)">', text) == [*ids, "glossary"]
     assert ids == list(dict.fromkeys(ids))

@@ -21,7 +21,7 @@ from reports.viewer.files import INDEX
 
 @pytest.fixture(scope="module")
 def result(folder: Path) -> AuditResult:
-    return AuditResult.model_validate_json((folder / RESULT).read_text())
+    return AuditResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
 
 
 def test_rows_are_those_of_the_gallery_then_others_evenly_spaced() -> None:
@@ -69,4 +69,4 @@ def test_the_report_links_the_viewer_whose_bytes_the_store_decides(
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(content)
     assert tree(tmp_path / "viewer") == tree(folder / "report" / "viewer")
-    assert 'href="viewer/index.html"' in (folder / "report" / "index.html").read_text()
+    assert 'href="viewer/index.html"' in (folder / "report" / "index.html").read_text(encoding="utf-8")

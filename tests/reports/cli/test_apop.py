@@ -96,7 +96,7 @@ def test_the_file_holds_the_rates_and_the_table_shows_them(command: Command, spe
     ended = command("apop", spec)
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.splitlines()[-1] == str(RESULT.absolute())
-    result = json.loads(RESULT.read_text())
+    result = json.loads(RESULT.read_text(encoding="utf-8"))
     subject = experiment_of(spec)
     labels = np.array(subject.data.labels)
     with torch.no_grad():
@@ -117,7 +117,7 @@ def test_the_file_holds_the_rates_and_the_table_shows_them(command: Command, spe
 def test_intervals_are_wilsons(command: Command, spec: Path) -> None:
     command("apop", spec)
     z = NormalDist().inv_cdf(0.975)
-    for row in json.loads(RESULT.read_text())["replaced"]:
+    for row in json.loads(RESULT.read_text(encoding="utf-8"))["replaced"]:
         share, n = row["accuracy"]["value"], row["accuracy"]["n"]
         centre, half = share + z * z / (2 * n), z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
         bounds = [(centre - half) / (1 + z * z / n), (centre + half) / (1 + z * z / n)]
@@ -195,10 +195,10 @@ def test_a_file_is_no_folder(command: Command, spec: Path) -> None:
 
 
 def test_the_result_is_not_written_through_a_link(command: Command, spec: Path, tmp_path: Path) -> None:
-    (tmp_path / "outside").write_text("mine")
+    (tmp_path / "outside").write_text("mine", encoding="utf-8")
     RESULT.parent.mkdir(parents=True)
     RESULT.symlink_to(tmp_path / "outside")
     code, out, err = command("apop", spec)
     assert (code, out) == (2, "")
     assert "apop.json: is a link" in err
-    assert (tmp_path / "outside").read_text() == "mine"
+    assert (tmp_path / "outside").read_text(encoding="utf-8") == "mine"

@@ -26,7 +26,7 @@ def test_messages_repeat_what_looks_like_markup(command: Command, name: str) -> 
 
 @pytest.mark.parametrize("name", LIKE_MARKUP)
 def test_a_message_of_the_system_repeats_what_looks_like_markup(command: Command, tmp_path: Path, name: str) -> None:
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     code, out, err = command("init", f"file/{name}")
     assert (code, out) == (5, "")
     assert err.startswith("error [Errno 20] ")
@@ -93,7 +93,7 @@ def test_no_file_is_made_through_a_link_that_leads_nowhere(
 @pytest.mark.parametrize("name", ["audit.toml", "logs"])
 def test_a_run_writes_through_no_link_in_its_folder(command: Command, tmp_path: Path, name: str) -> None:
     spec, outside = write_audit(tmp_path / "audit"), tmp_path / "outside"
-    outside.mkdir() if name == "logs" else outside.write_text(spec.read_text())
+    outside.mkdir() if name == "logs" else outside.write_text(spec.read_text(encoding="utf-8"), encoding="utf-8")
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / name).symlink_to(outside)
     before = outside.stat().st_mtime_ns

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 from command_line import Command
-from small_audits import store_in
+from small_audits import copy_store, store_in
 
 from pipeline.store.store import Store
 from reports.audit.verdicts.criteria import Criterion
@@ -36,7 +36,7 @@ def written(*criteria: Mapping[str, Any]) -> Path:
         "".join(f"{key} = {json.dumps(value)}\n" for key, value in {"why": "a test", **each}.items())
         for each in criteria
     )
-    path.write_text("".join(f"[[criterion]]\n{table}\n" for table in tables))
+    path.write_text("".join(f"[[criterion]]\n{table}\n" for table in tables), encoding="utf-8")
     return path
 
 
@@ -111,7 +111,7 @@ def test_the_default_criteria_leave_a_method_open_at_best(command: Command, fold
     assert end.code in (6, 7)
     assert not {each["outcome"] for each in told["method_verdicts"]} & {"PASS", "WARN"}
     assert not {"random", "edges"} & {*told["audit_verdict"]["methods"]}
-    saved = json.loads((folder / "audit.json").read_text())
+    saved = json.loads((folder / "audit.json").read_text(encoding="utf-8"))
     for name in ("audit_verdict", "criteria", "method_verdicts", "multiverses", "reason_codes", "schema_version"):
         assert told[name] == saved[name], name
 
@@ -142,11 +142,12 @@ def test_a_junit_file_parses_whatever_names_hold(tmp_path: Path, character: str)
 def test_a_comparison_is_judged_subject_by_subject(command: Command, folder: Path, tmp_path: Path) -> None:
     run = tmp_path / "both"
     for subject in ("one", "two"):
-        shutil.copytree(folder / "audit.zarr", run / subject / "audit.zarr")
+        copy_store(folder / "audit.zarr", run / subject / "audit.zarr")
     (run / "audit.toml").write_text(
         '[subject.one]\nmodel.spec = "demo:vgg"\ndata = { path = "demo:shapes", n = 6 }\n'
         '[subject.two]\nmodel.spec = "demo:resnet"\ndata = { path = "demo:shapes", n = 6 }\n'
-        '[explain]\nmethods = ["srd"]\n[[perturbation]]\nname = "deep_fool"\n'
+        '[explain]\nmethods = ["srd"]\n[[perturbation]]\nname = "deep_fool"\n',
+        encoding="utf-8",
     )
     end = command("check", run, "-k", written(MET, OPEN), "--json", "--junit", "verdicts.xml")
     told = json.loads(end.out)
@@ -166,7 +167,7 @@ def test_an_unfinished_run_is_not_judged(command: Command, unfinished: Path) -> 
 
 
 def test_a_damaged_run_is_not_judged(command: Command, folder: Path, tmp_path: Path) -> None:
-    shutil.copytree(folder / "audit.zarr", tmp_path / "run" / "audit.zarr")
+    copy_store(folder / "audit.zarr", tmp_path / "run" / "audit.zarr")
     shard = next(file for file in sorted((tmp_path / "run/audit.zarr/score/c").rglob("*")) if file.is_file())
     shard.write_bytes(shard.read_bytes()[:-9])
     end = command("check", "run")
@@ -230,6 +231,6 @@ except SystemExit as end:
 """
     end = subprocess.run(
         [sys.executable, "-c", code, "check", str(folder), "--junit", "verdicts.xml"],
-        cwd=tmp_path, capture_output=True, text=True, check=True,
+        cwd=tmp_path, capture_output=True, encoding="utf-8", check=True,
     )  # fmt: skip
     assert end.stdout.splitlines()[-1] in ("6 False", "7 False")

@@ -154,7 +154,12 @@ def test_no_command_starts_with_a_closed_output(end: End, monkeypatch: pytest.Mo
 def test_the_installed_command_cannot_tell_and_ends_with_5(tmp_path: Path, outputs: str) -> None:
     program = f"{sys.executable} -P -c 'from reports.cli import main; main()' metrics {outputs}"
     ended = subprocess.run(
-        ["bash", "-c", program], env=os.environ | IMPORTS, capture_output=True, text=True, cwd=tmp_path, check=False
+        ["bash", "-c", program],
+        env=os.environ | IMPORTS,
+        capture_output=True,
+        encoding="utf-8",
+        cwd=tmp_path,
+        check=False,
     )
     assert ended.returncode == 5
     assert ended.stdout == ""

@@ -13,7 +13,7 @@ COMMANDS = ("status", "report", "check", "verify", "export", "compare")
 def write_spec(folder: Path, url: str) -> Path:
     """Write a small spec whose store is at a URL."""
     spec = write_audit(folder)
-    spec.write_text(f'{spec.read_text()}\n[store]\nurl = "{url}"\n')
+    spec.write_text(f'{spec.read_text(encoding="utf-8")}\n[store]\nurl = "{url}"\n', encoding="utf-8")
     return spec
 
 

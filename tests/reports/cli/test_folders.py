@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from command_line import Command
-from small_audits import edit, store_in, tree, write_audit
+from small_audits import edit, object_path, store_in, tree, write_audit
 
 from pipeline.store.location import Location
 from pipeline.store.receipts import RECEIPTS
@@ -65,10 +65,10 @@ def finished(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home: Path = tmp_path_factory.mktemp("finished")
     shutil.copytree(folder, home / "run")
     n_images = len(open_results(store_in(folder))["image"])
-    spec = (ROOT / "specs" / "smoke.toml").read_text().replace("n = 8", f"n = {n_images}")
+    spec = (ROOT / "specs" / "smoke.toml").read_text(encoding="utf-8").replace("n = 8", f"n = {n_images}")
     (home / "mine").mkdir()
     for file in ("mine/small.toml", "run/audit.toml"):
-        (home / file).write_text(spec)
+        (home / file).write_text(spec, encoding="utf-8")
     return home
 
 
@@ -149,7 +149,7 @@ def test_report_export_and_compare_find_it_too(
         assert command("export", spec, f"{len(options)}.nc", *options)[:2] == (0, f"{len(options)}.nc\n")
         assert command("compare", spec, *options)[:2] == (0, f"{place}/comparison/report/index.html\n")
         assert command("compare", spec, *options, "--out", "joint")[:2] == (0, "joint/report/index.html\n")
-        next((place / "small" / "audit.zarr" / RECEIPTS).glob("score-*")).unlink()
+        next(object_path(place / "small" / "audit.zarr", RECEIPTS).glob("score-*")).unlink()
         code, _, err = command("compare", spec, *options)
         way_out = " ".join(map(str, ("srd-audit run", spec, *options)))
         assert (code, err) == (4, f"error {place / 'small'}: 1 tasks are missing; `{way_out}` continues the run\n")
@@ -173,9 +173,9 @@ def test_no_run_is_made_among_the_images(command: Command, tmp_path: Path, name:
     spec = write_audit(tmp_path / "mine")
     edit(spec, 'path = "images"', 'path = "."')
     if name == "manipulate-model":
-        text = spec.read_text()
+        text = spec.read_text(encoding="utf-8")
         table = '[manipulation]\nagainst = "srd"\ngoal = "location_corner"\nsteps = 1\nimages = 3\n'
-        spec.write_text(text[: text.index("[[perturbation]]")] + table + text[text.index("[run]") :])
+        spec.write_text(text[: text.index("[[perturbation]]")] + table + text[text.index("[run]") :], encoding="utf-8")
     before = tree(tmp_path)
     code, out, err = command(name, spec, *WORKING[name][1])
     assert (code, out) == (2, "")
@@ -185,6 +185,8 @@ def test_no_run_is_made_among_the_images(command: Command, tmp_path: Path, name:
 
 @pytest.mark.parametrize("target", ["audit", "perturb", "attribute", "score", "report", "status", "plan", "verify"])
 def test_make_keeps_the_runs_of_all_specs_in_one_folder(target: str) -> None:
-    printed = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(
+        ["make", "--dry-run", target], cwd=ROOT, capture_output=True, encoding="utf-8", check=True
+    ).stdout
     (line,) = (line for line in printed.splitlines() if line.startswith(".venv/bin/srd-audit "))
     assert " specs/demo.toml --runs runs" in line

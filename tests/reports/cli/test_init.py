@@ -11,7 +11,7 @@ import reports
 from pipeline.spec.audit import DataSpec, ExplainSpec, ModelSpec, PerturbationSpec, RunSpec, parse_spec
 from pipeline.spec.measure import MeasureSpec
 
-TEMPLATE = (Path(reports.__file__).parent / "templates" / "audit.toml").read_text()
+TEMPLATE = (Path(reports.__file__).parent / "templates" / "audit.toml").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("table", [ModelSpec, DataSpec, ExplainSpec, PerturbationSpec, MeasureSpec, RunSpec])

@@ -38,9 +38,11 @@ METHODS = '["srd", "saliency", "smooth_grad", "random", "edges"]'
 
 def write_spec(folder: Path) -> Path:
     spec = write_audit(folder)
-    text = spec.read_text()
+    text = spec.read_text(encoding="utf-8")
     start, end = text.index("[[perturbation]]"), text.index("[run]")
-    spec.write_text(text[:start].replace('["srd", "saliency", "random"]', METHODS) + TABLE + text[end:])
+    spec.write_text(
+        text[:start].replace('["srd", "saliency", "random"]', METHODS) + TABLE + text[end:], encoding="utf-8"
+    )
     return spec
 
 
@@ -54,7 +56,7 @@ def subject_of(spec: Path) -> ManipulationExperiment:
 
 
 def result() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((HOME / "manipulated.json").read_text())
+    found: dict[str, Any] = json.loads((HOME / "manipulated.json").read_text(encoding="utf-8"))
     return found
 
 
@@ -126,7 +128,7 @@ def test_the_same_spec_gives_the_same_bytes(command: Command, spec: Path) -> Non
 
 def test_the_page_links_what_is_there_and_shows_the_numbers(command: Command, spec: Path) -> None:
     command("manipulate-model", spec)
-    page, found = (HOME / "index.html").read_text(), result()
+    page, found = (HOME / "index.html").read_text(encoding="utf-8"), result()
     files = {path for each in found["exhibits"] for path in (each["image_file"], *(p["file"] for p in each["panels"]))}
     files |= {"manipulated.json", "manipulated.safetensors", "control.safetensors", "style.css", "figures/methods.svg"}
     assert all((HOME / file).is_file() and f'"{file}"' in page for file in files)
@@ -157,7 +159,8 @@ def test_the_demo_is_fine_tuned_on_scenes_that_it_was_trained_on(tmp_path: Path)
     file = tmp_path / "demo.toml"
     file.write_text(
         '[model]\nspec = "demo:vgg"\n[data]\npath = "demo:shapes"\nn = 4\n[explain]\nmethods = ["saliency"]\n'
-        '[manipulation]\nagainst = "saliency"\ngoal = "top_k"\nimages = 5\n'
+        '[manipulation]\nagainst = "saliency"\ngoal = "top_k"\nimages = 5\n',
+        encoding="utf-8",
     )
     subject = subject_of(file)
     assert subject.examples.ids == tuple(f"shapes-{shapes.TRAIN_SEED}-{n:06d}" for n in range(5))
@@ -221,10 +224,10 @@ def test_an_audit_refuses_the_table_with_the_command_that_it_is_for(command: Com
 
 def test_the_page_is_not_written_through_a_link(command: Command, spec: Path, tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
-    (tmp_path / "outside" / "file").write_text("mine")
+    (tmp_path / "outside" / "file").write_text("mine", encoding="utf-8")
     HOME.parent.mkdir(parents=True)
     HOME.symlink_to(tmp_path / "outside")
     code, out, err = command("manipulate-model", spec)
     assert (code, out) == (2, "")
     assert f"{HOME.absolute()}: is a link" in err
-    assert [file.read_text() for file in (tmp_path / "outside").iterdir()] == ["mine"]
+    assert [file.read_text(encoding="utf-8") for file in (tmp_path / "outside").iterdir()] == ["mine"]

@@ -53,9 +53,9 @@ def write_spec(folder: Path, name: str) -> Path:
     """Write a small audit, in the form that the command takes."""
     spec = write_audit(folder)
     if name == "manipulate-model":
-        text = spec.read_text()
+        text = spec.read_text(encoding="utf-8")
         start, end = text.index("[[perturbation]]"), text.index("[run]")
-        spec.write_text(text[:start] + TABLE + text[end:])
+        spec.write_text(text[:start] + TABLE + text[end:], encoding="utf-8")
     return spec
 
 
@@ -71,7 +71,7 @@ def test_what_was_left_out_is_noted(command: Command, tmp_path: Path, name: str)
 @every_command
 def test_a_network_that_answers_at_random_is_refused(command: Command, tmp_path: Path, name: str) -> None:
     spec = edit(write_spec(tmp_path / "audit", name), "network.py:build", "network.py:noisy")
-    with (tmp_path / "audit" / "network.py").open("a") as file:
+    with (tmp_path / "audit" / "network.py").open("a", encoding="utf-8") as file:
         file.write(RANDOM)
     code, _, err = command(name, spec, *COMMANDS[name])
     assert code == 2
@@ -91,10 +91,10 @@ def test_a_caveat_is_printed_under_the_title_of_its_method(method: str, capsys: 
 
 def test_deep_lift_on_a_transformer_is_marked_not_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spec = edit(write_audit(tmp_path), '["srd", "saliency", "random"]', '["deep_lift", "saliency", "random"]')
-    text = spec.read_text()
-    spec.write_text(text[: text.index("[[perturbation]]")] + text[text.index("[run]") :])
+    text = spec.read_text(encoding="utf-8")
+    spec.write_text(text[: text.index("[[perturbation]]")] + text[text.index("[run]") :], encoding="utf-8")
     network = tmp_path / "network.py"
-    network.write_text(TRANSFORMER)
+    network.write_text(TRANSFORMER, encoding="utf-8")
     torch.save(runpy.run_path(str(network))["build"]().state_dict(), tmp_path / "weights.pt")
     job = job_of(spec, tmp_path / "run")
     attributes = prepare_store(job, load_subject(job))

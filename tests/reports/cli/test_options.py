@@ -1,7 +1,6 @@
 """What the command line offers to people and to programs: version, help, completion, settings, JSON, silence."""
 
 import json
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Command
-from small_audits import edit, tree, write_audit
+from small_audits import copy_store, edit, tree, write_audit
 
 from pipeline.spec.audit import load_spec
 from pipeline.store.runs import location_of
@@ -35,7 +34,7 @@ except SystemExit as end:
 def imported(*arguments: object) -> tuple[str, set[str]]:
     """Return the exit code of a command in a process of its own, and the packages that it imported."""
     command = [sys.executable, "-P", "-c", PROGRAM, *map(str, arguments)]
-    end = subprocess.run(command, capture_output=True, text=True, check=True)
+    end = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
     code, _, packages = end.stdout.splitlines()[-1].partition(" ")
     return code, set(json.loads(packages.replace("'", '"')))
 
@@ -87,19 +86,19 @@ def test_help_and_status_import_little(tmp_path: Path) -> None:
 
 def test_settings_are_kept_with_the_run(command: Command, tmp_path: Path) -> None:
     spec = write_audit(tmp_path / "audit")
-    untouched = spec.read_text()
+    untouched = spec.read_text(encoding="utf-8")
     end = command("run", spec, "--out", "run", "--stage", "perturb", "--set", "run.seed=5", "--set",
                   'perturbation.pgd.strengths=["4/255"]')  # fmt: skip
     assert (end.code, end.out) == (0, "")
     copy = tmp_path / "run" / "audit.toml"
-    assert copy.read_text().splitlines()[:3] == [
+    assert copy.read_text(encoding="utf-8").splitlines()[:3] == [
         f"# {spec.name} as changed by", "# --set run.seed=5", '# --set perturbation.pgd.strengths=["4/255"]'
     ]  # fmt: skip
     stored = attributes(location_of(tmp_path / "run")).fingerprinted.spec
     assert stored == load_spec(copy)
     assert (stored.run.seed, stored.perturbation[1].strengths[0].text) == (5, "4/255")
-    assert tomllib.loads(copy.read_text())["data"] == tomllib.loads(untouched)["data"]
-    assert spec.read_text() == untouched
+    assert tomllib.loads(copy.read_text(encoding="utf-8"))["data"] == tomllib.loads(untouched)["data"]
+    assert spec.read_text(encoding="utf-8") == untouched
     again = ("run", spec, "--out", "run", "--stage", "perturb")
     assert command(*again, "--set", "run.seed=5", "--set", 'perturbation.pgd.strengths=["4/255"]').code == 0
     assert command(*again).code == 2  # without them it is another run
@@ -162,11 +161,11 @@ def test_a_quiet_command_still_says_why_it_refuses(command: Command, tmp_path: P
 
 @pytest.mark.slow
 def test_the_end_of_a_report_is_verdict_path_and_next_step(command: Command, folder: Path, tmp_path: Path) -> None:
-    shutil.copytree(folder / "audit.zarr", tmp_path / "run" / "audit.zarr")
+    copy_store(folder / "audit.zarr", tmp_path / "run" / "audit.zarr")
     end = command("report", "run")
     assert (end.code, end.out) == (0, "run/report/index.html\n")
     *_, verdict, step = end.err.splitlines()
-    saved = json.loads((tmp_path / "run" / "audit.json").read_text())
+    saved = json.loads((tmp_path / "run" / "audit.json").read_text(encoding="utf-8"))
     outcome = saved["audit_verdict"]["outcome"]
     assert verdict.startswith(f"verdict  {outcome}: ")
     assert step.startswith("next     srd-audit check run ")

@@ -57,15 +57,19 @@ def test_a_plan_as_json(command: Command, spec: Path) -> None:
 
 
 def test_the_table_of_the_spec_names_the_workers(command: Command, spec: Path) -> None:
-    spec.write_text(spec.read_text() + '\n[cluster]\nkind = "local"\nworkers = 4\n')
+    spec.write_text(spec.read_text(encoding="utf-8") + '\n[cluster]\nkind = "local"\nworkers = 4\n', encoding="utf-8")
     assert json.loads(command("plan", spec, "--json").out)["workers"] == 4
 
 
 @pytest.mark.slow
 def test_a_plan_of_several_subjects(command: Command, spec: Path) -> None:
-    text = spec.read_text().replace("[model]", "[subject.one.model]").replace("[data]", "[subject.one.data]")
+    text = (
+        spec.read_text(encoding="utf-8")
+        .replace("[model]", "[subject.one.model]")
+        .replace("[data]", "[subject.one.data]")
+    )
     subject = text.split("[explain]", maxsplit=1)[0].replace("subject.one", "subject.two")
-    spec.write_text(text + subject.replace("masks = ", "n = 3\nmasks = "))
+    spec.write_text(text + subject.replace("masks = ", "n = 3\nmasks = "), encoding="utf-8")
     plans = json.loads(command("plan", spec, "--json").out)
     assert {name: plan["images"] for name, plan in plans.items()} == {"one": 6, "two": 3}
 

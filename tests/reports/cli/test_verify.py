@@ -39,11 +39,11 @@ def spec(finished_run: Path, tmp_path: Path) -> Path:
 
 def test_a_sound_run_passes_and_its_report_says_so(command: Command, spec: Path) -> None:
     before = tree(Path("run/audit.zarr"))
-    assert "Verified" not in PAGE.read_text()
+    assert "Verified" not in PAGE.read_text(encoding="utf-8")
     code, out, err = command("verify", spec, "--out", "run", "--sample", 1)
     assert (code, err) == (0, "")
     assert f"{N_TASKS} of {N_TASKS} tasks hold what their receipts say" in " ".join(out.split())
-    assert "Verified: what is stored against its receipts" in PAGE.read_text()
+    assert "Verified: what is stored against its receipts" in PAGE.read_text(encoding="utf-8")
     assert tree(Path("run/audit.zarr")) == before
 
 
@@ -54,7 +54,7 @@ def test_a_stage_of_other_code_is_named_and_not_done_again(
     code, out, err = command("verify", spec, "--out", "run", "--sample", 1)
     assert (code, err) == (0, "")
     assert "score: no task was done again, its sources are not those that made the store" in " ".join(out.split())
-    assert "of other code, not done again: score" in PAGE.read_text()
+    assert "of other code, not done again: score" in PAGE.read_text(encoding="utf-8")
 
 
 def test_a_damaged_run_is_named_and_mended_by_the_next_run(command: Command, spec: Path) -> None:
@@ -75,9 +75,9 @@ def test_a_damaged_run_is_named_and_mended_by_the_next_run(command: Command, spe
     assert (code, err) == (4, "error run: 3 tasks are to be done again; run the same spec\n")
     assert command("run", spec, "--out", "run").code == 0
     assert tree(Path("run/audit.zarr")) == whole
-    assert "Verified" not in PAGE.read_text()
+    assert "Verified" not in PAGE.read_text(encoding="utf-8")
     assert command("verify", spec, "--out", "run").code == 0
-    assert "PASS" in PAGE.read_text()
+    assert "PASS" in PAGE.read_text(encoding="utf-8")
 
 
 def test_an_unfinished_run_is_verified_as_far_as_it_goes(command: Command, tmp_path: Path) -> None:
@@ -92,16 +92,16 @@ def test_an_unfinished_run_is_verified_as_far_as_it_goes(command: Command, tmp_p
 def booby_trap(folder: Path) -> Path:
     """Write a network that leaves a mark where it is imported, and return the path of the mark."""
     mark = folder.resolve() / "imported"
-    (folder / "trap.py").write_text(f"open({str(mark)!r}, 'w')\n")
+    (folder / "trap.py").write_text(f"open({str(mark)!r}, 'w')\n", encoding="utf-8")
     return mark
 
 
 def rename_network(store: Path, network: str) -> None:
     """Have the store say that its network is another one, with digests that agree: whoever sends it can write all."""
     metadata = store / METADATA
-    content = json.loads(metadata.read_text())
+    content = json.loads(metadata.read_text(encoding="utf-8"))
     content["attributes"]["fingerprinted"]["spec"]["model"]["spec"] = network
-    metadata.write_text(json.dumps(content))
+    metadata.write_text(json.dumps(content), encoding="utf-8")
     forge_fingerprint(store)
     forge_manifest(store)
 
@@ -114,7 +114,9 @@ def test_of_a_folder_alone_only_bytes_are_checked(command: Command, spec: Path) 
     network = f"{run.resolve() / 'trap.py'}:build"
     edit(run / "audit.toml", "network.py:build", network)
     rename_network(run / "audit.zarr", network)
-    (run / "logs" / "runs.jsonl").write_text(json.dumps({"spec": str(run.resolve() / "audit.toml")}) + "\n")
+    (run / "logs" / "runs.jsonl").write_text(
+        json.dumps({"spec": str(run.resolve() / "audit.toml")}) + "\n", encoding="utf-8"
+    )
     before = tree(run)
     code, out, err = command("verify", "run")
     assert (code, err) == (0, "")
@@ -147,7 +149,7 @@ def test_with_a_folder_of_your_own_the_spec_of_the_store_is_done_again(command: 
     code, out, err = command("verify", "run", "--source", spec.parent, "--sample", 1)
     assert (code, err) == (0, "")
     assert "done again on" in out
-    assert "Verified: what is stored against its receipts" in PAGE.read_text()
+    assert "Verified: what is stored against its receipts" in PAGE.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("network", ["{run}/trap.py:build", "../run/trap.py:build", "link/trap.py:build", "trap:build"])

@@ -1,7 +1,6 @@
 """What changed between two runs of the same images: numbers from both stores, refusals, sentences, and the commands."""
 
 import json
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from command_line import Command
-from small_audits import store_in
+from small_audits import copy_store, store_in
 
 from reports.audit.readings import Readings
 from reports.audit.run_record import record_of
@@ -239,7 +238,7 @@ def copies(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[st
     """Two copies of one run."""
     home: Path = tmp_path_factory.mktemp("copies")
     for name in ("old", "new"):
-        shutil.copytree(folder / "audit.zarr", home / name / "audit.zarr")
+        copy_store(folder / "audit.zarr", home / name / "audit.zarr")
     return {name: home / name for name in ("old", "new")}
 
 
@@ -265,7 +264,7 @@ def test_compare_tells_what_changed(command: Command, copies: Mapping[str, Path]
     end = command("compare", copies["old"], copies["new"], "--out", "comparison")
     assert (end.code, end.out) == (0, "comparison/report/index.html\n")
     assert end.err.startswith("NO REGRESSION from old to new: none of ")
-    page = (tmp_path / "comparison" / "report" / "index.html").read_text()
+    page = (tmp_path / "comparison" / "report" / "index.html").read_text(encoding="utf-8")
     assert "What changed from old to new" in page
     told = command("compare", copies["old"], copies["new"], "--out", "comparison", "--json", "--quiet")
     assert told.err == ""

@@ -61,7 +61,7 @@ def compared(runs: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="module")
 def result(compared: Path) -> ComparisonResult:
-    return ComparisonResult.model_validate_json((compared / "comparison.json").read_text())
+    return ComparisonResult.model_validate_json((compared / "comparison.json").read_text(encoding="utf-8"))
 
 
 def by_network(result: ComparisonResult, runs: tuple[Path, Path]) -> Iterator[tuple[str, Path]]:
@@ -70,7 +70,7 @@ def by_network(result: ComparisonResult, runs: tuple[Path, Path]) -> Iterator[tu
 
 def test_networks_are_those_of_their_audits(result: ComparisonResult, runs: tuple[Path, Path]) -> None:
     for network, run in zip(result.networks, runs, strict=True):
-        audit = json.loads((run / "audit.json").read_text())
+        audit = json.loads((run / "audit.json").read_bytes())
         assert network.name == run.name
         assert network.identity == Identity.model_validate(audit["identity"])
         assert network.accuracy == Estimate.model_validate(audit["accuracy"][0]["accuracy"])
@@ -90,7 +90,7 @@ def test_similarities_are_those_of_the_audits_each_method_under_its_own_attack(
     result: ComparisonResult, runs: tuple[Path, Path]
 ) -> None:
     for name, run in by_network(result, runs):
-        audit = json.loads((run / "audit.json").read_text())
+        audit = json.loads((run / "audit.json").read_bytes())
         expected = {}
         for row in audit["stability"]:
             attack, _, strength = row["condition"].partition("@")
@@ -111,7 +111,7 @@ def test_verdicts_on_attacks_are_those_of_the_transfer_tables(
     result: ComparisonResult, runs: tuple[Path, Path]
 ) -> None:
     for name, run in by_network(result, runs):
-        tables = json.loads((run / "audit.json").read_text())["transfer"]
+        tables = json.loads((run / "audit.json").read_bytes())["transfer"]
         expected = {
             (f"{table['attack']}@{table['strength_text']}", cell["evaluating"], table["similarity"], table["images"]):
             cell["verdict"]
@@ -176,7 +176,7 @@ def test_the_headline_is_the_difference_of_the_calibrated_stabilities_of_the_aud
 ) -> None:
     for name, run in by_network(result, runs):
         calibrated = {(row["condition"], row["method"]): row["estimate"]["value"]
-                      for row in json.loads((run / "audit.json").read_text())["calibrated"]}  # fmt: skip
+                      for row in json.loads((run / "audit.json").read_bytes())["calibrated"]}  # fmt: skip
         for row in result.calibrated:
             if row.network == name:
                 assert row.estimate.value == calibrated[condition_of(row.column, row.method), row.method]
@@ -276,7 +276,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def parsed(compared: Path) -> Page:
-    return Page((compared / "report" / "index.html").read_text())
+    return Page((compared / "report" / "index.html").read_text(encoding="utf-8"))
 
 
 def test_every_file_and_link_of_the_page_is_there(parsed: Page, compared: Path, runs: tuple[Path, Path]) -> None:
@@ -342,8 +342,8 @@ def test_the_page_says_what_an_audit_lacks_and_every_sentence(parsed: Page, resu
 
 def test_the_same_stores_give_the_same_bytes(compared: Path, runs: tuple[Path, Path]) -> None:
     before = tree(compared)
-    (compared / "report" / "figures" / "old.svg").write_text("")
-    (compared / "report" / "mine.txt").write_text("")
+    (compared / "report" / "figures" / "old.svg").write_text("", encoding="utf-8")
+    (compared / "report" / "mine.txt").write_text("", encoding="utf-8")
     write_comparison(runs, compared)
     (compared / "report" / "mine.txt").unlink()
     assert tree(compared) == before
@@ -356,7 +356,7 @@ def test_networks_have_as_much_of_their_path_as_sets_them_apart(runs: tuple[Path
         shutil.copytree(runs[1], folder)
     write_comparison(folders, tmp_path / "all")
     write_comparison(folders[1:], tmp_path / "two")
-    names = [[row["name"] for row in json.loads((tmp_path / out / "comparison.json").read_text())["networks"]]
+    names = [[row["name"] for row in json.loads((tmp_path / out / "comparison.json").read_bytes())["networks"]]
              for out in ("all", "two")]  # fmt: skip
     assert names == [["a/run", "b/run", "b/mine"], ["run", "mine"]]
 
@@ -367,7 +367,7 @@ def test_a_run_is_not_compared_with_itself_nor_its_report_overwritten(runs: tupl
     with pytest.raises(StoreError, match="holds the run of one network, whose report would be lost; name another"):
         write_comparison(runs, runs[1])
     file = tmp_path / "file"
-    file.write_text("")
+    file.write_text("", encoding="utf-8")
     with pytest.raises(InputError, match="file: is a file; name a folder"):
         write_comparison(runs, file)
 
@@ -566,7 +566,7 @@ def spec(tmp_path: Path) -> Path:
     """A spec of two subjects."""
     small = write_audit(tmp_path / "audit")
     several = small.with_name("several.toml")
-    several.write_text(SUBJECTS + SPEC[SPEC.index("[explain]") :])
+    several.write_text(SUBJECTS + SPEC[SPEC.index("[explain]") :], encoding="utf-8")
     return several
 
 
@@ -578,7 +578,7 @@ def test_one_command_audits_all_subjects_and_compares_them(command: Command, spe
     assert {path.name for path in folder.iterdir()} == {"audit.toml", "comparison.json", "report", "one", "another"}
     made = {"audit.zarr", "audit.json", "summary.md", "report", "report.html", "logs"}
     assert {path.name for path in (folder / "one").iterdir()} == made
-    networks = json.loads((folder / "comparison.json").read_text())["networks"]
+    networks = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))["networks"]
     assert [(each["name"], each["report"], each["identity"]["sizes"]["image"]) for each in networks] == [
         ("one", "../one/report/index.html", 4),
         ("another", "../another/report/index.html", 6),
@@ -597,8 +597,8 @@ def test_one_command_audits_all_subjects_and_compares_them(command: Command, spe
 
     code, out, _ = command("compare", spec, "--out", "joint")
     assert (code, out) == (0, "joint/report/index.html\n")
-    joint = json.loads((tmp_path / "joint" / "comparison.json").read_text())
-    assert joint["similarities"] == json.loads((folder / "comparison.json").read_text())["similarities"]
+    joint = json.loads((tmp_path / "joint" / "comparison.json").read_text(encoding="utf-8"))
+    assert joint["similarities"] == json.loads((folder / "comparison.json").read_text(encoding="utf-8"))["similarities"]
 
 
 def test_a_subject_is_audited_as_by_a_spec_of_its_own(command: Command, spec: Path) -> None:
@@ -667,9 +667,9 @@ def test_compare_names_a_run_that_does_not_exist(command: Command) -> None:
 @pytest.mark.parametrize("place", ["comparison.json", "report", "report/figures", "report/index.html"])
 def test_no_file_of_a_comparison_is_written_through_a_link(runs: tuple[Path, Path], tmp_path: Path, place: str) -> None:
     outside, link = tmp_path / "outside", tmp_path / "comparison" / place
-    outside.mkdir() if place in {"report", "report/figures"} else outside.write_text("mine")
+    outside.mkdir() if place in {"report", "report/figures"} else outside.write_text("mine", encoding="utf-8")
     link.parent.mkdir(parents=True)
     link.symlink_to(outside)
     with pytest.raises(StoreError, match=f"{place}: is a link"):
         write_comparison(runs, tmp_path / "comparison")
-    assert not list(outside.iterdir()) if outside.is_dir() else outside.read_text() == "mine"
+    assert not list(outside.iterdir()) if outside.is_dir() else outside.read_text(encoding="utf-8") == "mine"

@@ -206,8 +206,8 @@ def test_the_command_writes_a_page_that_its_json_gives_again(command: Command, t
     home = spec.parent / "runs/small/report/concepts/relu1"
     code, out, _ = command(*arguments)
     assert (code, out) == (0, f"{home / 'index.html'}\n")
-    result = ConceptsResult.model_validate_json((home / "concepts.json").read_text())
-    page = (home / "index.html").read_text()
+    result = ConceptsResult.model_validate_json((home / "concepts.json").read_text(encoding="utf-8"))
+    page = (home / "index.html").read_text(encoding="utf-8")
     assert page == html(result, has_report=False)
     named = set(re.findall(r'(?:src|href)="([^"#]+)"', page))
     assert {name for name in named if not (home / name).is_file()} == set()
@@ -229,8 +229,8 @@ def test_a_finished_run_is_used_and_linked(command: Command, tmp_path: Path) -> 
     assert code == 0
     assert "perturb: nothing to do, all 8 tasks are done" in err
     page = spec.parent / "runs/small/report/concepts/conv2/index.html"
-    assert '<a href="../../index.html">' in page.read_text()
-    assert '<a href="concepts/conv2/index.html">' in page.parents[2].joinpath("index.html").read_text()
+    assert '<a href="../../index.html">' in page.read_text(encoding="utf-8")
+    assert '<a href="concepts/conv2/index.html">' in page.parents[2].joinpath("index.html").read_text(encoding="utf-8")
     before = page.read_bytes()
     assert command("report", spec)[0] == 0
     assert page.read_bytes() == before

@@ -24,4 +24,4 @@ def test_a_method_is_the_librarys_or_its_deviation_has_a_cause(comparison: Compa
 
 def test_the_page_in_docs_has_a_row_for_each_comparison_and_says_where_it_was_measured() -> None:
     written = page(lambda _: ["figure"] * len(SUBJECTS))
-    assert frame((DOCS / "baselines.md").read_text(), NAMED) == frame(written, NAMED)
+    assert frame((DOCS / "baselines.md").read_text(encoding="utf-8"), NAMED) == frame(written, NAMED)

@@ -28,6 +28,6 @@ def test_a_difference_to_quantus_has_a_cause_and_no_other(entry: MetricEntry, ki
 
 def test_the_page_in_docs_is_that_of_the_registry() -> None:
     written = page(lambda *_: ["figure"] * 6)
-    stored = (DOCS / "metrics.md").read_text()
+    stored = (DOCS / "metrics.md").read_text(encoding="utf-8")
     assert frame(stored, NAMED) == frame(written, NAMED)
     assert facts() in stored

@@ -134,7 +134,7 @@ def removed(files: dict[str, str]) -> None:
 
 
 def emptied(files: dict[str, str]) -> None:
-    Path(files["tls_certificate"]).write_text("no certificate")
+    Path(files["tls_certificate"]).write_text("no certificate", encoding="utf-8")
 
 
 def exchanged(files: dict[str, str]) -> None:

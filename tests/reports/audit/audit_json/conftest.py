@@ -113,5 +113,5 @@ def slow_scores(dataset: xr.Dataset, maps: Array) -> xr.DataArray:
 
 @pytest.fixture(scope="session")
 def audit(folder: Path) -> dict[str, Any]:
-    result: dict[str, Any] = json.loads((folder / "audit.json").read_text(), parse_constant=pytest.fail)
+    result: dict[str, Any] = json.loads((folder / "audit.json").read_text(encoding="utf-8"), parse_constant=pytest.fail)
     return result

@@ -19,7 +19,7 @@ why = "as agreed"
 
 def written(folder: Path, text: str) -> Path:
     path = folder / "criteria.toml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return path
 
 

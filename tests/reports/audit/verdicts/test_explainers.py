@@ -173,6 +173,8 @@ def test_a_method_that_may_not_be_attacked_is_never_passed(evidence: Evidence) -
 
 
 def test_docs_list_all_reasons_in_the_order_of_their_precedence() -> None:
-    rows = re.findall(r"^\| ((?:`[A-Z_]+`(?:, )?)+) \|", (DOCS / "verdicts.md").read_text(), re.MULTILINE)
+    rows = re.findall(
+        r"^\| ((?:`[A-Z_]+`(?:, )?)+) \|", (DOCS / "verdicts.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert re.findall(r"[A-Z_]+", " ".join(rows)) == list(Reason)
     assert [each.code for each in reason_texts()] == list(Reason)
