@@ -149,7 +149,7 @@ def test_no_other_resize_is_accepted(resize: Any) -> None:
     ],
 )
 def test_mean_and_std_fit_each_other_and_the_channels(mean: Any, std: Any, message: str) -> None:
-    model = {"spec": "demo:vgg", "mean": mean} | ({} if std is None else {"std": std})
+    model = {"spec": "demo:vgg", "channels": 3, "mean": mean} | ({} if std is None else {"std": std})
     with pytest.raises(SpecError, match=message):
         parse_spec(table(model=model), "spec")
 
