@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
+from zipfile import ZipFile
 
 import numpy as np
 import zarr
@@ -109,6 +110,9 @@ class _ZippedArrays(Arrays):
                 self._read[name] = self._file[name]
         return self._read[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._file.files
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._file.files)
 
@@ -118,12 +122,11 @@ class _ZippedArrays(Arrays):
 
 def _open_npy(path: Path) -> Arrays:
     with open_file(path, 2**62):
-        array: Rows = np.load(path, mmap_mode="r", allow_pickle=False)
-    return {"": array}
+        return {"": np.lib.format.open_memmap(path, mode="r")}
 
 
 def _open_npz(path: Path) -> Arrays:
-    with open_file(path, 2**62):
+    with open_file(path, 2**62), ZipFile(path):  # numpy leaves a file open that is none
         return _ZippedArrays(path)
 
 
@@ -131,7 +134,7 @@ def _open_zarr(path: Path) -> Arrays:
     opened = zarr.open(path, mode="r")
     if isinstance(opened, zarr.Array):
         return {"": opened}
-    return {name: array for name, array in opened.members(max_depth=None) if isinstance(array, zarr.Array)}
+    return {name: array for name, array in sorted(opened.members(max_depth=None)) if isinstance(array, zarr.Array)}
 
 
 _OPENERS: Mapping[str, Callable[[Path], Arrays]] = MappingProxyType(

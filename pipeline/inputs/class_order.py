@@ -65,7 +65,7 @@ class ClassOrder:
         if not 0 <= index < len(self.folders):
             raise DataError(
                 f"{place}: {shorten_value(text)} is no class of {self._source} and no index below "
-                f"{len(self.folders)}; {closest(text, self.folders)}"
+                f"{len(self.folders)}; {closest(text, [*self.folders, *self.titles])}"
             )
         return index
 
@@ -90,8 +90,16 @@ def read_class_order(file: Path) -> ClassOrder:
 
 
 def order_of_labels(labels: Iterable[str], source: str) -> ClassOrder:
-    """Return the classes of a data set that gives no order: 0, 1, ... of whole numbers, else names by the alphabet."""
+    """Return the classes of a data set that gives no order: 0, 1, ... of whole numbers, else names by the alphabet.
+
+    Raises
+    ------
+    DataError
+        For whole numbers of which one is negative.
+    """
     names = sorted(set(labels))
+    if all(name.removeprefix("-").isdecimal() for name in names) and any(name.startswith("-") for name in names):
+        raise DataError(f"{source}: a label is {min(names)}; leave out what has no class, and count classes from 0")
     if names and all(name.isascii() and name.isdecimal() and len(name) < 7 for name in names):
         names = [str(index) for index in range(1 + max(map(int, names)))]
     return ClassOrder([(name, name) for name in names], source)
@@ -111,9 +119,19 @@ def match_classes(names: Sequence[str], order: ClassOrder, place: str) -> list[i
         unknown = next(name for name in names if not order.knows(name))
         raise DataError(
             f"{place}: its class {unknown!r} is none of model.classes, which are {len(order.folders)}, "
-            f"not {len(names)}; {closest(unknown, order.folders)}"
+            f"not {len(names)}; {closest(unknown, [*order.folders, *order.titles])}"
         )
     return list(range(len(names)))
+
+
+def matching_in_words(names: Sequence[str], order: ClassOrder) -> tuple[str, ...]:
+    """Return a sentence if `match_classes` goes by numbers, so that a wrong order would not show itself."""
+    if all(order.knows(name) for name in names):
+        return ()
+    return (
+        "the data set's names of classes are not those of model.classes: both are taken to be in one order, "
+        f"{shorten_value(names[0])} being {shorten_value(order.titles[0])}",
+    )
 
 
 def _content(file: Path, place: str) -> object:

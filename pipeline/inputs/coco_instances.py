@@ -2,14 +2,14 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter
+from typing_extensions import TypedDict
 
 from pipeline.inputs.collection import IGNORED, OBJECT, OTHER, Parts
 from pipeline.inputs.image_files import MOST_PIXELS
@@ -38,12 +38,12 @@ class _Category(TypedDict):
     name: str
 
 
-class _Annotation(TypedDict, total=False):
+class _Annotation(TypedDict):
     __pydantic_config__ = ConfigDict(strict=True)  # type: ignore[misc]
     image_id: int
     category_id: int
     segmentation: Any
-    iscrowd: int
+    iscrowd: NotRequired[int]
 
 
 class _File(TypedDict):
@@ -75,6 +75,8 @@ class InstanceMask:
     def _mask(self, segmentation: Any) -> NDArray[np.bool_]:
         way_out = "correct the annotation, or remove it"
         with refuse_what_a_parser_raises(DataError, self.place, way_out):
+            if segmentation == []:
+                raise ValueError("has no polygon")
             if isinstance(segmentation, list):
                 polygons = [from_polygon(each, self.height, self.width) for each in segmentation]
                 union: NDArray[np.bool_] = np.logical_or.reduce(polygons, axis=0)
@@ -156,15 +158,7 @@ def read_instances(file: Path) -> Instances:
         raise DataError(f"{place}: {error}; {RELATIVE}") from None
     with refuse_what_a_parser_raises(DataError, place, WAY_OUT):
         found = TypeAdapter(_File).validate_python(json.loads(content))
-        _refuse_strangers(found["annotations"])
         return Instances(file, found)
-
-
-def _refuse_strangers(annotations: Iterable[Mapping[str, Any]]) -> None:
-    for number, each in enumerate(annotations, 1):
-        missing = {"image_id", "category_id", "segmentation"} - each.keys()
-        if missing:
-            raise ValueError(f"annotation {number} has no {', '.join(sorted(missing))}")
 
 
 def _plain(name: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.inputs.class_order import ClassOrder, match_classes, order_of_labels
+from pipeline.inputs.class_order import ClassOrder, match_classes, matching_in_words, order_of_labels
 from pipeline.inputs.collection import OBJECT, OTHER, Collection, Parts, Picture, Request, Sample
 from pipeline.inputs.image_files import decode, read_content
 from pipeline.inputs.stored_files import as_picture
@@ -67,7 +67,7 @@ def collect_hugging_face(request: Request) -> Collection:
     place = f"data.path = {request.root}"
     table = _open(request, place)
     image, mask = _image_column(table, place), _find_column(table, "Image", MASK)
-    order, outputs = _outputs(request, table, place)
+    order, outputs, notes = _outputs(request, table, place)
     plain = table.cast_column(image, _plain_feature())
     masks = None if mask is None else table.cast_column(mask, _plain_feature())[mask]
     samples = [
@@ -79,7 +79,7 @@ def collect_hugging_face(request: Request) -> Collection:
         )
         for row in range(len(outputs))
     ]
-    return Collection(samples, order.titles, masks is not None, f"{len(samples):,} rows of {request.root.name}")
+    return Collection(samples, order.titles, masks is not None, f"{len(samples):,} rows of {request.root.name}", notes)
 
 
 def _open(request: Request, place: str) -> Any:
@@ -124,8 +124,8 @@ def _find_column(table: Any, kind: str, names: Sequence[str]) -> str | None:
     return next((name for name in names if type(table.features.get(name)).__name__ == kind), None)
 
 
-def _outputs(request: Request, table: Any, place: str) -> tuple[ClassOrder, list[int]]:
-    """Return the classes, and the label of each row in their order."""
+def _outputs(request: Request, table: Any, place: str) -> tuple[ClassOrder, list[int], tuple[str, ...]]:
+    """Return the classes, the label of each row in their order, and sentences on how they were matched."""
     classes = [name for name, feature in table.features.items() if type(feature).__name__ == "ClassLabel"]
     column = (
         classes[0]
@@ -142,7 +142,7 @@ def _outputs(request: Request, table: Any, place: str) -> tuple[ClassOrder, list
         names = table.features[column].names
         order = request.order or ClassOrder([(name, name) for name in names], str(request.root))
         outputs = match_classes(names, order, place)
-        return order, [outputs[value] for value in values]
+        return order, [outputs[value] for value in values], matching_in_words(names, order)
     texts = [str(value) for value in values]
     order = request.order or order_of_labels(texts, str(request.root))
-    return order, [order.of_label(text, f"{place}: row {row}") for row, text in enumerate(texts)]
+    return order, [order.of_label(text, f"{place}: row {row}") for row, text in enumerate(texts)], ()

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.inputs.class_order import ClassOrder, match_classes
+from pipeline.inputs.class_order import ClassOrder, match_classes, matching_in_words
 from pipeline.inputs.collection import IGNORED, OBJECT, OTHER, Collection, Parts, Picture, Request, Sample
 from pipeline.inputs.image_files import turn_upright
 from pipeline.inputs.stored_files import as_picture
@@ -101,7 +101,8 @@ def collect_torchvision(request: Request) -> Collection:
         )
         for row, label in enumerate(labels)
     ]
-    return Collection(samples, order.titles, masks is not None, f"{name}, {split}")
+    notes = matching_in_words(titles, order)
+    return Collection(samples, order.titles, masks is not None, f"{name}, {split}", notes)
 
 
 def _open(request: Request, name: str, split: str, **options: str) -> Any:
