@@ -36,7 +36,9 @@ def choosing_order(collection: Collection, data: DataSpec) -> list[int]:
     for row, label in enumerate(labels):
         groups.setdefault(label, []).append(row)
     if data.sample == "stratified" or data.seed is not None:
-        groups = {label: _draw_order(rows, data.seed or 0, label) for label, rows in groups.items()}
+        seed, labels = data.seed or 0, list(groups)
+        turns = seeds.permutation(seed, len(labels), "sample", "classes")
+        groups = {labels[turn]: _draw_order(groups[labels[turn]], seed, labels[turn]) for turn in turns}
     return _ORDERS[data.sample](groups)
 
 

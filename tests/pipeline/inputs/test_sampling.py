@@ -87,6 +87,11 @@ def test_whatever_the_choice_images_keep_their_names_and_labels(base: Path, samp
     assert data.description == "9 of 20 images of 4 folders"
 
 
+def test_few_images_are_not_always_of_the_first_classes(base: Path) -> None:
+    found = {tuple(counts(chosen(base, 2, seed=seed))) for seed in range(30)}
+    assert len(found) == 6
+
+
 def test_without_a_seed_a_balanced_choice_takes_the_first_by_name(base: Path) -> None:
     assert chosen(base, 5).ids == ("ant/00.png", "ant/01.png", "bee/00.png", "cat/00.png", "dog/00.png")
 
