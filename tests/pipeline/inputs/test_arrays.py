@@ -34,7 +34,7 @@ def save_zarr(base: Path, **arrays: NDArray[Any]) -> str:
     return "set.zarr"
 
 
-def read_npy(base: Path, **arrays: NDArray[Any]) -> dict[str, str]:
+def read_npy(base: Path, **arrays: NDArray[Any]) -> dict[str, Any]:
     for name, values in arrays.items():
         np.save(base / f"{name}.npy", values)
     return {"path": "images.npy", "labels": "labels.npy"} | ({"masks": "masks.npy"} if "masks" in arrays else {})
@@ -207,7 +207,8 @@ def test_python_objects_are_never_unpickled(tmp_path: Path) -> None:
     for name, values in (("images", np.array([{}], object)), ("labels", LABELS)):
         np.save(tmp_path / f"{name}.npy", values, allow_pickle=True)
     np.savez(tmp_path / "set.npz", images=np.array([{}], object), labels=LABELS, allow_pickle=True)
-    for keys in ({"path": "images.npy", "labels": "labels.npy"}, {"path": "set.npz"}):
+    ways: list[dict[str, Any]] = [{"path": "images.npy", "labels": "labels.npy"}, {"path": "set.npz"}]
+    for keys in ways:
         with pytest.raises(
             DataError, match=r"(pickle|Python objects in dtype).*; store plain numbers, without Python objects"
         ):
@@ -230,8 +231,9 @@ def test_missing_files_are_refused(tmp_path: Path, name: str) -> None:
     np.save(tmp_path / "images.npy", IMAGES)
     for key in ("labels", "masks"):
         np.save(tmp_path / "labels.npy", LABELS)
+        given: dict[str, Any] = {"path": "images.npy", "labels": "labels.npy", key: name}
         with pytest.raises(DataError, match=rf"^data\.{key} = .*{name}: is missing"):
-            load(tmp_path, **({"path": "images.npy", "labels": "labels.npy"} | {key: name}))
+            load(tmp_path, **given)
 
 
 def test_the_digest_follows_every_array_and_how_it_is_read(tmp_path: Path) -> None:

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from torchvision.transforms import v2
+from torchvision import transforms as untyped
 from torchvision.transforms.functional import InterpolationMode
 
 from pipeline.inputs.geometry import geometry_of
 from pipeline.spec.audit import ModelSpec
 from srd.errors import DataError
 
+transforms: Any = untyped
 FILTERS = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
 
 
@@ -27,7 +28,7 @@ def pictures(n: int, channels: int = 3) -> list[NDArray[np.uint8]]:
 
 
 def by_torchvision(pixels: NDArray[np.uint8], *steps: Any) -> NDArray[np.uint8]:
-    return np.asarray(v2.Compose(steps)(Image.fromarray(pixels)))
+    return np.asarray(transforms.Compose(steps)(Image.fromarray(pixels)))
 
 
 @pytest.mark.parametrize("name", FILTERS)
@@ -35,37 +36,39 @@ def test_the_usual_preprocessing_is_torchvisions(name: Any) -> None:
     mode = InterpolationMode(name)
     for number, pixels in enumerate(pictures(20)):
         side, cut = 30 + 7 * number, 30 + 6 * number
-        expected = by_torchvision(pixels, v2.Resize(side, mode), v2.CenterCrop(cut))
+        expected = by_torchvision(pixels, transforms.Resize(side, mode), transforms.CenterCrop(cut))
         assert (prepared(pixels, resize=(side, cut), interpolation=name) == expected).all()
 
 
 def test_images_are_resized_bilinearly_unless_the_spec_says_otherwise() -> None:
     for pixels in pictures(10):
-        expected = by_torchvision(pixels, v2.Resize(50, InterpolationMode.BILINEAR), v2.CenterCrop(50))
+        expected = by_torchvision(pixels, transforms.Resize(50, InterpolationMode.BILINEAR), transforms.CenterCrop(50))
         assert (prepared(pixels, resize=50) == expected).all()
 
 
 def test_a_rectangle_is_cut_out_as_torchvision_does() -> None:
     for pixels in pictures(20):
-        expected = by_torchvision(pixels, v2.Resize(90, InterpolationMode.BICUBIC), v2.CenterCrop((71, 80)))
+        expected = by_torchvision(
+            pixels, transforms.Resize(90, InterpolationMode.BICUBIC), transforms.CenterCrop((71, 80))
+        )
         assert (prepared(pixels, resize=90, crop=(71, 80), interpolation="bicubic") == expected).all()
 
 
 def test_a_cut_alone_resizes_nothing() -> None:
     for pixels in pictures(20):
-        assert (prepared(pixels, crop=(37, 24)) == by_torchvision(pixels, v2.CenterCrop((37, 24)))).all()
-        assert (prepared(pixels, crop=31) == by_torchvision(pixels, v2.CenterCrop(31))).all()
+        assert (prepared(pixels, crop=(37, 24)) == by_torchvision(pixels, transforms.CenterCrop((37, 24)))).all()
+        assert (prepared(pixels, crop=31) == by_torchvision(pixels, transforms.CenterCrop(31))).all()
 
 
 def test_images_are_stretched_to_an_exact_size() -> None:
     for pixels in pictures(20):
-        expected = by_torchvision(pixels, v2.Resize((48, 100), InterpolationMode.BILINEAR))
+        expected = by_torchvision(pixels, transforms.Resize((48, 100), InterpolationMode.BILINEAR))
         assert (prepared(pixels, resize={"height": 48, "width": 100}) == expected).all()
 
 
 def test_nothing_need_be_cut_out() -> None:
     for pixels in pictures(20):
-        expected = by_torchvision(pixels, v2.Resize(60, InterpolationMode.BILINEAR))
+        expected = by_torchvision(pixels, transforms.Resize(60, InterpolationMode.BILINEAR))
         assert (prepared(pixels, resize=60, crop="none") == expected).all()
 
 
@@ -74,7 +77,7 @@ def test_each_channel_is_resized_by_itself() -> None:
         resized = prepared(pixels, resize=(60, 50))
         for channel in range(5):
             one = np.ascontiguousarray(pixels[..., channel])
-            expected = by_torchvision(one, v2.Resize(60, InterpolationMode.BILINEAR), v2.CenterCrop(50))
+            expected = by_torchvision(one, transforms.Resize(60, InterpolationMode.BILINEAR), transforms.CenterCrop(50))
             assert (resized[..., channel] == expected).all()
 
 
@@ -92,7 +95,7 @@ def test_a_mask_goes_the_way_of_its_image() -> None:
     for pixels in pictures(20):
         geometry = geometry_of(ModelSpec(spec="network.py:build", resize=(60, 51)))
         parts = np.random.default_rng(1).integers(0, 3, pixels.shape[:2], np.uint8)
-        expected = by_torchvision(parts, v2.Resize(60, InterpolationMode.NEAREST), v2.CenterCrop(51))
+        expected = by_torchvision(parts, transforms.Resize(60, InterpolationMode.NEAREST), transforms.CenterCrop(51))
         assert (geometry.apply_to_mask("x.png", parts) == expected).all()
 
 
