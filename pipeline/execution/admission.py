@@ -9,9 +9,10 @@ from torch import Tensor
 from pipeline.execution.self_checks import check_subject
 from pipeline.execution.subjects import Subject
 from pipeline.inputs.data import Data
-from pipeline.inputs.models import logits_of, refuse_constant, refuse_unless_logits
+from pipeline.inputs.models import logits_of, refuse_constant, refuse_other_channels, refuse_unless_logits
 from pipeline.machine.phases import Phase, Tell, count_aloud, tell_nobody
-from pipeline.spec.audit import GRIDS, AuditSpec
+from pipeline.spec.audit import AuditSpec
+from pipeline.spec.data import GRIDS
 from pipeline.store.attributes import CheckResult
 
 NEAR_CHANCE = 0.1
@@ -59,6 +60,7 @@ def clean_logits(spec: AuditSpec, subject: Subject, tell: Tell = tell_nobody) ->
     data, tile = subject.data, spec.run.tile
     rows = range(len(data.ids))
     place = f"model.spec = {spec.model.spec!r}"
+    refuse_other_channels(spec.model, data.images(rows[:1]))
     starts = count_aloud(rows[::tile], "classifying the clean images, tile", tell)
     with torch.no_grad():
         tiles = [logits_of(subject.model.model, data.images(rows[i : i + tile]), place) for i in starts]

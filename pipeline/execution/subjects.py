@@ -6,7 +6,8 @@ from functools import lru_cache
 
 from pipeline.execution.fingerprints import differences, fingerprinted_facts
 from pipeline.execution.job import Job
-from pipeline.inputs.data import Data, load_data, open_data
+from pipeline.inputs.correct_images import load_images
+from pipeline.inputs.data import Data, open_data
 from pipeline.inputs.models import LoadedModel, load_model
 from pipeline.machine.phases import Phase, Tell, tell_nobody
 from pipeline.plan.conditions import conditions
@@ -32,8 +33,10 @@ def context_of(job: Job) -> Context:
     ForeignWorker
         If this process would not make the store's bytes.
     """
-    data = open_data(job.spec.data, job.spec.model, job.base)
-    subject, made = Subject(load_model(job.spec.model, job.base), data), attributes(job.store)
+    made = attributes(job.store)
+    ids = Store(job.store, read_only=True).read("image").tolist() if job.spec.data.only_correct else None
+    data = open_data(job.spec.data, job.spec.model, job.base, ids)
+    subject = Subject(load_model(job.spec.model, job.base), data)
     ours = fingerprinted_facts(job.spec, subject.model, subject.data, made.plan)
     unlike = differences(made.fingerprinted, ours)
     if unlike:
@@ -67,4 +70,4 @@ def load_subject(job: Job, tell: Tell = tell_nobody) -> Subject:
     """
     tell(Phase("loading the network"))
     model = load_model(job.spec.model, job.base)
-    return Subject(model, load_data(job.spec.data, job.spec.model, job.base, tell))
+    return Subject(model, load_images(job.spec.data, job.spec.model, job.base, model, tell))

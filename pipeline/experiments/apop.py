@@ -14,7 +14,8 @@ from attacks.types import Images, Model
 from pipeline.execution.admission import admit
 from pipeline.execution.subjects import Subject
 from pipeline.experiments.apop_results import ApopFindings, ApopPredictions, Classes
-from pipeline.inputs.data import Data, load_data
+from pipeline.inputs.correct_images import load_images
+from pipeline.inputs.data import Data
 from pipeline.inputs.models import LoadedModel, load_model, logits_of, refuse_unless_logits
 from pipeline.machine import environment, seeds, sources
 from pipeline.machine.environment import reproducible
@@ -142,7 +143,8 @@ def load_apop_experiment(spec: AuditSpec, base: Path) -> ApopExperiment:
     ModelError, DataError
         If they cannot be used.
     """
-    subject = ApopExperiment(spec, load_model(spec.model, base), load_data(spec.data, spec.model, base))
+    loaded = load_model(spec.model, base)
+    subject = ApopExperiment(spec, loaded, load_images(spec.data, spec.model, base, loaded))
     with reproducible():
         admitted = admit(spec, Subject(subject.loaded, subject.data))
     return replace(subject, notes=admitted.notes)

@@ -36,7 +36,9 @@ from pipeline.experiments.manipulated_model_results import (
     NetworkRole,
     join,
 )
-from pipeline.inputs.data import Data, Shapes, Subset, load_data
+from pipeline.inputs.correct_images import load_images
+from pipeline.inputs.data import Data, Subset
+from pipeline.inputs.demo_data import Shapes
 from pipeline.inputs.models import LoadedModel, load_model, logits_of, refuse_unless_logits
 from pipeline.machine import environment, seeds, sources
 from pipeline.machine.environment import reproducible
@@ -206,7 +208,8 @@ def load_manipulation_experiment(spec: ManipulatedModelSpec, base: Path) -> Mani
     goal = spec.manipulation.goal
     if goal not in MANIPULATION_GOALS:
         raise SpecError(f"manipulation.goal = {goal!r}: {closest(goal, MANIPULATION_GOALS)}")
-    loaded, data = load_model(spec.model, base), load_data(spec.data, spec.model, base)
+    loaded = load_model(spec.model, base)
+    data = load_images(spec.data, spec.model, base, loaded)
     subject = ManipulationExperiment(spec, loaded, *_split(spec, data))
     refuse_small_images(subject.held_out)
     with reproducible():

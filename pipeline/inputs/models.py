@@ -67,11 +67,27 @@ def logits_of(model: Model, images: Tensor, place: str) -> Tensor:
             logits = model(images.to(model.device))
     except (Exception, SystemExit) as error:  # the user's code may raise anything
         shape = "x".join(map(str, images.shape[1:]))
-        way_out = "set model.resize to the size that it reads"
+        way_out = "set model.resize to the size that it reads, and model.channels = 1 if it reads grey images"
         raise refusal(f"{place}: the network fails on images of {shape}", error, Path(), way_out) from error
     if not isinstance(logits, Tensor):
         raise ModelError(f"{place}: the output is a {type(logits).__name__}, audits need a tensor of logits")
     return logits
+
+
+def refuse_other_channels(spec: ModelSpec, images: Tensor) -> None:
+    """Refuse a mean and a standard deviation that would make other channels of the images (n, c, h, w).
+
+    Raises
+    ------
+    ModelError
+        If they have several numbers, but not one for each channel.
+    """
+    channels, n = images.shape[1], len(spec.mean or (0.0,))
+    if n not in {1, channels}:
+        raise ModelError(
+            f"model.mean has {n} numbers, the images have {channels} channels; write one number, or one for each "
+            "channel, or read image files with other model.channels"
+        )
 
 
 def refuse_unless_logits(logits: Tensor, n_classes: int, spec: ModelSpec) -> None:

@@ -8,7 +8,8 @@ import pytest
 from pydantic import BaseModel
 
 import reports
-from pipeline.spec.audit import DataSpec, ExplainSpec, ModelSpec, PerturbationSpec, RunSpec, parse_spec
+from pipeline.spec.audit import ExplainSpec, ModelSpec, PerturbationSpec, RunSpec, parse_spec
+from pipeline.spec.data import DataSpec
 from pipeline.spec.measure import MeasureSpec
 
 TEMPLATE = (Path(reports.__file__).parent / "templates" / "audit.toml").read_text(encoding="utf-8")

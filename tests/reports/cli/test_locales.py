@@ -10,7 +10,7 @@ import pytest
 from dask_processes import IMPORTS
 from small_audits import edit, tree, write_audit
 
-from pipeline.inputs.image_folder import _image_id
+from pipeline.inputs.stored_files import image_id
 from pipeline.machine.names import blame_name, blame_text
 from reports.cli.locales import _command_in_utf8
 from srd.errors import DataError
@@ -97,7 +97,7 @@ def test_the_locale_is_blamed_where_it_is_to_blame(monkeypatch: pytest.MonkeyPat
     name = Path("Ä".encode().decode(encoding, "surrogateescape"))
     monkeypatch.setattr(sys, "getfilesystemencoding", lambda: encoding)
     with pytest.raises(DataError, match=f"this locale reads names as {encoding}, not as UTF-8; set PYTHONUTF8=1"):
-        _image_id(name)
+        image_id(name, "data.path")
 
 
 def test_a_name_that_is_no_utf8_is_blamed_itself() -> None:
