@@ -97,7 +97,7 @@ def test_the_locale_is_blamed_where_it_is_to_blame(monkeypatch: pytest.MonkeyPat
     name = Path("Ä".encode().decode(encoding, "surrogateescape"))
     monkeypatch.setattr(sys, "getfilesystemencoding", lambda: encoding)
     with pytest.raises(DataError, match=f"this locale reads names as {encoding}, not as UTF-8; set PYTHONUTF8=1"):
-        image_id(name, "data.path")
+        image_id(str(name), "data.path")
 
 
 def test_a_name_that_is_no_utf8_is_blamed_itself() -> None:
