@@ -15,7 +15,8 @@ from pipeline.demo import grids, shapes
 from pipeline.inputs.image_folder import ImageFolder
 from pipeline.inputs.image_listing import list_images
 from pipeline.machine.phases import Tell, tell_nobody
-from pipeline.spec.audit import GRIDS, DataSpec, ModelSpec
+from pipeline.spec.audit import GRIDS, DataSpec
+from pipeline.spec.model import ModelSpec
 from pipeline.spec.values import closest
 from srd.errors import DataError
 

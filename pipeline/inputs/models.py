@@ -1,5 +1,6 @@
 """The model of a spec: its network is loaded, and refused before any work if it cannot be audited."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -9,12 +10,13 @@ from torch import Tensor, nn
 
 from attacks.types import Model
 from pipeline.demo import networks
+from pipeline.inputs.checkpoints import Checkpoint
 from pipeline.inputs.model_loading import open_factory
 from pipeline.inputs.user_code import refusal
-from pipeline.inputs.weights import load_weights, refuse_meta, state_digest, weights_digest
+from pipeline.inputs.weights import load_weights, refuse_meta, state_digest
 from pipeline.machine import devices
 from pipeline.machine.outputs import divert_stdout
-from pipeline.spec.audit import ModelSpec
+from pipeline.spec.model import ModelSpec
 from pipeline.spec.values import closest
 from srd.errors import ModelError
 
@@ -31,8 +33,8 @@ class LoadedModel:
     """Sentences on what was unwrapped to read the weights."""
 
 
-def load_model(spec: ModelSpec, base: Path) -> LoadedModel:
-    """Load the model of a spec whose relative paths start at `base`.
+def load_model(spec: ModelSpec, base: Path, trusted: Collection[Path] = ()) -> LoadedModel:
+    """Load the model of a spec whose relative paths start at `base`; code in `trusted` files of weights may run.
 
     Raises
     ------
@@ -43,12 +45,12 @@ def load_model(spec: ModelSpec, base: Path) -> LoadedModel:
     if scheme == "demo":
         return _load_demo(spec, name)
     place = f"model.spec = {spec.spec!r}"
-    weights, notes = base / spec.weights if spec.weights else None, tuple[str, ...]()
+    weights, notes = _checkpoint(spec, base, trusted), tuple[str, ...]()
     with open_factory(spec.spec, base, spec.kwargs) as factory:
         network = factory.build()
         refuse_meta(network, place)
         if weights:
-            notes = load_weights(network, weights)
+            notes = load_weights(network, weights, spec.weights_prefix)
         elif state_digest(network, place) != state_digest(factory.build(), place):
             raise ModelError(f"{place}: two calls gave two networks; set model.weights")
     return _loaded_model(network, spec, weights, factory.digest, notes)
@@ -130,6 +132,13 @@ def _are_near(values: Tensor, value: float) -> bool:
     return torch.allclose(values, torch.full_like(values, value), atol=1e-4)
 
 
+def _checkpoint(spec: ModelSpec, base: Path, trusted: Collection[Path]) -> Checkpoint | None:
+    if spec.weights is None:
+        return None
+    file = base / spec.weights
+    return Checkpoint(file, spec.weights_key, file.resolve() in trusted)
+
+
 def _load_demo(spec: ModelSpec, name: str) -> LoadedModel:
     if spec.weights:
         raise ModelError(f"model.weights = {spec.weights!r}: a demo network has its own weights; remove the key")
@@ -138,16 +147,16 @@ def _load_demo(spec: ModelSpec, name: str) -> LoadedModel:
     if name not in networks.NETWORKS:
         raise ModelError(f"model.spec = {spec.spec!r}: no demo network; {closest(name, networks.NETWORKS)}")
     source_digest = sha256(Path(networks.__file__).read_bytes()).hexdigest()
-    return _loaded_model(networks.load(name), spec, networks.weights_file(name), source_digest, ())
+    return _loaded_model(networks.load(name), spec, Checkpoint(networks.weights_file(name)), source_digest, ())
 
 
 def _loaded_model(
-    network: nn.Module, spec: ModelSpec, weights: Path | None, source_digest: str, notes: tuple[str, ...]
+    network: nn.Module, spec: ModelSpec, weights: Checkpoint | None, source_digest: str, notes: tuple[str, ...]
 ) -> LoadedModel:
     demo = spec.spec.startswith("demo:")
     mean = spec.mean or (networks.MEAN if demo else (0.0,))
     std = spec.std or (networks.STD if demo else (1.0,))
     model = Model(network.float(), mean, std).eval().requires_grad_(False)
-    digest = weights_digest(weights) if weights else state_digest(network, f"model.spec = {spec.spec!r}")
+    digest = weights.digest() if weights else state_digest(network, f"model.spec = {spec.spec!r}")
     n_parameters = sum(parameter.numel() for parameter in network.parameters())
     return LoadedModel(model.to(devices.device()), digest, source_digest, n_parameters, notes)

@@ -9,15 +9,13 @@ from pydantic import BeforeValidator, Field, model_validator
 from attacks.entries import PerturbationEntry
 from attacks.registry import PERTURBATIONS
 from pipeline.spec.measure import MeasureSpec
+from pipeline.spec.model import ModelSpec
 from pipeline.spec.settings import Setting, place_with
 from pipeline.spec.toml import parse_table, read_table
 from pipeline.spec.values import (
     NO_STRENGTH,
-    Arguments,
-    Floats,
     Names,
     Options,
-    Resize,
     SpecTable,
     Strength,
     Strengths,
@@ -29,7 +27,6 @@ from pipeline.spec.values import (
     closest,
     shorten_value,
 )
-from srd.entries import DeclaredRule
 from srd.errors import SpecError
 from srd.registry import ATTRIBUTORS
 
@@ -40,43 +37,6 @@ Draws = Annotated[int, Field(ge=1, le=256)]
 MOST_CONDITIONS = 10_000
 GRIDS = "demo:grids"
 """The images of four demo scenes each, of which the mask is one."""
-
-
-class ModelSpec(SpecTable):
-    """The network: where it comes from, and what it reads."""
-
-    spec: Text
-    """`demo:vgg`, `demo:resnet`, `path/to/file.py:callable` or `package.module:callable`."""
-    weights: Text | None = None
-    """A state dict: a safetensors file, or a file that torch loads with `weights_only`."""
-    kwargs: Arguments = Field(default_factory=dict)
-    """The keyword arguments of the callable."""
-    mean: Floats | None = None
-    std: Floats | None = None
-    resize: Resize | None = None
-    """The length to which the shorter side is resized, before the central square is cut out; [256, 224] cuts out a
-    smaller square."""
-    classes: Text | None = None
-    """A file with the class order: a JSON list of names or of [folder, name], or text with one folder a line."""
-    outputs_are_logits: bool = False
-    """Whether outputs that all lie between 0 and 1 are logits nevertheless."""
-    encoder: Text | None = None
-    """The module whose output is the end of the encoder; SRD finds it if it is not given."""
-    operations: dict[str, DeclaredRule] = Field(default_factory=dict)
-    """The meanings of torch functions without a rule, by the names under which SRD refuses them."""
-
-    @model_validator(mode="after")
-    def _check_normalisation(self) -> "ModelSpec":
-        if (self.mean is None) != (self.std is None):
-            raise ValueError("mean and std belong together; give both, or neither")
-        for name, values in (("mean", self.mean), ("std", self.std)):
-            if values is not None and len(values) not in {1, 3}:
-                raise ValueError(
-                    f"{name} needs one number, or one for each of 3 channels, got {shorten_value(list(values))}"
-                )
-        if self.std is not None and min(self.std) <= 0:
-            raise ValueError(f"std must be positive, got {shorten_value(list(self.std))}")
-        return self
 
 
 class DataSpec(SpecTable):

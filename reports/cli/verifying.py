@@ -9,8 +9,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from pipeline.execution.job import Job
-from pipeline.spec.audit import ModelSpec, load_spec
+from pipeline.spec.audit import load_spec
 from pipeline.spec.comparison import load_audits
+from pipeline.spec.model import ModelSpec
 from pipeline.spec.settings import Setting
 from pipeline.store.location import Location
 from pipeline.store.runs import audits_in, home_of, location_of

@@ -16,7 +16,8 @@ from pipeline.inputs.data import DEMO_IMAGES, load_data, n_images
 from pipeline.inputs.image_files import UPRIGHT
 from pipeline.inputs.image_folder import ImageFolder
 from pipeline.machine.files import TEXT
-from pipeline.spec.audit import DataSpec, ModelSpec
+from pipeline.spec.audit import DataSpec
+from pipeline.spec.model import ModelSpec
 from srd.errors import DataError
 
 DEMO = ModelSpec(spec="demo:vgg")

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pipeline.demo import networks
 from pipeline.inputs.models import LoadedModel, load_model, logits_of, refuse_constant, refuse_unless_logits
-from pipeline.spec.audit import ModelSpec
+from pipeline.spec.model import ModelSpec
 from srd.errors import ModelError
 
 NETWORK = "network.py:build"

@@ -8,8 +8,9 @@ import pytest
 from pydantic import BaseModel
 
 import reports
-from pipeline.spec.audit import DataSpec, ExplainSpec, ModelSpec, PerturbationSpec, RunSpec, parse_spec
+from pipeline.spec.audit import DataSpec, ExplainSpec, PerturbationSpec, RunSpec, parse_spec
 from pipeline.spec.measure import MeasureSpec
+from pipeline.spec.model import ModelSpec
 
 TEMPLATE = (Path(reports.__file__).parent / "templates" / "audit.toml").read_text()
 

@@ -1,0 +1,54 @@
+"""The table of a spec that says which network is audited, how its answer is read, and what it reads."""
+
+from pydantic import Field, model_validator
+
+from pipeline.spec.values import Arguments, Floats, Resize, SpecTable, Text, shorten_value
+from srd.entries import DeclaredRule
+
+
+class ModelSpec(SpecTable):
+    """The network: where it comes from, and what it reads."""
+
+    spec: Text
+    """`demo:vgg`, `demo:resnet`, `path/to/file.py:callable` or `package.module:callable`."""
+    weights: Text | None = None
+    """A state dict: a safetensors file, a file that torch loads with `weights_only`, or the index of several."""
+    weights_key: Text | None = None
+    """The key of the state dict in a file that holds several, such as `state_dict` or `ema`."""
+    weights_prefix: Text | None = None
+    """The beginning of the names of the tensors to take, which is removed from them."""
+    kwargs: Arguments = Field(default_factory=dict)
+    """The keyword arguments of the callable."""
+    mean: Floats | None = None
+    std: Floats | None = None
+    resize: Resize | None = None
+    """The length to which the shorter side is resized, before the central square is cut out; [256, 224] cuts out a
+    smaller square."""
+    classes: Text | None = None
+    """A file with the class order: a JSON list of names or of [folder, name], or text with one folder a line."""
+    outputs_are_logits: bool = False
+    """Whether outputs that all lie between 0 and 1 are logits nevertheless."""
+    encoder: Text | None = None
+    """The module whose output is the end of the encoder; SRD finds it if it is not given."""
+    operations: dict[str, DeclaredRule] = Field(default_factory=dict)
+    """The meanings of torch functions without a rule, by the names under which SRD refuses them."""
+
+    @model_validator(mode="after")
+    def _check_weights(self) -> "ModelSpec":
+        for name, value in (("weights_key", self.weights_key), ("weights_prefix", self.weights_prefix)):
+            if value is not None and self.weights is None:
+                raise ValueError(f"{name} = {value!r} is of a file of weights; set weights, or remove it")
+        return self
+
+    @model_validator(mode="after")
+    def _check_normalisation(self) -> "ModelSpec":
+        if (self.mean is None) != (self.std is None):
+            raise ValueError("mean and std belong together; give both, or neither")
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if values is not None and len(values) not in {1, 3}:
+                raise ValueError(
+                    f"{name} needs one number, or one for each of 3 channels, got {shorten_value(list(values))}"
+                )
+        if self.std is not None and min(self.std) <= 0:
+            raise ValueError(f"std must be positive, got {shorten_value(list(self.std))}")
+        return self
