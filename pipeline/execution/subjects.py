@@ -6,8 +6,9 @@ from functools import lru_cache
 
 from pipeline.execution.fingerprints import differences, fingerprinted_facts
 from pipeline.execution.job import Job
-from pipeline.inputs.data import Data, load_data, open_data
-from pipeline.inputs.models import LoadedModel, load_model
+from pipeline.inputs.data import Data
+from pipeline.inputs.model_and_data import load_model_and_data, open_model_and_data
+from pipeline.inputs.models import LoadedModel
 from pipeline.machine.phases import Phase, Tell, tell_nobody
 from pipeline.plan.conditions import conditions
 from pipeline.stages.context import Context
@@ -32,8 +33,7 @@ def context_of(job: Job) -> Context:
     ForeignWorker
         If this process would not make the store's bytes.
     """
-    data = open_data(job.spec.data, job.spec.model, job.base)
-    subject, made = Subject(load_model(job.spec.model, job.base), data), attributes(job.store)
+    subject, made = Subject(*open_model_and_data(job.spec, job.base, job.trusted)), attributes(job.store)
     ours = fingerprinted_facts(job.spec, subject.model, subject.data, made.plan)
     unlike = differences(made.fingerprinted, ours)
     if unlike:
@@ -66,5 +66,4 @@ def load_subject(job: Job, tell: Tell = tell_nobody) -> Subject:
         If they cannot be loaded.
     """
     tell(Phase("loading the network"))
-    model = load_model(job.spec.model, job.base)
-    return Subject(model, load_data(job.spec.data, job.spec.model, job.base, tell))
+    return Subject(*load_model_and_data(job.spec, job.base, job.trusted, tell))

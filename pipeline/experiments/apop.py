@@ -14,8 +14,10 @@ from attacks.types import Images, Model
 from pipeline.execution.admission import admit
 from pipeline.execution.subjects import Subject
 from pipeline.experiments.apop_results import ApopFindings, ApopPredictions, Classes
-from pipeline.inputs.data import Data, load_data
-from pipeline.inputs.models import LoadedModel, load_model, logits_of, refuse_unless_logits
+from pipeline.inputs.answers import logits_of, refuse_unless_logits
+from pipeline.inputs.data import Data
+from pipeline.inputs.model_and_data import load_model_and_data
+from pipeline.inputs.models import LoadedModel
 from pipeline.machine import environment, seeds, sources
 from pipeline.machine.environment import reproducible
 from pipeline.spec.audit import AuditSpec
@@ -142,7 +144,7 @@ def load_apop_experiment(spec: AuditSpec, base: Path) -> ApopExperiment:
     ModelError, DataError
         If they cannot be used.
     """
-    subject = ApopExperiment(spec, load_model(spec.model, base), load_data(spec.data, spec.model, base))
+    subject = ApopExperiment(spec, *load_model_and_data(spec, base))
     with reproducible():
         admitted = admit(spec, Subject(subject.loaded, subject.data))
     return replace(subject, notes=admitted.notes)

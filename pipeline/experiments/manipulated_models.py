@@ -36,8 +36,10 @@ from pipeline.experiments.manipulated_model_results import (
     NetworkRole,
     join,
 )
-from pipeline.inputs.data import Data, Shapes, Subset, load_data
-from pipeline.inputs.models import LoadedModel, load_model, logits_of, refuse_unless_logits
+from pipeline.inputs.answers import logits_of, refuse_unless_logits
+from pipeline.inputs.data import Data, Shapes, Subset
+from pipeline.inputs.model_and_data import load_model_and_data
+from pipeline.inputs.models import LoadedModel
 from pipeline.machine import environment, seeds, sources
 from pipeline.machine.environment import reproducible
 from pipeline.spec.manipulation import ManipulatedModelSpec
@@ -206,7 +208,7 @@ def load_manipulation_experiment(spec: ManipulatedModelSpec, base: Path) -> Mani
     goal = spec.manipulation.goal
     if goal not in MANIPULATION_GOALS:
         raise SpecError(f"manipulation.goal = {goal!r}: {closest(goal, MANIPULATION_GOALS)}")
-    loaded, data = load_model(spec.model, base), load_data(spec.data, spec.model, base)
+    loaded, data = load_model_and_data(spec, base)
     subject = ManipulationExperiment(spec, loaded, *_split(spec, data))
     refuse_small_images(subject.held_out)
     with reproducible():

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pipeline.demo import grids, shapes
+from pipeline.inputs.geometry import geometry_of
 from pipeline.inputs.image_folder import ImageFolder
 from pipeline.inputs.image_listing import list_images
 from pipeline.machine.phases import Tell, tell_nobody
@@ -158,7 +159,7 @@ def open_data(data: DataSpec, model: ModelSpec, base: Path) -> Data:
         return Grids(data.n or DEMO_IMAGES) if data.path == GRIDS else Shapes(data.n or DEMO_IMAGES)
     classes = base / model.classes if model.classes else None
     masks = base / data.masks if data.masks else None
-    return ImageFolder(base / data.path, data.n, classes, model.resize, masks)
+    return ImageFolder(base / data.path, data.n, classes, None, masks, geometry_of(model))
 
 
 def n_images(data: DataSpec, base: Path) -> int:

@@ -11,10 +11,10 @@ from textwrap import shorten
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-from pipeline.inputs.image_files import Picture, read_content, read_picture, resize_and_crop
+from pipeline.inputs.geometry import Geometry
+from pipeline.inputs.image_files import Picture, read_content, read_picture
 from pipeline.inputs.image_listing import RELATIVE, list_images, refuse_bad_path
 from pipeline.machine.files import LONG, TEXT, UnreadableFile, read_file, refuse_what_a_parser_raises
 from pipeline.machine.phases import Tell, count_aloud, tell_nobody
@@ -41,9 +41,12 @@ class ImageFolder:
         classes: Path | None,
         resize: int | tuple[int, int] | None,
         masks: Path | None,
+        geometry: Geometry | None = None,
     ) -> None:
         listing = list_images(root, n)
-        self._resize = resize
+        square = resize if isinstance(resize, tuple) or resize is None else (resize, resize)
+        bare = Geometry(None, None, "bilinear")
+        self._geometry = geometry or (Geometry(square[0], (square[1],) * 2, "bilinear") if square else bare)
         order = _class_order(classes) if classes else [(name, name) for name in listing.folders]
         position = {name: index for index, (name, _) in enumerate(order)}
         _refuse_unknown_folders(root, listing.folders, position, classes)
@@ -83,12 +86,12 @@ class ImageFolder:
         self.notes = (*self._listing.notes, *_invisible_images_in_words(invisible))
 
     def _pixels(self, row: int, picture: Picture) -> Tensor:
-        image = resize_and_crop(self._files[row], picture.pixels, self._resize, Image.Resampling.BILINEAR)
-        return torch.from_numpy(np.asarray(image, np.float32) / 255).permute(2, 0, 1)
+        pixels = self._geometry.apply(str(self._files[row]), np.asarray(picture.pixels))
+        return torch.from_numpy(pixels.astype(np.float32) / 255).permute(2, 0, 1)
 
     def _mask(self, row: int, picture: Picture) -> Tensor:
-        mask = resize_and_crop(self._masks[row], picture.pixels, self._resize, Image.Resampling.NEAREST)
-        return torch.from_numpy(np.asarray(mask).any(2))
+        parts = np.asarray(np.asarray(picture.pixels).any(2), np.uint8)
+        return torch.from_numpy(self._geometry.apply_to_mask(str(self._masks[row]), parts) > 0)
 
     def _refuse_other_size(self, row: int, picture: Picture) -> None:
         """Refuse a mask that does not have the size of its image, both upright and not yet resized."""
@@ -103,7 +106,7 @@ class ImageFolder:
 
     @cached_property
     def digest(self) -> str:
-        digest = sha256(repr((self.ids, self.labels, self.classes, self._resize)).encode())
+        digest = sha256(repr((self.ids, self.labels, self.classes, self._geometry)).encode())
         for file in chain(self._files, self._masks):
             digest.update(sha256(read_content(file)).digest())
         return digest.hexdigest()

@@ -42,7 +42,7 @@ def load_weights(network: nn.Module, checkpoint: Checkpoint, prefix: str | None 
     """
     key, state = checkpoint.read()
     place = f"model.weights = {checkpoint.file}: do not fit model.spec"
-    named = _take_prefix(state, prefix, checkpoint.file) if prefix is not None else ()
+    named = take_prefix(state, prefix, checkpoint.file) if prefix is not None else ()
     with refuse_what_a_parser_raises(ModelError, place, "they need the names and shapes of network.state_dict()"):
         prefixes = _remove_prefixes(state, network.state_dict())
         name, owner = _owner(network, state)
@@ -55,6 +55,26 @@ def load_weights(network: nn.Module, checkpoint: Checkpoint, prefix: str | None 
     without = f"model.weights: {' and '.join(map(repr, prefixes))} was removed from the names of the tensors"
     wrapped = f"model.weights: the names are those of the network's module {name!r}, which has all weights"
     return (*[under] * bool(key), *named, *[without] * bool(prefixes), *[wrapped] * bool(name))
+
+
+def take_prefix(state: StateDict, prefix: str, file: Path) -> tuple[str, ...]:
+    """Keep the tensors whose names begin with a prefix that the spec names, and remove it; say what was left out.
+
+    Raises
+    ------
+    ModelError
+        If no name begins so.
+    """
+    others = [name for name in state if not name.startswith(prefix)]
+    if len(others) == len(state):
+        beginnings = dict.fromkeys(f"{name.partition('.')[0]}." for name in state)
+        way_out = closest(prefix, beginnings)
+        raise ModelError(f"model.weights_prefix = {prefix!r}: no tensor of {file} begins so; {way_out}")
+    for name in others:
+        del state[name]
+    consume_prefix_in_state_dict_if_present(state, prefix)
+    left_out = f"model.weights: {len(others)} tensors do not begin with {prefix!r}, and were left out"
+    return (left_out,) * bool(others)
 
 
 def state_digest(network: nn.Module, place: str) -> str:
@@ -109,20 +129,6 @@ def _tensor_bytes(tensor: Tensor) -> bytes:
     values = values.dequantize() if values.is_quantized else values.to_dense()
     flat = values.resolve_conj().resolve_neg().reshape(-1).contiguous()
     return flat.view(torch.uint8).numpy().tobytes()
-
-
-def _take_prefix(state: StateDict, prefix: str, file: Path) -> tuple[str, ...]:
-    """Keep the tensors whose names begin with a prefix that the spec names, and remove it; say what was left out."""
-    others = [name for name in state if not name.startswith(prefix)]
-    if len(others) == len(state):
-        beginnings = dict.fromkeys(f"{name.partition('.')[0]}." for name in state)
-        way_out = closest(prefix, beginnings)
-        raise ModelError(f"model.weights_prefix = {prefix!r}: no tensor of {file} begins so; {way_out}")
-    for name in others:
-        del state[name]
-    consume_prefix_in_state_dict_if_present(state, prefix)
-    left_out = f"model.weights: {len(others)} tensors do not begin with {prefix!r}, and were left out"
-    return (left_out,) * bool(others)
 
 
 def _remove_prefixes(state: StateDict, own: Mapping[str, Any]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from pydantic import Field, model_validator
 
-from pipeline.spec.values import Arguments, Floats, Resize, SpecTable, Text, shorten_value
+from pipeline.spec.values import Arguments, Crop, Floats, Interpolation, Resize, SpecTable, Text, shorten_value
 from srd.entries import DeclaredRule
 
 
@@ -10,7 +10,8 @@ class ModelSpec(SpecTable):
     """The network: where it comes from, and what it reads."""
 
     spec: Text
-    """`demo:vgg`, `demo:resnet`, `path/to/file.py:callable` or `package.module:callable`."""
+    """`demo:vgg`, `demo:resnet`, `path/to/file.py:callable`, `package.module:callable`, `torchvision:NAME@WEIGHTS`,
+    `timm:NAME`, `timm:local-dir:FOLDER`, `timm:hf-hub:ORG/NAME` or `hf:FOLDER`."""
     weights: Text | None = None
     """A state dict: a safetensors file, a file that torch loads with `weights_only`, or the index of several."""
     weights_key: Text | None = None
@@ -23,9 +24,19 @@ class ModelSpec(SpecTable):
     std: Floats | None = None
     resize: Resize | None = None
     """The length to which the shorter side is resized, before the central square is cut out; [256, 224] cuts out a
-    smaller square."""
+    smaller square. { height = 128, width = 64 } stretches to this size, and cuts nothing out."""
+    crop: Crop | None = None
+    """The side of another central square, [height, width] of a rectangle, or "none" to keep all of the image."""
+    interpolation: Interpolation | None = None
+    """The filter of `resize`, by Pillow's name; bilinear by default."""
     classes: Text | None = None
     """A file with the class order: a JSON list of names or of [folder, name], or text with one folder a line."""
+    output: int | Text | None = None
+    """The index, key or attribute of the part of the output that holds the logits, or `output of MODULE`."""
+    binary: bool = False
+    """Whether the output is one logit, of the second class."""
+    multilabel: bool = False
+    """Whether the outputs are logits of labels of which an image may have several; a target is one label."""
     outputs_are_logits: bool = False
     """Whether outputs that all lie between 0 and 1 are logits nevertheless."""
     encoder: Text | None = None
@@ -41,6 +52,12 @@ class ModelSpec(SpecTable):
         return self
 
     @model_validator(mode="after")
+    def _check_output(self) -> "ModelSpec":
+        if self.binary and self.multilabel:
+            raise ValueError("binary and multilabel: one logit is of one pair of classes; remove one of the two")
+        return self
+
+    @model_validator(mode="after")
     def _check_normalisation(self) -> "ModelSpec":
         if (self.mean is None) != (self.std is None):
             raise ValueError("mean and std belong together; give both, or neither")
@@ -51,4 +68,15 @@ class ModelSpec(SpecTable):
                 )
         if self.std is not None and min(self.std) <= 0:
             raise ValueError(f"std must be positive, got {shorten_value(list(self.std))}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_geometry(self) -> "ModelSpec":
+        if self.crop is not None and isinstance(self.resize, tuple):
+            raise ValueError(
+                f"crop = {shorten_value(self.crop)}: resize = {list(self.resize)} cuts {self.resize[1]} out already; "
+                f"set resize = {self.resize[0]}, or remove crop"
+            )
+        if self.interpolation is not None and self.resize is None:
+            raise ValueError(f"interpolation = {self.interpolation!r}: nothing is resized; set resize, or remove it")
         return self

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from fractions import Fraction
 from reprlib import Repr
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_serializer
 
@@ -77,12 +77,41 @@ def as_tuple(given: Any) -> Any:
     return tuple(given)
 
 
+class ExactSize(SpecTable):
+    """The height and width to which an image is stretched."""
+
+    height: Annotated[int, Field(ge=1, le=LARGEST)]
+    width: Annotated[int, Field(ge=1, le=LARGEST)]
+
+
 def _parse_size(given: Any) -> Any:
+    if isinstance(given, ExactSize):
+        return given
+    if isinstance(given, dict):
+        return _parse_exact_size(given)
     sizes = given if isinstance(given, (list, tuple)) else [given, given]
     if len(sizes) != 2 or any(type(size) is not int for size in sizes) or not 0 < sizes[1] <= sizes[0]:
         raise ValueError(f"{shorten_value(given)} is no size; write 224, or [256, 224] to cut 224 out of 256")
     if sizes[0] > LARGEST:
         raise ValueError(f"{shorten_value(given)} is more than {LARGEST} pixels a side; write a smaller size")
+    return given if isinstance(given, int) else tuple(given)
+
+
+def _parse_exact_size(given: dict[str, Any]) -> ExactSize:
+    sides = [given.get("height"), given.get("width")]
+    if given.keys() != {"height", "width"} or any(type(side) is not int or not 0 < side <= LARGEST for side in sides):
+        raise ValueError(f"{shorten_value(given)} is no size; write {{ height = 128, width = 64 }}, at most {LARGEST}")
+    return ExactSize(height=given["height"], width=given["width"])
+
+
+def _parse_crop(given: Any) -> Any:
+    if given == "none":
+        return given
+    sizes = given if isinstance(given, (list, tuple)) else [given, given]
+    if len(sizes) != 2 or any(type(size) is not int or not 0 < size <= LARGEST for size in sizes):
+        raise ValueError(
+            f"{shorten_value(given)} is no size of a cut; write 224, [height, width] of at most {LARGEST}, or 'none'"
+        )
     return given if isinstance(given, int) else tuple(given)
 
 
@@ -114,7 +143,9 @@ Text = Annotated[str, AfterValidator(_refuse_empty)]
 """A name or a path, which is not empty."""
 Floats = Annotated[tuple[Annotated[float, Field(allow_inf_nan=False)], ...], BeforeValidator(as_tuple)]
 Names = Annotated[tuple[Text, ...], BeforeValidator(as_tuple)]
-Resize = Annotated[tuple[int, int] | int, BeforeValidator(_parse_size)]
+Resize = Annotated[tuple[int, int] | ExactSize | int, BeforeValidator(_parse_size)]
+Crop = Annotated[tuple[int, int] | Literal["none"] | int, BeforeValidator(_parse_crop)]
+Interpolation = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 Strengths = Annotated[tuple[Annotated[Strength, BeforeValidator(_parse_strength)], ...], BeforeValidator(as_tuple)]
 
 
