@@ -1,6 +1,6 @@
 """Activation-pattern-only prediction of a spec's images: the pattern of each, on an input that is not its own."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -136,7 +136,7 @@ class ApopExperiment:
         return seeds.generator(self.spec.run.seed, "apop", self.data.ids[row], name)
 
 
-def load_apop_experiment(spec: AuditSpec, base: Path) -> ApopExperiment:
+def load_apop_experiment(spec: AuditSpec, base: Path, trusted: Collection[Path] = ()) -> ApopExperiment:
     """Load the network and images of a spec whose relative paths start at `base`.
 
     Raises
@@ -144,7 +144,7 @@ def load_apop_experiment(spec: AuditSpec, base: Path) -> ApopExperiment:
     ModelError, DataError
         If they cannot be used.
     """
-    subject = ApopExperiment(spec, *load_model_and_data(spec, base))
+    subject = ApopExperiment(spec, *load_model_and_data(spec, base, trusted))
     with reproducible():
         admitted = admit(spec, Subject(subject.loaded, subject.data))
     return replace(subject, notes=admitted.notes)

@@ -1,6 +1,6 @@
 """A manipulated copy of a network, a copy fine-tuned without manipulation, and their maps on held-out images."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
@@ -197,7 +197,9 @@ class ManipulationExperiment:
         return seeds.generator(self.spec.run.seed, "manipulated model", *key)
 
 
-def load_manipulation_experiment(spec: ManipulatedModelSpec, base: Path) -> ManipulationExperiment:
+def load_manipulation_experiment(
+    spec: ManipulatedModelSpec, base: Path, trusted: Collection[Path] = ()
+) -> ManipulationExperiment:
     """Load the network and images of a spec whose relative paths start at `base`.
 
     Raises
@@ -208,7 +210,7 @@ def load_manipulation_experiment(spec: ManipulatedModelSpec, base: Path) -> Mani
     goal = spec.manipulation.goal
     if goal not in MANIPULATION_GOALS:
         raise SpecError(f"manipulation.goal = {goal!r}: {closest(goal, MANIPULATION_GOALS)}")
-    loaded, data = load_model_and_data(spec, base)
+    loaded, data = load_model_and_data(spec, base, trusted)
     subject = ManipulationExperiment(spec, loaded, *_split(spec, data))
     refuse_small_images(subject.held_out)
     with reproducible():

@@ -18,7 +18,7 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Geometry:
-    """What becomes of the pixels of an image, and by nearest neighbour of those of its mask."""
+    """The way of the pixels of an image and, by nearest neighbour, of those of its mask."""
 
     resize: int | ExactSize | None
     """The length of the shorter side, or the size that an image is stretched to."""

@@ -41,7 +41,7 @@ class Request:
     repair: bool
 
 
-def jobs_of_spec(spec: Path, folder: Path, settings: Sequence[Setting] = ()) -> Jobs:
+def jobs_of_spec(spec: Path, folder: Path, settings: Sequence[Setting] = (), trusted: tuple[Path, ...] = ()) -> Jobs:
     """Return the jobs of the user's own spec, as settings change it. The copy of a spec in the folder is not read.
 
     Raises
@@ -56,11 +56,11 @@ def jobs_of_spec(spec: Path, folder: Path, settings: Sequence[Setting] = ()) -> 
     if home == Location(str(folder)):
         refuse_missing(folder)
     if not audits:
-        return {folder: Job(load_spec(spec, settings), base, home / NAME)}
-    return {folder / name: Job(audit, base, home / name / NAME) for name, audit in audits.items()}
+        return {folder: Job(load_spec(spec, settings), base, home / NAME, trusted=trusted)}
+    return {folder / name: Job(audit, base, home / name / NAME, trusted=trusted) for name, audit in audits.items()}
 
 
-def jobs_of_source(folder: Path, source: Path) -> Jobs:
+def jobs_of_source(folder: Path, source: Path, trusted: tuple[Path, ...] = ()) -> Jobs:
     """Return the jobs of the specs in the stores of a run. Their relative paths start at the user's folder `source`.
 
     Raises
@@ -77,7 +77,7 @@ def jobs_of_source(folder: Path, source: Path) -> Jobs:
         store = location_of(home)
         spec = attributes(store).fingerprinted.spec
         _refuse_code_elsewhere(spec.model, base)
-        jobs[home] = Job(spec, base, store)
+        jobs[home] = Job(spec, base, store, trusted=trusted)
     return jobs
 
 

@@ -1,6 +1,7 @@
 """The image classifiers of transformers, from a folder that `save_pretrained` wrote or from the hub's cache."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -61,7 +62,7 @@ def load_hugging_face(spec: ModelSpec, name: str, base: Path, trusted: Collectio
 
 def _load_own(spec: ModelSpec, transformers: ModuleType, folder: Path) -> tuple[nn.Module, tuple[str, ...]]:
     way_out = "name a folder that save_pretrained of an image classifier wrote"
-    with refuse_what_it_raises(spec, way_out):
+    with refuse_what_it_raises(spec, way_out), _silence(transformers):
         network, found = transformers.AutoModelForImageClassification.from_pretrained(
             folder,
             local_files_only=True,
@@ -104,6 +105,21 @@ def _preprocessing(spec: ModelSpec, transformers: ModuleType, folder: Path) -> P
             if spec.mean is None or spec.std is None:
                 raise
             return Preprocessing("the spec alone, as no image processor says more", spec.mean, spec.std)
+
+
+@contextmanager
+def _silence(transformers: ModuleType) -> Iterator[None]:
+    """Let transformers show neither progress nor advice until the context ends."""
+    logging = transformers.utils.logging
+    verbosity, has_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if has_bars:
+            logging.enable_progress_bar()
 
 
 def _enumerate(names: Collection[str]) -> str:

@@ -1,4 +1,4 @@
-"""What the modules of libraries share: a library is imported or refused, and a network is returned with its origin."""
+"""The parts that the modules of libraries share: an import or its refusal, and a network with its origin."""
 
 import inspect
 import re

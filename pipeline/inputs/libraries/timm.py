@@ -1,5 +1,6 @@
 """The networks of timm: by name, in a folder that timm or the hub wrote, or in the hub's cache."""
 
+import json
 import math
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from pipeline.inputs.libraries.library import (
 )
 from pipeline.inputs.preprocessing import Preprocessing
 from pipeline.inputs.weights import load_weights
+from pipeline.machine.files import TEXT, read_file, refuse_what_a_parser_raises
 from pipeline.spec.model import ModelSpec
 from pipeline.spec.values import ExactSize, closest
 from srd.errors import ModelError
@@ -42,7 +44,7 @@ def load_timm(spec: ModelSpec, name: str, base: Path, trusted: Collection[Path])
     refuse_arguments(spec, DECIDED)
     if name.startswith((FOLDER, HUB)):
         folder = _folder(spec, name, base)
-        options = _of_folder(spec, timm, folder)
+        options = _of_folder(spec, folder)
     else:
         options = _of_name(spec, timm, name)
     way_out = "mend model.kwargs or model.weights"
@@ -71,10 +73,12 @@ def _folder(spec: ModelSpec, name: str, base: Path) -> Path:
     return folder
 
 
-def _of_folder(spec: ModelSpec, timm: ModuleType, folder: Path) -> dict[str, Any]:
-    with refuse_what_it_raises(spec, "name a folder that timm.models.save_for_hf wrote"):
-        configuration, _, _ = timm.models.load_model_config_from_path(folder)
-    refuse_other_classes(spec, "num_classes", configuration.get("num_classes"))
+def _of_folder(spec: ModelSpec, folder: Path) -> dict[str, Any]:
+    place = f"model.spec = {spec.spec!r}: {folder / 'config.json'}"
+    with refuse_what_a_parser_raises(ModelError, place, "name a folder that timm.models.save_for_hf wrote"):
+        table = json.loads(read_file(folder / "config.json", TEXT))
+        of_weights = table.get("num_classes", table.get("pretrained_cfg", table).get("num_classes"))
+    refuse_other_classes(spec, "num_classes", of_weights)
     return {"model_name": f"{FOLDER}{folder}"}
 
 
@@ -86,10 +90,10 @@ def _of_name(spec: ModelSpec, timm: ModuleType, name: str) -> dict[str, Any]:
         raise ModelError(
             f"model.spec = {spec.spec!r}: timm has no network {architecture!r}; {closest(architecture, known)}"
         )
-    configuration = timm.models.get_pretrained_cfg(name, allow_unregistered=not tag)
-    if configuration is None:
-        tags = [each.partition(".")[2] for each in timm.list_pretrained(f"{architecture}.*")]
+    tags = [each.partition(".")[2] for each in timm.list_pretrained(f"{architecture}.*")]
+    if tag and tag not in tags:
         raise ModelError(f"model.spec = {spec.spec!r}: {architecture} has no weights {tag!r}; {closest(tag, tags)}")
+    configuration = timm.models.get_pretrained_cfg(name)
     refuse_other_classes(spec, "num_classes", configuration.num_classes)
     if spec.weights is not None:
         return {"model_name": name}

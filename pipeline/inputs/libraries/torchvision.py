@@ -51,8 +51,8 @@ def load_torchvision(spec: ModelSpec, name: str, base: Path, trusted: Collection
     builder = models.get_model_builder(name)
     weights = members[tag] if tag else _weights_of_file(spec, members)
     if weights is None:
-        return _load_unnamed(spec, builder, members, base, trusted)
-    return _load_named(spec, builder, weights, base, trusted)
+        return _load_other_weights(spec, builder, members, base, trusted)
+    return _load_own_weights(spec, builder, weights, base, trusted)
 
 
 def _weights_of_file(spec: ModelSpec, members: Mapping[str, Weights]) -> Weights | None:
@@ -61,21 +61,23 @@ def _weights_of_file(spec: ModelSpec, members: Mapping[str, Weights]) -> Weights
     return next((each for each in members.values() if file.name == Path(each.url).name), None)
 
 
-def _load_named(spec: ModelSpec, builder: Any, weights: Weights, base: Path, trusted: Collection[Path]) -> LibraryModel:
+def _load_own_weights(
+    spec: ModelSpec, builder: Any, weights: Weights, base: Path, trusted: Collection[Path]
+) -> LibraryModel:
     """Build a network as torchvision does for its own weights: with their arguments, and names of another time."""
-    file = base / spec.weights if spec.weights else _cached_file(spec, weights)
     refuse_other_classes(spec, "num_classes", len(weights.meta["categories"]))
+    file = base / spec.weights if spec.weights else _cached_file(spec, weights)
     checkpoint = _checkpoint(spec, file, trusted)
     _, state = checkpoint.read()
     notes = take_prefix(state, spec.weights_prefix, file) if spec.weights_prefix else ()
     way_out = f"the file must hold the weights of {weights}; of other weights leave @{weights.name} out"
-    with refuse_what_it_raises(spec, way_out), _published_state(weights, state):
+    with refuse_what_it_raises(spec, way_out), _state_of(weights, state):
         network = builder(weights=weights, **spec.kwargs)
     origin = f"torchvision's {weights}"
     return LibraryModel(network, _preprocessing(weights, origin), file, (f"weights: {file.name}", *notes))
 
 
-def _load_unnamed(
+def _load_other_weights(
     spec: ModelSpec, builder: Any, members: Mapping[str, Weights], base: Path, trusted: Collection[Path]
 ) -> LibraryModel:
     """Build a network for a file that is not known by name; its preprocessing is taken to be that of the first."""
@@ -122,7 +124,7 @@ def _refuse_unsaid_input(spec: ModelSpec, network: nn.Module) -> None:
 
 
 @contextmanager
-def _published_state(weights: Weights, state: dict[str, torch.Tensor]) -> Iterator[None]:
+def _state_of(weights: Weights, state: dict[str, torch.Tensor]) -> Iterator[None]:
     """Let published weights be this state dict until the context ends; torchvision would unpickle any object."""
     kind = type(weights)
     kind.get_state_dict = lambda *_, **__: state

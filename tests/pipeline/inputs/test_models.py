@@ -266,7 +266,10 @@ def test_outputs_are_one_finite_logit_a_class() -> None:
         (logits[..., None], "3 classes"),
         (logits / 0, "not finite"),
         (logits.softmax(1), r"probabilities \(each row sums to 1\): .* set model.output = 'output of MODULE'"),
-        (logits.log_softmax(1), r"logarithms of probabilities \(log-softmax\): .* set model.output = 'output of MODULE'"),
+        (
+            logits.log_softmax(1),
+            r"logarithms of probabilities \(log-softmax\): .* set model.output = 'output of MODULE'",
+        ),
         (logits.softmax(1).log() - 1e-6, "logarithms of probabilities"),
         (logits.sigmoid(), r"all between 0 and 1, .*set model\.outputs_are_logits = true"),
         (logits.clamp(0, 1), "all between 0 and 1"),
