@@ -18,7 +18,7 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Geometry:
-    """The way of the pixels of an image and, by nearest neighbour, of those of its mask."""
+    """The steps that an image takes, and by nearest neighbour its mask."""
 
     resize: int | ExactSize | None
     """The length of the shorter side, or the size that an image is stretched to."""
@@ -42,12 +42,12 @@ class Geometry:
         return cut
 
     def _apply(self, place: str, pixels: NDArray[Any], resampling: Image.Resampling) -> NDArray[Any]:
-        height, width = self._resized(place, *pixels.shape[:2])
+        height, width = self._size_after_resize(place, *pixels.shape[:2])
         if (height, width) != pixels.shape[:2]:
             pixels = _resize(pixels, (height, width), resampling)
         return pixels if self.crop is None else self._cut(place, pixels, self.crop)
 
-    def _resized(self, place: str, height: int, width: int) -> Size:
+    def _size_after_resize(self, place: str, height: int, width: int) -> Size:
         """Return the size after `resize`. The longer side is rounded down, as torchvision does it."""
         if self.resize is None:
             return height, width
