@@ -1,7 +1,7 @@
 """The door for files of weights: the state dict of real numbers that a spec names, and the digests of its files."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
@@ -19,6 +19,7 @@ from pipeline.inputs.shards import is_index, read_index
 from pipeline.inputs.weight_archives import Archive, archive_of
 from pipeline.machine.files import LONG, MIB, UnreadableFile, open_file, refuse_what_a_parser_raises
 from pipeline.machine.memory import free_memory
+from pipeline.spec.model import ModelSpec
 from pipeline.spec.values import closest
 from srd.errors import ModelError
 
@@ -137,6 +138,12 @@ class Checkpoint:
             way_out = f"name the one to audit, such as model.weights_key = {next(iter(found))!r}"
             raise ModelError(f"{self._place}: holds {len(found)} state dicts, {keys}; {way_out}")
         return next(iter(found))
+
+
+def named_checkpoint(spec: ModelSpec, file: Path, trusted: Collection[Path]) -> Checkpoint:
+    """Return the checkpoint in a file, as a spec names it; code in it may run if it is one of the `trusted` files."""
+    is_trusted = bool(trusted) and Path(os.path.realpath(file)) in trusted
+    return Checkpoint(file, spec.weights_key, is_trusted)
 
 
 def _digest(file: Path) -> str:

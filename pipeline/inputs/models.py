@@ -10,7 +10,7 @@ from torch import nn
 
 from attacks.types import Model
 from pipeline.demo import networks
-from pipeline.inputs.checkpoints import Checkpoint
+from pipeline.inputs.checkpoints import Checkpoint, named_checkpoint
 from pipeline.inputs.libraries.hugging_face import load_hugging_face
 from pipeline.inputs.libraries.library import LibraryModel
 from pipeline.inputs.libraries.timm import load_timm
@@ -88,7 +88,8 @@ def _load_from_library(spec: ModelSpec, scheme: str, name: str, base: Path, trus
 
 def _load_from_code(spec: ModelSpec, base: Path, trusted: Collection[Path]) -> LoadedModel:
     place = f"model.spec = {spec.spec!r}"
-    weights, notes = _checkpoint(spec, base, trusted), tuple[str, ...]()
+    weights = named_checkpoint(spec, base / spec.weights, trusted) if spec.weights else None
+    notes: tuple[str, ...] = ()
     with open_factory(spec.spec, base, spec.kwargs) as factory:
         network = factory.build()
         refuse_meta(network, place)
@@ -97,13 +98,6 @@ def _load_from_code(spec: ModelSpec, base: Path, trusted: Collection[Path]) -> L
         elif state_digest(network, place) != state_digest(factory.build(), place):
             raise ModelError(f"{place}: two calls gave two networks; set model.weights")
     return _loaded_model(network, spec, weights, factory.digest, notes)
-
-
-def _checkpoint(spec: ModelSpec, base: Path, trusted: Collection[Path]) -> Checkpoint | None:
-    if spec.weights is None:
-        return None
-    file = base / spec.weights
-    return Checkpoint(file, spec.weights_key, file.resolve() in trusted)
 
 
 def _load_demo(spec: ModelSpec, name: str) -> LoadedModel:

@@ -8,7 +8,7 @@ from types import ModuleType
 import torch
 from torch import nn
 
-from pipeline.inputs.checkpoints import Checkpoint
+from pipeline.inputs.checkpoints import named_checkpoint
 from pipeline.inputs.libraries.hub_cache import cached_folder
 from pipeline.inputs.libraries.image_processor import preprocessing_of
 from pipeline.inputs.libraries.library import (
@@ -47,8 +47,8 @@ def load_hugging_face(spec: ModelSpec, name: str, base: Path, trusted: Collectio
     """
     transformers = import_library("transformers", spec, "hf")
     refuse_arguments(spec, DECIDED)
-    folder = base / name if (base / name).is_dir() else cached_folder(spec, name)
     with refuse_what_it_raises(spec, "name a folder that save_pretrained of an image classifier wrote"):
+        folder = base / name if (base / name).is_dir() else cached_folder(spec, name)
         configuration = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
     refuse_other_classes(spec, "num_labels", configuration.num_labels)
     if spec.weights is None:
@@ -90,8 +90,7 @@ def _load_other(
     with refuse_what_it_raises(spec, "mend model.kwargs"):
         configuration = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, **spec.kwargs)
         network = transformers.AutoModelForImageClassification.from_config(configuration)
-    checkpoint = Checkpoint(file, spec.weights_key, file.resolve() in trusted)
-    return network, load_weights(network, checkpoint, spec.weights_prefix)
+    return network, load_weights(network, named_checkpoint(spec, file, trusted), spec.weights_prefix)
 
 
 def _preprocessing(spec: ModelSpec, transformers: ModuleType, folder: Path) -> Preprocessing:

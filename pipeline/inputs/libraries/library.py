@@ -16,7 +16,7 @@ from warnings import catch_warnings
 from torch import nn
 
 from pipeline.inputs.preprocessing import Preprocessing
-from pipeline.machine.files import LONG
+from pipeline.machine.files import LONG, OF_THE_CONTENT, OF_THE_PATH
 from pipeline.machine.outputs import divert_stdout
 from pipeline.machine.sources import files_digest
 from pipeline.spec.model import ModelSpec
@@ -85,6 +85,8 @@ def refuse_what_it_raises(spec: ModelSpec, way_out: str) -> Iterator[None]:
     except (ModelError, MemoryError):
         raise
     except Exception as error:  # a library may raise anything
+        if isinstance(error, OSError) and error.errno not in OF_THE_PATH | OF_THE_CONTENT:
+            raise
         text = shorten(f"{type(error).__name__}: {error}", LONG)
         raise ModelError(f"model.spec = {spec.spec!r}: {text}; {way_out}") from error
 

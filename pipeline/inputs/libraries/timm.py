@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from pipeline.inputs.checkpoints import Checkpoint
+from pipeline.inputs.checkpoints import named_checkpoint
 from pipeline.inputs.libraries.hub_cache import cached_file, cached_folder
 from pipeline.inputs.libraries.library import (
     LibraryModel,
@@ -53,10 +53,7 @@ def load_timm(spec: ModelSpec, name: str, base: Path, trusted: Collection[Path])
         network = timm.create_model(pretrained=is_pretrained, **options, **spec.kwargs)
     notes: tuple[str, ...] = ()
     if spec.weights is not None:
-        file = base / spec.weights
-        notes = load_weights(
-            network, Checkpoint(file, spec.weights_key, file.resolve() in trusted), spec.weights_prefix
-        )
+        notes = load_weights(network, named_checkpoint(spec, base / spec.weights, trusted), spec.weights_prefix)
     return LibraryModel(network, _preprocessing(timm, network), base / spec.weights if spec.weights else None, notes)
 
 
@@ -65,7 +62,9 @@ def _folder(spec: ModelSpec, name: str, base: Path) -> Path:
     if name.startswith(HUB):
         return cached_folder(spec, name.removeprefix(HUB))
     folder = base / name.removeprefix(FOLDER)
-    if not (folder / "config.json").is_file():
+    with refuse_what_it_raises(spec, "name a folder"):
+        is_there = (folder / "config.json").is_file()
+    if not is_there:
         raise ModelError(
             f"model.spec = {spec.spec!r}: {folder} has no config.json; name the folder that "
             "timm.models.save_for_hf wrote; relative paths start at the folder of the spec"

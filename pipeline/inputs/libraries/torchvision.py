@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from pipeline.inputs.checkpoints import Checkpoint
+from pipeline.inputs.checkpoints import Checkpoint, named_checkpoint
 from pipeline.inputs.libraries.library import (
     LibraryModel,
     import_library,
@@ -97,7 +97,7 @@ def _load_other_weights(
 
 
 def _checkpoint(spec: ModelSpec, file: Path, trusted: Collection[Path]) -> Checkpoint:
-    checkpoint = Checkpoint(file, spec.weights_key, file.resolve() in trusted)
+    checkpoint = named_checkpoint(spec, file, trusted)
     checkpoint.digest()  # refuses what is no file, before it is opened
     refuse_other_hash(file)
     return checkpoint
