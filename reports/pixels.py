@@ -57,12 +57,17 @@ def photo(image: Pixels, longest: int, mask: Mask | None = None) -> bytes:
 
 def photo_panel(image: Pixels, longest: int, mask: Mask | None = None) -> Colours:
     """Draw an image (c, h, w) in [0, 1], with the outline of a mask if given."""
-    colours = np.broadcast_to(image, (3, *image.shape[1:])) if len(image) == 1 else image[:3]
+    colours = as_colours(image)
     drawn = np.stack([_resize(channel, longest) for channel in colours], -1)
     pixels = (drawn.clip(0, 1) * 255).round().astype(np.uint8)
     if mask is not None:
         pixels[_outline(mask, drawn.shape[:2])] = PHOTO_OUTLINE
     return pixels
+
+
+def as_colours(image: Pixels) -> Pixels:
+    """Return an image of any number of channels with three: its first three, or the first in grey if it has fewer."""
+    return image[:3] if len(image) >= 3 else np.broadcast_to(image[:1], (3, *image.shape[1:]))
 
 
 def change_panel(clean: Pixels, perturbed: Pixels, longest: int) -> Colours:

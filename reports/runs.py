@@ -8,7 +8,7 @@ from pipeline.store.runs import SPEC_COPY, audits_in, location_of
 from srd.errors import IncompleteRun, InputError, SpecError, StoreError
 
 if TYPE_CHECKING:
-    from pipeline.spec.audit import DataSpec
+    from pipeline.spec.data import DataSpec
 
 RUNS = "runs"
 """The folder of all runs, beside their specs."""

@@ -10,11 +10,12 @@ from torch import Tensor
 
 from pipeline.execution.self_checks import check_subject
 from pipeline.execution.subjects import Subject
-from pipeline.inputs.answers import logits_of, refuse_constant, refuse_unless_logits
+from pipeline.inputs.answers import find_right, logits_of, refuse_constant, refuse_other_channels, refuse_unless_logits
 from pipeline.inputs.data import Data
 from pipeline.inputs.outputs import modules_that_answer
 from pipeline.machine.phases import Phase, Tell, count_aloud, tell_nobody
-from pipeline.spec.audit import GRIDS, AuditSpec
+from pipeline.spec.audit import AuditSpec
+from pipeline.spec.data import GRIDS
 from pipeline.spec.model import ModelSpec
 from pipeline.store.attributes import CheckResult
 
@@ -58,16 +59,6 @@ def admit(spec: AuditSpec, subject: Subject, tell: Tell = tell_nobody) -> Admiss
     return Admission(logits, correct, (*subject.model.notes, *subject.data.notes, *labelled, *low), checks)
 
 
-def find_right(logits: Tensor, labels: Tensor, model: ModelSpec) -> Tensor:
-    """Return which images are answered as labelled.
-
-    The label has the highest logit; of several labels at once, one above 0, where its sigmoid is above a half.
-    """
-    if model.multilabel:
-        return logits.gather(1, labels[:, None])[:, 0] > 0
-    return logits.argmax(1) == labels
-
-
 def clean_logits(spec: AuditSpec, subject: Subject, tell: Tell = tell_nobody) -> Tensor:
     """Return the logits of all clean images, computed a tile at a time as the perturb stage does.
 
@@ -79,6 +70,7 @@ def clean_logits(spec: AuditSpec, subject: Subject, tell: Tell = tell_nobody) ->
     data, tile = subject.data, spec.run.tile
     rows = range(len(data.ids))
     place = f"model.spec = {spec.model.spec!r}"
+    refuse_other_channels(spec.model, data.images(rows[:1]))
     starts = count_aloud(rows[::tile], "classifying the clean images, tile", tell)
     with torch.no_grad():
         tiles = [logits_of(subject.model.model, data.images(rows[i : i + tile]), place) for i in starts]

@@ -18,7 +18,7 @@ from pipeline.execution.planning import coordinates, plan_audit
 from pipeline.execution.prepared_arrays import prepared_arrays
 from pipeline.execution.stage_sources import sources_of
 from pipeline.execution.subjects import Subject, load_subject
-from pipeline.inputs.data import SHAPES, Data
+from pipeline.inputs.data import Data
 from pipeline.inputs.user_code import refusal
 from pipeline.machine import environment, seeds
 from pipeline.machine.outputs import divert_stdout
@@ -28,6 +28,7 @@ from pipeline.plan.conditions import conditions, threat
 from pipeline.plan.schema import REASONS
 from pipeline.plan.tasks import Plan
 from pipeline.spec.audit import AuditSpec
+from pipeline.spec.data import SHAPES
 from pipeline.stages.context import own_attributor
 from pipeline.store import store
 from pipeline.store.attributes import DemoCertificates, FingerprintedFacts, RunAttributes

@@ -33,7 +33,9 @@ def context_of(job: Job) -> Context:
     ForeignWorker
         If this process would not make the store's bytes.
     """
-    subject, made = Subject(*open_model_and_data(job.spec, job.base, job.trusted)), attributes(job.store)
+    made = attributes(job.store)
+    ids = Store(job.store, read_only=True).read("image").tolist() if job.spec.data.only_correct else None
+    subject = Subject(*open_model_and_data(job.spec, job.base, ids, job.trusted))
     ours = fingerprinted_facts(job.spec, subject.model, subject.data, made.plan)
     unlike = differences(made.fingerprinted, ours)
     if unlike:

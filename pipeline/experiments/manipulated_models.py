@@ -37,7 +37,8 @@ from pipeline.experiments.manipulated_model_results import (
     join,
 )
 from pipeline.inputs.answers import logits_of, refuse_unless_logits
-from pipeline.inputs.data import Data, Shapes, Subset
+from pipeline.inputs.data import Data, Subset
+from pipeline.inputs.demo_data import Shapes
 from pipeline.inputs.model_and_data import load_model_and_data
 from pipeline.inputs.models import LoadedModel
 from pipeline.machine import environment, seeds, sources

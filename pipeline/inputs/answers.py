@@ -31,7 +31,7 @@ def ask(model: Model, images: Images, place: str) -> Any:
         raise
     except (Exception, SystemExit) as error:  # the user's code may raise anything
         shape = "x".join(map(str, images.shape[1:]))
-        way_out = "set model.resize to the size that it reads"
+        way_out = "set model.resize to the size that it reads, and model.channels = 1 if it reads grey images"
         raise refusal(f"{place}: the network fails on images of {shape}", error, Path(), way_out) from error
 
 
@@ -50,6 +50,32 @@ def logits_of(model: Model, images: Images, place: str) -> Tensor:
             "the part that holds them"
         )
     return logits
+
+
+def find_right(logits: Tensor, labels: Tensor, model: ModelSpec) -> Tensor:
+    """Return which images are answered as labelled.
+
+    The label has the highest logit; of several labels at once, one above 0, where its sigmoid is above a half.
+    """
+    if model.multilabel:
+        return logits.gather(1, labels[:, None])[:, 0] > 0
+    return logits.argmax(1) == labels
+
+
+def refuse_other_channels(spec: ModelSpec, images: Tensor) -> None:
+    """Refuse a mean and a standard deviation that would make other channels of the images (n, c, h, w).
+
+    Raises
+    ------
+    ModelError
+        If they have several numbers, but not one for each channel.
+    """
+    channels, n = images.shape[1], len(spec.mean or (0.0,))
+    if n not in {1, channels}:
+        raise ModelError(
+            f"model.mean has {n} numbers, the images have {channels} channels; write one number, or one for each "
+            "channel, or read image files with other model.channels"
+        )
 
 
 def refuse_unless_logits(

@@ -1,28 +1,29 @@
-"""The images, masks and labels of an audit, which come from the demo or from a folder."""
+"""The images, masks and labels of an audit, whatever the format that they are stored in."""
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Container, Mapping, Sequence
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType
 from typing import Protocol
 
-import numpy as np
-import torch
 from torch import Tensor
 
-from pipeline.demo import grids, shapes
+from pipeline.demo import shapes
+from pipeline.inputs.class_order import read_class_order
+from pipeline.inputs.collection import Collection, Request
+from pipeline.inputs.demo_data import Grids, Shapes
 from pipeline.inputs.geometry import geometry_of
-from pipeline.inputs.image_folder import ImageFolder
-from pipeline.inputs.image_listing import list_images
+from pipeline.inputs.image_set import ImageSet
+from pipeline.inputs.sampling import choose
 from pipeline.machine.phases import Tell, tell_nobody
-from pipeline.spec.audit import GRIDS, DataSpec
+from pipeline.spec.data import GRIDS, SHAPES, DataSpec
 from pipeline.spec.model import ModelSpec
 from pipeline.spec.values import closest
 from srd.errors import DataError
 
 DEMO_IMAGES = 60
-SHAPES = "demo:shapes"
+COLOURS = 3
 
 
 class Data(Protocol):
@@ -53,68 +54,16 @@ class Data(Protocol):
         ...
 
     def images(self, rows: Sequence[int]) -> Tensor:
-        """Return images (n, 3, h, w) in [0, 1]."""
+        """Return images (n, c, h, w) in [0, 1]."""
         ...
 
     def masks(self, rows: Sequence[int]) -> Tensor:
         """Return masks (n, h, w), True on the object."""
         ...
 
-
-class _Procedural:
-    """The first pictures of a procedural data set, of which none can be missing."""
-
-    def __init__(self, kind: str, n: int, seed: int, sources: Sequence[ModuleType], description: str) -> None:
-        self._seed = seed
-        self.ids = tuple(f"{kind}-{seed}-{index:06d}" for index in range(n))
-        self.labels = tuple(index % len(shapes.CLASSES) for index in range(n))
-        self.classes = shapes.CLASSES
-        self.has_masks = True
-        self.notes: tuple[str, ...] = ()
-        source = b"".join(Path(str(module.__file__)).read_bytes() for module in sources)
-        self.digest = sha256(source + f"{seed}:{n}".encode()).hexdigest()
-        self.description = description
-
-    def check(self, tell: Tell = tell_nobody) -> None: ...
-
-
-class Shapes(_Procedural):
-    """The first scenes of the demo's data set."""
-
-    def __init__(self, n: int, seed: int = shapes.TEST_SEED) -> None:
-        description = f"procedural shapes, seed {seed}, {shapes.SIZE}x{shapes.SIZE}"
-        super().__init__("shapes", n, seed, (shapes,), description)
-
-    def images(self, rows: Sequence[int]) -> Tensor:
-        return torch.from_numpy(np.stack([_scene(self._seed, row).image for row in rows]))
-
-    def masks(self, rows: Sequence[int]) -> Tensor:
-        return torch.from_numpy(np.stack([_scene(self._seed, row).full for row in rows]))
-
-
-@lru_cache(maxsize=256)
-def _scene(seed: int, index: int) -> shapes.Scene:
-    return shapes.scene(seed, index)
-
-
-class Grids(_Procedural):
-    """The first grids of demo scenes, in which the mask is the cell of the label."""
-
-    def __init__(self, n: int, seed: int = shapes.TEST_SEED) -> None:
-        side = shapes.SIZE * grids.SIDE
-        description = f"grids of four procedural shapes, seed {seed}, {side}x{side}; masks: the cell of the label"
-        super().__init__("grids", n, seed, (shapes, grids), description)
-
-    def images(self, rows: Sequence[int]) -> Tensor:
-        return torch.from_numpy(np.stack([_grid(self._seed, row).image for row in rows]))
-
-    def masks(self, rows: Sequence[int]) -> Tensor:
-        return torch.from_numpy(np.stack([_grid(self._seed, row).mask for row in rows]))
-
-
-@lru_cache(maxsize=256)
-def _grid(seed: int, index: int) -> grids.Grid:
-    return grids.grid(seed, index)
+    def ignored_pixels(self, rows: Sequence[int]) -> Tensor:
+        """Return where nothing is known of the object (n, h, w); all of an image without a mask."""
+        ...
 
 
 class Subset:
@@ -138,6 +87,23 @@ class Subset:
     def masks(self, rows: Sequence[int]) -> Tensor:
         return self._data.masks([self._rows[row] for row in rows])
 
+    def ignored_pixels(self, rows: Sequence[int]) -> Tensor:
+        return self._data.ignored_pixels([self._rows[row] for row in rows])
+
+
+FORMATS: Mapping[str, str] = MappingProxyType(
+    {
+        "folder": "image_folder:collect_folder",
+        "labelled folder": "labelled_files:collect_labelled_folder",
+        "csv": "labelled_files:collect_csv",
+        "imagenet-s": "imagenet_s:collect_imagenet_s",
+        "arrays": "arrays:collect_arrays",
+        "torchvision": "torchvision_data:collect_torchvision",
+        "huggingface": "hugging_face_data:collect_hugging_face",
+    }
+)
+"""The function of this package that collects the images of each format."""
+
 
 def load_data(data: DataSpec, model: ModelSpec, base: Path, tell: Tell = tell_nobody) -> Data:
     """Return the images of a spec whose relative paths start at `base`, after all of them were read once.
@@ -152,27 +118,48 @@ def load_data(data: DataSpec, model: ModelSpec, base: Path, tell: Tell = tell_no
     return images
 
 
-def open_data(data: DataSpec, model: ModelSpec, base: Path) -> Data:
-    """Return the images of a spec as `load_data` does, without reading them: for processes of a checked run."""
-    if data.path.startswith("demo:"):
+def open_data(data: DataSpec, model: ModelSpec, base: Path, ids: Container[str] | None = None) -> Data:
+    """Return the images of a spec as `load_data` does, without reading them: for processes of a checked run.
+
+    `ids` names the chosen images of data of which the network chose.
+    """
+    if data.kind == "demo":
         _refuse_demo_keys(data, model)
         return Grids(data.n or DEMO_IMAGES) if data.path == GRIDS else Shapes(data.n or DEMO_IMAGES)
-    classes = base / model.classes if model.classes else None
-    masks = base / data.masks if data.masks else None
-    return ImageFolder(base / data.path, data.n, classes, None, masks, geometry_of(model))
+    collection = collect(data, model, base)
+    if ids is None:
+        rows = choose(collection, data)
+    else:
+        rows = [row for row, sample in enumerate(collection.samples) if sample.id in ids]
+    return ImageSet(collection, rows, geometry_of(model))
 
 
 def n_images(data: DataSpec, base: Path) -> int:
-    """Return how many images `load_data` returns, without opening any.
+    """Return how many images `load_data` returns, without opening any; of `only_correct` the most there may be.
 
     Raises
     ------
     DataError
         As `load_data` does.
     """
-    if data.path.startswith("demo:"):
+    if data.kind == "demo":
         return data.n or DEMO_IMAGES
-    return len(list_images(base / data.path, data.n).files)
+    return len(choose(collect(data, ModelSpec(spec="none"), base), data))
+
+
+def collect(data: DataSpec, model: ModelSpec, base: Path) -> Collection:
+    """Return all images of a spec that are no demo's, none of which is read yet.
+
+    Raises
+    ------
+    DataError
+        If anything is missing.
+    """
+    order = read_class_order(base / model.classes) if model.classes else None
+    kind = "labelled folder" if data.kind == "folder" and data.labels is not None else data.kind
+    module, function = FORMATS[kind].split(":")
+    collector: Callable[[Request], Collection] = getattr(import_module(f"pipeline.inputs.{module}"), function)
+    return collector(Request(data, base / data.path, base, order, model.channels or COLOURS))
 
 
 def _refuse_demo_keys(data: DataSpec, model: ModelSpec) -> None:
@@ -183,6 +170,12 @@ def _refuse_demo_keys(data: DataSpec, model: ModelSpec) -> None:
             f"data.path = {GRIDS!r}: model.spec = 'demo:vgg' reads {shapes.SIZE}x{shapes.SIZE} alone, "
             "grids are twice as large; set model.spec = 'demo:resnet'"
         )
-    for key, value in (("model.resize", model.resize), ("model.classes", model.classes), ("data.masks", data.masks)):
+    of_model = {key: getattr(model, key) for key in ("resize", "crop", "channels", "classes")}
+    of_data = {key: getattr(data, key) for key in ("split", "labels", "masks", "layout", "range", "seed")}
+    given = {f"model.{key}": value for key, value in of_model.items()}
+    given |= {f"data.{key}": value for key, value in of_data.items()}
+    given["data.only_correct"] = True if data.only_correct else None
+    given["data.sample"] = None if data.sample == "balanced" else data.sample
+    for key, value in given.items():
         if value is not None:
             raise DataError(f"{key} = {value!r}: the demo images have their own; remove the key")

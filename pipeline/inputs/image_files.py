@@ -34,7 +34,7 @@ UPRIGHT = {
 
 
 @dataclass(frozen=True)
-class Picture:
+class UprightImage:
     """The content of an image file."""
 
     pixels: Image.Image
@@ -57,61 +57,49 @@ def read_content(file: Path) -> bytes:
         raise DataError(f"{file}: cannot be read as an image: {error}; remove or replace it") from None
 
 
-def read_picture(file: Path) -> Picture:
-    """Return the image of a file.
+def read_picture(file: Path) -> UprightImage:
+    """Return the image of a file, as `decode` does."""
+    return decode(read_content(file), str(file))
+
+
+def decode(content: bytes, place: str) -> UprightImage:
+    """Return the image that a file holds; `place` begins the message of a refusal.
 
     Raises
     ------
     DataError
         If it is of no format of `FORMATS` or mode of `MODES`, damaged, or of more than `MOST_PIXELS`.
     """
-    with _open_image(file) as image:
-        _refuse_pixels(file, image.size)
-        if image.mode not in MODES:
-            raise DataError(
-                f"{file}: has pixels of mode {image.mode}, not 8 bits a channel; "
-                "save it as RGB or grey of 8 bits, scaled from the range that its values have"
-            )
-        pixels = image.convert("RGB")
-        turn = _turn(image)
-        return Picture(pixels if turn is None else pixels.transpose(turn), _is_invisible(image))
+    with _open_image(content, place) as image:
+        return turn_upright(image, place)
 
 
-def resize_and_crop(
-    file: Path, image: Image.Image, resize: int | tuple[int, int] | None, resampling: Image.Resampling
-) -> Image.Image:
-    """Resize the shorter side to `resize[0]`, then cut out the central square of `resize[1]`.
-
-    To resize only what is cut out would be cheaper, but Pillow rounds such a box to single precision: pixels change.
+def turn_upright(image: Image.Image, place: str) -> UprightImage:
+    """Return an opened image upright and in RGB; `place` begins the message of a refusal.
 
     Raises
     ------
     DataError
-        If the resized image, before the cut, has more than `MOST_PIXELS`.
+        If it is of no mode of `MODES`, or of more than `MOST_PIXELS`.
     """
-    if resize is None:
-        return image
-    side, crop = (resize, resize) if isinstance(resize, int) else resize
-    scale = side / min(image.size)
-    width, height = round(image.width * scale), round(image.height * scale)
-    if width * height > MOST_PIXELS:
+    _refuse_pixels(place, image.size)
+    if image.mode not in MODES:
         raise DataError(
-            f"{file}: is {image.width}x{image.height}, resized by model.resize = {resize} {width}x{height}, "
-            f"more than {MOST_PIXELS} pixels; cut or remove it, or lower model.resize"
+            f"{place}: has pixels of mode {image.mode}, not 8 bits a channel; "
+            "save it as RGB or grey of 8 bits, scaled from the range that its values have"
         )
-    image = image.resize((width, height), resampling)
-    left, top = (width - crop) // 2, (height - crop) // 2
-    return image.crop((left, top, left + crop, top + crop))
+    pixels = image.convert("RGB")
+    turn = _turn(image)
+    return UprightImage(pixels if turn is None else pixels.transpose(turn), _is_invisible(image))
 
 
 @contextmanager
-def _open_image(file: Path) -> Iterator[Image.Image]:
+def _open_image(content: bytes, file: str) -> Iterator[Image.Image]:
     """Open an image whose pixels are decoded within the context; Pillow's warnings are no news to the user."""
-    content = BytesIO(read_content(file))
     place, way_out = f"{file}: cannot be read as an image", "remove or replace it"
     with catch_warnings(action="ignore"), refuse_what_a_parser_raises(DataError, place, way_out):
         try:
-            image = Image.open(content, formats=FORMATS)
+            image = Image.open(BytesIO(content), formats=FORMATS)
         except UnidentifiedImageError:
             raise DataError(f"{place}: its content is none of {', '.join(FORMATS)}; {way_out}") from None
         except Image.DecompressionBombError as error:
@@ -131,7 +119,7 @@ def _is_invisible(image: Image.Image) -> bool:
     return image.has_transparency_data and not image.convert("RGBA").getchannel("A").getbbox()
 
 
-def _refuse_pixels(file: Path, size: tuple[int, int]) -> None:
+def _refuse_pixels(file: str, size: tuple[int, int]) -> None:
     width, height = size
     if not 0 < width * height <= MOST_PIXELS:
         raise DataError(f"{file}: is {width}x{height}, not of 1 to {MOST_PIXELS} pixels; {SMALLER}")

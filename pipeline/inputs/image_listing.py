@@ -5,7 +5,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import chain
 from pathlib import Path
 
 from pipeline.machine.files import OF_THE_PATH
@@ -34,8 +34,8 @@ class ImageListing:
     """Sentences on what is left out, by reason, and on folders without images."""
 
 
-def list_images(root: Path, n: int | None) -> ImageListing:
-    """Return the images below the folders of the classes, at any depth, or `n` of them, taken in turn.
+def list_images(root: Path) -> ImageListing:
+    """Return the images below the folders of the classes, at any depth, in the order of their paths.
 
     Hidden files, and those of systems, are passed over. A folder to which several paths lead is read once.
 
@@ -43,7 +43,7 @@ def list_images(root: Path, n: int | None) -> ImageListing:
     ------
     DataError
         If there are no class folders, if one cannot be the name of a class, if a folder cannot be listed, or if there
-        are no images, or fewer than `n`.
+        are no images.
     """
     folders, left_out = _class_folders(root), LeftOut()
     with refuse_bad_path(f"data.path = {root}"):
@@ -52,8 +52,8 @@ def list_images(root: Path, n: int | None) -> ImageListing:
     classes = [_images_below(folder, above | (tops - {folder.resolve()}), left_out) for folder in folders]
     empty = [folder.name for folder, files in zip(folders, classes, strict=True) if not files]
     notes = (*left_out.sentences(), *([f"{_enumerate(empty)}: no image is there"] if empty else []))
-    files = _interleave(classes, n)
-    _refuse_few(root, files, n, notes)
+    files = sorted(chain.from_iterable(classes))
+    _refuse_none(root, files, notes)
     return ImageListing(tuple(folder.name for folder in folders), tuple(files), left_out.total, notes)
 
 
@@ -145,6 +145,13 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
     return entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and Path(entry.path).is_dir())
 
 
+def count_unlisted_images(root: Path, listed: set[Path]) -> int:
+    """Return how many image files below a folder are not listed; links are not followed, hidden files passed over."""
+    with refuse_bad_path(f"data.path = {root}"):
+        entries = [entry for folder, _, names in os.walk(root) for entry in (Path(folder, name) for name in names)]
+    return sum(_is_image(file.name) and not file.name.startswith(".") and file not in listed for file in entries)
+
+
 def _is_image(name: str) -> bool:
     return Path(name).suffix.lower() in SUFFIXES
 
@@ -155,18 +162,10 @@ def _reason(name: str) -> str:
     return f"{suffix if is_short else 'a name without the suffix of an image'} is not read"
 
 
-def _interleave(folders: list[list[Path]], n: int | None) -> list[Path]:
-    """Return at most `n` images, taken from the classes in turn, in the order of the folders."""
-    turns = [path for turn in zip_longest(*folders) for path in turn if path is not None]
-    return sorted(turns[:n])
-
-
-def _refuse_few(root: Path, files: list[Path], n: int | None, notes: tuple[str, ...]) -> None:
+def _refuse_none(root: Path, files: list[Path], notes: tuple[str, ...]) -> None:
     if not files:
         known = ", ".join(sorted(SUFFIXES))
         raise DataError(f"data.path = {root}: its folders hold no image ({known}); {'; '.join(notes)}")
-    if n is not None and len(files) < n:
-        raise DataError(f"data.n = {n}: {root} holds only {len(files)} images; ask for fewer, or leave n out")
 
 
 def _files(count: int) -> str:

@@ -1,19 +1,18 @@
 """Model and data of a spec together: the data have the size that the model reads, and say how many logits it has."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Container
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from pipeline.inputs.data import Data, load_data, open_data
+from pipeline.inputs.answers import refuse_other_channels
+from pipeline.inputs.correct_images import load_images
+from pipeline.inputs.data import Data, open_data
 from pipeline.inputs.models import LoadedModel, load_model
 from pipeline.inputs.outputs import settle_output
 from pipeline.machine.phases import Tell, tell_nobody
-from pipeline.spec.audit import DataSpec, SubjectSpec
-from pipeline.spec.model import ModelSpec
-
-Open = Callable[[DataSpec, ModelSpec, Path], Data]
+from pipeline.spec.audit import SubjectSpec
 
 
 def load_model_and_data(
@@ -26,17 +25,22 @@ def load_model_and_data(
     ModelError, DataError
         If they cannot be loaded, or if the model's output holds no logits for the classes of the data.
     """
-    return _open(spec, base, trusted, lambda data, model, base: load_data(data, model, base, tell))
+    loaded, _ = open_model_and_data(spec, base, trusted=trusted)
+    return loaded, load_images(spec.data, loaded.reading(spec.data), base, loaded, tell)
 
 
-def open_model_and_data(spec: SubjectSpec, base: Path, trusted: Collection[Path] = ()) -> tuple[LoadedModel, Data]:
-    """Return the same, without reading all images: for processes of a checked run."""
-    return _open(spec, base, trusted, open_data)
+def open_model_and_data(
+    spec: SubjectSpec, base: Path, ids: Container[str] | None = None, trusted: Collection[Path] = ()
+) -> tuple[LoadedModel, Data]:
+    """Return the same, without reading all images: for processes of a checked run.
 
-
-def _open(spec: SubjectSpec, base: Path, trusted: Collection[Path], images: Open) -> tuple[LoadedModel, Data]:
+    `ids` names the chosen images of data of which the network chose.
+    """
     loaded = load_model(spec.model, base, trusted)
-    data = images(spec.data, loaded.reading(spec.data), base)
+    read = loaded.reading(spec.data)
+    data = open_data(spec.data, read, base, ids)
+    first = data.images(range(1))
+    refuse_other_channels(read, first)
     with torch.no_grad():
-        notes = settle_output(loaded.model, spec.model, data.images(range(1)), len(data.classes))
+        notes = settle_output(loaded.model, spec.model, first, len(data.classes))
     return replace(loaded, notes=(*loaded.notes, *notes)), data

@@ -19,7 +19,7 @@ from pipeline.inputs.model_loading import open_factory
 from pipeline.inputs.preprocessing import GEOMETRY, Preprocessing
 from pipeline.inputs.weights import load_weights, refuse_meta, state_digest
 from pipeline.machine import devices
-from pipeline.spec.audit import DataSpec
+from pipeline.spec.data import DataSpec
 from pipeline.spec.model import ModelSpec
 from pipeline.spec.values import closest
 from srd.errors import ModelError

@@ -80,6 +80,7 @@ class Reason(IntEnum):
     NOT_ASKED = 8
     UNSIGNED_METHOD = 9
     NOT_CLAIMED = 10
+    UNKNOWN_OBJECT = 11
 
 
 REASONS = (
@@ -94,6 +95,7 @@ REASONS = (
     "this was not asked",
     "the method's maps have no sign",
     "the method does not claim it",
+    "no mask says where the explained object is",
 )
 """The reasons in words, by number."""
 

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from attacks.entries import PerturbationEntry
 from attacks.registry import PERTURBATIONS
+from pipeline.spec.data import GRIDS, DataSpec
 from pipeline.spec.measure import MeasureSpec
 from pipeline.spec.model import ModelSpec
 from pipeline.spec.settings import Setting, place_with
@@ -30,24 +31,9 @@ from pipeline.spec.values import (
 from srd.errors import SpecError
 from srd.registry import ATTRIBUTORS
 
-Images = Annotated[int, Field(ge=1, le=2_000_000)]
-"""A number of images; the largest folder that is audited, ImageNet's, holds 1.3 million."""
 Draws = Annotated[int, Field(ge=1, le=256)]
 """A number of draws; each is a condition of its own, with a map of every image by every method."""
 MOST_CONDITIONS = 10_000
-GRIDS = "demo:grids"
-"""The images of four demo scenes each, of which the mask is one."""
-
-
-class DataSpec(SpecTable):
-    """The images: `demo:shapes`, `demo:grids`, or a folder with one folder for each class, with images at any depth."""
-
-    path: Text
-    n: Images | None = None
-    """The number of images, taken from the classes in turn; all images by default."""
-    masks: Text | None = None
-    """A folder with one PNG for each image, at the same relative path and of the size of the upright image; pixels
-    that are not black are the object."""
 
 
 class SubjectSpec(SpecTable):

@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from pipeline.spec.audit import AuditSpec, Images
+from pipeline.spec.audit import AuditSpec
+from pipeline.spec.data import Images
 from pipeline.spec.toml import parse_table, read_table
 from pipeline.spec.values import SpecTable, Text, closest, shorten_value
 from srd.errors import SpecError

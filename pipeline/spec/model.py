@@ -1,5 +1,7 @@
 """The table of a spec that says which network is audited, how its answer is read, and what it reads."""
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from pipeline.spec.values import Arguments, Crop, Floats, Interpolation, Resize, SpecTable, Text, shorten_value
@@ -29,6 +31,8 @@ class ModelSpec(SpecTable):
     """The side of another central square, [height, width] of a rectangle, or "none" to keep all of the image."""
     interpolation: Interpolation | None = None
     """The filter of `resize`, by Pillow's name; bilinear by default."""
+    channels: Literal[1, 3] | None = None
+    """The channels that image files are read with; 3 by default. Arrays have their own."""
     classes: Text | None = None
     """A file with the class order: a JSON list of names or of [folder, name], or text with one folder a line."""
     output: int | Text | None = None
@@ -62,10 +66,9 @@ class ModelSpec(SpecTable):
         if (self.mean is None) != (self.std is None):
             raise ValueError("mean and std belong together; give both, or neither")
         for name, values in (("mean", self.mean), ("std", self.std)):
-            if values is not None and len(values) not in {1, 3}:
-                raise ValueError(
-                    f"{name} needs one number, or one for each of 3 channels, got {shorten_value(list(values))}"
-                )
+            if values is not None and len(values) not in {1, self.channels or max(1, len(values))}:
+                channels = f"each of {self.channels} channels" if self.channels else "each channel"
+                raise ValueError(f"{name} needs one number, or one for {channels}, got {shorten_value(list(values))}")
         if self.std is not None and min(self.std) <= 0:
             raise ValueError(f"std must be positive, got {shorten_value(list(self.std))}")
         return self

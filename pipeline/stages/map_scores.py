@@ -33,7 +33,7 @@ def map_scores(context: Context, task: Task, maps: Maps, flat: Maps, in_view: In
     masks = read_masks(context, task)
     given: dict[str, tuple[Tensor, ...]] = {"two maps": (in_view.of_each(maps[:, 0]), in_view.maps), "map": (flat,)}
     if masks is not None:
-        given["map and mask"] = (flat, masks[:, None].expand_as(maps).flatten(0, 1))
+        given["map and mask"] = (flat, *(each[:, None].expand_as(maps).flatten(0, 1) for each in masks))
     asked = [context.spec.measure.asks(entry.category) for entry in ENTRIES]
     columns = [_column(entry, given, is_asked) for entry, is_asked in zip(ENTRIES, asked, strict=True)]
     broken, unsigned = _not_finite(maps), needs_sign(MAP_METRICS, context.spec.explain.methods[task.column])
@@ -56,12 +56,17 @@ def _not_finite(maps: Maps) -> Tensor:
     return own | (own[:, :1] & compares)
 
 
-def _reasons(scores: Scores, masks: Masks | None, broken: Tensor, unsigned: Tensor) -> Tensor:
-    """Return why each score is NaN."""
+def _reasons(scores: Scores, masks: tuple[Masks, Masks] | None, broken: Tensor, unsigned: Tensor) -> Tensor:
+    """Return why each score is NaN; `masks` are the objects and the pixels to ignore."""
     needs_mask = torch.tensor([entry.of == "map and mask" for entry in ENTRIES])
     reasons = torch.where(broken, Reason.NOT_FINITE, scores.isnan() * Reason.NO_CONTRAST)
     if masks is None:
         reasons[..., needs_mask] = Reason.NO_MASKS
     else:
-        reasons[(~masks.flatten(1).any(1))[:, None, None, None] & needs_mask & scores.isnan()] = Reason.EMPTY_MASK
+        is_object, is_ignored = (each.flatten(1) for each in masks)
+        for reason, rows in (
+            (Reason.EMPTY_MASK, ~is_object.any(1)),
+            (Reason.UNKNOWN_OBJECT, is_ignored.all(1)),
+        ):
+            reasons[rows[:, None, None, None] & needs_mask & scores.isnan()] = reason
     return reasons.masked_fill(unsigned, Reason.UNSIGNED_METHOD)

@@ -40,7 +40,8 @@ def arrays_of(context: Context, task: Task, found: AttackResult) -> Arrays:
         evidence = torch.stack([found.evidence[name] for name in EVIDENCE], 1)
         arrays["attack_evidence"] = evidence.float().cpu().numpy()[:, None]
     if context.plan.writes_mask(task):
-        arrays["mask"] = context.data.masks(context.rows(task)).numpy()
+        rows = context.rows(task)
+        arrays |= {"mask": context.data.masks(rows).numpy(), "ignored": context.data.ignored_pixels(rows).numpy()}
     return arrays
 
 

@@ -59,11 +59,12 @@ def edge_maps(context: Context, task: Task) -> Maps:
     return maps.cpu()
 
 
-def read_masks(context: Context, task: Task) -> Masks | None:
-    """Return where the object is on each image; None if the data has no masks."""
+def read_masks(context: Context, task: Task) -> tuple[Masks, Masks] | None:
+    """Return where the object is on each image, and the pixels to ignore; None if the data has no masks."""
     if not context.plan.has_masks:
         return None
-    return torch.from_numpy(context.store.read_output(_clean_task(task), ["mask"])["mask"])
+    stored = context.store.read_output(_clean_task(task), ["mask", "ignored"])
+    return torch.from_numpy(stored["mask"]), torch.from_numpy(stored["ignored"])
 
 
 def _unpack_maps(values: NDArray[Any], scale: NDArray[Any]) -> Maps:

@@ -16,7 +16,7 @@ from srd.errors import DamagedStore, StoreError
 
 MOST_IMAGES, MOST_OTHERS = 10**7, 10**5
 """The largest sizes of dimensions."""
-FORMAT = 6
+FORMAT = 7
 """Whoever changes what a store holds raises this number. Stores without a number are older."""
 
 

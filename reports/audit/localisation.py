@@ -96,12 +96,21 @@ def _quality(readings: Readings) -> tuple[Quality, ...]:
 
 
 def _mask_share(readings: Readings) -> Estimate | None:
-    """Return the mean share of an image that its mask covers, without empty masks. It is None without masks."""
+    """Return the mean share of an image that its mask covers, of the pixels that are not ignored.
+
+    Empty masks, and images of whose object nothing is known, are left out. It is None without masks.
+    """
     if not readings.has_masks:
         return None
-    shares = np.asarray(readings.dataset["mask"].values).reshape(len(readings.image_ids), -1).mean(1)
-    computed = readings.is_predicted(CLEAN)
-    excluded = {NOT_COMPUTED: int((~computed).sum()), REASONS[Reason.EMPTY_MASK]: int((computed & (shares == 0)).sum())}
+    n = len(readings.image_ids)
+    inside, ignored = (np.asarray(readings.dataset[name].values).reshape(n, -1) for name in ("mask", "ignored"))
+    shares = inside.sum(1) / np.maximum(1, (~ignored).sum(1))
+    computed, unknown = readings.is_predicted(CLEAN), ignored.all(1)
+    excluded = {
+        NOT_COMPUTED: int((~computed).sum()),
+        REASONS[Reason.EMPTY_MASK]: int((computed & ~unknown & (shares == 0)).sum()),
+        REASONS[Reason.UNKNOWN_OBJECT]: int((computed & unknown).sum()),
+    }
     values = shares[computed & (shares > 0)].astype(np.float64)
     return statistics.mean(values, "share of the image, 0 to 1", {why: n for why, n in excluded.items() if n})
 

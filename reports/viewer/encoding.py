@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.store.packing import pack
-from reports.pixels import Mask, Pixels
+from reports.pixels import Mask, Pixels, as_colours
 
 LEVELS = 127
 """Steps of a change of an image on either side of 0."""
@@ -63,5 +63,4 @@ def encode_bytes(values: NDArray[Any]) -> str:
 
 def _last_channel(image: Pixels) -> Pixels:
     """Return an image (c, h, w) of any number of channels as (h, w, 3)."""
-    colours = np.broadcast_to(image, (3, *image.shape[1:])) if len(image) == 1 else image[:3]
-    return np.moveaxis(colours, 0, -1)
+    return np.moveaxis(as_colours(image), 0, -1)

@@ -48,6 +48,25 @@ def side(maps: Maps) -> int:
     return min(maps.shape[1:])
 
 
+def put_last(maps: Maps, ignored: Masks | None) -> Maps:
+    """Return the maps with all ignored pixels (n, h, w) at one value below that of every other pixel.
+
+    A map that is constant on the other pixels becomes constant. One without other pixels is not finite.
+    """
+    if ignored is None:
+        return maps
+    least = maps.masked_fill(ignored, torch.inf).amin((1, 2), keepdim=True)
+    most = maps.masked_fill(ignored, -torch.inf).amax((1, 2), keepdim=True)
+    next_lower = least.nextafter(torch.full_like(least, -torch.inf))
+    below = next_lower.minimum(least - torch.finfo(maps.dtype).tiny)  # the number next to 0 may be flushed to it
+    return torch.where(ignored, below.where(least < most, least), maps)
+
+
+def known_pixels(masks: Masks, ignored: Masks | None) -> Masks:
+    """Return the pixels of the masks that are not ignored."""
+    return masks if ignored is None else masks & ~ignored
+
+
 def top_k(maps: Maps) -> Masks:
     """Return the 5 % highest pixels of each map, at least one; ties go to the first pixel."""
     size = maps.shape[1:].numel()

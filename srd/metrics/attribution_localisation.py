@@ -1,7 +1,7 @@
 """The share of a map that lies on the object."""
 
 from srd.entries import MetricEntry
-from srd.metrics._maps import is_finite, scores_or_nan
+from srd.metrics._maps import is_finite, known_pixels, scores_or_nan
 from srd.types import Maps, Masks, Scores
 
 ENTRY = MetricEntry(
@@ -20,16 +20,18 @@ ENTRY = MetricEntry(
 )
 
 
-def attribution_localisation(maps: Maps, masks: Masks) -> Scores:
+def attribution_localisation(maps: Maps, masks: Masks, ignored: Masks | None = None) -> Scores:
     """Return the share of the positive attribution that lies in the mask, in [0, 1].
 
-    It is NaN for an empty mask, or a map that has no positive pixel or is not finite.
+    Attribution on ignored pixels does not count. It is NaN for an empty mask, or a map that has no positive pixel or is
+    not finite.
 
     References
     ----------
     Kohlbrenner et al. 2020, eq. 10.
     """
-    positive = maps.clamp(min=0).flatten(1)
-    inside = masks.flatten(1)
+    positive = maps.clamp(min=0)
+    positive = (positive if ignored is None else positive.masked_fill(ignored, 0)).flatten(1)
+    inside = known_pixels(masks, ignored).flatten(1)
     share = (positive * inside).sum(1) / positive.sum(1)
     return scores_or_nan(inside.any(1) & is_finite(maps), share, maps)

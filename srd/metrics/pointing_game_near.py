@@ -3,7 +3,7 @@
 import torch
 
 from srd.entries import MetricEntry
-from srd.metrics._maps import has_order, scores_or_nan, side
+from srd.metrics._maps import has_order, known_pixels, put_last, scores_or_nan, side
 from srd.types import Maps, Masks, Scores
 
 ENTRY = MetricEntry(
@@ -24,16 +24,17 @@ ENTRY = MetricEntry(
 TOLERANCE = 15 / 224  # of the shorter side
 
 
-def pointing_game_near(maps: Maps, masks: Masks) -> Scores:
+def pointing_game_near(maps: Maps, masks: Masks, ignored: Masks | None = None) -> Scores:
     """Return 1 if a pixel of the mask is less than 15/224 of the side away from the highest pixel, else 0.
 
-    The highest pixel is the first among equals. The score is NaN for an empty mask, or a map that is constant or not
-    finite.
+    The highest pixel is the first among equals that are not ignored. The score is NaN for an empty mask, or a map that
+    is constant or not finite.
 
     References
     ----------
     Zhang et al. 2018; Fong, Patrick, Vedaldi 2019 (TorchRay, `PointingGame`).
     """
+    maps, masks = put_last(maps, ignored), known_pixels(masks, ignored)
     flat = maps.flatten(1)
     first = flat.eq(flat.amax(1, keepdim=True)).int().argmax(1)
     rows, columns = (torch.arange(size, device=maps.device) for size in maps.shape[1:])

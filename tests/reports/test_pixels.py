@@ -86,8 +86,8 @@ def test_the_outline_leaves_what_is_inside_of_the_mask() -> None:
     assert not (differs & mask.repeat(3, 0).repeat(3, 1)).any()
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_images_of_one_or_three_channels_are_shown(channels: int) -> None:
+@pytest.mark.parametrize("channels", [1, 2, 3, 7])
+def test_images_of_any_number_of_channels_are_shown(channels: int) -> None:
     assert decoded(photo(np.full((channels, 30, 30), 0.5, np.float32), 224)).std() == 0
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from small_audits import edit, write_audit
 
-from pipeline.spec.audit import DataSpec
+from pipeline.spec.data import DataSpec
 from reports.runs import comparison_place, folder_for, folder_of, keeper_of, place_of, refuse_among_images
 from srd.errors import InputError, StoreError
 

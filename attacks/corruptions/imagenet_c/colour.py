@@ -4,24 +4,42 @@ import torch
 from torch import Tensor
 
 from attacks.corruptions.per_image import Image
+from srd.errors import InputError
 
 LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue (ITU-R BT.601)
 
 
 def luma(image: Image) -> Image:
     """Return the perceived brightness: (1, h, w)."""
-    if len(image) == 1:
+    if has_one_channel(image):
         return image
     return (torch.tensor(LUMA).to(image)[:, None, None] * image).sum(0, keepdim=True)
 
 
 def like(image: Image, colours: Tensor) -> Tensor:
     """Return colours (3, h, w) with as many channels as the image."""
-    return luma(colours) if len(image) == 1 else colours
+    return luma(colours) if has_one_channel(image) else colours
+
+
+def has_one_channel(image: Image) -> bool:
+    """Return whether an image is grey; else it has red, green and blue.
+
+    Raises
+    ------
+    InputError
+        If it has another number of channels, which are no colours.
+    """
+    if len(image) not in {1, 3}:
+        raise InputError(
+            f"a corruption of colours takes images of 1 or 3 channels, these have {len(image)}; remove imagenet_c's "
+            "brightness, snow, frost, spatter, saturate and jpeg_compression"
+        )
+    return len(image) == 1
 
 
 def value(image: Image) -> Image:
     """Return the V of hue, saturation and value: (1, h, w)."""
+    has_one_channel(image)
     return image.amax(0, keepdim=True)
 
 

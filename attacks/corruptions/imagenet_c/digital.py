@@ -8,7 +8,7 @@ from PIL import Image as Picture
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from attacks.corruptions.imagenet_c.colour import saturation, value, with_saturation, with_value
+from attacks.corruptions.imagenet_c.colour import has_one_channel, saturation, value, with_saturation, with_value
 from attacks.corruptions.imagenet_c.filters import smooth
 from attacks.corruptions.imagenet_c.sizes import SIDE, canvas, fit_to_image, relative_size
 from attacks.corruptions.per_image import Image, severities
@@ -34,7 +34,7 @@ def saturate(image: Image, level: tuple[float, float], generator: Generator) -> 
 
     Grey images stay as they are: they have no colour.
     """
-    if len(image) == 1:
+    if has_one_channel(image):
         return image
     factor, more = level
     return with_saturation(image, (saturation(image) * factor + more).clamp(max=1))
@@ -92,6 +92,6 @@ def jpeg_compression(image: Image, quality: int, generator: Generator) -> Image:
     """Store the image in 8 bits as JPEG of this quality, with colours at half the resolution."""
     values = np.stack(list(np.rint(255 * image.cpu().numpy()).astype(np.uint8)), -1)
     file = io.BytesIO()
-    Picture.fromarray(values.squeeze(-1) if len(image) == 1 else values).save(file, "JPEG", quality=quality)
+    Picture.fromarray(values.squeeze(-1) if has_one_channel(image) else values).save(file, "JPEG", quality=quality)
     stored = torch.from_numpy(np.array(Picture.open(file))).reshape(values.shape)
     return stored.movedim(-1, 0).to(image) / 255

@@ -41,7 +41,7 @@ def faithfulness_figures(result: FaithfulnessFields) -> Iterator[Picture]:
     """Yield the removal curves of each fill, and the SRG of all methods."""
     for fill in dict.fromkeys(each.fill for each in result.removal_curves):
         curves = [each for each in result.removal_curves if each.fill == fill and each.points]
-        if curves:
+        if not all(each.is_control for each in curves):
             yield _curves_picture(result, fill, curves)
     yield from _srg_picture(result)
 

@@ -17,6 +17,7 @@ from attacks.corruptions.imagenet_c.filters import correlate, kernel, smooth
 from attacks.corruptions.imagenet_c.textures import ice, plasma
 from attacks.registry import PERTURBATIONS
 from attacks.types import Samples
+from srd.errors import InputError
 
 NAMES = [name.removeprefix("imagenet_c_") for name in PERTURBATIONS if name.startswith("imagenet_c_")]
 RISING = dict.fromkeys(NAMES, ((1, 2, 3, 4, 5),)) | {
@@ -226,3 +227,14 @@ def test_ice_differs_from_stream_to_stream_and_is_pale_blue() -> None:
 def test_fog_is_no_brighter_than_the_picture() -> None:
     images = 0.6 * uniform(2, 3, 40, 40)
     assert bool((corrupted("fog", images, 4).amax((1, 2, 3)) <= images.amax((1, 2, 3))).all())
+
+
+@pytest.mark.parametrize("channels", [2, 4, 5])
+@every_name
+def test_corruptions_of_colours_refuse_what_has_no_colours(name: str, channels: int) -> None:
+    images = uniform(2, channels, 32, 40, seed=1).float()
+    if name in {"brightness", "snow", "frost", "spatter", "saturate", "jpeg_compression"}:
+        with pytest.raises(InputError, match=rf"takes images of 1 or 3 channels, these have {channels}; remove"):
+            corrupted(name, images, 5)
+    else:
+        assert corrupted(name, images, 5).shape == images.shape

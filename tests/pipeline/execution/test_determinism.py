@@ -107,6 +107,9 @@ class Subset:
     def masks(self, rows: Sequence[int]) -> Tensor:
         return self._data.masks([self._rows[row] for row in rows])
 
+    def ignored_pixels(self, rows: Sequence[int]) -> Tensor:
+        return self._data.ignored_pixels([self._rows[row] for row in rows])
+
 
 def closed_subset(context: Context) -> list[int]:
     """The fewest images that hold each other's target images, the last first."""

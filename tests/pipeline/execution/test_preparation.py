@@ -15,7 +15,7 @@ from pipeline.execution.job import Job
 from pipeline.execution.preparation import prepare_store
 from pipeline.execution.self_checks import SELF_CHECKS
 from pipeline.execution.subjects import load_subject
-from pipeline.inputs.data import Shapes
+from pipeline.inputs.demo_data import Shapes
 from pipeline.machine import environment, seeds
 from pipeline.plan.axes import references
 from pipeline.plan.schema import REASONS

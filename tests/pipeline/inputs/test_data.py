@@ -12,11 +12,10 @@ from PIL import Image
 from small_audits import write_picture, write_png
 
 from pipeline.demo import grids, shapes
-from pipeline.inputs.data import DEMO_IMAGES, load_data, n_images
+from pipeline.inputs.data import DEMO_IMAGES, Data, load_data, n_images, open_data
 from pipeline.inputs.image_files import UPRIGHT
-from pipeline.inputs.image_folder import ImageFolder
 from pipeline.machine.files import TEXT
-from pipeline.spec.audit import DataSpec
+from pipeline.spec.data import DataSpec
 from pipeline.spec.model import ModelSpec
 from srd.errors import DataError
 
@@ -32,10 +31,15 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "images"
 
 
-def folder(root: Path, n: int | None = None, classes: Path | None = None, **options: Any) -> ImageFolder:
-    data = ImageFolder(root, n, classes, **{"resize": None, "masks": None} | options)
-    data.check()
-    return data
+def folder(root: Path, n: int | None = None, classes: Path | None = None, **options: Any) -> Data:
+    return load_data(*specs(root, n, classes, **options), Path())
+
+
+def specs(
+    root: Path, n: int | None = None, classes: Path | None = None, resize: Any = None, masks: Path | None = None
+) -> tuple[DataSpec, ModelSpec]:
+    data = DataSpec(path=str(root), n=n, masks=None if masks is None else str(masks))
+    return data, ModelSpec(spec="network.py:build", classes=None if classes is None else str(classes), resize=resize)
 
 
 def refused_classes(root: Path, file: Path, content: bytes) -> str:
@@ -198,7 +202,7 @@ def test_what_never_ends_is_refused_when_it_is_read_and_when_it_is_digested(
         pytest.skip("a folder in the place of an image holds other images")
     data = folder(root, masks=tmp_path / "masks")
     blocked(tmp_path / place / "bee/0.png", kind)
-    again = ImageFolder(root, None, None, None, tmp_path / "masks")
+    again = open_data(*specs(root, masks=tmp_path / "masks"), Path())
     for read in (again.check, lambda: again.digest, lambda: data.digest):
         with pytest.raises(DataError, match=rf"{place}/bee/0.png: cannot be read as an image: is a folder, a pipe or"):
             read()

@@ -20,10 +20,9 @@ from pipeline.inputs.image_files import (
     MODES,
     MOST_BYTES,
     MOST_PIXELS,
-    Picture,
+    UprightImage,
     read_content,
     read_picture,
-    resize_and_crop,
 )
 from pipeline.inputs.image_listing import SUFFIXES, SYSTEM
 from srd.errors import DataError
@@ -282,7 +281,7 @@ def translucent(mode: str, alpha: int) -> bytes:
 
 @pytest.mark.parametrize("mode", ["LA", "RGBA", "P"])
 def test_only_an_image_without_any_visible_pixel_is_invisible(tmp_path: Path, mode: str) -> None:
-    def read(alpha: int) -> Picture:
+    def read(alpha: int) -> UprightImage:
         return read_picture(written(tmp_path, translucent(mode, alpha)))
 
     assert [read(alpha).is_invisible for alpha in (0, 1, 255)] == [True, False, False]
@@ -309,41 +308,3 @@ def test_the_tables_of_the_documentation_are_those_of_the_code() -> None:
     assert set(re.findall(r"`(\.\w+)`", suffixes)) == SUFFIXES
     assert set(re.findall(r"[A-Z]{3,}", formats)) == set(FORMATS)
     assert {name.lower() for name in re.findall(r"`([\w.]+)`", system)} == SYSTEM
-
-
-def slowly_resized(image: Image.Image, side: int, crop: int, resampling: Image.Resampling) -> Image.Image:
-    scale = side / min(image.size)
-    whole = image.resize((round(image.width * scale), round(image.height * scale)), resampling)
-    left, top = (whole.width - crop) // 2, (whole.height - crop) // 2
-    return whole.crop((left, top, left + crop, top + crop))
-
-
-@pytest.mark.parametrize("resampling", [Image.Resampling.BILINEAR, Image.Resampling.NEAREST])
-def test_ordinary_images_are_resized_whole_and_then_cut(resampling: Image.Resampling) -> None:
-    draw = np.random.default_rng(0)
-    for number in range(40):
-        width, height, side = (int(size) for size in draw.integers((20, 20, 16), (500, 500, 300)))
-        crop = side if number % 2 else max(1, side - side // 8)
-        image = Image.fromarray(draw.integers(0, 256, (height, width, 3), np.uint8))
-        cut = resize_and_crop(Path("x.png"), image, (side, crop), resampling)
-        assert cut.size == (crop, crop)
-        assert cut.tobytes() == slowly_resized(image, side, crop, resampling).tobytes()
-
-
-@pytest.mark.parametrize(
-    ("size", "resize", "resized"),
-    [
-        ((100_000, 1), 224, "22400000x224"),
-        ((1, 100_000), (256, 224), "256x25600000"),
-        ((16, 16), 8001, "8001x8001"),
-        ((2, 3), 10**9, "1000000000x1500000000"),
-    ],
-)
-def test_what_grows_beyond_the_bound_is_refused(size: tuple[int, int], resize: Any, resized: str) -> None:
-    with pytest.raises(DataError) as caught:
-        resize_and_crop(Path("x.png"), Image.new("L", size), resize, Image.Resampling.NEAREST)
-    message = str(caught.value)
-    assert message.startswith(
-        f"x.png: is {size[0]}x{size[1]}, resized by model.resize = {resize} {resized}, more than "
-    )
-    assert message.endswith("lower model.resize")

@@ -47,6 +47,7 @@ def test_every_element_is_written_exactly_once_or_is_not_there_to_be_written(pla
     answered, redrawn = (np.isin(np.arange(plan.sizes["image"]) // plan.tile, tiles(plan, each)) for each in QUESTIONS)
     expected: dict[str, Any] = dict.fromkeys(PREPARED, 0) | {
         "mask": int(plan.has_masks),
+        "ignored": int(plan.has_masks),
         "displacement": np.isin(columns, plan.universal)[:, None, None, None],
         "attack_evidence": np.isin(columns, plan.attacks)[:, None],
         "repeat_attribution": repeated[:, None, None],
@@ -109,7 +110,7 @@ def test_the_clean_entry_alone_writes_masks_where_there_are_any() -> None:
     for has_masks, stage, column in product((True, False), STAGES, (0, 1)):
         plan, task = Plan(sizes, tile=2, has_masks=has_masks), Task(stage, 0, column)
         names = [variable.name for variable in plan.variables(task)]
-        assert ("mask" in names) == (has_masks and stage == "perturb" and column == 0)
+        assert ("mask" in names) == ("ignored" in names) == (has_masks and stage == "perturb" and column == 0)
 
 
 def test_methods_that_draw_at_random_alone_write_repeats() -> None:

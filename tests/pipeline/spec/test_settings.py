@@ -70,7 +70,7 @@ REFUSED = [
     (["perturbation.pdg.draws=4"], "the spec has no entry 'pdg'; did you mean 'pgd'?"),
     (["perturbation.0.draws=4"], "the spec has no entry '0'"),
     (["perturbation.9.draws=4"], "the spec has no entry '9'"),
-    (["data.m=4"], "smoke.toml with --set data.m=4: data.m: unknown key; known: path, n, masks"),
+    (["data.m=4"], "smoke.toml with --set data.m=4: data.m: unknown key; known: path, format, split"),
     (["data.n='4'"], "smoke.toml with --set data.n='4': data.n: Input should be a valid integer"),
     (["perturbation.pgd.options.stepz=4"], "[[perturbation]] number 4 (pgd) options: "),
 ]

@@ -1,5 +1,6 @@
 """Laws of the spec: what is accepted, kept as written, and never changed."""
 
+import json
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -141,6 +142,101 @@ def test_no_other_resize_is_accepted(resize: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ({"resize": {"height": 4}}, r"model\.resize: \{'height': 4\} is no size; write \{ height = 128, width = 64 \}"),
+        ({"resize": {"height": 4, "width": 0}}, "is no size"),
+        ({"resize": {"height": 4, "width": 5000}}, "at most 4096"),
+        ({"crop": 0}, r"model\.crop: 0 is no size of a cut; write 224, \[height, width\] of at most 4096, or 'none'"),
+        ({"crop": "centre"}, "is no size of a cut"),
+        ({"crop": [1, 2, 3]}, "is no size of a cut"),
+        (
+            {"resize": [256, 224], "crop": 128},
+            r"resize = \[256, 224\] cuts 224 out already; set resize = 256, or remove",
+        ),
+        ({"interpolation": "bicubic"}, "nothing is resized; set resize, or remove it"),
+        ({"resize": 8, "interpolation": "cubic"}, "model.interpolation: Input should be 'nearest', "),
+        ({"channels": 4}, "model.channels: Input should be 1 or 3"),
+        ({"channels": 1, "mean": [0.1, 0.2, 0.3], "std": [1.0, 1.0, 1.0]}, "one for each of 1 channels"),
+    ],
+)
+def test_a_geometry_that_cannot_be_meant_is_refused(model: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        parse_spec(table(model={"spec": "demo:vgg"} | model), "spec")
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"resize": {"height": 128, "width": 64}, "interpolation": "lanczos"},
+        {"resize": 256, "crop": [224, 192]},
+        {"resize": 256, "crop": "none"},
+        {"crop": 24},
+        {"channels": 1, "mean": [0.5], "std": [0.25]},
+        {"mean": [0.1, 0.2, 0.3, 0.4, 0.5], "std": [1.0, 1.0, 1.0, 1.0, 1.0]},
+    ],
+)
+def test_a_geometry_is_the_same_after_a_store_has_kept_it(model: dict[str, Any]) -> None:
+    spec = parse_spec(table(model={"spec": "demo:vgg"} | model), "spec")
+    assert AuditSpec.model_validate(json.loads(spec.model_dump_json())) == spec
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        ({"path": "images"}, "folder"),
+        ({"path": "x.csv"}, "csv"),
+        ({"path": "x.npz"}, "arrays"),
+        ({"path": "x.zarr/"}, "arrays"),
+        ({"path": "x.npz", "format": "folder"}, "folder"),
+        ({"path": "x", "format": "torchvision:MNIST"}, "torchvision"),
+        ({"path": "x", "format": "huggingface"}, "huggingface"),
+        ({"path": "demo:shapes"}, "demo"),
+    ],
+)
+def test_the_format_is_named_or_seen_by_the_path(data: dict[str, Any], kind: str) -> None:
+    assert parse_spec(table(data=data), "spec").data.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"format": "imagenets"}, "data.format: 'imagenets' is no format; did you mean 'imagenet-s'"),
+        ({"format": "torchvision"}, "is no format; did you mean 'torchvision:NAME'"),
+        (
+            {"path": "demo:shapes", "format": "folder"},
+            "format = 'folder': the demo images have their own; remove the key",
+        ),
+        (
+            {"split": "test"},
+            "split = 'test': is for data of the format imagenet-s, arrays, torchvision, huggingface, this",
+        ),
+        (
+            {"path": "x.csv", "labels": "y.csv"},
+            "labels = 'y.csv': is for data of the format folder, imagenet-s, arrays",
+        ),
+        (
+            {"layout": "nhwc"},
+            "layout = 'nhwc': is for data of the format arrays, this is of folder; remove the key, or",
+        ),
+        (
+            {"path": "x.npy", "range": [1.0, 1.0]},
+            r"data.range: \[1.0, 1.0\] is no range; write \[black, white\], such as",
+        ),
+        ({"path": "x.npy", "range": [0.0, 1.0, 2.0]}, "is no range"),
+        ({"path": "x.npy", "layout": "nchwx"}, "data.layout: Input should be 'nhwc' or 'nchw'"),
+        ({"sample": "random"}, "sample = 'random': all images are taken; set data.n, or remove it"),
+        ({"seed": 4}, "seed = 4: all images are taken; set data.n, or remove it"),
+        ({"n": 4, "sample": "first"}, "data.sample: Input should be 'balanced', 'stratified' or 'random'"),
+        ({"n": 4, "seed": -1}, "data.seed: Input should be greater than or equal to 0"),
+    ],
+)
+def test_data_that_cannot_be_meant_are_refused(data: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        parse_spec(table(data={"path": "images"} | data), "spec")
+
+
+@pytest.mark.parametrize(
     ("mean", "std", "message"),
     [
         ([0.5], None, "belong together"),
@@ -149,7 +245,7 @@ def test_no_other_resize_is_accepted(resize: Any) -> None:
     ],
 )
 def test_mean_and_std_fit_each_other_and_the_channels(mean: Any, std: Any, message: str) -> None:
-    model = {"spec": "demo:vgg", "mean": mean} | ({} if std is None else {"std": std})
+    model = {"spec": "demo:vgg", "channels": 3, "mean": mean} | ({} if std is None else {"std": std})
     with pytest.raises(SpecError, match=message):
         parse_spec(table(model=model), "spec")
 

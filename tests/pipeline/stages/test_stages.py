@@ -82,6 +82,9 @@ class Backwards:
     def masks(self, rows: Sequence[int]) -> Tensor:
         return self._data.masks([len(self.ids) - 1 - row for row in rows])
 
+    def ignored_pixels(self, rows: Sequence[int]) -> Tensor:
+        return self._data.ignored_pixels([len(self.ids) - 1 - row for row in rows])
+
 
 def test_noise_follows_the_image_wherever_it_stands(context: Context) -> None:
     n = len(context.data.ids)
@@ -142,6 +145,7 @@ def test_the_clean_condition_is_the_image_itself(context: Context) -> None:
     rows = range(len(context.data.ids))
     assert context.store.read("input", slice(None), 0).tobytes() == context.data.images(rows).numpy().tobytes()
     assert (context.store.read("mask") == context.data.masks(rows).numpy()).all()
+    assert (context.store.read("ignored") == context.data.ignored_pixels(rows).numpy()).all()
 
 
 def test_every_input_is_an_image_within_its_strength(context: Context) -> None:
@@ -311,12 +315,42 @@ def test_without_masks_every_score_that_needs_one_says_so(context: Context) -> N
 def test_an_empty_mask_is_a_reason_of_its_image_alone(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     masks = torch.from_numpy(context.store.read("mask", slice(0, 4)))
     masks[2] = False
-    monkeypatch.setattr(map_scores, "read_masks", lambda *_: masks)
+    monkeypatch.setattr(map_scores, "read_masks", lambda *_: (masks, torch.zeros_like(masks)))
     arrays = score(context, Task("score", 0, 0))
     empty = REASONS.index("the mask is empty")
     assert (arrays["reason"][2][..., needs_mask()] == empty).all()
     assert (arrays["reason"][[0, 1, 3]] != empty).all()
     assert (np.isnan(arrays["score"]) == (arrays["reason"] > 0)).all()
+
+
+def test_an_image_of_whose_object_nothing_is_known_is_a_reason(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    masks = torch.from_numpy(context.store.read("mask", slice(0, 4)))
+    masks[2], ignored = False, torch.zeros_like(masks)
+    ignored[2] = True
+    monkeypatch.setattr(map_scores, "read_masks", lambda *_: (masks, ignored))
+    arrays = score(context, Task("score", 0, 0))
+    unknown = REASONS.index("no mask says where the explained object is")
+    assert (arrays["reason"][2][..., needs_mask()] == unknown).all()
+    assert (arrays["reason"][2][..., ~needs_mask()] == 0).all()
+    assert (arrays["reason"][[0, 1, 3]] != unknown).all()
+    assert (np.isnan(arrays["score"]) == (arrays["reason"] > 0)).all()
+
+
+def test_ignored_pixels_reach_the_metrics_of_masks_and_no_others(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, of_masks = Task("score", 0, 0), np.flatnonzero(needs_mask())
+    masks, before = torch.from_numpy(context.store.read("mask", slice(0, 4))), score(context, Task("score", 0, 0))
+    ignored = torch.zeros_like(masks)
+    ignored[:, :, :5] = True
+    monkeypatch.setattr(map_scores, "read_masks", lambda *_: (masks, ignored))
+    after, maps = score(context, task), read_maps(context, task)
+    assert np.array_equal(after["score"][..., ~needs_mask()], before["score"][..., ~needs_mask()], equal_nan=True)
+    for column in of_masks:
+        expected = list(MAP_METRICS.values())[column](maps[:, 0], masks, ignored)
+        assert np.array_equal(after["score"][:, 0, 0, column], expected.numpy(), equal_nan=True)
 
 
 def test_a_map_without_contrast_is_a_reason(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -218,7 +218,7 @@ def test_without_masks(small: xr.Dataset) -> None:
     score, reason = small.score.copy(), small.reason.copy()
     located = {"metric": [name for name, entry in METRICS.items() if entry.of == "map and mask"]}
     score.loc[located], reason.loc[located] = np.nan, 1
-    result, text = rendered(small.drop_vars("mask").assign(score=score, reason=reason))
+    result, text = rendered(small.drop_vars(["mask", "ignored"]).assign(score=score, reason=reason))
     missing = [row.estimate for row in result.quality if row.metric in located["metric"]]
     assert {(row.value, row.reason) for row in missing} == {(None, "the data set has no masks")}
     assert "no masks" in " ".join(result.not_measured)

@@ -28,7 +28,7 @@ def without_masks(dataset: xr.Dataset) -> xr.Dataset:
     score, reason = dataset["score"].copy(deep=True), dataset["reason"].copy(deep=True)
     score.loc[{"metric": NEEDY}] = np.nan
     reason.loc[{"metric": NEEDY}] = Reason.NO_MASKS
-    return dataset.drop_vars("mask").assign(score=score, reason=reason)
+    return dataset.drop_vars(["mask", "ignored"]).assign(score=score, reason=reason)
 
 
 def with_bare_maps(dataset: xr.Dataset) -> xr.Dataset:

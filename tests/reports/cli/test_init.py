@@ -8,7 +8,8 @@ import pytest
 from pydantic import BaseModel
 
 import reports
-from pipeline.spec.audit import DataSpec, ExplainSpec, PerturbationSpec, RunSpec, parse_spec
+from pipeline.spec.audit import ExplainSpec, PerturbationSpec, RunSpec, parse_spec
+from pipeline.spec.data import DataSpec
 from pipeline.spec.measure import MeasureSpec
 from pipeline.spec.model import ModelSpec
 

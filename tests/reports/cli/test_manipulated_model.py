@@ -14,7 +14,8 @@ from small_audits import edit, tree, write_audit
 
 from pipeline.demo import shapes
 from pipeline.experiments.manipulated_models import ManipulationExperiment, load_manipulation_experiment, similarity_of
-from pipeline.inputs.data import Shapes, Subset
+from pipeline.inputs.data import Subset
+from pipeline.inputs.demo_data import Shapes
 from pipeline.inputs.models import load_model
 from pipeline.spec.manipulation import load_manipulated_model_spec
 from srd.decomposition import decompose

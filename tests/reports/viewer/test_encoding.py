@@ -30,11 +30,11 @@ def test_a_map_of_a_store_is_exact() -> None:
     assert (decoded(text, "<f2").reshape(stored.shape) * scale == stored).all()
 
 
-@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_a_value_of_a_photo_is_off_by_at_most_half_a_step(channels: int) -> None:
     image = np.random.default_rng(0).random((channels, 5, 6), np.float32)
     found = decoded(encode_photo(image), "u1").reshape(5, 6, 3) / 255
-    shown = np.broadcast_to(image, (3, 5, 6)) if channels == 1 else image[:3]
+    shown = np.broadcast_to(image[:1], (3, 5, 6)) if channels < 3 else image[:3]
     assert np.abs(found - np.moveaxis(shown, 0, -1)).max() <= 1 / 510 + 1e-7
 
 

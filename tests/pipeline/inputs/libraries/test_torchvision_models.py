@@ -225,7 +225,7 @@ def test_what_is_read_changes_the_digest_of_the_source(tmp_path: Path) -> None:
 
 
 def test_the_demo_keeps_its_size(tmp_path: Path) -> None:
-    from pipeline.spec.audit import DataSpec
+    from pipeline.spec.data import DataSpec
 
     found = loaded(tmp_path, "squeezenet1_1", weights=saved(tmp_path, build("squeezenet1_1").state_dict()))
     assert found.reading(DataSpec(path="images")).resize == (256, 224)

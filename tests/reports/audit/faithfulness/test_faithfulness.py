@@ -170,6 +170,14 @@ def test_figures_draw_each_fill_and_tell_their_numbers(result: FaithfulnessField
     assert f"SRD, most first: {float(halfway):.2f}" in drawn["removal-blur"].alt
 
 
+def test_without_a_curve_of_a_method_none_is_drawn(result: FaithfulnessFields) -> None:
+    """Those of the controls are there even where every map is constant."""
+    curves = (each if each.is_control else each.model_copy(update={"points": ()}) for each in result.removal_curves)
+    bare = result.model_copy(update={"removal_curves": tuple(curves)})
+    with figure_style():
+        assert [each.name for each in faithfulness_figures(bare)] == ["srg"]
+
+
 def test_csv_files_have_every_number(result: FaithfulnessFields) -> None:
     frames = FAITHFULNESS.frames(result)
     assert len(frames["removal-curves"]) == 2 * 2 * (len(METHODS) + 2) * (STEPS + 1)
