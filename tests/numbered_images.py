@@ -9,8 +9,8 @@ from PIL import Image
 from torch import Tensor
 
 from pipeline.inputs.data import Data, load_data
-from pipeline.spec.audit import ModelSpec
 from pipeline.spec.data import DataSpec
+from pipeline.spec.model import ModelSpec
 
 HEIGHT, WIDTH = 12, 17
 

@@ -185,7 +185,7 @@ LAW: dict[str, tuple[Damage, str, str]] = {
     "weights that are a checkpoint": (
         weights(lambda state: {"state_dict": state, "ema": state, "epoch": 3}),
         "weights.pt: holds 2 state dicts, 'state_dict', 'ema'",
-        "save the one to audit alone",
+        "name the one to audit",
     ),
     "weights that are no state dict": (
         weights(lambda state: {"epoch": 3}),
@@ -220,9 +220,9 @@ LAW: dict[str, tuple[Damage, str, str]] = {
         "there is none to name; remove it",
     ),
     "callable of a module below": (
-        replaced("network.py:build", "torchvision:resnet18"),
-        "torchvision has no callable 'resnet18'",
-        "did you mean 'torchvision.models:resnet18'? its arguments go into model.kwargs",
+        replaced("network.py:build", "torch:Linear"),
+        "torch has no callable 'Linear'",
+        "did you mean 'torch.nn:Linear'? its arguments go into model.kwargs",
     ),
     "damaged weights": (written("weights.pt", "<html>404</html>"), "weights.pt: is no state dict", "save network"),
     "class count that does not fit": (
@@ -273,9 +273,9 @@ LAW: dict[str, tuple[Damage, str, str]] = {
         "audits need the logits",
     ),
     "output that is no tensor": (
-        forward("return {'logits': self.fc(hidden.mean((2, 3)))}"),
-        "the output is a dict",
-        "audits need a tensor of logits",
+        forward("return {'logits': self.fc(hidden.mean((2, 3))), 'other': self.fc(hidden.amax((2, 3)))}"),
+        "the output is a dict in which 'logits', 'other' have the shape of logits",
+        "set model.output to the part that holds the logits, such as 'logits'",
     ),
     "network file that is missing": (
         removed("network.py"),

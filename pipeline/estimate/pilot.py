@@ -74,19 +74,20 @@ class Trial:
         return self.tile if STAGES[column[0]].per_tile else self.images
 
 
-def measure(spec: AuditSpec, base: Path, tell: Tell = tell_nobody) -> Pilot:
+def measure(spec: AuditSpec, base: Path, trusted: tuple[Path, ...] = (), tell: Tell = tell_nobody) -> Pilot:
     """Audit 2 images, then twice as many or as many as a tile has, unless that would take long; leave nothing behind.
 
-    Relative paths of the spec start at `base`. Errors are those of the audit itself.
+    Relative paths of the spec start at `base`; code in `trusted` files of weights may run. Errors are those of the
+    audit itself.
     """
     began = perf_counter()
     n = n_images(spec.data, base)
     with TemporaryDirectory(prefix="srd-audit-") as folder, torch.random.fork_rng():  # a network may be built at random
 
         def run_trial(images: int) -> Trial:
-            return _run_trial(Job(_shorten(spec, images), base, Location(folder) / str(images)), tell)
+            return _run_trial(_job(spec, images, base, Location(folder) / str(images), trusted), tell)
 
-        trials = [run_trial(_fewest_images(spec, base, n))]
+        trials = [run_trial(_fewest_images(spec, base, n, trusted))]
         more = min(2 * trials[0].images, spec.run.tile, n)
         is_quick = perf_counter() - began < QUICK
         trials += [run_trial(more)] if is_quick and more > trials[0].images else []
@@ -101,10 +102,14 @@ def _shorten(spec: AuditSpec, images: int) -> AuditSpec:
     return spec.model_copy(update={"data": data, "run": run, "measure": measure})
 
 
-def _fewest_images(spec: AuditSpec, base: Path, n: int) -> int:
+def _job(spec: AuditSpec, images: int, base: Path, store: Location, trusted: tuple[Path, ...]) -> Job:
+    return Job(_shorten(spec, images), base, store, trusted=trusted)
+
+
+def _fewest_images(spec: AuditSpec, base: Path, n: int, trusted: tuple[Path, ...]) -> int:
     images = 0
     for images in (min(few, n) for few in FEWEST):
-        subject = load_subject(Job(_shorten(spec, images), base, Location(str(base))))
+        subject = load_subject(_job(spec, images, base, Location(str(base)), trusted))
         with torch.no_grad():
             logits = subject.model.model(subject.data.images(range(images)))
         if len(logits.argmax(-1).unique()) > 1:

@@ -1,22 +1,30 @@
 """The admission of a network and its images: what every command refuses and notes before it works on them."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from pipeline.execution.self_checks import check_subject
 from pipeline.execution.subjects import Subject
+from pipeline.inputs.answers import find_right, logits_of, refuse_constant, refuse_other_channels, refuse_unless_logits
 from pipeline.inputs.data import Data
-from pipeline.inputs.models import logits_of, refuse_constant, refuse_other_channels, refuse_unless_logits
+from pipeline.inputs.outputs import modules_that_answer
 from pipeline.machine.phases import Phase, Tell, count_aloud, tell_nobody
 from pipeline.spec.audit import AuditSpec
 from pipeline.spec.data import GRIDS
+from pipeline.spec.model import ModelSpec
 from pipeline.store.attributes import CheckResult
 
 NEAR_CHANCE = 0.1
 """The accuracy above chance, up to twice as much, that is near chance."""
+
+
+SHOWN = 40
+"""The labels whose accuracy is told one by one."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +52,11 @@ def admit(spec: AuditSpec, subject: Subject, tell: Tell = tell_nobody) -> Admiss
     logits = clean_logits(spec, subject, tell)
     tell(Phase("checking the network"))
     checks = check_subject(spec, subject)
-    correct = int((logits.argmax(1) == torch.tensor(subject.data.labels)).sum())
-    notes = (*subject.model.notes, *subject.data.notes, *_low_accuracy_in_words(spec, subject.data, correct))
-    return Admission(logits, correct, notes, checks)
+    right = find_right(logits, torch.tensor(subject.data.labels), spec.model)
+    read = spec.model_copy(update={"model": subject.model.spec})
+    correct, labelled = int(right.sum()), _accuracy_per_label_in_words(spec.model, subject.data, right)
+    low = _low_accuracy_in_words(read, subject.data, correct)
+    return Admission(logits, correct, (*subject.model.notes, *subject.data.notes, *labelled, *low), checks)
 
 
 def clean_logits(spec: AuditSpec, subject: Subject, tell: Tell = tell_nobody) -> Tensor:
@@ -66,8 +76,19 @@ def clean_logits(spec: AuditSpec, subject: Subject, tell: Tell = tell_nobody) ->
         tiles = [logits_of(subject.model.model, data.images(rows[i : i + tile]), place) for i in starts]
     logits = torch.cat(tiles).cpu()
     refuse_constant(logits, spec.model)  # first: a head of zeros is no sigmoid
-    refuse_unless_logits(logits, len(data.classes), spec.model)
+    n_classes = len(data.classes)
+    modules = partial(modules_that_answer, subject.model.model, data.images(rows[:2]), n_classes)
+    refuse_unless_logits(logits, n_classes, spec.model, modules)
     return logits
+
+
+def _accuracy_per_label_in_words(model: ModelSpec, data: Data, right: Tensor) -> Iterator[str]:
+    """Yield how often the network finds each label that an image has, where an image may have several."""
+    if model.multilabel:
+        counts = Counter(data.labels)
+        hits = Counter(label for label, is_right in zip(data.labels, right.tolist(), strict=True) if is_right)
+        shown = ", ".join(f"{data.classes[label]} {hits[label]} of {n}" for label, n in sorted(counts.items())[:SHOWN])
+        yield f"accuracy per label (logit above 0): {shown}{', ...' * (len(counts) > SHOWN)}"
 
 
 def _low_accuracy_in_words(spec: AuditSpec, data: Data, correct: int) -> Iterator[str]:

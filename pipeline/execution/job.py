@@ -22,6 +22,8 @@ class Job:
     fingerprint: str = ""
     """The fingerprint of the store, once it is prepared. A worker may outlive a store, and the network that was
     there."""
+    trusted: tuple[Path, ...] = ()
+    """The files of weights whose code may run; no part of what is audited."""
 
     def __hash__(self) -> int:
         return hash(self.spec.model_dump_json()) ^ hash((self.base, self.store, self.fingerprint))

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from attacks.types import Images, Model
 from pipeline.execution.subjects import Subject
-from pipeline.inputs.models import logits_of
+from pipeline.inputs.answers import logits_of
 from pipeline.spec.audit import AuditSpec
 from pipeline.store.attributes import CheckResult
 from srd.eager import eager_passes

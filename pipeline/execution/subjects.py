@@ -6,9 +6,9 @@ from functools import lru_cache
 
 from pipeline.execution.fingerprints import differences, fingerprinted_facts
 from pipeline.execution.job import Job
-from pipeline.inputs.correct_images import load_images
-from pipeline.inputs.data import Data, open_data
-from pipeline.inputs.models import LoadedModel, load_model
+from pipeline.inputs.data import Data
+from pipeline.inputs.model_and_data import load_model_and_data, open_model_and_data
+from pipeline.inputs.models import LoadedModel
 from pipeline.machine.phases import Phase, Tell, tell_nobody
 from pipeline.plan.conditions import conditions
 from pipeline.stages.context import Context
@@ -35,8 +35,7 @@ def context_of(job: Job) -> Context:
     """
     made = attributes(job.store)
     ids = Store(job.store, read_only=True).read("image").tolist() if job.spec.data.only_correct else None
-    data = open_data(job.spec.data, job.spec.model, job.base, ids)
-    subject = Subject(load_model(job.spec.model, job.base), data)
+    subject = Subject(*open_model_and_data(job.spec, job.base, ids, job.trusted))
     ours = fingerprinted_facts(job.spec, subject.model, subject.data, made.plan)
     unlike = differences(made.fingerprinted, ours)
     if unlike:
@@ -69,5 +68,4 @@ def load_subject(job: Job, tell: Tell = tell_nobody) -> Subject:
         If they cannot be loaded.
     """
     tell(Phase("loading the network"))
-    model = load_model(job.spec.model, job.base)
-    return Subject(model, load_images(job.spec.data, job.spec.model, job.base, model, tell))
+    return Subject(*load_model_and_data(job.spec, job.base, job.trusted, tell))

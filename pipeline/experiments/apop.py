@@ -1,6 +1,6 @@
 """Activation-pattern-only prediction of a spec's images: the pattern of each, on an input that is not its own."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,9 +14,10 @@ from attacks.types import Images, Model
 from pipeline.execution.admission import admit
 from pipeline.execution.subjects import Subject
 from pipeline.experiments.apop_results import ApopFindings, ApopPredictions, Classes
-from pipeline.inputs.correct_images import load_images
+from pipeline.inputs.answers import logits_of, refuse_unless_logits
 from pipeline.inputs.data import Data
-from pipeline.inputs.models import LoadedModel, load_model, logits_of, refuse_unless_logits
+from pipeline.inputs.model_and_data import load_model_and_data
+from pipeline.inputs.models import LoadedModel
 from pipeline.machine import environment, seeds, sources
 from pipeline.machine.environment import reproducible
 from pipeline.spec.audit import AuditSpec
@@ -135,7 +136,7 @@ class ApopExperiment:
         return seeds.generator(self.spec.run.seed, "apop", self.data.ids[row], name)
 
 
-def load_apop_experiment(spec: AuditSpec, base: Path) -> ApopExperiment:
+def load_apop_experiment(spec: AuditSpec, base: Path, trusted: Collection[Path] = ()) -> ApopExperiment:
     """Load the network and images of a spec whose relative paths start at `base`.
 
     Raises
@@ -143,8 +144,7 @@ def load_apop_experiment(spec: AuditSpec, base: Path) -> ApopExperiment:
     ModelError, DataError
         If they cannot be used.
     """
-    loaded = load_model(spec.model, base)
-    subject = ApopExperiment(spec, loaded, load_images(spec.data, spec.model, base, loaded))
+    subject = ApopExperiment(spec, *load_model_and_data(spec, base, trusted))
     with reproducible():
         admitted = admit(spec, Subject(subject.loaded, subject.data))
     return replace(subject, notes=admitted.notes)

@@ -15,7 +15,7 @@ from pipeline.execution.subjects import context_of, load_subject
 from pipeline.experiments.concept_results import FollowedVectors, VectorSample
 from pipeline.machine import seeds
 from pipeline.machine.environment import reproducible
-from pipeline.spec.audit import ModelSpec
+from pipeline.spec.model import ModelSpec
 from pipeline.stages.context import Context
 from srd.concepts import Clusters, cluster_directions, draw_positions, feature_vectors
 from srd.errors import DataError

@@ -1,6 +1,6 @@
 """A manipulated copy of a network, a copy fine-tuned without manipulation, and their maps on held-out images."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
@@ -36,10 +36,11 @@ from pipeline.experiments.manipulated_model_results import (
     NetworkRole,
     join,
 )
-from pipeline.inputs.correct_images import load_images
+from pipeline.inputs.answers import logits_of, refuse_unless_logits
 from pipeline.inputs.data import Data, Subset
 from pipeline.inputs.demo_data import Shapes
-from pipeline.inputs.models import LoadedModel, load_model, logits_of, refuse_unless_logits
+from pipeline.inputs.model_and_data import load_model_and_data
+from pipeline.inputs.models import LoadedModel
 from pipeline.machine import environment, seeds, sources
 from pipeline.machine.environment import reproducible
 from pipeline.spec.manipulation import ManipulatedModelSpec
@@ -197,7 +198,9 @@ class ManipulationExperiment:
         return seeds.generator(self.spec.run.seed, "manipulated model", *key)
 
 
-def load_manipulation_experiment(spec: ManipulatedModelSpec, base: Path) -> ManipulationExperiment:
+def load_manipulation_experiment(
+    spec: ManipulatedModelSpec, base: Path, trusted: Collection[Path] = ()
+) -> ManipulationExperiment:
     """Load the network and images of a spec whose relative paths start at `base`.
 
     Raises
@@ -208,8 +211,7 @@ def load_manipulation_experiment(spec: ManipulatedModelSpec, base: Path) -> Mani
     goal = spec.manipulation.goal
     if goal not in MANIPULATION_GOALS:
         raise SpecError(f"manipulation.goal = {goal!r}: {closest(goal, MANIPULATION_GOALS)}")
-    loaded = load_model(spec.model, base)
-    data = load_images(spec.data, spec.model, base, loaded)
+    loaded, data = load_model_and_data(spec, base, trusted)
     subject = ManipulationExperiment(spec, loaded, *_split(spec, data))
     refuse_small_images(subject.held_out)
     with reproducible():

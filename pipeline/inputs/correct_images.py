@@ -5,15 +5,16 @@ from pathlib import Path
 
 import torch
 
+from pipeline.inputs.answers import find_right, logits_of, refuse_other_channels, refuse_unless_logits
 from pipeline.inputs.collection import Collection
 from pipeline.inputs.data import Data, collect, load_data
 from pipeline.inputs.geometry import geometry_of
 from pipeline.inputs.image_set import ImageSet
-from pipeline.inputs.models import LoadedModel, logits_of, refuse_other_channels, refuse_unless_logits
+from pipeline.inputs.models import LoadedModel
 from pipeline.inputs.sampling import choosing_order
 from pipeline.machine.phases import Phase, Tell, tell_nobody
-from pipeline.spec.audit import ModelSpec
 from pipeline.spec.data import DataSpec
+from pipeline.spec.model import ModelSpec
 from srd.errors import DataError
 
 BATCH = 32
@@ -71,5 +72,5 @@ def _are_correct(spec: ModelSpec, images: ImageSet, rows: list[int], model: Load
     with torch.no_grad():  # one at a time, as images may have several sizes until they are checked
         logits = torch.cat([logits_of(model.model, images.images([row]), place) for row in rows]).cpu()
     refuse_unless_logits(logits, len(images.classes), spec)
-    found: list[bool] = (logits.argmax(1) == torch.tensor([images.labels[row] for row in rows])).tolist()
+    found: list[bool] = find_right(logits, torch.tensor([images.labels[row] for row in rows]), spec).tolist()
     return found

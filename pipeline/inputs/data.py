@@ -17,8 +17,8 @@ from pipeline.inputs.geometry import geometry_of
 from pipeline.inputs.image_set import ImageSet
 from pipeline.inputs.sampling import choose
 from pipeline.machine.phases import Tell, tell_nobody
-from pipeline.spec.audit import ModelSpec
 from pipeline.spec.data import GRIDS, SHAPES, DataSpec
+from pipeline.spec.model import ModelSpec
 from pipeline.spec.values import closest
 from srd.errors import DataError
 

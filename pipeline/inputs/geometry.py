@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.inputs.image_files import MOST_PIXELS
-from pipeline.spec.audit import ModelSpec
+from pipeline.spec.model import ModelSpec
 from pipeline.spec.values import ExactSize
 from srd.errors import DataError
 

@@ -1,22 +1,30 @@
 """The model of a spec: its network is loaded, and refused before any work if it cannot be audited."""
 
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from attacks.types import Model
 from pipeline.demo import networks
+from pipeline.inputs.checkpoints import Checkpoint, named_checkpoint
+from pipeline.inputs.libraries.hugging_face import load_hugging_face
+from pipeline.inputs.libraries.library import LibraryModel
+from pipeline.inputs.libraries.timm import load_timm
+from pipeline.inputs.libraries.torchvision import load_torchvision
 from pipeline.inputs.model_loading import open_factory
-from pipeline.inputs.user_code import refusal
-from pipeline.inputs.weights import load_weights, refuse_meta, state_digest, weights_digest
+from pipeline.inputs.preprocessing import GEOMETRY, Preprocessing
+from pipeline.inputs.weights import load_weights, refuse_meta, state_digest
 from pipeline.machine import devices
-from pipeline.machine.outputs import divert_stdout
-from pipeline.spec.audit import ModelSpec
+from pipeline.spec.data import DataSpec
+from pipeline.spec.model import ModelSpec
 from pipeline.spec.values import closest
 from srd.errors import ModelError
+
+Load = Callable[[ModelSpec, str, Path, Collection[Path]], LibraryModel]
 
 
 @dataclass(frozen=True)
@@ -24,15 +32,38 @@ class LoadedModel:
     """A model in evaluation mode, on the device that networks run on, and the digests of its origin."""
 
     model: Model
+    asked: ModelSpec
+    preprocessing: Preprocessing | None
+    """The preprocessing that the weights come with; None if they come with none."""
     weights_digest: str
     source_digest: str
     n_parameters: int
     notes: tuple[str, ...]
-    """Sentences on what was unwrapped to read the weights."""
+    """Sentences on what was unwrapped to read the weights, and on preprocessing that comes with them."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Return what was asked for, with the preprocessing of the weights where that leaves it out."""
+        return self.preprocessing.complete(self.asked) if self.preprocessing else self.asked
+
+    def reading(self, data: DataSpec) -> ModelSpec:
+        """Return what is read of a set of images: those of the demo keep their size."""
+        kept = {name: getattr(self.asked, name) for name in GEOMETRY}
+        return self.spec.model_copy(update=kept) if data.path.startswith("demo:") else self.spec
 
 
-def load_model(spec: ModelSpec, base: Path) -> LoadedModel:
-    """Load the model of a spec whose relative paths start at `base`.
+LIBRARIES: Mapping[str, tuple[str, Load]] = MappingProxyType(
+    {
+        "torchvision": ("torchvision", load_torchvision),
+        "timm": ("timm", load_timm),
+        "hf": ("transformers", load_hugging_face),
+    }
+)
+"""The libraries that know networks by name: the beginning of `model.spec`, the name of the package, and what loads."""
+
+
+def load_model(spec: ModelSpec, base: Path, trusted: Collection[Path] = ()) -> LoadedModel:
+    """Load the model of a spec whose relative paths start at `base`; code in `trusted` files of weights may run.
 
     Raises
     ------
@@ -42,108 +73,31 @@ def load_model(spec: ModelSpec, base: Path) -> LoadedModel:
     scheme, _, name = spec.spec.partition(":")
     if scheme == "demo":
         return _load_demo(spec, name)
+    if scheme in LIBRARIES:
+        return _load_from_library(spec, scheme, name, base, trusted)
+    return _load_from_code(spec, base, trusted)
+
+
+def _load_from_library(spec: ModelSpec, scheme: str, name: str, base: Path, trusted: Collection[Path]) -> LoadedModel:
+    package, load = LIBRARIES[scheme]
+    found = load(spec, name, base, trusted)
+    weights = Checkpoint(found.weights) if found.weights else None
+    notes = (*found.notes, *found.preprocessing.sentences(spec))
+    return _loaded_model(found.network, spec, weights, found.source_digest(package), notes, found.preprocessing)
+
+
+def _load_from_code(spec: ModelSpec, base: Path, trusted: Collection[Path]) -> LoadedModel:
     place = f"model.spec = {spec.spec!r}"
-    weights, notes = base / spec.weights if spec.weights else None, tuple[str, ...]()
+    weights = named_checkpoint(spec, base / spec.weights, trusted) if spec.weights else None
+    notes: tuple[str, ...] = ()
     with open_factory(spec.spec, base, spec.kwargs) as factory:
         network = factory.build()
         refuse_meta(network, place)
         if weights:
-            notes = load_weights(network, weights)
+            notes = load_weights(network, weights, spec.weights_prefix)
         elif state_digest(network, place) != state_digest(factory.build(), place):
             raise ModelError(f"{place}: two calls gave two networks; set model.weights")
     return _loaded_model(network, spec, weights, factory.digest, notes)
-
-
-def logits_of(model: Model, images: Tensor, place: str) -> Tensor:
-    """Return the model's answer to `images`.
-
-    Raises
-    ------
-    ModelError
-        If the model cannot read them, or does not answer with a tensor.
-    """
-    try:
-        with divert_stdout():
-            logits = model(images.to(model.device))
-    except (Exception, SystemExit) as error:  # the user's code may raise anything
-        shape = "x".join(map(str, images.shape[1:]))
-        way_out = "set model.resize to the size that it reads, and model.channels = 1 if it reads grey images"
-        raise refusal(f"{place}: the network fails on images of {shape}", error, Path(), way_out) from error
-    if not isinstance(logits, Tensor):
-        raise ModelError(f"{place}: the output is a {type(logits).__name__}, audits need a tensor of logits")
-    return logits
-
-
-def refuse_other_channels(spec: ModelSpec, images: Tensor) -> None:
-    """Refuse a mean and a standard deviation that would make other channels of the images (n, c, h, w).
-
-    Raises
-    ------
-    ModelError
-        If they have several numbers, but not one for each channel.
-    """
-    channels, n = images.shape[1], len(spec.mean or (0.0,))
-    if n not in {1, channels}:
-        raise ModelError(
-            f"model.mean has {n} numbers, the images have {channels} channels; write one number, or one for each "
-            "channel, or read image files with other model.channels"
-        )
-
-
-def refuse_unless_logits(logits: Tensor, n_classes: int, spec: ModelSpec) -> None:
-    """Refuse a model whose outputs are not finite logits, one for each class.
-
-    Raises
-    ------
-    ModelError
-        If they are of another shape, not finite, probabilities or their logarithms.
-    """
-    place = f"model.spec = {spec.spec!r}"
-    if logits.dim() != 2 or logits.shape[1] != n_classes:
-        raise ModelError(
-            f"{place}: the output has shape {tuple(logits.shape)}, the data {n_classes} classes; "
-            "give the network's class order in model.classes"
-        )
-    if not bool(torch.isfinite(logits).all()):
-        raise ModelError(f"{place}: the output is not finite on clean images; check weights, mean and std")
-    kind = _kind_of_probability(logits, spec.outputs_are_logits)
-    if kind:
-        way_out = (
-            "audits need the logits; wrap the network so that it returns what goes into its last step (docs/data.md)"
-        )
-        raise ModelError(f"{place}: the outputs are {kind}: {way_out}")
-
-
-def refuse_constant(logits: Tensor, spec: ModelSpec) -> None:
-    """Refuse a model that gives the same answer to all images of an audit.
-
-    Raises
-    ------
-    ModelError
-        If it does.
-    """
-    if len(logits) > 1 and bool((logits == logits[0]).all()):
-        raise ModelError(
-            f"model.spec = {spec.spec!r}: the answer is the same for all {len(logits)} images; "
-            "check weights, mean and std"
-        )
-
-
-def _kind_of_probability(logits: Tensor, are_logits: bool) -> str:
-    """Return what the outputs are if they are no logits, else an empty text."""
-    if bool((logits >= 0).all()) and _are_near(logits.sum(1), 1):
-        return "probabilities (each row sums to 1)"
-    if bool((logits <= 0).all()) and _are_near(logits.logsumexp(1), 0):
-        return "logarithms of probabilities (log-softmax)"
-    if not are_logits and bool(((logits >= 0) & (logits <= 1)).all()):
-        return (
-            "all between 0 and 1, as those of a sigmoid are (if they are logits, set model.outputs_are_logits = true)"
-        )
-    return ""
-
-
-def _are_near(values: Tensor, value: float) -> bool:
-    return torch.allclose(values, torch.full_like(values, value), atol=1e-4)
 
 
 def _load_demo(spec: ModelSpec, name: str) -> LoadedModel:
@@ -154,16 +108,24 @@ def _load_demo(spec: ModelSpec, name: str) -> LoadedModel:
     if name not in networks.NETWORKS:
         raise ModelError(f"model.spec = {spec.spec!r}: no demo network; {closest(name, networks.NETWORKS)}")
     source_digest = sha256(Path(networks.__file__).read_bytes()).hexdigest()
-    return _loaded_model(networks.load(name), spec, networks.weights_file(name), source_digest, ())
+    return _loaded_model(networks.load(name), spec, Checkpoint(networks.weights_file(name)), source_digest, ())
 
 
 def _loaded_model(
-    network: nn.Module, spec: ModelSpec, weights: Path | None, source_digest: str, notes: tuple[str, ...]
+    network: nn.Module,
+    spec: ModelSpec,
+    weights: Checkpoint | None,
+    source_digest: str,
+    notes: tuple[str, ...],
+    preprocessing: Preprocessing | None = None,
 ) -> LoadedModel:
-    demo = spec.spec.startswith("demo:")
-    mean = spec.mean or (networks.MEAN if demo else (0.0,))
-    std = spec.std or (networks.STD if demo else (1.0,))
-    model = Model(network.float(), mean, std).eval().requires_grad_(False)
-    digest = weights_digest(weights) if weights else state_digest(network, f"model.spec = {spec.spec!r}")
+    digest = weights.digest() if weights else state_digest(network, f"model.spec = {spec.spec!r}")
     n_parameters = sum(parameter.numel() for parameter in network.parameters())
-    return LoadedModel(model.to(devices.device()), digest, source_digest, n_parameters, notes)
+    mean, std = _normalisation(preprocessing.complete(spec) if preprocessing else spec)
+    model = Model(network.float(), mean, std).eval().requires_grad_(False).to(devices.device())
+    return LoadedModel(model, spec, preprocessing, digest, source_digest, n_parameters, notes)
+
+
+def _normalisation(read: ModelSpec) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    is_demo = read.spec.startswith("demo:")
+    return read.mean or (networks.MEAN if is_demo else (0.0,)), read.std or (networks.STD if is_demo else (1.0,))

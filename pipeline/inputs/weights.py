@@ -1,52 +1,38 @@
-"""The door for weights: a state dict of real numbers, read from one regular file, and digests of weights."""
+"""The weights of a network: loaded from a state dict whose names and kinds of number fit, and their digest."""
 
-import os
-import tarfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from hashlib import file_digest, sha256
-from io import BufferedReader
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from itertools import chain
 from pathlib import Path
-from pickle import UnpicklingError
-from textwrap import shorten
 from typing import Any
-from warnings import catch_warnings
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
-from pipeline.machine.files import LONG, MIB, UnreadableFile, open_file, refuse_what_a_parser_raises
-from pipeline.machine.memory import free_memory
+from pipeline.inputs.checkpoints import Checkpoint, StateDict
+from pipeline.inputs.misfits import fitting_prefixes, misfits
+from pipeline.machine.files import refuse_what_a_parser_raises
+from pipeline.spec.values import closest
 from srd.errors import ModelError
 
-MOST_BYTES = 64 * 1024 * MIB
-"""The most bytes of a weights file."""
-ROOM = 4
-"""The bytes of memory that a byte of a weights file may take while it is read."""
-UNFIT: tuple[tuple[Callable[[Tensor], bool], str, str], ...] = (
-    (lambda tensor: tensor.is_meta, "holds no values (device meta)", "save it with its values"),
-    (lambda tensor: tensor.is_quantized, "is quantised", "save tensor.dequantize()"),
-    (lambda tensor: tensor.is_complex(), "is complex", "audits need a network of real numbers"),
-    (lambda tensor: tensor.layout is not torch.strided, "is sparse or packed", "save tensor.to_dense()"),
-)
-"""Tensors that no network here can hold: which, what they are, and the way out."""
 PLAIN = (bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device)
 """Values whose `repr` says all."""
 AMBIGUOUS = frozenset({"model."})
 """Prefixes that a network may have of its own: they are removed only if all names fit then."""
 WRAPPERS = ("module.", "_orig_mod.", "model.")
 """Prefixes of DataParallel, torch.compile and training frameworks."""
-INDEX = ".index.json"
-"""The end of the name of a list of the files over which the tensors of a state dict are spread."""
 DEEPEST = 2
-"""The most keys above a state dict, and the most wrappers of one kind."""
+"""The most wrappers of one kind."""
 
 
-def load_weights(network: nn.Module, weights: Path) -> tuple[str, ...]:
+def load_weights(network: nn.Module, checkpoint: Checkpoint, prefix: str | None = None) -> tuple[str, ...]:
     """Load a state dict, cast to the network's own types; return sentences on what was unwrapped to find it.
+
+    Parameters
+    ----------
+    prefix
+        The beginning of the names of the tensors to take, which is removed from them.
 
     Raises
     ------
@@ -54,29 +40,41 @@ def load_weights(network: nn.Module, weights: Path) -> tuple[str, ...]:
         If the file holds no state dict, or several, or if names, shapes or kinds of number are not those of the
         network.
     """
-    key, state = _read_state_dict(weights)
-    place = f"model.weights = {weights}: do not fit model.spec"
+    key, state = checkpoint.read()
+    place = f"model.weights = {checkpoint.file}: do not fit model.spec"
+    named = take_prefix(state, prefix, checkpoint.file) if prefix is not None else ()
     with refuse_what_a_parser_raises(ModelError, place, "they need the names and shapes of network.state_dict()"):
         prefixes = _remove_prefixes(state, network.state_dict())
         name, owner = _owner(network, state)
         _refuse_whole_numbers(state, owner.state_dict(), place)
-        owner.load_state_dict(state)
+        try:
+            owner.load_state_dict(state)
+        except RuntimeError as error:
+            raise ModelError(f"{place}: {misfits(state, owner.state_dict()) or error}") from error
     under = f"model.weights: the state dict is the one under {key!r}"
     without = f"model.weights: {' and '.join(map(repr, prefixes))} was removed from the names of the tensors"
     wrapped = f"model.weights: the names are those of the network's module {name!r}, which has all weights"
-    return (*[under] * bool(key), *[without] * bool(prefixes), *[wrapped] * bool(name))
+    return (*[under] * bool(key), *named, *[without] * bool(prefixes), *[wrapped] * bool(name))
 
 
-def weights_digest(weights: Path) -> str:
-    """Return the digest of the bytes of a file.
+def take_prefix(state: StateDict, prefix: str, file: Path) -> tuple[str, ...]:
+    """Keep the tensors whose names begin with a prefix that the spec names, and remove it; say what was left out.
 
     Raises
     ------
     ModelError
-        If it is no regular file of at most `MOST_BYTES`.
+        If no name begins so.
     """
-    with _open_weights(weights) as file:
-        return file_digest(file, sha256).hexdigest()
+    others = [name for name in state if not name.startswith(prefix)]
+    if len(others) == len(state):
+        beginnings = dict.fromkeys(f"{name.partition('.')[0]}." for name in state)
+        way_out = closest(prefix, beginnings)
+        raise ModelError(f"model.weights_prefix = {prefix!r}: no tensor of {file} begins so; {way_out}")
+    for name in others:
+        del state[name]
+    consume_prefix_in_state_dict_if_present(state, prefix)
+    left_out = f"model.weights: {len(others)} tensors do not begin with {prefix!r}, and were left out"
+    return (left_out,) * bool(others)
 
 
 def state_digest(network: nn.Module, place: str) -> str:
@@ -133,41 +131,7 @@ def _tensor_bytes(tensor: Tensor) -> bytes:
     return flat.view(torch.uint8).numpy().tobytes()
 
 
-def _read_state_dict(weights: Path) -> tuple[str, dict[str, Tensor]]:
-    """Return the only state dict of a file, and the key under which it stands, or ""."""
-    place = f"model.weights = {weights}"
-    way_out = "save network.state_dict() again"
-    with _open_weights(weights) as file, refuse_what_a_parser_raises(ModelError, f"{place}: is damaged", way_out):
-        with _refuse_claims(file, place):
-            content = _parse(file, weights)
-        found = list(_state_dicts(content, ()))
-        if not found:
-            raise ModelError(f"{place}: holds no state dict; save network.state_dict()")
-        if len(found) > 1:
-            keys = shorten(", ".join(repr(key) for key, _ in found), LONG)
-            raise ModelError(f"{place}: holds {len(found)} state dicts, {keys}; save the one to audit alone")
-        ((key, state),) = found
-        for name, tensor in state.items():
-            _refuse_unfit(place, name, tensor)
-        return key, state
-
-
-def _state_dicts(content: object, keys: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Tensor]]]:
-    """Yield the state dicts of a checkpoint, each with the keys that lead to it.
-
-    A table within the checkpoint that is empty, or has keys other than texts, such as an optimizer's, is none.
-    """
-    if not isinstance(content, dict):
-        return
-    if all(map(_is_weight, content.items())) and (content or not keys):
-        yield ".".join(keys), content
-    elif len(keys) < DEEPEST:
-        for name, value in content.items():
-            if isinstance(name, str) and name.isprintable():
-                yield from _state_dicts(value, (*keys, name))
-
-
-def _remove_prefixes(state: dict[str, Tensor], own: Mapping[str, Any]) -> list[str]:
+def _remove_prefixes(state: StateDict, own: Mapping[str, Any]) -> list[str]:
     """Remove what wrappers of a network put before the names of its state dict, where that makes them fit."""
     removed: list[str] = []
     for prefix in chain.from_iterable([WRAPPERS] * DEEPEST):
@@ -176,6 +140,10 @@ def _remove_prefixes(state: dict[str, Tensor], own: Mapping[str, Any]) -> list[s
             if rest == own.keys() or (prefix not in AMBIGUOUS and not any(name.startswith(prefix) for name in own)):
                 consume_prefix_in_state_dict_if_present(state, prefix)
                 removed.append(prefix)
+    fitting = [prefix for prefix in fitting_prefixes(state, own) if all(name.startswith(prefix) for name in state)]
+    if state.keys() != own.keys() and len(fitting) == 1:
+        consume_prefix_in_state_dict_if_present(state, fitting[0])
+        removed += fitting
     return removed
 
 
@@ -188,77 +156,9 @@ def _owner(network: nn.Module, state: Mapping[str, Tensor]) -> tuple[str, nn.Mod
     return "", network
 
 
-def _is_weight(item: tuple[object, object]) -> bool:
-    name, value = item
-    return isinstance(name, str) and name.isprintable() and isinstance(value, Tensor)
-
-
-def _refuse_unfit(place: str, name: str, tensor: Tensor) -> None:
-    for is_unfit, what, way_out in UNFIT:
-        if is_unfit(tensor):
-            raise ModelError(f"{place}: {name!r} {what}; {way_out}")
-
-
 def _refuse_whole_numbers(state: dict[str, Tensor], own: Mapping[str, Any], place: str) -> None:
     """Refuse integers for real numbers: they are levels of a quantised network, whose scales are elsewhere."""
     for name, tensor in state.items():
         theirs = own.get(name)
         if isinstance(theirs, Tensor) and theirs.is_floating_point() and not tensor.is_floating_point():
             raise ModelError(f"{place}: {name!r} holds {tensor.dtype}, not real numbers; save it as torch.float32")
-
-
-@contextmanager
-def _refuse_claims(file: BufferedReader, place: str) -> Iterator[None]:
-    """Refuse a file that claims memory beyond what it holds: torch lets a pickle ask for bytes of any number."""
-    try:
-        yield
-    except MemoryError as error:
-        if free_memory() < ROOM * os.fstat(file.fileno()).st_size:
-            raise
-        raise ModelError(f"{place}: claims more memory than it has values; save network.state_dict() again") from error
-
-
-def _parse(file: BufferedReader, weights: Path) -> object:
-    """Return what a file holds; torch's warnings about the kinds of tensor in it are no news to the user."""
-    place = f"model.weights = {weights}"
-    try:
-        with catch_warnings(action="ignore"):
-            if weights.suffix == ".safetensors":
-                return load_file(weights)
-            if weights.name.endswith(INDEX):
-                raise ModelError(
-                    f"{place}: is the index of a state dict in several files; join them into one, with load_file of "
-                    "each and save_file of safetensors.torch"
-                )
-            if _is_tar(file):
-                raise ModelError(f"{place}: is an archive of torch before 0.1.10; save network.state_dict() again")
-            return torch.load(file, map_location="cpu", weights_only=True)
-    except UnpicklingError as error:
-        if "GLOBAL" not in str(error):
-            raise ModelError(f"{place}: is no state dict; save network.state_dict()") from error
-        raise ModelError(
-            f"{place}: would run code when loaded (needs pickle globals); refused. Save the state "
-            "dict alone: torch.save(network.state_dict(), file)"
-        ) from error
-
-
-def _is_tar(file: BufferedReader) -> bool:
-    """Return whether torch would take a file for a tar archive: it makes a folder before it refuses that."""
-    try:
-        tarfile.open(fileobj=file, mode="r:").close()
-    except tarfile.TarError:
-        return False
-    finally:
-        file.seek(0)
-    return True
-
-
-@contextmanager
-def _open_weights(weights: Path) -> Iterator[BufferedReader]:
-    try:
-        with open_file(weights, MOST_BYTES) as file:
-            yield file
-    except UnreadableFile as error:
-        raise ModelError(
-            f"model.weights = {weights}: {error}; relative paths start at the folder of the spec"
-        ) from None

@@ -10,17 +10,13 @@ from attacks.entries import PerturbationEntry
 from attacks.registry import PERTURBATIONS
 from pipeline.spec.data import GRIDS, DataSpec
 from pipeline.spec.measure import MeasureSpec
+from pipeline.spec.model import ModelSpec
 from pipeline.spec.settings import Setting, place_with
 from pipeline.spec.toml import parse_table, read_table
 from pipeline.spec.values import (
     NO_STRENGTH,
-    Arguments,
-    Crop,
-    Floats,
-    Interpolation,
     Names,
     Options,
-    Resize,
     SpecTable,
     Strength,
     Strengths,
@@ -32,66 +28,12 @@ from pipeline.spec.values import (
     closest,
     shorten_value,
 )
-from srd.entries import DeclaredRule
 from srd.errors import SpecError
 from srd.registry import ATTRIBUTORS
 
 Draws = Annotated[int, Field(ge=1, le=256)]
 """A number of draws; each is a condition of its own, with a map of every image by every method."""
 MOST_CONDITIONS = 10_000
-
-
-class ModelSpec(SpecTable):
-    """The network: where it comes from, and what it reads."""
-
-    spec: Text
-    """`demo:vgg`, `demo:resnet`, `path/to/file.py:callable` or `package.module:callable`."""
-    weights: Text | None = None
-    """A state dict: a safetensors file, or a file that torch loads with `weights_only`."""
-    kwargs: Arguments = Field(default_factory=dict)
-    """The keyword arguments of the callable."""
-    mean: Floats | None = None
-    std: Floats | None = None
-    resize: Resize | None = None
-    """The length to which the shorter side is resized, before the central square is cut out; [256, 224] cuts out a
-    smaller square. { height = 128, width = 64 } stretches to this size, and cuts nothing out."""
-    crop: Crop | None = None
-    """The side of another central square, [height, width] of a rectangle, or "none" to keep all of the image."""
-    interpolation: Interpolation | None = None
-    """The filter of `resize`, by Pillow's name; bilinear by default."""
-    channels: Literal[1, 3] | None = None
-    """The channels that image files are read with; 3 by default. Arrays have their own."""
-    classes: Text | None = None
-    """A file with the class order: a JSON list of names or of [folder, name], or text with one folder a line."""
-    outputs_are_logits: bool = False
-    """Whether outputs that all lie between 0 and 1 are logits nevertheless."""
-    encoder: Text | None = None
-    """The module whose output is the end of the encoder; SRD finds it if it is not given."""
-    operations: dict[str, DeclaredRule] = Field(default_factory=dict)
-    """The meanings of torch functions without a rule, by the names under which SRD refuses them."""
-
-    @model_validator(mode="after")
-    def _check_normalisation(self) -> "ModelSpec":
-        if (self.mean is None) != (self.std is None):
-            raise ValueError("mean and std belong together; give both, or neither")
-        for name, values in (("mean", self.mean), ("std", self.std)):
-            if values is not None and len(values) not in {1, self.channels or max(1, len(values))}:
-                channels = f"each of {self.channels} channels" if self.channels else "each channel"
-                raise ValueError(f"{name} needs one number, or one for {channels}, got {shorten_value(list(values))}")
-        if self.std is not None and min(self.std) <= 0:
-            raise ValueError(f"std must be positive, got {shorten_value(list(self.std))}")
-        return self
-
-    @model_validator(mode="after")
-    def _check_geometry(self) -> "ModelSpec":
-        if self.crop is not None and isinstance(self.resize, tuple):
-            raise ValueError(
-                f"crop = {shorten_value(self.crop)}: resize = {list(self.resize)} cuts {self.resize[1]} out already; "
-                f"set resize = {self.resize[0]}, or remove crop"
-            )
-        if self.interpolation is not None and self.resize is None:
-            raise ValueError(f"interpolation = {self.interpolation!r}: nothing is resized; set resize, or remove it")
-        return self
 
 
 class SubjectSpec(SpecTable):

@@ -16,7 +16,7 @@ from reports.runs import refuse_among_images
 RESULT = "apop.json"
 
 
-def write_apop(spec: Path, folder: Path, results: Console, messages: Console) -> Path:
+def write_apop(spec: Path, folder: Path, results: Console, messages: Console, trusted: tuple[Path, ...] = ()) -> Path:
     """Predict the images of a spec from their activation patterns, print the rates, and return the file with them.
 
     One spec gives the same bytes each time.
@@ -32,7 +32,7 @@ def write_apop(spec: Path, folder: Path, results: Console, messages: Console) ->
     """
     asked, base = load_spec(spec), spec.parent.resolve()
     refuse_among_images(folder, asked.data, base)
-    subject = load_apop_experiment(asked, base)
+    subject = load_apop_experiment(asked, base, trusted)
     print_notes(messages, subject.notes)
     is_dumb = not messages.is_terminal
     tiles = track(subject.predictions(), "predicting", len(subject.tiles), console=messages, disable=is_dumb)

@@ -31,7 +31,14 @@ RESULT = "concepts.json"
 T = TypeVar("T")
 
 
-def write_concepts(spec: Path, folder: Path, request: Request, cluster: ClusterSpec | None, console: Console) -> Path:
+def write_concepts(
+    spec: Path,
+    folder: Path,
+    request: Request,
+    cluster: ClusterSpec | None,
+    console: Console,
+    trusted: tuple[Path, ...] = (),
+) -> Path:
     """Explore a layer on the images of a run, perturb those that are missing, and return the path of the layer's page.
 
     One spec and request give the same bytes each time.
@@ -43,9 +50,9 @@ def write_concepts(spec: Path, folder: Path, request: Request, cluster: ClusterS
     StoreError, IncompleteRun
         If the store is another run's or is damaged, tasks are missing, or a link is where a file of the page goes.
     """
-    job = Job(load_spec(spec), spec.parent.resolve(), home_of(spec, folder) / NAME)
+    job = Job(load_spec(spec), spec.parent.resolve(), home_of(spec, folder) / NAME, trusted=trusted)
     refuse_unfit(job, request.layer, request.clusters, request.vectors)
-    run_audit(spec, folder, cluster, Selection("perturb"), console)
+    run_audit(spec, folder, cluster, Selection("perturb"), console, trusted=trusted)
     readings = Readings(open_results(job.store))
     result, pictures = _explore(open_exploration(job, request.layer, request.seed), readings, request, console)
     has_report = (folder / PAGE).exists()

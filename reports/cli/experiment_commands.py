@@ -10,17 +10,18 @@ from reports.cli.ending import show_tracebacks
 from reports.cli.folder_options import Out, Runs, SpecFile
 from reports.cli.paths import print_path
 from reports.cli.run_commands import Debug
+from reports.cli.trust_options import TrustFile, resolve_files
 from reports.runs import folder_for
 
 
-def apop(spec: SpecFile, out: Out = None, runs: Runs = None) -> None:
+def apop(spec: SpecFile, out: Out = None, runs: Runs = None, trusted: TrustFile = None) -> None:
     """Predict from activation patterns alone.
 
     It asks what the on/off patterns of SPEC's images tell while other inputs run.
     """
     from reports.cli.apop import write_apop
 
-    print_path(write_apop(spec, folder_for(spec, runs, out), results, messages))
+    print_path(write_apop(spec, folder_for(spec, runs, out), results, messages, resolve_files(trusted)))
 
 
 def concepts(
@@ -36,6 +37,7 @@ def concepts(
     gpus: Gpus = None,
     scheduler: Scheduler = None,
     task_limit: TaskLimit = None,
+    trusted: TrustFile = None,
     debug: Debug = False,
 ) -> None:
     """Show what the vectors of a layer stand for.
@@ -49,11 +51,11 @@ def concepts(
     folder = folder_for(spec, runs, out)
     cluster = cluster_of(spec, workers, gpus, scheduler, task_limit)
     with show_tracebacks(debug):
-        page = write_concepts(spec, folder, request, cluster, messages)
+        page = write_concepts(spec, folder, request, cluster, messages, resolve_files(trusted))
     print_path(page)
 
 
-def manipulate_model(spec: SpecFile, out: Out = None, runs: Runs = None) -> None:
+def manipulate_model(spec: SpecFile, out: Out = None, runs: Runs = None, trusted: TrustFile = None) -> None:
     """Fine-tune a copy of a network until its maps move.
 
     Its answers stay; both are compared on held-out images. SPEC is that of an audit, with a table [manipulation] in
@@ -61,4 +63,4 @@ def manipulate_model(spec: SpecFile, out: Out = None, runs: Runs = None) -> None
     """
     from reports.cli.manipulated_model import write_manipulated_model
 
-    print_path(write_manipulated_model(spec, folder_for(spec, runs, out), messages))
+    print_path(write_manipulated_model(spec, folder_for(spec, runs, out), messages, resolve_files(trusted)))

@@ -19,6 +19,7 @@ from reports.cli.folder_options import (
 from reports.cli.output_options import Json, Quiet, silence
 from reports.cli.paths import print_path, refuse_existing
 from reports.cli.setting_options import Set
+from reports.cli.trust_options import TrustFile, resolve_files
 from reports.runs import comparison_place, finished_audits, folder_for, is_spec
 from srd.errors import InputError
 
@@ -65,6 +66,7 @@ def verify(
     source: Annotated[
         Path | None, typer.Option(help="Folder of your own, at which paths of a FOLDER's spec start.")
     ] = None,
+    trusted: TrustFile = None,
     sample: Annotated[int, typer.Option(min=0, help="Tasks of each stage that are done again.")] = 2,
     seed: Annotated[int, typer.Option(min=0, help="Seed of their choice.")] = 0,
     repair: Annotated[bool, typer.Option("--repair", help="Have damaged tasks done again by the next run.")] = False,
@@ -86,7 +88,8 @@ def verify(
     from pipeline.spec.settings import parse_settings
     from reports.cli.verifying import Request, jobs_of_source, jobs_of_spec, verify_jobs
 
-    jobs = jobs_of_source(folder, source) if source else jobs_of_spec(run, folder, parse_settings(settings or ()))
+    files, changed = resolve_files(trusted), parse_settings(settings or ())
+    jobs = jobs_of_source(folder, source, files) if source else jobs_of_spec(run, folder, changed, files)
     return verify_jobs(jobs, Request(sample, seed, repair), results)
 
 

@@ -27,7 +27,7 @@ HOME = "manipulated"
 T = TypeVar("T")
 
 
-def write_manipulated_model(spec: Path, folder: Path, console: Console) -> Path:
+def write_manipulated_model(spec: Path, folder: Path, console: Console, trusted: tuple[Path, ...] = ()) -> Path:
     """Make the manipulated network of a spec and its control, measure both, and return the path of the page.
 
     One spec gives the same bytes each time.
@@ -43,7 +43,7 @@ def write_manipulated_model(spec: Path, folder: Path, console: Console) -> Path:
     """
     asked, base = load_manipulated_model_spec(spec), spec.parent.resolve()
     refuse_among_images(folder, asked.data, base)
-    subject = load_manipulation_experiment(asked, base)
+    subject = load_manipulation_experiment(asked, base, trusted)
     print_notes(console, subject.notes, subject.checks)
     result, files = _make(subject, console)
     drawn = picture(result)

@@ -26,7 +26,11 @@ from reports.cli.heartbeat import tell_phases
 
 
 def plan_audit(
-    spec: Path, cluster: ClusterSpec | None, settings: Sequence[Setting], console: Console
+    spec: Path,
+    cluster: ClusterSpec | None,
+    settings: Sequence[Setting],
+    console: Console,
+    trusted: tuple[Path, ...] = (),
 ) -> dict[str, CostEstimate]:
     """Return the cost estimate of each subject's audit, by subject. The subject of a single audit is "".
 
@@ -36,14 +40,16 @@ def plan_audit(
     audits = load_audits(spec, settings) or {"": load_spec(spec, settings)}
     images = {name: n_images(audit.data, base) for name, audit in audits.items()}
     with _process_like_workers(cluster, console) as call:
-        pilots = {name: _measure(call, audit, base, console, name) for name, audit in audits.items()}
+        pilots = {name: _measure(call, audit, base, console, name, trusted) for name, audit in audits.items()}
     return {name: estimate_cost(pilots[name], images[name], audits[name].run.tile, workers) for name in audits}
 
 
-def _measure(call: Callable[..., Any], audit: AuditSpec, base: Path, console: Console, subject: str) -> Pilot:
+def _measure(
+    call: Callable[..., Any], audit: AuditSpec, base: Path, console: Console, subject: str, trusted: tuple[Path, ...]
+) -> Pilot:
     with tell_phases(console, subject) as tell:
         tell(IMPORTING)
-        pilot: Pilot = call(measure, audit, base, tell=tell)
+        pilot: Pilot = call(measure, audit, base, trusted, tell=tell)
     return pilot
 
 

@@ -19,6 +19,7 @@ from reports.cli.heartbeat import tell_phases
 from reports.cli.output_options import Json, Quiet, print_json, silence
 from reports.cli.paths import print_path, refuse_existing
 from reports.cli.setting_options import Set
+from reports.cli.trust_options import TrustFile, resolve_files
 from reports.runs import folder_for
 from srd.errors import FailedTasks, IncompleteRun, InputError
 
@@ -39,6 +40,7 @@ def run(
     part: Annotated[
         str | None, typer.Option(help="Do only this share of the tiles, such as 3/20, without report.")
     ] = None,
+    trusted: TrustFile = None,
     as_json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -65,7 +67,7 @@ def run(
     with silence(messages, quiet):
         try:
             with show_tracebacks(debug):
-                start(spec, folder, cluster, selection, messages, changed)
+                start(spec, folder, cluster, selection, messages, changed, resolve_files(trusted))
         except FailedTasks:
             if is_reported:
                 _print_unfinished_reports(folder)
@@ -84,6 +86,7 @@ def plan(
     workers: Workers = None,
     gpus: Gpus = None,
     scheduler: Scheduler = None,
+    trusted: TrustFile = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -99,7 +102,7 @@ def plan(
     folder = folder_for(spec, runs, out)
     cluster = cluster_of(spec, workers, gpus, scheduler, None)
     with silence(messages, quiet):
-        estimates = plan_audit(spec, cluster, parse_settings(settings or ()), messages)
+        estimates = plan_audit(spec, cluster, parse_settings(settings or ()), messages, resolve_files(trusted))
     if as_json:
         results.print(Text(plan_json(estimates)))
     else:

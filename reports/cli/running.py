@@ -39,6 +39,7 @@ def run_audit(
     selection: Selection,
     console: Console,
     settings: Sequence[Setting] = (),
+    trusted: tuple[Path, ...] = (),
 ) -> None:
     """Run what is missing of a selection of an audit. The folder gets a copy of the spec, and logs.
 
@@ -46,10 +47,12 @@ def run_audit(
     ----------
     settings
         What changes the spec; the copy has it.
+    trusted
+        The files of weights whose code may run.
     """
     home = home_of(spec, folder)
     tell_credentials(home, console)
-    job = Job(load_spec(spec, settings), spec.parent.resolve(), home / NAME)
+    job = Job(load_spec(spec, settings), spec.parent.resolve(), home / NAME, trusted=trusted)
     refuse_among_images(folder, job.spec.data, job.base)
     _refuse_elsewhere(folder, home)
     refuse_overwriting(spec, folder, settings)
@@ -70,6 +73,7 @@ def run_comparison(
     selection: Selection,
     console: Console,
     settings: Sequence[Setting] = (),
+    trusted: tuple[Path, ...] = (),
 ) -> None:
     """Run what is missing of the audits of all subjects, each in a folder of its own, as `run_audit` does.
 
@@ -84,7 +88,7 @@ def run_comparison(
     """
     home = home_of(spec, folder)
     base, audits = spec.parent.resolve(), load_audits(spec, settings)
-    jobs = {name: Job(audit, base, home / name / NAME) for name, audit in audits.items()}
+    jobs = {name: Job(audit, base, home / name / NAME, trusted=trusted) for name, audit in audits.items()}
     tell_credentials(home, console)
     for job in jobs.values():
         refuse_among_images(folder, job.spec.data, job.base)

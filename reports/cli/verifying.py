@@ -9,8 +9,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from pipeline.execution.job import Job
-from pipeline.spec.audit import ModelSpec, load_spec
+from pipeline.spec.audit import load_spec
 from pipeline.spec.comparison import load_audits
+from pipeline.spec.model import ModelSpec
 from pipeline.spec.settings import Setting
 from pipeline.store.location import Location
 from pipeline.store.runs import audits_in, home_of, location_of
@@ -40,7 +41,7 @@ class Request:
     repair: bool
 
 
-def jobs_of_spec(spec: Path, folder: Path, settings: Sequence[Setting] = ()) -> Jobs:
+def jobs_of_spec(spec: Path, folder: Path, settings: Sequence[Setting] = (), trusted: tuple[Path, ...] = ()) -> Jobs:
     """Return the jobs of the user's own spec, as settings change it. The copy of a spec in the folder is not read.
 
     Raises
@@ -55,11 +56,11 @@ def jobs_of_spec(spec: Path, folder: Path, settings: Sequence[Setting] = ()) -> 
     if home == Location(str(folder)):
         refuse_missing(folder)
     if not audits:
-        return {folder: Job(load_spec(spec, settings), base, home / NAME)}
-    return {folder / name: Job(audit, base, home / name / NAME) for name, audit in audits.items()}
+        return {folder: Job(load_spec(spec, settings), base, home / NAME, trusted=trusted)}
+    return {folder / name: Job(audit, base, home / name / NAME, trusted=trusted) for name, audit in audits.items()}
 
 
-def jobs_of_source(folder: Path, source: Path) -> Jobs:
+def jobs_of_source(folder: Path, source: Path, trusted: tuple[Path, ...] = ()) -> Jobs:
     """Return the jobs of the specs in the stores of a run. Their relative paths start at the user's folder `source`.
 
     Raises
@@ -76,7 +77,7 @@ def jobs_of_source(folder: Path, source: Path) -> Jobs:
         store = location_of(home)
         spec = attributes(store).fingerprinted.spec
         _refuse_code_elsewhere(spec.model, base)
-        jobs[home] = Job(spec, base, store)
+        jobs[home] = Job(spec, base, store, trusted=trusted)
     return jobs
 
 

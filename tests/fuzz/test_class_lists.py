@@ -15,8 +15,8 @@ from json_edits import TEXTS, edited_json
 from small_audits import write_png
 
 from pipeline.inputs.data import load_data
-from pipeline.spec.audit import ModelSpec
 from pipeline.spec.data import DataSpec
+from pipeline.spec.model import ModelSpec
 
 pytestmark = pytest.mark.fuzz
 

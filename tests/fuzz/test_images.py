@@ -17,8 +17,8 @@ from PIL import Image
 from small_audits import write_png
 
 from pipeline.inputs.data import load_data
-from pipeline.spec.audit import ModelSpec
 from pipeline.spec.data import DataSpec
+from pipeline.spec.model import ModelSpec
 
 pytestmark = pytest.mark.fuzz
 

@@ -25,7 +25,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from pipeline.inputs.models import load_model
-from pipeline.spec.audit import ModelSpec
+from pipeline.spec.model import ModelSpec
 
 pytestmark = pytest.mark.fuzz
 

@@ -173,7 +173,7 @@ def by_units(finished: Finished) -> tuple[Pilot, list[Phase]]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(units, "DEAR", -1.0)
         patched.setattr(measuring, "QUICK", 0.0)
-        return measure(finished.job.spec, finished.job.base, told.append), told
+        return measure(finished.job.spec, finished.job.base, (), told.append), told
 
 
 def test_a_long_pilot_has_one_trial_and_its_memory_starts_without_images(by_units: tuple[Pilot, list[Phase]]) -> None:

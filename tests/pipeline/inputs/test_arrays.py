@@ -161,11 +161,11 @@ def test_splits_are_found_by_the_names_that_people_use(tmp_path: Path, form: str
 
 def test_labels_may_be_names(tmp_path: Path) -> None:
     names = np.array(["cat", "ant", "bee", "bee", "ant", "cat"])
-    (tmp_path / "classes.json").write_text('["bee", "cat", "ant", "dog"]')
+    (tmp_path / "classes.json").write_text('["bee", "cat", "ant", "dog"]', encoding="utf-8")
     path = save_npz(tmp_path, images=IMAGES, labels=names)
     assert load(tmp_path, path=path).labels == (2, 0, 1, 1, 0, 2)
     assert load(tmp_path, {"classes": "classes.json"}, path=path).labels == (1, 2, 0, 0, 2, 1)
-    (tmp_path / "classes.json").write_text('["bee", "ant"]')
+    (tmp_path / "classes.json").write_text('["bee", "ant"]', encoding="utf-8")
     with pytest.raises(DataError, match="label of row 0: 'cat' is no class of"):
         load(tmp_path, {"classes": "classes.json"}, path=path)
 

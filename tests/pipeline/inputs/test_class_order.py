@@ -21,7 +21,7 @@ FORMS: dict[str, Any] = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_gives_the_order_of_the_outputs(tmp_path: Path, form: str) -> None:
-    (tmp_path / "classes.json").write_text(json.dumps(FORMS[form]))
+    (tmp_path / "classes.json").write_text(json.dumps(FORMS[form]), encoding="utf-8")
     order = read_class_order(tmp_path / "classes.json")
     assert order.folders[:3] == ("cat", "ant", "bee")
     if form == "id2label":
@@ -29,7 +29,9 @@ def test_every_form_gives_the_order_of_the_outputs(tmp_path: Path, form: str) ->
 
 
 def test_titles_stand_beside_folders(tmp_path: Path) -> None:
-    (tmp_path / "classes.json").write_text('{"0": ["n02", "tench"], "1": ["n01", "crane"], "2": ["n03", "crane"]}')
+    (tmp_path / "classes.json").write_text(
+        '{"0": ["n02", "tench"], "1": ["n01", "crane"], "2": ["n03", "crane"]}', encoding="utf-8"
+    )
     order = read_class_order(tmp_path / "classes.json")
     assert (order.folders, order.titles) == (("n02", "n01", "n03"), ("tench", "crane", "crane"))
     assert order.of_label("tench", "here") == 0
@@ -53,7 +55,7 @@ def test_titles_stand_beside_folders(tmp_path: Path) -> None:
     ],
 )
 def test_what_gives_no_order_is_refused(tmp_path: Path, content: Any, message: str) -> None:
-    (tmp_path / "classes.json").write_text(json.dumps(content))
+    (tmp_path / "classes.json").write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(DataError, match=rf"^model\.classes = .*{message}"):
         read_class_order(tmp_path / "classes.json")
 

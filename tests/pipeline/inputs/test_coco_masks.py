@@ -30,7 +30,7 @@ def annotation(image: str, category: int, segmentation: Any, crowd: int = 0) -> 
 def write_instances(base: Path, annotations: list[dict[str, Any]], **parts: Any) -> None:
     images = [{"id": id_, "file_name": name, "height": HEIGHT, "width": WIDTH} for name, id_ in IMAGES.items()]
     content = {"images": images, "annotations": annotations, "categories": CATEGORIES} | parts
-    (base / "instances.json").write_text(json.dumps(content))
+    (base / "instances.json").write_text(json.dumps(content), encoding="utf-8")
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_class_that_no_category_is_called_by_has_the_only_one_of_the_image(bas
 
 
 def test_the_title_of_a_class_is_a_name_as_well(base: Path) -> None:
-    (base / "classes.json").write_text('[["ant", "x"], ["honey_bee", "y"], ["wasp", "HONEY BEE"]]')
+    (base / "classes.json").write_text('[["ant", "x"], ["honey_bee", "y"], ["wasp", "HONEY BEE"]]', encoding="utf-8")
     write_instances(base, [annotation("wasp/0.png", 3, run_lengths(object_of(1)))])
     data = load(base, {"classes": "classes.json"}, path="images", masks="instances.json")
     assert (data.masks([data.ids.index("wasp/0.png")])[0].numpy() == object_of(1)).all()

@@ -12,8 +12,8 @@ from PIL import Image
 from pipeline.inputs.correct_images import load_images
 from pipeline.inputs.data import Data
 from pipeline.inputs.models import load_model
-from pipeline.spec.audit import ModelSpec
 from pipeline.spec.data import DataSpec
+from pipeline.spec.model import ModelSpec
 from srd.errors import DataError, ModelError
 
 NETWORK = '''
@@ -37,8 +37,8 @@ MODEL = ModelSpec(spec="network.py:build", classes="classes.json")
 
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
-    (tmp_path / "network.py").write_text(NETWORK)
-    (tmp_path / "classes.json").write_text('["red", "green", "blue"]')
+    (tmp_path / "network.py").write_text(NETWORK, encoding="utf-8")
+    (tmp_path / "classes.json").write_text('["red", "green", "blue"]', encoding="utf-8")
     for channel, name in enumerate(("red", "green", "blue")):
         for number in range(5):
             pixels = np.random.default_rng(number).integers(0, 100, (WIDTH, WIDTH, 3), np.uint8)

@@ -15,8 +15,8 @@ from pipeline.demo import grids, shapes
 from pipeline.inputs.data import DEMO_IMAGES, Data, load_data, n_images, open_data
 from pipeline.inputs.image_files import UPRIGHT
 from pipeline.machine.files import TEXT
-from pipeline.spec.audit import ModelSpec
 from pipeline.spec.data import DataSpec
+from pipeline.spec.model import ModelSpec
 from srd.errors import DataError
 
 DEMO = ModelSpec(spec="demo:vgg")

@@ -10,7 +10,7 @@ from torchvision import transforms as untyped
 from torchvision.transforms.functional import InterpolationMode
 
 from pipeline.inputs.geometry import geometry_of
-from pipeline.spec.audit import ModelSpec
+from pipeline.spec.model import ModelSpec
 from srd.errors import DataError
 
 transforms: Any = untyped

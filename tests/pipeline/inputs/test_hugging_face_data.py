@@ -46,8 +46,10 @@ def save(folder: Path, parts: int = 2, kind: Any = CLASS, **columns: Any) -> Non
         rows = whole.slice(part * 6 // parts, (part + 1) * 6 // parts - part * 6 // parts)
         with pyarrow.OSFile(str(folder / name), "wb") as file, pyarrow.ipc.new_stream(file, rows.schema) as stream:
             stream.write_table(rows)
-    (folder / "dataset_info.json").write_text(json.dumps({"citation": "", "features": kinds}))
-    (folder / "state.json").write_text(json.dumps({"_data_files": [{"filename": name} for name in files]}))
+    (folder / "dataset_info.json").write_text(json.dumps({"citation": "", "features": kinds}), encoding="utf-8")
+    (folder / "state.json").write_text(
+        json.dumps({"_data_files": [{"filename": name} for name in files]}), encoding="utf-8"
+    )
 
 
 def read(base: Path, model: dict[str, Any] | None = None, **keys: Any) -> Data:
@@ -88,7 +90,9 @@ def test_labels_may_be_plain_values(tmp_path: Path, kind: str, values: list[Any]
 
 def test_the_classes_of_the_spec_give_the_order(tmp_path: Path) -> None:
     save(tmp_path / "set")
-    (tmp_path / "classes.json").write_text('{"id2label": {"0": "ant", "1": "dog", "2": "cat", "3": "bee"}}')
+    (tmp_path / "classes.json").write_text(
+        '{"id2label": {"0": "ant", "1": "dog", "2": "cat", "3": "bee"}}', encoding="utf-8"
+    )
     data = read(tmp_path, {"classes": "classes.json"})
     assert [data.classes[label] for label in data.labels] == [NAMES[label] for label in LABELS]
     assert len(data.classes) == 4
@@ -97,7 +101,7 @@ def test_the_classes_of_the_spec_give_the_order(tmp_path: Path) -> None:
 def test_a_split_is_named_where_there_are_several(tmp_path: Path) -> None:
     save(tmp_path / "set/train")
     save(tmp_path / "set/test", image=IMAGES[::-1])
-    (tmp_path / "set/dataset_dict.json").write_text('{"splits": ["train", "test"]}')
+    (tmp_path / "set/dataset_dict.json").write_text('{"splits": ["train", "test"]}', encoding="utf-8")
     assert numbers_of(read(tmp_path, split="train").images(range(6))) == [0, 1, 2, 3, 4, 5]
     assert numbers_of(read(tmp_path, split="test").images(range(6))) == [5, 4, 3, 2, 1, 0]
     for split in (None, "val"):
@@ -154,7 +158,7 @@ def test_a_table_that_is_no_data_set_is_refused(tmp_path: Path, name: str) -> No
 )
 def test_a_folder_that_was_damaged_is_refused(tmp_path: Path, file: str, content: str) -> None:
     save(tmp_path / "set")
-    (tmp_path / "set" / file).write_text(content)
+    (tmp_path / "set" / file).write_text(content, encoding="utf-8")
     with pytest.raises(
         DataError, match=r"^data\.path = .*set: .*; name a folder that `save_to_disk` of `datasets` has"
     ):

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.inputs.data import Data, open_data
-from pipeline.spec.audit import ModelSpec
 from pipeline.spec.data import DataSpec
+from pipeline.spec.model import ModelSpec
 from srd.errors import DataError
 
 REAL = Path(os.environ.get("SRD_AUDIT_REAL", "/nowhere")) / "imagenet_s_mini"
@@ -62,9 +62,9 @@ def base(tmp_path: Path) -> Path:
         write_numbered(root / f"validation/{folder}/{image_name(name)}.JPEG", number)
         write_mask(root / f"validation-segmentation/{folder}/{image_name(name)}.png", numbers(number, int(folder[1:])))
         mapping.append(f"{source}/{image_name(name)}.JPEG {folder}/{image_name(name)}.JPEG")
-    (lists / "ImageNetS_categories_im919.txt").write_text("\n".join(CLASSES))
-    (lists / "ImageNetS_im919_mapping_validation.txt").write_text("\n".join(mapping))
-    (tmp_path / "classes.txt").write_text("\n".join([*CLASSES, "n90000001", "n90000002"]))
+    (lists / "ImageNetS_categories_im919.txt").write_text("\n".join(CLASSES), encoding="utf-8")
+    (lists / "ImageNetS_im919_mapping_validation.txt").write_text("\n".join(mapping), encoding="utf-8")
+    (tmp_path / "classes.txt").write_text("\n".join([*CLASSES, "n90000001", "n90000002"]), encoding="utf-8")
     return tmp_path
 
 
@@ -148,11 +148,15 @@ def test_numbers_of_masks_need_all_categories(base: Path) -> None:
         (lambda base: (base / "ImageNetS919").rename(base / "data"), "does not end in the number of its classes; call"),
         (lambda base: shutil.rmtree(base / "lists"), r"holds no list ImageNetS_\*\.txt; set data\.labels"),
         (
-            lambda base: (base / "lists/data/ImageNetS_im919_mapping_validation.txt").write_text("n1/a.JPEG n2/b.JPEG"),
+            lambda base: (base / "lists/data/ImageNetS_im919_mapping_validation.txt").write_text(
+                "n1/a.JPEG n2/b.JPEG", encoding="utf-8"
+            ),
             "n1/a.JPEG n2/b.JPEG are not two places of one image; take the list as it was published",
         ),
         (
-            lambda base: (base / "lists/data/ImageNetS_categories_im919.txt").write_text("n00000300\nn00000007\n"),
+            lambda base: (base / "lists/data/ImageNetS_categories_im919.txt").write_text(
+                "n00000300\nn00000007\n", encoding="utf-8"
+            ),
             "folder 'n00000919' is none of the 2 classes of ImageNet-S; set data.labels",
         ),
         (
@@ -161,7 +165,10 @@ def test_numbers_of_masks_need_all_categories(base: Path) -> None:
             ).unlink(),
             r"c\.png: .*No such file",
         ),
-        (lambda base: (base / "classes.txt").write_text("n00000300"), "folder 'n00000007' is no class of"),
+        (
+            lambda base: (base / "classes.txt").write_text("n00000300", encoding="utf-8"),
+            "folder 'n00000007' is no class of",
+        ),
     ],
 )
 def test_what_is_no_imagenet_s_is_refused(base: Path, change: Any, message: str) -> None:
@@ -174,9 +181,9 @@ def test_what_is_no_imagenet_s_is_refused(base: Path, change: Any, message: str)
 @real
 def test_published_lists_give_each_validation_image_its_imagenet_label(tmp_path: Path) -> None:
     """All 752 places of ImageNet-S50, against the label of every ILSVRC2012 validation image: 136 folders differ."""
-    with lzma.open(REAL / "lists/val_labels.csv.xz", "rt") as file:
+    with lzma.open(REAL / "lists/val_labels.csv.xz", "rt", encoding="utf-8") as file:
         truth = {line["ImageId"]: line["PredictionString"].split()[0] for line in csv.DictReader(file)}
-    lines = (REAL / "lists/ImageNetS_im50_validation.txt").read_text().split()
+    lines = (REAL / "lists/ImageNetS_im50_validation.txt").read_text(encoding="utf-8").split()
     write_numbered(tmp_path / "one.JPEG", 0)
     root = tmp_path / "ImageNetS50"
     for name in lines[::2]:
@@ -185,7 +192,7 @@ def test_published_lists_give_each_validation_image_its_imagenet_label(tmp_path:
     (root / "validation-segmentation").mkdir()
     data = load_unread(tmp_path, REAL / "lists", REAL.parent / "imagenet/classes.json")
     assert len(data.ids) == 752
-    wnids = [name for name, _ in json.loads((REAL.parent / "imagenet/classes.json").read_text())]
+    wnids = [name for name, _ in json.loads((REAL.parent / "imagenet/classes.json").read_text(encoding="utf-8"))]
     assert [wnids[label] for label in data.labels] == [truth[Path(name).stem] for name in data.ids]
     assert data.notes[0].startswith("136 of 752 images have another label in ImageNet than their folder")
 

@@ -87,7 +87,7 @@ def test_images_that_are_not_listed_are_counted(base: Path) -> None:
 )
 def test_labels_are_names_titles_or_numbers(base: Path, labels: list[str], expected: list[str]) -> None:
     write_csv(base / "labels.csv", [f"{name},{label}" for name, label in zip(LABELS, labels, strict=True)])
-    (base / "classes.json").write_text('[["n1", "ant"], ["n2", "bee"], ["n3", "cat"]]')
+    (base / "classes.json").write_text('[["n1", "ant"], ["n2", "bee"], ["n3", "cat"]]', encoding="utf-8")
     model = None if labels[0] == "2" else {"classes": "classes.json"}
     data = load(base, model, path="images", labels="labels.csv")
     found = dict(zip(data.ids, (data.classes[label] for label in data.labels), strict=True))
@@ -103,7 +103,7 @@ def test_labels_are_names_titles_or_numbers(base: Path, labels: list[str], expec
     ids=["windows", "other columns"],
 )
 def test_usual_forms_of_csv_are_read(base: Path, text: str) -> None:
-    (base / "labels.csv").write_text(text)
+    (base / "labels.csv").write_text(text, encoding="utf-8")
     data = load(base, path="images", labels="labels.csv")
     assert dict(zip(data.ids, (data.classes[label] for label in data.labels), strict=True)) == LABELS
 
@@ -126,13 +126,13 @@ def test_usual_forms_of_csv_are_read(base: Path, text: str) -> None:
     ],
 )
 def test_what_cannot_be_meant_is_refused(base: Path, text: str, message: str) -> None:
-    (base / "labels.csv").write_text(text)
+    (base / "labels.csv").write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=rf"(?s)^data\.labels = .*labels\.csv: .*{message}"):
         load(base, path="images", labels="labels.csv")
 
 
 def test_a_label_that_is_no_class_is_refused_with_its_line(base: Path) -> None:
-    (base / "classes.json").write_text('["ant", "bee", "dog"]')
+    (base / "classes.json").write_text('["ant", "bee", "dog"]', encoding="utf-8")
     with pytest.raises(DataError, match=r"line 2: 'cat' is no class of .*classes\.json and no index below 3; "):
         load(base, {"classes": "classes.json"}, path="images", labels="labels.csv")
 

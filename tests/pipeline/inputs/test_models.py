@@ -10,8 +10,9 @@ from small_audits import edit
 from torch import Tensor, nn
 
 from pipeline.demo import networks
-from pipeline.inputs.models import LoadedModel, load_model, logits_of, refuse_constant, refuse_unless_logits
-from pipeline.spec.audit import ModelSpec
+from pipeline.inputs.answers import logits_of, refuse_constant, refuse_unless_logits
+from pipeline.inputs.models import LoadedModel, load_model
+from pipeline.spec.model import ModelSpec
 from srd.errors import ModelError
 
 NETWORK = "network.py:build"
@@ -210,10 +211,10 @@ def test_a_demo_network_takes_no_arguments() -> None:
         load_model(ModelSpec(spec="demo:vgg", kwargs={"depth": 2}), Path())
 
 
-@pytest.mark.parametrize(("name", "there"), [("resnet18", "models"), ("ToTensor", "transforms"), ("nms", "ops")])
+@pytest.mark.parametrize(("name", "there"), [("Linear", "nn"), ("Adam", "optim"), ("Normal", "distributions")])
 def test_a_callable_of_a_module_below_is_pointed_at(spec: Path, name: str, there: str) -> None:
-    message = refused(spec, f"torchvision:{name}", weights=None)
-    assert f"did you mean 'torchvision.{there}:{name}'? its arguments go into model.kwargs" in message
+    message = refused(spec, f"torch:{name}", weights=None)
+    assert f"did you mean 'torch.{there}:{name}'? its arguments go into model.kwargs" in message
 
 
 ENDS = {
@@ -266,8 +267,11 @@ def test_outputs_are_one_finite_logit_a_class() -> None:
         (logits[:, :2], "3 classes"),
         (logits[..., None], "3 classes"),
         (logits / 0, "not finite"),
-        (logits.softmax(1), r"probabilities \(each row sums to 1\): .* what goes into its last step"),
-        (logits.log_softmax(1), r"logarithms of probabilities \(log-softmax\): .* what goes into its last step"),
+        (logits.softmax(1), r"probabilities \(each row sums to 1\): .* set model.output = 'output of MODULE'"),
+        (
+            logits.log_softmax(1),
+            r"logarithms of probabilities \(log-softmax\): .* set model.output = 'output of MODULE'",
+        ),
         (logits.softmax(1).log() - 1e-6, "logarithms of probabilities"),
         (logits.sigmoid(), r"all between 0 and 1, .*set model\.outputs_are_logits = true"),
         (logits.clamp(0, 1), "all between 0 and 1"),

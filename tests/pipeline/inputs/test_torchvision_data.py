@@ -81,16 +81,20 @@ def test_the_batches_of_cifar_are_read(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_classes_of_the_spec_give_the_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_cifar(tmp_path / "sets", monkeypatch)
-    (tmp_path / "classes.json").write_text(str([f"name {index}" for index in reversed(range(10))]).replace("'", '"'))
+    (tmp_path / "classes.json").write_text(
+        str([f"name {index}" for index in reversed(range(10))]).replace("'", '"'), encoding="utf-8"
+    )
     keys = {"path": "sets", "format": "torchvision:CIFAR10"}
     data = load(tmp_path, {"classes": "classes.json"}, **keys)
     assert data.labels == tuple(9 - label for label in LABELS)
     assert not data.notes
-    (tmp_path / "classes.json").write_text(str([f"other {index}" for index in range(10)]).replace("'", '"'))
+    (tmp_path / "classes.json").write_text(
+        str([f"other {index}" for index in range(10)]).replace("'", '"'), encoding="utf-8"
+    )
     data = load(tmp_path, {"classes": "classes.json"}, **keys)
     assert data.labels == tuple(LABELS)
     assert data.notes[0].startswith("the data set's names of classes are not those of model.classes: both are taken to")
-    (tmp_path / "classes.json").write_text('["a", "b"]')
+    (tmp_path / "classes.json").write_text('["a", "b"]', encoding="utf-8")
     with pytest.raises(DataError, match=r"its class 'name 0' is none of model\.classes, which are 2, not 10"):
         load(tmp_path, {"classes": "classes.json"}, **keys)
 
@@ -115,7 +119,7 @@ def write_pets(root: Path) -> None:
         (folder / "annotations/trimaps").mkdir(parents=True, exist_ok=True)
         Image.fromarray(trimap).save(folder / f"annotations/trimaps/{'Cat' if label == 1 else 'Dog'}_{number}.png")
         lines.append(f"{'Cat' if label == 1 else 'Dog'}_{number} {label} {label} 1")
-    (folder / "annotations/test.txt").write_text("\n".join(lines) + "\n")
+    (folder / "annotations/test.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def test_the_border_of_a_pet_is_neither_pet_nor_background(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from small_audits import SPEC
 
 from pipeline.spec.audit import (
     AuditSpec,
-    ModelSpec,
     attacked_methods,
     condition_id,
     condition_pairs,
@@ -21,6 +20,7 @@ from pipeline.spec.audit import (
     parse_spec,
 )
 from pipeline.spec.comparison import ComparisonSpec, load_audits
+from pipeline.spec.model import ModelSpec
 from pipeline.spec.toml import parse_table
 from srd.errors import SpecError
 

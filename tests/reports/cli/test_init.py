@@ -8,9 +8,10 @@ import pytest
 from pydantic import BaseModel
 
 import reports
-from pipeline.spec.audit import ExplainSpec, ModelSpec, PerturbationSpec, RunSpec, parse_spec
+from pipeline.spec.audit import ExplainSpec, PerturbationSpec, RunSpec, parse_spec
 from pipeline.spec.data import DataSpec
 from pipeline.spec.measure import MeasureSpec
+from pipeline.spec.model import ModelSpec
 
 TEMPLATE = (Path(reports.__file__).parent / "templates" / "audit.toml").read_text(encoding="utf-8")
 
