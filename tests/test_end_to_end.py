@@ -61,9 +61,16 @@ def test_a_run_writes_store_result_summary_and_report(srd_audit: Command, spec: 
     assert ended.code == 0, ended.err
     assert ended.out == f"{folder / 'report' / 'index.html'}\n"
     assert "100.0% of 6 clean images are classified as labelled" in ended.err
-    assert {"audit.toml", "audit.zarr", "audit.json", "summary.md", "report", "report.html", "logs"} == {
-        path.name for path in folder.iterdir()
-    }
+    assert {
+        "audit.toml",
+        "audit.zarr",
+        "audit.records",
+        "audit.json",
+        "summary.md",
+        "report",
+        "report.html",
+        "logs",
+    } == {path.name for path in folder.iterdir()}
     assert (folder / "audit.toml").read_text(encoding="utf-8") == spec.read_text(encoding="utf-8")
     assert (folder / "report" / "index.html").stat().st_size
     assert (folder / "audit.json").stat().st_size

@@ -88,11 +88,21 @@ def measure_and_compute(
 def test_a_step_times_the_steps_is_the_attack(
     finished: Finished, monkeypatch: pytest.MonkeyPatch, name: str, method: str, options: dict[str, Any]
 ) -> None:
+    """Were no restart given up: that makes an attack cheaper than its estimate."""
+    monkeypatch.setattr("attacks.explanations.ascent.CHECKS", ())
     context, task = attacked_by(finished.context, name, method, options), Task("perturb", 0, ATTACK)
     expected, arrays, true = measure_and_compute(context, task, monkeypatch)
     assert expected.seconds == pytest.approx(true, rel=0.1)
     shapes = {key: (value.shape, value.dtype) for key, value in arrays.items()}
     assert {key: (value.shape, value.dtype) for key, value in expected.arrays().items()} == shapes
+
+
+def test_a_restart_that_is_given_up_is_cheaper_than_the_estimate(
+    finished: Finished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = attacked_by(finished.context, "manipulate", "saliency", {"steps": 16})
+    expected, _, true = measure_and_compute(context, Task("perturb", 0, ATTACK), monkeypatch)
+    assert 0.6 * expected.seconds < true < 0.95 * expected.seconds
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from pipeline.execution.executors import Executor, Outcome, Work, serial_executo
 from pipeline.execution.on_dask.executor import WINDOW, dask_executor
 from pipeline.plan.tasks import Task
 from pipeline.spec.deployment import LocalSpec, SchedulerSpec
-from srd.errors import StageError
+from srd.errors import ClusterError, StageError
 
 TASKS = [Task("perturb", tile, column) for tile in range(4) for column in range(3)]
 
@@ -148,7 +148,7 @@ def test_no_cluster_starts_without_a_task(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("pipeline.execution.on_dask.local.LocalCluster", refused)
     with dask_executor(LocalSpec(workers=2)) as executor:
         assert list(executor([], leave_nothing)) == []
-        with pytest.raises(AssertionError, match="a cluster was started"):
+        with pytest.raises(ClusterError, match="a cluster was started"):
             list(executor(TASKS, leave_nothing))
 
 
