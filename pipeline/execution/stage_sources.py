@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from attacks.registry import PERTURBATIONS
+from pipeline.inputs.data import COLLECTORS
 from pipeline.machine.imports import followed_files
 from pipeline.plan.conditions import CLEAN, conditions
 from pipeline.plan.stage import Entries, Stage
@@ -13,6 +14,8 @@ from pipeline.spec.audit import AuditSpec
 from pipeline.store.sources import PREPARING, Sources, StageSources
 from srd.registry import ATTRIBUTORS, METRICS
 
+LOADERS = tuple(place.partition(":")[0] for place in COLLECTORS.values())
+"""The modules that read images, of which the format of the data chooses."""
 PREPARER = "pipeline.execution.preparation"
 RUNNER = "pipeline.execution.worker"
 """The module that loads model and data, and runs a task of any stage."""
@@ -26,7 +29,7 @@ def sources_of(spec: AuditSpec, plan: Plan) -> Sources:
     """
     planned = [stage for name, stage in STAGES.items() if plan.columns(name)]
     files = {
-        PREPARING: followed_files([PREPARER, *_modules_of_checks(spec.explain.methods)]),
+        PREPARING: followed_files([PREPARER, *LOADERS, *_modules_of_checks(spec.explain.methods)]),
         **{stage.name: followed_files(_modules(stage, spec, plan)) for stage in planned},
     }
     table, names = spec.model_dump(mode="json"), {stage.name for stage in planned}
@@ -68,7 +71,7 @@ def _modules(stage: Stage, spec: AuditSpec, plan: Plan) -> Iterator[str]:
         "perturbations": lambda: _modules_of_perturbations(each.name for each in asked if each.id != CLEAN),
         "metrics": _modules_of_metrics,
     }
-    yield from (RUNNER, _module(stage.function))
+    yield from (RUNNER, *LOADERS, _module(stage.function))
     yield from _modules_of_methods(stage.controls)
     for kind in stage.entries:
         yield from modules[kind]()

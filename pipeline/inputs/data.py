@@ -91,18 +91,18 @@ class Subset:
         return self._data.ignored_pixels([self._rows[row] for row in rows])
 
 
-FORMATS: Mapping[str, str] = MappingProxyType(
+COLLECTORS: Mapping[str, str] = MappingProxyType(
     {
-        "folder": "image_folder:collect_folder",
-        "labelled folder": "labelled_files:collect_labelled_folder",
-        "csv": "labelled_files:collect_csv",
-        "imagenet-s": "imagenet_s:collect_imagenet_s",
-        "arrays": "arrays:collect_arrays",
-        "torchvision": "torchvision_data:collect_torchvision",
-        "huggingface": "hugging_face_data:collect_hugging_face",
+        "folder": "pipeline.inputs.image_folder:collect_folder",
+        "labelled folder": "pipeline.inputs.labelled_files:collect_labelled_folder",
+        "csv": "pipeline.inputs.labelled_files:collect_csv",
+        "imagenet-s": "pipeline.inputs.imagenet_s:collect_imagenet_s",
+        "arrays": "pipeline.inputs.arrays:collect_arrays",
+        "torchvision": "pipeline.inputs.torchvision_data:collect_torchvision",
+        "huggingface": "pipeline.inputs.hugging_face_data:collect_hugging_face",
     }
 )
-"""The function of this package that collects the images of each format."""
+"""Format -> `module:function` that collects its images."""
 
 
 def load_data(data: DataSpec, model: ModelSpec, base: Path, tell: Tell = tell_nobody) -> Data:
@@ -157,8 +157,8 @@ def collect(data: DataSpec, model: ModelSpec, base: Path) -> Collection:
     """
     order = read_class_order(base / model.classes) if model.classes else None
     kind = "labelled folder" if data.kind == "folder" and data.labels is not None else data.kind
-    module, function = FORMATS[kind].split(":")
-    collector: Callable[[Request], Collection] = getattr(import_module(f"pipeline.inputs.{module}"), function)
+    module, function = COLLECTORS[kind].split(":")
+    collector: Callable[[Request], Collection] = getattr(import_module(module), function)
     return collector(Request(data, base / data.path, base, order, model.channels or COLOURS))
 
 

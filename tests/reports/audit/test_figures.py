@@ -110,6 +110,7 @@ def test_no_figure_is_wider_than_the_page_however_many_methods(made: Made) -> No
     found = drawn(result)
     assert set(found) == {
         "accuracy",
+        "headline",
         "stability-pearson-all",
         "references",
         "transfer-manipulate-8-255-pearson",
