@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
+from weakref import ref
 
 from torch import Tensor, nn
 from torch.autograd.graph import disable_saved_tensors_hooks
@@ -24,7 +25,7 @@ from srd.functions import Alias
 from srd.operation_rules import OperationRules
 from srd.operations import Arguments, Function, Keywords
 from srd.passes import refuse_changes
-from srd.provenance import WAY_TO_BE_SEEN, Provenance, Record, tensors
+from srd.provenance import WAY_TO_BE_SEEN, Provenance, Record, Step, identity, tensors
 from srd.rules import SharingRatio
 from srd.types import Logits
 
@@ -146,7 +147,7 @@ class Interception(TorchFunctionMode):
         if names:
             raise UnsupportedOperation(
                 f"there is no rule for {names}, where an activation may be hidden; call the activation by its own name "
-                "(torch.relu for torch.where(x > 0, x, 0)) or declare 'linear', 'gate' or 'activation' in operations "
+                "(torch.relu for (x + x.abs()) / 2) or declare 'linear', 'gate' or 'activation' in operations "
                 "(docs/data.md)"
             )
 
@@ -206,7 +207,7 @@ class Interception(TorchFunctionMode):
         alias: Tensor = Alias.apply(mutated)
         record = self._provenance.get(mutated)
         if record is not None:
-            self._provenance[alias] = record
+            self._provenance[alias] = record._replace(steps=[Step(ref(mutated), identity), *record.steps])
             self._landmarks.supersede(record.order)
         carried = [alias if tensor is mutated else tensor for tensor in call.carried]
         result = self._record(call._replace(args=(alias, *call.args[1:]), carried=carried))
@@ -222,11 +223,12 @@ class Interception(TorchFunctionMode):
     def _record(self, call: Call) -> Any:
         made = self._operation_rules.run(call)
         if made.activated:
-            self._provenance.forget_convolutions(call.carried)
+            self._provenance.forget_convolutions([*call.carried, made.activated.before])
         outputs = tensors(made.result)
         if outputs:
             self._flow.add(call.order, frozenset([self._provenance[source].order for source in made.sources]))
-            self._reads.add(call.order, frozenset([self._provenance[source].order for source in call.carried]))
+            read = made.sources if made.activated else call.carried
+            self._reads.add(call.order, frozenset([self._provenance[source].order for source in read]))
             self._note_landmark(call, made)
         for tensor in outputs:
             known = self._provenance.get(tensor)
@@ -237,6 +239,7 @@ class Interception(TorchFunctionMode):
                 is_weight=made.is_weight,
                 activated=made.activated,
                 convolved=made.convolved,
+                steps=made.steps or (known.steps if known else ()),
             )
         return made.result
 

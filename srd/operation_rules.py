@@ -16,6 +16,7 @@ from srd.functions import Windows
 from srd.provenance import Provenance, Source, tensors
 from srd.rules import SharingRatio
 from srd.vectors import Channels, channels_after, channels_after_repeat
+from srd.written_out import WrittenOut
 
 
 class OperationRules:
@@ -26,17 +27,23 @@ class OperationRules:
         self._provenance = provenance
         self._declared = declared
         self._affine = AffineCalls(rules, provenance)
+        self._written_out = WrittenOut(provenance)
 
     def run(self, call: Call) -> CallResult:
         """Run a call, and return its result with facts about it."""
         if not torch.is_grad_enabled():
             return self._unknown(call, f"{call.full_name} where gradients are off")
         declared = self._declared.get(call.full_name) if self._declared else None
-        return self._run_by_name(call) if declared is None else self._by_declaration(call, declared)
+        made = self._run_by_name(call) if declared is None else self._by_declaration(call, declared)
+        return made if made.activated else made._replace(steps=self._written_out.steps(call, made.result))
 
     def _run_by_name(self, call: Call) -> CallResult:
         if call.name in operations.ACTIVATIONS:
             return self._activation(call)
+        if call.name in operations.EXTREMES and len(call.operands) == 2:
+            return self._activation_of_several(call)
+        if call.name in operations.SELECTIONS and len(call.args) + len(call.kwargs) == 3:
+            return self._selection(call)
         if self._is_linear(call):
             return self._linear(call)
         if call.name in operations.BILINEAR:
@@ -68,7 +75,22 @@ class OperationRules:
             is_weight=is_weight,
         )
 
+    def _selection(self, call: Call) -> CallResult:
+        """Run a call that chooses by a mask: by a constant one it is linear, by one of its features an activation."""
+        if all(tensor.dtype != torch.bool for tensor in call.carried):
+            return self._declared_linear(call)
+        return self._activation_of_several(call)
+
+    def _activation_of_several(self, call: Call) -> CallResult:
+        """Run a call that is an activation if all that it reads is made of one tensor, element by element."""
+        source = self._written_out.source(call)
+        if source is None:
+            return self._unknown(call, call.full_name)
+        return self._run_activation(call, source, self._provenance[source.before].channels or ())
+
     def _activation(self, call: Call) -> CallResult:
+        if call.name in operations.COMMUTATIVE and len(call.carried) > 1:
+            return self._activation_of_several(call)
         if len(call.carried) > 1 or (
             call.name not in operations.COMMUTATIVE and call.carried[0] is not call.operands[0]
         ):
@@ -78,13 +100,18 @@ class OperationRules:
         is_weight = call.name in operations.WEIGHTS
         if record.channels is None:
             return self._unknown(call, f"{call.full_name} on axes that were moved", is_weight=is_weight)
-        if any(_differs_between_positions(other, before, record.channels) for other in call.operands):
-            return self._unknown(
-                call, f"{call.full_name} by numbers that differ between positions", is_weight=is_weight
-            )
+        if any(_differs_between_positions(call.name, other, before, record.channels) for other in call.operands):
+            return self._by_numbers_of_positions(call)._replace(is_weight=is_weight)
         return self._run_activation(call, Source(before, call.of(before)), record.channels)._replace(
             is_weight=is_weight
         )
+
+    def _by_numbers_of_positions(self, call: Call) -> CallResult:
+        """Run an activation that reads a constant for each position, which may be the same for all."""
+        source = self._written_out.source(call)
+        if source is None:
+            return self._unknown(call, f"{call.full_name} by numbers that differ between positions")
+        return self._run_activation(call, source, self._provenance[source.before].channels or ())
 
     def _run_activation(self, call: Call, source: Source, channels: tuple[int, ...]) -> CallResult:
         after, bias_relevance = self._rules.activation(source.phi, source.before, channels)
@@ -137,8 +164,14 @@ class OperationRules:
             return self._run_self_gate(call, *gated)
         features = self._features(call) if len(call.carried) > 1 else call.carried
         if len(features) != 1 or not self._is_numerator(call, features[0]):
-            return self._unknown(call, call.full_name)
+            return self._written_out_product(call)
         return self._linear(self._holding_weights(call, features))
+
+    def _written_out_product(self, call: Call) -> CallResult:
+        """Run a product, or quotient, of two functions of the same features."""
+        if call.name in operations.MATRIX_PRODUCTS or len({id(tensor) for tensor in call.carried}) < 2:
+            return self._unknown(call, call.full_name)
+        return self._activation_of_several(call)
 
     def _features(self, call: Call) -> list[Tensor]:
         """Return what a call reads that is no weight of a gate or of attention."""
@@ -205,9 +238,9 @@ class OperationRules:
         return part
 
 
-def _differs_between_positions(operand: Tensor, before: Tensor, channels: tuple[int, ...]) -> bool:
+def _differs_between_positions(name: str, operand: Tensor, before: Tensor, channels: tuple[int, ...]) -> bool:
     """Return whether an operand that an activation reads beside `before` differs between positions."""
-    if operand is before or operand.dim() < 2:
+    if operand is before or name == "prelu":  # whose numbers are of channels
         return False
     axes = range(before.dim() - operand.dim(), before.dim())
     return any(axis not in channels and size > 1 for axis, size in zip(axes, operand.shape, strict=True))

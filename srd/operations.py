@@ -24,8 +24,27 @@ ACTIVATIONS = frozenset(
 )
 """Elementwise functions after which a pointwise feature vector is read."""
 
-COMMUTATIVE = frozenset("maximum minimum".split())
+EXTREMES = frozenset("max min".split())
+"""Operations that are `maximum` and `minimum` if they read two tensors."""
+
+COMMUTATIVE = EXTREMES | frozenset("maximum minimum".split())
 """Activations that may read the constant, such as 0, first."""
+
+SELECTIONS = frozenset("where masked_fill".split())
+"""Operations that choose elements by a mask."""
+
+COMPARISONS = frozenset(
+    "gt ge lt le ne eq greater greater_equal less less_equal not_equal isfinite isnan signbit heaviside sign sgn "
+    "logical_and logical_or logical_xor logical_not __and__ __or__ __xor__ __invert__ bool".split()
+)
+"""Elementwise operations that make masks."""
+
+ELEMENTWISE = COMPARISONS | frozenset(
+    "neg negative __neg__ abs absolute square sqrt rsqrt pow __pow__ reciprocal exp exp2 expm1 log log2 log1p erf "
+    "sin cos atan mul div true_divide __mul__ __rmul__ __truediv__ __rdiv__ __rtruediv__ add sub rsub __add__ __radd__ "
+    "__sub__ __rsub__ to type type_as float double clone contiguous".split()
+)
+"""Operations of which an activation may be written out: each number of the result is made at its own place."""
 
 WEIGHTS = frozenset("sigmoid hardsigmoid softmax".split())
 """Functions whose results gates and attention multiply with features. There these results are held constant."""

@@ -1,6 +1,6 @@
 """Where the tensors of one forward pass come from."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 from weakref import KeyedRef, ref
 
@@ -22,6 +22,13 @@ class Source(NamedTuple):
     phi: Elementwise
     bias_relevance: Tensor | None = None
     """For an activation, the tensor whose gradient is the bias relevance sent straight to positions of the output."""
+
+
+class Step(NamedTuple):
+    """Elementwise operations, whose result is phi(before). They do not keep `before` alive."""
+
+    before: ref[Tensor]
+    phi: Elementwise
 
 
 class ConvolutionRecord(NamedTuple):
@@ -47,6 +54,8 @@ class Record(NamedTuple):
     activated: Source | None = None
     """How the output of an activation, or an elementwise weight, can be computed again."""
     convolved: ConvolutionRecord | None = None
+    steps: Sequence[Step] = ()
+    """How elementwise operations that are no activations by themselves made the tensor, the last one first."""
 
 
 class _ByTensor(Generic[T]):

@@ -56,6 +56,17 @@ class Concat(nn.Module):
         return torch.cat([branch(x) for branch in self.branches], dim=1)
 
 
+class WrittenOut(nn.Module):
+    """An activation in the words of its `author`, who does not use the name that torch has for it."""
+
+    def __init__(self, author: str) -> None:
+        super().__init__()
+        self.author = author
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return WRITTEN_OUT[self.author][0](x)
+
+
 class PaddedShortcut(nn.Module):
     """Every `stride`-th position, with `n_zeros` zero channels before and after (ResNet's option A)."""
 
@@ -282,6 +293,18 @@ ACTIVATIONS: dict[type[nn.Module], Callable[[Features], Features]] = {
 }
 
 
+WRITTEN_OUT: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], Callable[[Features], Features]]] = {
+    "where": (lambda x: torch.where(x > 0, x, torch.zeros_like(x)), lambda x: np.maximum(x, 0)),
+    "masked_fill": (lambda x: x.masked_fill(x < 0, 0.0), lambda x: np.maximum(x, 0)),
+    "mask": (lambda x: x * (x > 0), lambda x: np.maximum(x, 0)),
+    "maximum": (lambda x: torch.maximum(x, torch.zeros_like(x)), lambda x: np.maximum(x, 0)),
+    "clamp": (lambda x: x.clamp(min=0, max=1), lambda x: np.clip(x, 0, 1)),
+    "two lines": (lambda x: torch.max(x, 0.2 * x), lambda x: np.where(x > 0, x, 0.2 * x)),
+    "quotient": (lambda x: x / (1 + torch.exp(-x)), lambda x: x / (1 + np.exp(-x))),
+}
+"""How it is written in torch, and which function of one number it is."""
+
+
 def activation(phi: Callable[[Features], Features], source: Parts) -> Parts:
     """x_j = phi(X_j); parts_p(x_j) = mu_{p->j} phi(X_j)."""
     values = phi(source.values)
@@ -384,6 +407,8 @@ def applied(step: nn.Module, norm: nn.BatchNorm2d | None, source: Parts, rule: B
             return zero_pad(step, source)
         case PaddedShortcut():
             return padded_shortcut(step, source)
+        case WrittenOut():
+            return activation(WRITTEN_OUT[step.author][1], source)
         case Residual():
             branch, shortcut = walked([step.branch], source, rule), walked([step.shortcut], source, rule)
             return Parts(branch.values + shortcut.values, branch.parts + shortcut.parts)
@@ -715,6 +740,15 @@ def smooth() -> Example:
     return Example(encoder, pooled_linear(6), (2, 8, 6))
 
 
+def written_out() -> Example:
+    """Activations written out: by masks, as the larger of two, by formulas."""
+    steps: list[nn.Module] = [nn.Conv2d(2, 5, 3, padding=1), WrittenOut("where")]
+    for author in WRITTEN_OUT:
+        steps += [*conv_norm(5, 5, 2), WrittenOut(author)]
+    encoder = nn.Sequential(*steps, nn.Conv2d(5, 5, 1), nn.ReLU())
+    return Example(encoder, pooled_linear(5), (2, 7, 6))
+
+
 PLAIN: tuple[Callable[[], Example], ...] = (
     pixelwise,
     reused_activation,
@@ -731,6 +765,7 @@ PLAIN: tuple[Callable[[], Example], ...] = (
     two_readers,
     preactivation_residual,
     smooth,
+    written_out,
 )
 
 

@@ -407,7 +407,7 @@ def test_probabilities_for_logits_are_explained_too() -> None:
     [
         ("torch.erf", "activation", torch.erf, None),
         ("torch.negative", "linear", torch.negative, torch.neg),
-        ("torch.exp", "gate", lambda x: functional.relu(x) * torch.exp(x), None),
+        ("torch.exp", "gate", lambda x: functional.relu(x) * torch.exp(x.flip(1)), None),
     ],
 )
 def test_the_meaning_of_an_operation_may_be_declared(
