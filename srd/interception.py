@@ -25,6 +25,7 @@ from srd.functions import Alias
 from srd.operation_rules import OperationRules
 from srd.operations import Arguments, Function, Keywords
 from srd.passes import refuse_changes
+from srd.prefix_tokens import PrefixTokens
 from srd.provenance import WAY_TO_BE_SEEN, Provenance, Record, Step, identity, tensors
 from srd.rules import SharingRatio
 from srd.types import Logits
@@ -49,7 +50,8 @@ class Interception(TorchFunctionMode):
         self._reads = Flow()
         self._opaque: dict[int, str] = {}
         self._inputs = inputs
-        self._landmarks = Landmarks(self._flow)
+        self.prefix_tokens = PrefixTokens()
+        self._landmarks = Landmarks(self._flow, self.prefix_tokens)
         self._provenance = Provenance(inputs)
         self._operation_rules = OperationRules(rules, self._provenance, declared)
 
@@ -222,6 +224,7 @@ class Interception(TorchFunctionMode):
 
     def _record(self, call: Call) -> Any:
         made = self._operation_rules.run(call)
+        self.prefix_tokens.note(call.name, call.args, call.kwargs, lambda tensor: bool(self._provenance.get(tensor)))
         if made.activated:
             self._provenance.forget_convolutions([*call.carried, made.activated.before])
         outputs = tensors(made.result)

@@ -58,7 +58,7 @@ class Record(NamedTuple):
     """How elementwise operations that are no activations by themselves made the tensor, the last one first."""
 
 
-class _ByTensor(Generic[T]):
+class ByTensor(Generic[T]):
     """A mapping from tensors to values, for as long as the tensors live.
 
     The plain dictionary inside is several times as fast as torch's weak dictionary.
@@ -90,10 +90,10 @@ class Provenance:
     """The records of all tensors that carry relevance, and the tensors that replace those written in place."""
 
     def __init__(self, inputs: Tensor) -> None:
-        self._records: _ByTensor[Record] = _ByTensor()
+        self._records: ByTensor[Record] = ByTensor()
         self._records[inputs] = Record(order=0, channels=(1,))
-        self._constants: _ByTensor[bool] = _ByTensor()
-        self._current: _ByTensor[Tensor] = _ByTensor()
+        self._constants: ByTensor[bool] = ByTensor()
+        self._current: ByTensor[Tensor] = ByTensor()
         self._rewritten: dict[int, int] = {}
 
     def __getitem__(self, tensor: Tensor) -> Record:
