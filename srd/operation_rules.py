@@ -14,6 +14,7 @@ from srd.calls import Call, CallResult
 from srd.entries import DeclaredRule
 from srd.functions import Windows
 from srd.provenance import Provenance, Source, tensors
+from srd.resampling import ResamplingCalls
 from srd.rules import SharingRatio
 from srd.vectors import Channels, channels_after, channels_after_repeat
 from srd.written_out import WrittenOut
@@ -27,6 +28,7 @@ class OperationRules:
         self._provenance = provenance
         self._declared = declared
         self._affine = AffineCalls(rules, provenance)
+        self._resampling = ResamplingCalls(rules, provenance)
         self._written_out = WrittenOut(provenance)
 
     def run(self, call: Call) -> CallResult:
@@ -49,7 +51,8 @@ class OperationRules:
         if call.name in operations.BILINEAR:
             return self._bilinear(call)
         is_weight = call.name in operations.WEIGHTS
-        return self._affine.run(call) or self._unknown(call, call.full_name, is_weight=is_weight)
+        made = self._affine.run(call) or self._resampling.run(call)
+        return made or self._unknown(call, call.full_name, is_weight=is_weight)
 
     def _by_declaration(self, call: Call, rule: DeclaredRule) -> CallResult:
         """Run a call by a rule that may be another than the one that is known here."""
@@ -125,7 +128,7 @@ class OperationRules:
         return call.name in operations.LINEAR
 
     def _linear(self, call: Call) -> CallResult:
-        result = self._max_pool(*call.args, **call.kwargs) if call.name == "max_pool2d" else call()
+        result = self._pool(call) if call.name.startswith("max_pool2d") else call()
         if isinstance(result, Tensor) and self._adds_constant(call):
             result = self._rules.constant(result, partial(self._constant_part, call))
         return self._of_linear(call, result)
@@ -146,6 +149,11 @@ class OperationRules:
             is_weight=all(self._provenance[tensor].is_weight for tensor in call.carried),
         )
 
+    def _pool(self, call: Call) -> Any:
+        """Run max pooling, which may return the places of the maxima as well."""
+        maxima = self._max_pool(*call.args, **call.kwargs)
+        return maxima if call.name == "max_pool2d" else (maxima, call()[1])
+
     def _max_pool(
         self,
         input: Tensor,
@@ -154,7 +162,7 @@ class OperationRules:
         padding: int | Pair = 0,
         dilation: int | Pair = 1,
         ceil_mode: bool = False,
-        return_indices: bool = False,  # true has another function name
+        return_indices: bool = False,
     ) -> Tensor:
         return self._rules.max_pool(input, Windows(kernel_size, stride or kernel_size, padding, dilation, ceil_mode))
 
@@ -216,6 +224,8 @@ class OperationRules:
         channels = self._provenance[before].channels
         if call.name in operations.REARRANGING:
             channels = channels_after(call.function, call.args, call.kwargs, before, channels)
+        elif call.name.endswith("_with_indices"):
+            return channels
         elif not isinstance(result, Tensor) or result.dim() != before.dim():
             return None
         return channels_after_repeat(before, result) if channels == () and isinstance(result, Tensor) else channels

@@ -46,8 +46,8 @@ ELEMENTWISE = COMPARISONS | frozenset(
 )
 """Operations of which an activation may be written out: each number of the result is made at its own place."""
 
-WEIGHTS = frozenset("sigmoid hardsigmoid softmax".split())
-"""Functions whose results gates and attention multiply with features. There these results are held constant."""
+WEIGHTS = frozenset("sigmoid hardsigmoid softmax affine_grid".split())
+"""Functions whose results gates, attention and samplers apply to features. There these results are held constant."""
 
 LINEAR = frozenset(
     "add sub rsub neg __add__ __radd__ __sub__ __rsub__ __neg__ mean sum cat concat concatenate stack "
@@ -78,7 +78,7 @@ PRODUCTS = frozenset("mul __mul__ __rmul__".split())
 
 MIXTURES = MATRIX_PRODUCTS | frozenset(
     "softmax log_softmax normalize rms_norm local_response_norm conv1d conv3d conv_transpose1d conv_transpose2d "
-    "conv_transpose3d interpolate upsample grid_sample unfold fold lp_pool2d amax amin logsumexp norm var std".split()
+    "conv_transpose3d interpolate upsample grid_sample grid_sampler affine_grid max_unpool2d unfold fold lp_pool2d amax amin logsumexp norm var std".split()
 )
 """Operations without a rule that mix positions or channels, so that none of them is an activation."""
 
