@@ -76,12 +76,8 @@ class Interception(TorchFunctionMode):
             with self:
                 return COMPOSITES[name](*args, **kwargs)
         plain, args, kwargs, mutated = operations.out_of_place(func, args, kwargs)
-        if name == "__setitem__" or self._is_part(mutated):
-            raise UnsupportedOperation(
-                f"{operations.full_name(func)} writes into a part of a tensor in place; join the parts with torch.cat"
-            )
         self._order += 1
-        call = Call(self._order, name, plain, args, kwargs, carried)
+        call = Call(self._order, operations.name_of(plain), plain, args, kwargs, carried)
         return self._record(call) if mutated is None else self._record_in_place(call, mutated)
 
     def logits_of(self, network: nn.Module) -> Logits:
@@ -197,10 +193,6 @@ class Interception(TorchFunctionMode):
             raise ModelError(f"layer {name!r}: its output is no tensor of feature vectors that come from the inputs")
         return Layer(vectors, since)
 
-    def _is_part(self, mutated: Tensor | None) -> bool:
-        record = None if mutated is None else self._provenance.get(mutated)
-        return record is not None and record.is_part
-
     def _record_in_place(self, call: Call, mutated: Tensor) -> Any:
         """Run a call that would have written to `mutated`; its result then replaces this tensor.
 
@@ -238,7 +230,6 @@ class Interception(TorchFunctionMode):
             self._provenance[tensor] = Record(
                 order=call.order,
                 channels=made.channels,
-                is_part=call.name in operations.PARTS or (known is not None and known.is_part),
                 is_weight=made.is_weight,
                 activated=made.activated,
                 convolved=made.convolved,

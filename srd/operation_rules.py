@@ -42,12 +42,10 @@ class OperationRules:
     def _run_by_name(self, call: Call) -> CallResult:
         if call.name in operations.ACTIVATIONS:
             return self._activation(call)
-        if call.name in operations.EXTREMES and len(call.operands) == 2:
-            return self._activation_of_several(call)
-        if call.name in operations.SELECTIONS and len(call.args) + len(call.kwargs) == 3:
+        if _is_selection(call):
             return self._selection(call)
         if self._is_linear(call):
-            return self._linear(call)
+            return self._write(call) if call.name in operations.WRITES else self._linear(call)
         if call.name in operations.BILINEAR:
             return self._bilinear(call)
         is_weight = call.name in operations.WEIGHTS
@@ -79,8 +77,8 @@ class OperationRules:
         )
 
     def _selection(self, call: Call) -> CallResult:
-        """Run a call that chooses by a mask: by a constant one it is linear, by one of its features an activation."""
-        if all(tensor.dtype != torch.bool for tensor in call.carried):
+        """Run a call that chooses elements: by a constant mask it is linear, by the features an activation."""
+        if call.name in operations.SELECTIONS and all(tensor.dtype != torch.bool for tensor in call.carried):
             return self._declared_linear(call)
         return self._activation_of_several(call)
 
@@ -132,6 +130,16 @@ class OperationRules:
         if isinstance(result, Tensor) and self._adds_constant(call):
             result = self._rules.constant(result, partial(self._constant_part, call))
         return self._of_linear(call, result)
+
+    def _write(self, call: Call) -> CallResult:
+        """Run a call that writes into a tensor, at places that do not depend on features."""
+        target, *places, value = call.args
+        written = [tensor for tensor in (target, value) if isinstance(tensor, Tensor)]
+        axes = {self._provenance[each].channels for each in call.carried if each.dim() == target.dim()}
+        if self._provenance.carriers(tensors(places)) or len(axes) > 1:
+            return self._unknown(call, call.full_name)
+        made = self._linear(call._replace(carried=self._provenance.carriers(written)))
+        return made._replace(channels=next(iter(axes), None))
 
     def _declared_linear(self, call: Call) -> CallResult:
         """Run a call that may have a bias, of which nothing is known; it is linear in what it reads beside weights."""
@@ -233,6 +241,8 @@ class OperationRules:
     def _adds_constant(self, call: Call) -> bool:
         if call.name == "pad":
             return bool((call.args[3] if len(call.args) > 3 else call.kwargs.get("value")) or 0)
+        if call.name in operations.WRITES:
+            return len(call.carried) < 2
         if call.name in operations.JOINS:
             return len(call.operands) > len(call.carried)
         operands = (*call.args, *call.kwargs.values())[:2]
@@ -246,6 +256,13 @@ class OperationRules:
         zeros = {id(tensor): torch.zeros_like(tensor) for tensor in call.carried}
         part: Tensor = call.replacing(zeros, [])().detach()
         return part
+
+
+def _is_selection(call: Call) -> bool:
+    """Return whether the call chooses each element from two numbers, by a mask or by their size."""
+    if call.name in operations.EXTREMES:
+        return len(call.operands) == 2
+    return call.name in operations.SELECTIONS and len(call.args) + len(call.kwargs) == 3
 
 
 def _differs_between_positions(name: str, operand: Tensor, before: Tensor, channels: tuple[int, ...]) -> bool:

@@ -1,7 +1,5 @@
 """Rules for torch functions that read features at other places: interpolation, sampling on a grid, unpooling."""
 
-from torch import Tensor
-
 from srd.calls import Call, CallResult
 from srd.provenance import Provenance
 from srd.rules import SharingRatio

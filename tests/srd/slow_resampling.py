@@ -1,7 +1,7 @@
 """Reading features at other places, in loops: interpolation, sampling on a grid, unpooling, writing into a part.
 
-Each says of every output, (channel, row, column), which inputs it reads and how much of each. What is done to the values
-is done to the parts.
+Each says of every output, (channel, row, column), which inputs it reads and how much of each. What is done to values
+is done to their parts.
 """
 
 from collections.abc import Callable, Iterator

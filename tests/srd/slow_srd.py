@@ -168,7 +168,7 @@ class TransposedWindow(Window):
         return height, width
 
     def taps(self, row: int, col: int, shape: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
-        """Those whose input position times the stride, less the padding, plus the dilated tap, is the output position."""
+        """Those that put an input position on this output position."""
         for a, b in np.ndindex(*self.kernel):
             i, row_rest = divmod(row + self.padding[0] - a * self.dilation[0], self.stride[0])
             j, col_rest = divmod(col + self.padding[1] - b * self.dilation[1], self.stride[1])

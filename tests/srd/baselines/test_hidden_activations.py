@@ -16,6 +16,11 @@ X, TARGET = normal(2, 3, 8, 7), classes(2)
 ZERO = torch.zeros((), dtype=torch.float64)
 
 
+def below_zero_written(x: Tensor) -> Tensor:
+    x[x < 0] = 0
+    return x
+
+
 def in_place(x: Tensor, write: Activation) -> Tensor:
     """Write into a copy."""
     return write(x + 0)
@@ -111,6 +116,7 @@ SEEN: dict[str, tuple[Activation, Activation]] = {
     "mask of numbers": (lambda x: (x > 0).to(x.dtype) * x, functional.relu),
     "masked fill": (lambda x: x.masked_fill(x < 0, 0.0), functional.relu),
     "masked fill in place": (lambda x: in_place(x, lambda y: y.masked_fill_(y < 0, 0.0)), functional.relu),
+    "mask written": (lambda x: in_place(x, below_zero_written), functional.relu),
     "mask in place": (lambda x: in_place(x, lambda y: y.mul_(y > 0)), functional.relu),
     "max": (lambda x: torch.max(x, torch.zeros_like(x)), functional.relu),
     "zeros of its size": (lambda x: torch.maximum(torch.zeros_like(x), x), functional.relu),
