@@ -184,7 +184,9 @@ class OperationRules:
         return self._linear(self._holding_weights(call, features))
 
     def _written_out_product(self, call: Call) -> CallResult:
-        """Run a product, or quotient, of two functions of the same features."""
+        """Run a product, or quotient, of two functions of the same features, or of weights alone."""
+        if not self._features(call):
+            return self._unknown(call, call.full_name, is_weight=True)
         if call.name in operations.MATRIX_PRODUCTS or len({id(tensor) for tensor in call.carried}) < 2:
             return self._unknown(call, call.full_name)
         return self._activation_of_several(call)

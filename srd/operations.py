@@ -78,8 +78,8 @@ PRODUCTS = frozenset("mul __mul__ __rmul__".split())
 
 MIXTURES = MATRIX_PRODUCTS | frozenset(
     "softmax log_softmax normalize rms_norm local_response_norm conv1d conv3d conv_transpose1d conv_transpose2d "
-    "conv_transpose3d interpolate upsample grid_sample grid_sampler affine_grid max_unpool2d unfold fold lp_pool2d amax "
-    "amin logsumexp norm var std".split()
+    "conv_transpose3d interpolate upsample grid_sample grid_sampler affine_grid max_unpool2d unfold fold lp_pool2d "
+    "amax amin logsumexp norm var std".split()
 )
 """Operations without a rule that mix positions or channels, so that none of them is an activation."""
 
