@@ -125,5 +125,6 @@ def coarse(
         layers = [options.encoder] if options.encoder else []
         run = Propagation(network, inputs, rules, layers=layers, operations=options.operations)
         end, initial, _ = run.starting_point(target_of_each_row(target, inputs), options)
-        maps = on_grid(initial.squeeze(end.channels), *inputs.shape[2:])
+        values = initial.squeeze(end.channels)
+        maps = on_grid(values, *inputs.shape[2:], n_prefix=run.prefix_tokens.among(values.shape[1]))
     return maps if options.create_graph else maps.detach()

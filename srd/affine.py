@@ -153,6 +153,30 @@ def convolution(
     return inputs, Affine(weight, bias, stride, numbers, dilation, groups)
 
 
+def transposed_convolution(
+    inputs: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: int | Pair,
+    padding: int | Pair,
+    output_padding: int | Pair,
+    groups: int,
+    dilation: int | Pair,
+) -> tuple[Tensor, Affine]:
+    """Return a call of torch's conv_transpose2d as an affine map, with the inputs to which it is applied.
+
+    It is the convolution, by the kernel turned around, of inputs that have zeros between and around them. A zero vector
+    supplies nothing, so every output has the taps that it has in the transposed convolution.
+    """
+    dilation = pair(dilation)
+    turned = weight.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1).flip(2, 3)
+    spread = _spread(inputs, pair(stride))
+    sides = list(zip(dilation, weight.shape[2:], pair(padding), pair(output_padding), strict=True))
+    before, after = [d * (k - 1) - p for d, k, p, _ in sides], [d * (k - 1) - p + more for d, k, p, more in sides]
+    padded = functional.pad(spread, (before[1], after[1], before[0], after[0]))
+    return padded, Affine(turned, bias, dilation=dilation, groups=groups)
+
+
 def batch_norm_affine(
     mean: Tensor, variance: Tensor, weight: Tensor | None, bias: Tensor | None, epsilon: float
 ) -> tuple[Tensor, Tensor]:
@@ -186,6 +210,16 @@ def _shift(maps: Tensor, offsets: Sequence[Pair], size: torch.Size) -> list[Tens
 
 def pair(value: int | Pair) -> Pair:
     return (value, value) if isinstance(value, int) else (value[0], value[-1])
+
+
+def _spread(inputs: Tensor, stride: Pair) -> Tensor:
+    """Put zeros between the positions, so that they lie `stride` apart."""
+    if stride == (1, 1):
+        return inputs
+    height, width = ((side - 1) * step + 1 for side, step in zip(inputs.shape[2:], stride, strict=True))
+    spread = inputs.new_zeros(*inputs.shape[:2], height, width)
+    spread[:, :, :: stride[0], :: stride[1]] = inputs
+    return spread
 
 
 def _padded_to_same(inputs: Tensor, weight: Tensor, dilation: Pair) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from srd.affine import batch_norm_affine, convolution
+from srd.affine import batch_norm_affine, convolution, transposed_convolution
 from srd.calls import Call, CallResult
 from srd.errors import UnsupportedOperation
 from srd.operations import Function
@@ -50,6 +50,29 @@ class AffineCalls:
         source = self._provenance[input].activated if inputs is input else None
         source = source or Source(inputs, identity)
         return self._run_convolution(input, ConvolutionRecord(affine, inputs, source, convolve), convolve)
+
+    def _conv_transpose2d(
+        self,
+        function: Function,
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        stride: int | tuple[int, int] = 1,
+        padding: int | tuple[int, int] = 0,
+        output_padding: int | tuple[int, int] = 0,
+        groups: int = 1,
+        dilation: int | tuple[int, int] = 1,
+    ) -> CallResult:
+        if self._provenance.get(weight):
+            raise UnsupportedOperation("torch.conv_transpose2d with a kernel that depends on the input")
+        geometry = stride, padding, output_padding, groups, dilation
+        convolve = partial(in_type(function, self._rules.products.network), input, weight, bias, *geometry)
+        if input.dim() != 4 or not self._has_channels_on(1, input):
+            return CallResult(convolve(), [input], unknown="torch.conv_transpose2d over axes that were moved")
+        inputs, affine = transposed_convolution(input, weight, bias, *geometry)
+        return self._run_convolution(
+            input, ConvolutionRecord(affine, inputs, Source(inputs, identity), convolve), convolve
+        )
 
     def _batch_norm(
         self,
@@ -173,6 +196,7 @@ def _scale_and_shift(normalised: Tensor, weight: Tensor | None, bias: Tensor | N
 _KNOWN: Mapping[str, Callable[..., CallResult]] = MappingProxyType(
     {
         "conv2d": AffineCalls._conv2d,
+        "conv_transpose2d": AffineCalls._conv_transpose2d,
         "batch_norm": AffineCalls._batch_norm,
         "linear": AffineCalls._linear,
         "layer_norm": AffineCalls._layer_norm,

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from srd import operations
 from srd.operations import Arguments, Function, Keywords
-from srd.provenance import ConvolutionRecord, Source, map_tensors, tensors
+from srd.provenance import ConvolutionRecord, Source, Step, map_tensors, tensors
 from srd.vectors import Channels
 
 
@@ -68,5 +68,7 @@ class CallResult(NamedTuple):
     is_weight: bool = False
     is_affine: bool = False
     convolved: ConvolutionRecord | None = None
+    steps: Sequence[Step] = ()
+    """Elementwise operations that may be parts of an activation."""
     continues: bool = False
     """Whether a batch norm is merged with the convolution whose output it reads."""

@@ -11,6 +11,7 @@ from torch.autograd.graph import GradientEdge
 from srd.errors import UnsupportedOperation
 from srd.flow import Flow
 from srd.functions import Elementwise
+from srd.prefix_tokens import PrefixTokens
 from srd.provenance import Source, identity
 from srd.vectors import inner, position_axes
 
@@ -82,8 +83,9 @@ class _Unknown:
 class Landmarks:
     """The feature vectors of one forward pass, and its operations without a rule."""
 
-    def __init__(self, flow: Flow) -> None:
+    def __init__(self, flow: Flow, prefix_tokens: PrefixTokens) -> None:
         self._flow = flow
+        self._prefix_tokens = prefix_tokens
         self._vectors: dict[int, Vectors] = {}
         self._affine: list[int] = []
         self._unknown: list[_Unknown] = []
@@ -177,12 +179,23 @@ class Landmarks:
                 end = max((affine for affine in self._affine if affine <= order), default=order)
                 continue
             signal = _gradient(scores, vectors, create_graph=create_graph)
-            if _reads_many_positions(signal, vectors.channels) and _holds_rows_first(vectors, scores):
+            if self._reads_many_positions(signal, vectors.channels) and _holds_rows_first(vectors, scores):
                 return Layer(vectors, since=0), signal
         raise UnsupportedOperation(
             "no features with more than one position were found "
             f"(operations without a rule: {_names(self._unknown) or 'none'})"
         )
+
+    def _reads_many_positions(self, signal: Signal, channels: tuple[int, ...]) -> bool:
+        """Return whether more than one position of some row is read, or none of any row.
+
+        Several prefix tokens count as none: of a class token or two, the head reads no other positions.
+        """
+        read = inner(signal, signal, channels).ne(0).flatten(1)
+        n_tokens, most = read.shape[1], self._prefix_tokens.most
+        n_prefix = self._prefix_tokens.among(n_tokens) or (n_tokens if n_tokens <= most else 0)
+        of_patches = read[:, n_prefix:] if n_prefix > 1 else read
+        return bool((of_patches.sum(1) > 1).any() or not read.any())
 
     def _activation_below(self, layer: Layer, passed: frozenset[int]) -> Vectors | None:
         below = self._flow.ancestors(layer.vectors.order)
@@ -215,15 +228,6 @@ def _is_class_map(vectors: Vectors, logits: Tensor) -> bool:
         return False
     means = vectors.after.mean(position_axes(vectors.before, vectors.channels))
     return torch.allclose(means, logits, rtol=1e-3, atol=1e-5)
-
-
-def _reads_many_positions(signal: Signal, channels: tuple[int, ...]) -> bool:
-    """Return whether more than one position of some row is read, or none of any row.
-
-    Only one position of a class token is read.
-    """
-    n_read = inner(signal, signal, channels).ne(0).flatten(1).sum(1)
-    return bool((n_read > 1).any() or (n_read == 0).all())
 
 
 def _holds_rows_first(vectors: Vectors, scores: Tensor) -> bool:

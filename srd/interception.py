@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
+from weakref import ref
 
 from torch import Tensor, nn
 from torch.autograd.graph import disable_saved_tensors_hooks
@@ -24,7 +25,8 @@ from srd.functions import Alias
 from srd.operation_rules import OperationRules
 from srd.operations import Arguments, Function, Keywords
 from srd.passes import refuse_changes
-from srd.provenance import WAY_TO_BE_SEEN, Provenance, Record, tensors
+from srd.prefix_tokens import PrefixTokens
+from srd.provenance import WAY_TO_BE_SEEN, Provenance, Record, Step, identity, tensors
 from srd.rules import SharingRatio
 from srd.types import Logits
 
@@ -48,7 +50,8 @@ class Interception(TorchFunctionMode):
         self._reads = Flow()
         self._opaque: dict[int, str] = {}
         self._inputs = inputs
-        self._landmarks = Landmarks(self._flow)
+        self.prefix_tokens = PrefixTokens()
+        self._landmarks = Landmarks(self._flow, self.prefix_tokens)
         self._provenance = Provenance(inputs)
         self._operation_rules = OperationRules(rules, self._provenance, declared)
 
@@ -73,12 +76,8 @@ class Interception(TorchFunctionMode):
             with self:
                 return COMPOSITES[name](*args, **kwargs)
         plain, args, kwargs, mutated = operations.out_of_place(func, args, kwargs)
-        if name == "__setitem__" or self._is_part(mutated):
-            raise UnsupportedOperation(
-                f"{operations.full_name(func)} writes into a part of a tensor in place; join the parts with torch.cat"
-            )
         self._order += 1
-        call = Call(self._order, name, plain, args, kwargs, carried)
+        call = Call(self._order, operations.name_of(plain), plain, args, kwargs, carried)
         return self._record(call) if mutated is None else self._record_in_place(call, mutated)
 
     def logits_of(self, network: nn.Module) -> Logits:
@@ -146,7 +145,7 @@ class Interception(TorchFunctionMode):
         if names:
             raise UnsupportedOperation(
                 f"there is no rule for {names}, where an activation may be hidden; call the activation by its own name "
-                "(torch.relu for torch.where(x > 0, x, 0)) or declare 'linear', 'gate' or 'activation' in operations "
+                "(torch.relu for (x + x.abs()) / 2) or declare 'linear', 'gate' or 'activation' in operations "
                 "(docs/data.md)"
             )
 
@@ -194,10 +193,6 @@ class Interception(TorchFunctionMode):
             raise ModelError(f"layer {name!r}: its output is no tensor of feature vectors that come from the inputs")
         return Layer(vectors, since)
 
-    def _is_part(self, mutated: Tensor | None) -> bool:
-        record = None if mutated is None else self._provenance.get(mutated)
-        return record is not None and record.is_part
-
     def _record_in_place(self, call: Call, mutated: Tensor) -> Any:
         """Run a call that would have written to `mutated`; its result then replaces this tensor.
 
@@ -206,7 +201,7 @@ class Interception(TorchFunctionMode):
         alias: Tensor = Alias.apply(mutated)
         record = self._provenance.get(mutated)
         if record is not None:
-            self._provenance[alias] = record
+            self._provenance[alias] = record._replace(steps=[Step(ref(mutated), identity), *record.steps])
             self._landmarks.supersede(record.order)
         carried = [alias if tensor is mutated else tensor for tensor in call.carried]
         result = self._record(call._replace(args=(alias, *call.args[1:]), carried=carried))
@@ -221,22 +216,24 @@ class Interception(TorchFunctionMode):
 
     def _record(self, call: Call) -> Any:
         made = self._operation_rules.run(call)
+        self.prefix_tokens.note(call.name, call.args, call.kwargs, lambda tensor: bool(self._provenance.get(tensor)))
         if made.activated:
-            self._provenance.forget_convolutions(call.carried)
+            self._provenance.forget_convolutions([*call.carried, made.activated.before])
         outputs = tensors(made.result)
         if outputs:
             self._flow.add(call.order, frozenset([self._provenance[source].order for source in made.sources]))
-            self._reads.add(call.order, frozenset([self._provenance[source].order for source in call.carried]))
+            read = made.sources if made.activated else call.carried
+            self._reads.add(call.order, frozenset([self._provenance[source].order for source in read]))
             self._note_landmark(call, made)
         for tensor in outputs:
             known = self._provenance.get(tensor)
             self._provenance[tensor] = Record(
                 order=call.order,
                 channels=made.channels,
-                is_part=call.name in operations.PARTS or (known is not None and known.is_part),
                 is_weight=made.is_weight,
                 activated=made.activated,
                 convolved=made.convolved,
+                steps=made.steps or (known.steps if known else ()),
             )
         return made.result
 

@@ -35,7 +35,8 @@ def relevance(
     ModelError
         A module is unknown, does not run, or has an output that is no part of the encoder.
     """
-    return _relevance_at(options, network, inputs, target, layers)
+    _, at = _relevance_at(options, network, inputs, target, layers)
+    return at
 
 
 @takes(LayerOptions)
@@ -51,8 +52,9 @@ def relevance_map(
     UnsupportedOperation
         The positions lie on no grid.
     """
-    at = _relevance_at(options, network, inputs, target, [options.layer])[options.layer]
-    return on_grid(at, *inputs.shape[2:])
+    run, at = _relevance_at(options, network, inputs, target, [options.layer])
+    values = at[options.layer]
+    return on_grid(values, *inputs.shape[2:], n_prefix=run.prefix_tokens.among(values.shape[1]))
 
 
 @takes(SharingOptions)
@@ -112,7 +114,7 @@ def _propagation(options: SharingOptions, network: nn.Module, inputs: Inputs, la
 
 def _relevance_at(
     options: RelevanceOptions, network: nn.Module, inputs: Inputs, target: AnyTarget, layers: str | Sequence[str]
-) -> dict[str, Float[Tensor, "n *positions"]]:
+) -> tuple[Propagation, dict[str, Float[Tensor, "n *positions"]]]:
     create_graph, rules = options.create_graph, SharingRatio(options.bias, by_weights=options.create_graph)
     layers = [layers] if isinstance(layers, str) else layers
     with evaluating(network):
@@ -124,7 +126,7 @@ def _relevance_at(
         below = {name: vectors for name, vectors in found.items() if vectors is not end}
         at = dict.fromkeys(found, initial.squeeze(end.channels))
         at |= _relevances(run, end, signal, below, create_graph=create_graph)
-    return at if create_graph else {name: maps.detach() for name, maps in at.items()}
+    return run, at if create_graph else {name: maps.detach() for name, maps in at.items()}
 
 
 def _one_hot(vectors: Vectors, layer: str, places: Int64[Tensor, "n d"]) -> Tensor:

@@ -14,8 +14,10 @@ from srd.calls import Call, CallResult
 from srd.entries import DeclaredRule
 from srd.functions import Windows
 from srd.provenance import Provenance, Source, tensors
+from srd.resampling import ResamplingCalls
 from srd.rules import SharingRatio
 from srd.vectors import Channels, channels_after, channels_after_repeat
+from srd.written_out import WrittenOut
 
 
 class OperationRules:
@@ -26,23 +28,29 @@ class OperationRules:
         self._provenance = provenance
         self._declared = declared
         self._affine = AffineCalls(rules, provenance)
+        self._resampling = ResamplingCalls(rules, provenance)
+        self._written_out = WrittenOut(provenance)
 
     def run(self, call: Call) -> CallResult:
         """Run a call, and return its result with facts about it."""
         if not torch.is_grad_enabled():
             return self._unknown(call, f"{call.full_name} where gradients are off")
         declared = self._declared.get(call.full_name) if self._declared else None
-        return self._run_by_name(call) if declared is None else self._by_declaration(call, declared)
+        made = self._run_by_name(call) if declared is None else self._by_declaration(call, declared)
+        return made if made.activated else made._replace(steps=self._written_out.steps(call, made.result))
 
     def _run_by_name(self, call: Call) -> CallResult:
         if call.name in operations.ACTIVATIONS:
             return self._activation(call)
+        if _is_selection(call):
+            return self._selection(call)
         if self._is_linear(call):
-            return self._linear(call)
+            return self._write(call) if call.name in operations.WRITES else self._linear(call)
         if call.name in operations.BILINEAR:
             return self._bilinear(call)
         is_weight = call.name in operations.WEIGHTS
-        return self._affine.run(call) or self._unknown(call, call.full_name, is_weight=is_weight)
+        made = self._affine.run(call) or self._resampling.run(call)
+        return made or self._unknown(call, call.full_name, is_weight=is_weight)
 
     def _by_declaration(self, call: Call, rule: DeclaredRule) -> CallResult:
         """Run a call by a rule that may be another than the one that is known here."""
@@ -68,7 +76,22 @@ class OperationRules:
             is_weight=is_weight,
         )
 
+    def _selection(self, call: Call) -> CallResult:
+        """Run a call that chooses elements: by a constant mask it is linear, by the features an activation."""
+        if call.name in operations.SELECTIONS and all(tensor.dtype != torch.bool for tensor in call.carried):
+            return self._declared_linear(call)
+        return self._activation_of_several(call)
+
+    def _activation_of_several(self, call: Call) -> CallResult:
+        """Run a call that is an activation if all that it reads is made of one tensor, element by element."""
+        source = self._written_out.source(call)
+        if source is None:
+            return self._unknown(call, call.full_name)
+        return self._run_activation(call, source, self._provenance[source.before].channels or ())
+
     def _activation(self, call: Call) -> CallResult:
+        if call.name in operations.COMMUTATIVE and len(call.carried) > 1:
+            return self._activation_of_several(call)
         if len(call.carried) > 1 or (
             call.name not in operations.COMMUTATIVE and call.carried[0] is not call.operands[0]
         ):
@@ -78,13 +101,18 @@ class OperationRules:
         is_weight = call.name in operations.WEIGHTS
         if record.channels is None:
             return self._unknown(call, f"{call.full_name} on axes that were moved", is_weight=is_weight)
-        if any(_differs_between_positions(other, before, record.channels) for other in call.operands):
-            return self._unknown(
-                call, f"{call.full_name} by numbers that differ between positions", is_weight=is_weight
-            )
+        if any(_differs_between_positions(call.name, other, before, record.channels) for other in call.operands):
+            return self._by_numbers_of_positions(call)._replace(is_weight=is_weight)
         return self._run_activation(call, Source(before, call.of(before)), record.channels)._replace(
             is_weight=is_weight
         )
+
+    def _by_numbers_of_positions(self, call: Call) -> CallResult:
+        """Run an activation that reads a constant for each position, which may be the same for all."""
+        source = self._written_out.source(call)
+        if source is None:
+            return self._unknown(call, f"{call.full_name} by numbers that differ between positions")
+        return self._run_activation(call, source, self._provenance[source.before].channels or ())
 
     def _run_activation(self, call: Call, source: Source, channels: tuple[int, ...]) -> CallResult:
         after, bias_relevance = self._rules.activation(source.phi, source.before, channels)
@@ -98,10 +126,20 @@ class OperationRules:
         return call.name in operations.LINEAR
 
     def _linear(self, call: Call) -> CallResult:
-        result = self._max_pool(*call.args, **call.kwargs) if call.name == "max_pool2d" else call()
+        result = self._pool(call) if call.name.startswith("max_pool2d") else call()
         if isinstance(result, Tensor) and self._adds_constant(call):
             result = self._rules.constant(result, partial(self._constant_part, call))
         return self._of_linear(call, result)
+
+    def _write(self, call: Call) -> CallResult:
+        """Run a call that writes into a tensor, at places that do not depend on features."""
+        target, *places, value = call.args
+        written = [tensor for tensor in (target, value) if isinstance(tensor, Tensor)]
+        axes = {self._provenance[each].channels for each in call.carried if each.dim() == target.dim()}
+        if self._provenance.carriers(tensors(places)) or len(axes) > 1:
+            return self._unknown(call, call.full_name)
+        made = self._linear(call._replace(carried=self._provenance.carriers(written)))
+        return made._replace(channels=next(iter(axes), None))
 
     def _declared_linear(self, call: Call) -> CallResult:
         """Run a call that may have a bias, of which nothing is known; it is linear in what it reads beside weights."""
@@ -119,6 +157,11 @@ class OperationRules:
             is_weight=all(self._provenance[tensor].is_weight for tensor in call.carried),
         )
 
+    def _pool(self, call: Call) -> Any:
+        """Run max pooling, which may return the places of the maxima as well."""
+        maxima = self._max_pool(*call.args, **call.kwargs)
+        return maxima if call.name == "max_pool2d" else (maxima, call()[1])
+
     def _max_pool(
         self,
         input: Tensor,
@@ -127,7 +170,7 @@ class OperationRules:
         padding: int | Pair = 0,
         dilation: int | Pair = 1,
         ceil_mode: bool = False,
-        return_indices: bool = False,  # true has another function name
+        return_indices: bool = False,
     ) -> Tensor:
         return self._rules.max_pool(input, Windows(kernel_size, stride or kernel_size, padding, dilation, ceil_mode))
 
@@ -137,8 +180,16 @@ class OperationRules:
             return self._run_self_gate(call, *gated)
         features = self._features(call) if len(call.carried) > 1 else call.carried
         if len(features) != 1 or not self._is_numerator(call, features[0]):
-            return self._unknown(call, call.full_name)
+            return self._written_out_product(call)
         return self._linear(self._holding_weights(call, features))
+
+    def _written_out_product(self, call: Call) -> CallResult:
+        """Run a product, or quotient, of two functions of the same features, or of weights alone."""
+        if not self._features(call):
+            return self._unknown(call, call.full_name, is_weight=True)
+        if call.name in operations.MATRIX_PRODUCTS or len({id(tensor) for tensor in call.carried}) < 2:
+            return self._unknown(call, call.full_name)
+        return self._activation_of_several(call)
 
     def _features(self, call: Call) -> list[Tensor]:
         """Return what a call reads that is no weight of a gate or of attention."""
@@ -183,6 +234,8 @@ class OperationRules:
         channels = self._provenance[before].channels
         if call.name in operations.REARRANGING:
             channels = channels_after(call.function, call.args, call.kwargs, before, channels)
+        elif call.name.endswith("_with_indices"):
+            return channels
         elif not isinstance(result, Tensor) or result.dim() != before.dim():
             return None
         return channels_after_repeat(before, result) if channels == () and isinstance(result, Tensor) else channels
@@ -190,6 +243,8 @@ class OperationRules:
     def _adds_constant(self, call: Call) -> bool:
         if call.name == "pad":
             return bool((call.args[3] if len(call.args) > 3 else call.kwargs.get("value")) or 0)
+        if call.name in operations.WRITES:
+            return len(call.carried) < 2
         if call.name in operations.JOINS:
             return len(call.operands) > len(call.carried)
         operands = (*call.args, *call.kwargs.values())[:2]
@@ -205,9 +260,16 @@ class OperationRules:
         return part
 
 
-def _differs_between_positions(operand: Tensor, before: Tensor, channels: tuple[int, ...]) -> bool:
+def _is_selection(call: Call) -> bool:
+    """Return whether the call chooses each element from two numbers, by a mask or by their size."""
+    if call.name in operations.EXTREMES:
+        return len(call.operands) == 2
+    return call.name in operations.SELECTIONS and len(call.args) + len(call.kwargs) == 3
+
+
+def _differs_between_positions(name: str, operand: Tensor, before: Tensor, channels: tuple[int, ...]) -> bool:
     """Return whether an operand that an activation reads beside `before` differs between positions."""
-    if operand is before or operand.dim() < 2:
+    if operand is before or name == "prelu":  # whose numbers are of channels
         return False
     axes = range(before.dim() - operand.dim(), before.dim())
     return any(axis not in channels and size > 1 for axis, size in zip(axes, operand.shape, strict=True))

@@ -24,18 +24,37 @@ ACTIVATIONS = frozenset(
 )
 """Elementwise functions after which a pointwise feature vector is read."""
 
-COMMUTATIVE = frozenset("maximum minimum".split())
+EXTREMES = frozenset("max min".split())
+"""Operations that are `maximum` and `minimum` if they read two tensors."""
+
+COMMUTATIVE = EXTREMES | frozenset("maximum minimum".split())
 """Activations that may read the constant, such as 0, first."""
 
-WEIGHTS = frozenset("sigmoid hardsigmoid softmax".split())
-"""Functions whose results gates and attention multiply with features. There these results are held constant."""
+SELECTIONS = frozenset("where masked_fill".split())
+"""Operations that choose elements by a mask."""
+
+COMPARISONS = frozenset(
+    "gt ge lt le ne eq greater greater_equal less less_equal not_equal isfinite isnan signbit heaviside sign sgn "
+    "logical_and logical_or logical_xor logical_not __and__ __or__ __xor__ __invert__ bool".split()
+)
+"""Elementwise operations that make masks."""
+
+ELEMENTWISE = COMPARISONS | frozenset(
+    "neg negative __neg__ abs absolute square sqrt rsqrt pow __pow__ reciprocal exp exp2 expm1 log log2 log1p erf "
+    "sin cos atan mul div true_divide __mul__ __rmul__ __truediv__ __rdiv__ __rtruediv__ add sub rsub __add__ __radd__ "
+    "__sub__ __rsub__ to type type_as float double clone contiguous".split()
+)
+"""Operations of which an activation may be written out: each number of the result is made at its own place."""
+
+WEIGHTS = frozenset("sigmoid hardsigmoid softmax affine_grid".split())
+"""Functions whose results gates, attention and samplers apply to features. There these results are held constant."""
 
 LINEAR = frozenset(
     "add sub rsub neg __add__ __radd__ __sub__ __rsub__ __neg__ mean sum cat concat concatenate stack "
     "flatten unflatten view view_as reshape reshape_as permute transpose swapaxes swapdims movedim squeeze unsqueeze "
     "contiguous clone expand expand_as repeat chunk split narrow select unbind __getitem__ pad roll flip "
     "channel_shuffle pixel_shuffle pixel_unshuffle avg_pool2d adaptive_avg_pool2d max_pool2d max_pool2d_with_indices "
-    "adaptive_max_pool2d to type_as float double".split()
+    "adaptive_max_pool2d adaptive_max_pool2d_with_indices to type_as float double __setitem__".split()
 )
 """Operations that are linear in the tensors they read, or route them (max pooling). Each keeps its backward pass."""
 
@@ -59,7 +78,8 @@ PRODUCTS = frozenset("mul __mul__ __rmul__".split())
 
 MIXTURES = MATRIX_PRODUCTS | frozenset(
     "softmax log_softmax normalize rms_norm local_response_norm conv1d conv3d conv_transpose1d conv_transpose2d "
-    "conv_transpose3d interpolate upsample grid_sample unfold fold lp_pool2d amax amin logsumexp norm var std".split()
+    "conv_transpose3d interpolate upsample grid_sample grid_sampler affine_grid max_unpool2d unfold fold lp_pool2d "
+    "amax amin logsumexp norm var std".split()
 )
 """Operations without a rule that mix positions or channels, so that none of them is an activation."""
 
@@ -71,8 +91,8 @@ REARRANGING = frozenset(
 )
 """Operations that may move the channels to other axes."""
 
-PARTS = frozenset("__getitem__ chunk split narrow select unbind".split())
-"""Operations that return views of a part of a tensor."""
+WRITES = frozenset({"__setitem__"})
+"""Operations of LINEAR that write numbers, which may be constant, into a tensor, which may be constant."""
 
 INSPECTIONS = frozenset(
     {Tensor.dim, Tensor.size, *(getattr(Tensor, name).__get__ for name in ("shape", "dtype", "device"))}
@@ -94,6 +114,8 @@ def name_of(function: Function) -> str:
 
 def full_name(function: Function) -> str:
     """Return the name that a user would look up."""
+    if function is __setitem__:
+        return "torch.Tensor.__setitem__"
     return resolve_name(function) or repr(function)
 
 
@@ -118,6 +140,8 @@ def out_of_place(
     function: Function, args: Arguments, kwargs: Keywords
 ) -> tuple[Function, Arguments, Keywords, Tensor | None]:
     """Return the same call without a change of its arguments, and the tensor to which it would have written."""
+    if function.__name__ in _WRITERS:
+        return *_WRITERS[function.__name__](*args, **kwargs), args[0]
     if _ends_in_place(function.__name__):
         return _namesake(function), args, kwargs, args[0]
     if not _has_inplace(function):
@@ -128,6 +152,32 @@ def out_of_place(
     mutated = next(iter(bound.arguments.values())) if bound.arguments.get("inplace") else None
     bound.arguments["inplace"] = False
     return function, bound.args, bound.kwargs, mutated
+
+
+def _fill_by_mask_or_write(target: Tensor, index: Any, value: Any) -> tuple[Function, Arguments, Keywords]:
+    """Return the call that makes what `target[index] = value` makes of the target."""
+    is_mask = isinstance(index, Tensor) and index.dtype == torch.bool and index.shape == target.shape
+    if is_mask and not (isinstance(value, Tensor) and value.dim()):
+        return Tensor.masked_fill, (target, index, value), {}
+    return __setitem__, (target, index, value), {}
+
+
+def _write_all(target: Tensor, src: Tensor, non_blocking: bool = False) -> tuple[Function, Arguments, Keywords]:
+    return __setitem__, (target, ..., src), {}
+
+
+_WRITERS: dict[str, Callable[..., tuple[Function, Arguments, Keywords]]] = {
+    "__setitem__": _fill_by_mask_or_write,
+    "copy_": _write_all,
+}
+"""What is written into a tensor, as a call that makes another tensor."""
+
+
+def __setitem__(target: Tensor, index: Any, value: Any) -> Tensor:  # noqa: N807  named as the method in messages
+    """Return the tensor that `target` would be after `target[index] = value`."""
+    written = target.clone()
+    written[index] = value
+    return written
 
 
 def _ends_in_place(name: str) -> bool:

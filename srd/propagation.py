@@ -44,6 +44,7 @@ class Propagation:
         with self._trace.watching(network, layers) as seen:
             self._logits = self._trace.logits_of(network)
         self.layers: Mapping[str, Layer] = seen
+        self.prefix_tokens = self._trace.prefix_tokens
 
     def starting_point(self, target: Target, options: SrdOptions) -> tuple[Vectors, Tensor, Signal]:
         """Return where the encoder ends, the relevance of each position there, and the signal of this relevance.

@@ -1,10 +1,10 @@
 """Where the tensors of one forward pass come from."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 from weakref import KeyedRef, ref
 
-from torch import Tensor
+from torch import Tensor, UntypedStorage
 
 from srd.affine import Affine
 from srd.errors import UnsupportedOperation
@@ -13,6 +13,10 @@ from srd.vectors import Channels
 
 T = TypeVar("T")
 WAY_TO_BE_SEEN = "build the network of torch functions that Python calls, neither scripted nor foreign"
+READ_THROUGH_A_VIEW = (
+    "a tensor that was written in place is read through another view of it; write into the tensor itself, or join "
+    "parts with torch.cat"
+)
 
 
 class Source(NamedTuple):
@@ -22,6 +26,13 @@ class Source(NamedTuple):
     phi: Elementwise
     bias_relevance: Tensor | None = None
     """For an activation, the tensor whose gradient is the bias relevance sent straight to positions of the output."""
+
+
+class Step(NamedTuple):
+    """Elementwise operations, whose result is phi(before). They do not keep `before` alive."""
+
+    before: ref[Tensor]
+    phi: Elementwise
 
 
 class ConvolutionRecord(NamedTuple):
@@ -40,16 +51,16 @@ class Record(NamedTuple):
     order: int
     """Number of the operation that made the tensor; 0 for the inputs themselves."""
     channels: Channels
-    is_part: bool = False
-    """Whether the tensor is a view of a part of another."""
     is_weight: bool = False
     """Whether a gate or attention multiplies features with the tensor."""
     activated: Source | None = None
     """How the output of an activation, or an elementwise weight, can be computed again."""
     convolved: ConvolutionRecord | None = None
+    steps: Sequence[Step] = ()
+    """How elementwise operations that are no activations by themselves made the tensor, the last one first."""
 
 
-class _ByTensor(Generic[T]):
+class ByTensor(Generic[T]):
     """A mapping from tensors to values, for as long as the tensors live.
 
     The plain dictionary inside is several times as fast as torch's weak dictionary.
@@ -81,11 +92,13 @@ class Provenance:
     """The records of all tensors that carry relevance, and the tensors that replace those written in place."""
 
     def __init__(self, inputs: Tensor) -> None:
-        self._records: _ByTensor[Record] = _ByTensor()
+        self._records: ByTensor[Record] = ByTensor()
         self._records[inputs] = Record(order=0, channels=(1,))
-        self._constants: _ByTensor[bool] = _ByTensor()
-        self._current: _ByTensor[Tensor] = _ByTensor()
+        self._constants: ByTensor[bool] = ByTensor()
+        self._current: ByTensor[Tensor] = ByTensor()
         self._rewritten: dict[int, int] = {}
+        self._written_constants: dict[int, UntypedStorage] = {}
+        """Memory of constants that were to be written, by its address, which nothing else is to have."""
 
     def __getitem__(self, tensor: Tensor) -> Record:
         record = self._records.get(tensor)
@@ -129,6 +142,8 @@ class Provenance:
         """Let `result` replace `mutated` from now on; `mutated` itself does not change."""
         self._current[mutated] = result
         self._rewritten[_address(mutated)] = order
+        if self._records.get(mutated) is None:
+            self._written_constants[_address(mutated)] = mutated.untyped_storage()
 
     def refuse_unseen(self, read: Iterable[Tensor]) -> None:
         """Refuse tensors that no recorded operation made, and tensors with old values.
@@ -145,8 +160,10 @@ class Provenance:
                     raise UnsupportedOperation(
                         f"{tensor.grad_fn.name()} was made by an operation that cannot be seen; {WAY_TO_BE_SEEN}"
                     )
+                if self._written_constants and _address(tensor) in self._written_constants:
+                    raise UnsupportedOperation(READ_THROUGH_A_VIEW)
             elif self._rewritten and record.order < self._rewritten.get(_address(tensor), 0):
-                raise UnsupportedOperation("a tensor that was written in place is read through another view of it")
+                raise UnsupportedOperation(READ_THROUGH_A_VIEW)
 
     def _current_value(self, tensor: Tensor) -> Tensor:
         while (newer := self._current.get(tensor)) is not None:

@@ -177,7 +177,8 @@ class SharingRatio:
 
         def rule(g: Tensor) -> tuple[Tensor]:
             if self._is_propagating:
-                self._lose((constant * g).flatten(1).sum(1, keepdim=True))
+                relevance = (constant * g).masked_fill(g == 0, 0)  # memory that is never read may hold anything
+                self._lose(relevance.flatten(1).sum(1, keepdim=True))
             return (g,)
 
         return self._with_backward(rule, outputs)

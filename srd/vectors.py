@@ -76,10 +76,11 @@ def by_mean_gradient(vectors: Tensor, gradient: Tensor, channels: tuple[int, ...
     return inner(vectors, weights.expand_as(vectors), channels)
 
 
-def on_grid(values: Tensor, height: int, width: int) -> Tensor:
-    """Return values of positions, (n, *positions), as maps (n, rows, columns), without that of a class token.
+def on_grid(values: Tensor, height: int, width: int, *, n_prefix: int | None = None) -> Tensor:
+    """Return values of positions, (n, *positions), as maps (n, rows, columns), without those of prefix tokens.
 
-    The class token is the first token. The others lie row by row on a grid of the proportions height : width.
+    Prefix tokens, such as a class token, are the first ones. If their number is not known there are none, or one if the
+    others could not lie on the grid. The others lie row by row on a grid of the proportions height : width.
 
     Raises
     ------
@@ -88,7 +89,7 @@ def on_grid(values: Tensor, height: int, width: int) -> Tensor:
     """
     if values.dim() == 3:
         return values
-    for tokens in (values, values[:, 1:]):
+    for tokens in (values, values[:, 1:]) if n_prefix is None else (values[:, n_prefix:],):
         rows = round((tokens.shape[1] * height / width) ** 0.5)
         if rows and rows * rows * width == tokens.shape[1] * height:
             return tokens.reshape(len(tokens), rows, -1)

@@ -1,7 +1,7 @@
 """Common parts of attention maps: the weights of every layer, the tokens that the head reads, and their grid."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,8 @@ from srd.attention import COMPOSITES
 from srd.errors import UnsupportedOperation
 from srd.operations import Arguments, Function, Keywords
 from srd.passes import logits_of, scores_of
-from srd.provenance import tensors
+from srd.prefix_tokens import PrefixTokens
+from srd.provenance import ByTensor, tensors
 from srd.types import Inputs, Maps, Scores, Target
 from srd.vectors import on_grid
 
@@ -22,8 +23,11 @@ WAY_OUT = "explain a vision transformer with global attention in every layer"
 class _Softmaxes(TorchFunctionMode):
     """Records the result of every softmax over the last of several axes, and which results matrix products read."""
 
-    def __init__(self) -> None:
+    def __init__(self, inputs: Inputs) -> None:
         super().__init__()
+        self.prefix_tokens = PrefixTokens()
+        self._of_images: ByTensor[bool] = ByTensor()
+        self._of_images[inputs] = True
         self.made: dict[int, Tensor] = {}
         self.multiplied: set[int] = set()
 
@@ -35,31 +39,49 @@ class _Softmaxes(TorchFunctionMode):
             with self:
                 return COMPOSITES[name](*args, **kwargs)
         result = func(*args, **kwargs)
+        self._note_tokens(name, args, kwargs, result)
         if name in operations.MATRIX_PRODUCTS:
             self.multiplied |= self.made.keys() & {id(tensor) for tensor in tensors((args, kwargs))}
         if name == "softmax" and result.dim() > 2 and _axis(*args[1:2], **kwargs) in {-1, result.dim() - 1}:
             self.made[id(result)] = result
         return result
 
+    def _note_tokens(self, name: str, args: Arguments, kwargs: Keywords, result: Any) -> None:
+        """Note which results depend on the images, and what is joined before them."""
+        read = tensors(args[:1] if name in operations.LIKE else (args, kwargs))
+        if name not in operations.SHAPED and any(map(self._of_images.get, read)):
+            self.prefix_tokens.note(name, args, kwargs, lambda tensor: bool(self._of_images.get(tensor)))
+            for made in tensors(result):
+                self._of_images[made] = True
 
-def attention(network: nn.Module, inputs: Inputs, target: Target) -> tuple[list[Tensor], Scores]:
-    """Return the attention weights of each layer, (n, heads, tokens, tokens), and the target's logits.
 
-    The rows of the weights sum to 1. Gradients are the ordinary ones.
+class Attention(NamedTuple):
+    """Attention of one forward pass."""
+
+    layers: list[Tensor]
+    """Weights of each layer, (n, heads, tokens, tokens), whose rows sum to 1."""
+    scores: Scores
+    """The target's logits."""
+    n_prefix: int | None
+    """How many tokens stand before those of patches, if it was seen."""
+
+
+def attention(network: nn.Module, inputs: Inputs, target: Target) -> Attention:
+    """Return the attention weights of each layer, and the target's logits. Gradients are the ordinary ones.
 
     Raises
     ------
     UnsupportedOperation
         A softmax over several axes makes weights with which not all tokens read all tokens.
     """
-    with _Softmaxes() as seen:
+    with _Softmaxes(inputs) as seen:
         logits = logits_of(network, inputs)
     layers = list(seen.made.values())
     _refuse_unless_global(layers, seen.multiplied, len(inputs))
-    return layers, scores_of(logits, target)
+    return Attention(layers, scores_of(logits, target), seen.prefix_tokens.among(layers[0].shape[-1]))
 
 
-def attention_map(layers: Sequence[Tensor], gradient: Tensor, size: torch.Size) -> Maps:
+def attention_map(layers: Sequence[Tensor], gradient: Tensor, size: torch.Size, n_prefix: int | None) -> Maps:
     """Return the share of each patch in what the head reads, through all layers.
 
     Parameters
@@ -69,6 +91,8 @@ def attention_map(layers: Sequence[Tensor], gradient: Tensor, size: torch.Size) 
     gradient
         Gradient of the score by the last layer's weights. The head reads the tokens whose rows have a gradient, a class
         token or all tokens, and they count alike.
+    n_prefix
+        How many tokens stand before those of patches, if it is known.
 
     Raises
     ------
@@ -78,7 +102,7 @@ def attention_map(layers: Sequence[Tensor], gradient: Tensor, size: torch.Size) 
     rows = _read(gradient)[:, None]
     for layer in reversed(layers):
         rows = rows @ layer
-    return on_grid(rows[:, 0], *size)
+    return on_grid(rows[:, 0], *size, n_prefix=n_prefix)
 
 
 def residual_identity(weights: Tensor) -> Tensor:

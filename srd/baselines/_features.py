@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from srd.entries import DeclaredRule
 from srd.interception import Interception
 from srd.passes import evaluating, leaf, scores_of
+from srd.prefix_tokens import NO_JOINS, PrefixTokens
 from srd.rules import SharingRatio
 from srd.types import Inputs, Maps, Scores, Target
 from srd.vectors import on_grid
@@ -28,6 +29,7 @@ class Features(NamedTuple):
     """Gradient of the target's logit."""
     scores: Scores
     """The target's logit itself."""
+    prefix_tokens: PrefixTokens = NO_JOINS
 
     @property
     def channels_first(self) -> Tensor:
@@ -40,6 +42,10 @@ class Features(NamedTuple):
         sizes = [self.vectors.shape[axis] for axis in self.channels]
         as_there: Tensor = vectors.unflatten(1, sizes).movedim(self._first_axes, self.channels)
         return as_there
+
+    def on_grid(self, values: Tensor, inputs: Inputs) -> Tensor:
+        """Return values of the encoder's positions, (rows, *positions), as maps (rows, height, width)."""
+        return on_grid(values, *inputs.shape[2:], n_prefix=self.prefix_tokens.among(values.shape[1]))
 
     @property
     def _first_axes(self) -> tuple[int, ...]:
@@ -72,7 +78,7 @@ def features_of(
         logits = trace.logits_of(network)
     scores = scores_of(logits, target)
     end, gradient = trace.encoder_end(logits, scores, *layers.values(), create_graph=create_graph)
-    return Features(end.order, end.after, end.channels, gradient, scores)
+    return Features(end.order, end.after, end.channels, gradient, scores, trace.prefix_tokens)
 
 
 def class_activation_map(
@@ -90,7 +96,7 @@ def class_activation_map(
         inputs = leaf(inputs, create_graph=create_graph)
         features = features_of(network, inputs, target, encoder, operations, create_graph=create_graph)
         coarse = combine(features.vectors, features.gradient, features.channels).squeeze(features.channels)
-        maps = on_grid(coarse, *inputs.shape[2:])
+        maps = features.on_grid(coarse, inputs)
     return maps if create_graph else maps.detach()
 
 
@@ -104,7 +110,7 @@ def weighted_relu_map(features: Features, weights: Tensor, inputs: Inputs) -> Ma
     """
     vectors = features.channels_first
     coarse = (vectors * weights.reshape(*weights.shape, *[1] * (vectors.dim() - 2))).sum(1)
-    return on_grid(coarse.clamp(min=0), *inputs.shape[2:])
+    return features.on_grid(coarse.clamp(min=0), inputs)
 
 
 def stretch(values: Tensor, axes: tuple[int, ...]) -> Tensor:

@@ -46,8 +46,8 @@ def attention_rollout(
     """
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
-        weights, scores = attention(network, inputs, target)
+        weights, scores, n_prefix = attention(network, inputs, target)
         (gradient,) = torch.autograd.grad(scores.sum(), weights[-1], retain_graph=create_graph)
         layers = [(each.mean(1) + residual_identity(each)) / 2 for each in weights]
-        maps = attention_map(layers, gradient, inputs.shape[2:])
+        maps = attention_map(layers, gradient, inputs.shape[2:], n_prefix)
     return maps if create_graph else maps.detach()

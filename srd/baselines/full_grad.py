@@ -100,7 +100,8 @@ def full_grad(
             axes = [1] * (gradient.dim() - 1 - layer.axis)
             psi = _psi(layer.bias.reshape(-1, *axes) * gradient, layer.axis)
             _refuse_windows(psi, inputs, are_tokens=layer.axis != 1)
-            maps = maps + upsample(on_grid(psi, *inputs.shape[2:]), inputs.shape[2:])
+            n_prefix = trace.prefix_tokens.among(psi.shape[1])
+            maps = maps + upsample(on_grid(psi, *inputs.shape[2:], n_prefix=n_prefix), inputs.shape[2:])
     return maps if create_graph else maps.detach()
 
 

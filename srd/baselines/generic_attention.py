@@ -46,9 +46,9 @@ def generic_attention(
     """
     with evaluating(network):
         inputs = leaf(inputs, create_graph=create_graph)
-        weights, scores = attention(network, inputs, target)
+        weights, scores, n_prefix = attention(network, inputs, target)
         gradients = torch.autograd.grad(scores.sum(), weights, create_graph=create_graph)
         pairs = zip(weights, gradients, strict=True)
         layers = [residual_identity(each) + (gradient * each).clamp(min=0).mean(1) for each, gradient in pairs]
-        maps = attention_map(layers, gradients[-1], inputs.shape[2:])
+        maps = attention_map(layers, gradients[-1], inputs.shape[2:], n_prefix)
     return maps if create_graph else maps.detach()

@@ -12,7 +12,6 @@ from srd.interception import NOTHING_DECLARED
 from srd.passes import evaluating, leaf, scores_of
 from srd.types import Generators, Inputs, Maps, Scores, Target
 from srd.upsampling import upsample
-from srd.vectors import on_grid
 
 ENTRY = AttributorEntry(
     name="score_cam",
@@ -54,7 +53,7 @@ def score_cam(
         features = features_of(network, inputs, target, encoder, operations)
         with torch.no_grad():
             maps = features.channels_first
-            grids = on_grid(maps.flatten(0, 1), *inputs.shape[2:]).unflatten(0, maps.shape[:2])
+            grids = features.on_grid(maps.flatten(0, 1), inputs).unflatten(0, maps.shape[:2])
             scores = _masked_scores(network, inputs, target, grids, batch)
             return weighted_relu_map(features, scores.softmax(1), inputs)
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
+import more_networks
 from families import FAMILIES
 from measured_families import REDUCED, batch_coupling, measured, reference_error
-from measured_table import decade, origin, row
+from measured_table import DOCS, decade, origin, row
 
 NAMED = 2
 """Cells of a row that are no figures."""
@@ -37,6 +38,39 @@ except for the reference. Figures of another processor are others; what holds on
 """
 
 
+MORE = """
+## timm's networks, and trained ones
+
+Twenty networks of timm with random weights and ten classes, on two random images; and trained networks on two of their
+images, which lie where `SRD_AUDIT_REAL` says. The columns are those above; "residual" is the larger one of the two
+images. `make docs` measures these rows where timm is installed and the folder is named; else they stand as they were.
+
+{origin}
+
+ConvNeXt V2 was measured with `operations = {{ "torch.Tensor.norm" = "gate", "torch.addcmul" = "linear" }}`, all others
+without a declaration. Refused by name where nothing is declared: products of two features (EVA-02's gated units,
+CoaT), layers over positions (MLP-Mixer, CaiT), attention without a softmax (EfficientViT), and pieces unfolded (VOLO,
+TNT, HaloNet).
+
+| network | size | conserved | residual | classes | as found |
+|---|---|---|---|---|---|
+"""
+MARK = MORE.partition("{origin}")[0]
+
+
+def more(page_in_docs: str) -> str:
+    """The second table, with the rows of `page_in_docs` where not all can be measured here."""
+    if not all(map(more_networks.can_be_measured, more_networks.NETWORKS)):
+        return page_in_docs[page_in_docs.index(MARK) :]
+    rows = []
+    for name in more_networks.NETWORKS:
+        shown = more_networks.measured(name)
+        residual = f"{100 * shown.residual:.2g} %" if shown.residual > 1e-4 else "< 0.01 %"
+        cells = decade(shown.unexplained, 1e-6), residual, f"{shown.correlation:.2f}", "yes" if shown.as_found else "no"
+        rows.append(row(name, str(shown.size), *cells))
+    return MORE.format(origin=origin("torch", "timm")) + "".join(rows)
+
+
 def figures(name: str) -> list[str]:
     """The cells that are measured."""
     m, batch = measured(name), batch_coupling(name)
@@ -54,4 +88,5 @@ def figures(name: str) -> list[str]:
 
 def page(figures: Callable[[str], list[str]] = figures) -> str:
     rows = (row(name, str(family.full_size), *figures(name)) for name, family in FAMILIES.items())
-    return HEADER.format(origin=origin("torch", "torchvision")) + "".join(rows)
+    first = HEADER.format(origin=origin("torch", "torchvision")) + "".join(rows)
+    return first + more((DOCS / "families.md").read_text())

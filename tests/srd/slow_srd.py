@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Float64
 from scipy.special import erf
+from slow_resampling import RESAMPLING, Reads, SpatialTransformer, Unpooled, Written
 from torch import nn
 
 BiasRule = Literal["norm", "ratio", "uniform", "drop"]
@@ -54,6 +55,17 @@ class Concat(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.cat([branch(x) for branch in self.branches], dim=1)
+
+
+class WrittenOut(nn.Module):
+    """An activation in the words of its `author`, who does not use the name that torch has for it."""
+
+    def __init__(self, author: str) -> None:
+        super().__init__()
+        self.author = author
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return WRITTEN_OUT[self.author][0](x)
 
 
 class PaddedShortcut(nn.Module):
@@ -142,6 +154,26 @@ class Window:
                 j = col * self.stride[1] - self.padding[1] + b * self.dilation[1]
                 if 0 <= i < shape[0] and 0 <= j < shape[1]:
                     yield a, b, i, j
+
+
+@dataclass(frozen=True)
+class TransposedWindow(Window):
+    """The window of a transposed convolution: what reads and what is read have changed places."""
+
+    output_padding: tuple[int, int] = (0, 0)
+
+    def output_shape(self, shape: tuple[int, int]) -> tuple[int, int]:
+        geometry = zip(shape, self.kernel, self.stride, self.padding, self.dilation, self.output_padding, strict=True)
+        height, width = ((n - 1) * s - 2 * p + d * (k - 1) + more + 1 for n, k, s, p, d, more in geometry)
+        return height, width
+
+    def taps(self, row: int, col: int, shape: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
+        """Those that put an input position on this output position."""
+        for a, b in np.ndindex(*self.kernel):
+            i, row_rest = divmod(row + self.padding[0] - a * self.dilation[0], self.stride[0])
+            j, col_rest = divmod(col + self.padding[1] - b * self.dilation[1], self.stride[1])
+            if not row_rest and not col_rest and 0 <= i < shape[0] and 0 <= j < shape[1]:
+                yield a, b, i, j
 
 
 def pair(size: int | tuple[int, ...]) -> tuple[int, int]:
@@ -252,16 +284,21 @@ def scale_and_shift(norm: nn.BatchNorm2d) -> tuple[Vector, Vector]:
     return scale, array(norm.bias, zeros) - scale * array(norm.running_mean, zeros)
 
 
-def folded(conv: nn.Conv2d, norm: nn.BatchNorm2d | None) -> Kernel:
+def folded(conv: nn.Conv2d | nn.ConvTranspose2d, norm: nn.BatchNorm2d | None) -> Kernel:
     """The convolution, and the batch norm after it, as one: W' = scale W, b' = scale b + shift."""
     if isinstance(conv.padding, str) or conv.padding_mode != "zeros":
         raise ValueError(f"Conv2d: only padding with zeros, by numbers, is defined here, got {conv}")
     weight = array(conv.weight, np.zeros(0))
+    if isinstance(conv, nn.ConvTranspose2d):  # (c_in, c_out / groups, ...)
+        groups = [part.transpose(1, 0, 2, 3) for part in np.split(weight, conv.groups)]
+        weight = np.concatenate(groups)
     bias = array(conv.bias, np.zeros(conv.out_channels))
     if norm is not None:
         scale, shift = scale_and_shift(norm)
         weight, bias = scale[:, None, None, None] * weight, scale * bias + shift
-    window = Window(pair(conv.kernel_size), pair(conv.stride), pair(conv.padding), pair(conv.dilation))
+    geometry = pair(conv.kernel_size), pair(conv.stride), pair(conv.padding), pair(conv.dilation)
+    is_transposed = isinstance(conv, nn.ConvTranspose2d)
+    window = TransposedWindow(*geometry, pair(conv.output_padding)) if is_transposed else Window(*geometry)
     return Kernel(weight, bias, window, conv.groups)
 
 
@@ -280,6 +317,18 @@ ACTIVATIONS: dict[type[nn.Module], Callable[[Features], Features]] = {
     nn.GELU: lambda x: x * (1 + erf(x / np.sqrt(2))) / 2,
     nn.Hardswish: lambda x: x * np.clip(x + 3, 0, 6) / 6,
 }
+
+
+WRITTEN_OUT: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], Callable[[Features], Features]]] = {
+    "where": (lambda x: torch.where(x > 0, x, torch.zeros_like(x)), lambda x: np.maximum(x, 0)),
+    "masked_fill": (lambda x: x.masked_fill(x < 0, 0.0), lambda x: np.maximum(x, 0)),
+    "mask": (lambda x: x * (x > 0), lambda x: np.maximum(x, 0)),
+    "maximum": (lambda x: torch.maximum(x, torch.zeros_like(x)), lambda x: np.maximum(x, 0)),
+    "clamp": (lambda x: x.clamp(min=0, max=1), lambda x: np.clip(x, 0, 1)),
+    "two lines": (lambda x: torch.max(x, 0.2 * x), lambda x: np.where(x > 0, x, 0.2 * x)),
+    "quotient": (lambda x: x / (1 + torch.exp(-x)), lambda x: x / (1 + np.exp(-x))),
+}
+"""How it is written in torch, and which function of one number it is."""
 
 
 def activation(phi: Callable[[Features], Features], source: Parts) -> Parts:
@@ -321,6 +370,17 @@ def average_pool(pool: nn.AvgPool2d, source: Parts) -> Parts:
     return output
 
 
+def resampled(reads: Reads, source: Parts) -> Parts:
+    """Each output is the sum of the inputs that it reads, by their weights."""
+    shape = tuple(max(place[axis] for place in reads) + 1 for axis in range(3))
+    output = new_parts(source, shape[0], (shape[1], shape[2]))
+    for (channel, row, col), inputs in reads.items():
+        for place, weight in inputs:
+            output.values[channel, row, col] += weight * source.values[place]
+            output.parts[:, channel, row, col] += weight * source.parts[:, *place]
+    return output
+
+
 def padded_shortcut(step: PaddedShortcut, source: Parts) -> Parts:
     """Slicing and zero channels, of values and parts alike."""
     zeros = (step.n_zeros, step.n_zeros)
@@ -356,7 +416,7 @@ def with_batch_norm(steps: Sequence[nn.Module]) -> Iterator[tuple[nn.Module, nn.
     position = 0
     while position < len(steps):
         step, following = steps[position], steps[position + 1 : position + 2]
-        norm = following[0] if isinstance(step, nn.Conv2d) and following else None
+        norm = following[0] if isinstance(step, nn.Conv2d | nn.ConvTranspose2d) and following else None
         norm = norm if isinstance(norm, nn.BatchNorm2d) else None
         yield step, norm
         position += 1 if norm is None else 2
@@ -372,7 +432,7 @@ def walked(steps: Iterable[nn.Module], source: Parts, rule: BiasRule) -> Parts:
 def applied(step: nn.Module, norm: nn.BatchNorm2d | None, source: Parts, rule: BiasRule) -> Parts:
     """One step, a convolution with the batch norm that belongs to it."""
     match step:
-        case nn.Conv2d():
+        case nn.Conv2d() | nn.ConvTranspose2d():
             return convolution(folded(step, norm), source, rule)
         case nn.BatchNorm2d():
             return convolution(single_tap(step), source, rule)
@@ -382,8 +442,12 @@ def applied(step: nn.Module, norm: nn.BatchNorm2d | None, source: Parts, rule: B
             return average_pool(step, source)
         case nn.ZeroPad2d():
             return zero_pad(step, source)
+        case _ if type(step) in RESAMPLING:
+            return resampled(RESAMPLING[type(step)](step, source.values), source)
         case PaddedShortcut():
             return padded_shortcut(step, source)
+        case WrittenOut():
+            return activation(WRITTEN_OUT[step.author][1], source)
         case Residual():
             branch, shortcut = walked([step.branch], source, rule), walked([step.shortcut], source, rule)
             return Parts(branch.values + shortcut.values, branch.parts + shortcut.parts)
@@ -487,7 +551,7 @@ def randomised(module: nn.Module, generator: torch.Generator) -> None:
 
     module.to(torch.float64).eval().requires_grad_(False)
     for layer in module.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             layer.weight.copy_(normal(layer.weight, layer.weight[0].numel() ** -0.5))
             if layer.bias is not None:
                 layer.bias.copy_(BIAS_LEAN + normal(layer.bias, 0.4))
@@ -715,6 +779,80 @@ def smooth() -> Example:
     return Example(encoder, pooled_linear(6), (2, 8, 6))
 
 
+def written_out() -> Example:
+    """Activations written out: by masks, as the larger of two, by formulas."""
+    steps: list[nn.Module] = [nn.Conv2d(2, 5, 3, padding=1), WrittenOut("where")]
+    for author in WRITTEN_OUT:
+        steps += [*conv_norm(5, 5, 2), WrittenOut(author)]
+    encoder = nn.Sequential(*steps, nn.Conv2d(5, 5, 1), nn.ReLU())
+    return Example(encoder, pooled_linear(5), (2, 7, 6))
+
+
+def transposed() -> Example:
+    """Transposed convolutions: strided, dilated, grouped, cropped, one tap for each output, with a batch norm."""
+    encoder = nn.Sequential(
+        nn.Conv2d(2, 4, 3, stride=2),
+        nn.ReLU(),
+        nn.ConvTranspose2d(4, 6, 3, stride=2, padding=1, output_padding=1),
+        nn.ReLU(),
+        nn.Conv2d(6, 4, 2),
+        nn.ReLU(),
+        nn.ConvTranspose2d(4, 6, (2, 3), stride=(2, 1), padding=(0, 1), groups=2),
+        nn.BatchNorm2d(6),
+        nn.ReLU(),
+        nn.ConvTranspose2d(6, 5, 2, dilation=(2, 1), padding=(3, 1), bias=False),
+        nn.ConvTranspose2d(5, 5, 2, stride=2),
+        nn.ReLU(),
+    )
+    return Example(encoder, pooled_linear(5), (2, 8, 6))
+
+
+def resized() -> Example:
+    """Maps interpolated: nearest and bilinear, corners aligned or not."""
+    encoder = nn.Sequential(
+        nn.Conv2d(2, 4, 3, stride=2),
+        nn.ReLU(),
+        nn.Upsample(scale_factor=2.0, mode="nearest"),
+        nn.Conv2d(4, 5, 3, stride=2),
+        nn.Upsample(scale_factor=3.0, mode="bilinear"),
+        nn.ReLU(),
+        nn.Upsample(scale_factor=1.5, mode="bilinear", align_corners=True),
+        nn.Conv2d(5, 5, 2, stride=2),
+        nn.ReLU(),
+    )
+    return Example(encoder, pooled_linear(5), (2, 8, 6))
+
+
+def warped() -> Example:
+    """Spatial transformers of the image and of features, whose grids are held constant."""
+    encoder = nn.Sequential(
+        SpatialTransformer(2, align_corners=True),
+        *conv_norm(2, 5, 3),
+        nn.ReLU(),
+        SpatialTransformer(5, align_corners=False),
+        nn.Conv2d(5, 5, 2),
+        nn.ReLU(),
+    )
+    return Example(encoder, pooled_linear(5), (2, 7, 6))
+
+
+def pooled_and_written() -> Example:
+    """Adaptive max pooling, max pooling with indices and back, and writing into slices."""
+    encoder = nn.Sequential(
+        nn.Conv2d(2, 5, 3, padding=1),
+        Unpooled(2),
+        nn.ReLU(),
+        Written(2),
+        *conv_norm(5, 6, 2),
+        Written(4),
+        nn.ReLU(),
+        nn.AdaptiveMaxPool2d((4, 3)),
+        nn.Conv2d(6, 5, 2),
+        nn.ReLU(),
+    )
+    return Example(encoder, pooled_linear(5), (2, 8, 6))
+
+
 PLAIN: tuple[Callable[[], Example], ...] = (
     pixelwise,
     reused_activation,
@@ -731,6 +869,11 @@ PLAIN: tuple[Callable[[], Example], ...] = (
     two_readers,
     preactivation_residual,
     smooth,
+    written_out,
+    transposed,
+    resized,
+    warped,
+    pooled_and_written,
 )
 
 

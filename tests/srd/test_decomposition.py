@@ -247,6 +247,13 @@ def test_relevance_is_conserved_in_a_real_resnet20(bias: Bias) -> None:
 
 
 @every_bias
+def test_relevance_is_conserved_in_a_real_spatial_transformer(bias: Bias) -> None:
+    network = real("gtsrb/gtsrb_stn.py", "build", "gtsrb/gtsrb_stn.pt")
+    x = normal(4, 3, 32, 32, dtype=torch.float32)
+    assert unexplained(account(network, x, classes(4), bias=bias, contrast="none")) <= 1e-4
+
+
+@every_bias
 def test_relevance_is_conserved_in_a_real_mobilenet(bias: Bias) -> None:
     network = real("imagenet/mobilenet_v2.py", "mobilenet_v2", "imagenet/mobilenet_v2_fp16.pt")
     x = normal(1, 3, 224, 224, dtype=torch.float32)

@@ -407,7 +407,7 @@ def test_probabilities_for_logits_are_explained_too() -> None:
     [
         ("torch.erf", "activation", torch.erf, None),
         ("torch.negative", "linear", torch.negative, torch.neg),
-        ("torch.exp", "gate", lambda x: functional.relu(x) * torch.exp(x), None),
+        ("torch.exp", "gate", lambda x: functional.relu(x) * torch.exp(x.flip(1)), None),
     ],
 )
 def test_the_meaning_of_an_operation_may_be_declared(
@@ -540,6 +540,65 @@ def test_the_constant_of_what_is_declared_linear_is_counted_as_lost(method: str,
     assert float((balance.lost / balance.size).abs().min()) > 1e-4
 
 
+def into_zeros(x: Tensor) -> Tensor:
+    out = torch.zeros(x.shape, dtype=torch.float64)
+    out[:, :2] = x[:, :2]
+    out[:, 2:] = x[:, 2:]
+    return functional.relu(out)
+
+
+def into_memory(x: Tensor) -> Tensor:
+    out = torch.full(x.shape, torch.nan, dtype=torch.float64)
+    out[:, 2:] = x[:, 2:]
+    out[:, :2] = x[:, :2]
+    return functional.relu(out)
+
+
+def into_features(x: Tensor) -> Tensor:
+    out, again = functional.relu(x), functional.relu(x)
+    out[:, 1] = again[:, 1]
+    out[:, :, :2] = again[:, :, :2]
+    return out
+
+
+def part_in_place(x: Tensor) -> Tensor:
+    doubled = torch.cat([x, x], 1)
+    part = doubled[:, 4:]
+    part.relu_()
+    return part
+
+
+@pytest.mark.parametrize(
+    "written", [into_zeros, into_memory, into_features, part_in_place, lambda x: torch.empty_like(x).copy_(x).relu()]
+)
+def test_what_is_written_into_slices_is_what_they_are(written: Middle) -> None:
+    expected, result = books(functional.relu), books(written)
+    assert relative_error(result.maps, expected.maps) <= 1e-12
+    torch.testing.assert_close(result.lost, expected.lost, rtol=0, atol=1e-12)
+
+
+def overwritten(x: Tensor) -> Tensor:
+    out = functional.relu(x)
+    out[:, :2] = 7
+    return out
+
+
+def written_beside_constants(x: Tensor) -> Tensor:
+    out = CHANNELS.expand(x.shape).clone()
+    out[:, :2] = functional.relu(x[:, :2])
+    return out
+
+
+@pytest.mark.parametrize("written", [overwritten, written_beside_constants])
+def test_constants_written_or_left_are_counted_as_lost(written: Middle) -> None:
+    result = books(written)
+    scale = float(result.initial.abs().sum((1, 2)).min())
+    torch.testing.assert_close(
+        result.maps.sum((1, 2)) + result.lost, result.initial.sum((1, 2)), rtol=0, atol=1e-12 * scale
+    )
+    assert float(result.lost.abs().min()) > 1e-3 * scale
+
+
 def test_zeros_that_are_padded_or_joined_lose_nothing() -> None:
     zeros = torch.zeros(2, 2, 7, 8, dtype=torch.float64)
     for middle in (lambda x: functional.pad(x, (1, 1, 1, 1)), lambda x: torch.cat([x[:, :2], zeros], 1)):
@@ -598,22 +657,16 @@ def without_gradient(x: Tensor) -> Tensor:
     return constant + functional.relu(x)
 
 
-def written_into(x: Tensor) -> Tensor:
-    out = torch.zeros(x.shape, dtype=torch.float64)
-    out[:, :2] = x[:, :2]
-    return out
-
-
-def overwritten(x: Tensor) -> Tensor:
+def written_at_places_of_features(x: Tensor) -> Tensor:
     out = functional.relu(x)
-    out[:, :2] = 7
+    out[:, out.mean((0, 2, 3)).argsort()[:2]] = 7
     return out
 
 
-def copied(x: Tensor) -> Tensor:
+def written_through_a_view(x: Tensor) -> Tensor:
     out = torch.zeros(x.shape, dtype=torch.float64)
-    out.copy_(x)
-    return out
+    out[:, :2].copy_(x[:, :2])
+    return functional.relu(x + out)
 
 
 def half_in_place(x: Tensor) -> Tensor:
@@ -648,7 +701,15 @@ REFUSED: dict[str, tuple[Middle, str]] = {
     "quotient": (lambda x: 1 / (1 + functional.relu(x)), "__rtruediv__"),
     "rounding division": (lambda x: torch.div(x, 0.1, rounding_mode="floor"), "div"),
     "square by mul": (lambda x: torch.mul(x, x), "mul"),
-    "interpolation": (lambda x: functional.interpolate(x, scale_factor=2), "interpolate"),
+    "interpolation of channels": (
+        lambda x: functional.interpolate(x.transpose(1, 3), size=(7, 4)).transpose(1, 3),
+        "interpolate",
+    ),
+    "transposed kernel from the input": (
+        lambda x: functional.conv_transpose2d(x, x.mean((0, 2, 3)).reshape(4, 1, 1, 1), groups=4),
+        "conv_transpose2d with a kernel",
+    ),
+    "grid alone": (lambda x: sampled(CHANNELS.expand(2, 4, 7, 8), lambda _: grid(x)), "grid_sample"),
     "linear below": (lambda x: functional.linear(x, torch.eye(8, dtype=torch.float64)), "linear"),
     "moved axes": (
         lambda x: functional.conv2d(x.transpose(1, 2), torch.ones(7, 7, 1, 1).double()).transpose(1, 2),
@@ -671,11 +732,10 @@ REFUSED: dict[str, tuple[Middle, str]] = {
     "dropout at work": (lambda x: functional.dropout(x, 0.5, training=True), "dropout"),
     "dropout by default": (lambda x: functional.dropout(x, 0.5), "dropout"),
     "dropout2d at work": (lambda x: functional.dropout2d(x, 0.5, True), "dropout2d"),
-    "slice written": (written_into, "__setitem__"),
-    "slice overwritten": (overwritten, "__setitem__"),
-    "copied into": (copied, "copy_"),
-    "slice in place": (half_in_place, "relu_ writes into a part"),
-    "chunk in place": (chunk_in_place, "add_ writes into a part"),
+    "places of features written": (written_at_places_of_features, "__setitem__"),
+    "written through a view of zeros": (written_through_a_view, "another view"),
+    "slice in place": (half_in_place, "another view.*torch.cat"),
+    "chunk in place": (chunk_in_place, "another view.*torch.cat"),
     "older view of what is written": (read_through_an_older_view, "another view"),
     "base of a view that is written": (read_through_the_base, "another view"),
 }

@@ -33,6 +33,7 @@ LINEAR_IN_USE: dict[str, Map] = {
     "channel_shuffle": lambda x: functional.channel_shuffle(x, 2),
     "pixel_shuffle": lambda x: functional.pixel_shuffle(x, 2),
     "pixel_unshuffle": lambda x: functional.pixel_unshuffle(x, 2),
+    "__setitem__": lambda x: operations.__setitem__(x, (slice(None), 0), x[:, 1]),
     "avg_pool2d": lambda x: functional.avg_pool2d(x, 3, 2, 1),
     "adaptive_avg_pool2d": lambda x: functional.adaptive_avg_pool2d(x, 4),
 }
@@ -78,7 +79,7 @@ def test_max_pooling_routes() -> None:
 def test_kinds_do_not_overlap() -> None:
     kinds = [operations.ACTIVATIONS, operations.LINEAR, operations.BILINEAR, operations.IDENTITY_IN_EVALUATION]
     assert len(frozenset().union(*kinds)) == sum(map(len, kinds))
-    assert operations.SUMS | operations.JOINS | operations.PARTS <= operations.LINEAR
+    assert operations.SUMS | operations.JOINS | operations.WRITES <= operations.LINEAR
     assert operations.DIVISIONS <= operations.BILINEAR
 
 
@@ -137,8 +138,28 @@ def test_what_is_out_of_place_stays_as_it_is(function: Callable[..., Tensor]) ->
 
 
 def test_an_in_place_operation_without_a_counterpart_is_refused() -> None:
-    with pytest.raises(UnsupportedOperation, match=r"torch.Tensor.copy_ writes in place"):
-        operations.out_of_place(Tensor.copy_, (X.clone(), Y), {})
+    with pytest.raises(UnsupportedOperation, match=r"torch.Tensor.set_ writes in place"):
+        operations.out_of_place(Tensor.set_, (X.clone(), Y), {})
+
+
+@pytest.mark.parametrize(
+    ("write", "args"),
+    [
+        (Tensor.__setitem__, ((slice(None), slice(1, 3)), Y[:, :2])),
+        (Tensor.__setitem__, ((slice(None), 1), 7)),
+        (Tensor.__setitem__, (X > 0, 0)),
+        (Tensor.__setitem__, (X > 0, Y[X > 0])),
+        (Tensor.copy_, (Y,)),
+        (Tensor.copy_, (Y[:, :1], True)),
+    ],
+)
+def test_writing_into_a_tensor_makes_another_one(write: Callable[..., Tensor], args: operations.Arguments) -> None:
+    x, written = X.clone(), X.clone()
+    plain, read, kwargs, mutated = operations.out_of_place(write, (x, *args), {})
+    write(written, *args)
+    assert torch.equal(plain(*read, **kwargs), written)
+    assert torch.equal(x, X)
+    assert mutated is x
 
 
 MIXED: dict[str, Map] = {

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from slow_resampling import SpatialTransformer
 from slow_srd import (
     BiasRule,
     Concat,
@@ -13,6 +14,7 @@ from slow_srd import (
     Fields,
     Map,
     Residual,
+    WrittenOut,
     before_last_activation,
     erfs,
     example_networks,
@@ -26,8 +28,9 @@ from slow_srd import (
 from torch import Tensor, nn
 
 NETWORKS = example_networks()
+Convolution = nn.Conv2d | nn.ConvTranspose2d
 NAMES = list(NETWORKS)
-CONSERVING = [name for name in NAMES if name != "dead_vectors"]
+CONSERVING = [name for name in NAMES if name not in {"dead_vectors", "pooled_and_written"}]
 BIAS_RULES: tuple[BiasRule, ...] = ("norm", "ratio", "uniform", "drop")
 
 
@@ -60,7 +63,7 @@ def spread(fields: Fields, position: tuple[int, int]) -> set[tuple[int, int]]:
 # A second way to the same map: a forward pass that is linear in what it decomposes, run backward by autograd.
 
 
-def detached_convolution(conv: nn.Conv2d, norm: nn.BatchNorm2d | None, x: Tensor, rule: BiasRule) -> Tensor:
+def detached_convolution(conv: Convolution, norm: nn.BatchNorm2d | None, x: Tensor, rule: BiasRule) -> Tensor:
     """X_j = sum_t W_t x_t + b, and the derivative that its bias has by the rule."""
     bias = bias_of(conv, norm)[:, None, None]
     output = normed(conv(x), norm)
@@ -76,7 +79,7 @@ def normed(x: Tensor, norm: nn.BatchNorm2d | None) -> Tensor:
     return result
 
 
-def bias_of(conv: nn.Conv2d, norm: nn.BatchNorm2d | None) -> Tensor:
+def bias_of(conv: Convolution, norm: nn.BatchNorm2d | None) -> Tensor:
     """The constant that the convolution and its batch norm add, seen on a lone zero."""
     bias = torch.zeros(conv.out_channels, dtype=torch.float64) if conv.bias is None else conv.bias
     return normed(bias[None, :, None, None], norm)[0, :, 0, 0]
@@ -89,7 +92,7 @@ def projection(x: Tensor, onto: Tensor) -> Tensor:
     return (constant * x).sum(1, keepdim=True) / torch.where(square == 0, 1, square)
 
 
-def tap_shares(conv: nn.Conv2d, norm: nn.BatchNorm2d | None, x: Tensor, rule: BiasRule) -> Tensor:
+def tap_shares(conv: Convolution, norm: nn.BatchNorm2d | None, x: Tensor, rule: BiasRule) -> Tensor:
     """(1, 1, h, w): sum_t w_t <x_t, x_t> / ||x_t||^2 / sum_t w_t, the first x_t alone not constant."""
     shares = gathered(conv, projection(x, x))
     if rule == "uniform":
@@ -100,20 +103,30 @@ def tap_shares(conv: nn.Conv2d, norm: nn.BatchNorm2d | None, x: Tensor, rule: Bi
     return (weights * shares / torch.where(total == 0, 1, total)).sum(1, keepdim=True)
 
 
-def gathered(conv: nn.Conv2d, x: Tensor) -> Tensor:
+def gathered(conv: Convolution, x: Tensor) -> Tensor:
     """(1, taps, h, w): a one-channel map, read by each tap of the convolution."""
     rows, cols = conv.kernel_size
     one_hot = torch.eye(rows * cols, dtype=torch.float64).reshape(rows * cols, 1, rows, cols)
-    return nn.functional.conv2d(x, one_hot, None, conv.stride, conv.padding, conv.dilation)
+    if isinstance(conv, nn.ConvTranspose2d):
+        return applied(conv, x, one_hot.transpose(0, 1), 1)
+    return applied(conv, x, one_hot, 1)
 
 
-def tap_norms(conv: nn.Conv2d, norm: nn.BatchNorm2d | None, x: Tensor) -> Tensor:
+def applied(conv: Convolution, x: Tensor, weight: Tensor, groups: int) -> Tensor:
+    """What a convolution of the same geometry makes with another weight and no bias."""
+    if isinstance(conv, nn.ConvTranspose2d):
+        geometry = conv.stride, conv.padding, conv.output_padding, groups, conv.dilation
+        return nn.functional.conv_transpose2d(x, weight, None, *geometry)  # type: ignore[arg-type]
+    return nn.functional.conv2d(x, weight, None, conv.stride, conv.padding, conv.dilation, groups)
+
+
+def tap_norms(conv: Convolution, norm: nn.BatchNorm2d | None, x: Tensor) -> Tensor:
     """(1, taps, h, w): ||W_t x_{i(t)}||, by a convolution with one tap left in it at a time."""
     norms = []
     for a, b in np.ndindex(*conv.kernel_size):
         only = torch.zeros_like(conv.weight)
         only[:, :, a, b] = conv.weight[:, :, a, b]
-        product = nn.functional.conv2d(x, only, None, conv.stride, conv.padding, conv.dilation, conv.groups)
+        product = applied(conv, x, only, conv.groups)
         norms.append((normed(product, norm) - normed(torch.zeros_like(product), norm)).norm(dim=1))
     return torch.stack(norms, dim=1)
 
@@ -129,7 +142,7 @@ def detached_batch_norm(norm: nn.BatchNorm2d, x: Tensor, rule: BiasRule) -> Tens
 def detached(steps: list[nn.Module], x: Tensor, rule: BiasRule) -> Tensor:
     for step, norm in with_batch_norm(list(flattened(steps))):
         match step:
-            case nn.Conv2d():
+            case nn.Conv2d() | nn.ConvTranspose2d():
                 x = detached_convolution(step, norm, x, rule)
             case nn.BatchNorm2d():
                 x = detached_batch_norm(step, x, rule)
@@ -137,7 +150,9 @@ def detached(steps: list[nn.Module], x: Tensor, rule: BiasRule) -> Tensor:
                 x = detached([step.branch], x, rule) + detached([step.shortcut], x, rule)
             case Concat():
                 x = torch.cat([detached([branch], x, rule) for branch in step.branches], dim=1)
-            case nn.ReLU() | nn.ReLU6() | nn.SiLU() | nn.GELU() | nn.Hardswish():
+            case SpatialTransformer():
+                x = nn.functional.grid_sample(x, step.grid(x).detach(), align_corners=step.align_corners)
+            case WrittenOut() | nn.ReLU() | nn.ReLU6() | nn.SiLU() | nn.GELU() | nn.Hardswish():
                 x = step(x.detach().clone()) * projection(x, x)
             case _:
                 x = step(x)

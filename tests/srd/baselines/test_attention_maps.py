@@ -86,10 +86,11 @@ SLOW = {"rollout": slow_rollout, "generic attention": slow_generic_attention}
 
 
 def expected(name: str, network: nn.Module, inputs: Tensor, target: Tensor, read: Sequence[int]) -> Tensor:
-    """On the grid of patches, those of a square image; a token in front of them has no place on it."""
+    """On the grid of patches, those of a square image; tokens in front of them have no place on it."""
     layers = layers_of(network, inputs, target)
     shares = torch.stack([SLOW[name](layers, row, read) for row in range(len(inputs))]).detach()
-    side = int(shares.shape[1] ** 0.5)
+    n_extra = network.extra.shape[1] if isinstance(network, Transformer) else 1
+    side = int((shares.shape[1] - n_extra) ** 0.5)
     return shares[:, -(side * side) :].reshape(-1, side, side)
 
 
@@ -153,11 +154,21 @@ class Transformer(nn.Module):
         return logits
 
 
-Head = Literal["class token", "all tokens", "patches, not the class token"]
+Head = Literal[
+    "class token",
+    "all tokens",
+    "patches, not the class token",
+    "class and distillation token",
+    "class token before registers",
+    "patches behind registers",
+]
 HEADS: dict[Head, tuple[int, slice]] = {
     "class token": (1, slice(0, 1)),
     "all tokens": (0, slice(None)),
     "patches, not the class token": (1, slice(1, None)),
+    "class and distillation token": (2, slice(0, 2)),
+    "class token before registers": (5, slice(0, 1)),
+    "patches behind registers": (5, slice(5, None)),
 }
 
 
@@ -296,7 +307,14 @@ def test_other_networks_are_refused_by_place_and_with_a_way_out(method: Attribut
 
 @every_method
 def test_tokens_that_lie_on_no_grid_are_refused(method: Attributor) -> None:
+    class Behind(Transformer):
+        def forward(self, inputs: Tensor) -> Tensor:
+            patches = self.patches(inputs).flatten(2).transpose(1, 2)
+            tokens = torch.cat([patches, self.extra.expand(len(inputs), -1, -1)], 1)
+            logits: Tensor = self.head(self.blocks(tokens)[:, -1])
+            return logits
+
     with torch.random.fork_rng(devices=[]):
-        network = Transformer(None, 1, n_extra=2, read=slice(0, 2)).double()
+        network = Behind(None, 1, n_extra=1, read=slice(0, 2)).double()
     with pytest.raises(UnsupportedOperation, match="do not lie on a grid"):
         method(network, X, TARGET)

@@ -14,6 +14,18 @@ from srd.registry import ATTRIBUTORS
 Activation = Callable[[Tensor], Tensor]
 X, TARGET = normal(2, 3, 8, 7), classes(2)
 ZERO = torch.zeros((), dtype=torch.float64)
+
+
+def below_zero_written(x: Tensor) -> Tensor:
+    x[x < 0] = 0
+    return x
+
+
+def in_place(x: Tensor, write: Activation) -> Tensor:
+    """Write into a copy."""
+    return write(x + 0)
+
+
 own_activations = pytest.mark.parametrize("method", ["guided_backprop", "deep_lift", "full_grad", "lrp_z_plus", "srd"])
 
 
@@ -40,17 +52,15 @@ def acting(activation: Activation, in_the_gate: Activation = functional.relu) ->
 
 
 HIDDEN: dict[str, tuple[Activation, str]] = {
-    "where": (lambda x: torch.where(x > 0, x, 0.0), "torch.where"),
-    "mask": (lambda x: x * (x > 0), "mul"),
-    "mask of numbers": (lambda x: x * (x > 0).to(x.dtype), "mul"),
-    "masked fill": (lambda x: x.masked_fill(x < 0, 0.0), "masked_fill"),
+    "mask of other features": (lambda x: torch.where(x.flip(-1) > 0, x, 0.0), "torch.where"),
+    "numbers of each position": (lambda x: torch.maximum(x, torch.arange(x.shape[-1]) / 10), "maximum"),
     "custom function": (Swish.apply, "sigmoid where gradients are off"),
     "absolute value": (lambda x: (x + x.abs()) / 2, "abs"),
-    "largest of two": (lambda x: torch.stack([x, 0 * x]).amax(0) + torch.max(x, 0 * x), "max"),
-    "own formula": (lambda x: x / (1 + torch.exp(-x)), "exp"),
-    "zeros of its size": (lambda x: torch.maximum(x, torch.zeros_like(x)), "maximum"),
+    "largest of two": (lambda x: torch.max(x, x.flip(-1)), "max"),
+    "own formula": (lambda x: torch.log(1 + torch.exp(x)), "log"),
     "moved axes": (lambda x: functional.relu(x.flatten(1)).view_as(x), "moved"),
 }
+OF_POSITIONS = {"moved axes", "numbers of each position"}
 
 
 @own_activations
@@ -62,7 +72,7 @@ def test_a_hidden_activation_is_refused_by_name(method: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["guided_backprop", "deep_lift", "full_grad"])
-@pytest.mark.parametrize("kind", [kind for kind in HIDDEN if kind != "moved axes"])
+@pytest.mark.parametrize("kind", [kind for kind in HIDDEN if kind not in OF_POSITIONS])
 def test_so_is_one_in_a_gate_through_which_the_gradient_flows(method: str, kind: str) -> None:
     activation, named = HIDDEN[kind]
     with pytest.raises(UnsupportedOperation, match=named):
@@ -92,6 +102,27 @@ SEEN: dict[str, tuple[Activation, Activation]] = {
     "maximum": (lambda x: torch.maximum(x, ZERO), functional.relu),
     "maximum, zero first": (lambda x: torch.maximum(ZERO, x), functional.relu),
     "minimum": (lambda x: torch.minimum(functional.relu(x), ZERO + 6), lambda x: functional.relu(x).clamp_max(6)),
+    "where": (lambda x: torch.where(x > 0, x, 0.0), functional.relu),
+    "where, zeros of its size first": (lambda x: torch.where(x < 0, torch.zeros_like(x), x), functional.relu),
+    "where, a method": (lambda x: x.where(x > 0, ZERO), functional.relu),
+    "two masks": (
+        lambda x: torch.where((x > 0) & (x < 1), x, (x >= 1).type_as(x)),
+        lambda x: functional.hardtanh(x, 0.0, 1.0),
+    ),
+    "slope below": (lambda x: torch.where(x > 0, x, 0.1 * x), lambda x: functional.leaky_relu(x, 0.1)),
+    "larger of two lines": (lambda x: torch.max(x, 0.1 * x), lambda x: functional.leaky_relu(x, 0.1)),
+    "exponential below": (lambda x: torch.where(x > 0, x, torch.exp(x) - 1), functional.elu),
+    "mask": (lambda x: x * (x > 0), functional.relu),
+    "mask of numbers": (lambda x: (x > 0).to(x.dtype) * x, functional.relu),
+    "masked fill": (lambda x: x.masked_fill(x < 0, 0.0), functional.relu),
+    "masked fill in place": (lambda x: in_place(x, lambda y: y.masked_fill_(y < 0, 0.0)), functional.relu),
+    "mask written": (lambda x: in_place(x, below_zero_written), functional.relu),
+    "mask in place": (lambda x: in_place(x, lambda y: y.mul_(y > 0)), functional.relu),
+    "max": (lambda x: torch.max(x, torch.zeros_like(x)), functional.relu),
+    "zeros of its size": (lambda x: torch.maximum(torch.zeros_like(x), x), functional.relu),
+    "own formula": (lambda x: x / (1 + torch.exp(-x)), functional.silu),
+    "own product": (lambda x: x * torch.tanh(functional.softplus(x)), functional.mish),
+    "bound by formula": (lambda x: x * (functional.relu6(x + 3) / 6), functional.hardswish),
 }
 
 
