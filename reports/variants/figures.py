@@ -1,4 +1,4 @@
-"""The figure of variants: a row per method, with the correlation of the network's maps and those of each variant."""
+"""The figure of variants: a row per method, with the relative change of its maps by each variant."""
 
 from collections.abc import Sequence
 from textwrap import fill
@@ -7,16 +7,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports.formatting import title_with_caveat
+from reports.formatting import NONE, Caveats, title_with_caveat
 from reports.plot_primitives import (
     Picture,
     caveat_note,
     draw_points,
     label_methods,
     name_families,
-    values_in_words,
 )
-from reports.result import MEASURE, Estimate
+from reports.result import Estimate
 from reports.statistics import unit
 from reports.style import GREY, INK, MARKERS, Look, figure_style, look, svg
 from reports.variants.result import VariantsResult
@@ -28,32 +27,40 @@ SCALES: dict[str, Look] = {
     REPEAT: {"marker": "|", "color": GREY},
 }
 """The styles of what the network's own maps say of the scale. A variant has the method's colour."""
+CHANGE = "relative_change"
+"""The metric that says how far maps move where similarities are rounded to 1."""
 LETTERS = 60
 SPREAD = 0.6
 """The part of a row over which its points are spread."""
 
 
+def small(value: float | None) -> str:
+    """Return a value that may be as small as rounding, with two digits that count."""
+    return NONE if value is None else f"{value:.2g}"
+
+
 def picture(result: VariantsResult) -> Picture:
-    """Draw the correlations of all methods' maps."""
+    """Draw the relative changes of all methods' maps, on a logarithmic axis."""
     frame, methods = _frame(result), list(result.spec["explain"]["methods"])
     styles = _styles([each.variant for each in result.answers])
     caption = (
-        f"{unit(MEASURE)}, of the network's maps and those of each variant, of the same images. Grey: the "
-        f"network's own maps of two images, and, of methods that draw at random, of one image twice. Means over the "
-        f"images with 95 % intervals.{caveat_note(frame['method'], result.caveats)}"
+        f"{unit(CHANGE)}, from the network's map to that of each variant, of the same images. Grey: to its map of "
+        f"another image, and, of methods that draw at random, to a repeat. Means over the images with 95 % intervals, "
+        f"on a logarithmic axis; maps that are equal bit for bit are not drawn."
+        f"{caveat_note(frame['method'], result.caveats)}"
     )
     words = "; ".join(
-        f"{source}: {values_in_words(part, 'method', lambda name: title_with_caveat(name, result.caveats))}"
-        for source, part in frame.groupby("source", sort=False)
+        f"{source}: {_values_in_words(part, result.caveats)}" for source, part in frame.groupby("source", sort=False)
     )
     with figure_style():
         figure = Figure(figsize=(9, 1.7 + (0.35 + 0.12 * len(styles)) * len(methods)), layout="constrained")
         axes = figure.subplots()
-        for (source, method), part in frame.groupby(["source", "method"], sort=False):
+        for (source, method), part in frame[frame["value"] > 0].groupby(["source", "method"], sort=False):
             style = {"color": look(str(method))["color"], **styles[str(source)]}
             draw_points(axes, part, methods, "method", _offset(list(styles).index(str(source)), len(styles)), style)
         label_methods(axes, methods, result.caveats)
-        axes.set_xlabel(fill(unit(MEASURE), LETTERS))
+        axes.set_xscale("log")
+        axes.set_xlabel(fill(unit(CHANGE), LETTERS))
         name_families(axes, methods)
         handles = [Line2D([], [], linestyle="none", **{"color": INK, **style}) for style in styles.values()]
         figure.legend(handles, list(styles), loc="outside upper center", ncols=4, frameon=False)
@@ -73,12 +80,17 @@ def _offset(place: int, count: int) -> float:
 
 
 def _frame(result: VariantsResult) -> pd.DataFrame:
-    """Return the correlations of every source of maps: the variants, and the network's own."""
-    moved = [_row(each.variant, each.method, each.estimate) for each in result.moved if each.quantity == MEASURE]
-    scales = [each for each in result.scale if each.quantity == MEASURE]
+    """Return the relative changes of every source of maps: the variants, and the network's own."""
+    moved = [_row(each.variant, each.method, each.estimate) for each in result.moved if each.quantity == CHANGE]
+    scales = [each for each in result.scale if each.quantity == CHANGE]
     others = [_row(OTHER_IMAGE, each.method, each.other_image) for each in scales]
     repeats = [_row(REPEAT, each.method, each.repeat) for each in scales if each.repeat]
     return pd.DataFrame([*moved, *others, *repeats])
+
+
+def _values_in_words(frame: pd.DataFrame, caveats: Caveats) -> str:
+    pairs = zip(frame["method"], frame["value"], strict=True)
+    return ", ".join(f"{title_with_caveat(str(method), caveats)} {small(value)}" for method, value in pairs)
 
 
 def _row(source: str, method: str, estimate: Estimate) -> dict[str, object]:

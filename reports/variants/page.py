@@ -7,15 +7,17 @@ from reports.formatting import (
     NONE,
     enumeration,
     estimate_in_words,
+    interval,
     method_title,
-    number,
     plural,
+    size,
     title_with_caveat,
     toml,
 )
 from reports.page import Exhibit, template_environment
-from reports.plot_primitives import Picture, short_number
-from reports.result import MEASURE, shown_metrics
+from reports.plot_primitives import Picture
+from reports.result import Estimate, shown_metrics
+from reports.variants.figures import CHANGE, small
 from reports.variants.result import NETWORK, MapMovement, VariantAnswers, VariantsResult
 from srd.registry import ATTRIBUTORS, METRICS
 
@@ -46,33 +48,32 @@ def _summary(result: VariantsResult) -> Iterator[str]:
 def _answer_sentence(each: VariantAnswers) -> str:
     return (
         f"{each.variant} ({each.change}) answers {estimate_in_words(each.kept)} of the images as the network does. "
-        f"The largest change of a probability is {estimate_in_words(each.probability_change)} on average, "
-        f"{number(each.largest)} on one image."
+        f"The largest change of a probability is {_small_in_words(each.probability_change)} on average, "
+        f"{small(each.largest)} on one image."
     )
 
 
 def _movement_sentence(result: VariantsResult, variant: str) -> str:
-    own = [each for each in _moved(result, MEASURE) if each.variant == variant and _reads_network(each.method)]
+    own = [each for each in _moved(result, CHANGE) if each.variant == variant and _reads_network(each.method)]
     known = [each for each in own if each.estimate.value is not None]
     absent = [each.method for each in result.refused if each.variant == variant]
     not_run = f" It cannot run {plural(len(absent), 'method')}, see below." if absent else ""
     if not known:
-        return f"No map by {variant} could be compared.{not_run}"
-    most = min(known, key=lambda each: each.estimate.value or 0.0)
-    scale = next(each for each in result.scale if (each.method, each.quantity) == (most.method, MEASURE))
-    repeat = f", its own repeat by {short_number(scale.repeat.value)}" if scale.repeat else ""
+        return f"By {variant} no map that depends on the network could be compared.{not_run}"
+    most = max(known, key=lambda each: each.estimate.value or 0.0)
+    scale = next(each for each in result.scale if (each.method, each.quantity) == (most.method, CHANGE))
+    repeat = f", to a repeat by other draws {small(scale.repeat.value)}" if scale.repeat else ""
     return (
-        f"By {variant} the maps of {title_with_caveat(most.method, result.caveats)} move most of "
-        f"{plural(len(known), 'method')} that read the network: they correlate with the network's by "
-        f"{estimate_in_words(most.estimate)}; a map of another image does by "
-        f"{short_number(scale.other_image.value)}{repeat}.{not_run}"
+        f"By {variant}, of {plural(len(known), 'method')} that read the network and run, the maps of "
+        f"{title_with_caveat(most.method, result.caveats)} move most: by {_small_in_words(most.estimate)} of their "
+        f"size (L2 norm). To the map of another image the change is {small(scale.other_image.value)}{repeat}.{not_run}"
     )
 
 
 def _blind_moved(result: VariantsResult) -> list[str]:
     return [
         f"{title_with_caveat(each.method, result.caveats)} by {each.variant}"
-        for each in _moved(result, "relative_change")
+        for each in _moved(result, CHANGE)
         if not _reads_network(each.method) and each.estimate.value
     ]
 
@@ -85,8 +86,8 @@ def _answers_table(result: VariantsResult) -> Table:
             estimate_cell(each.accuracy),
             estimate_cell(each.kept),
             estimate_cell(each.lost),
-            estimate_cell(each.probability_change),
-            Cell(number(each.largest)),
+            _small_cell(each.probability_change),
+            Cell(small(each.largest)),
         )
         for each in result.answers
     )
@@ -105,13 +106,13 @@ def _answers_table(result: VariantsResult) -> Table:
 def _movement_table(result: VariantsResult, quantity: str) -> Table:
     moved = {(each.variant, each.method): each.estimate for each in _moved(result, quantity)}
     variants = [each.variant for each in result.answers]
+    cell = _small_cell if quantity == CHANGE else estimate_cell
     rows = []
     for scale in (each for each in result.scale if each.quantity == quantity):
         found = (moved.get((variant, scale.method)) for variant in variants)
-        cells = (Cell(NONE, "cannot run") if each is None else estimate_cell(each) for each in found)
-        repeat = Cell(NONE, "draws nothing") if scale.repeat is None else estimate_cell(scale.repeat)
-        heading = method_heading(scale.method, result.caveats)
-        rows.append((heading, *cells, estimate_cell(scale.other_image, "control"), repeat))
+        cells = (Cell(NONE, "cannot run") if each is None else cell(each) for each in found)
+        repeat = Cell(NONE, "draws nothing") if scale.repeat is None else cell(scale.repeat)
+        rows.append((method_heading(scale.method, result.caveats), *cells, cell(scale.other_image), repeat))
     header = ("method", *variants, "another image", "repeat, other draws")
     caption = f"{METRICS[quantity].title} of the network's maps and those of the variants (95 % intervals)"
     return Table(caption, header, tuple(rows))
@@ -135,3 +136,18 @@ def _moved(result: VariantsResult, quantity: str) -> list[MapMovement]:
 
 def _reads_network(method: str) -> bool:
     return ATTRIBUTORS[method].uses_network
+
+
+def _small_cell(estimate: Estimate) -> Cell:
+    """Return the cell of an estimate that may be as small as rounding."""
+    return Cell(small(estimate.value), f"{_small_interval(estimate)}\n{size(estimate)}")
+
+
+def _small_in_words(estimate: Estimate) -> str:
+    ends = _small_interval(estimate).strip("[]").replace(", ", " to ")
+    return f"{small(estimate.value)} ({ends}, {size(estimate)})"
+
+
+def _small_interval(estimate: Estimate) -> str:
+    known = estimate.low is not None
+    return f"[{small(estimate.low)}, {small(estimate.high)}]" if known else interval(estimate)
