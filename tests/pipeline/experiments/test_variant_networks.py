@@ -9,7 +9,9 @@ from attacks.types import Model
 from pipeline.experiments.variant_networks import Compiled, make_variant, refuse_hidden_operations
 from pipeline.spec.variants import VariantSpec
 from srd.baselines.saliency import saliency
+from srd.decomposition import decompose
 from srd.errors import UnsupportedOperation
+from srd.metrics.relative_change import relative_change
 from srd.registry import ATTRIBUTORS
 
 INT8 = VariantSpec(quantize="int8-dynamic")
@@ -24,7 +26,8 @@ class Residual(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         mean: Tensor = inputs.mean((2, 3))
-        return mean + self.fc(mean)
+        logits: Tensor = mean + self.fc(mean)
+        return logits
 
 
 def model_of(network: nn.Module) -> Model:
@@ -45,6 +48,16 @@ def test_a_dtype_is_computed_in_and_float32_is_read_and_answered(dtype: str) -> 
     expected = build().to(own)(model.normalise(images()).to(own)).float()
     assert torch.equal(variant(images()), expected)
     assert dict(variant.network.named_modules()).keys() == dict(model.network.named_modules()).keys()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_srd_explains_a_dtype_but_for_its_rounding(dtype: torch.dtype) -> None:
+    model = model_of(build())
+    variant = make_variant(model, VariantSpec.model_validate({"dtype": str(dtype).removeprefix("torch.")}))
+    target = torch.tensor([0, 1])
+    first, second = (decompose(each.network, each.normalise(images()), target) for each in (model, variant))
+    eps = max(torch.finfo(dtype).eps, torch.finfo(torch.float32).eps)
+    assert 0 < float(relative_change(first, second).max()) < 32 * eps
 
 
 def test_no_gradient_goes_round_a_layer_of_int8() -> None:
