@@ -36,7 +36,7 @@ def make_variant(model: Model, asked: VariantSpec) -> Model:
     """
     copy = _copy(model)
     if asked.quantize:
-        copy.network = _quantized(copy.network, copy.device)
+        copy.network = _quantize(copy.network, copy.device)
     if asked.dtype:
         _cast(copy.network, DTYPES[asked.dtype])
     if asked.compile:
@@ -115,10 +115,10 @@ def _cast_floats(values: Any, dtype: torch.dtype) -> Any:
     return tree_map_only(Tensor, lambda each: each.to(dtype) if each.is_floating_point() else each, values)
 
 
-def _quantized(network: nn.Module, device: torch.device) -> nn.Module:
+def _quantize(network: nn.Module, device: torch.device) -> nn.Module:
     if device.type != "cpu":
         raise UnsupportedOperation(f"dynamic int8 runs on the CPU alone; set {devices.VARIABLE}=cpu")
-    with _deprecations_ignored():
+    with _ignore_deprecations():
         made: nn.Module = torch.ao.quantization.quantize_dynamic(network, {nn.Linear}, dtype=torch.qint8, inplace=True)
     layers = [(name, module) for name, module in made.named_modules() if type(module).__module__.startswith(DYNAMIC)]
     if not layers:
@@ -129,7 +129,7 @@ def _quantized(network: nn.Module, device: torch.device) -> nn.Module:
 
 
 @contextmanager
-def _deprecations_ignored() -> Iterator[None]:
+def _ignore_deprecations() -> Iterator[None]:
     """Keep what torch says of the successors of its own quantisation from the user, who does not call it."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*deprecated")

@@ -171,7 +171,7 @@ class VariantExperiment:
         with torch.no_grad():
             logits = logits_of(model, images, f"model.spec = {self.spec.model.spec!r}").float().cpu()
         if not bool(torch.isfinite(logits).all()):
-            raise ModelError("the answer to an image is not finite")
+            raise ModelError("the answer to an image is not finite; check weights and dtype")
         return logits
 
     def _decide(self, logits: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ def _summary(result: VariantsResult) -> Iterator[str]:
     for each in result.refused:
         if not each.method:
             yield f"{each.variant} was not measured: {each.reason}."
-    if blind := _blind_moved(result):
+    if blind := _broken_controls(result):
         yield f"Maps that ignore the network must stay the same, but did not: {enumeration(blind)}."
 
 
@@ -54,7 +54,7 @@ def _answer_sentence(each: VariantAnswers) -> str:
 
 
 def _movement_sentence(result: VariantsResult, variant: str) -> str:
-    own = [each for each in _moved(result, CHANGE) if each.variant == variant and _reads_network(each.method)]
+    own = [each for each in _movements_by(result, CHANGE) if each.variant == variant and _reads_network(each.method)]
     known = [each for each in own if each.estimate.value is not None]
     absent = [each.method for each in result.refused if each.variant == variant]
     not_run = f" It cannot run {plural(len(absent), 'method')}, see below." if absent else ""
@@ -70,10 +70,10 @@ def _movement_sentence(result: VariantsResult, variant: str) -> str:
     )
 
 
-def _blind_moved(result: VariantsResult) -> list[str]:
+def _broken_controls(result: VariantsResult) -> list[str]:
     return [
         f"{title_with_caveat(each.method, result.caveats)} by {each.variant}"
-        for each in _moved(result, CHANGE)
+        for each in _movements_by(result, CHANGE)
         if not _reads_network(each.method) and each.estimate.value
     ]
 
@@ -104,7 +104,7 @@ def _answers_table(result: VariantsResult) -> Table:
 
 
 def _movement_table(result: VariantsResult, quantity: str) -> Table:
-    moved = {(each.variant, each.method): each.estimate for each in _moved(result, quantity)}
+    moved = {(each.variant, each.method): each.estimate for each in _movements_by(result, quantity)}
     variants = [each.variant for each in result.answers]
     cell = _small_cell if quantity == CHANGE else estimate_cell
     rows = []
@@ -130,7 +130,7 @@ def _quantities(result: VariantsResult) -> list[str]:
     return shown_metrics(each.quantity for each in result.scale)
 
 
-def _moved(result: VariantsResult, quantity: str) -> list[MapMovement]:
+def _movements_by(result: VariantsResult, quantity: str) -> list[MapMovement]:
     return [each for each in result.moved if each.quantity == quantity]
 
 

@@ -46,7 +46,7 @@ class MapScale(ResultModel):
 
 
 class Refusal(ResultModel):
-    """What a variant cannot do."""
+    """A method that a variant cannot run, or all of them, with the reason."""
 
     variant: str
     method: str

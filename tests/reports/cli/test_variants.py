@@ -147,7 +147,7 @@ def test_a_variant_that_has_no_answer_is_listed_alone(command: Command, spec: Pa
     assert command("variants", spec).code == 0
     found = result()
     (reason,) = rows(found["refused"], variant="other")
-    assert (reason["method"], reason["reason"]) == ("", "the answer to an image is not finite")
+    assert (reason["method"], reason["reason"]) == ("", "the answer to an image is not finite; check weights and dtype")
     assert not rows(found["moved"], variant="other")
     assert not rows(found["answers"], variant="other")
     assert "other was not measured" in (HOME / "index.html").read_text(encoding="utf-8")
