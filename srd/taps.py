@@ -113,7 +113,8 @@ class Triangular:
 
     @classmethod
     def of(cls, taps: Tensor, dtype: torch.dtype) -> "Triangular":
-        whole = torch.linalg.qr(taps, mode="r").R
+        exact = taps.to(torch.promote_types(taps.dtype, torch.float32))  # torch factorises nothing in 16 bits
+        whole = torch.linalg.qr(exact, mode="r").R
         rows = min(max(ROWS, whole.shape[2] // BLOCKS), whole.shape[2])
         whole = functional.pad(whole, (0, 0, 0, -whole.shape[2] % rows))
         return cls(tuple(whole[:, :, i : i + rows, i:].to(dtype).contiguous() for i in range(0, whole.shape[2], rows)))

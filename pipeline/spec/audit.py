@@ -112,6 +112,8 @@ def load_spec(path: Path, settings: Sequence[Setting] = ()) -> AuditSpec:
         raise SpecError(f"{path}: subject: this command takes one network; move one subject's tables to the top")
     if "manipulation" in table:
         raise SpecError(f"{path}: manipulation: is for `srd-audit manipulate-model`; remove the table")
+    if "variant" in table:
+        raise SpecError(f"{path}: variant: is for `srd-audit variants`; remove the tables")
     return parse_spec(table, place_with(path, settings))
 
 

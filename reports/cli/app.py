@@ -51,6 +51,7 @@ for each in (
     experiment_commands.apop,
     experiment_commands.concepts,
     experiment_commands.manipulate_model,
+    experiment_commands.variants,
     methods,
     perturbations,
     metrics,

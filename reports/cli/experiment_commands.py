@@ -64,3 +64,14 @@ def manipulate_model(spec: SpecFile, out: Out = None, runs: Runs = None, trusted
     from reports.cli.manipulated_model import write_manipulated_model
 
     print_path(write_manipulated_model(spec, folder_for(spec, runs, out), messages, resolve_files(trusted)))
+
+
+def variants(spec: SpecFile, out: Out = None, runs: Runs = None, trusted: TrustFile = None) -> None:
+    """Compare a network with itself as it is shipped.
+
+    It measures how far answers and maps move in another dtype, compiled, in int8 or with other weights. SPEC is that
+    of an audit, with tables [variant.NAME] in place of perturbations.
+    """
+    from reports.cli.variants import write_variants
+
+    print_path(write_variants(spec, folder_for(spec, runs, out), messages, resolve_files(trusted)))

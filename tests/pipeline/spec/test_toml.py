@@ -16,6 +16,7 @@ from pipeline.spec.comparison import ComparisonSpec, load_audits
 from pipeline.spec.deployment import Deployment, load_deployment, parse_cluster
 from pipeline.spec.manipulation import ManipulatedModelSpec, load_manipulated_model_spec
 from pipeline.spec.toml import parse_table, read_toml
+from pipeline.spec.variants import VariantsSpec
 from srd.errors import SpecError
 
 LONG = 600  # characters of an error, without the path
@@ -215,7 +216,7 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
-KINDS = (AuditSpec, ComparisonSpec, ManipulatedModelSpec)
+KINDS = (AuditSpec, ComparisonSpec, ManipulatedModelSpec, VariantsSpec)
 PLACES = [
     (name, key)
     for name, keys in {
@@ -224,6 +225,7 @@ PLACES = [
         "explain": "methods options target",
         "run": "tile seed",
         "manipulation": "against goal weight steps batch rate images",
+        "variant": "dtype quantize compile weights",
     }.items()
     for key in keys.split()
 ]

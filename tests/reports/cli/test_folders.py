@@ -22,6 +22,7 @@ WORKING = {
     "apop": ("apop.write_apop", ()),
     "concepts": ("concepts.write_concepts", ("--layer", "relu1")),
     "manipulate-model": ("manipulated_model.write_manipulated_model", ()),
+    "variants": ("variants.write_variants", ()),
     "verify": ("verifying.jobs_of_spec", ()),
 }
 """Each command that works on a spec: the function that it tells the folder, and what else it is to be told."""
