@@ -60,7 +60,9 @@ class Real:
         files = sorted(HOME.glob(f"{self.images}/*/*.*"))
         opened = (Image.open(file).convert("RGB").resize((self.size, self.size)) for file in (files[0], files[-1]))
         pixels = torch.stack([pil_to_tensor(image) for image in opened]) / 255
-        return network.eval().requires_grad_(False), normalize(pixels, *map(list, self.statistics))
+        return network.eval().requires_grad_(False), normalize(
+            pixels, list(self.statistics[0]), list(self.statistics[1])
+        )
 
     def _state(self) -> dict[str, Tensor]:
         file = HOME / self.weights
@@ -70,7 +72,8 @@ class Real:
             ]
             return {key: tensor for shard in shards for key, tensor in shard.items()}
         state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
-        return state.get("state_dict", state)
+        tensors: dict[str, Tensor] = state.get("state_dict", state)
+        return tensors
 
 
 def can_be_measured(name: str) -> bool:

@@ -119,7 +119,7 @@ def sampled(step: SpatialTransformer, x: Features) -> Reads:
 def unpooled(step: Unpooled, x: Features) -> Reads:
     """A maximum of its window stays where it is; all else is 0."""
     size = int(step.pool.kernel_size)  # type: ignore[arg-type]
-    kept: Reads = {place: [] for place in np.ndindex(*x.shape)}  # type: ignore[misc]
+    kept: Reads = {place: [] for place in np.ndindex(*x.shape)}
     for c, i, j in np.ndindex(len(x), x.shape[1] // size, x.shape[2] // size):
         window = product(range(i * size, (i + 1) * size), range(j * size, (j + 1) * size))
         k, m = max(window, key=lambda place: float(x[c, place[0], place[1]]))

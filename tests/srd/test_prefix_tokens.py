@@ -20,7 +20,7 @@ JOINS: dict[str, tuple[int, Join]] = {
     "class and distillation token": (2, lambda extra, patches: torch.cat([extra[:, :1], extra[:, 1:], patches], dim=1)),
     "registers before": (5, lambda extra, patches: torch.concat((extra, patches), dim=-2)),
     "registers inserted": (5, lambda extra, patches: inserted(extra[:, 1:], torch.cat([extra[:, :1], patches], 1))),
-    "no class token": (7, lambda extra, patches: torch.cat(tensors=[extra, patches], axis=1)),  # 16 = 4 x 4 in all
+    "no class token": (7, lambda extra, patches: torch.cat(tensors=[extra, patches], dim=1)),  # 16 = 4 x 4 in all
 }
 
 
@@ -113,4 +113,5 @@ def test_a_head_that_reads_tokens_of_no_patch_is_explained_from_the_tokens_below
     named = account(network, X, TARGET, contrast="none", encoder="blocks.1")
     assert torch.equal(found.maps, named.maps)
     torch.testing.assert_close(found.maps.sum((1, 2)) + found.lost, found.initial.sum(1))
-    assert not torch.allclose(*(decompose(network, X, torch.tensor([c, c])) for c in (0, 1)))
+    first, second = (decompose(network, X, torch.tensor([c, c])) for c in (0, 1))
+    assert not torch.allclose(first, second)
