@@ -1,8 +1,11 @@
 """The functions of estimates that a new process is asked for, which need no torch in the process that asks."""
 
+from pathlib import Path
+
 from pipeline.estimate.inspected import Inspection, Question
 from pipeline.execution.calls import IMPORTING
 from pipeline.machine.phases import Tell, tell_nobody
+from pipeline.spec.audit import SubjectSpec
 
 
 def inspect_subject(question: Question, tell: Tell = tell_nobody) -> Inspection:
@@ -16,8 +19,8 @@ def inspect_subject(question: Question, tell: Tell = tell_nobody) -> Inspection:
     return inspection.inspect_subject(question, tell)
 
 
-def count_images(question: Question) -> int:
-    """Return how many images the data of a question hold, without opening any.
+def count_images(subject: SubjectSpec, base: Path) -> int:
+    """Return how many images the data of a subject hold, without opening any.
 
     Raises
     ------
@@ -26,4 +29,4 @@ def count_images(question: Question) -> int:
     """
     from pipeline.inputs.data import count_all
 
-    return 0 if question.data is None else count_all(question.data, question.model, question.base)
+    return count_all(subject.data, subject.model, base)

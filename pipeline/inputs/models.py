@@ -99,6 +99,8 @@ def load_or_draw_model(spec: ModelSpec, base: Path, trusted: Collection[Path] = 
     try:
         return load_model(spec, base, trusted)
     except MissingWeights:
+        if spec.spec.startswith("timm:") and "." in spec.spec:  # a tag names weights
+            raise
         with torch.random.fork_rng():
             torch.manual_seed(0)
             return _draw_model(spec, base)

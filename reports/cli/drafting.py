@@ -7,12 +7,14 @@ from pathlib import Path
 from rich.console import Console
 
 from pipeline.estimate.calls import count_images
-from pipeline.estimate.inspected import Inspection
+from pipeline.estimate.inspected import Inspection, Question
 from pipeline.execution.new_process import call_in_new_process
-from reports.cli.inspecting import ask, question_of, settings_of
+from pipeline.spec.audit import ExplainSpec, RunSpec
+from pipeline.spec.settings import apply_settings
+from reports.cli.inspecting import ask, parse_subject, settings_of
 from reports.cli.spec_draft import Draft
 from reports.cli.subject_options import Named
-from srd.errors import DataError, ModelError
+from srd.errors import ModelError
 
 METHODS = (
     "srd",
@@ -39,12 +41,10 @@ def draft_spec(
     ModelError, DataError
         If no audit can be made of them.
     """
-    asked = question_of(named, home, settings_of(settings), METHODS, trusted)
-    if asked.data is None:  # --set data away
-        raise DataError("--data: is missing; a spec that runs needs images")
-    whole: int = call_in_new_process({}, count_images, asked)
-    looked = min(whole, LOOKED_AT) if asked.data.n is None else asked.data.n
-    question = replace(asked, data=asked.data.model_copy(update={"n": looked}))
+    asked = parse_subject(apply_settings(named.tables(home), settings_of(settings)), home)
+    whole: int = call_in_new_process({}, count_images, asked, home)
+    looked = asked.data.model_copy(update={"n": asked.data.n or min(whole, LOOKED_AT)})
+    question = Question(asked.model, looked, ExplainSpec(methods=METHODS), RunSpec(), home, trusted)
     first = ask(question, console)
     remedies = first.output.remedy
     found = first

@@ -11,8 +11,7 @@ from pipeline.estimate.inspected import Inspection, Question
 from pipeline.execution.new_process import call_in_new_process
 from pipeline.inputs.formats import find_format
 from pipeline.spec.audit import AuditSpec, ExplainSpec, RunSpec, SubjectSpec, load_spec
-from pipeline.spec.data import SHAPES, DataSpec
-from pipeline.spec.model import ModelSpec
+from pipeline.spec.data import SHAPES
 from pipeline.spec.settings import Setting, apply_settings, parse_settings
 from pipeline.spec.toml import parse_table
 from reports.cli.heartbeat import tell_phases
@@ -21,7 +20,6 @@ from srd.registry import ABLATIONS, ATTRIBUTORS
 
 METHODS = tuple(name for name in ATTRIBUTORS if name not in {entry.name for entry in ABLATIONS})
 """The methods that are tried on a network of which no spec names any."""
-COMMAND_LINE = "the command line"
 
 
 def question_of_spec(spec: Path, settings: Sequence[Setting], trusted: tuple[Path, ...]) -> Question:
@@ -46,22 +44,24 @@ def question_of(
     SpecError
         If a setting leads nowhere, or gives what no key takes.
     """
-    model, data = parse_subject(apply_settings(named.tables(home), settings), home)
-    return Question(model, data, ExplainSpec(methods=methods), RunSpec(), home, trusted)
+    tables = apply_settings(named.tables(home), settings)
+    subject = parse_subject(tables if "data" in tables else {**tables, "data": {"path": SHAPES}}, home)
+    data = subject.data if "data" in tables else None
+    return Question(subject.model, data, ExplainSpec(methods=methods), RunSpec(), home, trusted)
 
 
-def parse_subject(tables: Mapping[str, Any], home: Path) -> tuple[ModelSpec, DataSpec | None]:
-    """Return what tables say of a network and its data, of which the format is filled in where names show it."""
-    place = COMMAND_LINE
-    if "data" not in tables:
-        filled = {**tables, "data": {"path": SHAPES}}
-        return parse_table(SubjectSpec, filled, place).model, None
-    data = dict(tables["data"])
-    found = find_format(home / str(data.get("path", "")))
-    if found:
-        data.setdefault("format", found[0])
-    subject = parse_table(SubjectSpec, {**tables, "data": data}, place)
-    return subject.model, subject.data
+def parse_subject(tables: Mapping[str, Any], home: Path) -> SubjectSpec:
+    """Return what tables say of a network and its data, of which the format is filled in where names show it.
+
+    Raises
+    ------
+    SpecError
+        If a table holds what no key takes.
+    """
+    data = tables["data"]
+    found = find_format(home / str(data.get("path", ""))) if isinstance(data, Mapping) else None
+    filled = {"format": found[0], **data} if found else data
+    return parse_table(SubjectSpec, {**tables, "data": filled}, "the command line")
 
 
 def ask(question: Question, console: Console) -> Inspection:

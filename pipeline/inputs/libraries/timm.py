@@ -122,8 +122,7 @@ def _cached_weights(spec: ModelSpec, configuration: Any) -> Path:
     here = next((file for file in found if file is not None and file.is_file()), None)
     if here is None:
         where = f"the hub's {repository} ({names[0]})" if repository else url or "no place that timm knows"
-        kind = ModelError if "." in spec.spec else MissingWeights  # a tag names weights
-        raise kind(
+        raise MissingWeights(
             f"model.spec = {spec.spec!r}: its weights are in no cache of this machine, and audits fetch nothing; bring "
             f"the file from {where}, and set model.weights to its place"
         )
