@@ -90,7 +90,7 @@ class Draft:
         for each in self.found.reading:
             value = getattr(self.found.model, each.key)
             if value is not None and each.key not in given:
-                yield _line(each.key, value, f"as {each.origin} says")
+                yield _line(each.key, value, f"from {each.origin}")
         if self.found.model.mean is None and not self.model.spec.startswith("demo:"):
             yield _comment("mean and std: nobody says them, so images in [0, 1] are read as they are; set both if not")
         if self.found.model.resize is None:
@@ -101,7 +101,7 @@ class Draft:
         yield "[data]"
         known = find_format(self.home / self.data.path)
         for key, value in self.data.model_dump(exclude_unset=True, exclude_none=True).items():
-            why = f"as {known[1]}" if known and key == "format" else ""
+            why = known[1] if known and key == "format" else ""
             if key != "n":
                 yield _line(key, value, why)
         if self.data.n is not None or self.whole > IMAGES:

@@ -66,18 +66,8 @@ def test_a_spec_is_inspected_with_its_own_methods_and_data(seen: Callable[..., d
 
 def test_the_tables_name_what_the_json_holds(command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    end = command(
-        "inspect",
-        "network.py:build",
-        "--data",
-        "images",
-        "--weights",
-        "weights.pt",
-        "--masks",
-        "masks",
-        "--classes",
-        "classes.json",
-    )
+    files = ("--weights", "weights.pt", "--classes", "classes.json", "--data", "images", "--masks", "masks")
+    end = command("inspect", "network.py:build", *files)
     words = " ".join(end.out.split())
     assert end.code == 0
     for text in ("ends with relu2: 6 x 16 x 16", "100.0%: 6 of 6 images", "conservation holds", "logits (3)",
