@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.estimate.inspected import Inspection, Method
-from reports.cli.plan_table import time_in_words
+from reports.cli.durations import time_in_words
 
 Row = tuple[str, ...]
 

@@ -3,13 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import timedelta
 
 from rich.console import Console
 from rich.table import Table
 
 from pipeline.estimate.estimate import CostEstimate
 from pipeline.machine.memory import in_units
+from reports.cli.durations import time_in_words
 
 
 def print_plan(estimates: Mapping[str, CostEstimate], console: Console) -> None:
@@ -83,8 +83,3 @@ def _memory(estimate: CostEstimate) -> str:
         f"memory: about {in_units(memory.of(1))} for one process{of_all}, beside the driver; an estimate, by a line "
         "through the peaks at the measured tiles"
     )
-
-
-def time_in_words(seconds: float) -> str:
-    """Return a duration as a reader reads it."""
-    return str(timedelta(seconds=round(seconds))) if seconds >= 10 else f"{seconds:.2g} s"
