@@ -5,7 +5,8 @@ AuditError                    1
 │   ├── SpecError                 the TOML spec
 │   ├── DataError                 images, masks, labels
 │   ├── ModelError                network, weights, output
-│   │   └── EndlessThread         its code leaves a thread running, which would keep the process
+│   │   ├── EndlessThread         its code leaves a thread running, which would keep the process
+│   │   └── MissingWeights        no weights are named, or none are at hand
 │   └── StoreError                a store of another spec, without a run, or of no known kind
 │       └── DamagedStore      3   a store is not what was written
 ├── UnsupportedOperation      2   (NotImplementedError) a method has no rule for an operation of the network
@@ -50,6 +51,10 @@ class ModelError(InputError):
 
 class EndlessThread(ModelError):
     """The code of a network leaves a thread running, for which Python might wait for ever."""
+
+
+class MissingWeights(ModelError):
+    """A spec names no weights, and the network has none that are at hand."""
 
 
 class StoreError(InputError):

@@ -102,7 +102,7 @@ def refuse_unless_logits(
         )
     if not bool(torch.isfinite(logits).all()):
         raise ModelError(f"{place}: the output is not finite on clean images; check weights, mean and std")
-    kind = _kind_of_probability(logits, spec)
+    kind = kind_of_probability(logits, spec)
     if kind:
         found = modules()
         way_out = (
@@ -128,8 +128,8 @@ def refuse_constant(logits: Tensor, spec: ModelSpec) -> None:
         )
 
 
-def _kind_of_probability(logits: Tensor, spec: ModelSpec) -> str:
-    """Return what the outputs are if they are no logits, else an empty text."""
+def kind_of_probability(logits: Tensor, spec: ModelSpec) -> str:
+    """Return what outputs (n, classes) are if they are no logits, else an empty text."""
     if spec.binary:  # of one output z the logits are -z / 2 and z / 2
         return "" if spec.outputs_are_logits or not _are_within(2 * logits[:, 1]) else SIGMOID
     if bool((logits >= 0).all()) and _are_near(logits.sum(1), 1):

@@ -147,6 +147,17 @@ def n_images(data: DataSpec, base: Path) -> int:
     return len(choose(collect(data, ModelSpec(spec="none"), base), data))
 
 
+def count_all(data: DataSpec, model: ModelSpec, base: Path) -> int:
+    """Return how many images the data hold of which `data.n` takes some, without opening any.
+
+    Raises
+    ------
+    DataError
+        As `load_data` does.
+    """
+    return DEMO_IMAGES if data.kind == "demo" else len(collect(data, model, base).samples)
+
+
 def collect(data: DataSpec, model: ModelSpec, base: Path) -> Collection:
     """Return all images of a spec that are no demo's, none of which is read yet.
 

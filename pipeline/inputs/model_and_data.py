@@ -39,8 +39,19 @@ def open_model_and_data(
     loaded = load_model(spec.model, base, trusted)
     read = loaded.reading(spec.data)
     data = open_data(spec.data, read, base, ids)
+    return settle_model(loaded, data), data
+
+
+def settle_model(loaded: LoadedModel, data: Data) -> LoadedModel:
+    """Return a model that answers to images with its logits alone, one for each class.
+
+    Raises
+    ------
+    ModelError
+        If it does not read such images, or if no part of its output, or not one alone, holds the logits.
+    """
     first = data.images(range(1))
-    refuse_other_channels(read, first)
+    refuse_other_channels(loaded.spec, first)
     with torch.no_grad():
-        notes = settle_output(loaded.model, spec.model, first, len(data.classes))
-    return replace(loaded, notes=(*loaded.notes, *notes)), data
+        notes = settle_output(loaded.model, loaded.asked, first, len(data.classes))
+    return replace(loaded, notes=(*loaded.notes, *notes))

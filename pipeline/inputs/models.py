@@ -6,6 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 
+import torch
 from torch import nn
 
 from attacks.types import Model
@@ -13,8 +14,8 @@ from pipeline.demo import networks
 from pipeline.inputs.checkpoints import Checkpoint, named_checkpoint
 from pipeline.inputs.libraries.hugging_face import load_hugging_face
 from pipeline.inputs.libraries.library import LibraryModel
-from pipeline.inputs.libraries.timm import load_timm
-from pipeline.inputs.libraries.torchvision import load_torchvision
+from pipeline.inputs.libraries.timm import draw_timm, load_timm
+from pipeline.inputs.libraries.torchvision import draw_torchvision, load_torchvision
 from pipeline.inputs.model_loading import open_factory
 from pipeline.inputs.preprocessing import GEOMETRY, Preprocessing
 from pipeline.inputs.weights import load_weights, refuse_meta, state_digest
@@ -22,7 +23,7 @@ from pipeline.machine import devices
 from pipeline.spec.data import DataSpec
 from pipeline.spec.model import ModelSpec
 from pipeline.spec.values import closest
-from srd.errors import ModelError
+from srd.errors import MissingWeights, ModelError
 
 Load = Callable[[ModelSpec, str, Path, Collection[Path]], LibraryModel]
 
@@ -78,6 +79,45 @@ def load_model(spec: ModelSpec, base: Path, trusted: Collection[Path] = ()) -> L
     return _load_from_code(spec, base, trusted)
 
 
+DRAWN = "weights: drawn at random, as none are named and none are at hand"
+DRAWING: Mapping[str, Callable[[ModelSpec, str], LibraryModel]] = MappingProxyType(
+    {"torchvision": draw_torchvision, "timm": draw_timm}
+)
+"""The libraries that build a network by name without weights."""
+
+
+def load_or_draw_model(spec: ModelSpec, base: Path, trusted: Collection[Path] = ()) -> LoadedModel:
+    """Load a model as `load_model` does; where no weights are named or at hand, draw them, and note `DRAWN`.
+
+    They are always the same, and torch's global generator stays as it was. No audit is made of them.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be built, or if weights are named and cannot be loaded.
+    """
+    try:
+        return load_model(spec, base, trusted)
+    except MissingWeights:
+        if spec.spec.startswith("timm:") and "." in spec.spec:  # a tag names weights
+            raise
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            return _draw_model(spec, base)
+
+
+def _draw_model(spec: ModelSpec, base: Path) -> LoadedModel:
+    scheme, _, name = spec.spec.partition(":")
+    if scheme in DRAWING:
+        found = DRAWING[scheme](spec, name)
+        notes = (DRAWN, *found.preprocessing.sentences(spec))
+        digest = found.source_digest(LIBRARIES[scheme][0])
+        return _loaded_model(found.network, spec, None, digest, notes, found.preprocessing)
+    with open_factory(spec.spec, base, spec.kwargs) as factory:
+        network = factory.build()
+    return _loaded_model(network, spec, None, factory.digest, (DRAWN,))
+
+
 def _load_from_library(spec: ModelSpec, scheme: str, name: str, base: Path, trusted: Collection[Path]) -> LoadedModel:
     package, load = LIBRARIES[scheme]
     found = load(spec, name, base, trusted)
@@ -96,7 +136,7 @@ def _load_from_code(spec: ModelSpec, base: Path, trusted: Collection[Path]) -> L
         if weights:
             notes = load_weights(network, weights, spec.weights_prefix)
         elif state_digest(network, place) != state_digest(factory.build(), place):
-            raise ModelError(f"{place}: two calls gave two networks; set model.weights")
+            raise MissingWeights(f"{place}: two calls gave two networks; set model.weights")
     return _loaded_model(network, spec, weights, factory.digest, notes)
 
 

@@ -52,6 +52,25 @@ def settle_output(model: Model, spec: ModelSpec, images: Images, n_classes: int)
     return notes
 
 
+def count_outputs(model: Model, spec: ModelSpec, images: Images) -> int:
+    """Return how many numbers the network answers with for an image, where no data say how many classes there are.
+
+    Raises
+    ------
+    ModelError
+        If the answer has several parts, of which not exactly one has a row for each image.
+    """
+    output, place = ask(model, images, f"model.spec = {spec.spec!r}"), f"model.spec = {spec.spec!r}"
+    if isinstance(output, Tensor):
+        return output[0].numel()
+    shapes = {name: tuple(part.shape) for name, part in _parts(output).items() if isinstance(part, Tensor)}
+    found = {shape[1] for shape in shapes.values() if len(shape) == 2 and shape[0] == len(images)}
+    if len(found) != 1:
+        seen = shorten(", ".join(f"{name!r} {theirs}" for name, theirs in shapes.items()), LONG) or "no tensor"
+        raise ModelError(f"{place}: the output is a {type(output).__name__} of {seen}; {WAY_OUT}")
+    return found.pop()
+
+
 def modules_that_answer(model: Model, images: Images, n_classes: int) -> tuple[str, ...]:
     """Return the modules, the last first, whose output has the shape of logits and is none of a softmax or sigmoid."""
     found: dict[str, Tensor] = {}

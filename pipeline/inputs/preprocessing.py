@@ -37,13 +37,13 @@ class Preprocessing:
 
     def sentences(self, asked: ModelSpec) -> Iterator[str]:
         """Yield what is read, and where the spec says something else, which is then done."""
-        said = {name: value for name, value in self._words().items() if value is not None}
-        yield f"preprocessing of {self.origin}: {', '.join(f'{name} = {_text(value)}' for name, value in said.items())}"
+        said = [f"{name} = {as_text(value)}" for name, value in self._words().items() if value is not None]
+        yield f"preprocessing of {self.origin}: {', '.join(said)}"
         for name, theirs in self._words().items():
             ours = getattr(asked, name)
             if ours is not None and _comparable(ours) != _comparable(theirs):
                 yield (
-                    f"model.{name} = {_text(ours)} contradicts {self.origin} ({name} = {_text(theirs)}): "
+                    f"model.{name} = {as_text(ours)} contradicts {self.origin} ({name} = {as_text(theirs)}): "
                     "what the spec says is done; remove the key to follow the weights"
                 )
 
@@ -51,7 +51,8 @@ class Preprocessing:
         return {name: getattr(self, name) for name in ("resize", "crop", "interpolation", "mean", "std")}
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """Return a value of a spec as a reader reads it; None is "nothing"."""
     if isinstance(value, ExactSize):
         return f"{{ height = {value.height}, width = {value.width} }}"
     if isinstance(value, tuple):

@@ -18,7 +18,8 @@ _ASSIGNMENT = re.compile(r"""(?<![\w.-])([\w.-]++)=(?!["']?[$`])(?=["']?[^\s&;"'
 """A name and `=` before a value, as in a URL, a shell or a connection string; `$...` names another place."""
 _VALUE = re.compile(
     r"""
-    (^|//) [^\s/@:]* : [^/@]+ @ (?![a-z0-9]+:[0-9a-f]{32})    # user:password@, but no image:tag@sha256:...
+    (?! (?-i:torchvision:\w+@[A-Z][A-Z0-9_]*) $)    # a network and its weights
+      (^|//) [^\s/@:]* : [^/@]+ @ (?![a-z0-9]+:[0-9a-f]{32})    # user:password@, but no image:tag@sha256:...
     | \b (?-i:AKIA|ASIA) [A-Z0-9]{16} \b
     | \b gh[opsru]_ [A-Za-z0-9]{30} | \b github_pat_ | \b glpat- | \b hf_ [A-Za-z0-9]{30} | \b xox[abprs]-
     | \b AIza [\w-]{35} | (?<![\w-]) eyJ [\w-]+ \. eyJ

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from reports.cli import experiment_commands, judging_commands, run_commands
+from reports.cli import experiment_commands, judging_commands, model_commands, run_commands
 from reports.cli.consoles import results
 from reports.cli.listing import methods, metrics, perturbations
 from srd.errors import InputError
@@ -39,7 +39,8 @@ def _root(
 
 
 for each in (
-    run_commands.init,
+    model_commands.init,
+    model_commands.inspect,
     run_commands.plan,
     run_commands.run,
     run_commands.status,

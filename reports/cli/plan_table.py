@@ -3,13 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import timedelta
 
 from rich.console import Console
 from rich.table import Table
 
 from pipeline.estimate.estimate import CostEstimate
 from pipeline.machine.memory import in_units
+from reports.cli.durations import time_in_words
 
 
 def print_plan(estimates: Mapping[str, CostEstimate], console: Console) -> None:
@@ -20,7 +20,7 @@ def print_plan(estimates: Mapping[str, CostEstimate], console: Console) -> None:
         console.print(_memory(each), markup=False, highlight=False)
         console.print(
             f"measured on {' and then '.join(map(str, each.measured))} images, dear tasks by a step, "
-            f"a part of the budget or an image, in {_time(each.pilot_seconds)} on {each.machine}; "
+            f"a part of the budget or an image, in {time_in_words(each.pilot_seconds)} on {each.machine}; "
             "imports and the start of a cluster come on top, and processes are taken not to slow each other",
             markup=False,
             highlight=False,
@@ -48,9 +48,9 @@ def _stages(estimate: CostEstimate, name: str) -> Table:
         *((stage, str(cost.tasks), cost.seconds, cost.elapsed) for stage, cost in estimate.stages.items()),
     ]
     for stage, tasks, *seconds in rows:
-        table.add_row(stage, tasks, *map(_time, seconds[: len(columns)]))
+        table.add_row(stage, tasks, *map(time_in_words, seconds[: len(columns)]))
     totals = (estimate.seconds, estimate.elapsed)[: len(columns)]
-    footers = ("sum", str(sum(cost.tasks for cost in estimate.stages.values())), *map(_time, totals))
+    footers = ("sum", str(sum(cost.tasks for cost in estimate.stages.values())), *map(time_in_words, totals))
     for column, footer in zip(table.columns, footers, strict=True):
         column.footer = footer
     return table
@@ -61,7 +61,7 @@ def _costs(estimate: CostEstimate) -> Table:
     table = Table("perturbed by / explained by", "1 process")
     for costs in (estimate.entries, estimate.methods):
         for name, seconds in sorted(costs.items(), key=lambda item: -item[1]):
-            table.add_row(name, _time(seconds))
+            table.add_row(name, time_in_words(seconds))
         table.add_section()
     return table
 
@@ -83,7 +83,3 @@ def _memory(estimate: CostEstimate) -> str:
         f"memory: about {in_units(memory.of(1))} for one process{of_all}, beside the driver; an estimate, by a line "
         "through the peaks at the measured tiles"
     )
-
-
-def _time(seconds: float) -> str:
-    return str(timedelta(seconds=round(seconds))) if seconds >= 10 else f"{seconds:.2g} s"

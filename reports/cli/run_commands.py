@@ -1,8 +1,6 @@
 """The commands that make a run, follow it and write its report."""
 
-from importlib.resources import files
 from pathlib import Path
-from shlex import quote
 from typing import Annotated
 
 import typer
@@ -17,7 +15,7 @@ from reports.cli.ending import show_tracebacks
 from reports.cli.folder_options import Out, Run, Runs, SpecFile, find_folder
 from reports.cli.heartbeat import tell_phases
 from reports.cli.output_options import Json, Quiet, print_json, silence
-from reports.cli.paths import print_path, refuse_existing
+from reports.cli.paths import print_path
 from reports.cli.setting_options import Set
 from reports.cli.trust_options import TrustFile, resolve_files
 from reports.runs import folder_for
@@ -142,15 +140,6 @@ def report(
 
             for file in print_reports(folder):
                 messages.print(Text(f"printed  {file}"))
-
-
-def init(path: Annotated[Path, typer.Argument(help="File to write.")] = Path("audit.toml")) -> None:
-    """Write a spec to start from, with comments."""
-    refuse_existing(path)
-    path.write_text((files("reports") / "templates" / "audit.toml").read_text(encoding="utf-8"), encoding="utf-8")
-    print_path(path)
-    command = f"srd-audit run {quote(str(path))}"
-    messages.print(Text(f"written; once it names your network and your images: {command}"))
 
 
 def _print_report(folder: Path, as_json: bool) -> None:

@@ -24,7 +24,7 @@ from pipeline.inputs.weights import load_weights
 from pipeline.machine.files import TEXT, read_file, refuse_what_a_parser_raises
 from pipeline.spec.model import ModelSpec
 from pipeline.spec.values import ExactSize, closest
-from srd.errors import ModelError
+from srd.errors import MissingWeights, ModelError
 
 FOLDER, HUB = "local-dir:", "hf-hub:"
 FILES = ("model.safetensors", "pytorch_model.bin")
@@ -55,6 +55,20 @@ def load_timm(spec: ModelSpec, name: str, base: Path, trusted: Collection[Path])
     if spec.weights is not None:
         notes = load_weights(network, named_checkpoint(spec, base / spec.weights, trusted), spec.weights_prefix)
     return LibraryModel(network, _preprocessing(timm, network), base / spec.weights if spec.weights else None, notes)
+
+
+def draw_timm(spec: ModelSpec, name: str) -> LibraryModel:
+    """Build `NAME`, which `load_timm` knows, with weights from torch's global generator.
+
+    Raises
+    ------
+    ModelError
+        If the arguments do not fit.
+    """
+    timm = import_library("timm", spec, "timm")
+    with refuse_what_it_raises(spec, "mend model.kwargs"):
+        network = timm.create_model(name, pretrained=False, **spec.kwargs)
+    return LibraryModel(network, _preprocessing(timm, network))
 
 
 def _folder(spec: ModelSpec, name: str, base: Path) -> Path:
@@ -108,7 +122,7 @@ def _cached_weights(spec: ModelSpec, configuration: Any) -> Path:
     here = next((file for file in found if file is not None and file.is_file()), None)
     if here is None:
         where = f"the hub's {repository} ({names[0]})" if repository else url or "no place that timm knows"
-        raise ModelError(
+        raise MissingWeights(
             f"model.spec = {spec.spec!r}: its weights are in no cache of this machine, and audits fetch nothing; bring "
             f"the file from {where}, and set model.weights to its place"
         )

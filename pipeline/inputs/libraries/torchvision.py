@@ -21,7 +21,7 @@ from pipeline.inputs.preprocessing import Preprocessing
 from pipeline.inputs.weights import load_weights, take_prefix
 from pipeline.spec.model import ModelSpec
 from pipeline.spec.values import closest
-from srd.errors import ModelError
+from srd.errors import MissingWeights, ModelError
 
 Weights = Any
 """A member of torchvision's `WeightsEnum`, which has no types."""
@@ -55,6 +55,21 @@ def load_torchvision(spec: ModelSpec, name: str, base: Path, trusted: Collection
     return _load_own_weights(spec, builder, weights, base, trusted)
 
 
+def draw_torchvision(spec: ModelSpec, name: str) -> LibraryModel:
+    """Build `NAME`, which `load_torchvision` knows, with weights from torch's global generator.
+
+    Raises
+    ------
+    ModelError
+        If the arguments do not fit.
+    """
+    models = import_library("torchvision.models", spec)
+    first = next(iter(models.get_model_weights(name).__members__.values()))
+    with refuse_what_it_raises(spec, "mend model.kwargs"):
+        network = models.get_model_builder(name)(weights=None, **spec.kwargs)
+    return LibraryModel(network, _preprocessing(first, f"torchvision's {first}, as model.spec names no weights"))
+
+
 def _weights_of_file(spec: ModelSpec, members: Mapping[str, Weights]) -> Weights | None:
     """Return the published weights that a file is called like, or None."""
     file = Path(spec.weights or "")
@@ -83,7 +98,7 @@ def _load_other_weights(
     """Build a network for a file that is not known by name; its preprocessing is taken to be that of the first."""
     if spec.weights is None:
         example = f"model.spec = '{spec.spec}@{next(iter(members))}'"
-        raise ModelError(f"model.spec = {spec.spec!r}: names no weights; set model.weights, or {example}")
+        raise MissingWeights(f"model.spec = {spec.spec!r}: names no weights; set model.weights, or {example}")
     refuse_other_classes(spec, "num_classes", None)
     with refuse_what_it_raises(spec, "mend model.kwargs"):
         network = builder(weights=None, **spec.kwargs)

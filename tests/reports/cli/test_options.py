@@ -82,6 +82,9 @@ def test_help_and_status_import_little(tmp_path: Path) -> None:
     code, packages = imported("status", tmp_path)
     assert code == "2"
     assert not packages & set(HEAVY)
+    code, packages = imported("inspect", "demo:vgg", "--data", "none")  # refused by another process
+    assert code == "2"
+    assert not packages & set(HEAVY)
 
 
 def test_settings_are_kept_with_the_run(command: Command, tmp_path: Path) -> None:
