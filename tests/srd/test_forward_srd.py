@@ -18,7 +18,7 @@ from toys import generator, normal, relative_error
 BIAS_RULES: tuple[BiasRule, ...] = get_args(BiasRule)
 CONTRASTS: tuple[Contrast, ...] = get_args(Contrast)
 OF_NO_FAMILY = frozenset({"written_out", "transposed", "resized", "warped", "pooled_and_written"})
-"""Examples of operations that no family has: the definition that goes forward does not know them, that in loops does."""
+"""Examples of operations that no family has: the definition that goes forward lacks them, that in loops has them."""
 EXAMPLES = {name: make for name, make in example_networks().items() if name not in OF_NO_FAMILY}
 
 
