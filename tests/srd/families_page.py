@@ -89,4 +89,4 @@ def figures(name: str) -> list[str]:
 def page(figures: Callable[[str], list[str]] = figures) -> str:
     rows = (row(name, str(family.full_size), *figures(name)) for name, family in FAMILIES.items())
     first = HEADER.format(origin=origin("torch", "torchvision")) + "".join(rows)
-    return first + more((DOCS / "families.md").read_text())
+    return first + more((DOCS / "families.md").read_text(encoding="utf-8"))

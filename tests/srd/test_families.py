@@ -44,7 +44,7 @@ def test_shrunken_network_equals_the_forward_built_definition(name: str) -> None
 
 
 def test_the_page_in_docs_has_a_row_for_each_network_besides() -> None:
-    rows = more((DOCS / "families.md").read_text()).partition("|---")[2].splitlines()[1:]
+    rows = more((DOCS / "families.md").read_text(encoding="utf-8")).partition("|---")[2].splitlines()[1:]
     assert [line.split(" | ")[0].removeprefix("| ") for line in rows] == list(NETWORKS)
 
 

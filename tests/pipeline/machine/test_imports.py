@@ -79,6 +79,8 @@ VALUED = {
     "attacks/predictions/entries.py": "entries",
     "pipeline/plan/stage.py": "the function of a stage",
     "pipeline/store/exports.py": "libraries that export",
+    "pipeline/inputs/data.py": "the readers of formats, which `stage_sources` names",
+    "pipeline/inputs/libraries/library.py": "libraries of networks",
     "pipeline/inputs/model_loading.py": "the network of a spec",
     "pipeline/execution/on_dask/clusters.py": "clusters, which change no byte",
 }

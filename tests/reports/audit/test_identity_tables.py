@@ -12,6 +12,7 @@ from pipeline.spec.audit import load_spec
 from pipeline.spec.comparison import load_audits
 from pipeline.spec.manipulation import load_manipulated_model_spec
 from pipeline.spec.toml import parse_table, read_table
+from pipeline.spec.variants import load_variants_spec
 from reports import formatting, statistics
 from reports.audit import identity_tables, threats
 from reports.audit.facts import RunFacts
@@ -34,9 +35,13 @@ def test_other_networks_have_no_certificates(dataset: xr.Dataset) -> None:
     assert identity_tables.certificates(Readings(dataset.assign_attrs(certificates=None))) == ()
 
 
+LOADERS = {"manipulation": load_manipulated_model_spec, "variant": load_variants_spec}
+"""Table of an experiment -> what reads its spec."""
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "specs").glob("*.toml")), ids=lambda path: path.stem)
 def test_the_printed_spec_reads_back(path: Path) -> None:
-    load = load_manipulated_model_spec if "manipulation" in read_table(path) else load_spec
+    load = next((load for key, load in LOADERS.items() if key in read_table(path)), load_spec)
     for spec in load_audits(path).values() or [load(path)]:
         table: dict[str, Any] = tomllib.loads(formatting.toml(spec.model_dump(mode="json")))
         assert parse_table(type(spec), table, "printed") == spec
