@@ -7,9 +7,8 @@ from pydantic import Field, model_validator
 
 from pipeline.spec.audit import AuditSpec
 from pipeline.spec.data import Images
-from pipeline.spec.toml import parse_table, read_table
+from pipeline.spec.experiment import load_experiment_spec, refuse_perturbations
 from pipeline.spec.values import SpecTable, Text, closest, shorten_value
-from srd.errors import SpecError
 from srd.registry import ATTRIBUTORS
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -47,8 +46,7 @@ class ManipulatedModelSpec(AuditSpec):
         if not ATTRIBUTORS[method].differentiable:
             able = [name for name in methods if ATTRIBUTORS[name].differentiable]
             raise ValueError(f"{place}: its maps have no gradient; name one of {shorten_value(able)}")
-        if self.perturbation:
-            raise ValueError("perturbation: the images stay as they are here; remove the tables")
+        refuse_perturbations(self)
         return self
 
 
@@ -60,7 +58,4 @@ def load_manipulated_model_spec(path: Path) -> ManipulatedModelSpec:
     SpecError
         With the file, the place, the value and the way out.
     """
-    table = read_table(path)
-    if "manipulation" not in table:
-        raise SpecError(f"{path}: manipulation: is missing; add [manipulation] with against and goal")
-    return parse_table(ManipulatedModelSpec, table, str(path))
+    return load_experiment_spec(path, ManipulatedModelSpec, "manipulation", "add [manipulation] with against and goal")

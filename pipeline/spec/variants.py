@@ -7,9 +7,8 @@ from pydantic import model_validator
 
 from pipeline.spec.audit import AuditSpec
 from pipeline.spec.comparison import LONGEST, NAME
-from pipeline.spec.toml import parse_table, read_table
+from pipeline.spec.experiment import load_experiment_spec, refuse_perturbations
 from pipeline.spec.values import SpecTable, Text, shorten_value
-from srd.errors import SpecError
 
 MOST = 16
 """The most variants of one page."""
@@ -58,8 +57,7 @@ class VariantsSpec(AuditSpec):
                 raise ValueError(
                     f"variant.{shorten_value(name)}: is no name; use letters, digits, - and _, at most {LONGEST}"
                 )
-        if self.perturbation:
-            raise ValueError("perturbation: the images stay as they are here; remove the tables")
+        refuse_perturbations(self)
         return self
 
 
@@ -71,7 +69,5 @@ def load_variants_spec(path: Path) -> VariantsSpec:
     SpecError
         With the file, the place, the value and the way out.
     """
-    table = read_table(path)
-    if "variant" not in table:
-        raise SpecError(f"{path}: variant: is missing; add [variant.NAME] with dtype, quantize, compile or weights")
-    return parse_table(VariantsSpec, table, str(path))
+    advice = "add [variant.NAME] with dtype, quantize, compile or weights"
+    return load_experiment_spec(path, VariantsSpec, "variant", advice)

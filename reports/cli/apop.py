@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import track
 
 from pipeline.experiments.apop import load_apop_experiment
 from pipeline.machine.writing import write_files
 from pipeline.spec.audit import load_spec
 from reports.apop.result import summarise
 from reports.apop.table import table
+from reports.cli.experiments import result_file, track_on_terminal
 from reports.cli.notes import print_notes
 from reports.runs import refuse_among_images
 
@@ -34,9 +34,8 @@ def write_apop(spec: Path, folder: Path, results: Console, messages: Console, tr
     refuse_among_images(folder, asked.data, base)
     subject = load_apop_experiment(asked, base, trusted)
     print_notes(messages, subject.notes)
-    is_dumb = not messages.is_terminal
-    tiles = track(subject.predictions(), "predicting", len(subject.tiles), console=messages, disable=is_dumb)
+    tiles = track_on_terminal(subject.predictions(), "predicting", messages, len(subject.tiles))
     result = summarise(subject.findings(list(tiles)))
-    write_files(folder, [(RESULT, (result.model_dump_json(indent=1) + "\n").encode())])
+    write_files(folder, [result_file(RESULT, result)])
     results.print(table(result))
     return folder / RESULT

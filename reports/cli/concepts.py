@@ -1,11 +1,9 @@
 """The command `concepts`. It imports torch, so only the command that needs it imports this module."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import track
 
 from pipeline.execution.job import Job
 from pipeline.experiments.concept_results import VectorSample
@@ -19,6 +17,7 @@ from pipeline.store.runs import home_of
 from pipeline.store.store import NAME
 from reports.audit.readings import Readings
 from reports.audit.report import write_report
+from reports.cli.experiments import result_file, track_on_terminal
 from reports.cli.running import run_audit
 from reports.concepts.members import describe_member, draw_member
 from reports.concepts.page import html
@@ -28,7 +27,6 @@ from reports.page import STYLE, style_sheet
 from reports.runs import CONCEPTS, PAGE, REPORT
 
 RESULT = "concepts.json"
-T = TypeVar("T")
 
 
 def write_concepts(
@@ -59,7 +57,7 @@ def write_concepts(
     home, page = f"{REPORT}/{CONCEPTS}/{slug(request.layer)}", Path(PAGE).name
     files = [
         *pictures,
-        (RESULT, (result.model_dump_json(indent=1) + "\n").encode()),
+        result_file(RESULT, result),
         (page, html(result, has_report=has_report).encode()),
     ]
     remove_folders(folder, [home])
@@ -73,17 +71,16 @@ def write_concepts(
 def _explore(
     layer: Exploration, readings: Readings, request: Request, console: Console
 ) -> tuple[ConceptsResult, list[File]]:
-    def track_items(items: Sequence[T], doing: str) -> Iterable[T]:
-        return track(items, doing, console=console, disable=not console.is_terminal)
-
     rows = range(len(readings.image_ids))
-    every = [layer.draw(row, request.vectors) for row in track_items(rows, "drawing vectors")]
+    every = [layer.draw(row, request.vectors) for row in track_on_terminal(rows, "drawing vectors", console)]
     drawn = [each for each in every if len(each.positions)]
     clusters = layer.clusters(drawn, request.clusters)
-    found = sample(drawn, [layer.follow(each, clusters) for each in track_items(drawn, "perturbing them")])
+    found = sample(
+        drawn, [layer.follow(each, clusters) for each in track_on_terminal(drawn, "perturbing them", console)]
+    )
     pictures: list[File] = []
     members = []
-    for number in track_items(range(request.clusters), "cutting out their fields"):
+    for number in track_on_terminal(range(request.clusters), "cutting out their fields", console):
         shown = list(_members(layer, readings, found, number, request.members))
         members.append(tuple(member for member, _ in shown))
         pictures += [file for _, files in shown for file in files]

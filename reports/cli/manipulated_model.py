@@ -1,30 +1,27 @@
 """The command `manipulate-model`. It imports torch, so only the command that needs it imports this module."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import track
 
 from attacks.types import Model
 from pipeline.experiments.manipulated_model_results import COPIES, ManipulationFindings, NetworkRole
 from pipeline.experiments.manipulated_models import ManipulationExperiment, load_manipulation_experiment, weights_of
-from pipeline.machine.writing import File, remove_folders, write_files
+from pipeline.machine.writing import File
 from pipeline.spec.manipulation import load_manipulated_model_spec
+from reports.cli.experiments import result_file, track_on_terminal, write_page
 from reports.cli.notes import print_notes
 from reports.manipulated_model.figures import picture
 from reports.manipulated_model.gallery import draw_row, gallery_choices
 from reports.manipulated_model.page import html
 from reports.manipulated_model.result import GalleryRow, ManipulationResult
 from reports.manipulated_model.summarise import summarise, weights_file
-from reports.page import STYLE, style_sheet
-from reports.runs import PAGE, refuse_among_images
+from reports.runs import refuse_among_images
 
 RESULT = "manipulated.json"
 HOME = "manipulated"
 """The folder of all files, within that of the run."""
-T = TypeVar("T")
 
 
 def write_manipulated_model(spec: Path, folder: Path, console: Console, trusted: tuple[Path, ...] = ()) -> Path:
@@ -47,24 +44,13 @@ def write_manipulated_model(spec: Path, folder: Path, console: Console, trusted:
     print_notes(console, subject.notes, subject.checks)
     result, files = _make(subject, console)
     drawn = picture(result)
-    files += [
-        (RESULT, (result.model_dump_json(indent=1) + "\n").encode()),
-        (drawn.file, drawn.svg),
-        (STYLE, style_sheet().encode()),
-        (Path(PAGE).name, html(result, drawn).encode()),
-    ]
-    remove_folders(folder, [HOME])
-    write_files(folder, [(f"{HOME}/{name}", content) for name, content in files])
-    return folder / HOME / Path(PAGE).name
+    return write_page(folder, HOME, html(result, drawn), result_file(RESULT, result), drawn, files)
 
 
 def _make(subject: ManipulationExperiment, console: Console) -> tuple[ManipulationResult, list[File]]:
-    def track_items(items: Iterable[T], total: int, doing: str) -> Sequence[T]:
-        return list(track(items, doing, total, console=console, disable=not console.is_terminal))
-
     with console.status("fine-tuning"):
         networks = subject.networks()
-    tiles = track_items(subject.measure(networks), len(subject.tiles), "measuring")
+    tiles = list(track_on_terminal(subject.measure(networks), "measuring", console, len(subject.tiles)))
     states: dict[NetworkRole, bytes] = {name: weights_of(networks[name]) for name in COPIES}
     found = subject.findings(tiles, states)
     shown = list(_exhibits(subject, networks, found))

@@ -4,15 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import track
 
 from pipeline.experiments.variant_results import Measurement
 from pipeline.experiments.variants import VariantExperiment, load_variant_experiment
-from pipeline.machine.writing import remove_folders, write_files
 from pipeline.spec.variants import load_variants_spec
+from reports.cli.experiments import result_file, track_on_terminal, write_page
 from reports.cli.notes import print_notes
-from reports.page import STYLE, style_sheet
-from reports.runs import PAGE, refuse_among_images
+from reports.runs import refuse_among_images
 from reports.variants.figures import picture
 from reports.variants.page import html
 from reports.variants.summarise import summarise
@@ -40,17 +38,9 @@ def write_variants(spec: Path, folder: Path, console: Console, trusted: tuple[Pa
     print_notes(console, subject.notes, subject.checks)
     result = summarise(subject.findings(_measure(subject, console)))
     drawn = picture(result)
-    files = [
-        (RESULT, (result.model_dump_json(indent=1) + "\n").encode()),
-        (drawn.file, drawn.svg),
-        (STYLE, style_sheet().encode()),
-        (Path(PAGE).name, html(result, drawn).encode()),
-    ]
-    remove_folders(folder, [HOME])
-    write_files(folder, [(f"{HOME}/{name}", content) for name, content in files])
-    return folder / HOME / Path(PAGE).name
+    return write_page(folder, HOME, html(result, drawn), result_file(RESULT, result), drawn)
 
 
 def _measure(subject: VariantExperiment, console: Console) -> Sequence[Measurement]:
     tiles = subject.measure(subject.variants())
-    return list(track(tiles, "measuring", len(subject.tiles), console=console, disable=not console.is_terminal))
+    return list(track_on_terminal(tiles, "measuring", console, len(subject.tiles)))

@@ -1,6 +1,5 @@
 """The contents of the viewer: facts of an audit as texts, and images with their maps as arrays. It knows no store."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reports.pixels import Mask, Pixels
@@ -92,8 +91,3 @@ class ShownImage:
     """The explained class."""
     mask: Mask | None
     under: tuple[Shown, ...]
-
-    def class_names(self) -> Iterator[str]:
-        """Yield the names of all classes that are told of this image."""
-        yield from (self.label, self.explained)
-        yield from (each.prediction.name for each in self.under if each.prediction)

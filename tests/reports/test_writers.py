@@ -19,5 +19,5 @@ def test_no_module_of_reports_writes_by_itself() -> None:
     found = {str(file.relative_to(HOME)): writes(file) for file in HOME.rglob("*.py")}
     assert {name: calls for name, calls in found.items() if calls} == {
         "cli/ending.py": {"open"},  # the device that takes what no output takes
-        "cli/run_commands.py": {"write_text"},  # init, of a file that is not there
+        "cli/model_commands.py": {"write_text"},  # init, of a file that is not there
     }
