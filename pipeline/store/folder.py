@@ -12,12 +12,18 @@ from pipeline.machine.files import MIB, OF_THE_PATH, TEXT
 from pipeline.plan.schema import PREPARED
 from pipeline.plan.stages import VARIABLES
 from pipeline.store.receipts import METADATA
-from pipeline.store.records import is_record, key_in_records, key_in_store, records_folder
+from pipeline.store.records import (
+    WAY_OUT,
+    is_record,
+    key_in_records,
+    key_in_store,
+    records_folder,
+    refuse_other_folder,
+)
 from srd.errors import DamagedStore
 
 MOST_PREPARED = 1024 * MIB
 """The most bytes of an object that was prepared. That of a task is bounded by the array that it belongs to."""
-WAY_OUT = "remove it, and run the same spec again"
 WRITTEN = frozenset(VARIABLES) - frozenset(PREPARED)
 
 
@@ -140,8 +146,7 @@ class Folder(LocalStore):
         """
         path = self.place_of(key)
         for folder in list(path.parents)[: len(Path(key).parts) - 1 + is_record(key)]:
-            if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-                raise DamagedStore(f"{folder}: is a link or a file, not a folder of the store; {WAY_OUT}")
+            refuse_other_folder(folder)
         if path.is_dir() and not path.is_symlink():
             raise DamagedStore(f"{path}: is a folder, not an object of the store; {WAY_OUT}")
 

@@ -16,7 +16,7 @@ from zarr.core.sync import sync
 from zarr.storage import LocalStore
 
 from pipeline.plan.tasks import Plan, Task
-from pipeline.store.records import key_in_records, records_folder
+from pipeline.store.records import key_in_records, records_folder, refuse_other_folder
 from srd.errors import DamagedStore, DamagedTask
 
 RECEIPTS = "_ledger"
@@ -162,11 +162,17 @@ class Receipts:
         """Return the names in a folder.
 
         A disk is asked directly: zarr takes half a second for 100,000 names.
+
+        Raises
+        ------
+        DamagedStore
+            If a link or a file lies in the place of the folder: all tasks would seem to be missing, for ever.
         """
         if isinstance(self._store, LocalStore):
             path = _folder_of(self._store, folder)
-            is_own = path.is_dir() and path.resolve() == path
-            return os.listdir(path) if is_own else []  # noqa: PTH208  which makes a Path of each
+            for place in (path.parent, path):
+                refuse_other_folder(place)
+            return os.listdir(path) if path.is_dir() else []  # noqa: PTH208  which makes a Path of each
 
         async def list_names() -> list[str]:
             return [name async for name in self._store.list_dir(folder)]

@@ -6,8 +6,11 @@ records in `runs/a/audit.records`; the key `_ledger/score-00000-00` is the objec
 
 from pathlib import Path
 
+from srd.errors import DamagedStore
+
 HIERARCHY, RECORDS = ".zarr", ".records"
 MARK = "_"
+WAY_OUT = "remove it, and run the same spec again"
 
 
 def is_record(key: str) -> bool:
@@ -33,3 +36,15 @@ def records_url(url: str) -> str:
 def records_folder(folder: Path) -> Path:
     """Return the folder of the records of a store in a folder."""
     return Path(records_url(str(folder)))
+
+
+def refuse_other_folder(folder: Path) -> None:
+    """Refuse what lies in the place of a folder of a store and is none; it may be missing.
+
+    Raises
+    ------
+    DamagedStore
+        If it is a link or no folder.
+    """
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise DamagedStore(f"{folder}: is a link or a file, not a folder of the store; {WAY_OUT}")

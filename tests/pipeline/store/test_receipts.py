@@ -21,7 +21,7 @@ from pipeline.store.receipts import DIGEST, Failure, receipt_size
 from pipeline.store.store import (
     Store,
 )
-from srd.errors import DamagedTask
+from srd.errors import DamagedStore, DamagedTask
 
 
 def test_the_receipt_holds_the_digest_and_nothing_of_time_or_place(path: Path, made: Store) -> None:
@@ -89,6 +89,23 @@ def test_done_are_the_tasks_with_a_receipt(made: Store) -> None:
     made.write(tasks[1], arrays(tasks[1]))
     made.write(tasks[4], arrays(tasks[4]))
     assert made.receipts.task_keys() == {tasks[1].key, tasks[4].key}
+
+
+@pytest.mark.parametrize("parts", [0, 1])
+@pytest.mark.parametrize("kind", ["link", "dangling link", "file"])
+def test_a_folder_of_receipts_that_is_none_is_told_instead_of_missing_tasks(
+    path: Path, made: Store, parts: int, kind: str
+) -> None:
+    task = Task("score", 0, 0)
+    made.write(task, arrays(task))
+    folder = object_path(path, "_ledger", task.key).parents[1 - parts]
+    aside = folder.rename(path.parent / "aside")
+    if kind == "file":
+        folder.touch()
+    else:
+        folder.symlink_to(aside if kind == "link" else path.parent / "nowhere")
+    with pytest.raises(DamagedStore, match=f"{folder}: is a link or a file, not a folder of the store; remove it"):
+        made.receipts.task_keys()
 
 
 def test_a_receipt_half_written_is_none(path: Path, made: Store) -> None:
