@@ -11,11 +11,11 @@ import xarray as xr
 import zarr
 from s3_server import Bucket
 from small_audits import Finished, Watch, job_of, object_path, path_of, run, tree
-from small_stores import PLAN, arrays, at
+from small_stores import PLAN, arrays
 
 from pipeline.execution.executors import serial_executor
 from pipeline.plan.selection import Selection
-from pipeline.store.receipts import Failure, Receipts
+from pipeline.store.receipts import Failure
 from pipeline.store.records import records_url
 from pipeline.store.store import Store
 
@@ -94,12 +94,3 @@ def test_in_a_bucket_they_lie_beside_it_as_well(spec: Path, bucket: Bucket) -> N
 )
 def test_the_place_of_records_is_known_from_that_of_the_store(url: str, expected: str) -> None:
     assert records_url(url) == expected
-
-
-def test_a_link_in_place_of_the_records_is_none_of_ours(tmp_path: Path, path: Path, made: Store) -> None:
-    task = next(iter(PLAN.tasks("score")))
-    made.write(task, arrays(task))
-    folder = object_path(path, "_ledger").parent
-    folder.rename(tmp_path / "elsewhere")
-    folder.symlink_to(tmp_path / "elsewhere")
-    assert Receipts(at(path).open()).task_keys() == frozenset()
