@@ -92,6 +92,8 @@ class PerturbationEntry(Entry):
     needs_gradient: bool = True
     """Whether it needs the gradient of the attacked method; else it asks for maps alone."""
     needs_masks: bool = False
+    channels: tuple[int, ...] = ()
+    """The numbers of channels that images may have; () allows any."""
     keeps_map: bool = False
     """Whether it wants the map unchanged; other attacks on explanations want it changed."""
     applied: str = ""
@@ -123,6 +125,12 @@ class PerturbationEntry(Entry):
     def application(self) -> "PerturbationEntry":
         """Return the entry of `applied`, which takes the `displacement` that this entry returned."""
         return replace(self, source=self.applied, applied="")
+
+    def misfit(self, shape: tuple[int, int, int], n_classes: int) -> str:
+        """Return why it cannot take images (channels, height, width) of so many classes; "" if it can."""
+        if self.channels and shape[0] not in self.channels:
+            return f"takes images of {' or '.join(map(str, self.channels))} channels, these have {shape[0]}"
+        return ""
 
     def in_l2(self, title: str) -> Self:
         """Return the same entry in a ball of the L2 norm, which its function takes as `norm`."""

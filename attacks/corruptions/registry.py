@@ -120,6 +120,10 @@ GEOMETRIC_CHANGES = (
 )
 
 
+OF_COLOURS = frozenset({"snow", "frost", "brightness", "jpeg_compression", "spatter", "saturate"})
+"""The corruptions of ImageNet-C that read brightness, saturation or hue."""
+
+
 def _imagenet_c(name: str, module: str, title: str = "", stochastic: bool = True) -> PerturbationEntry:
     return _corruption(
         name=f"imagenet_c_{name}",
@@ -127,6 +131,7 @@ def _imagenet_c(name: str, module: str, title: str = "", stochastic: bool = True
         source=f"attacks.corruptions.imagenet_c.{module}:{name}",
         strength=SEVERITY,
         stochastic=stochastic,
+        channels=(1, 3) if name in OF_COLOURS else (),
         reference="Hendrycks & Dietterich, ICLR 2019",
     )
 

@@ -52,7 +52,7 @@ PI_FGSM = _linf(
     budget=("num_iter_set",),
     proportional_to=("num_iter_set",),
     cost=f"num_iter_set x {ONE}",
-    channels=3,
+    channels=(3,),
     stochastic=False,
     reference="Gao et al., ECCV 2020",
 )
@@ -161,7 +161,7 @@ FOR_TRANSFER = (
         library_class="TIFGSM",
         own_defaults={"nsig": 3.0},
         choices={"kernel_name": ("gaussian", "linear", "uniform")},
-        channels=3,
+        channels=(3,),
         reference="Dong et al., CVPR 2019",
     ),
     PI_FGSM,

@@ -39,14 +39,21 @@ class LibraryAttack(PerturbationEntry):
     least_classes: int = 2
     stripes: bool = False
     """Whether it starts from stripes of a fifth of the height, which must fit into the image."""
-    channels: int | None = None
-    """Required number of channels; None allows any number."""
 
     def load(self) -> Callable[..., Any]:
         """Import and return the attack itself."""
         module, adapter = self.source.split(":")
         loaded: Callable[..., Any] = getattr(import_module(module), adapter)(self)
         return loaded
+
+    def misfit(self, shape: tuple[int, int, int], n_classes: int) -> str:
+        """Return what an entry says, or that stripes do not fit into the image, or that there are too few classes."""
+        _, height, width = shape
+        if self.stripes and not _stripes_fit(height, width):
+            return f"has stripes that do not fit into {height} x {width} pixels"
+        if n_classes < self.least_classes:
+            return f"takes {self.least_classes} classes or more, not {n_classes}"
+        return super().misfit(shape, n_classes)
 
     @cached_property
     def options(self) -> Mapping[str, Any]:
@@ -66,3 +73,9 @@ class LibraryAttack(PerturbationEntry):
     @property
     def _not_options(self) -> frozenset[str]:
         return SET_BY_THE_ADAPTER | self.fixed.keys() | {self.radius, self.step, *self.not_offered}
+
+
+def _stripes_fit(height: int, width: int) -> bool:
+    """Return whether the first steps of Square in L2 stay inside the image."""
+    stripe, margin = height // 5, height % 5 // 2
+    return stripe > 0 and all(margin + side // stripe * stripe <= side for side in (height, width))

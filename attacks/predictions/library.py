@@ -76,19 +76,9 @@ def _choose_options(entry: LibraryAttack, options: Mapping[str, Any]) -> dict[st
 
 
 def _refuse_unfit(entry: LibraryAttack, images: Images, network: nn.Module) -> None:
-    channels, *sides = images.shape[1:]
-    if entry.channels not in {None, channels}:
-        raise InputError(f"{entry.name}: takes images of {entry.channels} channels, these have {channels}; remove it")
-    if entry.stripes and not _stripes_fit(*sides):
-        raise InputError(f"{entry.name}: its stripes do not fit into {sides[0]} x {sides[1]} pixels; remove it")
-    if entry.least_classes > 2 and (n_classes := _n_classes(network, images)) < entry.least_classes:
-        raise InputError(f"{entry.name}: takes {entry.least_classes} classes or more, not {n_classes}; remove it")
-
-
-def _stripes_fit(height: int, width: int) -> bool:
-    """Return whether the first steps of Square in L2 stay inside the image."""
-    stripe, margin = height // 5, height % 5 // 2
-    return stripe > 0 and all(margin + side // stripe * stripe <= side for side in (height, width))
+    channels, height, width = images.shape[1:]
+    if misfit := entry.misfit((channels, height, width), _n_classes(network, images)):
+        raise InputError(f"{entry.name}: it {misfit}; remove it")
 
 
 def _build(

@@ -8,17 +8,16 @@ import torch
 from numpy.typing import NDArray
 
 from attacks.entries import EVIDENCE
-from attacks.registry import PERTURBATIONS
 from pipeline.demo import certificates, shapes
 from pipeline.execution.admission import admit, clean_logits
 from pipeline.execution.fingerprints import differences, fingerprinted_facts, lasting_differences, refuse_other
+from pipeline.execution.image_checks import refuse_unfit_images
 from pipeline.execution.job import Job
 from pipeline.execution.law_checks import check_laws
 from pipeline.execution.planning import coordinates, plan_audit
 from pipeline.execution.prepared_arrays import prepared_arrays
 from pipeline.execution.stage_sources import sources_of
 from pipeline.execution.subjects import Subject, load_subject
-from pipeline.inputs.data import Data
 from pipeline.inputs.user_code import refusal
 from pipeline.machine import environment, seeds
 from pipeline.machine.outputs import divert_stdout
@@ -36,8 +35,7 @@ from pipeline.store.creation import NewStore, create, find_damaged_objects, mend
 from pipeline.store.renewal import is_half_renewed, plan_renewal, renew
 from pipeline.store.store import Arrays
 from srd.encoder_module import encoder_module
-from srd.errors import AuditError, DataError, ModelError, SpecError, UnsupportedOperation
-from srd.metrics.ssim import WINDOW
+from srd.errors import AuditError, ModelError, SpecError, UnsupportedOperation
 
 CERTIFIED_SCENES = 300
 WATCHED_CODE_RAISES = (AuditError, RuntimeError, TypeError, ValueError, LookupError, AttributeError)
@@ -101,8 +99,7 @@ def _mend(job: Job, subject: Subject, attributes: RunAttributes, tell: Tell) -> 
 
 def _prepare_anew(job: Job, subject: Subject, plan: Plan, ours: FingerprintedFacts, tell: Tell) -> NewStore:
     """Return the store that a run starts with; what cannot be audited is refused."""
-    refuse_small_images(subject.data)
-    _refuse_without_masks(job.spec, subject.data)
+    refuse_unfit_images(job.spec, subject.data)
     with environment.reproducible():
         admitted = admit(job.spec, subject, tell)
         prepared = prepared_arrays(job.spec, subject.data, admitted.logits)
@@ -135,27 +132,6 @@ def _prepare_anew(job: Job, subject: Subject, plan: Plan, ours: FingerprintedFac
 def _new_store(job: Job, subject: Subject, prepared: Arrays, attributes: RunAttributes) -> NewStore:
     sources = sources_of(job.spec, attributes.plan)
     return NewStore(coordinates(job.spec, subject.data), prepared, attributes, sources)
-
-
-def refuse_small_images(data: Data) -> None:
-    """Refuse images that are too small to compare maps on.
-
-    Raises
-    ------
-    DataError
-        If the images are smaller than a window of SSIM.
-    """
-    height, width = data.images(range(1)).shape[2:]
-    if min(height, width) < WINDOW:
-        raise DataError(
-            f"images of {width}x{height} pixels: SSIM compares windows of {WINDOW}x{WINDOW}; set model.resize"
-        )
-
-
-def _refuse_without_masks(spec: AuditSpec, data: Data) -> None:
-    needy = [p.name for p in spec.perturbation if PERTURBATIONS[p.name].needs_masks]
-    if needy and not data.has_masks:
-        raise DataError(f"{needy[0]} works by the objects' masks; set data.masks, or attack by 'top_k' instead")
 
 
 def try_methods(

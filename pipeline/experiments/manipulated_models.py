@@ -24,8 +24,9 @@ from attacks.manipulated_models.goals import MANIPULATION_GOALS, ManipulationGoa
 from attacks.types import Model
 from pipeline.demo import shapes
 from pipeline.execution.admission import admit
+from pipeline.execution.image_checks import refuse_small_images
 from pipeline.execution.law_checks import check_laws
-from pipeline.execution.preparation import refuse_small_images, try_methods
+from pipeline.execution.preparation import try_methods
 from pipeline.execution.subjects import Subject
 from pipeline.experiments.manipulated_model_results import (
     COPIES,

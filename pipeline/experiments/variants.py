@@ -13,8 +13,9 @@ from torch import Tensor
 
 from attacks.types import Images, Model
 from pipeline.execution.admission import admit
+from pipeline.execution.image_checks import refuse_small_images
 from pipeline.execution.law_checks import check_laws
-from pipeline.execution.preparation import refuse_small_images, try_methods
+from pipeline.execution.preparation import try_methods
 from pipeline.execution.subjects import Subject
 from pipeline.experiments.manipulated_models import similarity_of
 from pipeline.experiments.variant_networks import make_variant, refuse_hidden_operations
