@@ -5,19 +5,21 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
-from pipeline.estimate.inspected import Inspection
+from pipeline.estimate.inspected import Inspection, Method
 from pipeline.inputs.formats import find_format
 from pipeline.spec.audit import parse_spec
 from pipeline.spec.data import DataSpec
 from pipeline.spec.model import ModelSpec
-from srd.registry import ATTRIBUTORS
+from reports.cli.durations import time_in_words
+from reports.cli.first_audit import FirstAudit, size_first_audit
 
-IMAGES = 16
-"""The number of images that a first audit takes, if the data hold more."""
+IMAGES, FEWER_IMAGES = 16, 8
+"""The numbers of images that a first audit takes, if the data hold more: where that is afforded, and else."""
 LONGEST = 300
 """Characters of a comment."""
 BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -37,10 +39,15 @@ strengths = ["4/255", "8/255"]
 """
 MANIPULATION = """
 [[perturbation]]
-name = "manipulate"         # attack on the explanation, through every method that has a gradient
+name = "manipulate"         # attack on the explanation, through methods that have a gradient
 strengths = ["8/255"]
-options.steps = 40
 """
+FEWER_QUESTIONS = (
+    "[measure]",
+    "subsets = 50                # fewer questions than by default, as a pass of this network is slow here",
+    'fills = ["black", "blur"]',
+    "n_randomise = 4",
+)
 
 
 @dataclass(frozen=True)
@@ -68,10 +75,27 @@ class Draft:
         SpecError
             If it is none, which would be a fault of this program.
         """
-        parts = (_heading(title), self._model(), self._data(), self._explain(), self._perturbations(), RUN)
-        text = "\n".join("\n".join(part) + "\n" for part in map(list, parts))
+        head = (_heading(title), self._model(), self._data(), self._explain(), self._perturbations())
+        measured = (FEWER_QUESTIONS,) if self.size.asks_less else ()
+        text = "\n".join("\n".join(part) + "\n" for part in map(list, (*head, *measured, RUN)))
         parse_spec(tomllib.loads(text), title)
         return text
+
+    @cached_property
+    def methods(self) -> tuple[Method, ...]:
+        """Return the methods that explain the network."""
+        return tuple(method for method in self.found.methods if not method.refusal)
+
+    @cached_property
+    def sizes(self) -> tuple[FirstAudit, FirstAudit]:
+        """Return the size of the audit, and that of the one which more time would allow."""
+        most, least = (self.data.n or min(self.whole, images) for images in (IMAGES, FEWER_IMAGES))
+        return size_first_audit(self.methods, most, least)
+
+    @property
+    def size(self) -> FirstAudit:
+        """Return the size of the audit."""
+        return self.sizes[0]
 
     def _model(self) -> Iterator[str]:
         yield "[model]"
@@ -104,25 +128,38 @@ class Draft:
             why = known[1] if known and key == "format" else ""
             if key != "n":
                 yield _line(key, value, why)
-        if self.data.n is not None or self.whole > IMAGES:
+        if self.data.n is not None or self.whole > self.size.images:
             of_all = f"of {self.whole:,}; more images make intervals narrower, without this line all are audited"
-            yield _line("n", self.data.n or IMAGES, of_all)
+            yield _line("n", self.size.images, of_all)
         yield _comment(f"looked at: {self.found.data}")
         if self.found.correct is not None:
             yield _comment(f"{self.found.correct} of these {self.found.n_images} are classified as labelled")
 
     def _explain(self) -> Iterator[str]:
-        able = [method.name for method in self.found.methods if not method.refusal]
         yield "[explain]"
-        yield _line("methods", able)
+        yield _line("methods", [method.name for method in self.methods])
         for method in self.found.methods:
             if method.refusal:
                 yield _comment(f"left out, {method.name}: {method.refusal}")
 
     def _perturbations(self) -> Iterator[str]:
-        able = (method.name for method in self.found.methods if not method.refusal)
-        is_attackable = any(ATTRIBUTORS[name].differentiable and ATTRIBUTORS[name].uses_network for name in able)
-        yield (PERTURBATIONS + MANIPULATION * is_attackable).rstrip("\n")
+        yield PERTURBATIONS.rstrip("\n")
+        if self.size.against:
+            yield MANIPULATION.rstrip("\n")
+            yield from self._attack()
+
+    def _attack(self) -> Iterator[str]:
+        size, larger = self.sizes
+        if size.against != larger.against:
+            yield _line("against", size.against, "the quick ones; without this line all")
+        yield _line("options.steps", size.steps)
+        seconds, more = (each.seconds(self.methods) for each in (size, larger))
+        yield _comment(f"all of this takes about {time_in_words(seconds)} on one worker here, by the time of a map")
+        if size != larger:
+            yield _comment(
+                f"{larger.steps} steps through {len(larger.against)} methods on {larger.images} images find more and "
+                f"decide more, and take about {time_in_words(more)}"
+            )
 
 
 RUN = (
