@@ -10,8 +10,8 @@ AFFORDED = 1800.0
 """The seconds that a first audit may take on one worker."""
 STEPS = (40, 20, 10, 5)
 """The numbers of steps of an attack on the explanation, from which one is chosen."""
-QUICK = 4.0
-"""A method is quick if a map takes no more than this many times that of the quickest."""
+SAMPLES = " x ("
+"""What the cost of a method holds that sums gradients at many points: it is not quick."""
 MAPS_OF_A_STEP = 4.0
 """The maps that a step of an attack costs (docs/benchmarks.md)."""
 RESTARTS = 2
@@ -61,9 +61,7 @@ def size_first_audit(methods: Sequence[Method], most: int, least: int) -> tuple[
 def _sizes(methods: Sequence[Method], most: int, least: int) -> Iterator[FirstAudit]:
     """Yield the sizes of an audit, from the largest to the smallest."""
     every = attackable(methods)
-    of_map = {method.name: method.seconds or 0.0 for method in methods}
-    quickest = min((of_map[name] for name in every), default=0.0)
-    quick = tuple(name for name in every if of_map[name] <= QUICK * quickest)
+    quick = tuple(name for name in every if SAMPLES not in ATTRIBUTORS[name].cost) or every
     full = FirstAudit(most, STEPS[0], every, False)
     yield full
     yield replace(full, steps=STEPS[1])
