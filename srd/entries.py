@@ -4,16 +4,17 @@ Facts are read from the text of the sources where an import would import torch.
 """
 
 import ast
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property, partial
 from importlib import import_module
-from importlib.util import find_spec
 from math import inf
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
+
+from srd.defaults import read_defaults
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,7 @@ class Entry:
     @cached_property
     def options(self) -> Mapping[str, Any]:
         """Return the keyword arguments that a spec may set, with their defaults."""
-        defaults = _read_defaults(*self.source.split(":"))
+        defaults = read_defaults(*self.source.split(":"))
         return MappingProxyType({name: value for name, value in defaults.items() if name not in self._not_options})
 
     @property
@@ -252,29 +253,6 @@ class Attributors(Registry[AttributorEntry]):
             upsampling="nearest-exact",
             law="",
         )
-
-
-def _read_defaults(module: str, function: str) -> Mapping[str, Any]:
-    """Return the plain defaults of a function's keywords.
-
-    They come from the class of options that the function `takes`, else from its signature.
-    """
-    spec = find_spec(module)
-    body = ast.parse(Path(str(spec.origin if spec else "")).read_text(encoding="utf-8")).body
-    definition = next(node for node in body if isinstance(node, ast.FunctionDef) and node.name == function)
-    match definition.decorator_list:
-        case [ast.Call(func=ast.Name(id="takes"), args=[ast.Name(id=options)])]:
-            chosen = fields(_resolve_import(options, body))
-            return {option.name: option.default for option in chosen if option.init and option.default is not MISSING}
-    pairs = zip(definition.args.kwonlyargs, definition.args.kw_defaults, strict=True)
-    return {name.arg: ast.literal_eval(value) for name, value in pairs if value and not isinstance(value, ast.Name)}
-
-
-def _resolve_import(name: str, body: Sequence[ast.stmt]) -> Any:
-    """Return the object that a module imports by this name."""
-    imports = (node for node in body if isinstance(node, ast.ImportFrom))
-    module = next(node.module for node in imports if name in {alias.name for alias in node.names})
-    return getattr(import_module(str(module)), name)
 
 
 def read_entries(folder: Path, kind: type[E]) -> Iterator[E]:

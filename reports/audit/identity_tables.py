@@ -1,35 +1,30 @@
 """The section on identity: tables of model, data, methods, tasks and verifications."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from pipeline.plan.conditions import CLEAN
 from pipeline.plan.stages import STAGES
 from pipeline.plan.tasks import Task
-from pipeline.store.attributes import caveats_of
 from pipeline.verification.findings import Verification
 from reports import statistics
 from reports.audit.facts import (
     Certificate,
     Completeness,
     Identity,
-    MethodFacts,
     RunFacts,
     StageProgress,
     TaskFailure,
     UndefinedScores,
 )
-from reports.audit.options import all_options, in_words
+from reports.audit.method_tables import methods, methods_table
 from reports.audit.readings import Readings
 from reports.audit.run_record import RunRecord
 from reports.audit.section import Fields, Pictures, Section
 from reports.audit.undefined_scores import asked_scores, undefined_scores
-from reports.cells import Cell, Table, method_heading
-from reports.families import is_control
+from reports.cells import Cell, Table
 from reports.formatting import toml
-from srd.registry import ATTRIBUTORS
 
 
 def _numbers(readings: Readings, _: RunFacts) -> Fields:
@@ -123,37 +118,6 @@ def certificates(readings: Readings) -> tuple[Certificate, ...]:
             name=name, meaning=meaning, rate=getattr(given, name), bound=bound, passed=given.holds[name], n=given.n
         )
         for name, (meaning, bound) in meanings.items()
-    )
-
-
-def methods(readings: Readings) -> tuple[MethodFacts, ...]:
-    """Return the methods of the run, in its order."""
-    given = readings.attributes.fingerprinted.spec.explain.options
-    resolutions = readings.attributes.resolutions
-    caveats = caveats_of(readings.attributes.self_checks)
-    return tuple(
-        _method(name, given.get(name, {}), resolutions[name], caveats.get(name, "")) for name in readings.methods
-    )
-
-
-def _method(name: str, given: Mapping[str, Any], resolution: tuple[int, int], caveat: str) -> MethodFacts:
-    entry = ATTRIBUTORS[name]
-    return MethodFacts(
-        name=name,
-        title=entry.title,
-        family=entry.family,
-        signed=entry.signed,
-        coarse=entry.low_resolution,
-        resolution=resolution,
-        stochastic=entry.stochastic,
-        attackable=entry.differentiable,
-        uses_network=entry.uses_network,
-        uses_target=entry.uses_target,
-        is_control=is_control(name),
-        cost=entry.cost,
-        reference=entry.reference,
-        options=all_options(entry, given),
-        caveat=caveat,
     )
 
 
@@ -256,30 +220,6 @@ def _certificates_table(result: RunFacts) -> Table:
     )
 
 
-def _methods_table(result: RunFacts) -> Table:
-    """Return the table of the methods with their options."""
-    header = ("method", "sign", "resolution", "attackable", "options", "cost", "source")
-    rows = (
-        (
-            method_heading(each.name, result.caveats, each.name + _ignored_inputs(each)),
-            Cell("signed" if each.signed else "not negative"),
-            Cell("{} x {}".format(*each.resolution) + (", upsampled" if each.coarse else "")),
-            Cell("yes" if each.attackable else "no gradient"),
-            Cell(in_words(each.options)),
-            Cell(each.cost),
-            Cell(each.reference),
-        )
-        for each in result.methods
-    )
-    return Table("Methods, by family. Costs in passes of the network.", header, tuple(rows))
-
-
-def _ignored_inputs(method: MethodFacts) -> str:
-    if not method.uses_network:
-        return ", ignores the network"
-    return "" if method.uses_target else ", ignores the class"
-
-
 def _certificate(each: Certificate) -> tuple[Cell, ...]:
     verdict = Cell("PASS", "", "passed") if each.passed else Cell("FAIL", "", "failed")
     return Cell(each.meaning, each.name), Cell(f"{each.rate:.3f}"), Cell(each.bound), Cell(str(each.n)), verdict
@@ -302,7 +242,7 @@ def _body(result: RunFacts, _: Pictures) -> Mapping[str, object]:
         "identity": _identity_table(result),
         "digests": _digests_table(result),
         "certificates": _certificates_table(result),
-        "methods": _methods_table(result),
+        "methods": methods_table(result),
         "completeness": _completeness_table(result),
         "failures": _failures_table(result),
         "verifications": _verifications_table(result),

@@ -9,7 +9,7 @@ from made_explainers import METHODS, N, registered
 from small_audits import store_in
 
 from pipeline.store.results import open_results
-from reports.audit.identity_tables import methods
+from reports.audit.method_tables import methods
 from reports.audit.readings import Readings
 from reports.audit.threats import conditions
 from reports.audit.verdicts.criteria import Criterion, default_criteria
