@@ -100,6 +100,9 @@ class AttributorEntry(Entry):
     """`module:function` of the same method for the relevance of one `layer`, if it has relevance at every layer."""
     needs: tuple[str, ...] = ()
     """Keyword arguments that no spec sets: "encoder", "operations", "baseline", "background"."""
+    estimate: str = ""
+    """`module:function` with the same options that estimates the map from half of its gradients, at points drawn anew
+    at each call, if the method sums gradients at many."""
 
     @property
     def low_resolution(self) -> bool:
@@ -118,6 +121,10 @@ class AttributorEntry(Entry):
     def native(self) -> Callable[..., Any]:
         """Return the method with maps at its own resolution."""
         return super().load()
+
+    def load_estimate(self) -> Callable[..., Any]:
+        """Import and return the function that `estimate` names."""
+        return replace(self, source=self.estimate).load()
 
     def load_balance(self) -> Callable[..., Any]:
         """Import and return the function that `balance` names."""

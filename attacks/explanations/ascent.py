@@ -11,7 +11,8 @@ from attacks.types import Ball, Images, Objective
 from srd.types import Scores
 
 MOMENTUM = 0.9
-JUDGED = 2  # every second iterate is judged, the last one included: each costs a map
+JUDGED = 2
+"""Every second iterate is judged, the last one included: each costs a map."""
 CHECKS = ((0.25, 0.5), (0.5, 1.0))
 """Share of the steps, and the share that a run must then have reached of what an earlier run had gained by then."""
 LEAST_STEP = 0.02  # relative to the first step; the last of many steps comes near it, fine enough to settle
@@ -50,6 +51,8 @@ class Ascent:
     steps: int
     relative_step: float
     """Size of the first step in units of the ball's radius."""
+    judged: int = JUDGED
+    """Of how many iterates one is judged, the last one included."""
 
     def __call__(self, clean: Images, start: Tensor, earlier: Sequence[Scores] = ()) -> SearchTrace:
         """Return the displacement that `judge` rates highest, or no displacement if none is rated higher.
@@ -71,7 +74,7 @@ class Ascent:
             size = self.relative_step * self.ball.epsilon * _decay(k / self.steps)
             displacement = self.ball.project(displacement + size * self.ball.step(velocity))
             highest.append(highest[-1])
-            if (self.steps - 1 - k) % JUDGED == 0:
+            if (self.steps - 1 - k) % self.judged == 0:
                 value = self.judge(self.displace(clean, displacement))
                 better = hopeful & (value > highest[-1])
                 best = torch.where(better[:, None, None, None], displacement, best)

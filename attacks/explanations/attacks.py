@@ -9,7 +9,7 @@ from attacks.explanations.ascent import SearchTrace
 from attacks.explanations.gradients import EstimatedGradient, both_ways
 from attacks.explanations.options import BlackBoxOptions, WhiteBoxOptions
 from attacks.explanations.search import best
-from attacks.explanations.threat_model import Attack, attacking
+from attacks.explanations.threat_model import BY_WHOLE_MAPS, Attack, attacking
 from attacks.types import AttackResult, Model, Samples
 from srd.keywords import takes
 from srd.types import Generators
@@ -25,7 +25,8 @@ def white_box(
     (Dombrowski et al. 2019), the second the network as it is, and so on in turn. Each image gets the best of its
     iterates on the network as it is, among those whose prediction meets the aim: the class of the clean image, except
     for the flip, and every probability within `tolerance`. An image without an iterate that beats the clean image stays
-    clean. A stochastic method draws anew at every step.
+    clean. A stochastic method draws anew at every step. Through a `SampledAttributor` the search follows estimates from
+    half of the gradients, for half as many steps more, and judges by whole maps.
 
     Raises
     ------
@@ -33,7 +34,7 @@ def white_box(
         The samples lack what the aim needs.
     """
     with attacking(options, model, samples, strength, generators) as attack:
-        search = attack.search(options, both_ways(attack.objectives.gain), attack.objectives.judge)
+        search = attack.search(options, both_ways(attack.estimated.gain), attack.objectives.judge, attack.pace)
         traces = search(samples.images, torch.zeros_like(samples.images), generators)
         ways = evidence.of_both_ways(traces)
         gradient = evidence.of_gradient(attack.objectives, attack.ball, samples.images, generators)
@@ -50,7 +51,7 @@ def black_box(
     """
     with attacking(options, model, samples, strength, generators) as attack:
         ways = [EstimatedGradient(attack.objectives.gain, options.pairs, options.sigma, generators)]
-        search = attack.search(options, ways, attack.objectives.judge)
+        search = attack.search(options, ways, attack.objectives.judge, BY_WHOLE_MAPS)
         traces = search(samples.images, torch.zeros_like(samples.images), generators)
         return _result(attack, traces, samples, generators, {})
 

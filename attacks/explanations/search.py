@@ -23,6 +23,7 @@ class Search:
     steps: int
     restarts: int
     relative_step: float
+    judged: int
 
     def __call__(self, clean: Images, origin: Tensor, generators: Generators) -> tuple[SearchTrace, ...]:
         """Run the search from `origin`, and then again from random points.
@@ -39,7 +40,7 @@ class Search:
 
     def _ascent(self, restart: int) -> Ascent:
         gradient = self.gradients[restart % len(self.gradients)]
-        return Ascent(self.ball, gradient, self.judge, self.displace, self.steps, self.relative_step)
+        return Ascent(self.ball, gradient, self.judge, self.displace, self.steps, self.relative_step, self.judged)
 
 
 @contextmanager

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from math import ceil
 from types import MappingProxyType
 
 from attacks.balls import L2, Linf
 from attacks.entries import Norm
-from attacks.explanations.ascent import Displace, Gradient, displace, displace_in_eight_bits
+from attacks.explanations.ascent import JUDGED, Displace, Gradient, displace, displace_in_eight_bits
 from attacks.explanations.goals import Away, MoveCentre, OutOf, Towards
 from attacks.explanations.objectives import AttackObjectives, Explainer, Goal, Prediction
 from attacks.explanations.options import AttackOptions
@@ -18,9 +19,29 @@ from attacks.types import Ball, Model, Objective, Samples
 from srd.errors import PerturbationError
 from srd.metrics._maps import top_k
 from srd.passes import evaluating
+from srd.sampled import SampledAttributor
 from srd.types import Attributor, Generators, Logits, Maps
 
 BALLS: Mapping[Norm, Callable[[float], Ball]] = MappingProxyType({"L-inf": Linf, "L2": L2})
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The number of steps of a search, and how often it looks at what it has reached."""
+
+    steps: float
+    """The steps that it takes for each step of its options."""
+    judged: int
+    """Of how many iterates one is judged."""
+
+    def steps_of(self, steps: int) -> int:
+        """Return the number of steps of a run whose options say `steps`."""
+        return ceil(self.steps * steps)
+
+
+BY_WHOLE_MAPS = Pace(1, JUDGED)
+BY_ESTIMATES = Pace(1.5, 2 * JUDGED)
+"""Each step costs half, so that a run takes three quarters of the passes (docs/benchmarks.md, Attacks)."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +49,17 @@ class Attack:
     """One attack on the explanations of a tile."""
 
     objectives: AttackObjectives
+    estimated: AttackObjectives
+    """The same by the estimate of a sampled method, which is what a search differentiates."""
     ball: Ball
     displace: Displace
+    pace: Pace
+    """The pace of a search that differentiates."""
 
-    def search(self, options: AttackOptions, gradients: Sequence[Gradient], judge: Objective) -> Search:
+    def search(self, options: AttackOptions, gradients: Sequence[Gradient], judge: Objective, pace: Pace) -> Search:
         """Return the search of the ball by these gradients."""
-        steps, restarts, relative_step = options.steps, options.restarts, options.relative_step
-        return Search(self.ball, gradients, judge, self.displace, steps, restarts, relative_step)
+        steps, restarts = pace.steps_of(options.steps), options.restarts
+        return Search(self.ball, gradients, judge, self.displace, steps, restarts, options.relative_step, pace.judged)
 
 
 @contextmanager
@@ -44,11 +69,25 @@ def attacking(
     """Yield the attack on a model in evaluation mode, then restore the mode of the model."""
     attributor = partial(options.attributor, generators=generators)
     with evaluating(model):
+        objectives = objectives_of(options.aim, model, samples, attributor, options.keep, options.tolerance)
+        estimated, pace = _estimate(objectives, options.attributor, generators)
         yield Attack(
-            objectives_of(options.aim, model, samples, attributor, options.keep, options.tolerance),
+            objectives,
+            estimated,
             BALLS[options.norm](strength),
             displace_in_eight_bits if options.eight_bits else displace,
+            pace,
         )
+
+
+def _estimate(
+    objectives: AttackObjectives, attributor: Attributor, generators: Generators
+) -> tuple[AttackObjectives, Pace]:
+    """Return the objectives by estimates of the maps, if the method has such, and the pace of a search by them."""
+    if not isinstance(attributor, SampledAttributor):
+        return objectives, BY_WHOLE_MAPS
+    explainer = replace(objectives.explainer, attributor=partial(attributor.estimate, generators=generators))
+    return replace(objectives, explainer=explainer), BY_ESTIMATES
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ def universal(
         def judge(images: Images) -> Scores:
             return judged(images).mean(0, keepdim=True)
 
-        search = attack.search(options, both_ways(attack.objectives.gain), judge)
+        search = attack.search(options, both_ways(attack.estimated.gain), judge, attack.pace)
         return best(search(samples.images, torch.zeros_like(samples.images[:1]), generators[:1]))
 
 

@@ -18,7 +18,7 @@ from attacks.explanations import evidence
 from attacks.explanations.ascent import JUDGED
 from attacks.explanations.gradients import DifferentiatedGradient, both_ways, sharpening_softplus, without_surrogate
 from attacks.explanations.options import AttackOptions
-from attacks.explanations.threat_model import Attack, attacking
+from attacks.explanations.threat_model import BY_WHOLE_MAPS, Attack, Pace, attacking
 from attacks.registry import PERTURBATIONS
 from attacks.types import AttackResult, Images, Samples
 from pipeline.plan.axes import depths
@@ -169,7 +169,7 @@ def _attack_seconds(context: Context, condition: Condition, task: Task) -> float
         step = _measure_step(attack, images, entry)
         seconds = 0.0
         if task.stage == "fit" or not entry.is_universal:
-            seconds += _search_seconds(step, condition, entry)
+            seconds += _search_seconds(step, condition, entry, attack.pace)
         if task.stage == "perturb":
             seconds += _controls(attack, sample, images, step)
         if task.stage == "perturb" and entry.needs_gradient:
@@ -177,14 +177,14 @@ def _attack_seconds(context: Context, condition: Condition, task: Task) -> float
         return seconds
 
 
-def _search_seconds(step: _Step, condition: Condition, entry: PerturbationEntry) -> float:
+def _search_seconds(step: _Step, condition: Condition, entry: PerturbationEntry, pace: Pace) -> float:
     budget: Mapping[str, Any] = threat(condition).budget
     restarts = budget["restarts"] if entry.needs_gradient else 1
     start: float = (GIVEN_MAPS + restarts) * step.rating
     if not entry.needs_gradient:
-        return start + float(budget["steps"] * (2 * budget["pairs"] + 0.5)) * step.rating
+        return start + float(budget["steps"] * (2 * budget["pairs"] + 1 / BY_WHOLE_MAPS.judged)) * step.rating
     gradients = -(-restarts // 2) * step.softplus + restarts // 2 * step.exact
-    search: float = budget["steps"] * (gradients + restarts * step.rating / 2)
+    search: float = pace.steps_of(budget["steps"]) * (gradients + restarts * step.rating / pace.judged)
     return start + search
 
 
@@ -193,7 +193,7 @@ def _measure_step(attack: Attack, images: Images, entry: PerturbationEntry) -> _
     rating, _ = _time(partial(attack.objectives.judge, images))
     if not entry.needs_gradient:
         return _Step(0.0, 0.0, rating)
-    through_softplus, through_network = (partial(way, images, 0.5) for way in both_ways(attack.objectives.gain))
+    through_softplus, through_network = (partial(way, images, 0.5) for way in both_ways(attack.estimated.gain))
     softplus, _ = _time(through_softplus)
     exact = softplus if softplus > SLOW else _time(through_network)[0]
     return _Step(softplus, exact, rating)

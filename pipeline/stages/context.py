@@ -18,6 +18,7 @@ from pipeline.plan.tasks import Plan, Task
 from pipeline.spec.audit import AuditSpec
 from pipeline.store.store import Store
 from srd.registry import ATTRIBUTORS
+from srd.sampled import SampledAttributor
 from srd.types import Attributor, Generators, Inputs, Target
 
 BACKGROUND = 32  # images, from which Expected Gradients start
@@ -56,6 +57,15 @@ class Context:
 
     def attributor(self, name: str) -> Attributor:
         return attributor(self.spec, self.model, self.data, name)
+
+    def attacked(self, name: str) -> Attributor:
+        """Return the method as attacks take it: with its estimate, if it has one."""
+        whole, entry = self.attributor(name), ATTRIBUTORS[name]
+        if not entry.estimate:
+            return whole
+        return SampledAttributor(
+            whole, partial(entry.load_estimate(), **arguments(self.spec, self.model, self.data, name))
+        )
 
     def generators(self, stage: str, rows: Iterable[int], *key: str) -> Generators:
         """Return one random stream for each image."""

@@ -1,5 +1,7 @@
 """The gradient of the target's logit, averaged over noisy copies of the inputs."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -16,6 +18,7 @@ ENTRY = AttributorEntry(
     signed=False,
     stochastic=True,
     cost="samples x (1 forward, 1 backward)",
+    estimate="srd.baselines.smooth_grad:estimate",
     reference="Smilkov, Thorat, Kim, Viegas, Wattenberg, 2017",
 )
 
@@ -63,3 +66,18 @@ def _draw_noise(inputs: Inputs, generators: Generators) -> Tensor:
     return torch.stack(
         [torch.randn(row.shape, generator=g, dtype=inputs.dtype) for row, g in zip(inputs, generators, strict=True)]
     ).to(inputs.device)
+
+
+def estimate(
+    network: nn.Module,
+    inputs: Inputs,
+    target: Target,
+    generators: Generators | None = None,
+    *,
+    samples: int = 16,
+    create_graph: bool = False,
+    **options: Any,
+) -> Maps:
+    """Return the maps of `smooth_grad` from half as many samples, with its other options."""
+    fewer = -(-samples // 2)
+    return smooth_grad(network, inputs, target, generators, samples=fewer, create_graph=create_graph, **options)

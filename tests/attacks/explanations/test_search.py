@@ -22,7 +22,7 @@ def wavy(images: Images) -> Scores:
 
 
 def search(restarts: int) -> Search:
-    return Search(Linf(0.2), [DifferentiatedGradient(wavy, without_surrogate)], wavy, displace, 6, restarts, 0.25)
+    return Search(Linf(0.2), [DifferentiatedGradient(wavy, without_surrogate)], wavy, displace, 6, restarts, 0.25, 2)
 
 
 def searched(restarts: int, seed: int = 0) -> tuple[SearchTrace, ...]:
@@ -69,7 +69,7 @@ def test_only_the_first_run_starts_at_the_origin_the_others_at_random_points_of_
         return torch.zeros_like(images), wavy(images)
 
     ball = L2(0.2)
-    still = Search(ball, [gradient], wavy, displace, 1, 3, 0.25)
+    still = Search(ball, [gradient], wavy, displace, 1, 3, 0.25, 2)
     still(CLEAN, torch.zeros_like(CLEAN), generators(4))
     first, *others = starts
     assert not first.any()
@@ -90,7 +90,7 @@ def test_sources_of_gradients_take_turns() -> None:
 
         return DifferentiatedGradient(noted, without_surrogate)
 
-    turns = Search(Linf(0.1), [source("a"), source("b")], wavy, displace, 1, 5, 0.25)
+    turns = Search(Linf(0.1), [source("a"), source("b")], wavy, displace, 1, 5, 0.25, 2)
     turns(CLEAN, torch.zeros_like(CLEAN), generators(4))
     assert asked == ["a", "b", "a", "b", "a"]
 
