@@ -65,7 +65,7 @@ class Ascent:
         """
         displacement, velocity = start, torch.zeros_like(start)
         best = torch.zeros_like(start)
-        highest, gains = [self.judge(self.displace(clean, best))], []
+        highest, gains = [earlier[0] if earlier else self.judge(self.displace(clean, best))], []
         hopeful = torch.ones_like(highest[0], dtype=torch.bool)
         for k in range(self.steps):
             gradient, gain = self.gradient(displace(clean, displacement), k / max(1, self.steps - 1))

@@ -80,6 +80,18 @@ def test_only_the_first_run_starts_at_the_origin_the_others_at_random_points_of_
     assert not torch.equal(others[0], others[1])
 
 
+def test_the_clean_images_are_judged_once_for_all_runs() -> None:
+    judged: list[bool] = []
+
+    def judge(images: Images) -> Scores:
+        judged.append(torch.equal(images, CLEAN))
+        return wavy(images)
+
+    gradient = DifferentiatedGradient(wavy, without_surrogate)
+    Search(Linf(0.2), [gradient], judge, displace, 4, 3, 0.25, 2)(CLEAN, torch.zeros_like(CLEAN), generators(4))
+    assert sum(judged) == 1
+
+
 def test_sources_of_gradients_take_turns() -> None:
     asked: list[str] = []
 
