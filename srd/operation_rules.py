@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from math import prod
 from typing import Any
 
 import torch
@@ -18,6 +19,9 @@ from srd.resampling import ResamplingCalls
 from srd.rules import SharingRatio
 from srd.vectors import Channels, channels_after, channels_after_repeat
 from srd.written_out import WrittenOut
+
+IMAGE_AXES = 4
+"""Rows, channels, and two axes of positions."""
 
 
 class OperationRules:
@@ -72,9 +76,18 @@ class OperationRules:
             call.carried,
             channels=channels,
             unknown=name,
-            may_be_activation=call.name not in operations.MIXTURES or not torch.is_grad_enabled(),
+            may_be_activation=not (self._mixes(call, result) and torch.is_grad_enabled()),
             is_weight=is_weight,
         )
+
+    def _mixes(self, call: Call, result: object) -> bool:
+        """Return whether a call without a rule mixes positions or channels, so that it is no activation."""
+        if call.name not in operations.EXTREMES_OF_AXES:
+            return call.name in operations.MIXTURES
+        record, (images, *_) = self._provenance[call.carried[0]], call.carried
+        if images.dim() != IMAGE_AXES or record.channels is None or not isinstance(result, Tensor):
+            return False
+        return result.numel() == prod(images.shape[axis] for axis in (0, *record.channels))
 
     def _selection(self, call: Call) -> CallResult:
         """Run a call that chooses elements: by a constant mask it is linear, by the features an activation."""

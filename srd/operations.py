@@ -79,9 +79,12 @@ PRODUCTS = frozenset("mul __mul__ __rmul__".split())
 MIXTURES = MATRIX_PRODUCTS | frozenset(
     "softmax log_softmax normalize rms_norm local_response_norm conv1d conv3d conv_transpose1d conv_transpose2d "
     "conv_transpose3d interpolate upsample grid_sample grid_sampler affine_grid max_unpool2d unfold fold lp_pool2d "
-    "amax amin logsumexp norm var std".split()
+    "norm var std".split()
 )
 """Operations without a rule that mix positions or channels, so that none of them is an activation."""
+
+EXTREMES_OF_AXES = frozenset("amax amin logsumexp".split())
+"""Operations without a rule that pool over the positions of images, or are an activation of what was stacked."""
 
 IDENTITY_IN_EVALUATION = frozenset("dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout".split())
 

@@ -58,6 +58,10 @@ HIDDEN: dict[str, tuple[Activation, str]] = {
     "absolute value": (lambda x: (x + x.abs()) / 2, "abs"),
     "largest of two": (lambda x: torch.max(x, x.flip(-1)), "max"),
     "own formula": (lambda x: torch.log(1 + torch.exp(x)), "log"),
+    "stacked with zero": (lambda x: torch.stack([x, torch.zeros_like(x)]).amax(0), "amax"),
+    "stacked last": (lambda x: -torch.stack([-x, torch.zeros_like(x)], -1).amin(-1), "amin"),
+    "softplus of a stack": (lambda x: torch.stack([x, torch.zeros_like(x)], 1).logsumexp(1), "logsumexp"),
+    "largest of two maps": (lambda x: torch.stack([x, x.flip(1)], 2).amax(2), "amax"),
     "moved axes": (lambda x: functional.relu(x.flatten(1)).view_as(x), "moved"),
 }
 OF_POSITIONS = {"moved axes", "numbers of each position"}
@@ -132,6 +136,24 @@ def test_a_relu_by_another_name_is_a_relu(method: str, kind: str) -> None:
     written, meant = SEEN[kind]
     maps, expected = (ATTRIBUTORS[method](acting(activation), X, TARGET) for activation in (written, meant))
     assert relative_error(maps, expected) <= 1e-12
+
+
+@pytest.mark.parametrize("method", ["guided_backprop", "deep_lift"])
+@pytest.mark.parametrize("keeps", [False, True])
+def test_a_largest_value_of_all_positions_hides_no_activation(method: str, keeps: bool) -> None:
+    class Largest(nn.Module):
+        def forward(self, inputs: Tensor) -> Tensor:
+            return inputs.amax((2, 3), keepdim=keeps).flatten(1)
+
+    head = (nn.Flatten(), nn.Linear(4, 5))
+    pooled, by_module = (
+        shaken(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), pool, *head)).double()
+        for pool in (Largest(), nn.AdaptiveMaxPool2d(1))
+    )
+    by_module.load_state_dict(pooled.state_dict())
+    maps, expected = (ATTRIBUTORS["guided_backprop"](network, X, TARGET) for network in (pooled, by_module))
+    assert relative_error(maps, expected) <= 1e-12
+    assert bool(ATTRIBUTORS[method](pooled, X, TARGET).isfinite().all())
 
 
 def test_attention_hides_no_activation() -> None:
