@@ -37,7 +37,7 @@ def white_box(
         search = attack.search(options, both_ways(attack.estimated.gain), attack.objectives.judge, attack.pace)
         traces = search(samples.images, torch.zeros_like(samples.images), generators)
         ways = evidence.of_both_ways(traces)
-        gradient = evidence.of_gradient(attack.objectives, attack.ball, samples.images, generators)
+        gradient = evidence.of_gradient(attack.estimated, attack.ball, samples.images, generators)
         return _result(attack, traces, samples, generators, {**ways, **gradient})
 
 

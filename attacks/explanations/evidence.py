@@ -71,7 +71,7 @@ def _as_control(objectives: AttackObjectives, images: Images) -> Scores:
 
 
 def of_gradient(objectives: AttackObjectives, ball: Ball, images: Images, generators: Generators) -> Values:
-    """Return the relative error of the gradient through softplus, the larger one of two directions.
+    """Return the relative error of the gradient that a search follows, through softplus: the larger of two directions.
 
     It is measured against central differences. One direction is the gradient itself. The other one is random; its slope
     is measured in units of the mean slope of a random direction. The computation is in double precision at a random

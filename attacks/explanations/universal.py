@@ -52,6 +52,6 @@ def add_displacement(
         values = {
             "full": _judge_or_clean(attack, samples.images)(images),
             **evidence.of_controls(attack.objectives, attack.ball, samples, generators),
-            **evidence.of_gradient(attack.objectives, attack.ball, samples.images, generators),
+            **evidence.of_gradient(attack.estimated, attack.ball, samples.images, generators),
         }
         return AttackResult(images, evidence.complete(values))

@@ -210,9 +210,10 @@ def _controls(attack: Attack, sample: Samples, images: Images, step: _Step) -> f
 
 def _slopes(attack: Attack, images: Images, generators: Generators, step: _Step) -> float:
     """Return the seconds of the evidence's slopes: maps and a gradient in double precision, one map is measured."""
-    gain = DifferentiatedGradient(evidence.in_double(attack.objectives, generators).gain, sharpening_softplus)
+    gain = DifferentiatedGradient(evidence.in_double(attack.estimated, generators).gain, sharpening_softplus)
     one_map, _ = _time(partial(gain.value, images.double(), 0.0))
-    return (evidence.SLOPE_MAPS + step.softplus / step.rating) * one_map
+    in_single, _ = _time(partial(attack.estimated.judge, images))
+    return (evidence.SLOPE_MAPS + step.softplus / in_single) * one_map
 
 
 def _random_arrays(context: Context, task: Task, condition: Condition) -> Arrays:

@@ -48,8 +48,10 @@ def test_what_it_says_it_reached_is_reached_by_whole_maps() -> None:
 def test_it_follows_estimates_and_is_judged_by_whole_maps() -> None:
     whole, estimated = Counted(WHOLE), Counted(ESTIMATE)
     manipulated(SampledAttributor(whole, estimated), restarts=1)
-    assert (estimated.calls, estimated.differentiated) == (9, 9), "half as many steps more"
-    assert whole.differentiated == 1, "the gradient that is compared with differences"
+    assert estimated.differentiated == 9 + 1, (
+        "half as many steps more, and the gradient that is compared with differences"
+    )
+    assert whole.differentiated == 0
 
 
 def test_a_method_without_an_estimate_is_followed_itself() -> None:
