@@ -1,7 +1,5 @@
 """Integrated Gradients averaged over many random baselines, each with one random point of its path."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -19,7 +17,6 @@ ENTRY = AttributorEntry(
     law="completeness",
     stochastic=True,
     cost="samples x (1 forward, 1 backward)",
-    estimate="srd.baselines.expected_gradients:estimate",
     needs=("background",),
     reference="Erion, Janizek, Sturmfels, Lundberg, Lee, Nature Machine Intelligence 2021",
 )
@@ -79,18 +76,3 @@ def _draw(generators: Generators, background: Inputs) -> tuple[Inputs, Tensor]:
     index = torch.cat([torch.randint(len(background), (1,), generator=g) for g in generators])
     rest = torch.cat([torch.rand(1, generator=g, dtype=torch.float64) for g in generators])
     return background[index.to(background.device)], rest[:, None, None, None]
-
-
-def estimate(
-    network: nn.Module,
-    inputs: Inputs,
-    target: Target,
-    generators: Generators | None = None,
-    *,
-    samples: int = 16,
-    create_graph: bool = False,
-    **options: Any,
-) -> Maps:
-    """Return the maps of `expected_gradients` from half as many samples, with its other options."""
-    fewer = -(-samples // 2)
-    return expected_gradients(network, inputs, target, generators, samples=fewer, create_graph=create_graph, **options)

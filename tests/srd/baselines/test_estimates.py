@@ -27,8 +27,9 @@ def squares() -> nn.Module:
     return Squares().eval()
 
 
-def test_those_that_sum_gradients_have_one() -> None:
-    assert {entry.name for entry in SAMPLED} == {"integrated_gradients", "expected_gradients", "smooth_grad"}
+def test_those_that_a_search_by_estimates_finds_as_much_through_have_one() -> None:
+    """Few samples of Expected Gradients, each of another background, lead a search astray (docs/benchmarks.md)."""
+    assert {entry.name for entry in SAMPLED} == {"integrated_gradients", "smooth_grad"}
 
 
 @pytest.mark.parametrize("points", [4, 5])
