@@ -46,8 +46,9 @@ def _summary(result: VariantsResult) -> Iterator[str]:
 
 
 def _answer_sentence(each: VariantAnswers) -> str:
+    change = "" if each.change == each.variant else f" ({each.change})"
     return (
-        f"{each.variant} ({each.change}) answers {estimate_in_words(each.kept)} of the images as the network does. "
+        f"{each.variant}{change} answers {estimate_in_words(each.kept)} of the images as the network does. "
         f"The largest change of a probability is {_small_in_words(each.probability_change)} on average, "
         f"{small(each.largest)} on one image."
     )
