@@ -58,7 +58,7 @@ class Context:
     def attributor(self, name: str) -> Attributor:
         return attributor(self.spec, self.model, self.data, name)
 
-    def attacked(self, name: str) -> Attributor:
+    def attackable(self, name: str) -> Attributor:
         """Return the method as attacks take it: with its estimate, if it has one."""
         whole, entry = self.attributor(name), ATTRIBUTORS[name]
         if not entry.estimate:

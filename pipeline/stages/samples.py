@@ -30,5 +30,5 @@ def images_at(context: Context, rows: Sequence[int]) -> Images:
 
 def options_of(context: Context, condition: Condition) -> dict[str, Any]:
     """Return the keyword arguments of a condition's perturbation, with the method that it goes against."""
-    attacked = {"attributor": context.attacked(condition.against)} if condition.against else {}
+    attacked = {"attributor": context.attackable(condition.against)} if condition.against else {}
     return {**condition.options, **attacked}
