@@ -1,4 +1,4 @@
-"""What a device gives: methods beside a plain gradient, whole audits and what binds them, maps beside the CPU's.
+"""Measure what a device gives: methods beside a plain gradient, audits and what binds them, maps beside the CPU's.
 
 Prints Markdown tables. First images a second of SRD, Saliency and Grad-CAM on a ResNet-50. Then a row for each stage of
 two audits, of the demo and of a ResNet-50 on pictures of 224 x 224: in this process, and on one Dask worker, which must
@@ -224,7 +224,9 @@ def _bound_by(card: float, processor: float) -> str:
     """Return what a stage waits for, from the shares of time in which card and processor work."""
     if card >= BUSY:
         return "kernels of the card"
-    return "Python and kernels of the processor" if processor >= BUSY else "reading and writing"
+    return (
+        "Python and kernels of the processor" if processor >= BUSY else "waiting: reads and writes, or other programs"
+    )
 
 
 def write_resnet50_audit(folder: Path, n: int, size: int, text: str) -> Path:

@@ -5,10 +5,12 @@ of the images and the type of device alone, all of which are fingerprinted: not 
 """
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import pairwise
 from types import MappingProxyType
 
-from torch import Tensor, nn, zeros_like
+import torch
+from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from srd.passes import evaluating, leaf, logits_of
@@ -22,7 +24,13 @@ ATTACKED = 4
 
 def rows_at_once(network: nn.Module, inputs: Inputs) -> int:
     """Return how many rows of the size of `inputs` the budget holds, at least one; it is the same for all images."""
-    return max(1, BUDGET[inputs.device.type] // max(1, graph_size(network, zeros_like(inputs[:1]))))
+    size = _size_of_a_row(network, inputs.shape[1:], inputs.dtype, inputs.device)
+    return max(1, BUDGET[inputs.device.type] // max(1, size))
+
+
+@lru_cache(maxsize=1)
+def _size_of_a_row(network: nn.Module, shape: torch.Size, dtype: torch.dtype, device: torch.device) -> int:
+    return graph_size(network, torch.zeros(1, *shape, dtype=dtype, device=device))
 
 
 def graph_size(network: nn.Module, inputs: Inputs) -> int:

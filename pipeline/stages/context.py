@@ -48,7 +48,7 @@ class Context:
     def target_images(self) -> NDArray[np.int64]:
         return self.store.read("target_image")
 
-    @cached_property
+    @property
     def rows_at_once(self) -> int:
         """Return how many rows pass the network together where a method keeps a graph."""
         return rows_at_once(self.model.network, self.inputs(self.data.images(range(1))))
