@@ -18,8 +18,8 @@ from srd.types import Inputs
 
 BUDGET: Mapping[str, int] = MappingProxyType({"cpu": 2**30, "cuda": 16 * 2**30})
 """The bytes of the graph of a gradient, by the type of device. What passes besides is about as much again."""
-ATTACKED = 4
-"""Rows of a gradient that keep as much as one row of a map that is itself differentiated."""
+ATTACKED = 10
+"""Rows of a gradient that keep as much as one row of a map that is itself differentiated, at times in float64."""
 
 
 def rows_at_once(network: nn.Module, inputs: Inputs) -> int:
