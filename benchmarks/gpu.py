@@ -1,12 +1,18 @@
-"""Whole audits on the machine's device, in this process and on one Dask worker: seconds, utilisation, equal bytes.
+"""Measure what a device gives: methods beside a plain gradient, audits and what binds them, maps beside the CPU's.
 
-Prints a Markdown table of the demo and of a ResNet-50 on pictures of 224 x 224, with a row for each stage. Without a
-CUDA device it says so and measures the CPU. Utilisation is the mean of what `nvidia-smi` samples five times a second:
-the share of time in which any kernel ran, which a small network's kernels may fill without filling the card.
+Prints Markdown tables. First images a second of SRD, Saliency and Grad-CAM on a ResNet-50. Then a row for each stage of
+two audits, of the demo and of a ResNet-50 on pictures of 224 x 224: in this process, and on one Dask worker, which must
+give equal bytes. Last, how far the maps are from the CPU's.
+
+Without a CUDA device it says so and measures the CPU. "Card busy" is the mean of what `nvidia-smi` samples five times a
+second: the share of time in which any kernel ran, which a small network's kernels may fill without filling the card.
+"Processor busy" is the CPU time of this process over the time that passed. What binds a stage follows from both.
 """
 
 import argparse
+import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +29,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision import models
 
+from benchmarks.gpu_maps import print_distance_from_cpu, print_throughput
 from pipeline.demo.shapes import CLASSES, TEST_SEED, scene
 from pipeline.execution.executors import Executor, Outcome, serial_executor
 from pipeline.execution.job import Job
@@ -84,18 +91,30 @@ tile = 8
 """
 
 
+SERIAL = "serial"
+BUSY = 0.8
+"""The share of time from which on card or processor bind a stage."""
+
+
 @dataclass
 class StageTime:
-    """The tasks of one stage, its start and its end."""
+    """The tasks of one stage, its start and its end, and the CPU seconds of this process at both."""
 
     name: str
     tasks: int
     start: datetime
     end: datetime
+    cpu_before: float
+    cpu_after: float
 
     @property
     def seconds(self) -> float:
         return (self.end - self.start).total_seconds()
+
+    @property
+    def processor(self) -> float:
+        """Return the share of time in which this process had the processor."""
+        return (self.cpu_after - self.cpu_before) / max(self.seconds, 1e-9)
 
 
 @dataclass
@@ -109,7 +128,8 @@ class Clock:
 
     def on_stage(self, name: str, tasks: Sequence[Task], done: int, total: int) -> None:
         """Note the start of a stage."""
-        self.stages.append(StageTime(name, total - done, datetime.now(), datetime.now()))
+        now, cpu = datetime.now(), time.process_time()
+        self.stages.append(StageTime(name, total - done, now, now, cpu, cpu))
 
     def on_wait(self, name: str, n: int) -> None:
         """Ignore tasks that wait: nothing failed, so nothing waits."""
@@ -118,40 +138,49 @@ class Clock:
         """Note the end of a task, or raise the error with which it failed."""
         if outcome.error is not None:
             raise outcome.error
-        self.stages[-1].end = datetime.now()
+        self.stages[-1].end, self.stages[-1].cpu_after = datetime.now(), time.process_time()
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     arguments = _arguments()
-    print(f"{hardware()}, torch {torch.__version__}, {date.today()}.\n")
-    if devices.device().type != devices.CUDA:
-        print("No CUDA device: this is the CPU.\n")
-    print("| audit | runs | stage | tasks | s | GPU busy, % | GPU memory, MiB | bytes |")
-    print("|---|---|---|---|---|---|---|---|")
+    if arguments.device:
+        os.environ[devices.VARIABLE] = arguments.device
+    device = devices.device()
+    print(f"{hardware()}, torch {torch.__version__}, {date.today()}.")
+    if device.type != devices.CUDA:
+        print("\nNo CUDA device: this is the CPU.")
+    with devices.deterministic():
+        print_throughput(arguments.batches, arguments.size, arguments.rounds, device)
+    print("\n| audit | runs | stage | tasks | s | card busy | card's memory, MiB | processor busy | bound by | bytes |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     with TemporaryDirectory() as folder:
-        resnet = _resnet50(Path(folder), arguments.images, arguments.size)
+        resnet = write_resnet50_audit(Path(folder), arguments.images, arguments.size, SPEC)
         for name, spec in ((arguments.demo.stem, arguments.demo), (f"ResNet-50, {arguments.size} pixels", resnet)):
             _measure(name, spec, Path(folder) / name)
+        print_distance_from_cpu(_job(resnet, Path(folder) / name / SERIAL), arguments.compared)
 
 
 def _measure(name: str, spec: Path, home: Path) -> None:
     """Print the rows of one audit; the first task of a process builds its model, which counts."""
-    serial = _rows(f"{name} | serial", spec, home / "serial", serial_executor)
+    serial = _rows(f"{name} | serial", spec, home / SERIAL, serial_executor)
     with dask_executor(LocalSpec(workers=1)) as executor:
         on_worker = _rows(f"{name} | one Dask worker", spec, home / "dask", executor)
-    print(f"| {name} | both | all | | | | | {'equal' if serial == on_worker else 'DIFFER'} |", flush=True)
+    print(f"| {name} | both | all | | | | | | | {'equal' if serial == on_worker else 'DIFFER'} |", flush=True)
+
+
+def _job(spec: Path, home: Path) -> Job:
+    return Job(load_spec(spec), spec.parent, Location(str(home)))
 
 
 def _rows(title: str, spec: Path, home: Path, executor: Executor) -> str:
     """Print a row for each stage; return the digest of the store."""
-    job, clock = Job(load_spec(spec), spec.parent, Location(str(home))), Clock()
+    job, clock = _job(spec, home), Clock()
     with _sample_card() as samples:
         run(prepare_run(job, executor), executor, clock)
     for stage in clock.stages:
-        print(
-            f"| {title} | {stage.name} | {stage.tasks} | {stage.seconds:.1f} | {_use(stage, samples())} | |", flush=True
-        )
+        used = _use(stage, samples(), is_here=executor is serial_executor)
+        print(f"| {title} | {stage.name} | {stage.tasks} | {stage.seconds:.1f} | {used} | |", flush=True)
     path = Path(job.store.url)
     return files_digest({str(file.relative_to(path)): file for file in path.rglob("*") if file.is_file()})
 
@@ -183,13 +212,25 @@ def _sample(line: str) -> CardSample:
     return datetime.strptime(when, "%Y/%m/%d %H:%M:%S.%f"), int(busy), int(memory)
 
 
-def _use(stage: StageTime, samples: list[CardSample]) -> str:
+def _use(stage: StageTime, samples: list[CardSample], *, is_here: bool) -> str:
+    """Return how busy card and processor were, and what bound the stage; the processor's part if it ran here."""
     within = [(busy, memory) for when, busy, memory in samples if stage.start <= when <= stage.end]
-    return f"{mean(busy for busy, _ in within):.0f} | {max(memory for _, memory in within)}" if within else " | "
+    card = mean(busy for busy, _ in within) / 100 if within else 0
+    on_card = f"{card:.0%} | {max(memory for _, memory in within)}" if within else " | "
+    return f"{on_card} | {stage.processor:.0%} | {_bound_by(card, stage.processor)}" if is_here else f"{on_card} | | "
 
 
-def _resnet50(folder: Path, n: int, size: int) -> Path:
-    """Return the spec of an audit of a ResNet-50 on the demo's pictures, enlarged.
+def _bound_by(card: float, processor: float) -> str:
+    """Return what a stage waits for, from the shares of time in which card and processor work."""
+    if card >= BUSY:
+        return "kernels of the card"
+    return (
+        "Python and kernels of the processor" if processor >= BUSY else "waiting: reads and writes, or other programs"
+    )
+
+
+def write_resnet50_audit(folder: Path, n: int, size: int, text: str) -> Path:
+    """Write an audit of a ResNet-50 on n of the demo's pictures, enlarged, and return its spec, whose text is given.
 
     Its weights are random, but the last layer is fitted to the pictures.
     """
@@ -206,7 +247,7 @@ def _resnet50(folder: Path, n: int, size: int) -> Path:
     torch.save(network.state_dict(), folder / "weights.pt")
     (folder / "network.py").write_text(NETWORK.format(classes=len(names)), encoding="utf-8")
     spec = folder / "resnet50.toml"
-    spec.write_text(SPEC, encoding="utf-8")
+    spec.write_text(text, encoding="utf-8")
     return spec
 
 
@@ -224,8 +265,12 @@ def _fit_last_layer(network: models.ResNet, files: Sequence[Path], labels: Tenso
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--demo", type=Path, default=Path("specs/demo.toml"), help="a spec of the demo's networks")
-    parser.add_argument("--images", type=int, default=32, help="of the ResNet-50 audit")
+    parser.add_argument("--images", type=int, default=64, help="of the ResNet-50 audit")
+    parser.add_argument("--compared", type=int, default=8, help="images whose maps are compared with the CPU's")
     parser.add_argument("--size", type=int, default=224, help="pixels of a side")
+    parser.add_argument("--batches", nargs="+", type=int, default=[1, 32, 256])
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--device", choices=[devices.CPU, devices.CUDA], help="by default the card, if there is one")
     return parser.parse_args()
 
 

@@ -11,6 +11,7 @@ from srd.keywords import takes
 from srd.lost_relevance import LostRelevance
 from srd.options import RelevanceOptions, SrdOptions
 from srd.passes import evaluating, leaf
+from srd.precision import products_of
 from srd.propagation import Propagation
 from srd.rules import SharingRatio
 from srd.targets import target_of_each_row
@@ -49,7 +50,8 @@ def decompose(
     ValueError
         The bias, contrast, start or precision is unknown, or the target does not fit the rows or the logits.
     """
-    rules = SharingRatio(options.bias, precision=options.precision, by_weights=options.create_graph)
+    products = products_of(options.precision, inputs.device)
+    rules = SharingRatio(options.bias, products=products, by_weights=options.create_graph)
     maps, _ = decompose_by_rules(options, rules, network, inputs, target)
     return maps
 

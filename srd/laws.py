@@ -87,8 +87,9 @@ def check_law(
 
 
 def conservation(entry: AttributorEntry, network: nn.Module, inputs: Inputs, target: Target, **options: Any) -> Balance:
-    """Return the relevance that went in, the sum of the map and what was lost."""
-    books = entry.load_balance()(network, inputs, target, **options)
+    """Return the relevance that went in, the sum of the map and what was lost, all in full precision."""
+    kept = {name: value for name, value in options.items() if name != "precision"}
+    books = entry.load_balance()(network, inputs, target, **kept)
     initial = books.initial.reshape(len(inputs), -1)
     size = torch.maximum(initial.abs().sum(1), _size(books.maps))
     return Balance(entry.law, initial.sum(1), books.maps.sum((1, 2)), books.lost, size, torch.full_like(size, ROUNDING))

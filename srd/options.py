@@ -67,8 +67,9 @@ class SrdOptions(SharingOptions):
     precision: "Precision" = "full"
     """Number type of the products in convolutions and linear layers.
 
-    "mixed" rounds relevance and weights to bfloat16 on the way down (docs/families.md states the error). "bfloat16"
-    and "float16" round the network's own products as well. All else keeps the type of the inputs.
+    "mixed" rounds relevance and weights to bfloat16 on the way down (docs/families.md states the error), and is "full"
+    on a device without instructions for bfloat16. "bfloat16" and "float16" round the network's own products as well.
+    All else keeps the type of the inputs.
     """
     create_graph: bool = False
     """Whether the result is differentiable by the inputs, and by the parameters that require grad.

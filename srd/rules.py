@@ -32,7 +32,7 @@ from srd.functions import (
     Windows,
 )
 from srd.lost_relevance import LostRelevance
-from srd.precision import PRODUCTS, Precision, Products, in_type
+from srd.precision import Products, in_type
 from srd.provenance import Source
 from srd.vectors import along, by_parts, inner, safe_ratio, sum_channels
 
@@ -55,27 +55,30 @@ class SharingRatio:
         How the relevance of biases is divided.
     lost
         Collects the relevance that is lost.
-    precision
-        Number type of the products.
+    products
+        Types in which products are made.
     by_weights
         Keep what the backward pass needs to be itself differentiable by the weights that require grad.
 
     Raises
     ------
     ValueError
-        The `bias` or `precision` is unknown.
+        The `bias` is unknown.
     """
 
     def __init__(
-        self, bias: Bias, lost: LostRelevance | None = None, precision: Precision = "full", *, by_weights: bool = False
+        self,
+        bias: Bias,
+        lost: LostRelevance | None = None,
+        products: Products | None = None,
+        *,
+        by_weights: bool = False,
     ) -> None:
         if bias not in get_args(Bias):
             raise ValueError(f"bias {bias!r} is not one of {', '.join(get_args(Bias))}")
-        if precision not in PRODUCTS:
-            raise ValueError(f"precision {precision!r} is not one of {', '.join(PRODUCTS)}")
         self._bias = bias
         self.by_weights = by_weights
-        self.products = PRODUCTS[precision]
+        self.products = products or Products()
         self._is_holding = False
         self._is_propagating = False
         self._lost = lost

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.measuring import processor
+from srd.precision import multiplies_in_bfloat16
 
 DOCS = Path(__file__).parents[1] / "docs"
 ORIGIN = re.compile(r"^Measured on [^|]+?, \d{4}-\d\d-\d\d, Python \d+\.\d+\.\d+(,\s[\w-]+\s[\w.+]+)+\.$", re.MULTILINE)
@@ -34,7 +35,7 @@ def origin(*packages: str) -> str:
 
 
 def machine_class() -> str:
-    bfloat16 = ", bfloat16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else ""
+    bfloat16 = ", bfloat16" * multiplies_in_bfloat16(torch.device("cpu"))
     return f"{processor()} ({torch.backends.cpu.get_cpu_capability()}{bfloat16})"
 
 

@@ -18,6 +18,7 @@ from pipeline.spec.audit import AuditSpec
 from pipeline.spec.data import GRIDS
 from pipeline.spec.model import ModelSpec
 from pipeline.store.attributes import CheckResult
+from srd.precision import PRODUCTS, products_of
 
 NEAR_CHANCE = 0.1
 """The accuracy above chance, up to twice as much, that is near chance."""
@@ -36,7 +37,7 @@ class Admission:
     correct: int
     """The number of clean images that are classified as labelled."""
     notes: tuple[str, ...]
-    """Sentences on the input: what was left out or unwrapped, and an accuracy near chance."""
+    """Sentences on the input: what was left out or unwrapped, an accuracy near chance, products of full precision."""
     checks: tuple[CheckResult, ...]
     """What was asked of the network, and found."""
 
@@ -56,7 +57,8 @@ def admit(spec: AuditSpec, subject: Subject, tell: Tell = tell_nobody) -> Admiss
     read = spec.model_copy(update={"model": subject.model.spec})
     correct, labelled = int(right.sum()), _accuracy_per_label_in_words(spec.model, subject.data, right)
     low = _low_accuracy_in_words(read, subject.data, correct)
-    return Admission(logits, correct, (*subject.model.notes, *subject.data.notes, *labelled, *low), checks)
+    products = _full_products_in_words(spec, subject.model.model.device)
+    return Admission(logits, correct, (*subject.model.notes, *subject.data.notes, *labelled, *low, *products), checks)
 
 
 def clean_logits(spec: AuditSpec, subject: Subject, tell: Tell = tell_nobody) -> Tensor:
@@ -103,3 +105,13 @@ def _low_accuracy_in_words(spec: AuditSpec, data: Data, correct: int) -> Iterato
         is_bare = spec.model.mean is None and not spec.model.spec.startswith("demo:")
         normalisation = "model.mean and model.std are not set" if is_bare else "model.mean and model.std"
         yield f"accuracy of {accuracy:.1%} is near chance ({chance:.1%}): check model.classes; {normalisation}"
+
+
+def _full_products_in_words(spec: AuditSpec, device: torch.device) -> Iterator[str]:
+    """Yield which methods the spec wants in mixed precision, if the device has no instructions for it."""
+    mixed = [name for name, options in spec.explain.options.items() if options.get("precision") == "mixed"]
+    if mixed and products_of("mixed", device) == PRODUCTS["full"]:
+        yield (
+            f"precision = 'mixed' of {', '.join(mixed)} is 'full' here: the {device.type} has no instructions for "
+            "bfloat16, in which products would be slower, not faster"
+        )

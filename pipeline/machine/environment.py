@@ -10,6 +10,7 @@ import torch
 
 from pipeline.machine import devices
 from pipeline.machine.libraries import LIBRARIES
+from srd.precision import multiplies_in_bfloat16
 
 
 def versions() -> dict[str, str]:
@@ -19,7 +20,8 @@ def versions() -> dict[str, str]:
 
 def hardware() -> str:
     """Return the class of machine on which the same bytes are promised: processor, and device of the networks."""
-    processor = f"{platform.machine()} {_processor()} {torch.backends.cpu.get_cpu_capability()}"
+    bfloat16 = " with bfloat16" * multiplies_in_bfloat16(torch.device(devices.CPU))
+    processor = f"{platform.machine()} {_processor()} {torch.backends.cpu.get_cpu_capability()}{bfloat16}"
     return f"{processor}, networks on {devices.name()}"
 
 

@@ -11,6 +11,7 @@ from attacks.types import Images
 from pipeline.machine import seeds
 from pipeline.plan.stages import VARIABLES
 from pipeline.plan.tasks import Task
+from pipeline.stages.batches import parts
 from pipeline.stages.context import Context
 from pipeline.store.packing import pack
 from pipeline.store.store import Arrays
@@ -19,7 +20,7 @@ from srd.types import Attributor, Generators
 
 
 def attribute(context: Context, task: Task) -> Arrays:
-    """Explain the tile's images by one method; each image with all its conditions is one batch."""
+    """Explain the tile's images by one method; an image with its conditions is one batch, or several."""
     method = context.spec.explain.methods[task.column]
     explain = context.attributor(method)
     images = zip(context.rows(task), _read_inputs(context, task), strict=True)
@@ -83,8 +84,12 @@ def _maps(context: Context, method: str, explain: Attributor, row: int, images: 
         image = context.data.ids[row]
         return [seeds.generator(context.spec.run.seed, "attribute", image, key, method) for key in keys]
 
-    of_target = explain(network, inputs, target.expand(len(inputs)), streams(*(c.id for c in context.conditions)))
+    by_condition = streams(*(condition.id for condition in context.conditions))
+    of_target = [
+        explain(network, inputs[part], target.expand(len(inputs[part])), by_condition[part]).cpu()
+        for part in parts(len(inputs), context.rows_at_once)
+    ]
     of_other = explain(network, inputs[:1], other, streams("other_class"))[0].cpu().numpy()
     draws = ATTRIBUTORS[method].stochastic
     repeat = explain(network, inputs[:1], target, streams("repeat"))[0].cpu().numpy() if draws else None
-    return _MapsOfImage(of_target.cpu().numpy(), of_other, repeat)
+    return _MapsOfImage(torch.cat(of_target).numpy(), of_other, repeat)

@@ -16,7 +16,9 @@ from pipeline.machine import seeds
 from pipeline.plan.conditions import Condition
 from pipeline.plan.tasks import Plan, Task
 from pipeline.spec.audit import AuditSpec
+from pipeline.stages.batches import rows_at_once
 from pipeline.store.store import Store
+from srd.entries import AttributorEntry
 from srd.registry import ATTRIBUTORS
 from srd.sampled import SampledAttributor
 from srd.types import Attributor, Generators, Inputs, Target
@@ -46,6 +48,11 @@ class Context:
     @cached_property
     def target_images(self) -> NDArray[np.int64]:
         return self.store.read("target_image")
+
+    @property
+    def rows_at_once(self) -> int:
+        """Return how many rows pass the network together where a method keeps a graph."""
+        return rows_at_once(self.model.network, self.inputs(self.data.images(range(1))))
 
     def inputs(self, images: Images) -> Inputs:
         """Return images as the network reads them, on its device."""
@@ -87,8 +94,20 @@ def own_attributor(spec: AuditSpec, model: Model, data: Data, name: str) -> Attr
 
 def arguments(spec: AuditSpec, model: Model, data: Data, name: str) -> dict[str, Any]:
     """Return the keyword arguments of a method: the spec's options and the facts that it needs."""
-    needed = {fact: _FACTS[fact](spec, model, data) for fact in sorted(ATTRIBUTORS[name].needs)}
-    return needed | spec.explain.options.get(name, {})
+    entry = ATTRIBUTORS[name]
+    needed = {fact: _FACTS[fact](spec, model, data) for fact in sorted(entry.needs)}
+    return needed | _batch(entry, model, data) | spec.explain.options.get(name, {})
+
+
+def _batch(entry: AttributorEntry, model: Model, data: Data) -> dict[str, int]:
+    """Return how many copies a method passes at once, if it keeps their graphs and a budget holds fewer than it would.
+
+    What is drawn does not depend on it.
+    """
+    if "batch" not in entry.options or not entry.differentiable:
+        return {}
+    at_once = rows_at_once(model.network, model.normalise(data.images(range(1)).to(model.device)))
+    return {"batch": min(at_once, entry.options["batch"])}
 
 
 def _background(spec: AuditSpec, model: Model, data: Data) -> Inputs:

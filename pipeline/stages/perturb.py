@@ -1,14 +1,16 @@
 """The stage that makes every image under every condition."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import torch
 
 from attacks.entries import EVIDENCE
 from attacks.registry import PERTURBATIONS
-from attacks.types import AttackResult
+from attacks.types import AttackResult, Perturbation
 from pipeline.plan.conditions import CLEAN, Condition
 from pipeline.plan.tasks import Task
+from pipeline.stages.batches import ATTACKED, parts
 from pipeline.stages.changes import answers, changes
 from pipeline.stages.context import Context
 from pipeline.stages.samples import images_at, options_of, samples
@@ -52,8 +54,25 @@ def _perturb(context: Context, task: Task, condition: Condition) -> AttackResult
         options = {name: value for name, value in options.items() if name in {"attributor", *entry.options}}
         found = context.store.read_output(Task("fit", 0, task.column), ["displacement"])
         options["displacement"] = torch.from_numpy(found["displacement"]).to(context.model.device)
-    rows = context.rows(task)
-    generators = context.generators("perturb", rows, condition.id)
     attack = partial(entry.load(), **options)
+    if not condition.against:
+        return _attack(context, attack, condition, context.rows(task))
+    rows, at_once = context.rows(task), attacked_at_once(context)
+    return _join([_attack(context, attack, condition, rows[part]) for part in parts(len(rows), at_once)])
+
+
+def attacked_at_once(context: Context) -> int:
+    """Return how many images an attack through a method moves together; each has an attack of its own."""
+    return max(1, context.rows_at_once // ATTACKED)
+
+
+def _attack(context: Context, attack: Perturbation, condition: Condition, rows: range) -> AttackResult:
+    generators = context.generators("perturb", rows, condition.id)
     result = attack(context.model, samples(context, rows), condition.strength, generators)
     return result if isinstance(result, AttackResult) else AttackResult(result, {})
+
+
+def _join(found: Sequence[AttackResult]) -> AttackResult:
+    """Return the results for some images after one another as one result."""
+    evidence = {name: torch.cat([each.evidence[name] for each in found]) for name in found[0].evidence}
+    return AttackResult(torch.cat([each.images for each in found]), evidence)

@@ -92,7 +92,7 @@ class RunAttributes(_Frozen):
     data: str
     """A description of the images."""
     notes: tuple[str, ...]
-    """Sentences on the input: what was left out or unwrapped, and an accuracy near chance."""
+    """Sentences on the input: what was left out or unwrapped, an accuracy near chance, products of full precision."""
     parameters: int
     """The number of parameters of the network."""
     certificates: DemoCertificates | None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, get_args
+from unittest.mock import patch
 
 import torch
 from batch_coupling import Coupling, coupling
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.overrides import _get_current_function_mode_stack
 from toys import portrait, relative_error
 
+from srd import precision
 from srd.decomposition import Decomposition, account, decompose
 from srd.metrics.pearson import pearson
 from srd.precision import Precision
@@ -49,7 +51,8 @@ def measured(name: str) -> Measured:
     after = surroundings(network, x)
     alone = [account(network, x[:1], first[:1], bias=bias, contrast="none") for bias in CONSERVING]
     maps = decompose(network, x[:1].expand(2, -1, -1, -1), torch.stack([first[0], second[0]]))
-    rounded = {each: decompose(network, x[:1], first[:1], precision=each) for each in REDUCED}
+    with patch.object(precision, "multiplies_in_bfloat16", lambda device: True):  # else "mixed" may be "full"
+        rounded = {each: decompose(network, x[:1], first[:1], precision=each) for each in REDUCED}
     return Measured(
         max(map(unexplained, [batch, *alone])),
         float((batch.lost.abs() / started(batch)).max()),

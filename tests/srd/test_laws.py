@@ -11,6 +11,7 @@ from srd import laws
 from srd.entries import AttributorEntry
 from srd.errors import InputError
 from srd.laws import Balance, check_law
+from srd.precision import PRODUCTS, Precision
 from srd.registry import ATTRIBUTORS
 
 LAWFUL = [entry for entry in ATTRIBUTORS.values() if entry.law]
@@ -144,3 +145,10 @@ def test_methods_that_conserve_and_no_others_have_books() -> None:
     assert {entry.name for entry in LAWFUL if not entry.balance} == {
         *("deep_lift", "integrated_gradients", "expected_gradients")
     }
+
+
+@pytest.mark.parametrize("precision", PRODUCTS)
+def test_a_law_is_checked_in_full_precision(precision: Precision) -> None:
+    network, x = small(), normal(1, 3, 9, 8)
+    asked, full = (check(ATTRIBUTORS["srd"], network, x, 1, **options) for options in ({"precision": precision}, {}))
+    assert torch.equal(asked.gap, full.gap)

@@ -1,5 +1,6 @@
 """Products in fewer bits: what is rounded, what is not, and how far the map moves."""
 
+import platform
 from collections.abc import Callable
 
 import pytest
@@ -8,13 +9,21 @@ from torch import Tensor, nn
 from torch.nn import functional
 from toys import classes, demo_inputs, demo_network, left_as_found, normal, relative_error, small, tiny_transformer
 
+from srd import precision as module_of_precision
 from srd.affine import Affine
 from srd.decomposition import decompose
-from srd.precision import PRODUCTS, Precision, in_type
+from srd.precision import PRODUCTS, Precision, in_type, multiplies_in_bfloat16, products_of
 
 REDUCED: tuple[Precision, ...] = ("mixed", "bfloat16", "float16")
 X, TARGET = normal(2, 3, 7, 8, dtype=torch.float32), classes(2)
 every_reduced = pytest.mark.parametrize("precision", REDUCED)
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+
+
+@pytest.fixture(autouse=True)
+def bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is tested here is what is rounded, not how fast: on every processor."""
+    monkeypatch.setattr(module_of_precision, "multiplies_in_bfloat16", lambda device: True)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -107,3 +116,46 @@ def test_maps_can_be_differentiated(precision: Precision) -> None:
 def test_full_is_nothing_rounded() -> None:
     assert PRODUCTS["full"] == (None, None)
     assert in_type(torch.matmul, None) is torch.matmul
+
+
+def test_mixed_is_full_on_a_device_without_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = small().float()
+    full = decompose(network, X, TARGET)
+    assert not torch.equal(decompose(network, X, TARGET, precision="mixed"), full)
+    monkeypatch.setattr(module_of_precision, "multiplies_in_bfloat16", lambda device: False)
+    assert torch.equal(decompose(network, X, TARGET, precision="mixed"), full)
+
+
+@pytest.mark.parametrize("precision", ["full", "bfloat16", "float16"])
+def test_a_rounding_of_the_network_is_made_on_every_device(
+    monkeypatch: pytest.MonkeyPatch, precision: Precision
+) -> None:
+    monkeypatch.setattr(module_of_precision, "multiplies_in_bfloat16", lambda device: False)
+    assert products_of(precision, CPU) == PRODUCTS[precision]
+
+
+@pytest.mark.parametrize(("avx512", "amx"), [(False, False), (True, False), (False, True)])
+def test_a_processor_of_this_kind_has_instructions_of_avx512_or_amx(
+    monkeypatch: pytest.MonkeyPatch, avx512: bool, amx: bool
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    assert multiplies_in_bfloat16(CPU) is (avx512 or amx)
+
+
+@pytest.mark.parametrize("there", [False, True])
+@pytest.mark.parametrize("library", [False, True])
+def test_another_processor_is_asked_through_onednn(monkeypatch: pytest.MonkeyPatch, there: bool, library: bool) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: library)
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: there, raising=False)
+    assert multiplies_in_bfloat16(CPU) is (there and library)
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_card_that_only_emulates_bfloat16_does_not_multiply_in_it(
+    monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: there or including_emulation)
+    assert multiplies_in_bfloat16(CUDA) is there

@@ -31,7 +31,8 @@ ATTACK = 3
 
 @contextmanager
 def counting(context: Context) -> Iterator[Callable[[], float]]:
-    """Yield the number of images that have passed the network."""
+    """Yield the number of images that have passed the network, but for the one by which a process finds its batches."""
+    assert context.rows_at_once
     passed = [0.0]
 
     def count(_: Any, inputs: tuple[Any, ...], __: Any) -> None:

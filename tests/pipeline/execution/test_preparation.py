@@ -74,6 +74,23 @@ def test_notes_on_model_and_data_are_stored(finished: Finished, spec: Path, tmp_
     assert str(tmp_path) not in model + data
 
 
+def test_products_in_another_precision_are_noted_and_of_another_class_of_machine(
+    spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit(spec, "[explain]\n", "[explain]\noptions.srd.precision = 'mixed'\n")
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    made = prepared(spec, tmp_path / "run")
+    (note,) = made.notes
+    assert note.startswith("precision = 'mixed' of srd is 'full' here: the cpu has no instructions for bfloat16")
+    assert "bfloat16" not in made.fingerprinted.hardware
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    assert prepared(spec, tmp_path / "other").notes == ()
+    with pytest.raises(StoreError, match="hardware"):
+        prepared(spec, tmp_path / "run")
+
+
 @pytest.mark.parametrize(
     ("keys", "told"),
     [("", "model.mean and model.std are not set"), ("mean = [0.5]\nstd = [1.0]\n", "model.mean and model.std")],
