@@ -8,7 +8,6 @@ from statistics import median
 
 import torch
 from torch import Tensor, nn
-from torchvision import models
 
 from benchmarks.measuring import network_of, ratio, time_in_turns
 from pipeline.execution.job import Job
@@ -43,7 +42,7 @@ def print_throughput(batches: Sequence[int], size: int, rounds: int, device: tor
             print(f"| {batch} | does not fit into the memory | | | |", flush=True)
 
 
-def _throughput(network: models.ResNet, batch: int, size: int, rounds: int, device: torch.device) -> Iterator[str]:
+def _throughput(network: nn.Module, batch: int, size: int, rounds: int, device: torch.device) -> Iterator[str]:
     draw = torch.Generator().manual_seed(0)
     inputs = torch.randn(batch, 3, size, size, generator=draw).to(device)
     target = torch.zeros(batch, dtype=torch.int64, device=device)
