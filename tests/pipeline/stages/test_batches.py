@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from attacks.types import AttackResult
 from pipeline.plan.tasks import Task
 from pipeline.stages import batches, perturb
 from pipeline.stages.attribute import attribute
@@ -90,7 +91,7 @@ def test_a_budget_of_few_rows_cuts_an_attack_and_not_the_rest(
 
     def watch(context: Context, attack: Callable[..., Any], condition: Any, rows: range) -> Any:
         seen.append(len(rows))
-        return perturb.AttackResult(context.data.images(rows), {})
+        return AttackResult(context.data.images(rows), {})
 
     monkeypatch.setattr(perturb, "_attack", watch)
     few = budget_of(context, 2 * batches.ATTACKED, monkeypatch)
