@@ -1,5 +1,6 @@
 """A call in a new process of this machine, which keeps this process free of what the call imports."""
 
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -80,8 +81,10 @@ def _await_answer(receiver: Connection, tell: Tell | None) -> _Answer:
 def _answer(sender: Connection, tells: bool, call: bytes) -> None:
     """Call a pickled function in this process, and send its end, or why that cannot be sent."""
     _follow_parent()
+    gc.disable()  # imports make very many objects and no garbage
     try:
         function, arguments = loads(call)  # which may import for seconds
+        gc.enable()
         answer = _Answer(function(*arguments, *([sender.send] if tells else [])))
     except BaseException as error:  # noqa: BLE001  whatever it raises is raised where it was called
         answer = _Answer(error=error, traceback="".join(format_exception(error)))
@@ -89,6 +92,7 @@ def _answer(sender: Connection, tells: bool, call: bytes) -> None:
         sender.send(answer)
     except Exception as error:  # noqa: BLE001  what cannot be pickled raises anything
         sender.send(_Answer(error=WorkerLost(f"the answer of a process cannot be sent: {error}")))
+    gc.freeze()  # else the end looks for cycles among all objects, while somebody waits for it
 
 
 def _follow_parent() -> None:
