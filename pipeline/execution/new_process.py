@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, SpawnContext
 from pickle import dumps, loads
 from threading import Thread
 from traceback import format_exception
@@ -36,24 +37,37 @@ class _ThereRaised(Exception):
 
 
 def call_in_new_process(
-    variables: Mapping[str, str], function: Callable[..., T], *arguments: Any, tell: Tell | None = None
+    variables: Mapping[str, str],
+    function: Callable[..., T],
+    *arguments: Any,
+    tell: Tell | None = None,
+    server: ForkServerContext | None = None,
+    meanwhile: Callable[[], object] = int,
 ) -> T:
     """Call a function in a new process with these environment variables; return its result, or raise its error.
 
     If there is `tell`, the function gets one as its last argument; what is told there is told here.
+
+    Parameters
+    ----------
+    server
+        The fork server of which the process is forked, whose environment variables it has; without one it starts anew.
+    meanwhile
+        Called once the process works, before what it tells is awaited.
 
     Raises
     ------
     WorkerLost
         If the process ends before it has returned.
     """
-    context = get_context("spawn")
+    context: SpawnContext | ForkServerContext = server or get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_answer, args=(sender, tell is not None, dumps((function, arguments))))
     with receiver:
-        with sender, _environment(variables):
+        with sender, environment(variables):
             process.start()
         try:
+            meanwhile()
             answer = _await_answer(receiver, tell)
             process.join(PATIENCE)
         finally:
@@ -92,7 +106,6 @@ def _answer(sender: Connection, tells: bool, call: bytes) -> None:
         sender.send(answer)
     except Exception as error:  # noqa: BLE001  what cannot be pickled raises anything
         sender.send(_Answer(error=WorkerLost(f"the answer of a process cannot be sent: {error}")))
-    gc.freeze()  # else the end looks for cycles among all objects, while somebody waits for it
 
 
 def _follow_parent() -> None:
@@ -112,7 +125,7 @@ def _follow_parent() -> None:
 
 
 @contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
     """Set variables for processes that start within the context; this process's libraries have read theirs."""
     before = dict(os.environ)
     os.environ.update(variables)

@@ -1,6 +1,5 @@
 """The command `srd-audit`, the only part of reports that starts work."""
 
-import atexit
 import gc
 from typing import Any, NoReturn
 
@@ -13,7 +12,6 @@ RARE = (100_000, 20, 20)
 def main() -> NoReturn:
     """Start the command: every refusal is one message on stderr and the exit code of its kind."""
     gc.set_threshold(*RARE)
-    atexit.register(gc.freeze)  # an end that looks for cycles among all objects of torch takes half a second
     put_own_packages_first()
     from reports.cli.ending import run_to_exit
     from reports.cli.locales import start_in_utf8

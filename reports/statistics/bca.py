@@ -1,4 +1,4 @@
-"""The BCa bootstrap, as scipy computes it, without what scipy asks about its arguments at each of thousands of calls."""
+"""The BCa bootstrap as scipy computes it, without what scipy asks about its arguments at each of thousands of calls."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
