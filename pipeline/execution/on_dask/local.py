@@ -24,7 +24,10 @@ from pipeline.machine.outputs import AS_TEXT
 from pipeline.spec.deployment import GpuSpec, LocalSpec
 from srd.errors import ClusterError
 
-METHOD = "distributed.worker.multiprocessing-method"
+FORKING = {
+    "distributed.worker.multiprocessing-method": "forkserver",
+    "distributed.scheduler.worker-saturation": 1.0,  # a task that waited on a worker would be blamed for its end too
+}
 
 
 @contextmanager
@@ -34,7 +37,7 @@ def local_cluster(spec: LocalSpec) -> Iterator[Any]:
     distributed.utils._forkserver_preload_set = True  # else Dask imports all that it can use, here, to name it
     size = {"n_workers": spec.workers, "threads_per_worker": 1, "memory_limit": memory_of_each(spec.workers)}
     start = partial(LocalCluster, host=LOOPBACK, dashboard_address=ANY_PORT, **size)
-    with dask.config.set({METHOD: "forkserver"}), _open_local_cluster(start, spec.workers) as cluster:
+    with dask.config.set(FORKING), _open_local_cluster(start, spec.workers) as cluster:
         yield cluster
 
 

@@ -17,7 +17,7 @@ from pipeline.machine.phases import Phase, Tell
 from pipeline.spec.deployment import ClusterSpec
 from srd.errors import AuditError, ClusterError, IncompleteRun, WorkerLost
 
-ASKED_AGAIN = 2.0  # seconds after which the cluster is asked how many threads it has
+ASKED_AGAIN = 0.5  # seconds after which the cluster is asked how many threads it has
 ALONE = Lock()  # of a worker's process: methods hook the network, so that two tasks at once give wrong maps
 CONTINUES = "run the same command again to continue"
 LOST = f"lost the scheduler; {CONTINUES}"
