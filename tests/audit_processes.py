@@ -67,6 +67,7 @@ def workers_of(process: Running) -> list[psutil.Process]:
 
 def _is_worker(process: psutil.Process) -> bool:
     try:
-        return "spawn_main" in " ".join(process.cmdline())
+        command, parent = (" ".join(each.cmdline()) for each in (process, process.parent() or process))
+        return "spawn_main" in command or ("forkserver" in command and "forkserver" in parent)
     except (psutil.NoSuchProcess, psutil.ZombieProcess):
         return False

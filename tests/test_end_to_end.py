@@ -81,6 +81,13 @@ def test_a_run_writes_store_result_summary_and_report(srd_audit: Command, spec: 
     assert (again.code, again.out) == (0, ended.out)
     for stage, n in TASKS.items():
         assert f"{stage}: nothing to do, all {n} tasks are done" in again.err
+    assert "report: nothing to do" in again.err
+    assert "writing report" not in again.err
+    assert tree(folder) == before
+
+    (folder / "report" / "index.html").unlink()
+    mended = srd_audit("run", spec)
+    assert (mended.code, mended.out) == (0, ended.out)
     assert tree(folder) == before
 
     rendered = srd_audit("report", spec)

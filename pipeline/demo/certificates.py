@@ -1,6 +1,6 @@
 """Proof that a network decides by the target's shape alone, so that the masks are the truth about its evidence."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.demo.networks import normalise
-from pipeline.demo.shapes import CLASSES, Picture, Scene, scene
+from pipeline.demo.shapes import CLASSES, scene
 
 BATCH = 100
 LEAST_ACCURACY = 0.98
@@ -57,18 +57,12 @@ class Renderings:
     @classmethod
     def draw(cls, seed: int, n: int) -> "Renderings":
         """Draw the first n scenes of `seed`."""
-        scenes = [scene(seed, index) for index in range(n)]
-
-        def stack(render: Callable[[Scene], Picture]) -> Tensor:
-            return torch.from_numpy(np.stack([render(each) for each in scenes]))
-
-        return cls(
-            labels=torch.tensor([each.label for each in scenes]),
-            whole=stack(lambda each: each.image),
-            without_target=stack(Scene.without_target),
-            background=stack(Scene.background),
-            without_distractors=stack(Scene.without_distractors),
-        )
+        labels, pictures = [], []
+        for each in (scene(seed, index) for index in range(n)):  # each is drawn once, and rendered four ways
+            labels.append(each.label)
+            pictures.append((each.image, each.without_target(), each.background(), each.without_distractors()))
+        ways = (torch.from_numpy(np.stack(way)) for way in zip(*pictures, strict=True))
+        return cls(torch.tensor(labels), *ways)
 
 
 def certify(network: nn.Module, mean: Sequence[float], std: Sequence[float], seed: int, n: int) -> Certificates:

@@ -8,7 +8,7 @@ included. Everything is regenerated from (seed, index).
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from types import MappingProxyType
 
 import numpy as np
@@ -147,7 +147,9 @@ class _Drawing:
         return np.rint(noisy * 255).astype(np.float32) / np.float32(255)
 
 
+@lru_cache(maxsize=1)
 def _draw(seed: int, index: int) -> _Drawing:
+    """Return the drawing of a picture; the last one is kept, as the same scene is rendered several ways in turn."""
     random = np.random.default_rng([seed, index])
     size = random.uniform(*RADIUS)
     centre = random.uniform(size + 1, SIZE - size - 1, 2)

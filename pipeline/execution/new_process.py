@@ -1,5 +1,6 @@
 """A call in a new process of this machine, which keeps this process free of what the call imports."""
 
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -7,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, SpawnContext
 from pickle import dumps, loads
 from threading import Thread
 from traceback import format_exception
@@ -35,24 +37,37 @@ class _ThereRaised(Exception):
 
 
 def call_in_new_process(
-    variables: Mapping[str, str], function: Callable[..., T], *arguments: Any, tell: Tell | None = None
+    variables: Mapping[str, str],
+    function: Callable[..., T],
+    *arguments: Any,
+    tell: Tell | None = None,
+    server: ForkServerContext | None = None,
+    meanwhile: Callable[[], object] = int,
 ) -> T:
     """Call a function in a new process with these environment variables; return its result, or raise its error.
 
     If there is `tell`, the function gets one as its last argument; what is told there is told here.
+
+    Parameters
+    ----------
+    server
+        The fork server of which the process is forked, whose environment variables it has; without one it starts anew.
+    meanwhile
+        Called once the process works, before what it tells is awaited.
 
     Raises
     ------
     WorkerLost
         If the process ends before it has returned.
     """
-    context = get_context("spawn")
+    context: SpawnContext | ForkServerContext = server or get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_answer, args=(sender, tell is not None, dumps((function, arguments))))
     with receiver:
-        with sender, _environment(variables):
+        with sender, environment(variables):
             process.start()
         try:
+            meanwhile()
             answer = _await_answer(receiver, tell)
             process.join(PATIENCE)
         finally:
@@ -80,8 +95,10 @@ def _await_answer(receiver: Connection, tell: Tell | None) -> _Answer:
 def _answer(sender: Connection, tells: bool, call: bytes) -> None:
     """Call a pickled function in this process, and send its end, or why that cannot be sent."""
     _follow_parent()
+    gc.disable()  # imports make very many objects and no garbage
     try:
         function, arguments = loads(call)  # which may import for seconds
+        gc.enable()
         answer = _Answer(function(*arguments, *([sender.send] if tells else [])))
     except BaseException as error:  # noqa: BLE001  whatever it raises is raised where it was called
         answer = _Answer(error=error, traceback="".join(format_exception(error)))
@@ -108,7 +125,7 @@ def _follow_parent() -> None:
 
 
 @contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
     """Set variables for processes that start within the context; this process's libraries have read theirs."""
     before = dict(os.environ)
     os.environ.update(variables)

@@ -1,7 +1,7 @@
 """The receipts of the tasks that are done, and the errors of the tasks that failed."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from types import MappingProxyType
@@ -110,6 +110,13 @@ class Receipts:
         if receipt.sources != self._sources[task.stage]:
             raise DamagedTask(task.key, "its receipt is of other code")
         return receipt.sha256
+
+    def read(self, keys: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield each key with its receipt as it is stored, empty if there is none."""
+        wanted = tuple(keys)
+        names = [(f"{RECEIPTS}/{key}", default_buffer_prototype()) for key in wanted]
+        found = sync(concurrent_map(names, self._store.get, OPENED_TOGETHER))
+        yield from ((key, each.to_bytes() if each else b"") for key, each in zip(wanted, found, strict=True))
 
     def withdraw(self, keys: Iterable[str]) -> None:
         """Delete the receipts of tasks, which then count as missing and will be done again."""

@@ -182,6 +182,15 @@ def failures(location: Location) -> dict[str, Failure]:
     return Receipts(_open_root(location)[0].store).failures()
 
 
+def contents_digest(location: Location) -> str:
+    """Return the digest of what a store says of its contents: its root, and the receipts of its tasks, found or not."""
+    group, attributes = _open_root(location)
+    digest = sha256(attributes.model_dump_json().encode())
+    for key, receipt in Receipts(group.store).read(task.key for task in attributes.plan.all_tasks()):
+        digest.update(f"{key} {len(receipt)} ".encode() + receipt)
+    return digest.hexdigest()
+
+
 def remove_litter(location: Location) -> None:
     """Delete the files that killed processes left half written.
 

@@ -1,5 +1,6 @@
 """Readings of what the network was asked again: qualities of clean maps, removal curves, maps of re-drawn networks."""
 
+from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
@@ -20,6 +21,7 @@ class Qualities:
 
     def __init__(self, dataset: xr.Dataset) -> None:
         self._dataset = dataset
+        self._read: dict[tuple[str, ...], Values] = {}
         self.names = _names(dataset, "quality_score", "quality")
         self.fills = _names(dataset, "control_curve", "fill")
         """The fills of removed pixels; empty if nothing was removed."""
@@ -74,6 +76,13 @@ class Qualities:
         return self._probabilities("attacked_curve", perturbation=condition, method=method, ranking=ranking)
 
     def _probabilities(self, variable: str, **where: str) -> Values:
+        """Return the chosen probabilities, which are read once: several sections need the same."""
+        key = variable, *where.values()
+        if key not in self._read:
+            self._read[key] = self._read_probabilities(variable, where)
+        return self._read[key]
+
+    def _read_probabilities(self, variable: str, where: Mapping[str, str]) -> Values:
         chosen = self._dataset[variable].sel({**where, "answer": "probability", "order": list(ORDERS)})
         return np.asarray(chosen.transpose("image", "order", "step").values, np.float64)
 

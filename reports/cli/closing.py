@@ -1,7 +1,7 @@
 """The end of a run: the verdict on each of its audits, its report, and what to do next."""
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -10,28 +10,14 @@ from rich.text import Text
 
 from pipeline.store.runs import audits_in
 from reports.audit.result_file import RESULT
-from reports.audit.sections import AuditResult
 from reports.cli.consoles import messages, results
+from reports.cli.endings import Ending
 from reports.cli.output_options import print_json
-from reports.cli.verdicts import verdict_in_words
 
 NONE = "INCONCLUSIVE"
 
 
-@dataclass(frozen=True)
-class Ending:
-    """The end of an audit."""
-
-    subject: str
-    """Empty for a single audit."""
-    result: str
-    """The path of audit.json."""
-    outcome: str
-    sentence: str
-    """The verdict, with that of the worst method and the numbers that decided."""
-
-
-def print_ending(folder: Path, page: Path, as_json: bool) -> None:
+def print_endings(folder: Path, page: Path, endings: Sequence[Ending], as_json: bool) -> None:
     """Print the path of the report of a run alone on standard output, verdicts and the next step beside it.
 
     Parameters
@@ -39,7 +25,6 @@ def print_ending(folder: Path, page: Path, as_json: bool) -> None:
     as_json
         Print all of it as one object on standard output.
     """
-    endings = tuple(_endings(folder))
     if as_json:
         print_json(results, _as_table(folder, page, endings))
         return
@@ -54,7 +39,11 @@ def next_step(folder: Path) -> str:
     return f"srd-audit check {quote(str(folder))} is the gate; with --against OLDER it tells what became worse"
 
 
-def _endings(folder: Path) -> Iterator[Ending]:
+def endings_of(folder: Path) -> Iterator[Ending]:
+    """Yield the end of each audit of a run, as its audit.json tells it."""
+    from reports.audit.sections import AuditResult  # seconds, which a run that has nothing to do need not pay
+    from reports.cli.verdicts import verdict_in_words
+
     for subject, home in (audits_in(folder) or {"": folder}).items():
         file = home / RESULT
         result = AuditResult.model_validate_json(file.read_bytes())
@@ -62,7 +51,7 @@ def _endings(folder: Path) -> Iterator[Ending]:
         yield Ending(subject, str(file), outcome, verdict_in_words(result))
 
 
-def _as_table(folder: Path, page: Path, endings: tuple[Ending, ...]) -> dict[str, Any]:
+def _as_table(folder: Path, page: Path, endings: Sequence[Ending]) -> dict[str, Any]:
     return {
         "folder": str(folder),
         "report": str(page),

@@ -18,7 +18,7 @@ from reports.cli.output_options import Json, Quiet, print_json, silence
 from reports.cli.paths import print_path
 from reports.cli.setting_options import Set
 from reports.cli.trust_options import TrustFile, resolve_files
-from reports.runs import folder_for
+from reports.runs import PAGE, folder_for
 from srd.errors import FailedTasks, IncompleteRun, InputError
 
 Debug = Annotated[bool, typer.Option("--debug", help="Print where an error was raised, as Python tells it.")]
@@ -71,7 +71,7 @@ def run(
                 _print_unfinished_reports(folder)
             raise
         if is_reported:
-            _print_report(folder, as_json)
+            _print_kept_report(folder, as_json)
         elif as_json:
             _print_progress(folder)
 
@@ -142,14 +142,31 @@ def report(
                 messages.print(Text(f"printed  {file}"))
 
 
+def _print_kept_report(folder: Path, as_json: bool) -> None:
+    """Print the end of a run whose report is there, or write it first."""
+    from reports.cli.closing import print_endings
+    from reports.cli.kept_report import kept_endings
+
+    endings = kept_endings(folder)
+    if endings:
+        messages.print("report: nothing to do, it was made of this store")
+        print_endings(folder, folder / PAGE, endings, as_json)
+    else:
+        _print_report(folder, as_json)
+
+
 def _print_report(folder: Path, as_json: bool) -> None:
     with tell_phases(messages) as tell:
         tell(Phase("reading the store"))
-        from reports.cli.closing import print_ending
+        from reports.cli.closing import endings_of, print_endings
+        from reports.cli.kept_report import digest_of_sources, keep
         from reports.cli.reporting import write_reports
 
+        made_of = digest_of_sources(folder)
         page = write_reports(folder, tell)
-    print_ending(folder, page, as_json)
+        endings = tuple(endings_of(folder))
+        keep(folder, made_of, endings)
+    print_endings(folder, page, endings, as_json)
 
 
 def _print_unfinished_reports(folder: Path) -> None:

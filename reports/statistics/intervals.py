@@ -1,12 +1,13 @@
 """Two-sided 95 % intervals for display. Values are in the order of the store's images, without NaN."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest, bootstrap, ttest_1samp
+from scipy.stats import binomtest, ttest_1samp
+
+from reports.statistics.bca import bca_interval
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
@@ -52,21 +53,10 @@ def interval_of_pairs(statistic: Statistic, samples: Sequence[Values], seed: int
     refuse_too_few(len(samples[0]))
     if all(np.ptp(values) == 0 for values in samples):
         raise NoInterval("no interval: all values are equal")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a degenerate bootstrap warns and returns NaN, which is refused below
-        interval = bootstrap(
-            samples,
-            statistic,
-            n_resamples=RESAMPLES,
-            confidence_level=CONFIDENCE,
-            method="BCa",
-            paired=len(samples) > 1,
-            vectorized=True,
-            rng=np.random.default_rng(seed),
-        ).confidence_interval
-    if not np.isfinite([interval.low, interval.high]).all():
+    low, high = bca_interval(statistic, samples, CONFIDENCE, RESAMPLES, np.random.default_rng(seed))
+    if not np.isfinite([low, high]).all():
         raise NoInterval("no interval: BCa is undefined for these values")
-    return float(interval.low), float(interval.high)
+    return low, high
 
 
 def wilson_interval(hits: int, n: int) -> Interval:

@@ -24,6 +24,11 @@ ANSWERS = 10  # seconds in which a scheduler must
 ASKED_AGAIN = 0.5  # seconds after which a cluster without workers is asked again
 
 
+def import_dask() -> None:
+    """Import what starting a cluster on this machine needs, which takes a second."""
+    import_module("pipeline.execution.on_dask.local")
+
+
 @contextmanager
 def start_cluster(spec: ClusterSpec, tell: Tell) -> Iterator[Any]:
     """Start the spec's cluster, wait for a worker, and yield a client.

@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 
 from pipeline.execution.calls import import_worker
 from pipeline.execution.executors import Executor, Outcome, Perform, Work
+from pipeline.execution.fork_server import start_fork_server
 from pipeline.execution.new_process import call_in_new_process
-from pipeline.execution.on_dask.clusters import Tell, start_cluster
-from pipeline.execution.on_dask.settings import ALLOCATOR
+from pipeline.execution.on_dask.clusters import Tell, import_dask, start_cluster
+from pipeline.execution.on_dask.settings import FORKED
 from pipeline.execution.on_dask.submissions import Submissions, tell_from_workers
 from pipeline.machine import phases
 from pipeline.plan.tasks import Task
@@ -35,6 +36,8 @@ def dask_executor(spec: ClusterSpec, tell: Tell = str) -> Iterator[Executor]:
     ClusterError
         If the cluster cannot run tasks.
     """
+    if spec.is_on_this_machine:
+        start_fork_server(FORKED)  # which imports torch while this process reads what is asked
     with ExitStack() as stack:
         client = cache(lambda: stack.enter_context(start_cluster(spec, tell)))
         yield DaskExecutor(client, spec, tell)
@@ -67,7 +70,8 @@ class DaskExecutor:
     def call(self, function: Callable[..., T], *arguments: Any, tell: phases.Tell | None = None) -> T:
         """Call a function on a worker; on this machine in a process of its own, so that no cluster starts for it."""
         if self._spec.is_on_this_machine:
-            return call_in_new_process(ALLOCATOR, function, *arguments, tell=tell)
+            server = start_fork_server(FORKED)
+            return call_in_new_process({}, function, *arguments, tell=tell, server=server, meanwhile=import_dask)
         if tell is None:
             return self._call_on_worker(function, *arguments)
         with tell_from_workers(self._client(), tell) as there:

@@ -10,22 +10,35 @@ from functools import partial
 from multiprocessing.resource_tracker import ensure_running
 from typing import Any
 
+import dask
+import distributed.utils
 from distributed import LocalCluster, Nanny, Scheduler, SpecCluster
 
+from pipeline.execution.fork_server import start_fork_server
 from pipeline.execution.on_dask.fixed_size import keep_workers
 from pipeline.execution.on_dask.loggers import silence_logger
-from pipeline.execution.on_dask.settings import ANY_PORT, LOOPBACK
+from pipeline.execution.on_dask.settings import ANY_PORT, FORKED, LOOPBACK
 from pipeline.machine.limits import refuse_small_machine
 from pipeline.machine.memory import total_memory
 from pipeline.machine.outputs import AS_TEXT
 from pipeline.spec.deployment import GpuSpec, LocalSpec
 from srd.errors import ClusterError
 
+FORKING = {
+    "distributed.worker.multiprocessing-method": "forkserver",
+    "distributed.scheduler.worker-saturation": 1.0,  # a task that waited on a worker would be blamed for its end too
+}
 
-def local_cluster(spec: LocalSpec) -> AbstractContextManager[Any]:
-    """Start processes of one thread each on this machine."""
+
+@contextmanager
+def local_cluster(spec: LocalSpec) -> Iterator[Any]:
+    """Start processes of one thread each on this machine, forked of one that has imported what they need."""
+    start_fork_server(FORKED)
+    distributed.utils._forkserver_preload_set = True  # else Dask imports all that it can use, here, to name it
     size = {"n_workers": spec.workers, "threads_per_worker": 1, "memory_limit": memory_of_each(spec.workers)}
-    return _open_local_cluster(partial(LocalCluster, host=LOOPBACK, dashboard_address=ANY_PORT, **size), spec.workers)
+    start = partial(LocalCluster, host=LOOPBACK, dashboard_address=ANY_PORT, **size)
+    with dask.config.set(FORKING), _open_local_cluster(start, spec.workers) as cluster:
+        yield cluster
 
 
 def gpu_cluster(spec: GpuSpec) -> AbstractContextManager[Any]:

@@ -26,10 +26,13 @@ UTF8 = {"PYTHONUTF8": "1"}  # names of files are UTF-8 whatever a node's locale 
 QUIET = {"DASK_LOGGING__DISTRIBUTED": "critical"}  # on the run's own terminal, which reports what fails
 
 
+FORKED = ALLOCATOR | UTF8 | QUIET
+"""The environment variables of processes that are forked on this machine."""
+
+
 def configuration() -> dict[str, object]:
     """Return the configuration for clusters that this process starts."""
-    variables = ALLOCATOR | UTF8 | QUIET
-    spawned = {f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in variables.items()}
+    spawned = {f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in FORKED.items()}
     return CLUSTER | SCHEDULER | WORKER | spawned | {LINK: _dashboard_link()}
 
 

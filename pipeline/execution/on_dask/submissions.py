@@ -17,7 +17,7 @@ from pipeline.machine.phases import Phase, Tell
 from pipeline.spec.deployment import ClusterSpec
 from srd.errors import AuditError, ClusterError, IncompleteRun, WorkerLost
 
-ASKED_AGAIN = 2.0  # seconds after which the cluster is asked how many threads it has
+ASKED_AGAIN = 0.5  # seconds after which the cluster is asked how many threads it has
 ALONE = Lock()  # of a worker's process: methods hook the network, so that two tasks at once give wrong maps
 CONTINUES = "run the same command again to continue"
 LOST = f"lost the scheduler; {CONTINUES}"
@@ -71,6 +71,9 @@ class Submissions:
 
     def submit(self, function: Callable[..., Any], arguments: Mapping[str, tuple[Any, ...]]) -> None:
         """Submit calls of a function, by name, in one message: several cost the scheduler little more than one."""
+        from dask.utils import key_split
+
+        key_split.cache_clear()  # it keeps 100,000 keys: half a KiB of each task, where the scheduler is this process
         keys = [(f"{name.partition('-')[0]}-{self._group}", name) for name in arguments]
         call = partial(_run_alone, self._group, function)
         futures = self._client.map(call, list(arguments), list(arguments.values()), key=keys, pure=False)
