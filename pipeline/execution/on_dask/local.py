@@ -1,11 +1,12 @@
 """Clusters of processes on this machine, with or without a GPU for each."""
 
+import logging
 import os
 import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
 from multiprocessing.resource_tracker import ensure_running
 from typing import Any
@@ -100,7 +101,22 @@ def _open_local_cluster(start: Callable[[], Any], workers: int) -> Iterator[Any]
             cluster = start()
             stack.callback(_close_quietly, cluster)
         keep_workers(cluster, workers)
-        yield cluster
+        try:
+            yield cluster
+        except BaseException:
+            with silence_logger("distributed", logging.CRITICAL):  # it tells of each connection that ends thereby
+                _kill_workers(cluster)  # else closing waits for the tasks that they are in
+                _close_quietly(cluster)
+            raise
+
+
+def _kill_workers(cluster: Any) -> None:
+    """End the processes of a cluster at once, whose nannies start no others in their place."""
+    for nanny in cluster.workers.values():
+        nanny.auto_restart = False
+        if nanny.process is not None and nanny.process.pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(nanny.process.pid, signal.SIGKILL)
 
 
 def _close_quietly(cluster: Any) -> None:
