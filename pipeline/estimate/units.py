@@ -21,6 +21,7 @@ from attacks.explanations.options import AttackOptions
 from attacks.explanations.threat_model import BY_WHOLE_MAPS, Attack, Pace, attacking
 from attacks.registry import PERTURBATIONS
 from attacks.types import AttackResult, Images, Samples
+from pipeline.estimate.passes import n_answers
 from pipeline.plan.axes import depths
 from pipeline.plan.conditions import Condition, threat
 from pipeline.plan.tasks import Task
@@ -98,19 +99,10 @@ def _batch(context: Context, task: Task) -> UnitMeasurement:
     row, image = clean_images(context, task)[0]
     inputs = context.inputs(image).expand(ROWS, -1, -1, -1)
     seconds, _ = _time(partial(answers, context.model.network, inputs, context.target([row])))
-    asked = context.plan.n_images(task) * n_answers(context, task)
-    return UnitMeasurement(seconds / ROWS * asked, 1, partial(_random_answers, context, task))
-
-
-def n_answers(context: Context, task: Task) -> int:
-    """Return how often a task asks the network about parts of one image."""
-    sizes = context.plan.sizes
-    curve = sizes["order"] * (sizes["step"] - 1)  # both orders share both ends
-    if task.stage == "occlude":
-        return sizes["subset"] + sizes["control"] * sizes["fill"] * curve
     method = context.spec.explain.methods[task.column]
     attacks = sum(condition.against == method for condition in context.conditions)
-    return (sizes["fill"] + attacks * sizes["ranking"]) * curve
+    asked = context.plan.n_images(task) * n_answers(context.plan, task.stage, attacks)
+    return UnitMeasurement(seconds / ROWS * asked, 1, partial(_random_answers, context, task))
 
 
 def _random_answers(context: Context, task: Task) -> Arrays:

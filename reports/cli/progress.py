@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.progress import Task as Bar
 from rich.text import Text
 
+from pipeline.estimate.passes import ExpectedWork
 from pipeline.execution.executors import Outcome
 from pipeline.execution.run import Observer
 from pipeline.plan.conditions import conditions
@@ -142,8 +143,9 @@ class Display:
         self._shown.end()
 
     def on_store(self, attributes: RunAttributes) -> None:
-        columns = conditions(attributes.fingerprinted.spec)
-        self._left = TimeLeft(attributes.plan, self._selection, same_cost(columns))
+        spec, plan = attributes.fingerprinted.spec, attributes.plan
+        columns = conditions(spec)
+        self._left = TimeLeft(plan, self._selection, same_cost(columns), ExpectedWork(spec, plan, columns))
         correct, n = attributes.correct, attributes.plan.sizes["image"]
         share = f"{correct / n:.1%} of {n} clean images are classified as labelled"
         self._console.print(share)

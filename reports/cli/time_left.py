@@ -4,7 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from itertools import product
+from typing import Protocol
 
 from pipeline.execution.executors import Outcome
 from pipeline.plan.conditions import Condition
@@ -16,30 +18,62 @@ SameCost = Callable[[TaskColumn], Hashable]
 """A function that returns the same for columns whose tasks are taken to cost the same until they are measured."""
 
 
+class Expected(Protocol):
+    """The work that tasks are expected to take, for each image; 0 where it is not known."""
+
+    def passes(self, column: TaskColumn) -> float:
+        """Return about how many passes of the network the tasks of a column take."""
+        ...
+
+    def seconds(self, column: TaskColumn) -> float:
+        """Return about how many seconds they take besides."""
+        ...
+
+
+class NothingExpected:
+    """Of no task anything is known before it was measured."""
+
+    def passes(self, column: TaskColumn) -> float:
+        """Return 0."""
+        return 0.0
+
+    seconds = passes
+
+
+class Basis(StrEnum):
+    """The basis of a time left, as it is told: all was measured, or some is only expected, or not even that."""
+
+    MEASURED = ""
+    EXPECTED = "about "
+    PARTIAL = "at least "
+
+
 @dataclass(frozen=True)
 class Remaining:
     """The seconds to the end of a run."""
 
     seconds: float
-    is_whole: bool
-    """Whether all that is left was measured; else it takes at least these seconds."""
+    basis: Basis
 
     def __str__(self) -> str:
-        return f"{'' if self.is_whole else 'at least '}{timedelta(seconds=round(self.seconds))} left"
+        return f"{self.basis}{timedelta(seconds=round(self.seconds))} left"
 
 
 class TimeLeft:
     """The work that is left of a run, and what tasks took so far. Seconds are those of any clock.
 
     The cost of a column is the mean of its tasks, by image. The first task of a column in each process, which warms up,
-    counts until another has ended. A column without any task costs what those of the same cost took.
+    counts until another has ended. A column without any task costs what those of the same cost took, or else its
+    passes, each of which takes what those did that were measured, in the same stage if any were.
     """
 
-    def __init__(self, plan: Plan, selection: Selection, same_cost: SameCost) -> None:
-        self._plan, self._same_cost = plan, same_cost
+    def __init__(self, plan: Plan, selection: Selection, same_cost: SameCost, expected: Expected) -> None:
+        self._plan, self._same_cost, self._expected = plan, same_cost, expected
         self._seconds: defaultdict[Hashable, float] = defaultdict(float)
         self._seen: Counter[Hashable] = Counter()
         """The images of the tasks that took these seconds."""
+        self._ended: set[TaskColumn] = set()
+        """The columns of which a task has ended."""
         self._warm: set[Hashable] = set()
         """The processes and columns that have ended a task."""
         self._tasks: Counter[TaskColumn] = Counter()
@@ -68,6 +102,7 @@ class TimeLeft:
         process = work.host, work.process
         is_warm = (process, column) in self._warm
         self._warm.add((process, column))
+        self._ended.add(column)
         self._last_ends[process] = now
         self._tasks[column] -= 1
         self._images[column] -= images
@@ -77,12 +112,15 @@ class TimeLeft:
 
     def remaining(self, now: float, workers: int) -> Remaining | None:
         """Return the time left on a number of processes, or None while nothing that is left was measured."""
-        costs = {column: self._cost(column) for column, n in self._tasks.items() if n > 0}
-        known = {column: cost for column, cost in costs.items() if cost is not None}
-        if costs and not known:
+        left = [column for column, n in self._tasks.items() if n > 0]
+        measured = {column: cost for column in left if (cost := self._cost(column)) is not None}
+        expected = {column: self._expected_cost(column) for column in left}
+        known = {column: cost for column, cost in expected.items() if cost} | measured
+        if left and not known:
             return None
         seconds = sum(self._stage_seconds(stage, known, now, workers) for stage in STAGES)
-        return Remaining(max(seconds, 0.0), len(known) == len(costs))
+        basis = Basis.MEASURED if len(measured) == len(left) else Basis.EXPECTED
+        return Remaining(max(seconds, 0.0), basis if len(known) == len(left) else Basis.PARTIAL)
 
     def _add(self, tasks: Iterable[Task]) -> None:
         for task in tasks:
@@ -95,6 +133,21 @@ class TimeLeft:
             if self._seen[measured]:
                 return self._seconds[measured] / self._seen[measured]
         return None
+
+    def _expected_cost(self, column: TaskColumn) -> float:
+        """Return the seconds that a column is expected to take for each image."""
+        passes = self._expected.passes(column)
+        of_pass = self._pass_seconds(column[0]) if passes else 0.0
+        return 0.0 if passes and not of_pass else passes * of_pass + self._expected.seconds(column)
+
+    def _pass_seconds(self, stage: str) -> float:
+        """Return the seconds of a pass of the network, by the tasks of a stage; if none has ended, by those of all."""
+        own = {column for column in self._ended if column[0] == stage} or self._ended
+        passes = sum(self._expected.passes(column) * self._n_seen(column) for column in own)
+        return sum(self._n_seen(column) * (self._cost(column) or 0.0) for column in own) / passes if passes else 0.0
+
+    def _n_seen(self, column: TaskColumn) -> int:
+        return self._seen[column, True] + self._seen[column, False]
 
     def _stage_seconds(self, stage: str, known: dict[TaskColumn, float], now: float, workers: int) -> float:
         columns = {column: self._images[column] * cost for column, cost in known.items() if column[0] == stage}

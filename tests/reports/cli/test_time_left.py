@@ -11,7 +11,7 @@ from pipeline.execution.executors import Outcome, Work
 from pipeline.plan.conditions import Condition
 from pipeline.plan.selection import Selection, TileShare
 from pipeline.plan.tasks import Plan, Task
-from reports.cli.time_left import Remaining, TimeLeft, same_cost
+from reports.cli.time_left import Basis, NothingExpected, Remaining, TimeLeft, same_cost
 
 PERTURB, ATTRIBUTE = Selection("perturb"), Selection("attribute")
 Costs = Callable[[Task], float]
@@ -24,7 +24,7 @@ def plan_of(images: int, conditions: int, tile: int = 2, methods: int = 1) -> Pl
 
 
 def left_of(plan: Plan, selection: Selection = PERTURB) -> TimeLeft:
-    return TimeLeft(plan, selection, lambda column: ("alone", column))
+    return TimeLeft(plan, selection, lambda column: ("alone", column), NothingExpected())
 
 
 def schedule(tasks: Sequence[Task], cost: Costs, workers: int, start: float = 0.0) -> Iterator[End]:
@@ -62,10 +62,10 @@ def test_ten_cheap_and_two_dear_tasks_in_any_order(order: int) -> None:
         seen.add(outcome.task.column)
         if len(seen) == 2:
             assert found is not None
-            assert found.is_whole
+            assert found.basis == Basis.MEASURED
             assert found.seconds == pytest.approx(2010 - now)
         else:
-            assert found is None or (not found.is_whole and found.seconds < 2010 - now)
+            assert found is None or (found.basis == Basis.PARTIAL and found.seconds < 2010 - now)
 
 
 @given(st.lists(st.floats(0.01, 1e4), min_size=1, max_size=5), st.integers(1, 9), st.integers(1, 3))
@@ -81,7 +81,7 @@ def test_constant_costs_are_exact_once_each_kind_has_ended(seconds: list[float],
     ends = list(schedule(tasks, cost, 1))
     for now, found in list(left_at_each_end(left, ends, 1))[len(seconds) - 1 :]:
         assert found is not None
-        assert found.is_whole
+        assert found.basis == Basis.MEASURED
         assert found.seconds == pytest.approx(ends[-1][0] - now, abs=1e-6 * ends[-1][0])
 
 
@@ -154,7 +154,7 @@ def test_the_other_shares_of_an_array_are_not_left() -> None:
         left.record(outcome, now)
     left.begin("attribute", [Task("attribute", tile, 0) for tile in (1, 4, 7)], 12.0)
     left.record(Outcome(Task("attribute", 1, 0), work=Work("here", "cpu", 0, 2.0)), 14.0)
-    assert left.remaining(14.0, 1) == Remaining(4.0, is_whole=True)
+    assert left.remaining(14.0, 1) == Remaining(4.0, basis=Basis.MEASURED)
 
 
 def test_a_task_that_fails_is_still_left_and_a_running_one_counts_down_to_its_cost_alone() -> None:
@@ -163,13 +163,13 @@ def test_a_task_that_fails_is_still_left_and_a_running_one_counts_down_to_its_co
     left.begin("perturb", list(plan.tasks("perturb")), 0.0)
     left.record(Outcome(first, work=Work("here", "cpu", 0, 10.0)), 10.0)
     assert [left.remaining(now, 1) for now in (10.0, 14.0, 20.0, 99.0)] == [
-        Remaining(20.0, is_whole=True),
-        Remaining(16.0, is_whole=True),
-        Remaining(10.0, is_whole=True),
-        Remaining(10.0, is_whole=True),
+        Remaining(20.0, basis=Basis.MEASURED),
+        Remaining(16.0, basis=Basis.MEASURED),
+        Remaining(10.0, basis=Basis.MEASURED),
+        Remaining(10.0, basis=Basis.MEASURED),
     ]
     left.record(Outcome(second, ValueError("cause")), 20.0)
-    assert left.remaining(20.0, 1) == Remaining(10.0, is_whole=True)
+    assert left.remaining(20.0, 1) == Remaining(10.0, basis=Basis.MEASURED)
 
 
 def test_what_warms_up_counts_until_another_has_ended() -> None:
@@ -193,12 +193,12 @@ def test_other_strengths_cost_what_was_measured(other: str) -> None:
         Condition("pgd@8/255", "pgd", "", options={"steps": 4}),
         Condition(other, "pgd", "", options={"steps": 4}),
     ]
-    left = TimeLeft(plan_of(1, 3), PERTURB, same_cost(conditions))
+    left = TimeLeft(plan_of(1, 3), PERTURB, same_cost(conditions), NothingExpected())
     left.begin("perturb", [Task("perturb", 0, column) for column in range(3)], 0.0)
     left.record(Outcome(Task("perturb", 0, 0), work=Work("here", "cpu", 0, 1.0)), 1.0)
     assert left.remaining(1.0, 1) is None
     left.record(Outcome(Task("perturb", 0, 1), work=Work("here", "cpu", 0, 8.0)), 9.0)
-    assert left.remaining(9.0, 1) == Remaining(8.0, is_whole=True)
+    assert left.remaining(9.0, 1) == Remaining(8.0, basis=Basis.MEASURED)
 
 
 def test_other_methods_options_and_stages_cost_something_else() -> None:
@@ -207,3 +207,39 @@ def test_other_methods_options_and_stages_cost_something_else() -> None:
     of = same_cost([*against, *options])
     costs = [of(("perturb", column)) for column in range(4)]
     assert len({*costs, of(("fit", 0)), of(("attribute", 0)), of(("attribute", 1))}) == 7
+
+
+class ByPasses:
+    """Column 0 takes 1 pass for each image, column 1 takes 100; scores take 7 seconds and none."""
+
+    def passes(self, column: tuple[str, int]) -> float:
+        return {"perturb": (1.0, 100.0)[column[1]], "attribute": 10.0}.get(column[0], 0.0)
+
+    def seconds(self, column: tuple[str, int]) -> float:
+        return 7.0 * (column[0] == "score")
+
+
+def test_what_was_not_measured_costs_its_passes_at_the_pace_of_what_was() -> None:
+    plan = plan_of(images=2, conditions=2, tile=1)
+    left = TimeLeft(plan, Selection("attribute"), lambda column: ("alone", column), ByPasses())
+    left.begin("perturb", list(plan.tasks("perturb")), 0.0)
+    assert left.remaining(0.0, 1) is None, "no pass was measured"
+    left.record(Outcome(Task("perturb", 0, 0), work=Work("here", "cpu", 0, 0.5)), 0.5)
+    found = left.remaining(0.5, 1)
+    assert found is not None
+    assert found.seconds == pytest.approx(0.5 * (1 + 2 * 100 + 2 * 10))
+    assert str(found) == "about 0:01:50 left"
+
+
+def test_the_pace_is_that_of_the_same_stage_once_it_is_known() -> None:
+    plan = plan_of(images=2, conditions=1, tile=1)
+    left = TimeLeft(plan, Selection("attribute"), lambda column: ("alone", column), ByPasses())
+    left.begin("perturb", list(plan.tasks("perturb")), 0.0)
+    for tile in range(2):
+        left.record(Outcome(Task("perturb", tile, 0), work=Work("here", "cpu", 0, 1.0)), 1.0 + tile)
+    found = left.remaining(2.0, 1)
+    assert found is not None
+    assert found.seconds == pytest.approx(2 * 10)
+    left.begin("attribute", list(plan.tasks("attribute")), 2.0)
+    left.record(Outcome(Task("attribute", 0, 0), work=Work("here", "cpu", 0, 3.0)), 5.0)
+    assert left.remaining(5.0, 1) == Remaining(3.0, basis=Basis.MEASURED)
