@@ -31,7 +31,7 @@ class Expected(Protocol):
 
 
 class NothingExpected:
-    """Of no task anything is known before it was measured."""
+    """Nothing is known of any task before it was measured."""
 
     def passes(self, column: TaskColumn) -> float:
         """Return 0."""
@@ -143,10 +143,10 @@ class TimeLeft:
     def _pass_seconds(self, stage: str) -> float:
         """Return the seconds of a pass of the network, by the tasks of a stage; if none has ended, by those of all."""
         own = {column for column in self._ended if column[0] == stage} or self._ended
-        passes = sum(self._expected.passes(column) * self._n_seen(column) for column in own)
-        return sum(self._n_seen(column) * (self._cost(column) or 0.0) for column in own) / passes if passes else 0.0
+        passes = sum(self._expected.passes(column) * self._count_seen(column) for column in own)
+        return sum(self._count_seen(column) * (self._cost(column) or 0.0) for column in own) / passes if passes else 0.0
 
-    def _n_seen(self, column: TaskColumn) -> int:
+    def _count_seen(self, column: TaskColumn) -> int:
         return self._seen[column, True] + self._seen[column, False]
 
     def _stage_seconds(self, stage: str, known: dict[TaskColumn, float], now: float, workers: int) -> float:
