@@ -117,7 +117,7 @@ def _is_telling(task: Task, context: Context) -> bool:
 
 def _in_its_own_process(home: Path, task: Task) -> tuple[int, int]:
     command = [sys.executable, "-P", "-m", "benchmarks.memory", "--task", str(home), task.stage, str(task.column)]
-    told = subprocess.run(command, env=os.environ | ALLOCATOR, check=True, stdout=subprocess.PIPE, text=True).stdout
+    told = subprocess.run(command, env=os.environ | ALLOCATOR, check=True, stdout=subprocess.PIPE, text=True, encoding="utf-8").stdout
     before, most = json.loads(told.splitlines()[-1])
     return before, most
 
