@@ -25,6 +25,7 @@ from pipeline.execution.preparation import prepare
 from pipeline.execution.subjects import context_of
 from pipeline.machine.environment import hardware, reproducible
 from pipeline.machine.memory import forget_peak, in_units, peak_memory
+from pipeline.machine.outputs import AS_TEXT
 from pipeline.plan.tasks import Task
 from pipeline.spec.audit import load_spec
 from pipeline.stages.compute import compute
@@ -117,8 +118,8 @@ def _is_telling(task: Task, context: Context) -> bool:
 
 def _in_its_own_process(home: Path, task: Task) -> tuple[int, int]:
     command = [sys.executable, "-P", "-m", "benchmarks.memory", "--task", str(home), task.stage, str(task.column)]
-    told = subprocess.run(command, env=os.environ | ALLOCATOR, check=True, stdout=subprocess.PIPE, text=True, encoding="utf-8").stdout
-    before, most = json.loads(told.splitlines()[-1])
+    ended = subprocess.run(command, env=os.environ | ALLOCATOR, check=True, stdout=subprocess.PIPE, **AS_TEXT)
+    before, most = json.loads(ended.stdout.splitlines()[-1])
     return before, most
 
 

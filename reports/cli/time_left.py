@@ -143,10 +143,12 @@ class TimeLeft:
     def _pass_seconds(self, stage: str) -> float:
         """Return the seconds of a pass of the network, by the tasks of a stage; if none has ended, by those of all."""
         own = {column for column in self._ended if column[0] == stage} or self._ended
-        passes = sum(self._expected.passes(column) * self._count_seen(column) for column in own)
-        return sum(self._count_seen(column) * (self._cost(column) or 0.0) for column in own) / passes if passes else 0.0
+        passes = sum(self._expected.passes(column) * self._count_images(column) for column in own)
+        return (
+            sum(self._count_images(column) * (self._cost(column) or 0.0) for column in own) / passes if passes else 0.0
+        )
 
-    def _count_seen(self, column: TaskColumn) -> int:
+    def _count_images(self, column: TaskColumn) -> int:
         return self._seen[column, True] + self._seen[column, False]
 
     def _stage_seconds(self, stage: str, known: dict[TaskColumn, float], now: float, workers: int) -> float:

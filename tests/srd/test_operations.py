@@ -168,7 +168,6 @@ MIXED: dict[str, Map] = {
     "normalize": functional.normalize,
     "conv_transpose2d": lambda x: functional.conv_transpose2d(x, torch.ones(4, 2, 3, 3, dtype=x.dtype)),
     "interpolate": lambda x: functional.interpolate(x, scale_factor=0.5),
-    "amax": lambda x: x.amax(1),
     "norm": lambda x: x.norm(dim=1),
     "var": lambda x: x.var(1),
 }

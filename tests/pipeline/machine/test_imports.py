@@ -76,6 +76,7 @@ def test_real_files_have_their_own_digests() -> None:
 VALUED = {
     "srd/__init__.py": "names that `from srd import` reads later",
     "srd/entries.py": "entries, which a stage's row names",
+    "srd/defaults.py": "the class of options that a function takes, which its own module imports",
     "attacks/predictions/entries.py": "entries",
     "pipeline/plan/stage.py": "the function of a stage",
     "pipeline/store/exports.py": "libraries that export",

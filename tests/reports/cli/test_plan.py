@@ -20,7 +20,9 @@ from reports.cli import planning
 def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small audit, measured in this process: another one takes seconds to start."""
 
-    def here(variables: dict[str, str], function: Callable[..., Any], *arguments: Any, tell: Tell) -> Any:
+    def here(
+        variables: dict[str, str], function: Callable[..., Any], *arguments: Any, tell: Tell, **of_another: Any
+    ) -> Any:
         return function(*arguments, tell)
 
     monkeypatch.setattr(planning, "call_in_new_process", here)

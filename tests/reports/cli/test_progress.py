@@ -33,7 +33,7 @@ def failed(number: int) -> Outcome:
 def begin(display: Display, before: int, total: int) -> None:
     """Begin a stage of some tasks, some of which were done before, in a run that has no other stage left."""
     attributes = plain_attributes({})
-    plan = Plan({**attributes.plan.sizes, "image": total}, 1, has_masks=False)
+    plan = Plan({**attributes.plan.sizes, "image": total, "y": 8, "x": 8}, 1, has_masks=False)
     display.on_store(attributes.model_copy(update={"plan": plan}))
     display.on_stage("score", [Task("score", number, 0) for number in range(before, total)], before, total)
 
