@@ -11,8 +11,8 @@ from scipy.stats import binomtest, bootstrap, ttest_1samp
 CONFIDENCE = 0.95
 RESAMPLES = 2000
 SEED = 0
-DIGITS = 6
-"""The digits of a statistic after the first of its largest value: further ones of float32 scores are rounding."""
+ROUNDING = 1e-6
+"""The share of the largest value by which statistics of float32 scores differ by rounding alone."""
 LEAST_N = 5  # four images have only 35 distinct resamples: too few for an interval
 
 Values = NDArray[np.float64]
@@ -72,18 +72,19 @@ def interval_of_pairs(statistic: Statistic, samples: Sequence[Values], seed: int
 
 
 def _with_ties(statistic: Statistic, samples: Sequence[Values]) -> Statistic:
-    """Return the statistic without the digits that are rounding.
+    """Return the statistic, which is that of all images wherever it differs from this by rounding alone.
 
     A resample of the same images in another order has the same value but for the last bits, and BCa counts how many lie
     below and how many are equal: of six images 1.5 % are.
     """
-    largest = max(float(np.abs(values).max()) for values in samples)
-    unit = 10.0 ** (np.floor(np.log10(largest)) - DIGITS) if largest else 1.0
+    of_all = statistic(*samples, axis=-1)
+    rounding = ROUNDING * max(float(np.abs(values).max()) for values in samples)
 
-    def round_off(*resampled: Values, axis: int) -> Any:
-        return np.round(statistic(*resampled, axis=axis) / unit) * unit
+    def tie(*resampled: Values, axis: int) -> Any:
+        values = statistic(*resampled, axis=axis)
+        return np.where(np.abs(values - of_all) <= rounding, of_all, values)
 
-    return round_off
+    return tie
 
 
 def wilson_interval(hits: int, n: int) -> Interval:

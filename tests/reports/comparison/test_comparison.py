@@ -575,7 +575,14 @@ def test_one_command_audits_all_subjects_and_compares_them(command: Command, spe
     code, out, err = command("run", spec)
     folder = spec.parent / "runs" / "several"
     assert (code, out) == (0, f"{folder / 'report' / 'index.html'}\n"), err
-    assert {path.name for path in folder.iterdir()} == {"audit.toml", "comparison.json", "report", "one", "another"}
+    assert {path.name for path in folder.iterdir()} == {
+        "audit.toml",
+        "comparison.json",
+        "report",
+        "logs",
+        "one",
+        "another",
+    }
     made = {"audit.zarr", "audit.records", "audit.json", "summary.md", "report", "report.html", "logs"}
     assert {path.name for path in (folder / "one").iterdir()} == made
     networks = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))["networks"]

@@ -41,7 +41,7 @@ def interval_of(values: Array, policy: dict[str, Any]) -> tuple[float, float]:
         warnings.simplefilter("ignore")
         found = bootstrap(
             (values,),
-            lambda resampled, axis: with_ties(np.mean(resampled, axis=axis), np.abs(values).max()),
+            lambda resampled, axis: with_ties(np.mean(resampled, axis=axis), values),
             n_resamples=policy["resamples"],
             confidence_level=policy["confidence"],
             method="BCa",
@@ -50,10 +50,10 @@ def interval_of(values: Array, policy: dict[str, Any]) -> tuple[float, float]:
     return float(found.low), float(found.high)
 
 
-def with_ties(means: Any, largest: float) -> Any:
-    """Means whose last digits, which are those of float32 scores, are rounded off."""
-    decimals = 6 - int(np.floor(np.log10(largest))) if largest else 0
-    return np.round(means, decimals)
+def with_ties(means: Any, values: Array) -> Any:
+    """Means, of which those that differ from the mean of all by the rounding of float32 are equal to it."""
+    of_all = values.mean()
+    return np.where(np.abs(means - of_all) <= 1e-6 * np.abs(values).max(), of_all, means)
 
 
 def check_mean(estimate: dict[str, Any], scores: Array, stored: Array, policy: dict[str, Any]) -> None:
