@@ -25,12 +25,17 @@ def start_fork_server(variables: Mapping[str, str]) -> ForkServerContext:
     It begins with the import path of this process, which Python 3.11 does not hand on, and without the working folder.
     Ctrl-C reaches all processes of a terminal; it and those forked of it leave the answer to this one.
     """
-    path = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONSAFEPATH": "1"}
     context = get_context("forkserver")
-    with environment({**ONE_THREAD, **os.environ, **variables, **path}), _block_interrupts():
+    with environment(forked_environment(variables)), _block_interrupts():
         context.set_forkserver_preload(list(PRELOADED))
         forkserver.ensure_running()
     return context
+
+
+def forked_environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a process that is forked now: the server's may be older than some credentials."""
+    path = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONSAFEPATH": "1"}
+    return {**ONE_THREAD, **os.environ, **variables, **path}
 
 
 @contextmanager

@@ -51,7 +51,7 @@ def call_in_new_process(
     Parameters
     ----------
     server
-        The fork server of which the process is forked, whose environment variables it has; without one it starts anew.
+        The fork server of which the process is forked; without one it starts anew.
     meanwhile
         Called once the process works, before what it tells is awaited.
 
@@ -62,7 +62,9 @@ def call_in_new_process(
     """
     context: SpawnContext | ForkServerContext = server or get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_answer, args=(sender, tell is not None, dumps((function, arguments))))
+    surroundings = {**os.environ, **variables}
+    call = dumps((function, arguments))
+    process = context.Process(target=_answer, args=(sender, tell is not None, surroundings, call))
     with receiver:
         with sender, environment(variables):
             process.start()
@@ -92,9 +94,14 @@ def _await_answer(receiver: Connection, tell: Tell | None) -> _Answer:
             tell(message)
 
 
-def _answer(sender: Connection, tells: bool, call: bytes) -> None:
-    """Call a pickled function in this process, and send its end, or why that cannot be sent."""
+def _answer(sender: Connection, tells: bool, surroundings: Mapping[str, str], call: bytes) -> None:
+    """Call a pickled function in this process, and send its end, or why that cannot be sent.
+
+    A process that was forked has the environment of its server, which may have begun before it changed here.
+    """
     _follow_parent()
+    os.environ.clear()
+    os.environ.update(surroundings)
     gc.disable()  # imports make very many objects and no garbage
     try:
         function, arguments = loads(call)  # which may import for seconds

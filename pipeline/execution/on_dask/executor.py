@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from pipeline.execution.calls import import_worker
 from pipeline.execution.executors import Executor, Outcome, Perform, Work
-from pipeline.execution.fork_server import start_fork_server
+from pipeline.execution.fork_server import forked_environment, start_fork_server
 from pipeline.execution.new_process import call_in_new_process
 from pipeline.execution.on_dask.clusters import Tell, import_dask, start_cluster
 from pipeline.execution.on_dask.settings import FORKED
@@ -70,8 +70,8 @@ class DaskExecutor:
     def call(self, function: Callable[..., T], *arguments: Any, tell: phases.Tell | None = None) -> T:
         """Call a function on a worker; on this machine in a process of its own, so that no cluster starts for it."""
         if self._spec.is_on_this_machine:
-            server = start_fork_server(FORKED)
-            return call_in_new_process({}, function, *arguments, tell=tell, server=server, meanwhile=import_dask)
+            server, variables = start_fork_server(FORKED), forked_environment(FORKED)
+            return call_in_new_process(variables, function, *arguments, tell=tell, server=server, meanwhile=import_dask)
         if tell is None:
             return self._call_on_worker(function, *arguments)
         with tell_from_workers(self._client(), tell) as there:

@@ -15,7 +15,7 @@ import dask
 import distributed.utils
 from distributed import LocalCluster, Nanny, Scheduler, SpecCluster
 
-from pipeline.execution.fork_server import start_fork_server
+from pipeline.execution.fork_server import forked_environment, start_fork_server
 from pipeline.execution.on_dask.fixed_size import keep_workers
 from pipeline.execution.on_dask.loggers import silence_logger
 from pipeline.execution.on_dask.settings import ANY_PORT, FORKED, LOOPBACK
@@ -37,7 +37,8 @@ def local_cluster(spec: LocalSpec) -> Iterator[Any]:
     start_fork_server(FORKED)
     distributed.utils._forkserver_preload_set = True  # else Dask imports all that it can use, here, to name it
     size = {"n_workers": spec.workers, "threads_per_worker": 1, "memory_limit": memory_of_each(spec.workers)}
-    start = partial(LocalCluster, host=LOOPBACK, dashboard_address=ANY_PORT, **size)
+    address = {"host": LOOPBACK, "dashboard_address": ANY_PORT}
+    start = partial(LocalCluster, **address, **size, env=forked_environment(FORKED))
     with dask.config.set(FORKING), _open_local_cluster(start, spec.workers) as cluster:
         yield cluster
 
