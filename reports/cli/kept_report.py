@@ -30,6 +30,7 @@ RECORD = "logs/report.json"
 TOPS = (RESULT, "summary.md", "report.html")
 """The files of a report that lie beside its folder."""
 MOST = 512 * MIB
+UNREADABLE = "unreadable"
 DRAWING = ("scipy", "pandas", "matplotlib", "seaborn", "jinja2", "pydantic", "statsmodels", "scikit-learn")
 """The libraries that make pages of a store."""
 
@@ -87,10 +88,9 @@ def kept_endings(folder: Path) -> tuple[Ending, ...]:
 
 
 def _facts_of_audit(folder: Path, store: Location) -> Mapping[str, object]:
-    verified = folder / findings.NAME
     return {
         "store": contents_digest(store),
-        "verified": _digest(verified) if os.path.lexists(verified) else "",
+        "verified": _digest_if_readable(folder / findings.NAME),
         "concepts": sorted(file.parent.name for file in folder.glob(f"{REPORT}/{CONCEPTS}/*/{Path(PAGE).name}")),
     }
 
@@ -111,6 +111,14 @@ def _names(folder: Path) -> Iterator[str]:
         for file in [*(home / name for name in TOPS), *sorted((home / REPORT).rglob("*"))]:
             if file.is_file() and CONCEPTS not in file.relative_to(home).parts[:-1]:
                 yield str(file.relative_to(folder))
+
+
+def _digest_if_readable(file: Path) -> str:
+    """Return the SHA-256 of a file, "" if there is none, or UNREADABLE: whoever reads it then refuses it."""
+    try:
+        return _digest(file)
+    except UnreadableFile:
+        return UNREADABLE if os.path.lexists(file) else ""
 
 
 def _digest(file: Path) -> str:

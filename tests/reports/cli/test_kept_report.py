@@ -60,6 +60,22 @@ def test_a_report_that_lacks_a_verification_is_not_kept(run: Path) -> None:
     assert not kept_endings(run)
 
 
+@pytest.mark.parametrize("kind", ["folder", "link out"])
+def test_a_verification_that_cannot_be_read_is_refused_as_without_a_record(
+    run: Path, command: Command, kind: str, tmp_path: Path
+) -> None:
+    place = run / findings.NAME
+    place.unlink(missing_ok=True)
+    if kind == "folder":
+        place.mkdir()
+    else:
+        place.symlink_to(tmp_path / "nowhere")
+    assert not kept_endings(run)
+    end = command("report", run)
+    assert end.code == 2
+    assert str(place.name) in end.err
+
+
 @pytest.mark.parametrize("part", ["source_digest", "_pages_digest", "_versions"])
 def test_the_report_of_other_code_is_not_kept(run: Path, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept_report, part, lambda: "other")
