@@ -1,8 +1,6 @@
 """Maps on a device: images a second beside a plain gradient's, and how far they are from the CPU's."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import partial
 from statistics import median
 
@@ -11,6 +9,7 @@ from torch import Tensor, nn
 
 from benchmarks.measuring import network_of, ratio, time_in_turns
 from pipeline.execution.job import Job
+from pipeline.execution.new_process import environment
 from pipeline.execution.subjects import load_subject
 from pipeline.machine import devices, seeds
 from pipeline.machine.environment import reproducible
@@ -71,7 +70,7 @@ def print_distance_from_cpu(job: Job, images: int) -> None:
     print(f"\nRelative Euclidean distance from the CPU's maps, of the same inputs; tolerance {TOLERANCE:g} (median).\n")
     print("| method | maps | median | largest | same |\n|---|---|---|---|---|")
     ours = _maps(job, images)
-    with _on_the_cpu():
+    with environment({devices.VARIABLE: devices.CPU}):
         theirs = _maps(job, images)
     for name, maps in ours.items():
         errors = ((maps - theirs[name]).flatten(1).norm(dim=1) / theirs[name].flatten(1).norm(dim=1)).tolist()
@@ -98,16 +97,3 @@ def _maps(job: Job, images: int) -> Mapping[str, Tensor]:
                 found.append(explain(model.network, batch, target, streams).cpu())
             maps[name] = torch.cat(found)
     return maps
-
-
-@contextmanager
-def _on_the_cpu() -> Iterator[None]:
-    before = os.environ.get(devices.VARIABLE)
-    os.environ[devices.VARIABLE] = devices.CPU
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[devices.VARIABLE]
-        else:
-            os.environ[devices.VARIABLE] = before

@@ -13,6 +13,9 @@ from attacks.predictions.signatures import parameters
 SET_BY_THE_ADAPTER = frozenset({"norm", "seed", "verbose", "n_classes"})
 """Parameters that the adapter sets: from the entry, the tile's random numbers and the network."""
 
+LEAST_CLASSES = 2
+"""The classes that any classifier has."""
+
 RELATIVE_STEP = "relative_step"
 """Option in place of the library's absolute step: the step divided by the strength."""
 
@@ -36,7 +39,7 @@ class LibraryAttack(PerturbationEntry):
     """Parameters that the library ignores, or that are no single value."""
     own_defaults: Mapping[str, Any] = field(default_factory=dict)
     """Options without a default in the library, or whose default makes no attack or hides that it may be a fraction."""
-    least_classes: int = 2
+    least_classes: int = LEAST_CLASSES
     stripes: bool = False
     """Whether it starts from stripes of a fifth of the height, which must fit into the image."""
 

@@ -10,7 +10,7 @@ import torch
 import torchattacks
 from torch import Tensor, nn
 
-from attacks.predictions.entries import RELATIVE_STEP, LibraryAttack
+from attacks.predictions.entries import LEAST_CLASSES, RELATIVE_STEP, LibraryAttack
 from attacks.predictions.repairs import repair
 from attacks.predictions.signatures import parameters
 from attacks.predictions.verification import verify
@@ -77,7 +77,9 @@ def _choose_options(entry: LibraryAttack, options: Mapping[str, Any]) -> dict[st
 
 def _refuse_unfit(entry: LibraryAttack, images: Images, network: nn.Module) -> None:
     channels, height, width = images.shape[1:]
-    if misfit := entry.misfit((channels, height, width), _n_classes(network, images)):
+    takes_any = entry.least_classes <= LEAST_CLASSES
+    n_classes = LEAST_CLASSES if takes_any else _n_classes(network, images)  # which costs a pass
+    if misfit := entry.misfit((channels, height, width), n_classes):
         raise InputError(f"{entry.name}: it {misfit}; remove it")
 
 

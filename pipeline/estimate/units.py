@@ -28,7 +28,7 @@ from pipeline.plan.tasks import Task
 from pipeline.stages.asked import clean_images, is_asked, missing_arrays
 from pipeline.stages.attribute import explain_first
 from pipeline.stages.context import Context
-from pipeline.stages.perturb import arrays_of, attacked_at_once, perturb
+from pipeline.stages.perturb import arrays_of, images_at_once, perturb
 from pipeline.stages.randomise import explain_first as explain_redrawn
 from pipeline.stages.randomise import redraw
 from pipeline.stages.samples import images_at, options_of, samples
@@ -148,7 +148,7 @@ def _step(context: Context, task: Task) -> UnitMeasurement:
     condition = context.conditions[task.column]
     images = context.plan.n_images(task)
     seconds = _attack_seconds(context, condition, task) * images
-    together = images if task.stage == "fit" else min(images, attacked_at_once(context))
+    together = images if task.stage == "fit" else min(images, images_at_once(context))
     return UnitMeasurement(seconds, together, partial(_random_arrays, context, task, condition))
 
 

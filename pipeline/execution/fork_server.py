@@ -26,7 +26,7 @@ def start_fork_server(variables: Mapping[str, str]) -> ForkServerContext:
     Ctrl-C reaches all processes of a terminal; it and those forked of it leave the answer to this one.
     """
     context = get_context("forkserver")
-    with environment(forked_environment(variables)), _block_interrupts():
+    with environment(forked_environment(variables)), block_interrupts():
         context.set_forkserver_preload(list(PRELOADED))
         forkserver.ensure_running()
     return context
@@ -39,7 +39,8 @@ def forked_environment(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def _block_interrupts() -> Iterator[None]:
+def block_interrupts() -> Iterator[None]:
+    """Block Ctrl-C for this thread; threads and processes that start within inherit that."""
     resource_tracker.ensure_running()  # which unblocks the signal in the thread that starts it
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

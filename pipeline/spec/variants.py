@@ -15,7 +15,7 @@ MOST = 16
 
 
 class VariantSpec(SpecTable):
-    """How the same network is shipped."""
+    """The form in which the same network is shipped."""
 
     weights: Text | None = None
     """Another file of weights, read as `model.weights` is."""

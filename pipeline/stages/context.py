@@ -49,10 +49,10 @@ class Context:
     def target_images(self) -> NDArray[np.int64]:
         return self.store.read("target_image")
 
-    @property
+    @cached_property
     def rows_at_once(self) -> int:
         """Return how many rows pass the network together where a method keeps a graph."""
-        return rows_at_once(self.model.network, self.inputs(self.data.images(range(1))))
+        return _rows_at_once(self.model, self.data)
 
     def inputs(self, images: Images) -> Inputs:
         """Return images as the network reads them, on its device."""
@@ -106,8 +106,11 @@ def _batch(entry: AttributorEntry, model: Model, data: Data) -> dict[str, int]:
     """
     if "batch" not in entry.options or not entry.differentiable:
         return {}
-    at_once = rows_at_once(model.network, model.normalise(data.images(range(1)).to(model.device)))
-    return {"batch": min(at_once, entry.options["batch"])}
+    return {"batch": min(_rows_at_once(model, data), entry.options["batch"])}
+
+
+def _rows_at_once(model: Model, data: Data) -> int:
+    return rows_at_once(model.network, model.normalise(data.images(range(1)).to(model.device)))
 
 
 def _background(spec: AuditSpec, model: Model, data: Data) -> Inputs:

@@ -57,11 +57,11 @@ def _perturb(context: Context, task: Task, condition: Condition) -> AttackResult
     attack = partial(entry.load(), **options)
     if not condition.against:
         return _attack(context, attack, condition, context.rows(task))
-    rows, at_once = context.rows(task), attacked_at_once(context)
+    rows, at_once = context.rows(task), images_at_once(context)
     return _join([_attack(context, attack, condition, rows[part]) for part in parts(len(rows), at_once)])
 
 
-def attacked_at_once(context: Context) -> int:
+def images_at_once(context: Context) -> int:
     """Return how many images an attack through a method moves together; each has an attack of its own."""
     return max(1, context.rows_at_once // ATTACKED)
 

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from zarr.abc.store import Store
-from zarr.core.buffer import default_buffer_prototype
+from zarr.core.buffer import Buffer, default_buffer_prototype
 from zarr.core.common import concurrent_map
 from zarr.core.sync import sync
 from zarr.storage import LocalStore
@@ -113,10 +113,8 @@ class Receipts:
 
     def read(self, keys: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """Yield each key with its receipt as it is stored, empty if there is none."""
-        wanted = tuple(keys)
-        names = [(f"{RECEIPTS}/{key}", default_buffer_prototype()) for key in wanted]
-        found = sync(concurrent_map(names, self._store.get, OPENED_TOGETHER))
-        yield from ((key, each.to_bytes() if each else b"") for key, each in zip(wanted, found, strict=True))
+        for key, receipt in self._fetch(list(keys)):
+            yield key, receipt.to_bytes() if receipt else b""
 
     def withdraw(self, keys: Iterable[str]) -> None:
         """Delete the receipts of tasks, which then count as missing and will be done again."""
@@ -158,9 +156,11 @@ class Receipts:
             asked = [key for key in keys if os.path.lexists(f"{folder}/{key}")]
         else:
             asked = list(keys[:MOST_OPENED])
-        names = [(f"{RECEIPTS}/{key}", default_buffer_prototype()) for key in asked]
-        found = sync(concurrent_map(names, self._store.get, OPENED_TOGETHER))
-        return frozenset(key for key, receipt in zip(asked, found, strict=True) if receipt is not None)
+        return frozenset(key for key, receipt in self._fetch(asked) if receipt is not None)
+
+    def _fetch(self, keys: Sequence[str]) -> Iterator[tuple[str, Buffer | None]]:
+        names = [(f"{RECEIPTS}/{key}", default_buffer_prototype()) for key in keys]
+        return zip(keys, sync(concurrent_map(names, self._store.get, OPENED_TOGETHER)), strict=True)
 
     def _keys(self, folder: str) -> frozenset[str]:
         return frozenset(name for name in self._names(folder) if not fnmatch(name, LITTER)) - {METADATA}

@@ -34,7 +34,7 @@ class FirstAudit:
     def seconds(self, methods: Sequence[Method]) -> float:
         """Return about how many seconds it takes on one worker, by the seconds of a map of each of its methods."""
         of_map = {method.name: method.seconds or 0.0 for method in methods}
-        gradient = min((of_map[name] for name in attackable(methods)), default=0.0)
+        gradient = min((of_map[name] for name in _attackable(methods)), default=0.0)
         attack = RESTARTS * self.steps * (MAPS_OF_A_STEP * sum(of_map[name] for name in self.against) + gradient)
         maps = (CONDITIONS + len(self.against)) * sum(of_map.values())
         return self.images * (attack + maps + self._questions(len(of_map)) * gradient / GRADIENT_IN_PASSES)
@@ -60,7 +60,7 @@ def size_first_audit(methods: Sequence[Method], most: int, least: int) -> tuple[
 
 def _sizes(methods: Sequence[Method], most: int, least: int) -> Iterator[FirstAudit]:
     """Yield the sizes of an audit, from the largest to the smallest."""
-    every = attackable(methods)
+    every = _attackable(methods)
     quick = tuple(name for name in every if SAMPLES not in ATTRIBUTORS[name].cost) or every
     full = FirstAudit(most, STEPS[0], every, False)
     yield full
@@ -72,10 +72,8 @@ def _sizes(methods: Sequence[Method], most: int, least: int) -> Iterator[FirstAu
             yield FirstAudit(size, steps, quick, True)
 
 
-def attackable(methods: Sequence[Method]) -> tuple[str, ...]:
+def _attackable(methods: Sequence[Method]) -> tuple[str, ...]:
     """Return the names of the methods that an attack can go against."""
     return tuple(
-        each.name
-        for each in methods
-        if not each.refusal and ATTRIBUTORS[each.name].differentiable and ATTRIBUTORS[each.name].uses_network
+        each.name for each in methods if ATTRIBUTORS[each.name].differentiable and ATTRIBUTORS[each.name].uses_network
     )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from functools import cache
 from itertools import product
 from typing import Protocol
 
@@ -69,6 +70,7 @@ class TimeLeft:
 
     def __init__(self, plan: Plan, selection: Selection, same_cost: SameCost, expected: Expected) -> None:
         self._plan, self._same_cost, self._expected = plan, same_cost, expected
+        self._passes = cache(expected.passes)  # asked for at each refresh, and read from texts
         self._seconds: defaultdict[Hashable, float] = defaultdict(float)
         self._seen: Counter[Hashable] = Counter()
         """The images of the tasks that took these seconds."""
@@ -114,7 +116,7 @@ class TimeLeft:
         """Return the time left on a number of processes, or None while nothing that is left was measured."""
         left = [column for column, n in self._tasks.items() if n > 0]
         measured = {column: cost for column in left if (cost := self._cost(column)) is not None}
-        expected = {column: self._expected_cost(column) for column in left}
+        expected = {column: self._expected_cost(column) for column in left if column not in measured}
         known = {column: cost for column, cost in expected.items() if cost} | measured
         if left and not known:
             return None
@@ -136,17 +138,16 @@ class TimeLeft:
 
     def _expected_cost(self, column: TaskColumn) -> float:
         """Return the seconds that a column is expected to take for each image."""
-        passes = self._expected.passes(column)
+        passes = self._passes(column)
         of_pass = self._pass_seconds(column[0]) if passes else 0.0
         return 0.0 if passes and not of_pass else passes * of_pass + self._expected.seconds(column)
 
     def _pass_seconds(self, stage: str) -> float:
         """Return the seconds of a pass of the network, by the tasks of a stage; if none has ended, by those of all."""
         own = {column for column in self._ended if column[0] == stage} or self._ended
-        passes = sum(self._expected.passes(column) * self._count_images(column) for column in own)
-        return (
-            sum(self._count_images(column) * (self._cost(column) or 0.0) for column in own) / passes if passes else 0.0
-        )
+        passes = sum(self._passes(column) * self._count_images(column) for column in own)
+        seconds = sum((self._cost(column) or 0.0) * self._count_images(column) for column in own)
+        return seconds / passes if passes else 0.0
 
     def _count_images(self, column: TaskColumn) -> int:
         return self._seen[column, True] + self._seen[column, False]

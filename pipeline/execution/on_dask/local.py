@@ -8,14 +8,13 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
-from multiprocessing.resource_tracker import ensure_running
 from typing import Any
 
 import dask
 import distributed.utils
 from distributed import LocalCluster, Nanny, Scheduler, SpecCluster
 
-from pipeline.execution.fork_server import forked_environment, start_fork_server
+from pipeline.execution.fork_server import block_interrupts, forked_environment, start_fork_server
 from pipeline.execution.on_dask.fixed_size import keep_workers
 from pipeline.execution.on_dask.loggers import silence_logger
 from pipeline.execution.on_dask.settings import ANY_PORT, FORKED, LOOPBACK
@@ -134,13 +133,11 @@ def _delay_interrupts() -> Iterator[None]:
     it.
     """
     came: list[int] = []
-    ensure_running()  # multiprocessing's tracker unblocks the signal in the thread that starts it
     handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        yield
+        with block_interrupts():
+            yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         signal.signal(signal.SIGINT, handler)
         for number in came:
             signal.raise_signal(number)
