@@ -31,7 +31,7 @@ TOPS = (RESULT, "summary.md", "report.html")
 """The files of a report that lie beside its folder."""
 MOST = 512 * MIB
 UNREADABLE = "unreadable"
-DRAWING = ("scipy", "pandas", "matplotlib", "seaborn", "jinja2", "pydantic", "statsmodels", "scikit-learn")
+DRAWING = ("scipy", "pandas", "matplotlib", "seaborn", "jinja2", "pydantic", "scikit-learn")
 """The libraries that make pages of a store."""
 
 

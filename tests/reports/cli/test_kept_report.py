@@ -1,16 +1,20 @@
 """A finished run is answered without writing its report again, unless the report is not what it would write."""
 
+import re
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
 from command_line import Command
 from small_audits import store_in
 
+from pipeline.machine.libraries import LIBRARIES
+from pipeline.machine.sources import ROOT
 from pipeline.store.store import Store
 from pipeline.verification import findings
 from reports.cli import kept_report
-from reports.cli.kept_report import RECORD, kept_endings
+from reports.cli.kept_report import DRAWING, RECORD, kept_endings
 from reports.runs import PAGE
 
 
@@ -86,3 +90,10 @@ def test_the_record_changes_no_byte_of_the_report(run: Path, command: Command) -
     files = {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
     assert command("report", run).code == 0
     assert files == {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
+
+
+def test_the_libraries_of_pages_are_installed_with_the_project() -> None:
+    """Not with its tests alone: a user's run asks for their versions."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = {re.split(r"[\[<>=]", each)[0] for each in project["dependencies"]}
+    assert {*LIBRARIES, *DRAWING} <= names
