@@ -57,7 +57,7 @@ def main() -> None:
 def _step(model: Model, samples: Samples, method: str, surrogate: Surrogate, rounds: int) -> str:
     """Return the median seconds of a map (a gradient for Saliency) and of a step, their ratio and its quartiles."""
     attributor = ATTRIBUTORS[method].load()
-    todo = objectives_of("target map", model, samples, attributor, 1.0, 1.0)
+    todo = objectives_of("target map", model, samples, attributor, None, 1.0, 1.0)
     search = Ascent(Linf(STRENGTH), DifferentiatedGradient(todo.gain, surrogate), todo.judge, displace, STEPS, 0.25)
     inputs = model.normalise(samples.images)
     seconds = time_in_turns(

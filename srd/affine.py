@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from srd.convolutions import Pair, Unread, geometry_of, pull_back
 from srd.taps import squares
-
-Pair = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -51,21 +50,15 @@ class Affine:
         bias = shift if self.bias is None else self.bias * scale + shift
         return replace(self, bias=bias, scale=scale if self.scale is None else self.scale * scale)
 
-    def apply_transpose(self, signal: Tensor, inputs: Tensor) -> Tensor:
-        """Return W^T `signal`, in the type of the signal and the shape of the `inputs`.
-
-        The values of the `inputs` are not read.
-        """
+    def apply_transpose(self, signal: Tensor, inputs: Unread) -> Tensor:
+        """Return W^T `signal`, in the type of the signal and the shape of the `inputs`."""
         weight = self.weight
         if self.scale is not None and weight.numel() < signal.numel():
             weight = weight * self.scale[:, None, None, None]
         elif self.scale is not None:
             signal = signal * self.scale[:, None, None].to(signal.dtype)
-        geometry = self.stride, self.padding, self.dilation, False, (0, 0), self.groups
-        pulled, _, _ = torch.ops.aten.convolution_backward.default(
-            signal, inputs, weight.to(signal.dtype), None, *geometry, (True, False, False)
-        )
-        return pulled  # type: ignore[no-any-return]
+        geometry = geometry_of(self.stride, self.padding, self.dilation, self.groups)
+        return pull_back(signal, weight.to(signal.dtype), geometry, inputs)
 
     def tap_norms(self, inputs: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         """Return ||W_t x_i|| for each tap t, at every output position: (n, taps, h', w').

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.nn import functional
 
-from srd.affine import Affine, Pair
+from srd.affine import Affine
+from srd.convolutions import Pair, stand_in
 from srd.precision import Products, in_type
 
 Elementwise = Callable[[Tensor], Tensor]
@@ -136,7 +137,7 @@ class Convolution(Function):
         bias_relevance: Tensor | None,
     ) -> Tensor:
         ctx.rule, ctx.affine = rule, affine
-        ctx.shape, ctx.strides = inputs.shape, inputs.stride()
+        ctx.inputs = inputs.shape, inputs.stride()
         result = outputs()
         ctx.save_for_backward({"outputs": result, "source": source, "nothing": None}[rule.keeps])
         ctx.set_materialize_grads(False)
@@ -148,7 +149,7 @@ class Convolution(Function):
         if gradient is None:
             return (None,) * 6
         gradient, added, bias_relevance = ctx.rule.of(gradient, kept)
-        pulled = in_type(lambda g: ctx.affine.apply_transpose(g, _unread(g, ctx)), ctx.rule.dtype)(gradient)
+        pulled = in_type(lambda g: ctx.affine.apply_transpose(g, ctx.inputs), ctx.rule.dtype)(gradient)
         return None, None, None, pulled if added is None else pulled.addcmul_(*added), None, bias_relevance
 
 
@@ -188,7 +189,7 @@ class MaxPool(Function):
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, windows: Windows) -> Tensor:
         ctx.windows = windows
-        ctx.shape, ctx.strides = inputs.shape, inputs.stride()
+        ctx.inputs = inputs.shape, inputs.stride()
         result, indices = functional.max_pool2d(inputs, *windows, return_indices=True)
         ctx.save_for_backward(indices)
         return result
@@ -196,7 +197,7 @@ class MaxPool(Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (indices,) = ctx.saved_tensors
-        inputs = _unread(gradients[0], ctx)
+        inputs = stand_in(gradients[0], ctx.inputs)
         return torch.ops.aten.max_pool2d_with_indices_backward.default(
             gradients[0], inputs, *ctx.windows, indices
         ), None
@@ -209,14 +210,3 @@ def pull_back(phi: Elementwise, before: Tensor, gradient: Tensor) -> Tensor:
         at = before if create_graph else before.detach().requires_grad_()
         (pulled,) = torch.autograd.grad(phi(at), at, gradient, create_graph=create_graph)
     return pulled
-
-
-def _unread(like: Tensor, ctx: Any) -> Tensor:
-    """Return a stand-in for inputs of which only the shape is read.
-
-    It uses memory that exists already, if there is enough of it.
-    """
-    extent = 1 + sum((size - 1) * stride for size, stride in zip(ctx.shape, ctx.strides, strict=True))
-    if like.is_contiguous() and extent <= like.numel():
-        return like.detach().as_strided(ctx.shape, ctx.strides)
-    return like.new_empty_strided(ctx.shape, ctx.strides)

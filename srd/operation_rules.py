@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from srd import operations
-from srd.affine import Pair
 from srd.affine_calls import AffineCalls
 from srd.calls import Call, CallResult
+from srd.convolutions import Pair
 from srd.entries import DeclaredRule
 from srd.functions import Windows
 from srd.provenance import Provenance, Source, tensors

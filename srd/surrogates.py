@@ -28,14 +28,17 @@ class softplus(TorchFunctionMode):  # noqa: N801  a context manager, used as a v
         if operations.name_of(func) not in {"relu", "relu6", "hardtanh", "hardsigmoid"}:
             return func(*args, **kwargs)
         _, args, kwargs, mutated = operations.out_of_place(func, args, kwargs)
-        smooth = self._smooth(operations.name_of(func), *args, **kwargs)
-        return smooth if mutated is None else mutated.copy_(smooth)
+        if mutated is None:
+            return self._smooth(operations.name_of(func), *args, **kwargs)
+        return mutated.copy_(self._smooth(operations.name_of(func), mutated.clone(), *args[1:], **kwargs))
 
     def _smooth(
         self, name: str, input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
     ) -> Tensor:
+        if name == "relu":
+            return functional.softplus(input, self.beta)
         if name == "hardsigmoid":
             return self._smooth("relu6", input + 3) / 6
-        low, high = {"relu": (0.0, None), "relu6": (0.0, 6.0)}.get(name, (min_val, max_val))
-        rising = low + functional.softplus(input.clone() - low, self.beta)
-        return rising if high is None else rising - functional.softplus(input - high, self.beta)
+        low, high = (0.0, 6.0) if name == "relu6" else (min_val, max_val)
+        rising = low + functional.softplus(input - low, self.beta)
+        return rising - functional.softplus(input - high, self.beta)

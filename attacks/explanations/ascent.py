@@ -32,7 +32,7 @@ class SearchTrace:
     highest: tuple[Scores, ...]
     """The best value so far, at the start and after each step."""
     gains: tuple[Scores, ...]
-    """The objective at each step."""
+    """The objective at each step, of the rows that were not given up by then."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,11 @@ class Ascent:
     """Size of the first step in units of the ball's radius."""
     judged: int = JUDGED
     """Of how many iterates one is judged, the last one included."""
+    of_rows: Callable[[Tensor], "Ascent"] | None = None
+    """(rows) -> the same with the gradient and judge of these rows alone, so that rows that are given up cost nothing.
+
+    Without it they are computed on with the others.
+    """
 
     def __call__(self, clean: Images, start: Tensor, earlier: Sequence[Scores] = ()) -> SearchTrace:
         """Return the displacement that `judge` rates highest, or no displacement if none is rated higher.
@@ -63,26 +68,30 @@ class Ascent:
             The best value of earlier runs, at the start and after each step. A row that falls behind as CHECKS says
             is given up: it keeps what it has found. The run ends when all rows are given up.
         """
+        rows, ascent = torch.arange(len(start), device=start.device), self
         displacement, velocity = start, torch.zeros_like(start)
         best = torch.zeros_like(start)
         highest, gains = [earlier[0] if earlier else self.judge(self.displace(clean, best))], []
         hopeful = torch.ones_like(highest[0], dtype=torch.bool)
         for k in range(self.steps):
-            gradient, gain = self.gradient(displace(clean, displacement), k / max(1, self.steps - 1))
+            gradient, gain = ascent.gradient(displace(clean, displacement), k / max(1, self.steps - 1))
             gains.append(gain)
-            velocity = MOMENTUM * velocity + _of_mean_size_one(gradient).sum_to_size(start.shape)
+            velocity = MOMENTUM * velocity + _of_mean_size_one(gradient).sum_to_size(velocity.shape)
             size = self.relative_step * self.ball.epsilon * _decay(k / self.steps)
             displacement = self.ball.project(displacement + size * self.ball.step(velocity))
-            highest.append(highest[-1])
+            highest.append(highest[-1].clone())
             if (self.steps - 1 - k) % self.judged == 0:
-                value = self.judge(self.displace(clean, displacement))
-                better = hopeful & (value > highest[-1])
-                best = torch.where(better[:, None, None, None], displacement, best)
-                highest[-1] = torch.where(better, value, highest[-1])
+                value = ascent.judge(self.displace(clean, displacement))
+                better = hopeful[rows] & (value > highest[-1][rows])
+                best[rows[better]], highest[-1][rows[better]] = displacement[better], value[better]
             if earlier:
                 hopeful &= self._keeps_up(highest, earlier)
             if not (velocity.any() and hopeful.any()):
                 break
+            kept = hopeful[rows]
+            if self.of_rows is not None and not kept.all():
+                rows, clean, displacement, velocity = rows[kept], clean[kept], displacement[kept], velocity[kept]
+                ascent = self.of_rows(rows)
         highest += [highest[-1]] * (self.steps + 1 - len(highest))
         return SearchTrace(best, tuple(highest), tuple(gains))
 

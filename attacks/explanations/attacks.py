@@ -6,7 +6,7 @@ import torch
 
 from attacks.explanations import evidence
 from attacks.explanations.ascent import SearchTrace
-from attacks.explanations.gradients import EstimatedGradient, both_ways
+from attacks.explanations.gradients import EstimatedGradient
 from attacks.explanations.options import BlackBoxOptions, WhiteBoxOptions
 from attacks.explanations.search import best
 from attacks.explanations.threat_model import BY_WHOLE_MAPS, Attack, attacking
@@ -34,8 +34,7 @@ def white_box(
         The samples lack what the aim needs.
     """
     with attacking(options, model, samples, strength, generators) as attack:
-        search = attack.search(options, both_ways(attack.estimated.gain), attack.objectives.judge, attack.pace)
-        traces = search(samples.images, torch.zeros_like(samples.images), generators)
+        traces = attack.search_of_each(options)(samples.images, torch.zeros_like(samples.images), generators)
         ways = evidence.of_both_ways(traces)
         gradient = evidence.of_gradient(attack.estimated, attack.ball, samples.images, generators)
         return _result(attack, traces, samples, generators, {**ways, **gradient})

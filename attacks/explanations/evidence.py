@@ -19,12 +19,13 @@ from attacks.types import Ball, Images, Objective, Samples
 from srd.types import Generators, Inputs, Maps, Scores, Target
 
 NUDGES = (1e-6, 1e-8)  # lengths of moves of the image in [0, 1]: for a gentle slope, and near a singular point
+SMALL_ERROR = 1e-5  # of a gradient: the next length is not tried where all images have less
 PGD_STEPS = 10
 RELATIVE_STEP = 0.25
 CONTROL_MAPS = 4
 """The maps of the clean image and of the controls."""
-SLOPE_MAPS = 2 * 2 * len(NUDGES)
-"""The maps, in double precision, on both sides of the image along two directions."""
+SLOPE_MAPS = 2 * 2
+"""The maps, in double precision, on both sides of the image along two directions, with the first length."""
 
 Values = Mapping[str, Scores]
 
@@ -77,18 +78,21 @@ def of_gradient(objectives: AttackObjectives, ball: Ball, images: Images, genera
     is measured in units of the mean slope of a random direction. The computation is in double precision at a random
     point of the ball, where it may leave [0, 1]: a comparison with the clean image may have no slope there, and the
     largest pixel has none among pixels cut to 1. A stochastic method repeats its draws. The better of two lengths of
-    the differences counts. The error is infinite where there is no gradient.
+    the differences counts; the second is tried if the first leaves some image an error of SMALL_ERROR or more. The
+    error is infinite where there is no gradient.
     """
     centre = (images + ball.sample(images, generators)).double()
     gain = DifferentiatedGradient(in_double(objectives, generators).gain, sharpening_softplus)
     gradient, _ = gain(centre, 0.0)
     noise = standard_normal(centre, generators)
     typical = _length(gradient) / images[0].numel() ** 0.5
-    errors = []
+    error = torch.full_like(typical, torch.inf)
     for nudge in NUDGES:
         along, across = (_slope_error(gain, centre, gradient, direction, nudge) for direction in (gradient, noise))
-        errors.append(torch.maximum(along / _length(gradient), across / typical))
-    error = torch.stack(errors).amin(0).nan_to_num(torch.inf, posinf=torch.inf)
+        of_length = torch.maximum(along / _length(gradient), across / typical)
+        error = torch.minimum(error, of_length.nan_to_num(torch.inf, posinf=torch.inf))
+        if (error < SMALL_ERROR).all():
+            break
     return {"gradient_error": error.to(images)}
 
 

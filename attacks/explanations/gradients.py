@@ -8,6 +8,7 @@ import torch
 
 from attacks.balls import standard_normal
 from attacks.types import Images, Objective
+from srd.constant_layers import constant_layers
 from srd.surrogates import softplus
 from srd.types import Generators, Scores
 
@@ -25,7 +26,7 @@ class DifferentiatedGradient:
     surrogate: Surrogate
 
     def __call__(self, images: Images, progress: float) -> tuple[Images, Scores]:
-        with torch.enable_grad(), self.surrogate(progress):
+        with torch.enable_grad(), constant_layers(), self.surrogate(progress):
             leaf = images.detach().requires_grad_()
             values = self.objective(leaf)
             (gradient,) = torch.autograd.grad(values.sum(), leaf)
@@ -33,7 +34,7 @@ class DifferentiatedGradient:
 
     def value(self, images: Images, progress: float) -> Scores:
         """Return the objective alone."""
-        with torch.no_grad(), self.surrogate(progress):
+        with torch.no_grad(), constant_layers(), self.surrogate(progress):
             return self.objective(images)
 
 

@@ -1,21 +1,28 @@
 """Objectives of attacks on explanations: what the search increases, and what rates its iterates."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, fields, replace
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from attacks.types import Images, Model
-from srd.types import Attributor, Inputs, Logits, Maps, Scores, Target
+from srd.types import Attributor, Generators, Inputs, Logits, Maps, Scores, Target
 
-Goal = Callable[[Maps], Scores]
+
+class Goal(Protocol):
+    """Rating of maps, higher is better: a dataclass whose tensors have a row for each image."""
+
+    def __call__(self, maps: Maps) -> Scores: ...
 
 
 class Prediction(Protocol):
-    """Cost of the prediction in a search, and a test which predictions are allowed."""
+    """Cost of the prediction in a search, and a test which predictions are allowed.
+
+    It is a dataclass whose tensors have a row for each image.
+    """
 
     def cost(self, logits: Logits) -> Scores:
         """Return the cost of the prediction for the search, differentiable."""
@@ -37,11 +44,14 @@ class Explainer:
     model: Model
     attributor: Attributor
     target: Target
+    generators: Generators | None = None
 
     def __call__(self, images: Images, *, create_graph: bool = False) -> tuple[Maps, Logits]:
         inputs = self.model.normalise(images)
         with _passes_of(inputs.shape, self.model.network) as passes:
-            maps = self.attributor(self.model.network, inputs, self.target, create_graph=create_graph)
+            maps = self.attributor(
+                self.model.network, inputs, self.target, generators=self.generators, create_graph=create_graph
+            )
         for read, logits in passes:
             if torch.equal(read, inputs):
                 return maps, logits
@@ -50,6 +60,11 @@ class Explainer:
 
     def maps(self, images: Images) -> Maps:
         return self(images)[0]
+
+    def of_rows(self, rows: Tensor) -> "Explainer":
+        """Return the same for some of the rows."""
+        drawn = None if self.generators is None else [self.generators[row] for row in rows.tolist()]
+        return replace(self, target=self.target[rows], generators=drawn)
 
 
 @contextmanager
@@ -90,3 +105,15 @@ class AttackObjectives:
         maps, logits = self.explainer(images)
         value = self.goal(maps).nan_to_num(-1.0)
         return torch.where(self.prediction.holds(logits.detach()), value, -torch.inf)
+
+    def of_rows(self, rows: Tensor) -> "AttackObjectives":
+        """Return the same for some of the rows."""
+        return AttackObjectives(
+            self.explainer.of_rows(rows), _of_rows(self.goal, rows), _of_rows(self.prediction, rows)
+        )
+
+
+def _of_rows(rated: Any, rows: Tensor) -> Any:
+    """Return the dataclass with some rows of its tensors."""
+    tensors = {each.name: getattr(rated, each.name) for each in fields(rated)}
+    return replace(rated, **{name: value[rows] for name, value in tensors.items() if isinstance(value, Tensor)})

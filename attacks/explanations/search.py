@@ -1,8 +1,9 @@
 """Restarts of the search loop for one aim, and the best of them for each image."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -24,6 +25,8 @@ class Search:
     restarts: int
     relative_step: float
     judged: int
+    of_rows: Callable[[Tensor], "Search"] | None = None
+    """(rows) -> the same search of these rows alone, where rows do not depend on each other."""
 
     def __call__(self, clean: Images, origin: Tensor, generators: Generators) -> tuple[SearchTrace, ...]:
         """Run the search from `origin`, and then again from random points.
@@ -40,7 +43,20 @@ class Search:
 
     def _ascent(self, restart: int) -> Ascent:
         gradient = self.gradients[restart % len(self.gradients)]
-        return Ascent(self.ball, gradient, self.judge, self.displace, self.steps, self.relative_step, self.judged)
+        return Ascent(
+            self.ball,
+            gradient,
+            self.judge,
+            self.displace,
+            self.steps,
+            self.relative_step,
+            self.judged,
+            None if self.of_rows is None else partial(_ascent_of_rows, self.of_rows, restart),
+        )
+
+
+def _ascent_of_rows(search: Callable[[Tensor], Search], restart: int, rows: Tensor) -> Ascent:
+    return search(rows)._ascent(restart)
 
 
 @contextmanager

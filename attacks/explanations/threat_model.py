@@ -3,14 +3,16 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from math import ceil
 from types import MappingProxyType
+
+from torch import Tensor
 
 from attacks.balls import L2, Linf
 from attacks.entries import Norm
 from attacks.explanations.ascent import JUDGED, Displace, Gradient, displace, displace_in_eight_bits
 from attacks.explanations.goals import Away, MoveCentre, OutOf, Towards
+from attacks.explanations.gradients import both_ways
 from attacks.explanations.objectives import AttackObjectives, Explainer, Goal, Prediction
 from attacks.explanations.options import AttackOptions
 from attacks.explanations.predictions import ChangePrediction, KeepPrediction
@@ -61,16 +63,25 @@ class Attack:
         steps, restarts = pace.steps_of(options.steps), options.restarts
         return Search(self.ball, gradients, judge, self.displace, steps, restarts, options.relative_step, pace.judged)
 
+    def search_of_each(self, options: AttackOptions) -> Search:
+        """Return the search for the best image of each row, which differentiates through the method."""
+        search = self.search(options, both_ways(self.estimated.gain), self.objectives.judge, self.pace)
+        return replace(search, of_rows=lambda rows: self._of_rows(rows).search_of_each(options))
+
+    def _of_rows(self, rows: Tensor) -> "Attack":
+        return replace(self, objectives=self.objectives.of_rows(rows), estimated=self.estimated.of_rows(rows))
+
 
 @contextmanager
 def attacking(
     options: AttackOptions, model: Model, samples: Samples, strength: float, generators: Generators
 ) -> Iterator[Attack]:
     """Yield the attack on a model in evaluation mode, then restore the mode of the model."""
-    attributor = partial(options.attributor, generators=generators)
     with evaluating(model):
-        objectives = objectives_of(options.aim, model, samples, attributor, options.keep, options.tolerance)
-        estimated, pace = _estimate(objectives, options.attributor, generators)
+        objectives = objectives_of(
+            options.aim, model, samples, options.attributor, generators, options.keep, options.tolerance
+        )
+        estimated, pace = _estimate(objectives)
         yield Attack(
             objectives,
             estimated,
@@ -80,13 +91,12 @@ def attacking(
         )
 
 
-def _estimate(
-    objectives: AttackObjectives, attributor: Attributor, generators: Generators
-) -> tuple[AttackObjectives, Pace]:
+def _estimate(objectives: AttackObjectives) -> tuple[AttackObjectives, Pace]:
     """Return the objectives by estimates of the maps, if the method has such, and the pace of a search by them."""
+    attributor = objectives.explainer.attributor
     if not isinstance(attributor, SampledAttributor):
         return objectives, BY_WHOLE_MAPS
-    explainer = replace(objectives.explainer, attributor=partial(attributor.estimate, generators=generators))
+    explainer = replace(objectives.explainer, attributor=attributor.estimate)
     return replace(objectives, explainer=explainer), BY_ESTIMATES
 
 
@@ -109,7 +119,13 @@ class Aim:
 
 
 def objectives_of(
-    aim: str, model: Model, samples: Samples, attributor: Attributor, prediction_weight: float, tolerance: float
+    aim: str,
+    model: Model,
+    samples: Samples,
+    attributor: Attributor,
+    generators: Generators | None,
+    prediction_weight: float,
+    tolerance: float,
 ) -> AttackObjectives:
     """Return the objectives of the attack with one of the AIMS.
 
@@ -118,7 +134,7 @@ def objectives_of(
     PerturbationError
         The samples lack what the aim needs.
     """
-    explainer = Explainer(model, attributor, samples.target)
+    explainer = Explainer(model, attributor, samples.target, generators)
     maps, logits = explainer(samples.images)
     clean, chosen = Clean(explainer, samples, maps, logits.detach()), AIMS[aim]
     return AttackObjectives(
@@ -127,9 +143,9 @@ def objectives_of(
 
 
 def _target_map(clean: Clean) -> Goal:
-    model, samples = clean.explainer.model, clean.samples
-    inputs = model.normalise(samples.target_images)
-    return Towards(clean.explainer.attributor(model.network, inputs, samples.target_images_target))
+    explainer, samples = clean.explainer, clean.samples
+    network, inputs = explainer.model.network, explainer.model.normalise(samples.target_images)
+    return Towards(explainer.attributor(network, inputs, samples.target_images_target, explainer.generators))
 
 
 def _out_of_object(clean: Clean) -> Goal:

@@ -83,7 +83,7 @@ class PositiveContributions(OwnRules):
         linear = LinearMap(
             weight,
             lambda x, w: functional.conv2d(x, w, None, *geometry),
-            lambda g, x, w: replace(affine, weight=w, scale=None).apply_transpose(g, x),
+            lambda g, x, w: replace(affine, weight=w, scale=None).apply_transpose(g, (x.shape, x.stride())),
             self._lose,
         )
         return self._apply_linear(linear, outputs, inputs, affine.parameters)

@@ -54,8 +54,8 @@ def found(
 
 def achieved(entry: PerturbationEntry, attributor: Attributor, images: Images, samples: Samples) -> Scores:
     """The goal at the images, as the attack understands it."""
-    drawing = partial(attributor, generators=generators(len(images)))
-    attack = objectives_of(entry.fixed["aim"], demo_model("resnet"), samples, drawing, 1.0, 1.0)
+    drawn = generators(len(images))
+    attack = objectives_of(entry.fixed["aim"], demo_model("resnet"), samples, attributor, drawn, 1.0, 1.0)
     return attack.goal(attack.explainer.maps(images))
 
 

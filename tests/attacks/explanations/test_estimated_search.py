@@ -41,7 +41,7 @@ class Counted:
 def test_what_it_says_it_reached_is_reached_by_whole_maps() -> None:
     samples = demo_samples(N)
     result = manipulated(SampledAttributor(WHOLE, ESTIMATE))
-    objectives = objectives_of("target map", demo_model("resnet"), samples, WHOLE, 1.0, 1.0)
+    objectives = objectives_of("target map", demo_model("resnet"), samples, WHOLE, None, 1.0, 1.0)
     torch.testing.assert_close(objectives.judge(result.images), result.evidence["full"], atol=1e-5, rtol=0)
 
 

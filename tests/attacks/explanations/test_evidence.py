@@ -53,8 +53,8 @@ def toy_model(entry: AttributorEntry, dtype: torch.dtype) -> Model:
 
 
 def attack(model: Model, samples: Samples, attributor: Attributor, aim: str = "target map") -> AttackObjectives:
-    drawing = partial(attributor, generators=generators(len(samples.images)))
-    return objectives_of(aim, model, samples, drawing, prediction_weight=1.0, tolerance=1.0)
+    drawn = generators(len(samples.images))
+    return objectives_of(aim, model, samples, attributor, drawn, prediction_weight=1.0, tolerance=1.0)
 
 
 def gradient_error(model: Model, samples: Samples, attributor: Attributor, aim: str = "target map") -> Tensor:
@@ -126,8 +126,8 @@ def test_a_wrong_gradient_is_told(broken: Callable[[Maps, Tensor], Maps]) -> Non
 def test_the_model_stays_in_its_precision_and_the_streams_move_on_by_the_noise_alone() -> None:
     entry = ATTRIBUTORS["smooth_grad"]
     model, samples, streams = toy_model(entry, torch.float32), toy_samples(12, torch.float32), generators(N)
-    drawing = partial(quick(entry, model), generators=generators(N, 1))
-    evidence.of_gradient(objectives_of("target map", model, samples, drawing, 1.0, 1.0), BALL, samples.images, streams)
+    objectives = objectives_of("target map", model, samples, quick(entry, model), generators(N, 1), 1.0, 1.0)
+    evidence.of_gradient(objectives, BALL, samples.images, streams)
     assert next(model.parameters()).dtype == torch.float32
     expected = generators(N)
     BALL.sample(samples.images, expected)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from toys import classes, demo_model, demo_samples, generators, left_as_found, n
 from attacks.explanations.goals import Towards
 from attacks.explanations.objectives import AttackObjectives, Explainer
 from attacks.explanations.predictions import ChangePrediction, KeepPrediction
+from attacks.explanations.threat_model import AIMS, objectives_of
 from attacks.types import Model
 from srd.baselines.grad_cam import grad_cam
 from srd.baselines.integrated_gradients import integrated_gradients
@@ -33,7 +35,7 @@ every_differentiable = pytest.mark.parametrize(
 def explained(entry: AttributorEntry) -> tuple[Explainer, Tensor]:
     network, size = (tiny_transformer(), (8, 8)) if entry.networks == "transformers" else (small(), (6, 9))
     model = Model(network, (0.4, 0.5, 0.6), (0.2, 0.3, 0.25)).double().eval()
-    return Explainer(model, partial(entry.load(), generators=generators(N)), classes(N)), uniform(N, 3, *size)
+    return Explainer(model, entry.load(), classes(N), generators(N)), uniform(N, 3, *size)
 
 
 @contextmanager
@@ -53,7 +55,7 @@ def counted(network: nn.Module) -> Iterator[list[int]]:
         (decompose, [N]),
         (grad_cam, [N]),
         (partial(integrated_gradients, points=3), [3 * N, N]),
-        (partial(smooth_grad, samples=1, generators=generators(N)), [N, N]),
+        (partial(smooth_grad, samples=1), [N, N]),
     ],
 )
 def test_logits_come_from_the_attributors_own_pass_where_it_makes_one(
@@ -61,7 +63,8 @@ def test_logits_come_from_the_attributors_own_pass_where_it_makes_one(
 ) -> None:
     model, images = Model(small(), (0.5,), (0.25,)).double().eval(), uniform(N, 3, 6, 9)
     with counted(model.network) as made:
-        Explainer(model, attributor, classes(N))(images.requires_grad_(create_graph), create_graph=create_graph)
+        explainer = Explainer(model, attributor, classes(N), generators(N))
+        explainer(images.requires_grad_(create_graph), create_graph=create_graph)
     assert made == passes
 
 
@@ -156,3 +159,22 @@ def test_a_silent_map_is_the_worst_that_may_be_kept() -> None:
     explainer = Explainer(model, silent, samples.target)
     keep = KeepPrediction(model(samples.images), 1.0, 1.0)
     assert AttackObjectives(explainer, Towards(normal(2, 48, 48)), keep).judge(samples.images).tolist() == [-1, -1]
+
+
+@pytest.mark.parametrize("method", ["saliency", "srd", "smooth_grad"])
+@pytest.mark.parametrize("aim", AIMS)
+def test_some_rows_are_rated_as_among_all(aim: str, method: str) -> None:
+    model, samples, which = demo_model("resnet"), demo_samples(4), [3, 1]
+    samples = replace(samples, masks=samples.images[:, 0] > 0.5)
+    attributor = ATTRIBUTORS[method].load()
+    rated = []
+    for some in (False, True):
+        objectives = objectives_of(aim, model, samples, attributor, generators(4), 1.0, 0.2)
+        moved = (samples.images + 0.05 * normal(4, 3, 48, 48, dtype=torch.float32)).clamp(0, 1)
+        if some:
+            objectives, moved = objectives.of_rows(torch.tensor(which)), moved[which]
+        rated.append(
+            [values if some else values[which] for values in (objectives.gain(moved), objectives.judge(moved))]
+        )
+    for whole, part in zip(*rated, strict=True):
+        torch.testing.assert_close(part, whole, rtol=1e-4, atol=1e-5)

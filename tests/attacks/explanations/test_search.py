@@ -129,6 +129,25 @@ def test_a_later_run_is_given_up_row_by_row_where_it_falls_behind() -> None:
     assert cuts > 0
 
 
+def of_rows(rows: Tensor, asked: list[int]) -> Search:
+    def wavy_there(images: Images) -> Scores:
+        asked.append(len(images))
+        everywhere = CLEAN.index_copy(0, rows, images)
+        return wavy(everywhere)[rows]
+
+    gradient = DifferentiatedGradient(wavy_there, without_surrogate)
+    return Search(Linf(0.2), [gradient], wavy_there, displace, 6, 5, 0.25, 2, lambda fewer: of_rows(rows[fewer], asked))
+
+
+def test_rows_that_are_given_up_are_computed_no_more_and_the_others_find_the_same() -> None:
+    asked: list[int] = []
+    alone = of_rows(torch.arange(4), asked)(CLEAN, torch.zeros_like(CLEAN), generators(4))
+    assert {1, 4} < set(asked) <= {1, 2, 3, 4}
+    for one, other in zip(alone, searched(5), strict=True):
+        torch.testing.assert_close(torch.stack(one.highest), torch.stack(other.highest), rtol=0, atol=0)
+        torch.testing.assert_close(one.displacement, other.displacement, rtol=0, atol=0)
+
+
 def reseeded(draws: list[torch.Generator]) -> list[torch.Generator]:
     """Streams after a run, which began with drawing their seeds."""
     return [torch.Generator().manual_seed(int(torch.randint(2**62, (1,), generator=each))) for each in draws]
