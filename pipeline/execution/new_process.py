@@ -99,7 +99,7 @@ def _answer(sender: Connection, tells: bool, surroundings: Mapping[str, str], ca
 
     A process that was forked has the environment of its server, which may have begun before it changed here.
     """
-    _follow_parent()
+    follow_parent()
     os.environ.clear()
     os.environ.update(surroundings)
     gc.disable()  # imports make very many objects and no garbage
@@ -115,7 +115,7 @@ def _answer(sender: Connection, tells: bool, surroundings: Mapping[str, str], ca
         sender.send(_Answer(error=WorkerLost(f"the answer of a process cannot be sent: {error}")))
 
 
-def _follow_parent() -> None:
+def follow_parent() -> None:
     """Make this process end with its parent, so that a killed command leaves nothing running.
 
     Ctrl-C reaches all processes of a terminal, but only the parent must answer.

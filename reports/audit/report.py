@@ -1,7 +1,7 @@
 """The report of a run: audit.json, summary.md and a folder of pages that opens from a disk."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,17 +30,27 @@ GENERATED = tuple(f"{REPORT}/{name}" for name in ("figures", FOLDER, "data", vie
 """The folders that a report generates as a whole."""
 
 
-def write_report(folder: Path, tell: Tell = tell_nobody) -> Path:
+Draw = Callable[[AuditResult, Callable[[], object]], Callable[[], tuple[Picture, ...]]]
+"""Begins to draw a result's figures, with a call before those of each section; gives the call that returns them."""
+
+
+def draw_here(result: AuditResult, advance: Callable[[], object]) -> Callable[[], tuple[Picture, ...]]:
+    """Draw the figures of a result at once, and return the call that returns them."""
+    drawn = tuple(pictures(result, advance))
+    return lambda: drawn
+
+
+def write_report(folder: Path, tell: Tell = tell_nobody, draw: Draw = draw_here) -> Path:
     """Write the report of an audit into its folder, and return the path of its page.
 
-    One store, with the same layers that have a page, gives the same bytes each time.
+    One store, with the same layers that have a page, gives the same bytes each time, whoever draws.
 
     Raises
     ------
     StoreError
         If there is no store, it is damaged, or a link is where a file of the report goes.
     """
-    return _write_all(folder, location_of(folder), _Progress(tell))
+    return _write_all(folder, location_of(folder), _Progress(tell), draw)
 
 
 @dataclass
@@ -56,14 +66,17 @@ class _Progress:
         self.steps += 1
 
 
-def _write_all(folder: Path, store: Location, progress: _Progress) -> Path:
+def _write_all(folder: Path, store: Location, progress: _Progress, draw: Draw) -> Path:
     progress.tell(Phase("reading the store"))
     readings = Readings(open_results(store))
     result = summarise(readings, record_of(folder, store), advance=progress.advance)
-    drawn = tuple(pictures(result, progress.advance))
+    figures = draw(result, progress.advance)
     progress.advance()
     sheets = dict(_sheets(readings, result))
-    parts = [(f"{REPORT}/{name}", content) for name, content in _parts(readings, result, drawn, sheets)]
+    shown = [*_parts(readings, result), *sheets.items()]
+    drawn = figures()
+    shown += ((picture.file, picture.svg) for picture in drawn)
+    parts = [(f"{REPORT}/{name}", content) for name, content in shown]
     remove_folders(folder, GENERATED)  # once all that is drawn was read: it may be damaged
     write_files(folder, parts)
     write_files(folder, _texts(result, drawn, _layers(folder / REPORT)))
@@ -77,13 +90,9 @@ def _sheets(readings: Readings, result: AuditResult) -> Iterator[File]:
     yield from gallery.drawings(readings, result.redrawn_rows, result.redrawn_sheet)
 
 
-def _parts(
-    readings: Readings, result: AuditResult, drawn: Sequence[Picture], sheets: Mapping[str, bytes]
-) -> Iterator[File]:
-    """Yield the files that the page shows or links."""
+def _parts(readings: Readings, result: AuditResult) -> Iterator[File]:
+    """Yield the files that the page links, and its style."""
     yield from _data(result)
-    yield from ((picture.file, picture.svg) for picture in drawn)
-    yield from sheets.items()
     yield from viewed_images.viewer(readings, result)
     yield STYLE, style_sheet().encode()
 

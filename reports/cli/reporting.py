@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline.machine.phases import Tell
 from pipeline.store.runs import audits_in
-from reports.audit.report import write_report
+from reports.audit.report import Draw, write_report
 from reports.comparison.page import write_comparison
 from reports.printing import print_page
 from reports.runs import PAGE, finished_audits
@@ -13,13 +13,13 @@ from reports.runs import PAGE, finished_audits
 PRINTED = "report.pdf"
 
 
-def write_reports(folder: Path, tell: Tell) -> Path:
+def write_reports(folder: Path, tell: Tell, draw: Draw) -> Path:
     """Write the report of a finished run, of several subjects each their own, and return the path of the main page."""
     subjects = audits_in(folder)
     if not subjects:
-        return write_report(folder, tell)
+        return write_report(folder, tell, draw)
     for audit in subjects.values():
-        write_report(audit, tell)
+        write_report(audit, tell, draw)
     return write_comparison(finished_audits(folder), folder)
 
 

@@ -159,11 +159,13 @@ def _print_report(folder: Path, as_json: bool) -> None:
     with tell_phases(messages) as tell:
         tell(Phase("reading the store"))
         from reports.cli.closing import endings_of, print_endings
+        from reports.cli.drawing_process import drawing_process
         from reports.cli.kept_report import digest_of_sources, keep
         from reports.cli.reporting import write_reports
 
         made_of = digest_of_sources(folder)
-        page = write_reports(folder, tell)
+        with drawing_process() as draw:
+            page = write_reports(folder, tell, draw)
         endings = tuple(endings_of(folder))
         keep(folder, made_of, endings)
     print_endings(folder, page, endings, as_json)

