@@ -13,8 +13,8 @@ from srd.types import Scores
 MOMENTUM = 0.9
 JUDGED = 2
 """Every second iterate is judged, the last one included: each costs a map."""
-CHECKS = ((0.25, 0.5), (0.5, 1.0))
-"""Share of the steps, and the share that a run must then have reached of what an earlier run had gained by then."""
+CHECKS = ((0.125, 0.5), (0.25, 0.5), (0.5, 1.0))
+"""Share of the steps, and the share of what an earlier run had gained by then that a run must have gained to go on."""
 LEAST_STEP = 0.02  # relative to the first step; the last of many steps comes near it, fine enough to settle
 
 Gradient = Callable[[Images, float], tuple[Images, Scores]]
@@ -99,9 +99,15 @@ class Ascent:
         """Return whether each row has gained enough, after as many steps as `highest` has, to go on."""
         enough, step = torch.ones_like(highest[0], dtype=torch.bool), len(highest) - 1
         for share_of_steps, share_of_gain in CHECKS:
-            if step == round(share_of_steps * self.steps):
+            if step == self._judged_step(share_of_steps):
                 enough &= highest[step] - highest[0] > share_of_gain * (earlier[step] - earlier[0])
         return enough
+
+    def _judged_step(self, share: float) -> int:
+        """Return the last step that is judged in this share of the steps, or the first one of all."""
+        step = round(share * self.steps)
+        step -= (step - self.steps) % self.judged
+        return step if step > 0 else step + self.judged
 
 
 def displace(clean: Images, displacement: Tensor) -> Images:

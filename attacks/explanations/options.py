@@ -29,8 +29,8 @@ class AttackOptions:
     restarts: int = 2
     """Runs of the search: the first from the clean image, the others from random points of the ball.
 
-    A later run is given up for images at which, after a quarter of its steps, it has gained less than half of what the
-    best run before it had gained by then, or, after half of them, less than all.
+    A later run is given up for images at which, after an eighth or a quarter of its steps, it has gained less than half
+    of what the best run before it had gained by then, or, after half of them, less than all.
     """
     pairs: int = 20
     """Number of pairs of opposite points that estimate a gradient (NES, Ilyas et al. 2018)."""

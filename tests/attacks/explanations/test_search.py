@@ -1,5 +1,6 @@
 """Restarts: what each image keeps of them, and where they begin."""
 
+import pytest
 import torch
 from torch import Tensor
 from toys import generators, normal, uniform
@@ -155,7 +156,7 @@ def reseeded(draws: list[torch.Generator]) -> list[torch.Generator]:
 
 def cut(row: list[float], earlier: list[list[float]]) -> list[float]:
     best_before = [max(values) for values in zip(*earlier, strict=True)]
-    for step, share in ((2, 0.5), (3, 1.0)):  # a quarter and a half of 6 steps; 1.5 rounds to 2
+    for step, share in ((2, 0.5), (2, 1.0)):  # of 6 steps the second, fourth and last are judged
         if row[step] - row[0] <= share * (best_before[step] - best_before[0]):
             return row[: step + 1] + [row[step]] * (6 - step)
     return row
@@ -177,3 +178,22 @@ def test_equal_streams_search_alike_and_others_otherwise() -> None:
     once, again, other = (searched(2, seed)[1].highest[-1] for seed in (0, 0, 1))
     assert torch.equal(once, again)
     assert not torch.equal(once, other)
+
+
+@pytest.mark.parametrize("judged", [1, 2, 4])
+def test_a_run_is_given_up_by_what_was_judged_and_never_before_anything_was(judged: int) -> None:
+    for steps in range(1, 41):
+        asked: list[int] = []
+
+        def judge(images: Images, asked: list[int] = asked) -> Scores:
+            asked.append(len(images))
+            return wavy(images)
+
+        gradient = DifferentiatedGradient(wavy, without_surrogate)
+        ascent = Ascent(Linf(0.2), gradient, judge, displace, steps, 0.25, judged)
+        unbeatable = [torch.zeros(4).double(), *[torch.full((4,), torch.inf).double()] * steps]
+        found = ascent(CLEAN, torch.zeros_like(CLEAN), unbeatable)
+        first = (steps - 1) % judged + 1
+        expected = max(first, round(steps / 8) - (round(steps / 8) - steps) % judged)
+        assert len(found.gains) == expected
+        assert len(asked) == (expected - first) // judged + 1
