@@ -18,7 +18,7 @@ class constant_layers(TorchFunctionMode):  # noqa: N801  a context manager, used
     """Context in which convolutions and norms with constant weights cost less to differentiate twice.
 
     Convolutions are the same to the bit. A batch norm in evaluation mode is one product and one sum for each number,
-    which rounds otherwise. Layers whose weights are variables stay as they are.
+    which rounds otherwise. Layers whose weights are variables, and norms of half precision, stay as they are.
     """
 
     def __torch_function__(
@@ -53,7 +53,8 @@ def _normalise(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    if training or running_mean is None or running_var is None or not _are_constant(weight, bias):
+    statistics = running_mean, running_var, weight, bias
+    if training or running_mean is None or running_var is None or not _are_exact(input, *statistics):
         return functional.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
     shape = [-1] + [1] * (input.dim() - 2)
     scale, shift = (each.reshape(shape) for each in batch_norm_affine(running_mean, running_var, weight, bias, eps))
@@ -62,6 +63,12 @@ def _normalise(
 
 def _are_constant(*weights: Tensor | None) -> bool:
     return not any(weight is not None and weight.requires_grad for weight in weights)
+
+
+def _are_exact(input: Tensor, *weights: Tensor | None) -> bool:
+    """Return whether a product and a sum do as well: torch computes norms of half precision in single precision."""
+    one_type = {tensor.dtype for tensor in (input, *weights) if tensor is not None} <= {input.dtype}
+    return one_type and input.dtype in {torch.float32, torch.float64} and _are_constant(*weights)
 
 
 _LAYERS: Mapping[Function, Callable[..., Tensor]] = MappingProxyType(

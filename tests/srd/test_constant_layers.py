@@ -89,6 +89,15 @@ def test_norms_and_their_derivatives_are_torchs_but_for_rounding(layer: Layer) -
         torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("statistics", [torch.bfloat16, torch.float32])
+def test_norms_of_half_precision_are_torchs_to_the_bit(statistics: torch.dtype) -> None:
+    inputs, layer = X.to(torch.bfloat16), norm().to(statistics)
+    with constant_layers():
+        made = layer(inputs)
+    assert made.dtype == torch.bfloat16
+    assert torch.equal(made, layer(inputs))
+
+
 @pytest.mark.parametrize("layer", [nn.Conv2d(4, 6, 3), nn.BatchNorm2d(4).eval()], ids=["convolution", "norm"])
 def test_weights_that_are_variables_get_their_gradients(layer: nn.Module) -> None:
     layer, slopes = layer.double(), []
