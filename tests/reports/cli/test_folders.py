@@ -140,7 +140,7 @@ def test_whatever_reads_a_run_finds_it_by_its_spec(
 def test_report_export_and_compare_find_it_too(
     command: Command, tmp_path: Path, finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reports.cli.reporting.write_report", lambda run, tell: run / "page")
+    monkeypatch.setattr("reports.cli.reporting.write_report", lambda run, tell, draw: run / "page")
     drawn = SimpleNamespace(change=None, unpaired=())
     monkeypatch.setattr("reports.cli.comparing.compare", lambda audits, folder: drawn)
     spec = Path(shutil.copytree(finished / "mine", tmp_path / "mine")) / "small.toml"
