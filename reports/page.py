@@ -24,6 +24,8 @@ class Exhibit:
     picture: Picture | None
     tables: tuple[Table, ...] = ()
     remarks: tuple[str, ...] = ()
+    fold: str = ""
+    """The line that tables without a picture are folded under; empty if they stand open."""
 
 
 def style_sheet() -> str:
