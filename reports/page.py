@@ -1,6 +1,7 @@
 """The environment of the templates of all pages, and the style sheet."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -26,6 +27,12 @@ class Exhibit:
     remarks: tuple[str, ...] = ()
     fold: str = ""
     """The line that tables without a picture are folded under; empty if they stand open."""
+
+
+def folded(title: str, tables: Sequence[Table]) -> tuple[Exhibit, ...]:
+    """Return an exhibit of tables that are folded under a title and their number; none without tables."""
+    line = f"{title} ({plural(len(tables), 'table')})"
+    return (Exhibit(None, tuple(tables), fold=line),) if tables else ()
 
 
 def style_sheet() -> str:

@@ -84,7 +84,7 @@ ADVICE: Mapping[Reason, tuple[str, str, str]] = MappingProxyType(
         ),
         Reason.UNDECIDED: (
             "the images do not decide whether a bound is met",
-            "From these numbers follows neither trust nor distrust.",
+            "Neither trust nor distrust follows from these numbers.",
             MORE,
         ),
         Reason.TOO_FEW_IMAGES: (

@@ -14,7 +14,7 @@ from reports.audit.sensitivity.fields import SensitivityFields
 from reports.audit.sensitivity.measures import coupled_conditions, method_sensitivities
 from reports.audit.sensitivity.tables import MEASURES, coupling_table, found_table, sensitivity_tables
 from reports.formatting import counts_in_words, enumeration, plural
-from reports.page import Exhibit
+from reports.page import Exhibit, folded
 
 READING = (
     "Change: the norm of the difference of the perturbed and the clean map, over the norm of the clean map, 0 = "
@@ -60,16 +60,11 @@ def _measures(names: Iterable[str]) -> str:
 
 def _body(result: SensitivityFields, _: Pictures) -> Mapping[str, Any]:
     tables = (found_table(result), coupling_table(result))
-    random = tuple(table for table in sensitivity_tables(result) if table.rows)
+    random = [table for table in sensitivity_tables(result) if table.rows]
+    shown = (Exhibit(None, (table,)) for table in tables if table.rows)
     return {
         "paragraphs": (READING, SCOPE, FILES),
-        "exhibits": (
-            *(Exhibit(None, (table,)) for table in tables if table.rows),
-            *(
-                [Exhibit(None, random, fold=f"Change under each random change ({plural(len(random), 'table')})")]
-                * bool(random)
-            ),
-        ),
+        "exhibits": (*shown, *folded("Change under each random change", random)),
         "items": tuple(left_out_sentences(result)),
     }
 

@@ -21,8 +21,8 @@ PLACES: Mapping[str, str] = MappingProxyType(
 ANSWERS: Mapping[Outcome, str] = MappingProxyType(
     {"PASS": "Yes", "WARN": "Yes, but many images have no value", "FAIL": "No", "INCONCLUSIVE": "Not known"}
 )
-NOT_EVIDENCE = "No: it does not show what the answer rests on, so nothing else that it passes counts."
-UNKNOWN_EVIDENCE = "Not yet: whether it shows what the answer rests on is not known."
+NOT_EVIDENCE = "No: it does not show what the answer rests on, so nothing else that it passes counts"
+UNKNOWN_EVIDENCE = "Not yet: whether it shows what the answer rests on is not known"
 
 
 def uses_in_words(verdict: MethodVerdict, criteria: Sequence[Criterion]) -> tuple[str, ...]:
@@ -37,11 +37,11 @@ def uses_in_words(verdict: MethodVerdict, criteria: Sequence[Criterion]) -> tupl
     if outcomes.get(EVIDENCE) == "INCONCLUSIVE":
         return (UNKNOWN_EVIDENCE,)
     told = [
-        f"{answer}: {enumeration(use for use, found in outcomes.items() if found == outcome)}."
+        f"{answer}: {enumeration(use for use, found in outcomes.items() if found == outcome)}"
         for outcome, answer in ANSWERS.items()
         if outcome in outcomes.values()
     ]
-    return tuple(told) if EVIDENCE in outcomes else (*told, f"Not asked: {EVIDENCE}.")
+    return tuple(told) if EVIDENCE in outcomes else (*told, f"Not asked: {EVIDENCE}")
 
 
 def _outcomes(verdict: MethodVerdict, criteria: Sequence[Criterion]) -> dict[str, Outcome]:

@@ -40,16 +40,16 @@ def told(*outcomes: Outcome, criteria: tuple[Criterion, ...] = CRITERIA) -> tupl
 
 def test_a_use_is_told_by_the_worst_outcome_of_its_criteria() -> None:
     assert told("PASS", "PASS", "PASS", "PASS", "FAIL", "INCONCLUSIVE") == (
-        f"Yes: {EVIDENCE} and {CLASS}.",
-        f"No: {ATTACKS}.",
-        f"Not known: {NOISE}.",
+        f"Yes: {EVIDENCE} and {CLASS}",
+        f"No: {ATTACKS}",
+        f"Not known: {NOISE}",
     )
 
 
 def test_a_pass_with_undefined_values_says_so() -> None:
     first, second = told("PASS", "PASS", "WARN", "PASS", "PASS", "PASS")
-    assert first == f"Yes: {EVIDENCE}, {NOISE} and {ATTACKS}."
-    assert second == f"{ANSWERS['WARN']}: {CLASS}."
+    assert first == f"Yes: {EVIDENCE}, {NOISE} and {ATTACKS}"
+    assert second == f"{ANSWERS['WARN']}: {CLASS}"
 
 
 @pytest.mark.parametrize("lead", ["PASS", "FAIL"])
@@ -63,8 +63,8 @@ def test_what_does_not_show_the_evidence_is_of_no_use_however_stable(lead: Outco
 def test_evidence_that_no_criterion_asks_for_is_not_claimed() -> None:
     criteria = (asked("own_image", "noise"), asked("own_image", "pgd"))
     assert told("PASS", "PASS", criteria=criteria) == (
-        f"Yes: {NOISE} and under pgd.",
-        f"Not asked: {EVIDENCE}.",
+        f"Yes: {NOISE} and under pgd",
+        f"Not asked: {EVIDENCE}",
     )
 
 
@@ -77,7 +77,7 @@ def test_each_use_is_told_once_whatever_the_outcomes() -> None:
 def test_a_method_is_used_for_all_that_the_shipped_criteria_ask_only_if_it_passes() -> None:
     criteria = default_criteria()
     (sentence,) = told(*["PASS"] * len(criteria), criteria=criteria)  # type: ignore[arg-type]
-    assert sentence == f"Yes: {EVIDENCE}, {CLASS}, {NOISE} and {ATTACKS}."
+    assert sentence == f"Yes: {EVIDENCE}, {CLASS}, {NOISE} and {ATTACKS}"
 
 
 def test_cells_tell_reasons_in_words() -> None:
