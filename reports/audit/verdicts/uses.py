@@ -19,14 +19,15 @@ PLACES: Mapping[str, str] = MappingProxyType(
 )
 """Condition of a criterion -> the use that it stands for, unless the criterion is on evidence or class."""
 ANSWERS: Mapping[Outcome, str] = MappingProxyType(
-    {"PASS": "Yes", "WARN": "Yes, but many images have no value", "FAIL": "No", "INCONCLUSIVE": "Not known"}
+    {"FAIL": "No", "INCONCLUSIVE": "Not known", "WARN": "Yes, but many images have no value", "PASS": "Yes"}
 )
+"""Outcome of a use -> the answer, the worst first, so that nobody reads a Yes before its limits."""
 NOT_EVIDENCE = "No: it does not show what the answer rests on, so nothing else that it passes counts"
 UNKNOWN_EVIDENCE = "Not yet: whether it shows what the answer rests on is not known"
 
 
 def uses_in_words(verdict: MethodVerdict, criteria: Sequence[Criterion]) -> tuple[str, ...]:
-    """Return whether a method may be used and for what, in a sentence for each outcome.
+    """Return whether a method may be used and for what, in a sentence for each outcome, the worst first.
 
     A use has the worst outcome of its criteria. A map that does not show what the answer rests on may be used for
     nothing, however stable it is.

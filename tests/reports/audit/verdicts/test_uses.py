@@ -40,14 +40,14 @@ def told(*outcomes: Outcome, criteria: tuple[Criterion, ...] = CRITERIA) -> tupl
 
 def test_a_use_is_told_by_the_worst_outcome_of_its_criteria() -> None:
     assert told("PASS", "PASS", "PASS", "PASS", "FAIL", "INCONCLUSIVE") == (
-        f"Yes: {EVIDENCE} and {CLASS}",
         f"No: {ATTACKS}",
         f"Not known: {NOISE}",
+        f"Yes: {EVIDENCE} and {CLASS}",
     )
 
 
 def test_a_pass_with_undefined_values_says_so() -> None:
-    first, second = told("PASS", "PASS", "WARN", "PASS", "PASS", "PASS")
+    second, first = told("PASS", "PASS", "WARN", "PASS", "PASS", "PASS")
     assert first == f"Yes: {EVIDENCE}, {NOISE} and {ATTACKS}"
     assert second == f"{ANSWERS['WARN']}: {CLASS}"
 
