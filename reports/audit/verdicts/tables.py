@@ -147,8 +147,7 @@ def interval_text(decision: Decision, criterion: Criterion) -> str:
 def count_text(decision: Decision) -> str:
     """Return how many images are undefined, and how many units would decide."""
     undefined = f"{decision.undefined} undefined" if decision.undefined else ""
-    unit = "" if decision.unit == "image" else f" {decision.unit}s"
-    more = f"{decision.would_decide:,}{unit} would decide" if decision.would_decide else ""
+    more = f"{plural(decision.would_decide, decision.unit)} would decide" if decision.would_decide else ""
     return ", ".join(filter(None, (undefined, more)))
 
 
