@@ -29,8 +29,8 @@ class Exhibit:
     """The line that tables without a picture are folded under; empty if they stand open."""
 
 
-def folded(title: str, tables: Sequence[Table]) -> tuple[Exhibit, ...]:
-    """Return an exhibit of tables that are folded under a title and their number; none without tables."""
+def fold_tables(title: str, tables: Sequence[Table]) -> tuple[Exhibit, ...]:
+    """Fold tables into an exhibit under a title and their number; none without tables."""
     line = f"{title} ({plural(len(tables), 'table')})"
     return (Exhibit(None, tuple(tables), fold=line),) if tables else ()
 

@@ -14,7 +14,7 @@ from reports.audit.sensitivity.fields import SensitivityFields
 from reports.audit.sensitivity.measures import coupled_conditions, method_sensitivities
 from reports.audit.sensitivity.tables import MEASURES, coupling_table, found_table, sensitivity_tables
 from reports.formatting import counts_in_words, enumeration, plural
-from reports.page import Exhibit, folded
+from reports.page import Exhibit, fold_tables
 
 READING = (
     "Change: the norm of the difference of the perturbed and the clean map, over the norm of the clean map, 0 = "
@@ -64,7 +64,7 @@ def _body(result: SensitivityFields, _: Pictures) -> Mapping[str, Any]:
     shown = (Exhibit(None, (table,)) for table in tables if table.rows)
     return {
         "paragraphs": (READING, SCOPE, FILES),
-        "exhibits": (*shown, *folded("Change under each random change", random)),
+        "exhibits": (*shown, *fold_tables("Change under each random change", random)),
         "items": tuple(left_out_sentences(result)),
     }
 
