@@ -11,7 +11,6 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "BCa bootstrap": "An interval from drawing the images again and again, corrected for bias and skew.",
         "calibrated stability": "The likeness of clean and perturbed map, on a scale where 0 is the likeness of the "
         "maps of two images and 1 a map that did not move. Higher is better.",
-        "clean": "As in the data set, not perturbed.",
         "condition": "One perturbation at one strength, or none: the clean images.",
         "control": "A map or a change that knows nothing of network or explanation; what does no better than it shows "
         "nothing.",
@@ -26,6 +25,7 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "manipulation": "An attack that changes pixels a little, so that the map shows something else and the class "
         "stays.",
         "n": "The number of images, or of re-drawn networks, that a number is made from.",
+        "own image": "Whether a map is nearer to the clean map of its image than to that of another image.",
         "perturbation": "A change of the image: noise, a corruption or an attack.",
         "re-drawn weights": "Weights drawn at random in place of what was learnt: a map that stays explains nothing "
         "learnt.",
@@ -93,7 +93,7 @@ def _anchor(word: str) -> str:
 
 
 def _forms(word: str) -> tuple[str, ...]:
-    return (word, f"{word}s") if word.islower() and word not in ("n", "clean", "faithful") else (word,)
+    return (word, f"{word}s") if word.islower() and word not in ("n", "faithful") else (word,)
 
 
 def _pattern(form: str) -> str:

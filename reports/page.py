@@ -1,6 +1,7 @@
 """The environment of the templates of all pages, and the style sheet."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -24,6 +25,14 @@ class Exhibit:
     picture: Picture | None
     tables: tuple[Table, ...] = ()
     remarks: tuple[str, ...] = ()
+    fold: str = ""
+    """The line that tables without a picture are folded under; empty if they stand open."""
+
+
+def fold_tables(title: str, tables: Sequence[Table]) -> tuple[Exhibit, ...]:
+    """Fold tables into an exhibit under a title and their number; none without tables."""
+    line = f"{title} ({plural(len(tables), 'table')})"
+    return (Exhibit(None, tuple(tables), fold=line),) if tables else ()
 
 
 def style_sheet() -> str:

@@ -218,11 +218,11 @@ def _reason_without_scale(similarity: float | None, floor: float | None, ceiling
         return ""
     if ceiling - floor < LEAST_SPAN and ceiling < 1:
         return (
-            f"two maps of one image are hardly more alike, correlation {number(ceiling)}, than maps of two images, "
-            f"{number(floor)}: there is no scale to read it on"
+            f"no scale: two maps of one image, correlation {number(ceiling)}, are hardly more alike than those of two, "
+            f"{number(floor)}"
         )
     if ceiling - floor < LEAST_SPAN:
-        return f"maps of two images are almost the same, correlation {number(floor)}: there is no scale to read it on"
+        return f"no scale: maps of two images are almost the same, correlation {number(floor)}"
     if similarity <= floor:
         return f"{AT_FLOOR}: {number(similarity)} against {number(floor)}"
     return ""

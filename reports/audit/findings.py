@@ -46,7 +46,8 @@ ADVICE: Mapping[Reason, tuple[str, str, str]] = MappingProxyType(
             f"Do not justify a class with it. {OTHER}",
         ),
         Reason.NOT_FAITHFUL: (
-            "the order of the map tells no more of the answer than one that never saw the network",
+            "removing pixels in the order of the map tells no more of the answer than an order that never saw the "
+            "network",
             "The pixels that it marks matter no more to the answer than pixels chosen without the network.",
             "Do not read it as what the answer rests on; see the curves under Faithfulness.",
         ),
@@ -57,7 +58,7 @@ ADVICE: Mapping[Reason, tuple[str, str, str]] = MappingProxyType(
         ),
         Reason.MOVED_BY_ATTACK: (
             "an attack moves the maps too far",
-            "Somebody who may change the image a little can choose what the explanation shows.",
+            "Somebody who may change the image a little can turn the explanation into that of another image.",
             "Do not lean on it where images come from somebody with an interest in the explanation.",
         ),
         Reason.LOSES_CLASS: (
@@ -82,8 +83,8 @@ ADVICE: Mapping[Reason, tuple[str, str, str]] = MappingProxyType(
             "maps as far as the attack does, noise alone already does the harm.",
         ),
         Reason.UNDECIDED: (
-            "the images do not decide whether the bound is met",
-            "Neither trust nor distrust follows from this run.",
+            "the images do not decide whether a bound is met",
+            "Neither trust nor distrust follows from these numbers.",
             MORE,
         ),
         Reason.TOO_FEW_IMAGES: (

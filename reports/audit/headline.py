@@ -29,7 +29,7 @@ LABELS = {
 }
 CAPTION = (
     "How far the maps of each method were moved. Higher is better: 1 = unmoved, 0 = as unlike as the map of another "
-    "image. Lines are 95 % intervals; maps at 0 are no more alike than those of two images."
+    "image, or more so. Lines are 95 % intervals."
 )
 
 

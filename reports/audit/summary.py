@@ -14,6 +14,9 @@ from reports.audit.searches import NOT_FOUND
 from reports.audit.section import Pictures, Section
 from reports.audit.transfer_tables import Headline, TransferCell, TransferRow, headlines, stronger_transfers
 from reports.audit.verdicts.fields import VerdictFields
+from reports.audit.verdicts.judging import MethodVerdict
+from reports.audit.verdicts.multiverse import FRAGILE
+from reports.audit.verdicts.reasons import Reason
 from reports.audit.verdicts.section import verdict_sentences, verdict_tables
 from reports.formatting import condition_in_words, enumeration, estimate_in_words, method_title
 from reports.result import MEASURE, Estimate
@@ -247,12 +250,25 @@ def _accuracy(row: Accuracy) -> float:
 
 
 def worst_case(result: SummaryFields) -> Case | None:
-    """Return the case whose map moved furthest, by a reliable attack on the worst method that has one."""
+    """Return the case whose map moved furthest, by a reliable attack on the worst method that one moves too far.
+
+    If none is moved too far, of the worst method that has such an attack.
+    """
     doubted = {each.condition for each in result.verdicts if each.verdict}
     order = result.audit_verdict.worst if result.audit_verdict else ()
     places = {method: place for place, method in enumerate(order)}
+    moved = {each.method for each in result.method_verdicts if _is_moved(each)}
     reliable = [each for each in result.cases if each.rank == "worst" and each.condition not in doubted]
-    return min(reliable, key=lambda each: (places.get(each.clean.method, len(places)), _likeness(each)), default=None)
+
+    def rank(case: Case) -> tuple[bool, int, float]:
+        method = case.clean.method
+        return method not in moved, places.get(method, len(places)), _likeness(case)
+
+    return min(reliable, key=rank, default=None)
+
+
+def _is_moved(verdict: MethodVerdict) -> bool:
+    return any(each.decided_by.reason == Reason.MOVED_BY_ATTACK for each in verdict.criteria)
 
 
 def _likeness(case: Case) -> float:
@@ -269,6 +285,7 @@ def _body(result: SummaryFields, drawn: Pictures) -> Mapping[str, object]:
         "control_tables": tables[1:] if result.audit_verdict else tables,
         "headline": drawn.get("headline"),
         "worst": worst_case(result),
+        "fragile_below": FRAGILE,
     }
 
 

@@ -15,7 +15,7 @@ from reports.audit.readings import Readings
 from reports.audit.section import Fields, Pictures, Section
 from reports.cells import Table
 from reports.formatting import counts_in_words, enumeration, method_title, plural
-from reports.page import Exhibit
+from reports.page import Exhibit, fold_tables
 from reports.statistics import LEVEL, MARGIN, POWER
 
 SCOPE = (
@@ -83,7 +83,7 @@ def _body(result: ComparisonFields, _: Pictures) -> Mapping[str, Any]:
     refusals = dict.fromkeys(rank.reason for order in result.rank_orders for rank in order.ranks if rank.reason)
     return {
         "paragraphs": (*paragraphs, *([EQUIVALENCE] if result.noise_equivalences else [])),
-        "exhibits": tuple(Exhibit(None, (table,)) for table in tables),
+        "exhibits": (*(Exhibit(None, (table,)) for table in tables[:1]), *fold_tables("Exploratory", tables[1:])),
         "items": tuple(f"Ranks: {reason}." for reason in refusals),
     }
 

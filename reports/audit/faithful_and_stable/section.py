@@ -113,7 +113,7 @@ def _outsiders(result: FaithfulAndStableFields) -> Iterator[str]:
     outside = [each for each in result.tradeoffs if each.reason]
     for reason in dict.fromkeys(each.reason for each in outside):
         names = enumeration(method_title(each.method) for each in outside if each.reason == reason)
-        yield f"Without a place: {names}: {reason}."
+        yield f"Not in the figure: {names}: {reason}."
 
 
 def _body(result: FaithfulAndStableFields, drawn: Pictures) -> Mapping[str, Any]:

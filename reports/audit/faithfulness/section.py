@@ -21,7 +21,7 @@ from reports.audit.faithfulness.tables import faithfulness_tables, removal_table
 from reports.audit.readings import Readings
 from reports.audit.section import Fields, Pictures, Section
 from reports.cells import Table
-from reports.page import Exhibit
+from reports.page import Exhibit, fold_tables
 
 READING = (
     "A map tells the truth about the network if the answer depends on the pixels that it ranks highest. Pixels are "
@@ -58,7 +58,7 @@ def _exhibits(result: FaithfulnessFields, drawn: Pictures) -> Iterator[Exhibit]:
     yield Exhibit(None, tables[:1])
     yield Exhibit(drawn.get("srg"))
     yield from (Exhibit(drawn.get(f"removal-{fill}")) for fill in dict.fromkeys(e.fill for e in result.removal_curves))
-    yield from (Exhibit(None, (table,)) for table in tables[1:])
+    yield from fold_tables("Other fills of removed pixels, and sums of cells", tables[1:])
 
 
 def _summary_tables(result: FaithfulnessFields) -> tuple[Table, ...]:

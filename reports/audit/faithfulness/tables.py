@@ -1,6 +1,6 @@
 """The tables of the section on faithfulness."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pipeline.plan.axes import CONTROLS
 from pipeline.plan.schema import REASONS, Reason
@@ -16,6 +16,14 @@ GROUP = "orders that never saw the network"
 TITLES = {"random": "Random order", "edges": "Order of the edges"}
 """Control -> its title as a removal order."""
 ARROWS = {"higher": "higher is better", "lower": "lower is better", None: ""}
+IN_WORDS = {
+    "mu_fidelity": "do sums of the map over groups of cells rank as what the logit loses without them",
+    "single_deletion": "the same of each cell alone",
+    "infidelity": "how far these losses are from proportional to the sums, as a mean square",
+    "sensitivity_n": "the correlation of losses and sums, over groups of several sizes",
+    "completeness": "how far the sum of the whole map is from the logit less that of the black image, as a share of it",
+}
+"""Quality without a removal order -> what it asks."""
 NOT_CLAIMED = REASONS[Reason.NOT_CLAIMED]
 
 
@@ -70,9 +78,13 @@ def subsets_table(result: FaithfulnessFields) -> Table:
     )
     caption = (
         "Do the values of a map add up to what the answer loses without them? Cells of a 9 x 9 grid are replaced by "
-        "the mean colour; means over images with 95 % intervals."
+        f"the mean colour; means over images with 95 % intervals. {_meanings(names)}"
     )
     return Table(caption, ("method", *map(_heading, names)), tuple(rows))
+
+
+def _meanings(names: Iterable[str]) -> str:
+    return " ".join(f"{METRICS[name].title}: {IN_WORDS[name]}." for name in names)
 
 
 def is_of_sums(name: str) -> bool:

@@ -1,7 +1,7 @@
 """The section on sensitivity: how far maps move under random changes, for each unit that the inputs moved."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -12,9 +12,9 @@ from reports.audit.readings import Readings
 from reports.audit.section import Fields, Pictures, Section
 from reports.audit.sensitivity.fields import SensitivityFields
 from reports.audit.sensitivity.measures import coupled_conditions, method_sensitivities
-from reports.audit.sensitivity.tables import coupling_table, found_table, sensitivity_tables
+from reports.audit.sensitivity.tables import MEASURES, coupling_table, found_table, sensitivity_tables
 from reports.formatting import counts_in_words, enumeration, plural
-from reports.page import Exhibit
+from reports.page import Exhibit, fold_tables
 
 READING = (
     "Change: the norm of the difference of the perturbed and the clean map, over the norm of the clean map, 0 = "
@@ -50,15 +50,21 @@ def left_out_sentences(result: SensitivityFields) -> Iterator[str]:
         for (why, name), count in counts.items():
             if why == reason:
                 by_count.setdefault(count, []).append(name)
-        told = enumeration(f"{plural(count, 'draw')} of {enumeration(names)}" for count, names in by_count.items())
+        told = enumeration(f"{plural(count, 'draw')} of {_measures(names)}" for count, names in by_count.items())
         yield f"Left out, all methods together: {told}: {reason}."
 
 
+def _measures(names: Iterable[str]) -> str:
+    return enumeration(MEASURES[name] for name in names)
+
+
 def _body(result: SensitivityFields, _: Pictures) -> Mapping[str, Any]:
-    tables = (*sensitivity_tables(result), found_table(result), coupling_table(result))
+    tables = (found_table(result), coupling_table(result))
+    random = [table for table in sensitivity_tables(result) if table.rows]
+    shown = (Exhibit(None, (table,)) for table in tables if table.rows)
     return {
         "paragraphs": (READING, SCOPE, FILES),
-        "exhibits": tuple(Exhibit(None, (table,)) for table in tables if table.rows),
+        "exhibits": (*shown, *fold_tables("Change under each random change", random)),
         "items": tuple(left_out_sentences(result)),
     }
 

@@ -15,6 +15,15 @@ HEADINGS = {
     "lipschitz_random": "change per unit of the input",
 }
 
+MEASURES = {
+    **HEADINGS,
+    FOUND: "the steepest change",
+    "ris": "stability relative to the input",
+    "ros": "stability relative to the logits",
+    "rrs": "stability relative to the features",
+}
+"""Measure -> its name in a sentence."""
+
 
 def sensitivity_tables(result: SensitivityFields) -> Iterator[Table]:
     """Yield a table for each random change: numbers of two do not compare."""

@@ -73,10 +73,10 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
             Quantity("kept_under_flip", "Map kept under a flipped prediction", "outcome", (0, 1), "outcome"),
             Quantity("target_gain", "Gain towards the target's map", "difference", (-2, 2), "outcome"),
             Quantity("beyond_control", "Similarity lost beyond the control", "difference", (-2, 2), "outcome"),
-            _lead("srg_above_random", "SRG less that of random order", "random"),
-            _lead("srg_above_edges", "SRG less that of edges", "edges"),
+            _lead("srg_above_random", "Faithfulness (SRG) above random order", "random"),
+            _lead("srg_above_edges", "Faithfulness (SRG) above edges", "edges"),
             _of_redraws("weights_similarity", "Similarity under re-drawn weights", (-1, 1)),
-            _of_redraws(ABOVE_OTHER_IMAGE, "Similarity under re-drawn weights less that to another image", (-2, 2)),
+            _of_redraws(ABOVE_OTHER_IMAGE, "Similarity under re-drawn weights above that to another image", (-2, 2)),
             *_of_metrics(),
         )
     }

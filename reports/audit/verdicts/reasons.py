@@ -34,7 +34,8 @@ IN_WORDS: dict[Reason, str] = {
     Reason.NOT_REPEATABLE: "two maps of one image are no more alike than those of two images",
     Reason.IGNORES_NETWORK: "its map stays when the network's weights are drawn anew",
     Reason.IGNORES_CLASS: "its map does not depend on the class",
-    Reason.NOT_FAITHFUL: "the order of its map tells no more of the answer than one that never saw the network",
+    Reason.NOT_FAITHFUL: "removing pixels in the order of its map tells no more of the answer than an order that never "
+    "saw the network",
     Reason.MOVED_BY_NOISE: "noise moves its maps too far",
     Reason.MOVED_BY_ATTACK: "an attack moves its maps too far",
     Reason.LOSES_CLASS: "its maps are not reliably nearer to those of their own class than to those of another",
@@ -49,6 +50,11 @@ IN_WORDS: dict[Reason, str] = {
     Reason.MET: "the bound is met",
 }
 """The codes in words, as the end of a sentence on a method."""
+
+
+def reason_in_short(reason: Reason) -> str:
+    """Return a reason as a cell tells it: the words of its code, such as "moved by attack"; nothing of a bound met."""
+    return "" if reason == Reason.MET else reason.value.lower().replace("_", " ")
 
 
 def precedence(reason: Reason) -> int:

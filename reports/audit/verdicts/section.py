@@ -71,7 +71,7 @@ def verdict_tables(result: VerdictFields) -> tuple[Table, ...]:
     """Return the table of the verdicts, the worst first, and that of the controls, where there are some."""
     asked = [each for each in result.method_verdicts if not is_control(each.method)]
     controls = [each for each in result.method_verdicts if is_control(each.method)]
-    captions = (("Verdicts", asked), ("Verdicts on the controls, which should fail", controls))
+    captions = (("Verdicts, the worst first", asked), ("Verdicts on the controls, which should fail", controls))
     return tuple(verdict_table(caption, worst_first(verdicts), result) for caption, verdicts in captions if verdicts)
 
 

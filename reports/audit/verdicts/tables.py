@@ -9,7 +9,8 @@ from reports.audit.verdicts.fields import VerdictFields
 from reports.audit.verdicts.judging import CriterionVerdict, MethodVerdict
 from reports.audit.verdicts.multiverse import Multiverse
 from reports.audit.verdicts.notes import PASSED
-from reports.audit.verdicts.reasons import IN_WORDS
+from reports.audit.verdicts.reasons import IN_WORDS, reason_in_short
+from reports.audit.verdicts.uses import uses_in_words
 from reports.cells import Cell, Mark, Table, method_heading
 from reports.families import is_control
 from reports.formatting import (
@@ -27,9 +28,9 @@ from reports.formatting import (
 HEADER = (
     "method",
     "verdict",
+    "may I use it",
     "criterion that decided",
     "value, 90 % interval",
-    "needed",
     "control",
     "settings that agree",
 )
@@ -45,6 +46,7 @@ def verdict_table(caption: str, verdicts: Iterable[MethodVerdict], result: Verdi
 
 def _row(verdict: MethodVerdict, result: VerdictFields) -> tuple[Cell, ...]:
     deciding, multiverse = verdict.deciding, result.multiverses[verdict.method]
+    uses = uses_in_words(verdict, result.criteria)
     criterion, decision = result.criteria[deciding.criterion], deciding.decided_by
     return (
         replace(
@@ -52,12 +54,14 @@ def _row(verdict: MethodVerdict, result: VerdictFields) -> tuple[Cell, ...]:
         ),  # the worst come first, whatever their family
         Cell(
             f"{SHAPES[verdict.outcome]}{TIGHT}{verdict.outcome}",
-            "\n".join(filter(None, (verdict.reason.value, verdict.note, FRAGILE if multiverse.is_fragile else ""))),
+            "\n".join(
+                filter(None, (reason_in_short(verdict.reason), verdict.note, FRAGILE if multiverse.is_fragile else ""))
+            ),
             MARKS[verdict.outcome],
         ),
+        Cell(uses[0], "\n".join(uses[1:])),
         Cell(criterion.sentence, "" if decision.condition == CLEAN else condition_in_words(decision.condition)),
         Cell(value_text(decision, criterion), "\n".join(filter(None, _details(decision, criterion)))),
-        Cell(criterion.demand),
         _control_cell(verdict, deciding.criterion, result),
         Cell(f"{multiverse.agreeing} of {multiverse.settings}", _fragility(multiverse)),
     )
@@ -100,7 +104,11 @@ def _outcomes(verdict: MethodVerdict, count: int) -> Iterator[Cell]:
     by_number = {each.criterion: each.decided_by for each in verdict.criteria}
     for number_ in range(count):
         decision = by_number.get(number_)
-        yield Cell(decision.outcome, decision.reason.value, MARKS[decision.outcome]) if decision else Cell(NONE)
+        yield (
+            Cell(decision.outcome, reason_in_short(decision.reason), MARKS[decision.outcome])
+            if decision
+            else Cell(NONE)
+        )
 
 
 def undefined_table(verdicts: Iterable[MethodVerdict], result: VerdictFields) -> Table:
@@ -139,8 +147,7 @@ def interval_text(decision: Decision, criterion: Criterion) -> str:
 def count_text(decision: Decision) -> str:
     """Return how many images are undefined, and how many units would decide."""
     undefined = f"{decision.undefined} undefined" if decision.undefined else ""
-    unit = "" if decision.unit == "image" else f" {decision.unit}s"
-    more = f"{decision.would_decide:,}{unit} would decide" if decision.would_decide else ""
+    more = f"{plural(decision.would_decide, decision.unit)} would decide" if decision.would_decide else ""
     return ", ".join(filter(None, (undefined, more)))
 
 

@@ -12,6 +12,7 @@ from reports.audit.findings import ADVICE, findings
 from reports.audit.headline import headline_frame
 from reports.audit.sections import AuditResult
 from reports.audit.summary import worst_case
+from reports.audit.verdicts.judging import MethodVerdict
 from reports.audit.verdicts.reasons import Reason
 from reports.families import is_control
 
@@ -42,7 +43,8 @@ def test_the_header_tells_the_verdict_by_word_and_shape(result: AuditResult, tex
 
 
 def test_the_page_goes_from_the_verdict_to_the_evidence(text: str) -> None:
-    order = ('class="verdict', '<ol class="summary">', "<span>Verdicts</span>", 'src="figures/headline.svg"',
+    order = ('class="verdict', '<ol class="summary">', "<span>Verdicts, the worst first</span>",
+             'src="figures/headline.svg"',
              'class="finding', "Audited: ", "How the verdicts were made")  # fmt: skip
     places = [text.index(part) for part in order]
     assert places == sorted(places)
@@ -99,8 +101,15 @@ def test_the_case_at_the_top_is_the_worst_that_a_reliable_attack_made(result: Au
     else:
         assert case.condition in reliable
         assert case.rank == "worst"
+        moved = {each.method for each in result.method_verdicts if _is_moved_by_attack(each)}
+        shown = {each.clean.method for each in result.cases if each.condition in reliable}
+        assert case.clean.method in (moved & shown or shown)
     doubted = tuple(each.model_copy(update={"verdict": "attack unreliable"}) for each in result.verdicts)
     assert worst_case(result.model_copy(update={"verdicts": doubted})) is None
+
+
+def _is_moved_by_attack(verdict: MethodVerdict) -> bool:
+    return any(each.decided_by.reason == Reason.MOVED_BY_ATTACK for each in verdict.criteria)
 
 
 def test_a_file_that_would_be_too_large_leaves_out_maps_and_says_so(

@@ -85,7 +85,10 @@ def test_draws_that_flip_the_prediction_are_counted_with_their_reason(count: int
     assert found[NOISE, "srd", "max_sensitivity"].draws_left_out == {}
     assert found[NOISE, "srd", "ris"].estimate.value == pytest.approx((0.1 * count + 0.15 * (N - count)) / N)
     (sentence,) = left_out_sentences(result_of(dataset))
-    assert sentence == f"Left out, all methods together: {2 * count} draws of ris, ros and rrs: {FLIPPED}."
+    assert sentence == (
+        f"Left out, all methods together: {2 * count} draws of stability relative to the input, stability relative to "
+        f"the logits and stability relative to the features: {FLIPPED}."
+    )
 
 
 def test_each_random_change_has_a_table_of_its_own() -> None:

@@ -216,10 +216,10 @@ def test_the_note_stands_in_the_row_and_in_a_sentence_with_its_numbers() -> None
         }
     )
     (row,) = verdict_table("", [verdict], result).rows
-    assert row[1].detail == "NOT_FAITHFUL\nstable because unfaithful"
+    assert row[1].detail == "not faithful\nstable because unfaithful"
     (sentence,) = note_sentences([verdict], result)
     assert sentence.startswith(
-        "Stable because unfaithful: SRD (SRG less that of random order -0.200, 90 % interval -0.2"
+        "Stable because unfaithful: SRD (Faithfulness (SRG) above random order -0.200, 90 % interval -0.2"
     )
     assert sentence.endswith("n = 40).")
 
