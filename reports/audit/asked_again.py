@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import entropy
 
 from pipeline.plan.axes import WEIGHTS
 from pipeline.plan.conditions import CLEAN
@@ -17,6 +18,8 @@ from reports.statistics import Values
 Images = NDArray[np.bool_]
 ALWAYS_REDRAWN = "complexity_rise"
 """The quality that is asked of the images of which maps of re-drawn networks are made."""
+BINS = 100
+"""The bins of the values of a map, as in the metric."""
 REMOVAL_SCORES = {"deletion": deletion, "insertion": insertion, "srg": srg}
 """The scores of removal curves by name, as of blur."""
 
@@ -77,6 +80,36 @@ def floored_values(readings: Readings, method: str, similarity: str, floor: str,
         for row in np.flatnonzero(~np.isnan(own) & np.isnan(other)).tolist():
             reasons[row] = readings.comparison_failure(row, method, floor)
     return ImageValues(values, tuple(reasons)).among(is_redrawn(readings, method))
+
+
+def redrawn_rises(readings: Readings, method: str) -> tuple[ImageValues, ...]:
+    """Return the rise of complexity under each re-draw of all weights, of the images that were asked about.
+
+    The store has their mean, from which the entropy of the clean map follows: a rise is the entropy of the re-drawn map
+    over it, less 1.
+    """
+    mean = quality_values(readings, method, ALWAYS_REDRAWN)
+    asked = np.flatnonzero(is_redrawn(readings, method)).tolist()
+    found = np.array([entropies_of_values(readings.redrawn_maps(row, method)) for row in asked])
+    found = found.reshape(len(asked), len(readings.qualities.redraws))
+    average = found.mean(1, keepdims=True)
+    shares = np.divide(found, average, out=np.ones_like(found), where=average > 0)
+    rises = (1 + mean.values[:, None]) * shares - 1
+    return tuple(ImageValues(column, mean.reasons) for column in rises.T)
+
+
+def entropies_of_values(maps: NDArray[np.floating[Any]]) -> Values:
+    """Return the entropy of the histogram of each map's values, as the metric `complexity_rise` has it.
+
+    Parameters
+    ----------
+    maps
+        (n, h, w), on any positive scale; what stands for one that is not finite does not matter.
+    """
+    values = np.nan_to_num(maps.reshape(len(maps), -1).astype(np.float64), nan=0, posinf=0, neginf=0)
+    low, span = values.min(1, keepdims=True), np.ptp(values, axis=1, keepdims=True)
+    places = ((values - low) * BINS / np.where(span > 0, span, 1)).astype(np.int64).clip(max=BINS - 1)
+    return np.array([entropy(np.bincount(row, minlength=BINS)) for row in places])
 
 
 def is_redrawn(readings: Readings, method: str) -> Images:

@@ -51,8 +51,8 @@ class CalibratedStability(ResultModel):
 
     @property
     def is_at_floor(self) -> bool:
-        """Return whether the perturbed maps are no more like the clean maps than those of another image."""
-        return self.similarity is not None and self.floor is not None and self.similarity <= self.floor
+        """Return whether there is a scale, on which the perturbed maps lie at its floor or below."""
+        return self.estimate.value is None and self.estimate.reason.startswith(AT_FLOOR)
 
 
 Contrast = Callable[[CalibratedStability, CalibratedStability], Estimate]
@@ -179,7 +179,7 @@ def _ranking(
 
 
 def _unranked_cell(cell: CalibratedStability, reason: str) -> Unranked:
-    is_at_floor = cell.is_at_floor and reason == cell.estimate.reason != UNREPEATED
+    is_at_floor = cell.is_at_floor and reason == cell.estimate.reason
     return Unranked(condition=cell.condition, method=cell.method, reason=reason, is_at_floor=is_at_floor)
 
 

@@ -27,7 +27,7 @@ def estimate(readings: Readings, condition: str, method: str, metric: str, image
 def difference(
     readings: Readings, first: tuple[str, str], second: tuple[str, str], similarity: str, images: ImageSet
 ) -> Estimate:
-    """Return the mean of the first similarity minus the second, paired by image.
+    """Return the mean of the first similarity minus the second, paired by image, with its t interval.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def difference(
     differences = (readings.scores(*first, similarity) - readings.scores(*second, similarity))[both]
     absent = int(np.isnan(differences).sum())
     excluded = {f"undefined, or {NOT_COMPUTED}": absent} if absent else {}
-    return statistics.mean(differences[~np.isnan(differences)], f"difference of {unit(similarity)}", excluded)
+    return statistics.mean_by_t(differences[~np.isnan(differences)], f"difference of {unit(similarity)}", excluded)
 
 
 def estimate_frame(parts: Iterable[ResultModel], columns: Iterable[str] | None = None) -> pd.DataFrame:

@@ -54,7 +54,7 @@ def _is_reliable(facts: ConditionFacts, doubts: Mapping[tuple[str, str], str]) -
 
 def _place(each: CalibratedStability) -> float | None:
     """Return where a value is drawn: at 0 if the maps are no more alike than those of two images."""
-    return 0.0 if each.estimate.value is None and each.is_at_floor else each.estimate.value
+    return 0.0 if each.is_at_floor else each.estimate.value
 
 
 def _row(kind: str, each: CalibratedStability) -> dict[str, object]:

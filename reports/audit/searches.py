@@ -98,7 +98,7 @@ def _strength_checks(
     if smaller is not None:
         gained = _gains(found[smaller.id]["full"], found[facts.id]["full"])
         name = f"at least as strong as at {smaller.strength_text}"
-        yield interval_check(name, "mean gain", _mean(gained), lambda low, high: high >= 0)
+        yield interval_check(name, "mean gain", _mean_gain(gained), lambda low, high: high >= 0)
 
 
 def _gains(before: Values, after: Values) -> Values:
@@ -123,7 +123,7 @@ def _loss_check(gained: Values) -> Check:
 
 
 def _gain_check(name: str, gained: Values) -> Check:
-    return interval_check(name, "mean gain", _mean(gained), lambda low, high: low > 0)
+    return interval_check(name, "mean gain", _mean_gain(gained), lambda low, high: low > 0)
 
 
 def _success_check(full: Values) -> Check:
@@ -148,6 +148,14 @@ def _gradient_check(errors: Values, needs_gradient: bool) -> Check:
 
 
 def _mean(values: Values) -> Estimate:
-    finite = np.isfinite(values)
-    excluded = {NOT_TRIED: int(np.isnan(values).sum()), NOT_FOUND: int(np.isinf(values).sum())}
-    return statistics.mean(values[finite], UNIT, {why: count for why, count in excluded.items() if count})
+    return statistics.mean(values[np.isfinite(values)], UNIT, _excluded(values))
+
+
+def _mean_gain(gained: Values) -> Estimate:
+    """Return the mean of differences that are paired by image, with its t interval."""
+    return statistics.mean_by_t(gained[np.isfinite(gained)], UNIT, _excluded(gained))
+
+
+def _excluded(values: Values) -> dict[str, int]:
+    counts = {NOT_TRIED: int(np.isnan(values).sum()), NOT_FOUND: int(np.isinf(values).sum())}
+    return {why: count for why, count in counts.items() if count}

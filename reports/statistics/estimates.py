@@ -36,8 +36,9 @@ class Policy(ResultModel):
     method="BCa", rng=numpy.random.default_rng(seed))`, values in the order of the store's images, without NaN. Each
     interval has a new generator. Calibrated stabilities, and their differences, are statistics of several such samples:
     `paired=True`, so that each resample draws images with all their values. Wilson: the score interval without
-    continuity correction. Bounds that decide are one-sided, at the same confidence: Clopper-Pearson for outcomes that
-    are 1 or 0, t for paired differences of 8 images or more, the bootstrap-t, with the same seed and number of
+    continuity correction. t: of other means of paired differences, and of means over re-draws of the weights, the units
+    there. Bounds that decide are one-sided, at the same confidence: Clopper-Pearson for outcomes that are 1 or 0, t for
+    paired differences of 8 images or more and for 5 re-draws or more, the bootstrap-t, with the same seed and number of
     resamples, for other means of 32 images or more.
     """
 
@@ -60,8 +61,9 @@ def policy() -> Policy:
         seed=SEED,
         least_n=LEAST_N,
         resampled="images",
-        text="Means: BCa bootstrap over images, the same seed for every interval. Rates: Wilson score interval. "
-        "An interval is for images drawn as these were, not for other data.",
+        text="Means, and calibrated stabilities with their differences: BCa bootstrap over images, the same seed for "
+        "every interval. Rates: Wilson score interval. Other means of paired differences, and means over re-drawn "
+        "weights: t interval. An interval is for images drawn as these were, not for other data.",
         versions={name: version(name) for name in LIBRARIES},
     )
 

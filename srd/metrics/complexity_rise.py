@@ -22,7 +22,8 @@ ENTRY = MetricEntry(
     invariances=("positive scale of both", "positive scale of one", "shift", "negation", "permutation"),
     reference="Hedström, Weber, Lapuschkin, Höhne, 2024",
     note=(
-        "Efficient MPRT, of one re-drawn network. Of the values' histogram, which says nothing of where they lie. A "
+        "Efficient MPRT; an audit has the mean over its re-drawn networks, which are the unit, since all images share "
+        "them. Of the values' histogram, which says nothing of where they lie. A "
         "map of noise cannot rise: read it beside the similarity under re-drawn weights."
     ),
 )

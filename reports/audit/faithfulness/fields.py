@@ -17,7 +17,7 @@ class CurvePoint(ResultModel):
     mean: float
     """Mean probability of the explained class."""
     low: float | None
-    """The ends of the 95 % t interval at this share alone; None where there is none."""
+    """The ends of the 95 % BCa interval at this share alone, in [0, 1]; None where there is none."""
     high: float | None
 
 

@@ -14,7 +14,7 @@ from reports.audit.localisation import Quality
 from reports.audit.qualities import removal_score
 from reports.audit.readings import Readings
 from reports.result import Estimate
-from reports.statistics import NoInterval, Values, t_interval, unit
+from reports.statistics import NoInterval, Values, bootstrap_interval, unit
 from srd.registry import METRICS
 
 SHOWN_FILLS = ("blur", "black")
@@ -102,7 +102,7 @@ def _mean_curves(readings: Readings, name: str, fill: str, is_control: bool) -> 
 
 def _point(share: float, values: Values) -> CurvePoint:
     try:
-        low, high = t_interval(values)
+        low, high = bootstrap_interval(values)
     except NoInterval:
         return CurvePoint(removed=share, mean=float(values.mean()), low=None, high=None)
     return CurvePoint(removed=share, mean=float(values.mean()), low=low, high=high)

@@ -45,5 +45,6 @@ class RandomisationFields(RunFacts):
     depth_similarities: tuple[DepthSimilarity, ...]
     redrawn_floors: tuple[RedrawnFloor, ...]
     complexity_rises: tuple[Quality, ...]
+    """Means over re-draws, each a mean over images."""
     redrawn_rows: tuple[RedrawnRow, ...]
     redrawn_sheet: Sheet | None

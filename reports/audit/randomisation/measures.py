@@ -6,7 +6,8 @@ import numpy as np
 
 from pipeline.plan.axes import WHOLE_DEPTH
 from reports import statistics
-from reports.audit.asked_again import ALWAYS_REDRAWN, floored_values, is_redrawn, quality_values, redrawn_values
+from reports.audit.asked_again import ALWAYS_REDRAWN, floored_values, is_redrawn, redrawn_rises, redrawn_values
+from reports.audit.image_values import ImageValues
 from reports.audit.localisation import Quality
 from reports.audit.randomisation.fields import DepthSimilarity, RedrawnFloor
 from reports.audit.readings import Readings
@@ -46,11 +47,14 @@ def _similarity(readings: Readings, method: str, name: str, draws: Sequence[str]
 
 
 def _over_redraws(readings: Readings, method: str, draws: Sequence[str], floor: str) -> Estimate:
+    what = f"difference of {unit(MEASURE)}" if floor else unit(MEASURE)
+    return _mean_of_redraws([redrawn_values(readings, method, draw, MEASURE, floor) for draw in draws], what)
+
+
+def _mean_of_redraws(found: Sequence[ImageValues], what: str) -> Estimate:
     """Return the mean over re-draws of means over images; of those images that have a value for each."""
-    found = [redrawn_values(readings, method, draw, MEASURE, floor) for draw in draws]
     values = np.stack([each.values for each in found])
     means = values[:, ~np.isnan(values).any(0)]
-    what = f"difference of {unit(MEASURE)}" if floor else unit(MEASURE)
     excluded = max((each.excluded for each in found), key=lambda counts: sum(counts.values()))
     estimate = statistics.mean_by_t(means.mean(1) if means.size else np.empty(0), f"{what}; n: re-draws", excluded)
     return estimate.model_copy(update={"reason": estimate.reason.replace("images", "re-draws")})
@@ -65,7 +69,7 @@ def redrawn_floors(readings: Readings) -> Iterator[RedrawnFloor]:
 
 
 def complexity_rises(readings: Readings) -> Iterator[Quality]:
-    """Yield how much more complex the maps of each method become at full depth."""
+    """Yield how much more complex the maps of each method become at full depth. The re-draws are the units."""
     for method in readings.methods if readings.qualities.redraws else ():
-        values = quality_values(readings, method, ALWAYS_REDRAWN)
-        yield Quality(method=method, metric=ALWAYS_REDRAWN, estimate=values.mean(unit(ALWAYS_REDRAWN)))
+        estimate = _mean_of_redraws(redrawn_rises(readings, method), unit(ALWAYS_REDRAWN))
+        yield Quality(method=method, metric=ALWAYS_REDRAWN, estimate=estimate)

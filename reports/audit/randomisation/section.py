@@ -22,6 +22,7 @@ from reports.cells import Cell, Table, estimate_cell, method_heading
 from reports.families import by_family, is_control
 from reports.formatting import enumeration, interval, plural, value
 from reports.page import Exhibit
+from reports.result import Estimate
 from srd.registry import METRICS
 
 READING = (
@@ -60,23 +61,33 @@ def randomisation_table(result: RandomisationFields) -> Table:
             method_heading(each.name, result.caveats),
             *(_cell(found[each.name, depth]) for depth in depths),
             estimate_cell(floors[each.name]),
-            estimate_cell(rises[each.name]),
+            _cell_of_redraws(rises[each.name], _images_of(rises[each.name], found[each.name, WHOLE_DEPTH])),
         )
         for each in result.methods
     )
     caption = (
         "Correlation of the clean map with that of the network whose layers are drawn again, from the input on (95 % "
-        "intervals: over images, at full depth over re-draws)."
+        "intervals: over images, at full depth, and of the rise of complexity, over re-draws)."
     )
     header = ("method", *depths, "another image", METRICS["complexity_rise"].title)
     return Table(caption, header, tuple(rows))
 
 
 def _cell(each: DepthSimilarity) -> Cell:
-    if each.depth != WHOLE_DEPTH or each.estimate.value is None:
-        return estimate_cell(each.estimate)
-    n = f"{plural(each.redraws, 're-draw')} of {plural(each.images, 'image')}"
-    return Cell(value(each.estimate), f"{interval(each.estimate)}\n{n}")
+    return _cell_of_redraws(each.estimate, each.images) if each.depth == WHOLE_DEPTH else estimate_cell(each.estimate)
+
+
+def _images_of(rise: Estimate, similarity: DepthSimilarity) -> int:
+    """Return how many of the images that were explained again a rise is of."""
+    return similarity.images + sum(similarity.estimate.excluded.values()) - sum(rise.excluded.values())
+
+
+def _cell_of_redraws(estimate: Estimate, images: int) -> Cell:
+    """Return a mean over re-draws, each a mean over images, with both numbers."""
+    if estimate.value is None:
+        return estimate_cell(estimate)
+    n = f"{plural(estimate.n, 're-draw')} of {plural(images, 'image')}"
+    return Cell(value(estimate), f"{interval(estimate)}\n{n}")
 
 
 def unmoved_sentence(result: RandomisationFields) -> str:

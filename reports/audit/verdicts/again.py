@@ -1,11 +1,12 @@
 """Samples of what the network was asked again: qualities, leads over controls, similarities to re-drawn networks."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 
 from pipeline.spec.measure import DECIDING_FILL
-from reports.audit.asked_again import quality_values, redrawn_values, srg_leads
+from reports.audit.asked_again import ALWAYS_REDRAWN, quality_values, redrawn_rises, redrawn_values, srg_leads
 from reports.audit.image_values import ImageValues
 from reports.audit.qualities import Qualities, removal_score
 from reports.audit.readings import Readings
@@ -53,8 +54,7 @@ def _sample(values: ImageValues) -> Sample:
 
 def _redraw_sample(readings: Readings, quantity: Quantity, method: str, similarity: str) -> RedrawSample:
     """Return a mean for each re-draw, over the images that have a value for all of them."""
-    floor = FLOORS.get(quantity.name, "")
-    found = [redrawn_values(readings, method, depth, similarity, floor) for depth in readings.qualities.redraws]
+    found = _by_redraw(readings, quantity, method, similarity)
     values = np.stack([each.values for each in found])
     is_counted = ~np.isnan(values).any(0)
     excluded: Counter[str] = Counter()
@@ -62,3 +62,10 @@ def _redraw_sample(readings: Readings, quantity: Quantity, method: str, similari
         excluded[next(each.reasons[row] for each in found if each.reasons[row])] += 1
     means = values[:, is_counted].mean(1) if is_counted.any() else np.empty(0)
     return RedrawSample(means, dict(sorted(excluded.items())), images=int(is_counted.sum()))
+
+
+def _by_redraw(readings: Readings, quantity: Quantity, method: str, similarity: str) -> Sequence[ImageValues]:
+    if quantity.name == ALWAYS_REDRAWN:
+        return redrawn_rises(readings, method)
+    floor = FLOORS.get(quantity.name, "")
+    return [redrawn_values(readings, method, depth, similarity, floor) for depth in readings.qualities.redraws]

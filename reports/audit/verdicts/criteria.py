@@ -39,7 +39,7 @@ class Criterion(SpecTable):
     at_least: Finite | None = None
     at_most: Finite | None = None
     min_n: Annotated[int, Field(ge=1)] = 1
-    """With fewer images, or of `weights_` metrics fewer re-draws, nothing is decided."""
+    """With fewer images, or fewer re-draws where these are the unit, nothing is decided."""
     margin: Annotated[float, Field(gt=0, allow_inf_nan=False)] = MARGIN
     """The loss against an older run that is no regression."""
     why: Text

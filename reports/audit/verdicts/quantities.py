@@ -7,12 +7,13 @@ from typing import Literal, get_args
 
 from reports.audit.verdicts.reasons import Reason
 from reports.statistics import Kind
+from srd.entries import MetricEntry
 from srd.registry import METRICS
 
 Source = Literal["scores", "outcome", "quality", "lead", "re-draws"]
 """What the values of a quantity are made from: scores of the maps of a condition; an outcome of
 `reports.audit.outcomes`, of which an undefined map of the method is a miss; a quality of the clean maps; the SRG of the
-clean maps less that of a control; the similarity of the clean maps to those of networks with re-drawn weights.
+clean maps less that of a control; what networks with re-drawn weights make of the clean maps: similarity, complexity.
 """
 OF_CLEAN_MAPS: tuple[Source, ...] = get_args(Source)[2:]
 """What needs the network to be asked again about the clean images, and has no value under another condition."""
@@ -42,17 +43,15 @@ class Quantity:
 
 
 def _of_metrics() -> tuple[Quantity, ...]:
-    return tuple(
-        Quantity(
-            entry.name,
-            entry.title,
-            "outcome" if entry.is_rate else "mean",
-            entry.bounds,
-            "quality" if entry.asks_network else "scores",
-            needs_masks=entry.of == "map and mask",
-        )
-        for entry in METRICS.values()
-    )
+    return tuple(_of_metric(entry) for entry in METRICS.values())
+
+
+def _of_metric(entry: MetricEntry) -> Quantity:
+    if entry.of == "randomised":  # all images share a re-drawn network
+        return Quantity(entry.name, entry.title, "re-draws", entry.bounds, "re-draws")
+    kind: Kind = "outcome" if entry.is_rate else "mean"
+    source: Source = "quality" if entry.asks_network else "scores"
+    return Quantity(entry.name, entry.title, kind, entry.bounds, source, needs_masks=entry.of == "map and mask")
 
 
 def _lead(name: str, title: str, control: str) -> Quantity:

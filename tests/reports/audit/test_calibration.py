@@ -92,6 +92,25 @@ def test_a_method_of_which_a_repeat_is_as_unlike_as_another_image_has_no_scale()
     assert "hardly more alike than those of two" in drawn.estimate.reason
 
 
+@pytest.mark.parametrize("similarity", [0.02, 0.9])
+def test_maps_without_a_scale_are_at_no_floor_of_it_however_unlike(similarity: float) -> None:
+    """Of random maps, correlations with another image and with the clean one are both about 0, either the larger."""
+    dataset = store(0, 0.1)
+    set_scores(dataset, "noise", [similarity] * N)
+    dataset.reference_similarity.loc[{"reference": "other_image", "method": "saliency"}] = 0.95
+    fixed, drawn = calibrated(readings_of(dataset))
+    assert "maps of two images are almost the same" in fixed.estimate.reason
+    assert "two maps of one image are hardly more alike" in drawn.estimate.reason
+    assert not fixed.is_at_floor
+    assert not drawn.is_at_floor
+
+
+def test_maps_that_are_as_unlike_as_those_of_two_images_are_at_the_floor() -> None:
+    dataset = store(0, 0.9)
+    set_scores(dataset, "noise", [0.02] * N)
+    assert [each.is_at_floor for each in calibrated(readings_of(dataset))] == [True, True]
+
+
 def test_images_without_a_repeat_are_left_out() -> None:
     dataset = store(0, 0.9)
     dataset.reference_similarity[3].loc[{"reference": "repeat", "method": "smooth_grad"}] = np.nan

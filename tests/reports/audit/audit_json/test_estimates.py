@@ -3,7 +3,7 @@
 import math
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy.stats import bootstrap, norm
+from scipy.stats import bootstrap, norm, t
 
 from srd.registry import ATTRIBUTORS, METRICS, SIMILARITIES
 
@@ -56,7 +56,20 @@ def with_ties(means: Any, values: Array) -> Any:
     return np.where(np.abs(means - of_all) <= 1e-6 * np.abs(values).max(), of_all, means)
 
 
-def check_mean(estimate: dict[str, Any], scores: Array, stored: Array, policy: dict[str, Any]) -> None:
+def t_interval_of(differences: Array, policy: dict[str, Any]) -> tuple[float, float]:
+    n, mean = len(differences), float(differences.mean())
+    spread = math.sqrt(((differences - mean) ** 2).sum() / (n - 1) / n)
+    half = float(t.ppf((1 + policy["confidence"]) / 2, n - 1)) * spread
+    return mean - half, mean + half
+
+
+def check_mean(
+    estimate: dict[str, Any],
+    scores: Array,
+    stored: Array,
+    policy: dict[str, Any],
+    interval: Callable[[Array, dict[str, Any]], tuple[float, float]] = interval_of,
+) -> None:
     """An estimate against the slow scores of its images, its interval against the stored ones, NaN where undefined.
 
     BCa counts resamples below the mean: where means are tied, a difference in the eighth digit moves the interval.
@@ -75,7 +88,7 @@ def check_mean(estimate: dict[str, Any], scores: Array, stored: Array, policy: d
         assert estimate["reason"]
         assert estimate["interval"] == "none"
     else:
-        expected = interval_of(stored[~np.isnan(stored)].astype(np.float64), policy)
+        expected = interval(stored[~np.isnan(stored)].astype(np.float64), policy)
         assert (estimate["low"], estimate["high"]) == pytest.approx(expected, abs=TOLERANCE)
 
 
@@ -114,6 +127,21 @@ def test_stability(
         images = chosen(predicted, row["condition"], row["images"])
         scores, stored = of(slow_scores, *where)[images], of(dataset.score, *where)[images]
         check_mean(row["estimate"], scores, stored, audit["statistics"])
+
+
+def kinds_of(part: Any) -> Iterator[str]:
+    """The kinds of all intervals in a part of the result."""
+    if isinstance(part, dict):
+        yield from [str(part["interval"])] if {"interval", "low", "high"} <= part.keys() else []
+        part = list(part.values())
+    if isinstance(part, list):
+        yield from (kind for each in part for kind in kinds_of(each))
+
+
+def test_the_statement_on_intervals_names_every_kind_that_the_result_has(audit: dict[str, Any]) -> None:
+    kinds = set(kinds_of(audit)) - {"none"}
+    assert kinds == {"BCa bootstrap", "Wilson score", "t"}
+    assert all(f"{kind} " in audit["statistics"]["text"] for kind in kinds)
 
 
 def test_some_intervals_are_there_to_be_checked(audit: dict[str, Any]) -> None:
@@ -201,7 +229,7 @@ def test_the_lead_over_random_signs_and_its_verdict(
             (of(scores, CONTROL, *pair) - of(scores, row["condition"], *pair))[both]
             for scores in (slow_scores, dataset.score.astype(np.float64))
         )
-        check_mean(cell["beyond_control"], lead, stored, audit["statistics"])
+        check_mean(cell["beyond_control"], lead, stored, audit["statistics"], t_interval_of)
         if (table["similarity"], table["images"]) == ("pearson", "all"):
             low = cell["beyond_control"]["low"]
             assert cell["verdict"] == ("" if low is not None and low > 0 else "attack unreliable")

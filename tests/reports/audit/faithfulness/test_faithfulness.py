@@ -8,7 +8,7 @@ import xarray as xr
 from asked_again_stores import STEPS, ask_again, leave_out, set_quality, srg_in_loops
 from compared_methods import facts_of, store_of
 from hand_made_readings import readings_of
-from scipy.stats import t
+from scipy.stats import bootstrap
 
 from pipeline.plan.schema import REASONS, Reason
 from reports.audit.facts import Identity
@@ -68,10 +68,27 @@ def test_mean_curves_are_means_over_images_at_each_share(result: FaithfulnessFie
         for step, point in enumerate(curve.points):
             values = [float(source.sel(where)[row, step]) for row in range(N)]
             mean = sum(values) / N
-            half = t.ppf(0.975, N - 1) * np.std(values, ddof=1) / np.sqrt(N)
             assert point.removed == step / STEPS
-            assert (point.mean, point.low, point.high) == pytest.approx((mean, mean - half, mean + half))
+            assert point.mean == pytest.approx(mean)
+            if np.ptp(values) > 0:
+                expected = bootstrap(
+                    (values,), np.mean, n_resamples=2000, method="BCa", rng=np.random.default_rng(0)
+                ).confidence_interval
+                assert (point.low, point.high) == pytest.approx(tuple(expected), abs=1e-3)
+            else:
+                assert (point.low, point.high) == (None, None)
         assert (curve.n, len(curve.points)) == (N, STEPS + 1)
+
+
+def test_intervals_of_mean_probabilities_hold_no_value_that_is_none() -> None:
+    """Where nearly all images keep a probability of 1, mean and half a t interval reach beyond it."""
+    dataset = store()
+    dataset.curve.loc[{"answer": "probability"}] = 1.0
+    dataset.curve[0].loc[{"answer": "probability"}] = 0.4
+    curves = result_of(dataset).removal_curves
+    points = [point for each in curves if not each.is_control for point in each.points]
+    assert all(point.low is not None and point.high is not None for point in points)
+    assert all(0 <= (point.low or 0) < point.mean < (point.high or 0) <= 1 for point in points)
 
 
 @pytest.mark.parametrize("method", METHODS)

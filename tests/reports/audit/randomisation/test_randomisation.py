@@ -2,19 +2,22 @@
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 from asked_again_stores import DEPTHS, ask_again, leave_out, set_quality, set_redrawn
 from compared_methods import facts_of, store_of
 from hand_made_readings import SIDE, readings_of
-from scipy.stats import t
+from scipy.stats import entropy, t
 
 from pipeline.plan.schema import REASONS, Reason
+from reports.audit.asked_again import entropies_of_values, redrawn_rises
 from reports.audit.facts import Identity
 from reports.audit.randomisation.fields import DepthSimilarity
 from reports.audit.randomisation.gallery import drawings
 from reports.audit.randomisation.section import NOT_ASKED, RANDOMISATION, randomisation_table, unmoved_sentence
 from reports.audit.sections import AuditResult
 from reports.style import figure_style
+from srd.registry import METRICS
 
 N = 12
 METHODS = ("srd", "saliency", "edges")
@@ -71,8 +74,7 @@ def test_floors_and_rises_are_over_the_same_images() -> None:
     leave_out(dataset, [0, 1, 2], Reason.NOT_ASKED)
     result = result_of(dataset)
     assert result.explained_again == N - 3
-    floors, rises = result.redrawn_floors, result.complexity_rises
-    assert {each.estimate.n for each in floors} | {each.estimate.n for each in rises} == {N - 3}
+    assert {each.estimate.n for each in result.redrawn_floors} == {N - 3}
     assert result.redrawn_floors[0].estimate.value == pytest.approx(np.mean(np.linspace(0, 0.2, N)[3:]))
     assert result.complexity_rises[0].estimate.value == pytest.approx(np.mean(np.arange(3, N) / N))
     assert found_in(result)["srd", "4/4"].images == N - 3
@@ -87,6 +89,64 @@ def test_images_without_a_clean_map_are_left_out_with_their_reason() -> None:
     whole = found_in(result)["srd", "4/4"]
     assert (whole.images, whole.estimate.excluded) == (N - 2, {REASONS[Reason.NO_CONTRAST]: 2})
     assert list(RANDOMISATION.body(result, {})["items"]) == [f"Left out: SRD 2 images: {REASONS[Reason.NO_CONTRAST]}."]  # type: ignore[call-overload]
+
+
+def rises_of(clean: np.ndarray, redrawn: np.ndarray) -> np.ndarray:
+    """The rise of complexity (image, re-draw) by its definition."""
+    before = [entropy(np.histogram(each, 100)[0]) for each in clean]
+    after = [[entropy(np.histogram(each, 100)[0]) if np.ptp(each) else 0.0 for each in row] for row in redrawn]
+    return np.array(after) / np.array(before)[:, None] - 1
+
+
+def store_of_rises() -> tuple[xr.Dataset, np.ndarray]:
+    """Re-drawn networks whose maps are ever less even, of every image alike: re-draws differ more than images do."""
+    dataset, rng = store(), np.random.default_rng(3)
+    clean = rng.normal(size=(N, SIDE, SIDE))
+    powers = np.arange(1, REDRAWS + 1)[:, None, None]
+    redrawn = np.abs(rng.normal(size=(N, REDRAWS, SIDE, SIDE))) ** powers
+    redrawn[0, 1] = 0.5  # constant
+    dataset.randomised_attribution[:, :, 3:] = redrawn[:, None]
+    rises = rises_of(clean, redrawn)
+    set_quality(dataset, "complexity_rise", rises.mean(1))
+    return dataset, rises
+
+
+def test_the_rise_of_complexity_is_over_re_draws_since_images_share_them() -> None:
+    dataset, rises = store_of_rises()
+    found = {each.method: each.estimate for each in result_of(dataset).complexity_rises}["srd"]
+    means = rises.mean(0)
+    half = t.ppf(0.975, REDRAWS - 1) * np.std(means, ddof=1) / np.sqrt(REDRAWS)
+    assert (found.value, found.low, found.high) == pytest.approx(
+        (means.mean(), means.mean() - half, means.mean() + half)
+    )
+    assert (found.n, found.interval) == (REDRAWS, "t")
+    assert found.unit.endswith("n: re-draws")
+    table = randomisation_table(result_of(dataset))
+    assert table.rows[0][-1].detail.endswith(f"{REDRAWS} re-draws of {N} images")
+
+
+def test_rises_of_single_re_draws_follow_from_the_stored_mean() -> None:
+    dataset, rises = store_of_rises()
+    dataset.quality_score[2].loc[{"quality": "complexity_rise"}] = np.nan
+    found = redrawn_rises(readings_of(dataset), "srd")
+    expected = rises.copy()
+    expected[2] = np.nan
+    np.testing.assert_allclose(np.stack([each.values for each in found], 1), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_maps_that_all_became_constant_lose_all_complexity() -> None:
+    dataset = store()
+    dataset.randomised_attribution[:] = 0.25
+    set_quality(dataset, "complexity_rise", -1.0)
+    assert all((each.values == -1).all() for each in redrawn_rises(readings_of(dataset), "srd"))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_entropy_of_values_is_that_of_the_metric(seed: int) -> None:
+    first, second = np.random.default_rng(seed).gamma(0.3, size=(2, SIDE, SIDE)).astype(np.float32)
+    before, after = entropies_of_values(np.stack([first, second]))
+    expected = METRICS["complexity_rise"](torch.from_numpy(first[None]), torch.from_numpy(second[None]))
+    assert after / before - 1 == pytest.approx(float(expected), rel=1e-6)
 
 
 def test_few_re_draws_have_no_interval() -> None:

@@ -157,6 +157,15 @@ def test_any_quality_may_be_bounded(metric: str) -> None:
     assert (missed.outcome, missed.reason) == ("FAIL", reasons.Reason.BOUND_MISSED)
 
 
+def test_the_rise_of_complexity_is_decided_over_re_draws_and_not_over_images_that_share_them() -> None:
+    dataset = ask_again(store_of(N, ("srd",)))
+    set_quality(dataset, "complexity_rise", 0.5)
+    found = decided(dataset, criterion("complexity_rise", at_least=0.4))
+    assert (found.unit, found.n, found.n_asked) == ("re-draw", 5, N)
+    few = decided(dataset.isel(reference=slice(0, -1)), criterion("complexity_rise", at_least=0.4))
+    assert (few.outcome, few.reason, few.n) == ("INCONCLUSIVE", reasons.Reason.TOO_FEW_IMAGES, 4)
+
+
 @pytest.mark.parametrize(
     "metric", ["srg_above_random", "srg_above_edges", "weights_similarity", "srg", "complexity_rise"]
 )
