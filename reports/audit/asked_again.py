@@ -1,5 +1,6 @@
 """One number for each image that the network was asked again about: qualities, and leads over removal controls."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ ALWAYS_REDRAWN = "complexity_rise"
 """The quality that is asked of the images of which maps of re-drawn networks are made."""
 BINS = 100
 """The bins of the values of a map, as in the metric."""
+READ = 32
+"""The images whose maps are read at once."""
 REMOVAL_SCORES = {"deletion": deletion, "insertion": insertion, "srg": srg}
 """The scores of removal curves by name, as of blur."""
 
@@ -90,12 +93,17 @@ def redrawn_rises(readings: Readings, method: str) -> tuple[ImageValues, ...]:
     """
     mean = quality_values(readings, method, ALWAYS_REDRAWN)
     asked = np.flatnonzero(is_redrawn(readings, method)).tolist()
-    found = np.array([entropies_of_values(readings.redrawn_maps(row, method)) for row in asked])
-    found = found.reshape(len(asked), len(readings.qualities.redraws))
+    parts = [_redrawn_entropies(readings, asked[k : k + READ], method) for k in range(0, len(asked), READ)]
+    found = np.concatenate(parts) if parts else np.empty((0, len(readings.qualities.redraws)))
     average = found.mean(1, keepdims=True)
     shares = np.divide(found, average, out=np.ones_like(found), where=average > 0)
     rises = (1 + mean.values[:, None]) * shares - 1
     return tuple(ImageValues(column, mean.reasons) for column in rises.T)
+
+
+def _redrawn_entropies(readings: Readings, rows: Sequence[int], method: str) -> NDArray[np.float64]:
+    maps = readings.redrawn_maps(rows, method)
+    return entropies_of_values(maps.reshape(-1, *maps.shape[2:])).reshape(maps.shape[:2])
 
 
 def entropies_of_values(maps: NDArray[np.floating[Any]]) -> Values:

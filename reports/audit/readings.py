@@ -1,6 +1,7 @@
 """Scores and predictions of a store, as arrays by name."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -165,11 +166,11 @@ class Readings:
         where = {"perturbation": self.columns(CLEAN)[0], "method": self.methods.index(method)}
         return np.asarray(~np.isnan(self.dataset["scale"].isel(where).values))
 
-    def redrawn_maps(self, row: int, method: str) -> NDArray[np.floating[Any]]:
-        """Return the maps (re-draw, h, w) of an image by the networks of which all weights are drawn anew, unscaled."""
-        where = {"image": row, "method": self.methods.index(method)}
+    def redrawn_maps(self, rows: Sequence[int], method: str) -> NDArray[np.floating[Any]]:
+        """Return the unscaled maps (image, re-draw, h, w) by the networks of which all weights are drawn anew."""
+        where = {"image": list(rows), "method": self.methods.index(method)}
         maps = self.dataset["randomised_attribution"].isel(where).sel(depth=list(self.qualities.redraws))
-        return np.asarray(maps.transpose("depth", "y", "x").values)
+        return np.asarray(maps.transpose("image", "depth", "y", "x").values)
 
     def evidence(self, condition: str) -> dict[str, NDArray[np.float64]]:
         """Return the evidence on the search of an attack on explanations, for every image, NaN where there is none."""
