@@ -95,7 +95,8 @@ def rises_of(clean: np.ndarray, redrawn: np.ndarray) -> np.ndarray:
     """The rise of complexity (image, re-draw) by its definition."""
     before = [entropy(np.histogram(each, 100)[0]) for each in clean]
     after = [[entropy(np.histogram(each, 100)[0]) if np.ptp(each) else 0.0 for each in row] for row in redrawn]
-    return np.array(after) / np.array(before)[:, None] - 1
+    rises: np.ndarray = np.array(after) / np.array(before)[:, None] - 1
+    return rises
 
 
 def store_of_rises() -> tuple[xr.Dataset, np.ndarray]:
