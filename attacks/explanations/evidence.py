@@ -16,6 +16,7 @@ from attacks.explanations.gradients import DifferentiatedGradient, sharpening_so
 from attacks.explanations.objectives import AttackObjectives
 from attacks.explanations.search import highest
 from attacks.types import Ball, Images, Objective, Samples
+from srd.staying_double import run_in_double
 from srd.types import Generators, Inputs, Maps, Scores, Target
 
 NUDGES = (1e-6, 1e-8)  # lengths of moves of the image in [0, 1]: for a gentle slope, and near a singular point
@@ -149,4 +150,5 @@ def in_double(objectives: AttackObjectives, generators: Generators) -> AttackObj
         return maps
 
     model = deepcopy(explainer.model).double()
+    run_in_double(model.network)
     return replace(objectives, explainer=replace(explainer, model=model, attributor=repeat_draws))

@@ -23,8 +23,8 @@ State = Iterator[tuple[str, object]]
 IMAGES = 4
 """The number of images that are asked about."""
 BATCH_TOLERANCE = 1e-3
-"""The largest change of a logit by other images of the batch, as a share of the largest logit. Sums in another order
-change float32 logits of deep networks by about 1e-5."""
+"""The largest change of a logit by other images of the batch, or by gradients, as a share of the largest logit. Sums in
+another order change float32 logits of deep networks by about 1e-5."""
 
 PYTHONS = getattr(random.random, "__self__")  # noqa: B009  typed as a function
 """Python's global generator."""
@@ -112,8 +112,25 @@ def check_input(question: Question) -> str:
     return "the input stayed as it was" if torch.equal(before, inputs) else "the network writes into its input"
 
 
+def check_gradients(question: Question) -> str:
+    """Refuse a model that answers otherwise where it is differentiated, as methods do, than where it is only asked."""
+    asked = question.ask(question.images)
+    with torch.enable_grad():
+        images = question.images.clone().requires_grad_()
+        differentiated = logits_of(question.model, images, question.place).detach()
+    change = _largest(differentiated - asked) / max(_largest(asked), torch.finfo(asked.dtype).tiny)
+    if not change <= BATCH_TOLERANCE:
+        raise ModelError(
+            f"{question.place}: the answer depends on whether gradients are on: logits change by up to {change:.2g} of "
+            "the largest, so that maps would explain another function; let forward not ask for torch.is_grad_enabled() "
+            "or requires_grad"
+        )
+    return f"with gradients and without, logits differ by at most {change:.1g} of the largest"
+
+
 SELF_CHECKS: dict[str, SelfCheck] = {
     "the same answer twice": check_two_passes,
+    "the same answer with gradients": check_gradients,
     "an answer for each image alone": check_batch,
     "a network that stays as it is": check_state,
     "an input that stays as it is": check_input,

@@ -15,6 +15,7 @@ from pipeline.execution.self_checks import (
     SELF_CHECKS,
     Question,
     check_batch,
+    check_gradients,
     check_input,
     check_state,
     check_two_passes,
@@ -105,6 +106,38 @@ def test_an_answer_that_depends_on_other_images_is_refused(between: Callable[[Te
         return
     with pytest.raises(ModelError, match="depends on the other images of its batch: logits change by up to"):
         check_batch(couples)
+
+
+def only_asked(features: Tensor) -> Tensor:
+    return features if torch.is_grad_enabled() else features / 2
+
+
+def only_differentiated(features: Tensor) -> Tensor:
+    return 1.1 * features if features.requires_grad else features
+
+
+def hooks_are_set(features: Tensor) -> Tensor:
+    return features if features.grad_fn is None else features.flip(1)
+
+
+def without_numbers(features: Tensor) -> Tensor:
+    return features * (torch.nan if torch.is_grad_enabled() else 1)
+
+
+OF_GRADIENTS = [only_asked, only_differentiated, hooks_are_set, without_numbers]
+
+
+@pytest.mark.parametrize("between", OF_GRADIENTS)
+def test_an_answer_that_depends_on_gradients_is_refused(between: Callable[[Tensor], Tensor]) -> None:
+    with pytest.raises(ModelError, match="depends on whether gradients are on: logits change by up to"):
+        check_gradients(question(Network(between)))
+
+
+@pytest.mark.parametrize(
+    "between", [torch.detach, lambda features: features.relu_(), lambda features: features + 1e-9 * features.detach()]
+)
+def test_an_answer_without_a_gradient_is_the_same_answer(between: Callable[[Tensor], Tensor]) -> None:
+    assert check_gradients(question(Network(between))).startswith("with gradients and without, logits differ by")
 
 
 def test_of_one_image_nothing_is_asked_about_others() -> None:
