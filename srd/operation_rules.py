@@ -145,9 +145,9 @@ class OperationRules:
         if isinstance(result, Tensor) and self._adds_constant(call):
             result = self._rules.constant(result, partial(self._constant_part, call))
         made = self._of_linear(call, result)
-        return made._replace(may_be_activation=self._pools_what_was_stacked(call))
+        return made._replace(may_be_activation=self._pools_over_moved_axes(call))
 
-    def _pools_what_was_stacked(self, call: Call) -> bool:
+    def _pools_over_moved_axes(self, call: Call) -> bool:
         """Return whether a call pools over axes that were moved: of x and 0 side by side, the larger one is an ReLU."""
         images = call.carried[0]
         channels = self._provenance[images].channels

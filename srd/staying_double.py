@@ -38,7 +38,7 @@ class staying_double(TorchFunctionMode):  # noqa: N801  a context manager, used 
             result = func(*args, **kwargs)
             return args[0] if isinstance(result, Tensor) and result.is_floating_point() else result
         if name_of(func) == func.__name__ and any(map(_is_double, tensors((args, kwargs)))):
-            args, kwargs = map_tensors(_doubled, (args, kwargs))
+            args, kwargs = map_tensors(_in_double, (args, kwargs))
         return func(*args, **kwargs)
 
 
@@ -46,5 +46,5 @@ def _is_double(value: object) -> bool:
     return isinstance(value, Tensor) and value.dtype == torch.float64
 
 
-def _doubled(tensor: Tensor) -> Tensor:
+def _in_double(tensor: Tensor) -> Tensor:
     return tensor.double() if tensor.is_floating_point() else tensor

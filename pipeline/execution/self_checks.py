@@ -149,7 +149,7 @@ def check_slope(question: Question) -> str:
         return "not asked: no method differentiates the network"
     try:
         error = _slope_error(question)
-    except (ModelError, RuntimeError, TypeError) as reason:
+    except (ModelError, RuntimeError, TypeError, ZeroDivisionError) as reason:
         return f"not asked: {_first_line(reason)}"
     if not error <= SLOPE_TOLERANCE:
         raise ModelError(
@@ -187,7 +187,7 @@ def _slope_error(question: Question) -> float:
         (gradient,) = torch.autograd.grad(logits[0, explained], at)
     length = gradient.norm()
     if not length:
-        raise ModelError("the gradient is 0")
+        raise ZeroDivisionError("the gradient is 0")
     along = [(gradient / length, length), (other.to(at) / other.norm(), length / at.numel() ** 0.5)]
 
     def error(nudge: float) -> float:

@@ -41,7 +41,7 @@ def _draw_there(
 ) -> Callable[[], tuple[Picture, ...]]:
     """Send a result to be drawn, and return the call that awaits its figures."""
 
-    def drawn() -> tuple[Picture, ...]:
+    def await_figures() -> tuple[Picture, ...]:
         try:
             figures: tuple[Picture, ...] | None = process.recv()
         except (EOFError, OSError):
@@ -52,7 +52,7 @@ def _draw_there(
         process.send(result)
     except OSError:
         return draw_here(result, advance)
-    return drawn
+    return await_figures
 
 
 def _draw_what_comes(results: Connection) -> None:
