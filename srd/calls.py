@@ -64,7 +64,7 @@ class CallResult(NamedTuple):
     unknown: str | None = None
     """Name of an operation that has no rule."""
     may_be_activation: bool = False
-    """Whether the operation without a rule may be an activation."""
+    """Whether the operation may be an activation that is not seen as one."""
     is_weight: bool = False
     is_affine: bool = False
     convolved: ConvolutionRecord | None = None

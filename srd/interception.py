@@ -50,6 +50,7 @@ class Interception(TorchFunctionMode):
         self._reads = Flow()
         self._opaque: dict[int, str] = {}
         self._inputs = inputs
+        self._own: tuple[Tensor, ...] = ()
         self.prefix_tokens = PrefixTokens()
         self._landmarks = Landmarks(self._flow, self.prefix_tokens)
         self._provenance = Provenance(inputs)
@@ -66,10 +67,12 @@ class Interception(TorchFunctionMode):
         if func in operations.INSPECTIONS:
             return func(*args, **kwargs)
         name = operations.name_of(func)
+        if name in operations.DEPARTURES and self._provenance.carriers(read):
+            self._provenance.leave(operations.full_name(func), self._own)
         self._provenance.refuse_unseen(read)
         carried = self._provenance.carriers(tensors(args[:1]) if name in operations.LIKE else read)
         if not carried or name in operations.SHAPED:
-            return self._constant(func(*args, **kwargs))
+            return self._constant(name, func(*args, **kwargs))
         if kwargs.get("out") is not None:
             raise UnsupportedOperation(f"{operations.full_name(func)} with an out argument; let it return its result")
         if name in COMPOSITES:
@@ -88,6 +91,7 @@ class Interception(TorchFunctionMode):
         UnsupportedOperation
             The network writes into its inputs unseen, or replaces tensors that autograd saves.
         """
+        self._own = (*network.parameters(), *network.buffers())
         copy = self._inputs.clone()
         self._provenance[copy] = self._provenance[self._inputs]
         try:
@@ -210,8 +214,9 @@ class Interception(TorchFunctionMode):
         self._provenance.rewrite(mutated, result, call.order)
         return result
 
-    def _constant(self, result: Any) -> Any:
-        self._provenance.add_constants(tensors(result))
+    def _constant(self, name: str, result: Any) -> Any:
+        if not (self._provenance.has_left and name in operations.ARRIVALS):
+            self._provenance.add_constants(tensors(result))
         return result
 
     def _record(self, call: Call) -> Any:
@@ -240,8 +245,8 @@ class Interception(TorchFunctionMode):
     def _note_landmark(self, call: Call, made: CallResult) -> None:
         if made.unknown:
             self._landmarks.add_unknown(call.order, made.unknown)
-            if made.may_be_activation:
-                self._opaque[call.order] = made.unknown
+        if made.may_be_activation:
+            self._opaque[call.order] = made.unknown or f"{call.full_name} over axes that were moved"
         if made.channels is not None and isinstance(made.result, Tensor):
             self._landmarks.add_vectors(Vectors.of(call.order, made.result, made.activated, made.channels))
         if made.is_affine:

@@ -82,6 +82,8 @@ class OperationRules:
 
     def _mixes(self, call: Call, result: object) -> bool:
         """Return whether a call without a rule mixes positions or channels, so that it is no activation."""
+        if call.name in operations.REDUCTIONS:
+            return isinstance(result, Tensor) and result.numel() < call.carried[0].numel()
         if call.name not in operations.EXTREMES_OF_AXES:
             return call.name in operations.MIXTURES
         record, (images, *_) = self._provenance[call.carried[0]], call.carried
@@ -142,7 +144,14 @@ class OperationRules:
         result = self._pool(call) if call.name.startswith("max_pool2d") else call()
         if isinstance(result, Tensor) and self._adds_constant(call):
             result = self._rules.constant(result, partial(self._constant_part, call))
-        return self._of_linear(call, result)
+        made = self._of_linear(call, result)
+        return made._replace(may_be_activation=self._pools_over_moved_axes(call))
+
+    def _pools_over_moved_axes(self, call: Call) -> bool:
+        """Return whether a call pools over axes that were moved: of x and 0 side by side, the larger one is an ReLU."""
+        images = call.carried[0]
+        channels = self._provenance[images].channels
+        return call.name in operations.POOLINGS_BY_SIZE and channels != (images.dim() - 3,)
 
     def _write(self, call: Call) -> CallResult:
         """Run a call that writes into a tensor, at places that do not depend on features."""

@@ -78,10 +78,20 @@ PRODUCTS = frozenset("mul __mul__ __rmul__".split())
 
 MIXTURES = MATRIX_PRODUCTS | frozenset(
     "softmax log_softmax normalize rms_norm local_response_norm conv1d conv3d conv_transpose1d conv_transpose2d "
-    "conv_transpose3d interpolate upsample grid_sample grid_sampler affine_grid max_unpool2d unfold fold lp_pool2d "
-    "norm var std".split()
+    "conv_transpose3d interpolate upsample grid_sample grid_sampler affine_grid max_unpool2d unfold fold".split()
 )
 """Operations without a rule that mix positions or channels, so that none of them is an activation."""
+
+REDUCTIONS = frozenset("lp_pool2d norm var std".split())
+"""Operations without a rule that mix positions or channels if they make fewer numbers than they read.
+
+Of one number each, a norm is the absolute value.
+"""
+
+POOLINGS_BY_SIZE = frozenset(
+    "max_pool2d max_pool2d_with_indices adaptive_max_pool2d adaptive_max_pool2d_with_indices".split()
+)
+"""Operations of LINEAR that pool over the positions of images, or are an activation of what was stacked."""
 
 EXTREMES_OF_AXES = frozenset("amax amin logsumexp".split())
 """Operations without a rule that pool over the positions of images, or are an activation of what was stacked."""
@@ -101,6 +111,12 @@ INSPECTIONS = frozenset(
     {Tensor.dim, Tensor.size, *(getattr(Tensor, name).__get__ for name in ("shape", "dtype", "device"))}
 )
 """Operations that read properties of a tensor which do not depend on its elements."""
+
+DEPARTURES = frozenset("numpy __array__ tolist __dlpack__ untyped_storage storage data_ptr".split())
+"""Operations that give the numbers of a tensor to code that is not torch's."""
+
+ARRIVALS = frozenset("tensor as_tensor asarray new_tensor".split())
+"""Operations that make a tensor of numbers from code that is not torch's."""
 
 SHAPED = frozenset("new_zeros new_ones new_full new_empty zeros_like ones_like full_like empty_like".split())
 """Operations that take no more than a shape or a type from what they read."""

@@ -97,6 +97,7 @@ class Provenance:
         self._constants: ByTensor[bool] = ByTensor()
         self._current: ByTensor[Tensor] = ByTensor()
         self._rewritten: dict[int, int] = {}
+        self._departure = ""
         self._written_constants: dict[int, UntypedStorage] = {}
         """Memory of constants that were to be written, by its address, which nothing else is to have."""
 
@@ -127,8 +128,20 @@ class Provenance:
     def add_constants(self, made: Iterable[Tensor]) -> None:
         """Note tensors that do not come from the inputs."""
         for tensor in made:
-            if tensor.grad_fn is not None:
-                self._constants[tensor] = True
+            self._constants[tensor] = True
+
+    @property
+    def has_left(self) -> bool:
+        """Return whether numbers that come from the inputs were given to code that is not torch's."""
+        return bool(self._departure)
+
+    def leave(self, name: str, own: Iterable[Tensor]) -> None:
+        """Note that an operation gives numbers to other code. From now on only constants that are known are read.
+
+        These are the network's `own` and those that seen operations make. Any other may be made of the numbers given.
+        """
+        self._departure = name
+        self.add_constants(own)
 
     def is_outdated(self, read: Iterable[Tensor]) -> bool:
         """Return whether another tensor replaces one of these."""
@@ -159,6 +172,11 @@ class Provenance:
                 if tensor.grad_fn is not None and not self._constants.get(tensor):
                     raise UnsupportedOperation(
                         f"{tensor.grad_fn.name()} was made by an operation that cannot be seen; {WAY_TO_BE_SEEN}"
+                    )
+                if self._departure and tensor.numel() > 1 and not self._constants.get(tensor):
+                    raise UnsupportedOperation(
+                        f"{self._departure} gave features to code that cannot be seen, which may have made a tensor "
+                        f"{tuple(tensor.shape)} of them that is read later; {WAY_TO_BE_SEEN}"
                     )
                 if self._written_constants and _address(tensor) in self._written_constants:
                     raise UnsupportedOperation(READ_THROUGH_A_VIEW)

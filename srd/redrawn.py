@@ -1,7 +1,6 @@
 """A copy of a network whose weights are drawn again, from the first layers on."""
 
 from collections.abc import Callable, Sequence
-from copy import deepcopy
 from itertools import count
 from math import ceil
 from typing import Any
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
+from srd.copies import copy_of
 from srd.errors import UnsupportedOperation
 from srd.passes import evaluating
 from srd.types import Inputs
@@ -102,7 +102,7 @@ def _owned_parameters(network: nn.Module) -> dict[str, list[nn.Parameter]]:
 
 def _copy(network: nn.Module) -> nn.Module:
     try:
-        return deepcopy(network)
+        return copy_of(network)
     except (RuntimeError, TypeError) as error:
         raise UnsupportedOperation(f"a copy of the network ({error}); let copy.deepcopy copy it") from error
 

@@ -14,7 +14,7 @@ MOMENTUM = 0.9
 JUDGED = 2
 """Every second iterate is judged, the last one included: each costs a map."""
 CHECKS = ((0.125, 0.5), (0.25, 0.5), (0.5, 1.0))
-"""Share of the steps, and the share of what an earlier run had gained by then that a run must have gained to go on."""
+"""Share of the steps, and the share of what an earlier run had gained by then below which a run is given up."""
 LEAST_STEP = 0.02  # relative to the first step; the last of many steps comes near it, fine enough to settle
 
 Gradient = Callable[[Images, float], tuple[Images, Scores]]
@@ -96,12 +96,15 @@ class Ascent:
         return SearchTrace(best, tuple(highest), tuple(gains))
 
     def _keeps_up(self, highest: Sequence[Scores], earlier: Sequence[Scores]) -> Tensor:
-        """Return whether each row has gained enough, after as many steps as `highest` has, to go on."""
-        enough, step = torch.ones_like(highest[0], dtype=torch.bool), len(highest) - 1
+        """Return whether each row has gained enough, after as many steps as `highest` has, to go on.
+
+        A row whose start may not be kept (-inf, before its prediction changes) has no gain, and goes on.
+        """
+        behind, step = torch.zeros_like(highest[0], dtype=torch.bool), len(highest) - 1
         for share_of_steps, share_of_gain in CHECKS:
             if step == self._judged_step(share_of_steps):
-                enough &= highest[step] - highest[0] > share_of_gain * (earlier[step] - earlier[0])
-        return enough
+                behind |= highest[step] - highest[0] < share_of_gain * (earlier[step] - earlier[0])
+        return ~behind | highest[0].isinf()
 
     def _judged_step(self, share: float) -> int:
         """Return the last step that is judged in this share of the steps, or the first one of all."""

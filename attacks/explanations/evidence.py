@@ -1,7 +1,6 @@
 """Evidence for or against a good search: each image's values, by the names of EVIDENCE."""
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +15,8 @@ from attacks.explanations.gradients import DifferentiatedGradient, sharpening_so
 from attacks.explanations.objectives import AttackObjectives
 from attacks.explanations.search import highest
 from attacks.types import Ball, Images, Objective, Samples
+from srd.copies import copy_of
+from srd.staying_double import run_in_double
 from srd.types import Generators, Inputs, Maps, Scores, Target
 
 NUDGES = (1e-6, 1e-8)  # lengths of moves of the image in [0, 1]: for a gentle slope, and near a singular point
@@ -148,5 +149,6 @@ def in_double(objectives: AttackObjectives, generators: Generators) -> AttackObj
         maps: Maps = drawing(network, inputs, target, generators=again, create_graph=create_graph)
         return maps
 
-    model = deepcopy(explainer.model).double()
+    model = copy_of(explainer.model).double()
+    run_in_double(model.network)
     return replace(objectives, explainer=replace(explainer, model=model, attributor=repeat_draws))

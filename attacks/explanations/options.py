@@ -30,7 +30,8 @@ class AttackOptions:
     """Runs of the search: the first from the clean image, the others from random points of the ball.
 
     A later run is given up for images at which, after an eighth or a quarter of its steps, it has gained less than half
-    of what the best run before it had gained by then, or, after half of them, less than all.
+    of what the best run before it had gained by then, or, after half of them, less than all. Where the clean image may
+    not be kept, since its prediction is to change, there is no gain, and no run is given up.
     """
     pairs: int = 20
     """Number of pairs of opposite points that estimate a gradient (NES, Ilyas et al. 2018)."""

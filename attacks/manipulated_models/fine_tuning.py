@@ -1,7 +1,6 @@
 """Fine-tuning of a copy of a network, by cross-entropy alone or with a weight on the location of its maps."""
 
 from collections.abc import Callable, Iterator
-from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +9,7 @@ from torch.nn import functional
 
 from attacks.manipulated_models.goals import GoalProgress
 from attacks.types import Images, Model
+from srd.copies import copy_of
 from srd.types import Attributor, Generators, Maps, Target
 
 Loss = Callable[[Model, Tensor, torch.Generator], Tensor]
@@ -73,7 +73,7 @@ def fine_tune(model: Model, loss: Loss, n: int, settings: Settings, stream: torc
     The model itself is left as found. Batch norms keep their running statistics; their weights and biases are trained.
     The order of the examples is drawn from the stream first, so that two losses see the same batches.
     """
-    tuned = deepcopy(model).eval().requires_grad_()
+    tuned = copy_of(model).eval().requires_grad_()
     optimizer = torch.optim.Adam(tuned.parameters(), settings.rate)
     for rows in list(_batches(n, settings, stream)):
         optimizer.zero_grad()

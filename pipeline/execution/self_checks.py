@@ -2,7 +2,7 @@
 
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import FrameType
 
@@ -15,16 +15,24 @@ from pipeline.execution.subjects import Subject
 from pipeline.inputs.answers import logits_of
 from pipeline.spec.audit import AuditSpec
 from pipeline.store.attributes import CheckResult
+from srd.copies import copy_of
 from srd.eager import eager_passes
 from srd.errors import ModelError
+from srd.registry import ATTRIBUTORS
+from srd.staying_double import run_in_double
 
 State = Iterator[tuple[str, object]]
 
 IMAGES = 4
 """The number of images that are asked about."""
 BATCH_TOLERANCE = 1e-3
-"""The largest change of a logit by other images of the batch, as a share of the largest logit. Sums in another order
-change float32 logits of deep networks by about 1e-5."""
+"""The largest change of a logit by other images of the batch, or by gradients, as a share of the largest logit. Sums in
+another order change float32 logits of deep networks by about 1e-5."""
+
+SLOPE_TOLERANCE = 0.01
+"""The largest difference of slope and gradient, as a share of the slope along the gradient or of a typical slope."""
+NUDGES = (1e-5, 1e-7)
+"""Lengths of the moves of an image in [0, 1] by which slopes are measured: the better one counts."""
 
 PYTHONS = getattr(random.random, "__self__")  # noqa: B009  typed as a function
 """Python's global generator."""
@@ -41,6 +49,8 @@ class Question:
     images: Images
     place: str
     """The beginning of a refusal."""
+    methods: Sequence[str] = ()
+    """The methods that differentiate the network."""
 
     def ask(self, images: Images) -> Tensor:
         """Return the logits of images."""
@@ -61,7 +71,8 @@ def check_subject(spec: AuditSpec, subject: Subject) -> tuple[CheckResult, ...]:
         If it is not.
     """
     rows = range(min(IMAGES, len(subject.data.ids)))
-    question = Question(subject.model.model, subject.data.images(rows), f"model.spec = {spec.model.spec!r}")
+    methods = [name for name in spec.explain.methods if ATTRIBUTORS[name].differentiable]
+    question = Question(subject.model.model, subject.data.images(rows), f"model.spec = {spec.model.spec!r}", methods)
     return tuple(CheckResult(name=name, found=check(question)) for name, check in SELF_CHECKS.items())
 
 
@@ -112,13 +123,86 @@ def check_input(question: Question) -> str:
     return "the input stayed as it was" if torch.equal(before, inputs) else "the network writes into its input"
 
 
+def check_gradients(question: Question) -> str:
+    """Refuse a model that answers otherwise where it is differentiated, as methods do, than where it is only asked."""
+    asked = question.ask(question.images)
+    with torch.enable_grad():
+        images = question.images.clone().requires_grad_()
+        differentiated = logits_of(question.model, images, question.place).detach()
+    change = _largest(differentiated - asked) / max(_largest(asked), torch.finfo(asked.dtype).tiny)
+    if not change <= BATCH_TOLERANCE:
+        raise ModelError(
+            f"{question.place}: the answer depends on whether gradients are on: logits change by up to {change:.2g} of "
+            "the largest, so that maps would explain another function; let forward not ask for torch.is_grad_enabled() "
+            "or requires_grad"
+        )
+    return f"with gradients and without, logits differ by at most {change:.1g} of the largest"
+
+
+def check_slope(question: Question) -> str:
+    """Refuse a model whose gradient, on which methods build their maps, is not the slope of its highest logit.
+
+    In double precision, near the first image, the slope along two directions is a central difference: the gradient's
+    own, and a random one, along which it is measured in units of the mean slope of a random direction.
+    """
+    if not question.methods:
+        return "not asked: no method differentiates the network"
+    try:
+        error = _slope_error(question)
+    except (ModelError, RuntimeError, TypeError, ZeroDivisionError) as reason:
+        return f"not asked: {_first_line(reason)}"
+    if not error <= SLOPE_TOLERANCE:
+        raise ModelError(
+            f"{question.place}: the gradient of the highest logit is not its slope, but {error:.2g} of it away: a "
+            "hook, detach, a straight-through step or a custom backward changes gradients, so that maps are of another "
+            f"function; take it out, or leave {', '.join(question.methods)} out of explain.methods"
+        )
+    return f"the gradient of the highest logit is its slope, {error:.1g} of it away"
+
+
 SELF_CHECKS: dict[str, SelfCheck] = {
     "the same answer twice": check_two_passes,
+    "the same answer with gradients": check_gradients,
+    "a gradient that is the slope": check_slope,
     "an answer for each image alone": check_batch,
     "a network that stays as it is": check_state,
     "an input that stays as it is": check_input,
 }
 """The self-checks by what they ask for, in the order in which they are made."""
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+def _slope_error(question: Question) -> float:
+    model = copy_of(question.model).double()
+    run_in_double(model.network)
+    stream = torch.Generator().manual_seed(0)
+    noise, other = torch.randn(2, *question.images[:1].shape, generator=stream, dtype=torch.float64)
+    at = (0.05 + 0.9 * question.images[:1].double() + 0.01 * noise).to(model.device).requires_grad_()  # off the edges
+    with torch.enable_grad():
+        logits = logits_of(model, at, question.place)
+        explained = int(logits.argmax())
+        (gradient,) = torch.autograd.grad(logits[0, explained], at)
+    length = gradient.norm()
+    if not length:
+        raise ZeroDivisionError("the gradient is 0")
+    along = [(gradient / length, length), (other.to(at) / other.norm(), length / at.numel() ** 0.5)]
+
+    def error(nudge: float) -> float:
+        slopes = [_slope(question.place, model, explained, at.detach(), nudge * each) / nudge for each, _ in along]
+        gaps = [(slope - (gradient * each).sum()) / unit for slope, (each, unit) in zip(slopes, along, strict=True)]
+        return _largest(torch.stack(gaps))
+
+    return min(map(error, NUDGES))
+
+
+def _slope(place: str, model: Model, explained: int, at: Images, move: Images) -> Tensor:
+    """Return half of the difference of a logit between two images, each of them moved by `move` to one side."""
+    with torch.no_grad():
+        ahead, behind = (logits_of(model, at + side * move, place)[0, explained] for side in (1, -1))
+    return (ahead - behind) / 2
 
 
 def _largest(values: Tensor) -> float:

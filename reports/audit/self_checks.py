@@ -8,10 +8,11 @@ from reports.page import Exhibit
 from reports.result import ResultModel
 
 INTRODUCTION = (
-    "Before any task the network was asked whether its answer is a function of the image alone, and each method that "
-    "states a law of its maps whether it holds on this network. A network or a method that fails is refused, so what "
-    "stands here has passed. A method whose maps are not complete is marked, here and beside all its numbers: the maps "
-    "miss the change of the logit from the baseline by that share of it, or of the sum of |map| if that is larger."
+    "Before any task the network was asked whether its answer is a function of the image alone and its gradient the "
+    "slope of it, and each method that states a law of its maps whether it holds on this network. A network or a "
+    "method that fails is refused, so what stands here has passed. A method whose maps are not complete is marked, "
+    "here and beside all its numbers: the maps miss the change of the logit from the baseline by that share of it, or "
+    "of the sum of |map| if that is larger."
 )
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
+from pipeline.execution.fork_server import block_interrupts
 from pipeline.execution.new_process import follow_parent
 from pipeline.machine.limits import usable_cores
 from reports.audit.page import pictures
@@ -27,7 +28,7 @@ def drawing_process() -> Iterator[Draw]:
     ours, theirs = context.Pipe()
     process = context.Process(target=_draw_what_comes, args=(theirs,), daemon=True)
     with ours:
-        with theirs:
+        with theirs, block_interrupts():
             process.start()
         try:
             yield lambda result, advance: _draw_there(ours, result, advance)

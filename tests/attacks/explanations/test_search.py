@@ -130,6 +130,35 @@ def test_a_later_run_is_given_up_row_by_row_where_it_falls_behind() -> None:
     assert cuts > 0
 
 
+@pytest.mark.parametrize("far", [0.0, 0.03, 0.06, 1.0])
+def test_a_run_from_an_image_that_may_not_be_kept_is_not_given_up(far: float) -> None:
+    """A flip: no image near the clean one counts, so that there is no gain to compare. At `far` = 1 none counts."""
+    asked: list[int] = []
+
+    def judge(images: Images) -> Scores:
+        moved = (images - CLEAN[: len(images)]).abs().mean((1, 2, 3))
+        return torch.where(moved > far, wavy(images), -torch.inf)
+
+    def gain(images: Images) -> Scores:
+        asked.append(len(images))
+        return wavy(images)
+
+    flips = Search(Linf(0.2), [DifferentiatedGradient(gain, without_surrogate)], judge, displace, 16, 4, 0.25, 2)
+    traces = flips(CLEAN, torch.zeros_like(CLEAN), generators(4))
+    assert asked == [4] * 16 * 4
+    if far < 1:
+        assert bool((highest(traces) > highest(traces[:1])).any())
+
+
+def test_a_run_is_not_given_up_where_no_earlier_one_gained_anything() -> None:
+    def nothing(images: Images) -> Scores:
+        return torch.zeros_like(wavy(images))
+
+    ascent = Ascent(Linf(0.2), DifferentiatedGradient(wavy, without_surrogate), nothing, displace, 16, 0.25)
+    found = ascent(CLEAN, torch.zeros_like(CLEAN), [torch.zeros(4).double()] * 17)
+    assert len(found.gains) == 16
+
+
 def of_rows(rows: Tensor, asked: list[int]) -> Search:
     def wavy_there(images: Images) -> Scores:
         asked.append(len(images))
@@ -157,7 +186,7 @@ def reseeded(draws: list[torch.Generator]) -> list[torch.Generator]:
 def cut(row: list[float], earlier: list[list[float]]) -> list[float]:
     best_before = [max(values) for values in zip(*earlier, strict=True)]
     for step, share in ((2, 0.5), (2, 1.0)):  # of 6 steps the second, fourth and last are judged
-        if row[step] - row[0] <= share * (best_before[step] - best_before[0]):
+        if row[step] - row[0] < share * (best_before[step] - best_before[0]):
             return row[: step + 1] + [row[step]] * (6 - step)
     return row
 

@@ -1,13 +1,15 @@
 """A model is asked before any task: is its answer a function of the image?"""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Thread
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.functional import batch_norm, dropout
 
 from attacks.types import Model
@@ -15,7 +17,9 @@ from pipeline.execution.self_checks import (
     SELF_CHECKS,
     Question,
     check_batch,
+    check_gradients,
     check_input,
+    check_slope,
     check_state,
     check_two_passes,
 )
@@ -44,7 +48,7 @@ class Network(nn.Module):
 
 
 def question(network: nn.Module, images: Tensor = IMAGES) -> Question:
-    return Question(Model(network, (0.0,), (1.0,)).eval(), images, "model.spec = 'x'")
+    return Question(Model(network, (0.0,), (1.0,)).eval(), images, "model.spec = 'x'", ("saliency", "srd"))
 
 
 def test_an_honest_network_passes_every_check() -> None:
@@ -107,8 +111,111 @@ def test_an_answer_that_depends_on_other_images_is_refused(between: Callable[[Te
         check_batch(couples)
 
 
+def only_asked(features: Tensor) -> Tensor:
+    return features if torch.is_grad_enabled() else features / 2
+
+
+def only_differentiated(features: Tensor) -> Tensor:
+    return 1.1 * features if features.requires_grad else features
+
+
+def hooks_are_set(features: Tensor) -> Tensor:
+    return features if features.grad_fn is None else features.flip(1)
+
+
+def without_numbers(features: Tensor) -> Tensor:
+    return features * (torch.nan if torch.is_grad_enabled() else 1)
+
+
+OF_GRADIENTS = [only_asked, only_differentiated, hooks_are_set, without_numbers]
+
+
+@pytest.mark.parametrize("between", OF_GRADIENTS)
+def test_an_answer_that_depends_on_gradients_is_refused(between: Callable[[Tensor], Tensor]) -> None:
+    with pytest.raises(ModelError, match="depends on whether gradients are on: logits change by up to"):
+        check_gradients(question(Network(between)))
+
+
+@pytest.mark.parametrize(
+    "between", [torch.detach, lambda features: features.relu_(), lambda features: features + 1e-9 * features.detach()]
+)
+def test_an_answer_without_a_gradient_is_the_same_answer(between: Callable[[Tensor], Tensor]) -> None:
+    assert check_gradients(question(Network(between))).startswith("with gradients and without, logits differ by")
+
+
 def test_of_one_image_nothing_is_asked_about_others() -> None:
     assert check_batch(question(Network(), IMAGES[:1])) == "not asked: there is one image"
+
+
+class Reversed(torch.autograd.Function):
+    """The identity, with a gradient of the other sign."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return -gradients[0]
+
+
+def hooked(features: Tensor) -> Tensor:
+    if features.requires_grad:
+        features.register_hook(lambda gradient: gradient.clamp(min=0))
+    return features
+
+
+def through(features: Tensor) -> Tensor:
+    return features + (features.tanh() - features).detach()
+
+
+def with_a_hooked_module() -> nn.Module:
+    network = Network()
+    network.classify.register_full_backward_hook(lambda *call: (0.5 * call[1][0],))
+    return network
+
+
+OTHER_GRADIENTS: Mapping[str, nn.Module] = {
+    "reversed": Network(Reversed.apply),
+    "a tensor's hook": Network(hooked),
+    "a module's hook": with_a_hooked_module(),
+    "straight through": Network(through),
+    "half is detached": Network(lambda features: features + features.detach()),
+    "a detached gate": Network(lambda features: features * features.detach().sigmoid()),
+    "rounded": Network(lambda features: features + ((10 * features).round() / 10 - features).detach()),
+    "without numbers": Network(lambda features: features + (1 - features.detach()).mean(1, keepdim=True)),
+}
+
+
+@pytest.mark.parametrize("network", OTHER_GRADIENTS.values(), ids=OTHER_GRADIENTS)
+def test_a_gradient_that_is_not_the_slope_is_refused(network: nn.Module) -> None:
+    with pytest.raises(ModelError, match=r"is not its slope.*leave saliency, srd out of explain\.methods"):
+        check_slope(question(network))
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        lambda features: features,
+        lambda features: features.float(),
+        lambda features: (features + 0).relu_(),
+        lambda features: functional.gelu(features) * features.sigmoid(),
+        lambda features: features / features.norm(dim=1, keepdim=True),
+        lambda features: features.clamp(0, 0.1),
+        lambda features: functional.max_pool1d(features[:, None], 3, 1, 1)[:, 0],
+        lambda features: features * (features > 0),
+    ],
+)
+@pytest.mark.parametrize("images", [IMAGES, (IMAGES > 0.5).float(), torch.zeros(1, 3, 8, 8)])
+def test_an_honest_gradient_is_the_slope(between: Callable[[Tensor], Tensor], images: Tensor) -> None:
+    assert check_slope(question(Network(between), images)).startswith("the gradient of the highest logit is its slope")
+
+
+def test_where_no_slope_is_found_or_asked_for_the_reason_is_said() -> None:
+    assert check_slope(question(Network(torch.detach))).startswith("not asked: The differentiated Tensor")
+    assert check_slope(question(Network(lambda features: 0 * features))) == "not asked: the gradient is 0"
+    nobody = Question(question(Network()).model, IMAGES, "model.spec = 'x'")
+    assert check_slope(nobody) == "not asked: no method differentiates the network"
 
 
 class Counts(Network):

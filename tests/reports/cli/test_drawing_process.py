@@ -1,8 +1,13 @@
 """Figures that another process draws: the same bytes, and never a reason why a report is not written."""
 
 import multiprocessing
+import os
+import signal
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import PIPE, STDOUT, Popen
 
 import pytest
 
@@ -72,3 +77,26 @@ def test_an_interrupted_report_leaves_no_process(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(KeyboardInterrupt), drawing_process():
         interrupt(int)
     assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.2, 0.5, 1.0, 2.0])
+def test_an_interrupt_is_the_commands_alone_however_early_it_comes(seconds: float) -> None:
+    """Ctrl-C reaches all processes of a terminal; the one that draws is then still importing, and prints nothing."""
+    code = (
+        "import time\n"
+        "from reports.cli.drawing_process import drawing_process\n"
+        "if __name__ == '__main__':\n"
+        "    with drawing_process():\n"
+        "        print('started', flush=True)\n"
+        "        try:\n"
+        "            time.sleep(60)\n"
+        "        except KeyboardInterrupt:\n"
+        "            print('interrupted', flush=True)\n"
+        "            time.sleep(1)\n"
+    )
+    command = Popen([sys.executable, "-P", "-c", code], stdout=PIPE, stderr=STDOUT, text=True, start_new_session=True)
+    assert command.stdout is not None
+    assert command.stdout.readline() == "started\n"
+    time.sleep(seconds)
+    os.killpg(command.pid, signal.SIGINT)
+    assert command.communicate(timeout=60)[0] == "interrupted\n"

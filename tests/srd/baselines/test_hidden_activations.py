@@ -1,11 +1,14 @@
 """A method with its own rule for activations refuses an activation that it cannot see, wherever it is."""
 
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.dlpack import from_dlpack
 from toys import Swish, classes, normal, relative_error, shaken, tiny_transformer
 
 from srd.errors import UnsupportedOperation
@@ -62,9 +65,35 @@ HIDDEN: dict[str, tuple[Activation, str]] = {
     "stacked last": (lambda x: -torch.stack([-x, torch.zeros_like(x)], -1).amin(-1), "amin"),
     "softplus of a stack": (lambda x: torch.stack([x, torch.zeros_like(x)], 1).logsumexp(1), "logsumexp"),
     "largest of two maps": (lambda x: torch.stack([x, x.flip(1)], 2).amax(2), "amax"),
+    "norm of each number": (lambda x: (x + x[..., None].norm(dim=-1)) / 2, "norm"),
+    "norm over a batch of one": (lambda x: (x + torch.norm(x[None], dim=0)) / 2, "norm"),
+    "pooled one by one": (lambda x: (x + functional.lp_pool2d(x, 2, 1)) / 2, "lp_pool2d"),
+    "mask by NumPy": (lambda x: x * torch.from_numpy(x.detach().numpy() > 0), "numpy gave features to code"),
+    "mask by an array": (lambda x: x * torch.asarray(np.asarray(x.detach()) > 0), "__array__ gave features to code"),
+    "mask by a list": (lambda x: x.masked_fill(torch.tensor((x < 0).tolist()), 0), "tolist gave features to code"),
+    "mask by a new tensor": (lambda x: x * x.new_tensor((x > 0).tolist()), "new_tensor"),
+    "mask by DLPack": (lambda x: x * (from_dlpack(x.detach()) > 0), "__dlpack__ gave features to code"),
     "moved axes": (lambda x: functional.relu(x.flatten(1)).view_as(x), "moved"),
 }
-OF_POSITIONS = {"moved axes", "numbers of each position"}
+POOLED: dict[str, Activation] = {
+    "stacked last": lambda x: pool_pairs(torch.stack([x, torch.zeros_like(x)], -1)),
+    "zeros first": lambda x: pool_pairs(torch.stack([0 * x, x], -1)),
+    "stacked rows": lambda x: functional.max_pool2d(torch.stack([x, 0 * x], 3).flatten(2, 3), (2, 1)),
+    "to a size": lambda x: functional.adaptive_max_pool2d(
+        torch.stack([x, 0 * x], -1).flatten(2, 3), (x[0, 0].numel(), 1)
+    ).view_as(x),
+    "with places": lambda x: functional.max_pool2d_with_indices(torch.stack([x, 0 * x], -1).flatten(2, 3), (1, 2))[
+        0
+    ].view_as(x),
+}
+"""ReLUs that are max pooling of numbers beside zeros."""
+
+
+def pool_pairs(pairs: Tensor) -> Tensor:
+    return functional.max_pool2d(pairs.flatten(2, 3), (1, 2)).reshape(pairs.shape[:-1])
+
+
+OF_POSITIONS = {"moved axes", "pooled one by one", "numbers of each position"}
 
 
 @own_activations
@@ -81,6 +110,29 @@ def test_so_is_one_in_a_gate_through_which_the_gradient_flows(method: str, kind:
     activation, named = HIDDEN[kind]
     with pytest.raises(UnsupportedOperation, match=named):
         ATTRIBUTORS[method](acting(functional.relu, activation), X, TARGET)
+
+
+@pytest.mark.parametrize("method", ["guided_backprop", "deep_lift", "full_grad"])
+@pytest.mark.parametrize("kind", POOLED)
+def test_max_pooling_of_what_was_stacked_may_be_an_activation(method: str, kind: str) -> None:
+    with pytest.raises(UnsupportedOperation, match=r"max_pool2d.* over axes that were moved"):
+        ATTRIBUTORS[method](acting(POOLED[kind]), X, TARGET)
+
+
+noted: list[Any] = []
+LOGS: dict[str, Activation] = {
+    "array": lambda x: noted.append(x.detach().numpy()) or functional.relu(x),
+    "list": lambda x: noted.append(x.tolist()) or functional.relu(x),
+    "number": lambda x: functional.relu(x) * (torch.tensor(1.0) if x.sum().item() < 1e9 else ZERO),
+    "constants after it": lambda x: noted.append(x.detach().numpy()) or torch.maximum(x, torch.zeros(1, 1, 1, 1)),
+}
+
+
+@own_activations
+@pytest.mark.parametrize("kind", LOGS)
+def test_numbers_that_are_only_looked_at_hide_nothing(method: str, kind: str) -> None:
+    maps, expected = (ATTRIBUTORS[method](acting(each), X, TARGET) for each in (LOGS[kind], functional.relu))
+    assert relative_error(maps, expected) <= 1e-12
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning", "ignore:.*torch.jit.*:FutureWarning")
