@@ -209,7 +209,7 @@ class Interception(TorchFunctionMode):
             self._landmarks.supersede(record.order)
         carried = [alias if tensor is mutated else tensor for tensor in call.carried]
         result = self._record(call._replace(args=(alias, *call.args[1:]), carried=carried))
-        if result is alias:  # dropout in evaluation mode returns its input
+        if result is alias:
             return mutated
         self._provenance.rewrite(mutated, result, call.order)
         return result
@@ -221,6 +221,8 @@ class Interception(TorchFunctionMode):
 
     def _record(self, call: Call) -> Any:
         made = self._operation_rules.run(call)
+        if any(made.result is tensor for tensor in call.carried):  # such as dropout in evaluation mode: no operation
+            return made.result
         self.prefix_tokens.note(call.name, call.args, call.kwargs, lambda tensor: bool(self._provenance.get(tensor)))
         if made.activated:
             self._provenance.forget_convolutions([*call.carried, made.activated.before])

@@ -43,6 +43,7 @@ from srd.functions import Elementwise
 from srd.metrics.pearson import pearson
 from srd.options import SrdOptions
 from srd.propagation import Contrast
+from srd.registry import ATTRIBUTORS
 from srd.rules import Bias, SharingRatio
 from srd.surrogates import softplus
 
@@ -150,6 +151,45 @@ def test_defaults_are_norm_and_mean() -> None:
 
 
 # Conservation.
+
+
+class Through(nn.Module):
+    """A function as a module."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x)
+
+
+IDENTITIES: dict[str, Callable[[Tensor], Tensor]] = {
+    "dropout": nn.Dropout2d(),
+    "dropout in place": nn.Dropout(inplace=True),
+    "alpha dropout": nn.AlphaDropout(),
+    "contiguous": lambda x: x.contiguous(),
+    "to its own type": lambda x: x.to(x.dtype).double(),
+}
+
+
+@pytest.mark.parametrize("name", ["srd", "lrp_z_plus", "full_grad", "deep_lift"])
+@pytest.mark.parametrize("identity", IDENTITIES)
+def test_what_returns_its_input_is_no_operation(identity: str, name: str) -> None:
+    """Between a convolution and its norm, after the norm, and after the activation."""
+
+    def network(between: Callable[[], nn.Module]) -> nn.Module:
+        torch.manual_seed(0)
+        block = [nn.Conv2d(3, 5, 3), between(), nn.BatchNorm2d(5), between(), nn.ReLU(), between()]
+        last = [nn.Conv2d(5, 4, 3), between(), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)]
+        return shaken(nn.Sequential(*block, *last).double()).eval()
+
+    inputs, target = normal(2, 3, 8, 8), classes(2, 3)
+    maps, expected = (
+        ATTRIBUTORS[name](network(between), inputs, target)
+        for between in (lambda: Through(IDENTITIES[identity]).eval(), nn.Identity)
+    )
+    torch.testing.assert_close(maps, expected)
 
 
 def vgg(layers: int, batch_norm: bool) -> nn.Module:
