@@ -46,8 +46,8 @@ ADVICE: Mapping[Reason, tuple[str, str, str]] = MappingProxyType(
             f"Do not justify a class with it. {OTHER}",
         ),
         Reason.NOT_FAITHFUL: (
-            "removing pixels in the order of the map tells no more of the answer than an order that never saw the "
-            "network",
+            "removing first the pixels that the map ranks highest matters no more to the answer than an order that "
+            "never saw the network",
             "The pixels that it marks matter no more to the answer than pixels chosen without the network.",
             "Do not read it as what the answer rests on; see the curves under Faithfulness.",
         ),
@@ -187,8 +187,8 @@ def _number(case: _Case, result: FindingFields) -> str:
     told = "no value" if decision.value is None else numbers_in_words(decision, case.criterion)
     unit = "image" if decision.unit == "image" else decision.unit
     lost = f"; {decision.undefined} of {decision.n_asked} undefined" if decision.undefined else ""
-    more = f"; {plural(decision.would_decide, unit)} would decide" if decision.would_decide else ""
-    return f"{result.title_of(case.verdict.method)}: {told}{lost}{more}. Asked: {case.criterion.sentence}"
+    more = f"; about {plural(decision.would_decide, unit)} would decide" if decision.would_decide else ""
+    return f"{result.title_of(case.verdict.method)}: {told}{lost}{more}. Required: {case.criterion.sentence}"
 
 
 def _moved_maps(reason: Reason, cases: Sequence[_Case], result: FindingFields) -> Iterator[str]:

@@ -64,7 +64,10 @@ def _badge(result: AuditResult) -> dict[str, str] | None:
         return None
     counts = Counter(each.outcome for each in result.method_verdicts if each.method in verdict.methods)
     each = enumeration(f"{counts[name]} {name}" for name in reversed(SEVERITY) if counts[name])
-    words = f"Of {plural(len(verdict.methods), 'method')}: {each}. The worst decides."
+    words = (
+        f"Of {plural(len(verdict.methods), 'method')}: {each}. The worst decides; a method passes only if it may be "
+        "used for all that was asked."
+    )
     outcome = verdict.outcome
     return {"shape": SHAPES[outcome], "outcome": outcome, "mark": MARKS[outcome], "words": words}
 

@@ -34,8 +34,8 @@ IN_WORDS: dict[Reason, str] = {
     Reason.NOT_REPEATABLE: "two maps of one image are no more alike than those of two images",
     Reason.IGNORES_NETWORK: "its map stays when the network's weights are drawn anew",
     Reason.IGNORES_CLASS: "its map does not depend on the class",
-    Reason.NOT_FAITHFUL: "removing pixels in the order of its map tells no more of the answer than an order that never "
-    "saw the network",
+    Reason.NOT_FAITHFUL: "removing first the pixels that its map ranks highest matters no more to the answer than an "
+    "order that never saw the network",
     Reason.MOVED_BY_NOISE: "noise moves its maps too far",
     Reason.MOVED_BY_ATTACK: "an attack moves its maps too far",
     Reason.LOSES_CLASS: "its maps are not reliably nearer to those of their own class than to those of another",
@@ -52,9 +52,18 @@ IN_WORDS: dict[Reason, str] = {
 """The codes in words, as the end of a sentence on a method."""
 
 
+IN_SHORT: dict[Reason, str] = {
+    Reason.MOVED_BY_NOISE: "noise moves its maps",
+    Reason.MOVED_BY_ATTACK: "an attack moves its maps",
+    Reason.UNDECIDED: "the images do not decide",
+    Reason.MET: "",
+}
+"""The words of a reason in a cell, where those of its code do not do."""
+
+
 def reason_in_short(reason: Reason) -> str:
-    """Return a reason as a cell tells it: the words of its code, such as "moved by attack"; nothing of a bound met."""
-    return "" if reason == Reason.MET else reason.value.lower().replace("_", " ")
+    """Return a reason as a cell tells it: the words of its code, such as "not faithful"; nothing of a bound met."""
+    return IN_SHORT.get(reason, reason.value.lower().replace("_", " "))
 
 
 def precedence(reason: Reason) -> int:

@@ -147,7 +147,7 @@ def interval_text(decision: Decision, criterion: Criterion) -> str:
 def count_text(decision: Decision) -> str:
     """Return how many images are undefined, and how many units would decide."""
     undefined = f"{decision.undefined} undefined" if decision.undefined else ""
-    more = f"{plural(decision.would_decide, decision.unit)} would decide" if decision.would_decide else ""
+    more = f"about {plural(decision.would_decide, decision.unit)} would decide" if decision.would_decide else ""
     return ", ".join(filter(None, (undefined, more)))
 
 
@@ -157,7 +157,7 @@ def sentence_of(verdict: MethodVerdict, result: VerdictFields) -> str:
     criterion, decision = result.criteria[deciding.criterion], deciding.decided_by
     found = f" Measured: {numbers_in_words(decision, criterion)}." if decision.value is not None else ""
     why = f"{verdict.outcome}, {IN_WORDS[verdict.reason]}"
-    return f"{result.title_of(verdict.method)}: {why}. Asked: {criterion.sentence}.{found}"
+    return f"{result.title_of(verdict.method)}: {why}. Required: {criterion.sentence}.{found}"
 
 
 def note_sentences(verdicts: Iterable[MethodVerdict], result: VerdictFields) -> Iterator[str]:
@@ -197,4 +197,4 @@ def _as_text(value: float | None, criterion: Criterion) -> str:
 
 
 def _fragility(multiverse: Multiverse) -> str:
-    return f"turned by {'; '.join(multiverse.turned_by)}" if multiverse.turned_by else ""
+    return f"otherwise by {'; '.join(multiverse.turned_by)}" if multiverse.turned_by else ""

@@ -22,7 +22,7 @@ ANSWERS: Mapping[Outcome, str] = MappingProxyType(
     {"FAIL": "No", "INCONCLUSIVE": "Not known", "WARN": "Yes, but many images have no value", "PASS": "Yes"}
 )
 """Outcome of a use -> the answer, the worst first, so that nobody reads a Yes before its limits."""
-NOT_EVIDENCE = "No: it does not show what the answer rests on, so nothing else that it passes counts"
+NOT_EVIDENCE = "No: it does not show what the answer rests on, so what else it passes does not count"
 UNKNOWN_EVIDENCE = "Not yet: whether it shows what the answer rests on is not known"
 
 

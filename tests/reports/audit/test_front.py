@@ -56,7 +56,10 @@ def test_every_decision_that_is_no_pass_is_a_number_of_one_finding(result: Audit
     told = [number for finding in result.findings for number in finding.numbers]
     for verdict in result.method_verdicts:
         for each in verdict.criteria:
-            start, end = f"{result.title_of(verdict.method)}: ", f". Asked: {result.criteria[each.criterion].sentence}"
+            start, end = (
+                f"{result.title_of(verdict.method)}: ",
+                f". Required: {result.criteria[each.criterion].sentence}",
+            )
             is_told = not is_control(verdict.method) and each.decided_by.outcome != "PASS"
             assert sum(number.startswith(start) and number.endswith(end) for number in told) == is_told
 

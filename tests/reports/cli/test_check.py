@@ -65,7 +65,9 @@ def test_controls_are_judged_but_do_not_decide(command: Command, folder: Path) -
     end = command("check", folder, "-k", written(MET, MISSED))
     assert end.code == 0
     assert "FAIL" in end.out
-    told = "PASS: SRD: PASS, the bound is met. Asked: Maps nearer to their own class than to another: more than 10 % "
+    told = (
+        "PASS: SRD: PASS, the bound is met. Required: Maps nearer to their own class than to another: more than 10 % "
+    )
     assert end.out.rstrip().splitlines()[-1].startswith(told)
 
 
