@@ -148,14 +148,14 @@ def _gradient_check(errors: Values, needs_gradient: bool) -> Check:
 
 
 def _mean(values: Values) -> Estimate:
-    return statistics.mean(values[np.isfinite(values)], UNIT, _excluded(values))
+    return statistics.mean(values[np.isfinite(values)], UNIT, _absences(values))
 
 
 def _mean_gain(gained: Values) -> Estimate:
     """Return the mean of differences that are paired by image, with its t interval."""
-    return statistics.mean_by_t(gained[np.isfinite(gained)], UNIT, _excluded(gained))
+    return statistics.mean_by_t(gained[np.isfinite(gained)], UNIT, _absences(gained))
 
 
-def _excluded(values: Values) -> dict[str, int]:
+def _absences(values: Values) -> dict[str, int]:
     counts = {NOT_TRIED: int(np.isnan(values).sum()), NOT_FOUND: int(np.isinf(values).sum())}
     return {why: count for why, count in counts.items() if count}

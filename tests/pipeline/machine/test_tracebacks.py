@@ -115,13 +115,13 @@ def test_the_error_of_a_task_survives_the_way_from_another_process() -> None:
 
 @pytest.fixture
 def failing(tmp_path: Path) -> Path:
-    """An audit whose network fails where gradients are asked for of a whole tile: in the attack alone."""
+    """An audit whose network fails where gradients are asked for of a tile of two: in the attack alone."""
     spec = write_audit(tmp_path / "audit")
     edit(
         spec.parent / "network.py",
         "    def forward(self, inputs: Tensor) -> Tensor:\n",
         "    def forward(self, inputs: Tensor) -> Tensor:\n"
-        "        if len(inputs) == 4 and torch.is_grad_enabled():\n"
+        "        if len(inputs) == 2 and torch.is_grad_enabled():\n"
         '            raise FloatingPointError("on purpose")\n',
     )
     return spec

@@ -94,7 +94,9 @@ def test_an_interrupt_is_the_commands_alone_however_early_it_comes(seconds: floa
         "            print('interrupted', flush=True)\n"
         "            time.sleep(1)\n"
     )
-    command = Popen([sys.executable, "-P", "-c", code], stdout=PIPE, stderr=STDOUT, text=True, start_new_session=True)
+    command = Popen(
+        [sys.executable, "-P", "-c", code], stdout=PIPE, stderr=STDOUT, encoding="utf-8", start_new_session=True
+    )
     assert command.stdout is not None
     assert command.stdout.readline() == "started\n"
     time.sleep(seconds)

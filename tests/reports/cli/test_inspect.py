@@ -10,6 +10,7 @@ from command_line import Command
 from inspected_networks import VARIANTS
 from small_audits import tree, write_audit
 
+from pipeline.execution.self_checks import SELF_CHECKS
 from pipeline.machine.phases import tell_nobody
 from reports.cli import inspecting
 
@@ -58,7 +59,7 @@ def test_a_spec_is_inspected_with_its_own_methods_and_data(seen: Callable[..., d
     assert {(each["name"].rpartition(".")[2], each["rule"]) for each in found["operations"]} == {
         ("conv2d", "affine"), ("relu", "activation"), ("mean", "linear"), ("linear", "affine")
     }  # fmt: skip
-    assert len(found["self_checks"]) == 4
+    assert len(found["self_checks"]) == len(SELF_CHECKS)
     assert found["methods"][0]["law"].startswith("conservation holds")
     assert all(each["seconds"] > 0 for each in found["methods"])
     assert tree(folder) == before
