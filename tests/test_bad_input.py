@@ -209,7 +209,8 @@ LAW: dict[str, tuple[Damage, str, str]] = {
     ),
     "forward that ends the program where it is explained": (
         forward(
-            "if inputs.requires_grad and len(inputs) == 1:\n            raise SystemExit(3)\n        return self.fc(hidden.mean((2, 3)))"
+            "if inputs.requires_grad and len(inputs) == 1:\n            raise SystemExit(3)\n"
+            "        return self.fc(hidden.mean((2, 3)))"
         ),
         "fails on the first image: SystemExit: 3, which would end the program (network.py, line ",
         "remove what ends it",
