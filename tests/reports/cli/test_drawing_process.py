@@ -83,9 +83,10 @@ def test_an_interrupted_report_leaves_no_process(monkeypatch: pytest.MonkeyPatch
 def test_an_interrupt_is_the_commands_alone_however_early_it_comes(seconds: float) -> None:
     """Ctrl-C reaches all processes of a terminal; the one that draws is then still importing, and prints nothing."""
     code = (
-        "import time\n"
+        "import signal, time\n"
         "from reports.cli.drawing_process import drawing_process\n"
         "if __name__ == '__main__':\n"
+        "    signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell makes background jobs deaf to it
         "    with drawing_process():\n"
         "        try:\n"
         "            print('started', flush=True)\n"
