@@ -8,7 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from srd.copies import copy_of
 from srd.eager import eager_passes
+from srd.staying_double import run_in_double
 from srd.types import Generators, Inputs, Logits, Masks, Scores, Target
 
 Images = Float[Tensor, "n c h w"]
@@ -35,6 +37,12 @@ class Model(nn.Module):
         """Return the logits of an eager pass, as explanations make them: the answer is then the same to the bit."""
         with eager_passes():
             return self.network(self.normalise(images))  # type: ignore[no-any-return]
+
+    def in_double(self) -> "Model":
+        """Return a copy in double precision, in which its network stays whatever casts and constants its code holds."""
+        model = copy_of(self).double()
+        run_in_double(model.network)
+        return model
 
     @property
     def device(self) -> torch.device:

@@ -102,11 +102,11 @@ class Ascent:
         """
         behind, step = torch.zeros_like(highest[0], dtype=torch.bool), len(highest) - 1
         for share_of_steps, share_of_gain in CHECKS:
-            if step == self._judged_step(share_of_steps):
+            if step == self._step_to_check(share_of_steps):
                 behind |= highest[step] - highest[0] < share_of_gain * (earlier[step] - earlier[0])
         return ~behind | highest[0].isinf()
 
-    def _judged_step(self, share: float) -> int:
+    def _step_to_check(self, share: float) -> int:
         """Return the last step that is judged in this share of the steps, or the first one of all."""
         step = round(share * self.steps)
         step -= (step - self.steps) % self.judged

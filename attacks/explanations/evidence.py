@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,13 +15,11 @@ from attacks.explanations.ascent import Ascent, SearchTrace, displace
 from attacks.explanations.gradients import DifferentiatedGradient, sharpening_softplus, without_surrogate
 from attacks.explanations.objectives import AttackObjectives
 from attacks.explanations.search import highest
+from attacks.explanations.slopes import slope_error
 from attacks.types import Ball, Images, Objective, Samples
-from srd.copies import copy_of
-from srd.staying_double import run_in_double
 from srd.types import Generators, Inputs, Maps, Scores, Target
 
 NUDGES = (1e-6, 1e-8)  # lengths of moves of the image in [0, 1]: for a gentle slope, and near a singular point
-SMALL_ERROR = 1e-5  # of a gradient: the next length is not tried where all images have less
 PGD_STEPS = 10
 RELATIVE_STEP = 0.25
 CONTROL_MAPS = 4
@@ -73,40 +72,18 @@ def _as_control(objectives: AttackObjectives, images: Images) -> Scores:
 
 
 def of_gradient(objectives: AttackObjectives, ball: Ball, images: Images, generators: Generators) -> Values:
-    """Return the relative error of the gradient that a search follows, through softplus: the larger of two directions.
+    """Return the `slope_error` of the gradient that a search follows, through softplus, for a random direction.
 
-    It is measured against central differences. One direction is the gradient itself. The other one is random; its slope
-    is measured in units of the mean slope of a random direction. The computation is in double precision at a random
-    point of the ball, where it may leave [0, 1]: a comparison with the clean image may have no slope there, and the
-    largest pixel has none among pixels cut to 1. A stochastic method repeats its draws. The better of two lengths of
-    the differences counts; the second is tried if the first leaves some image an error of SMALL_ERROR or more. The
-    error is infinite where there is no gradient.
+    The computation is in double precision at a random point of the ball, where it may leave [0, 1]: a comparison with
+    the clean image may have no slope there, and the largest pixel has none among pixels cut to 1. A stochastic method
+    repeats its draws.
     """
     centre = (images + ball.sample(images, generators)).double()
     gain = DifferentiatedGradient(in_double(objectives, generators).gain, sharpening_softplus)
     gradient, _ = gain(centre, 0.0)
     noise = standard_normal(centre, generators)
-    typical = _length(gradient) / images[0].numel() ** 0.5
-    error = torch.full_like(typical, torch.inf)
-    for nudge in NUDGES:
-        along, across = (_slope_error(gain, centre, gradient, direction, nudge) for direction in (gradient, noise))
-        of_length = torch.maximum(along / _length(gradient), across / typical)
-        error = torch.minimum(error, of_length.nan_to_num(torch.inf, posinf=torch.inf))
-        if (error < SMALL_ERROR).all():
-            break
+    error = slope_error(partial(gain.value, progress=0.0), centre, gradient, noise, NUDGES)
     return {"gradient_error": error.to(images)}
-
-
-def _slope_error(gain: DifferentiatedGradient, centre: Images, gradient: Images, along: Images, nudge: float) -> Scores:
-    """Return the difference between the slope along a direction and the slope that the gradient predicts."""
-    direction = along / _length(along)[:, None, None, None]
-    ahead, behind = (gain.value(centre + side * nudge * direction, 0.0) for side in (1, -1))
-    return ((ahead - behind) / (2 * nudge) - (gradient * direction).sum((1, 2, 3))).abs()
-
-
-def _length(rows: Images) -> Scores:
-    length: Scores = rows.flatten(1).norm(dim=1)
-    return length
 
 
 def loss_of(objectives: AttackObjectives, samples: Samples) -> Objective:
@@ -149,6 +126,4 @@ def in_double(objectives: AttackObjectives, generators: Generators) -> AttackObj
         maps: Maps = drawing(network, inputs, target, generators=again, create_graph=create_graph)
         return maps
 
-    model = copy_of(explainer.model).double()
-    run_in_double(model.network)
-    return replace(objectives, explainer=replace(explainer, model=model, attributor=repeat_draws))
+    return replace(objectives, explainer=replace(explainer, model=explainer.model.in_double(), attributor=repeat_draws))

@@ -10,16 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from attacks.explanations.slopes import slope_error
 from attacks.types import Images, Model
 from pipeline.execution.subjects import Subject
 from pipeline.inputs.answers import logits_of
 from pipeline.spec.audit import AuditSpec
 from pipeline.store.attributes import CheckResult
-from srd.copies import copy_of
 from srd.eager import eager_passes
 from srd.errors import ModelError
 from srd.registry import ATTRIBUTORS
-from srd.staying_double import run_in_double
+from srd.types import Scores
 
 State = Iterator[tuple[str, object]]
 
@@ -176,8 +176,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _slope_error(question: Question) -> float:
-    model = copy_of(question.model).double()
-    run_in_double(model.network)
+    model = question.model.in_double()
     stream = torch.Generator().manual_seed(0)
     noise, other = torch.randn(2, *question.images[:1].shape, generator=stream, dtype=torch.float64)
     at = (0.05 + 0.9 * question.images[:1].double() + 0.01 * noise).to(model.device).requires_grad_()  # off the edges
@@ -185,24 +184,14 @@ def _slope_error(question: Question) -> float:
         logits = logits_of(model, at, question.place)
         explained = int(logits.argmax())
         (gradient,) = torch.autograd.grad(logits[0, explained], at)
-    length = gradient.norm()
-    if not length:
+    if not gradient.any():
         raise ZeroDivisionError("the gradient is 0")
-    along = [(gradient / length, length), (other.to(at) / other.norm(), length / at.numel() ** 0.5)]
 
-    def error(nudge: float) -> float:
-        slopes = [_slope(question.place, model, explained, at.detach(), nudge * each) / nudge for each, _ in along]
-        gaps = [(slope - (gradient * each).sum()) / unit for slope, (each, unit) in zip(slopes, along, strict=True)]
-        return _largest(torch.stack(gaps))
+    def value(images: Images) -> Scores:
+        with torch.no_grad():
+            return logits_of(model, images, question.place)[:, explained]
 
-    return min(map(error, NUDGES))
-
-
-def _slope(place: str, model: Model, explained: int, at: Images, move: Images) -> Tensor:
-    """Return half of the difference of a logit between two images, each of them moved by `move` to one side."""
-    with torch.no_grad():
-        ahead, behind = (logits_of(model, at + side * move, place)[0, explained] for side in (1, -1))
-    return (ahead - behind) / 2
+    return float(slope_error(value, at.detach(), gradient, other.to(at), NUDGES))
 
 
 def _largest(values: Tensor) -> float:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 
-import numpy as np
 import pandas as pd
 
 from reports import statistics
@@ -35,10 +34,10 @@ def difference(
         Condition and method of each similarity.
     """
     both = readings.images(first[0], images) & readings.images(second[0], images)
-    differences = (readings.scores(*first, similarity) - readings.scores(*second, similarity))[both]
-    absent = int(np.isnan(differences).sum())
-    excluded = {f"undefined, or {NOT_COMPUTED}": absent} if absent else {}
-    return statistics.mean_by_t(differences[~np.isnan(differences)], f"difference of {unit(similarity)}", excluded)
+    ours, theirs = (readings.scores(*each, similarity)[both] for each in (first, second))
+    return statistics.mean_difference(
+        ours, theirs, f"difference of {unit(similarity)}", f"undefined, or {NOT_COMPUTED}"
+    )
 
 
 def estimate_frame(parts: Iterable[ResultModel], columns: Iterable[str] | None = None) -> pd.DataFrame:
